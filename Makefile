@@ -1,0 +1,59 @@
+# `make` prints what there is. Everything runs from .venv, made from a stock python3 (3.11 or newer).
+
+# An installed .venv keeps its Python until another is asked for: PYTHON=python3.13 make install
+PYTHON ?= $(if $(wildcard .venv/.installed-*),.venv/bin/python,python3)
+BIN := .venv/bin
+INSTALLED := .venv/.installed-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format install migrate lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z_]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
+
+run: $(INSTALLED) ## the whole system on this machine; ARGS="--port 9000" and the like are passed on
+	@$(BIN)/events-face up $(ARGS)
+
+test: $(INSTALLED) ## the whole test suite; ARGS="-k outbox" and the like are passed on
+	@$(BIN)/pytest -n auto $(ARGS)
+
+check: $(INSTALLED) ## lint, format, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED) ## format the code
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+install: $(INSTALLED) ## create or update .venv
+
+migrate: $(INSTALLED) ## create or upgrade every table
+	@$(BIN)/events-face migrate $(ARGS)
+
+lock: $(INSTALLED) ## pin every dependency again; ARGS=--upgrade moves to the newest
+	$(LOCK) pyproject.toml $(ARGS) -o requirements/runtime.txt
+	$(LOCK) pyproject.toml --group dev --constraint requirements/runtime.txt $(ARGS) -o requirements/dev.txt
+	echo uv | $(LOCK) - $(ARGS) -o requirements/uv.txt
+
+clean: ## remove the environment and all caches, keeping .data
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml requirements/dev.txt requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed; choose one with PYTHON=python3.x make install" \
+		"(make clean, if the one .venv was made from is gone)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot create environments: install its venv module" \
+		"(on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@echo "Installing into .venv ..."
+	@test -e $@ || $(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --require-hashes requirements/dev.txt
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,1 @@
+"""The HTTP side: commands in, queries out."""

@@ -1,0 +1,109 @@
+"""The command line: reads the settings, brings the services, calls what the table names.
+
+Exits with 0 on success, 1 on a failure whose reason is one line on stderr, 2 on wrong usage.
+"""
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+from events_face import lifeline
+from events_face.cli_commands import COMMANDS, GROUPS, Command, value_of
+from events_face.errors import CommandFailed
+from events_face.settings import Settings
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one sub-command and exit."""
+    given = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _exit_orderly)
+    try:
+        _run(COMMANDS[given.command], given)
+    except CommandFailed as failure:
+        _fail(str(failure))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    except _connection_errors() as error:
+        _fail(f"the database or the broker cannot be used: {error}")
+    sys.exit(0)
+
+
+def _run(command: Command, given: argparse.Namespace) -> None:
+    from events_face import logging
+    from events_face.secret_key import with_secret_key
+    from events_face.services import services
+
+    os.umask(0o077)  # whatever is kept is kept private
+    if command.role:
+        lifeline.hold()
+    chosen = {"DATA_DIR": given.data_dir} if given.data_dir else {}
+    settings = with_secret_key(Settings.load({**os.environ, **chosen}))
+    logging.configure(given.command, debug=settings.debug)
+    options = {
+        option.name: value_of(option, getattr(given, option.name), settings)
+        for option in command.options
+    }
+    module, name = command.function.split(":")
+    function = getattr(importlib.import_module(module), name)
+    if command.needs_services:
+        with services(settings) as found:
+            function(settings, found, **options)
+    else:
+        function(settings, **options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="events-face",
+        description="Event-sourced registration for events.",
+        epilog="Example: events-face up",
+    )
+    top = parser.add_subparsers(required=True, metavar="COMMAND")
+    among = {"": top}
+    for words, command in COMMANDS.items():
+        group, _, name = words.rpartition(" ")
+        if group not in among:
+            text = GROUPS[group]
+            grouping = top.add_parser(group, help=text, description=_sentence(text))
+            among[group] = grouping.add_subparsers(required=True, metavar="COMMAND")
+        sub = among[group].add_parser(
+            name,
+            help=command.help,
+            description=_sentence(command.help),
+            epilog=f"Example: {command.example}",
+        )
+        sub.set_defaults(command=words)
+        sub.add_argument("--data-dir", metavar="DIR", help="where data is kept (DATA_DIR)")
+        for option in command.options:
+            more = dict(option.more)
+            if option.flag.startswith("-"):
+                more["dest"] = option.name
+            sub.add_argument(option.flag, help=option.help, **more)
+    return parser
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _exit_orderly(number: int, frame: FrameType | None) -> NoReturn:
+    """Let SIGTERM unwind what is held, as Ctrl-C does; roles with their own loop replace it."""
+    sys.exit(128 + number)
+
+
+def _connection_errors() -> tuple[type[Exception], ...]:
+    """Imported only once something has gone wrong: --help stays quick."""
+    import psycopg
+    import redis
+
+    return psycopg.OperationalError, redis.ConnectionError, redis.TimeoutError
+
+
+def _fail(reason: str) -> NoReturn:
+    sys.stderr.write(f"events-face: {' '.join(reason.split())}\n")
+    sys.exit(1)

@@ -1,0 +1,198 @@
+"""The table of sub-commands: what each is for, what it takes, and the function that does it."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from events_face.settings import Settings
+from events_face.variables import days, port
+
+
+class Option(msgspec.Struct, frozen=True, kw_only=True):
+    """An argument, handed to the function as the keyword `name`.
+
+    One that is not given takes its value from the setting `setting`, if that is named.
+    """
+
+    flag: str
+    name: str
+    help: str
+    setting: str | None = None
+    more: Mapping[str, Any] = {}
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """`function` ("module:name") gets the settings, the services if `needs_services`, the options.
+
+    A `role` is a long-running process that `up` may be the supervisor of.
+    """
+
+    help: str
+    example: str
+    function: str
+    options: tuple[Option, ...] = ()
+    needs_services: bool = True
+    role: bool = False
+
+
+def _count(text: str) -> int:
+    if (count := int(text)) < 1:
+        raise ValueError
+    return count
+
+
+def _seconds(text: str) -> float:
+    if not 0 < (seconds := float(text)) < 86_400:
+        raise ValueError
+    return seconds
+
+
+HOST = Option(
+    flag="--host", name="host", setting="app_host", help="the address to listen at (APP_HOST)"
+)
+PORT = Option(
+    flag="--port",
+    name="port",
+    setting="app_port",
+    help="the port to listen at (APP_PORT)",
+    more={"type": port},
+)
+
+COMMANDS: dict[str, Command] = {
+    "up": Command(
+        help="run everything on this machine, embedding what is not configured",
+        example="events-face up --port 9000 --data-dir /var/lib/events-face",
+        function="events_face.up:up",
+        needs_services=False,
+        options=(
+            HOST,
+            PORT,
+            Option(
+                flag="--workers",
+                name="workers",
+                help="how many API processes share the port (%(default)s)",
+                more={"type": _count, "default": max(1, min(4, (os.cpu_count() or 2) // 2))},
+            ),
+        ),
+    ),
+    "api": Command(
+        help="answer HTTP requests",
+        example="events-face api --host 0.0.0.0 --port 8000",
+        function="api.server:serve",
+        role=True,
+        options=(HOST, PORT),
+    ),
+    "projector": Command(
+        help="keep the read tables up with history",
+        example="events-face projector",
+        function="projections.runner:run",
+        role=True,
+    ),
+    "worker": Command(
+        help="deliver notifications and run periodic work",
+        example="events-face worker",
+        function="workers.worker:run",
+        role=True,
+    ),
+    "scheduler": Command(
+        help="start synchronisation and cleanup by their schedules",
+        example="SYNC_SCHEDULE='*/15 * * * *' events-face scheduler",
+        function="workers.scheduler:run",
+        role=True,
+    ),
+    "sink": Command(
+        help="a local notification service, which shows what it gets",
+        example="events-face sink --port 8001",
+        function="workers.sink:run",
+        role=True,
+        needs_services=False,
+        options=(
+            Option(
+                flag="--port",
+                name="port",
+                help="the port to listen at (%(default)s)",
+                more={"type": port, "default": 8001},
+            ),
+        ),
+    ),
+    "migrate": Command(
+        help="create or upgrade every table",
+        example="events-face migrate",
+        function="events_face.migrate:migrate",
+    ),
+    "sync": Command(
+        help="take events from the provider (EVENTS_PROVIDER_URL)",
+        example="events-face sync --all",
+        function="workers.cli:sync",
+        options=(
+            Option(
+                flag="--all",
+                name="full",
+                help="everything, not only what has changed since the last time",
+                more={"action": "store_true"},
+            ),
+        ),
+    ),
+    "outbox": Command(
+        help="deliver notifications without a broker",
+        example="events-face outbox --once",
+        function="workers.cli:outbox",
+        options=(
+            Option(
+                flag="--sleep",
+                name="sleep",
+                help="seconds between two looks when nothing is due (%(default)s)",
+                more={"type": _seconds, "default": 1.0},
+            ),
+            Option(
+                flag="--once",
+                name="once",
+                help="deliver what is due, then exit",
+                more={"action": "store_true"},
+            ),
+        ),
+    ),
+    "cleanup": Command(
+        help="remove events that took place long ago",
+        example="events-face cleanup --days 30",
+        function="workers.cli:cleanup",
+        options=(
+            Option(
+                flag="--days",
+                name="days",
+                setting="cleanup_days",
+                help="how many days ago (CLEANUP_DAYS)",
+                more={"type": days},
+            ),
+        ),
+    ),
+    "projections status": Command(
+        help="position, lag and row counts of every projection",
+        example="events-face projections status",
+        function="projections.cli:status",
+    ),
+    "projections rebuild": Command(
+        help="derive read tables from history again",
+        example="events-face projections rebuild events areas",
+        function="projections.cli:rebuild",
+        options=(
+            Option(
+                flag="names",
+                name="names",
+                help="the projections; all when none is named",
+                more={"nargs": "*", "metavar": "NAME"},
+            ),
+        ),
+    ),
+}
+"""Names of two words are grouped under the first, whose help is in GROUPS."""
+
+GROUPS = {"projections": "look after the read tables"}
+
+
+def value_of(option: Option, given: object, settings: Settings) -> object:
+    if given is None and option.setting is not None:
+        return getattr(settings, option.setting)
+    return given

@@ -1,0 +1,1 @@
+"""PostgreSQL and Valkey without installing either: the binaries come from Python packages."""

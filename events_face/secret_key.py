@@ -1,0 +1,43 @@
+"""The signing key of an installation that was given none: generated once, kept in the data dir."""
+
+import os
+import secrets
+from pathlib import Path
+
+import msgspec
+
+from events_face.data_dir import prepared
+from events_face.errors import CommandFailed
+from events_face.settings import Settings
+
+
+def with_secret_key(settings: Settings) -> Settings:
+    """The settings with at least one secret key, creating `DATA_DIR/secret_key` if need be."""
+    if settings.secret_keys:
+        return settings
+    key = _read_or_create(prepared(settings.data_dir) / "secret_key")
+    return msgspec.structs.replace(settings, secret_keys=(key,))
+
+
+def _read_or_create(path: Path) -> str:
+    if not path.exists():
+        _create(path)
+    key = path.read_text(encoding="ascii").strip()
+    if not key:
+        raise CommandFailed(f"{path} is empty: put the key back, or delete the file for a new one")
+    return key
+
+
+def _create(path: Path) -> None:
+    """Write a whole file aside and link it in: of two processes at once, both read one key."""
+    aside = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(48) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        pass  # another process was first; its key is the one
+    finally:
+        aside.unlink()

@@ -1,0 +1,111 @@
+"""The settings every process reads: environment variables, and a `.env` file for those not set.
+
+All that is wrong is said at once, each variable by its name, and never with a secret's value.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+import msgspec
+
+from events_face import variables
+from events_face.errors import CommandFailed
+
+
+class SettingsError(CommandFailed):
+    """Some variables hold what cannot be used; the message names every one with the reason."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the environment asks for. A URL of None means that nothing is configured.
+
+    `secret_keys`: the first one signs, all verify; empty as loaded when none is configured, and
+    filled by `events_face.secret_key.with_secret_key` before a command runs.
+    """
+
+    database_url: str | None = None
+    read_database_url: str | None = None
+    redis_url: str | None = None
+    data_dir: Path = Path(".data")
+    secret_keys: tuple[str, ...] = ()
+    debug: bool = False
+    allowed_hosts: tuple[str, ...] = ("*",)
+    app_host: str = "127.0.0.1"
+    app_port: int = 8000
+    notification_service_url: str | None = None
+    notification_token: str = ""
+    notification_service_owner_id: str = "events-face"
+    events_provider_url: str | None = None
+    write_policy: Literal["organizer", "anyone"] = "organizer"
+    cleanup_days: int = 7
+    cleanup_schedule: str = "0 3 * * *"
+    sync_schedule: str = "0 * * * *"
+
+    @classmethod
+    def load(
+        cls, environ: Mapping[str, str] = os.environ, dotenv: Path | None = Path(".env")
+    ) -> Self:
+        """Read and check every variable; the environment wins over the `.env` file.
+
+        A variable that is set but empty counts as not set. Raises SettingsError. Writes nothing.
+        """
+        read = variables.Reading({**_dotenv_values(dotenv), **environ})
+        default = cls()
+        settings = cls(
+            database_url=_database_url(read),
+            read_database_url=read("READ_DATABASE_URL", variables.postgresql_url, None),
+            redis_url=read("REDIS_URL", variables.redis_url, None),
+            data_dir=read("DATA_DIR", variables.folder, default.data_dir.absolute()),
+            secret_keys=read("SECRET_KEY", variables.comma_separated, ()),
+            debug=read("DEBUG", variables.boolean, default.debug),
+            allowed_hosts=read("ALLOWED_HOSTS", variables.comma_separated, default.allowed_hosts),
+            app_host=read("APP_HOST", str, default.app_host),
+            app_port=read("APP_PORT", variables.port, default.app_port),
+            notification_service_url=read("NOTIFICATION_SERVICE_URL", variables.http_url, None),
+            notification_token=read("NOTIFICATION_TOKEN", str, default.notification_token),
+            notification_service_owner_id=read(
+                "NOTIFICATION_SERVICE_OWNER_ID", str, default.notification_service_owner_id
+            ),
+            events_provider_url=read("EVENTS_PROVIDER_URL", variables.http_url, None),
+            write_policy=read("WRITE_POLICY", variables.write_policy, default.write_policy),
+            cleanup_days=read("CLEANUP_DAYS", variables.days, default.cleanup_days),
+            cleanup_schedule=read("CLEANUP_SCHEDULE", variables.cron, default.cleanup_schedule),
+            sync_schedule=read("SYNC_SCHEDULE", variables.cron, default.sync_schedule),
+        )
+        in_production = settings.database_url is not None and not settings.debug
+        if in_production and (reason := variables.weakness(settings.secret_keys)):
+            read.wrong["SECRET_KEY"] = reason
+        if read.wrong:
+            listed = "; ".join(f"{name} {reason}" for name, reason in read.wrong.items())
+            raise SettingsError(f"bad settings: {listed}")
+        return settings
+
+
+def _dotenv_values(dotenv: Path | None) -> dict[str, str]:
+    if dotenv is None or not dotenv.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    try:
+        found = dotenv_values(dotenv, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{dotenv} cannot be read: {error}") from error
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _database_url(read: variables.Reading) -> str | None:
+    """DATABASE_URL, or one composed when POSTGRES_HOST or POSTGRES_DB says there is a database."""
+    given = read("DATABASE_URL", variables.postgresql_url, None)
+    host = read("POSTGRES_HOST", variables.host, "localhost")
+    port = read("POSTGRES_PORT", variables.port, 5432)
+    if given is not None or not (read.holds("POSTGRES_HOST") or read.holds("POSTGRES_DB")):
+        return given
+    return variables.composed_postgresql_url(
+        user=read("POSTGRES_USER", str, "postgres"),
+        password=read("POSTGRES_PASSWORD", str, ""),
+        host=host,
+        port=port,
+        database=read("POSTGRES_DB", str, "events_face"),
+    )

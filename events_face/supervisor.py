@@ -1,0 +1,149 @@
+"""Keeps child processes running: starts them, starts again what dies, stops them in order.
+
+Every child leads a session of its own, so that a terminal's Ctrl-C reaches the supervisor only, and
+holds a lifeline, so that it ends when the supervisor is killed.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+import msgspec
+import structlog
+
+from events_face import lifeline
+
+FIRST_DELAY = 0.2  # seconds before a role that died starts again; doubled each time,
+LONGEST_DELAY = 10.0  # up to so many,
+SETTLED = 30.0  # and forgotten once it has lived so long
+STOP_TIMEOUT = 5.0  # seconds for all roles together, before they are killed
+STOP_SHARE = 3.0  # seconds of these that one stage may take
+
+log = structlog.get_logger()
+
+
+class Role(msgspec.Struct, frozen=True, kw_only=True):
+    """One program to keep running; roles of one `stage` are stopped together, lowest first."""
+
+    name: str
+    command: Sequence[str]
+    stage: int
+    environment: Mapping[str, str] = {}
+    nice: int = 0
+    before_start: Callable[[], None] | None = None
+
+
+class Supervisor:
+    """Runs its roles for the length of a `with` block; `tend` is to be called again and again.
+
+    Once `hurried` says so, stopping no longer waits for anyone.
+    """
+
+    def __init__(self, roles: Sequence[Role], hurried: Callable[[], bool] = lambda: False) -> None:
+        self._lifeline, self._other_end = os.pipe()
+        self._children = [_Child(role, self._lifeline) for role in roles]
+        self._hurried = hurried
+
+    def __enter__(self) -> Self:
+        self.tend()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stop()
+        os.close(self._lifeline)
+        os.close(self._other_end)
+
+    def tend(self) -> None:
+        """Notice what died, and start what is due. Never waits."""
+        for child in self._children:
+            child.tend()
+
+    def _stop(self) -> None:
+        deadline = time.monotonic() + STOP_TIMEOUT
+        for stage in sorted({child.role.stage for child in self._children}):
+            those = [child for child in self._children if child.role.stage == stage]
+            for child in those:
+                child.ask_to_stop()
+            until = min(deadline, time.monotonic() + STOP_SHARE)
+            while any(child.is_alive() for child in those) and not self._hurried():
+                if time.monotonic() > until:
+                    break
+                time.sleep(0.02)
+            for child in those:
+                child.kill()
+
+
+class _Child:
+    """The process of one role, the one before it, or the one to come."""
+
+    def __init__(self, role: Role, lifeline_end: int) -> None:
+        self.role = role
+        self._lifeline = lifeline_end
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started = 0.0
+        self._due = 0.0
+        self._delay = FIRST_DELAY
+
+    def tend(self) -> None:
+        now = time.monotonic()
+        if self._process is not None and self._process.poll() is not None:
+            if now - self._started > SETTLED:
+                self._delay = FIRST_DELAY
+            log.warning(
+                "a role ended and starts again",
+                name=self.role.name,
+                ended=_ending(self._process.returncode),
+                seconds=self._delay,
+            )
+            self.kill()
+            self._process = None
+            self._due = now + self._delay
+            self._delay = min(self._delay * 2, LONGEST_DELAY)
+        if self._process is None and now >= self._due:
+            self._start()
+
+    def _start(self) -> None:
+        if self.role.before_start is not None:
+            self.role.before_start()
+        self._process = subprocess.Popen(
+            self.role.command,
+            env={**os.environ, **self.role.environment, lifeline.VARIABLE: str(self._lifeline)},
+            pass_fds=[self._lifeline],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._started = time.monotonic()
+        if self.role.nice:
+            with contextlib.suppress(ProcessLookupError):
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, self.role.nice)
+
+    def is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def ask_to_stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """End it at once with all that it started."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            log.warning("a role does not stop and is killed", name=self.role.name)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+def _ending(code: int) -> str:
+    return f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"

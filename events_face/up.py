@@ -1,0 +1,186 @@
+"""The whole system on one machine: what is not configured is embedded, every role is kept running.
+
+The roles, Valkey and the local sink are children of one supervisor. PostgreSQL belongs to whoever
+uses it: each role finds it through the data dir, and the last one out stops it.
+"""
+
+import errno
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+import httpx
+import msgspec
+import structlog
+
+from events_face.data_dir import prepared
+from events_face.embedded import postgres, valkey
+from events_face.errors import CommandFailed
+from events_face.file_lock import FileLock
+from events_face.migrate import migrate
+from events_face.services import Services, services
+from events_face.settings import Settings
+from events_face.supervisor import Role, Supervisor
+
+READY_TIMEOUT = 60.0  # seconds
+BACKGROUND = 5  # niceness of delivering, so that answering goes first
+
+log = structlog.get_logger()
+
+
+def up(settings: Settings, *, host: str, port: int, workers: int) -> None:
+    """Run everything until Ctrl-C or SIGTERM; `workers` is the number of API processes.
+
+    Raises CommandFailed when it cannot start, or is not ready in time.
+    """
+    with ExitStack() as held:
+        held.enter_context(_only_one(prepared(settings.data_dir)))
+        _check_that_port_is_free(host, port)
+        found = held.enter_context(services(settings))
+        redis_url = settings.redis_url or valkey.valkey_url(settings.data_dir)
+        running = msgspec.structs.replace(found, redis_url=redis_url)
+        migrate(settings, running)
+        demands = held.enter_context(_demands_to_stop())
+        roles = _roles(settings, running, host, port, workers)
+        supervisor = held.enter_context(
+            Supervisor(roles, hurried=lambda: demands.count(signal.SIGINT) > 1)
+        )
+        _tend(settings, supervisor, demands, host, port)
+
+
+def _roles(settings: Settings, running: Services, host: str, port: int, workers: int) -> list[Role]:
+    """What runs, stopped in the order of the stages: first what takes work in."""
+    environment = {
+        "DATA_DIR": str(settings.data_dir),
+        "SECRET_KEY": ",".join(settings.secret_keys),
+        "REDIS_URL": running.redis_url or "",
+    }
+    roles = []
+    if settings.redis_url is None:
+        roles.append(
+            Role(
+                name="valkey",
+                stage=5,
+                command=valkey.valkey_command(settings.data_dir),
+                before_start=lambda: valkey.stop_orphan(settings.data_dir),
+            )
+        )
+    if settings.notification_service_url is None:
+        sink = _free_port()
+        environment["NOTIFICATION_SERVICE_URL"] = f"http://127.0.0.1:{sink}/notifications"
+        command = _command("sink", "--port", str(sink))
+        roles.append(
+            Role(name="sink", stage=4, command=command, environment=environment, nice=BACKGROUND)
+        )
+        log.info("notifications go to a local sink", page=f"http://127.0.0.1:{sink}/")
+    api = _command("api", "--host", host, "--port", str(port))
+    return [
+        *roles,
+        Role(name="projector", stage=3, command=_command("projector"), environment=environment),
+        Role(
+            name="worker",
+            stage=2,
+            command=_command("worker"),
+            environment=environment,
+            nice=BACKGROUND,
+        ),
+        Role(name="scheduler", stage=1, command=_command("scheduler"), environment=environment),
+        *(
+            Role(name=f"api {number}", stage=0, command=api, environment=environment)
+            for number in range(1, workers + 1)
+        ),
+    ]
+
+
+def _command(*words: str) -> list[str]:
+    # -P: a folder `api` or `domain` in the current folder is not ours.
+    return [sys.executable, "-P", "-m", "events_face", *words]
+
+
+def _tend(
+    settings: Settings, supervisor: Supervisor, demands: list[int], host: str, port: int
+) -> None:
+    """Keep everything running until asked to stop; say so once it is ready."""
+    deadline = time.monotonic() + READY_TIMEOUT
+    announced = False
+    with httpx.Client(timeout=2.0, trust_env=False) as client:
+        while not demands:
+            supervisor.tend()
+            if settings.database_url is None and postgres.revive(settings.data_dir):
+                log.warning("PostgreSQL had ended and was started again")
+            if not announced:
+                reason = _why_not_ready(client, host, port)
+                announced = reason is None
+                if announced:
+                    sys.stdout.write(f"Events-Face is ready at http://{_in_url(host)}:{port}\n")
+                    sys.stdout.flush()
+                elif time.monotonic() > deadline:
+                    raise CommandFailed(f"not ready after {READY_TIMEOUT:.0f} s: {reason}")
+            time.sleep(0.1)
+
+
+def _why_not_ready(client: httpx.Client, host: str, port: int) -> str | None:
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound
+    url = f"http://{_in_url(reachable)}:{port}/health/ready"
+    try:
+        answer = client.get(url)
+    except httpx.HTTPError as error:
+        return f"{url} does not answer ({error})"
+    return None if answer.status_code == 200 else f"{url} answers {answer.text[:500]}"
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+@contextmanager
+def _only_one(data_dir: Path) -> Iterator[None]:
+    lock = FileLock(data_dir / "up.lock")
+    try:
+        if not lock.try_to_take():
+            raise CommandFailed(f"Events-Face is already up on the data dir {data_dir}")
+        yield
+    finally:
+        lock.close()
+
+
+def _check_that_port_is_free(host: str, port: int) -> None:
+    """The API processes share the port, and would share it with a stranger's as well."""
+    try:
+        places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        for family, kind, protocol, _, address in places:
+            with socket.socket(family, kind, protocol) as attempt:
+                attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                attempt.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise CommandFailed(f"port {port} is in use: choose another with --port") from error
+        raise CommandFailed(f"cannot listen at {host}:{port}: {error.strerror}") from error
+
+
+def _free_port() -> int:
+    with socket.socket() as attempt:
+        attempt.bind(("127.0.0.1", 0))
+        port: int = attempt.getsockname()[1]
+        return port
+
+
+@contextmanager
+def _demands_to_stop() -> Iterator[list[int]]:
+    """Collects Ctrl-C and SIGTERM instead of being interrupted by them."""
+    demands: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        demands.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield demands
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

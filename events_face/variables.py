@@ -1,0 +1,174 @@
+"""How the text of an environment variable becomes a value.
+
+Every parser takes the text and raises ValueError with the words that follow the variable's name in
+the message: "APP_PORT must be a port, 1 to 65535". None of them repeats what may be a secret.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal, TypeVar
+from urllib.parse import SplitResult, parse_qs, quote, urlsplit
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+SHORTEST_SECRET_KEY = 32  # characters
+OBVIOUS_SECRET_KEYS = re.compile(r"change.?me|django-insecure|(your|my|a).?secret|(.)\2{15}", re.I)
+
+CRON_SHORTHANDS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
+CRON_FIELDS = {
+    "minute": (0, 59),
+    "hour": (0, 23),
+    "day of month": (1, 31),
+    "month": (1, 12),
+    "day of week": (0, 7),
+}
+CRON_RANGE = re.compile(r"(?:\*|(?P<first>\d{1,2})(?:-(?P<last>\d{1,2}))?)(?:/(?P<step>\d{1,2}))?")
+WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+
+
+class Reading:
+    """Reads variables one by one, and collects in `wrong` why some of them cannot be used."""
+
+    def __init__(self, raw: Mapping[str, str]) -> None:
+        self._raw = {name: value.strip() for name, value in raw.items() if value.strip()}
+        self.wrong: dict[str, str] = {}
+
+    def holds(self, name: str) -> bool:
+        return name in self._raw
+
+    def __call__(self, name: str, parse: Callable[[str], T], default: D) -> T | D:
+        """The parsed value, or `default` if there is none or none that can be used."""
+        if name not in self._raw:
+            return default
+        try:
+            return parse(self._raw[name])
+        except ValueError as error:
+            self.wrong[name] = str(error)
+            return default
+
+
+def boolean(text: str) -> bool:
+    meanings = {"true": True, "1": True, "yes": True, "on": True}
+    meanings |= {"false": False, "0": False, "no": False, "off": False}
+    if text.lower() not in meanings:
+        raise ValueError("must be true or false")
+    return meanings[text.lower()]
+
+
+def port(text: str) -> int:
+    return _integer(text, 1, 65535, "must be a port, 1 to 65535")
+
+
+def days(text: str) -> int:
+    return _integer(text, 0, 36500, "must be a number of days, 0 to 36500")
+
+
+def host(text: str) -> str:
+    if re.search(r"[\s@?#]", text):
+        raise ValueError("must be a host name, an address or a socket's folder")
+    return text
+
+
+def folder(text: str) -> Path:
+    path = Path(text).expanduser().absolute()
+    if path.exists() and not path.is_dir():
+        raise ValueError("must be a folder, and is a file")
+    return path
+
+
+def comma_separated(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def write_policy(text: str) -> Literal["organizer", "anyone"]:
+    match text:
+        case "organizer" | "anyone":
+            return text
+        case _:
+            raise ValueError("must be organizer or anyone")
+
+
+def postgresql_url(text: str) -> str:
+    wanted = "must look like postgresql://user:password@host:5432/database"
+    parts = _url(text, ("postgresql", "postgres"), wanted)
+    if not (parts.hostname or parse_qs(parts.query).get("host")) or not parts.path.strip("/"):
+        raise ValueError(wanted)
+    return text
+
+
+def redis_url(text: str) -> str:
+    wanted = "must look like redis://host:6379/0, rediss://... or unix:///path/to/socket"
+    parts = _url(text, ("redis", "rediss", "unix"), wanted)
+    if not (parts.path if parts.scheme == "unix" else parts.hostname):
+        raise ValueError(wanted)
+    return text
+
+
+def http_url(text: str) -> str:
+    wanted = "must look like https://host/path"
+    if not _url(text, ("http", "https"), wanted).hostname:
+        raise ValueError(wanted)
+    return text
+
+
+def composed_postgresql_url(user: str, password: str, host: str, port: int, database: str) -> str:
+    login = quote(user, safe="") + (":" + quote(password, safe="") if password else "")
+    name = quote(database, safe="")
+    if host.startswith("/"):  # the folder of a unix socket
+        return f"postgresql://{login}@/{name}?host={quote(host, safe='')}&port={port}"
+    address = f"[{host}]" if ":" in host else host
+    return f"postgresql://{login}@{address}:{port}/{name}"
+
+
+def cron(text: str) -> str:
+    """Checks five cron fields; periodiq, which runs them, takes any number and waits for ever."""
+    if text in CRON_SHORTHANDS:
+        return text
+    fields = text.lower().split()
+    if len(fields) != len(CRON_FIELDS):
+        raise ValueError("must be a cron expression of five fields, as 0 3 * * *")
+    for number, day in enumerate(WEEKDAYS):
+        fields[4] = fields[4].replace(day, str(number))
+    for field, (name, (least, most)) in zip(fields, CRON_FIELDS.items(), strict=True):
+        if not all(_cron_range(part, least, most) for part in field.split(",")):
+            raise ValueError(f"must be a cron expression, and its {name} is not {least} to {most}")
+    return text
+
+
+def weakness(secret_keys: tuple[str, ...]) -> str | None:
+    """Why these keys must not sign in production, or None."""
+    if not secret_keys:
+        return "must be set in production (a configured database and DEBUG=false)"
+    if any(len(key) < SHORTEST_SECRET_KEY for key in secret_keys):
+        return f"must be at least {SHORTEST_SECRET_KEY} characters in production"
+    if any(OBVIOUS_SECRET_KEYS.search(key) for key in secret_keys):
+        return "must be random in production, not an example's"
+    return None
+
+
+def _integer(text: str, least: int, most: int, wanted: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+        raise ValueError(wanted)
+    return int(text)
+
+
+def _url(text: str, schemes: tuple[str, ...], wanted: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in schemes and parts.port != 0  # a bad port raises when it is read
+    except ValueError:
+        known = False
+    if not known or re.search(r"\s", text):
+        raise ValueError(wanted)
+    return parts
+
+
+def _cron_range(text: str, least: int, most: int) -> bool:
+    found = CRON_RANGE.fullmatch(text)
+    if found is None or (found["step"] is not None and int(found["step"]) == 0):
+        return False
+    first = int(found["first"] or least)
+    last = int(found["last"] or first)
+    return least <= first <= last <= most

@@ -1,0 +1,95 @@
+"""Real servers for the tests: one PostgreSQL and one Valkey a test process, one database a test."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from domain.history import load_keys
+from domain.personal_data import InstallationKeys
+from events_face.embedded import valkey
+from events_face.embedded.postgres import embedded_postgres
+from events_face.migrate import migrate
+from events_face.services import Services
+from events_face.settings import Settings
+from tests.support.waiting import until
+
+TEMPLATE = "template_events_face"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def servers_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("servers")
+
+
+@pytest.fixture(scope="session")
+def settings(servers_dir: Path) -> Settings:
+    environ = {"DATA_DIR": str(servers_dir), "SECRET_KEY": "only-for-tests-" * 3, "DEBUG": "true"}
+    return Settings.load(environ, dotenv=None)
+
+
+@pytest.fixture(scope="session")
+def template_database(servers_dir: Path, settings: Settings) -> Iterator[str]:
+    """URL of a migrated database without data, which each test gets a copy of."""
+    with embedded_postgres(servers_dir) as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")  # the tests kill no machine
+            connection.execute("SELECT pg_reload_conf()")
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+        template = make_conninfo(url, dbname=TEMPLATE)
+        migrate(settings, Services(database_url=template, redis_url=None))
+        yield url
+
+
+@pytest.fixture
+def database_url(template_database: str) -> Iterator[str]:
+    """A database of the test's own, migrated and empty."""
+    name = sql.Identifier(f"test_{uuid4().hex}")
+    with psycopg.connect(template_database, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+                name, sql.Identifier(TEMPLATE)
+            )
+        )
+        yield make_conninfo(template_database, dbname=name.as_string(None).strip('"'))
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+
+
+@pytest.fixture
+def keys(database_url: str, settings: Settings) -> InstallationKeys:
+    with psycopg.connect(database_url) as connection:
+        return load_keys(connection, settings.secret_keys)
+
+
+@pytest.fixture(scope="session")
+def valkey_url(servers_dir: Path) -> Iterator[str]:
+    with subprocess.Popen(valkey.valkey_command(servers_dir)) as server:
+        until(lambda: valkey.is_running(servers_dir))
+        yield valkey.valkey_url(servers_dir)
+        server.terminate()
+
+
+@pytest.fixture
+def redis_url(valkey_url: str) -> str:
+    """The test process's Valkey, emptied."""
+    with redis.Redis.from_url(valkey_url) as client:
+        client.flushall()
+    return valkey_url
+
+
+@pytest.fixture
+def services(database_url: str, redis_url: str) -> Services:
+    return Services(database_url=database_url, redis_url=redis_url)

@@ -1,0 +1,67 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from events_face.cli import main
+from events_face.cli_commands import COMMANDS
+
+
+def run(*words: str, capture: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    out, err = capture.readouterr()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code, out, err
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_command_explains_itself_with_an_example(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run(*words.split(), "--help", capture=capsys)
+    assert code == 0
+    assert "Example: " in out
+    assert "events-face " + words in out.split("Example: ")[1]
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["nonsense"], ["up", "--port", "x"], ["up", "--workers", "0"], ["projections"]]
+)
+def test_wrong_usage_exits_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(*words, capture=capsys)
+    assert code == 2
+    assert "usage: " in err
+
+
+def test_bad_settings_are_one_line_and_exit_1(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("APP_PORT", "none")
+    monkeypatch.setenv("DEBUG", "none")
+    code, _, err = run("migrate", capture=capsys)
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "APP_PORT" in err
+    assert "DEBUG" in err
+
+
+def test_a_database_that_does_not_answer_is_one_line_and_exits_1(tmp_path: Path) -> None:
+    environ = {
+        "DATABASE_URL": "postgresql://user@127.0.0.1:1/x",
+        "DEBUG": "true",
+        "DATA_DIR": str(tmp_path / "data"),
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "events_face", "migrate"],
+        env=environ,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("events-face: the database or the broker cannot be used: ")
+    assert ended.stderr.count("\n") == 1

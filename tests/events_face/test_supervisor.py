@@ -1,0 +1,134 @@
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from events_face.supervisor import Role, Supervisor
+from tests.support.waiting import until
+
+ORDINARY = """
+import pathlib, signal, sys, time
+from events_face import lifeline
+lifeline.hold()
+place = pathlib.Path(sys.argv[1])
+def stop(*_):
+    with place.open("a") as file: file.write("stopped ")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+with place.open("a") as file: file.write("started ")
+while True: time.sleep(60)
+"""
+STUBBORN = """
+import pathlib, signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen(["sleep", "600"])
+pathlib.Path(sys.argv[1]).write_text(str(child.pid))
+while True: time.sleep(60)
+"""
+SUPERVISING = """
+import sys, time
+from events_face.supervisor import Role, Supervisor
+command = [sys.executable, "-c", sys.argv[1], sys.argv[2]]
+with Supervisor([Role(name="one", command=command, stage=0)]) as supervisor:
+    while True:
+        supervisor.tend()
+        time.sleep(0.02)
+"""
+
+
+def role(name: str, program: str, place: Path, stage: int = 0) -> Role:
+    command = [sys.executable, "-c", program, str(place)]
+    return Role(name=name, command=command, stage=stage)
+
+
+def until_tended(supervisor: Supervisor, condition: Callable[[], bool]) -> None:
+    def tended() -> bool:
+        supervisor.tend()
+        return condition()
+
+    until(tended)
+
+
+def text(place: Path) -> str:
+    return place.read_text() if place.exists() else ""
+
+
+def test_a_role_that_dies_starts_again(tmp_path: Path) -> None:
+    place = tmp_path / "one"
+    with Supervisor([role("one", ORDINARY, place)]) as supervisor:
+        until(lambda: text(place) == "started ")
+        for child in psutil.Process().children():
+            if str(place) in child.cmdline():
+                child.kill()
+        until_tended(supervisor, lambda: text(place) == "started started ")
+    assert text(place) == "started started stopped "
+
+
+def test_a_role_that_keeps_dying_waits_longer_each_time(tmp_path: Path) -> None:
+    starts: list[int] = []
+    dying = Role(
+        name="dying",
+        command=[sys.executable, "-c", "raise SystemExit(3)"],
+        stage=0,
+        before_start=lambda: starts.append(1),
+    )
+    with Supervisor([dying]) as supervisor:
+        until_tended(supervisor, lambda: len(starts) == 3)
+        child = supervisor._children[0]
+        assert child._delay == 0.8  # after 0.2 and 0.4
+
+
+def test_roles_stop_in_the_order_of_their_stages(tmp_path: Path) -> None:
+    place = tmp_path / "order"
+    noting = ORDINARY.replace('"stopped "', 'sys.argv[2] + " "')
+    roles = [
+        Role(name=name, stage=stage, command=[sys.executable, "-c", noting, str(place), name])
+        for name, stage in (("database", 2), ("worker", 1), ("api", 0))
+    ]
+    with Supervisor(roles):
+        until(lambda: text(place).count("started") == 3)
+    assert text(place).split()[-3:] == ["api", "worker", "database"]
+
+
+def test_a_role_that_does_not_stop_is_killed_with_all_it_started(tmp_path: Path) -> None:
+    place = tmp_path / "stubborn"
+    with Supervisor([role("stubborn", STUBBORN, place)], hurried=lambda: True):
+        until(lambda: text(place) != "")
+    until(lambda: _is_gone(int(text(place))))
+
+
+def test_a_terminals_interrupt_does_not_reach_the_roles(tmp_path: Path) -> None:
+    place = tmp_path / "one"
+    with Supervisor([role("one", ORDINARY, place)]) as supervisor:
+        until(lambda: text(place) == "started ")
+        child = supervisor._children[0]._process
+        assert child is not None
+        assert os.getsid(child.pid) == child.pid
+
+
+def test_roles_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
+    place = tmp_path / "one"
+    with subprocess.Popen([sys.executable, "-c", SUPERVISING, ORDINARY, str(place)]) as supervisor:
+        until(lambda: text(place) == "started ")
+        supervisor.send_signal(signal.SIGKILL)
+    until(lambda: text(place) == "started stopped ")
+
+
+def test_a_role_runs_at_the_priority_it_was_given(tmp_path: Path) -> None:
+    place = tmp_path / "nice"
+    program = "import os, sys, time\nwhile os.nice(0) != 5: time.sleep(0.01)\n"
+    program += "open(sys.argv[1], 'w').write('nice'); time.sleep(60)"
+    nice = Role(name="nice", stage=0, nice=5, command=[sys.executable, "-c", program, str(place)])
+    with Supervisor([nice], hurried=lambda: True):
+        until(lambda: text(place) == "nice")
+
+
+def _is_gone(number: int) -> bool:
+    try:
+        return psutil.Process(number).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
