@@ -1,0 +1,105 @@
+"""What an aggregate, a domain event and a recorded event are.
+
+Aggregates are immutable: an event applied to one gives the next. That is the library's protocol
+for immutable aggregates (`eventsourcing.domain.ImmutableAggregateProtocol`), and it is why a
+command that fails half-way leaves nothing behind (docs/decisions/0001-immutable-aggregates.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, ClassVar, Generic, Self, TypeVar, get_args
+from uuid import UUID
+
+import msgspec
+
+
+class Aggregate(msgspec.Struct, frozen=True, kw_only=True):
+    """The state that one stream of events adds up to; version 0 is a stream without events."""
+
+    id: UUID
+    version: int = 0
+
+    def after(self, event: DomainEvent[Self]) -> Self:
+        """This aggregate as the event leaves it, one version on."""
+        return msgspec.structs.replace(event.apply(self), version=self.version + 1)
+
+
+A = TypeVar("A", bound=Aggregate)
+
+
+class DomainEvent(msgspec.Struct, Generic[A], frozen=True, kw_only=True, omit_defaults=True):
+    """Something that happened to one aggregate, in the past tense. Stored for ever."""
+
+    topic: ClassVar[str]
+    schema_version: ClassVar[int]
+    personal_field: ClassVar[str | None]
+    aggregate_class: ClassVar[type[Aggregate]]
+
+    def apply(self, aggregate: A) -> A:
+        """The aggregate as this event leaves it (its version is kept by `Aggregate.after`)."""
+        return aggregate
+
+    @classmethod
+    def upcasters(cls) -> tuple[Callable[[dict[str, Any]], dict[str, Any]], ...]:
+        """One step from each older schema version to the next: item 0 leads from 1 to 2."""
+        return ()
+
+
+class Metadata(msgspec.Struct, frozen=True, kw_only=True):
+    """Who and what led to an event; the same for all events of one command."""
+
+    timestamp: datetime
+    actor: str
+    """An account's id, or `system:<role>`; `anonymous` for the open calls."""
+    correlation_id: str
+    causation_id: int | None = None
+    """Position of the event that caused this one, when an event did."""
+
+
+class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A domain event with its place in history (`position` is 0 until it is appended).
+
+    Has the attributes of `eventsourcing.domain.DomainEventProtocol`.
+    """
+
+    originator_id: UUID
+    originator_version: int
+    event: DomainEvent[Any]
+    metadata: Metadata
+    position: int = 0
+    sealed: bytes | None = None
+    """The event's personal data as history holds it, encrypted; `event` itself lacks it then."""
+
+
+E_ = TypeVar("E_", bound=type[DomainEvent[Any]])
+
+EVENT_TYPES: dict[str, type[DomainEvent[Any]]] = {}
+"""Topic as stored in history -> event class."""
+
+
+def stored_as(topic: str, *, version: int = 1, personal: str | None = None) -> Callable[[E_], E_]:
+    """Name an event class in history. The topic is for ever; the version grows with its fields.
+
+    `personal` names the field that history holds encrypted, under a key of its own.
+    """
+
+    def register(event_class: E_) -> E_:
+        if topic in EVENT_TYPES:
+            raise ValueError(f"two event classes are stored as {topic!r}")
+        event_class.topic = topic
+        event_class.schema_version = version
+        event_class.personal_field = personal
+        (event_class.aggregate_class,) = get_args(event_class.__orig_bases__[0])  # type: ignore[attr-defined]
+        EVENT_TYPES[topic] = event_class
+        return event_class
+
+    return register
+
+
+def replay(aggregate: A, events: Iterable[DomainEvent[A]]) -> A:
+    """The aggregate after all these events, oldest first."""
+    for event in events:
+        aggregate = aggregate.after(event)
+    return aggregate

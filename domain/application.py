@@ -1,0 +1,279 @@
+"""The index of the system: which command is handled by what. Handlers load, decide, record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET
+
+from domain import areas, events, syncs
+from domain.areas import Area, AreaName, CreateArea, DeleteArea, RenameArea
+from domain.errors import InvalidFields, NotFound
+from domain.events import (
+    ChangeEvent,
+    CleanUpEvent,
+    CreateEvent,
+    DeleteEvent,
+    Details,
+    Event,
+    EventView,
+    SyncEvent,
+)
+from domain.identity import Identity
+from domain.notifications import Notification, QueueAgain, RecordDelivery
+from domain.syncs import RecordFailedSync, RecordSync, Sync
+from domain.values import Text
+from domain.visitors import Person, RegisterVisitor, Visitor
+from domain.work import Handler, Work, check_version
+
+
+def create_area(command: CreateArea, work: Work) -> Area:
+    name = work.get(AreaName, work.identity.area_name(command.name))
+    area = Area(id=work.new_id())
+    work.record(name, name.claim(area.id))
+    return work.record(area, areas.Created(name=command.name))
+
+
+def rename_area(command: RenameArea, work: Work) -> Area:
+    area = _existing_area(command.area_id, work)
+    check_version(area, command.expected_version)
+    if command.name == area.name:
+        return area
+    old = work.get(AreaName, work.identity.area_name(Text(area.name)))
+    new = work.get(AreaName, work.identity.area_name(command.name))
+    if new.id != old.id:
+        work.record(new, new.claim(area.id))
+        work.record(old, areas.NameReleased())
+    return work.record(area, areas.Renamed(name=command.name))
+
+
+def delete_area(command: DeleteArea, work: Work) -> None:
+    area = _existing_area(command.area_id, work)
+    check_version(area, command.expected_version)
+    name = work.get(AreaName, work.identity.area_name(Text(area.name)))
+    work.record(area, area.delete())
+    work.record(name, areas.NameReleased())
+
+
+def create_event(command: CreateEvent, work: Work) -> EventView:
+    wrong = _unknown_area(command.area_id, work)
+    starts, ends = _future_times(
+        command.event_datetime, command.registration_deadline, work.now, wrong
+    )
+    event = Event(id=work.new_id())
+    details = Details(
+        name=command.name,
+        event_datetime=starts,
+        registration_deadline=ends,
+        area_id=command.area_id,
+        status=command.status,
+    )
+    return _view(_settle(event, details, work), work)
+
+
+def change_event(command: ChangeEvent, work: Work) -> EventView:
+    event = _existing_event(command.event_id, work)
+    check_version(event, command.expected_version)
+    changes: dict[str, Any] = {
+        field: value
+        for field in ("name", "event_datetime", "registration_deadline", "area_id", "status")
+        if (value := getattr(command, field)) is not UNSET
+    }
+    wrong = _unknown_area(changes.get("area_id"), work)
+    if "event_datetime" in changes or "registration_deadline" in changes:
+        changes["event_datetime"], changes["registration_deadline"] = _future_times(
+            changes.get("event_datetime", event.details.event_datetime),
+            changes.get("registration_deadline", event.details.registration_deadline),
+            work.now,
+            wrong,
+        )
+    elif wrong:
+        raise InvalidFields(**wrong)
+    details = msgspec.structs.replace(event.details, **changes)
+    return _view(_settle(event, details, work), work)
+
+
+def delete_event(command: DeleteEvent, work: Work) -> None:
+    event = _existing_event(command.event_id, work)
+    check_version(event, command.expected_version)
+    _remove(event, events.Deleted(), work)
+
+
+def sync_event(command: SyncEvent, work: Work) -> events.SyncOutcome:
+    event = work.get(Event, command.event_id)
+    if event.version and not event.exists and not event.may_return(command.event_datetime):
+        return "unchanged"
+    area_id = _area_named(command.area_name, work) if command.area_name else None
+    details = Details(
+        name=command.name,
+        event_datetime=command.event_datetime,
+        registration_deadline=command.registration_deadline,
+        area_id=area_id,
+        status=command.status,
+    )
+    if event.exists and details == event.details:
+        return "unchanged"
+    _settle(event, details, work)
+    return "updated" if event.exists else "new"
+
+
+def clean_up_event(command: CleanUpEvent, work: Work) -> bool:
+    event = work.get(Event, command.event_id)
+    if not event.exists or event.details.event_datetime >= command.before:
+        return False
+    _remove(event, events.CleanedUp(), work)
+    return True
+
+
+def register_visitor(command: RegisterVisitor, work: Work) -> UUID:
+    event = work.get(Event, command.event_id)
+    visitor = work.get(Visitor, work.identity.visitor(command.event_id, command.email))
+    registered = visitor.register(
+        event,
+        Person(full_name=command.full_name, email=command.email),
+        now=work.now,
+        code=work.new_code(),
+        notification_id=work.new_id(),
+    )
+    work.record(visitor, registered)
+    return visitor.id
+
+
+def record_delivery(command: RecordDelivery, work: Work) -> None:
+    notification = work.get(Notification, command.notification_id)
+    work.record(notification, *notification.conclude(command.failure))
+
+
+def queue_again(command: QueueAgain, work: Work) -> bool:
+    notification = work.get(Notification, command.notification_id)
+    requeued = notification.queue_again()
+    work.record(notification, *requeued)
+    return bool(requeued)
+
+
+def record_sync(command: RecordSync, work: Work) -> None:
+    completed = syncs.Completed(**msgspec.structs.asdict(command))
+    work.record(Sync(id=work.new_id()), completed)
+
+
+def record_failed_sync(command: RecordFailedSync, work: Work) -> None:
+    failed = syncs.Failed(**msgspec.structs.asdict(command))
+    work.record(Sync(id=work.new_id()), failed)
+
+
+HANDLERS: dict[type[Any], Handler] = {
+    CreateArea: create_area,
+    RenameArea: rename_area,
+    DeleteArea: delete_area,
+    CreateEvent: create_event,
+    ChangeEvent: change_event,
+    DeleteEvent: delete_event,
+    SyncEvent: sync_event,
+    CleanUpEvent: clean_up_event,
+    RegisterVisitor: register_visitor,
+    RecordDelivery: record_delivery,
+    QueueAgain: queue_again,
+    RecordSync: record_sync,
+    RecordFailedSync: record_failed_sync,
+}
+
+TOUCHES: dict[type[Any], Callable[[Any, Identity], Iterable[UUID]]] = {
+    CreateArea: lambda command, identity: [identity.area_name(command.name)],
+    RenameArea: lambda command, identity: [command.area_id, identity.area_name(command.name)],
+    DeleteArea: lambda command, identity: [command.area_id],
+    CreateEvent: lambda command, identity: [command.area_id] if command.area_id else [],
+    ChangeEvent: lambda command, identity: [command.event_id],
+    DeleteEvent: lambda command, identity: [command.event_id],
+    SyncEvent: lambda command, identity: [
+        command.event_id,
+        *([identity.area_name(command.area_name)] if command.area_name else []),
+    ],
+    CleanUpEvent: lambda command, identity: [command.event_id],
+    RegisterVisitor: lambda command, identity: [
+        command.event_id,
+        identity.visitor(command.event_id, command.email),
+    ],
+    RecordDelivery: lambda command, identity: [command.notification_id],
+    QueueAgain: lambda command, identity: [command.notification_id],
+    RecordSync: lambda command, identity: [],
+    RecordFailedSync: lambda command, identity: [],
+}
+"""The streams that a command's handler will ask for first, to be loaded for a whole batch at once.
+What is missing here costs one more round trip, never a wrong answer."""
+
+
+def _existing_area(id: UUID, work: Work) -> Area:
+    area = work.get(Area, id)
+    if not area.exists:
+        raise NotFound("area", id)
+    return area
+
+
+def _existing_event(id: UUID, work: Work) -> Event:
+    event = work.get(Event, id)
+    if not event.exists:
+        raise NotFound("event", id)
+    return event
+
+
+def _unknown_area(id: UUID | None, work: Work) -> dict[str, str]:
+    """What is wrong with an area id, by field; empty when it names an area, or is None."""
+    if id is not None:
+        try:
+            _existing_area(id, work)
+        except NotFound as error:
+            return {"area_id": str(error)}
+    return {}
+
+
+def _future_times(
+    starts: datetime, deadline: datetime | date, now: datetime, wrong: dict[str, str]
+) -> tuple[datetime, datetime]:
+    """The times as moments. Raises `InvalidFields` with what is wrong here or was before."""
+    try:
+        times = events.check_times(starts, deadline, now)
+    except InvalidFields as error:
+        raise InvalidFields(**wrong, **error.messages) from None
+    if wrong:
+        raise InvalidFields(**wrong)
+    return times
+
+
+def _area_named(name: Text, work: Work) -> UUID:
+    holder = work.get(AreaName, work.identity.area_name(name)).holder
+    return holder or create_area(CreateArea(name=name), work).id
+
+
+def _settle(event: Event, details: Details, work: Work) -> Event:
+    """Bring the event to `details`, creating it if need be, and keep the areas' counts right."""
+    was = event.details.area_id if event.exists else None
+    if event.exists:
+        settled = work.record(event, *event.change_to(details))
+    else:
+        settled = work.record(event, event.create(details))
+    if details.area_id != was:
+        _leave_area(event, was, work)
+        if details.area_id is not None:
+            area = work.get(Area, details.area_id)
+            work.record(area, areas.EventAdded(event_id=event.id))
+    return settled
+
+
+def _view(event: Event, work: Work) -> EventView:
+    area_id = event.details.area_id
+    return EventView(event=event, area=work.get(Area, area_id).name if area_id else None)
+
+
+def _remove(event: Event, removal: events.Deleted | events.CleanedUp, work: Work) -> None:
+    work.record(event, removal)
+    _leave_area(event, event.details.area_id, work)
+
+
+def _leave_area(event: Event, area_id: UUID | None, work: Work) -> None:
+    if area_id is not None:
+        area = work.get(Area, area_id)
+        work.record(area, areas.EventRemoved(event_id=event.id))

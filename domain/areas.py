@@ -1,0 +1,117 @@
+"""Areas: the places where events are held. No two have the same name, whatever its case.
+
+A name is claimed by a stream of its own, whose id is derived from the folded name: two areas
+racing for a name meet in that one stream, and history lets only one of them append to it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from uuid import UUID
+
+import msgspec
+
+from domain.aggregate import Aggregate, DomainEvent, stored_as
+from domain.errors import Refused
+from domain.values import Text
+
+
+class AreaNameTaken(Refused):
+    """An area with this name exists already"""
+
+    slug: ClassVar[str] = "area-name-taken"
+
+
+class AreaInUse(Refused):
+    """The area has events; move or delete them first"""
+
+    slug: ClassVar[str] = "area-in-use"
+
+
+class CreateArea(msgspec.Struct, frozen=True, kw_only=True):
+    name: Text
+
+
+class RenameArea(msgspec.Struct, frozen=True, kw_only=True):
+    area_id: UUID
+    name: Text
+    expected_version: int | None = None
+
+
+class DeleteArea(msgspec.Struct, frozen=True, kw_only=True):
+    area_id: UUID
+    expected_version: int | None = None
+
+
+class Area(Aggregate, frozen=True, kw_only=True):
+    name: str = ""
+    event_count: int = 0
+    exists: bool = False
+
+    def delete(self) -> Deleted:
+        if self.event_count:
+            raise AreaInUse
+        return Deleted()
+
+
+class AreaName(Aggregate, frozen=True, kw_only=True):
+    """Who holds a name; the id is derived from the name."""
+
+    holder: UUID | None = None
+
+    def claim(self, area_id: UUID) -> NameClaimed:
+        if self.holder is not None:
+            raise AreaNameTaken
+        return NameClaimed(area_id=area_id)
+
+
+@stored_as("Area.Created")
+class Created(DomainEvent[Area], frozen=True, kw_only=True):
+    name: str
+
+    def apply(self, aggregate: Area) -> Area:
+        return msgspec.structs.replace(aggregate, name=self.name, exists=True)
+
+
+@stored_as("Area.Renamed")
+class Renamed(DomainEvent[Area], frozen=True, kw_only=True):
+    name: str
+
+    def apply(self, aggregate: Area) -> Area:
+        return msgspec.structs.replace(aggregate, name=self.name)
+
+
+@stored_as("Area.EventAdded")
+class EventAdded(DomainEvent[Area], frozen=True, kw_only=True):
+    event_id: UUID
+
+    def apply(self, aggregate: Area) -> Area:
+        return msgspec.structs.replace(aggregate, event_count=aggregate.event_count + 1)
+
+
+@stored_as("Area.EventRemoved")
+class EventRemoved(DomainEvent[Area], frozen=True, kw_only=True):
+    event_id: UUID
+
+    def apply(self, aggregate: Area) -> Area:
+        return msgspec.structs.replace(aggregate, event_count=aggregate.event_count - 1)
+
+
+@stored_as("Area.Deleted")
+class Deleted(DomainEvent[Area], frozen=True, kw_only=True):
+    def apply(self, aggregate: Area) -> Area:
+        return msgspec.structs.replace(aggregate, exists=False)
+
+
+@stored_as("AreaName.Claimed")
+class NameClaimed(DomainEvent[AreaName], frozen=True, kw_only=True):
+    area_id: UUID
+
+    def apply(self, aggregate: AreaName) -> AreaName:
+        return msgspec.structs.replace(aggregate, holder=self.area_id)
+
+
+@stored_as("AreaName.Released")
+class NameReleased(DomainEvent[AreaName], frozen=True, kw_only=True):
+    def apply(self, aggregate: AreaName) -> AreaName:
+        return msgspec.structs.replace(aggregate, holder=None)

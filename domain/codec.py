@@ -1,0 +1,150 @@
+"""How a domain event is stored: a topic, and JSON with its metadata and its data.
+
+A class's older schema versions are led up to the present one by its upcasters when read;
+what is stored is never rewritten. Golden examples stand under `tests/domain/golden/`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from eventsourcing.persistence import Mapper, StoredEvent
+
+from domain.aggregate import EVENT_TYPES, DomainEvent, Metadata, RecordedEvent
+from domain.personal_data import place, seal, unseal
+
+
+class UnknownEvent(Exception):
+    """History holds an event that this code does not know: it is older than the history."""
+
+
+class _State(msgspec.Struct, omit_defaults=True):
+    timestamp: datetime
+    actor: str
+    correlation_id: str
+    data: msgspec.Raw
+    causation_id: int | None = None
+    schema_version: int = 1
+    sealed: bytes | None = None
+
+
+def _plain(value: object) -> str:
+    """The domain's value types are texts, and are stored as such."""
+    if isinstance(value, str):
+        return str(value)
+    raise TypeError(f"cannot store a {type(value).__name__}")
+
+
+to_json = msgspec.json.Encoder(enc_hook=_plain).encode
+_decode_state = msgspec.json.Decoder(_State).decode
+
+
+def encode(recorded: RecordedEvent, personal_key: bytes | None = None) -> bytes:
+    """The state to store. An event with personal data needs a `personal_key` to encrypt it with."""
+    event, metadata = recorded.event, recorded.metadata
+    sealed = recorded.sealed
+    personal = event.personal_field and getattr(event, event.personal_field)
+    if event.personal_field and personal is not None:
+        if personal_key is None:
+            raise ValueError(f"{event.topic} has personal data, which is never stored in the clear")
+        event = msgspec.structs.replace(event, **{event.personal_field: None})
+        bound_to = place(recorded.originator_id, recorded.originator_version)
+        sealed = seal(personal_key, to_json(personal), bound_to)
+    return to_json(
+        _State(
+            timestamp=metadata.timestamp,
+            actor=metadata.actor,
+            correlation_id=metadata.correlation_id,
+            data=msgspec.Raw(to_json(event)),
+            causation_id=metadata.causation_id,
+            schema_version=event.schema_version,
+            sealed=sealed,
+        )
+    )
+
+
+def decode(
+    originator_id: UUID, originator_version: int, topic: str, state: bytes, position: int = 0
+) -> RecordedEvent:
+    """The event as it was recorded; its personal data stays sealed. Raises `UnknownEvent`."""
+    stored = _decode_state(state)
+    return RecordedEvent(
+        originator_id=originator_id,
+        originator_version=originator_version,
+        event=_decode_event(topic, stored),
+        metadata=Metadata(
+            timestamp=stored.timestamp,
+            actor=stored.actor,
+            correlation_id=stored.correlation_id,
+            causation_id=stored.causation_id,
+        ),
+        position=position,
+        sealed=stored.sealed,
+    )
+
+
+def open_personal(recorded: RecordedEvent, personal_key: bytes) -> RecordedEvent:
+    """The event with its personal data in place. Raises `personal_data.CannotOpen`."""
+    field = recorded.event.personal_field
+    if recorded.sealed is None or field is None:
+        return recorded
+    bound_to = place(recorded.originator_id, recorded.originator_version)
+    plaintext = unseal(personal_key, recorded.sealed, bound_to)
+    personal = _personal_decoder(type(recorded.event)).decode(plaintext)
+    event = msgspec.structs.replace(recorded.event, **{field: personal})
+    return msgspec.structs.replace(recorded, event=event, sealed=None)
+
+
+def _decode_event(topic: str, stored: _State) -> DomainEvent[Any]:
+    event_class = EVENT_TYPES.get(topic)
+    if event_class is None or stored.schema_version > event_class.schema_version:
+        raise UnknownEvent(f"{topic} version {stored.schema_version}: is this an older release?")
+    event: DomainEvent[Any]
+    if stored.schema_version == event_class.schema_version:
+        event = _event_decoder(event_class).decode(stored.data)
+    else:
+        data = msgspec.json.decode(stored.data)
+        for upcast in event_class.upcasters()[stored.schema_version - 1 :]:
+            data = upcast(data)
+        event = msgspec.convert(data, event_class)
+    return event
+
+
+@cache
+def _event_decoder(
+    event_class: type[DomainEvent[Any]],
+) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(event_class)
+
+
+@cache
+def _personal_decoder(event_class: type[DomainEvent[Any]]) -> msgspec.json.Decoder[Any]:
+    types = {field.name: field.type for field in msgspec.structs.fields(event_class)}
+    return msgspec.json.Decoder(types[event_class.personal_field or ""])
+
+
+class EventMapper(Mapper[UUID]):
+    """The library's way to this codec."""
+
+    def __init__(self) -> None:
+        """Needs none of the library's transcoder, compressor or cipher."""
+
+    def to_stored_event(self, domain_event: RecordedEvent) -> StoredEvent:  # type: ignore[override]
+        return StoredEvent(
+            originator_id=domain_event.originator_id,
+            originator_version=domain_event.originator_version,
+            topic=domain_event.event.topic,
+            state=encode(domain_event),
+        )
+
+    def to_domain_event(self, stored_event: StoredEvent) -> RecordedEvent:
+        return decode(
+            UUID(str(stored_event.originator_id)),
+            stored_event.originator_version,
+            stored_event.topic,
+            stored_event.state,
+        )

@@ -1,0 +1,190 @@
+"""History: the append-only event store in PostgreSQL, and the ways in and out of it.
+
+The tables are the `eventsourcing` library's, and its `Application` reads them (`History`). What
+is appended goes through one function of ours, `append_to_history` (history.sql), because the
+library's recorder can neither check what a decision has *read* nor append for many at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from eventsourcing.application import Application
+from psycopg import AsyncConnection, Connection
+from psycopg.conninfo import conninfo_to_dict
+
+from domain.aggregate import RecordedEvent
+from domain.codec import EventMapper, decode, encode, open_personal
+from domain.personal_data import InstallationKeys, new_key, place, seal, unseal
+
+CHANNEL = "history"
+"""PostgreSQL tells the listeners of this channel the last position of each append."""
+
+
+class History(Application[UUID]):
+    """The library's view of our history, for reading: its repository and notification log."""
+
+    name = "history"
+
+    def __init__(self, database_url: str) -> None:
+        super().__init__(_library_settings(database_url))
+
+    def construct_mapper(self) -> EventMapper:
+        return EventMapper()
+
+
+def _library_settings(database_url: str) -> dict[str, str]:
+    parts = {name: str(value) for name, value in conninfo_to_dict(database_url).items()}
+    return {
+        "PERSISTENCE_MODULE": "eventsourcing.postgres",
+        "POSTGRES_DBNAME": parts.get("dbname", "postgres"),
+        "POSTGRES_HOST": parts.get("host", "localhost"),
+        "POSTGRES_PORT": parts.get("port", "5432"),
+        "POSTGRES_USER": parts.get("user", "postgres"),
+        "POSTGRES_PASSWORD": parts.get("password", ""),
+        "POSTGRES_POOL_SIZE": "1",
+        "IS_SNAPSHOTTING_ENABLED": "yes",
+        "CREATE_TABLE": "no",
+    }
+
+
+def create_tables(database_url: str, secret_keys: tuple[str, ...]) -> None:
+    """Create what is missing, the installation's keys included. Safe to run again.
+
+    Raises `personal_data.CannotOpen` when the keys are there but none of `secret_keys` opens them.
+    """
+    with _Creating(database_url):
+        pass
+    with psycopg.connect(database_url) as connection:
+        connection.execute(sql("history.sql"))
+        wrapped = InstallationKeys.generate().wrap(secret_keys[0])
+        connection.execute(
+            "INSERT INTO installation_keys (wrapped) VALUES (%s) ON CONFLICT DO NOTHING", [wrapped]
+        )
+        load_keys(connection, secret_keys)
+
+
+class _Creating(History):
+    """History, with its tables created at the start."""
+
+    name = "history"
+
+    def construct_env(self, name: str, env: Any = None) -> Any:
+        return super().construct_env(name, {**env, "CREATE_TABLE": "yes"})
+
+
+def sql(file: str) -> bytes:
+    """The text of an SQL file of this package."""
+    return (files("domain") / file).read_bytes()
+
+
+def load_keys(connection: Connection[Any], secret_keys: tuple[str, ...]) -> InstallationKeys:
+    """The installation's keys. Raises `personal_data.CannotOpen`."""
+    row = connection.execute("SELECT wrapped FROM installation_keys").fetchone()
+    if row is None:
+        raise LookupError("the database has no installation keys: run `events-face migrate`")
+    return InstallationKeys.unwrap(row[0], secret_keys)
+
+
+async def connect(database_url: str) -> AsyncConnection[Any]:
+    """A connection in autocommit mode, for work on history: all its statements look up a few rows
+    by key, and none may be planned as a scan because the statistics of a young table say so."""
+    return await AsyncConnection.connect(
+        database_url,
+        autocommit=True,
+        prepare_threshold=1,
+        connect_timeout=5,
+        options="-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off",
+    )
+
+
+async def append(
+    connection: AsyncConnection[Any],
+    events: Sequence[RecordedEvent],
+    read: Mapping[UUID, int],
+    keys: InstallationKeys,
+) -> list[int] | None:
+    """Append the events, all or none, and return their positions.
+
+    `read` are the streams that the decision rests on, each with the version it had then. When
+    one of them has moved since, nothing is appended and None is returned.
+    """
+    personal_keys = [new_key() if e.event.personal_field else None for e in events]
+    cursor = await connection.execute(
+        "SELECT append_to_history(%b, %b, %b, %b, %b, %b, %b)",
+        [
+            list(read),
+            list(read.values()),
+            [e.originator_id for e in events],
+            [e.originator_version for e in events],
+            [e.event.topic for e in events],
+            [encode(e, key) for e, key in zip(events, personal_keys, strict=True)],
+            [
+                key and seal(keys.data, key, place(e.originator_id, e.originator_version))
+                for e, key in zip(events, personal_keys, strict=True)
+            ],
+        ],
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def lock_history(connection: AsyncConnection[Any]) -> None:
+    """Keep everybody from appending until the connection's transaction ends."""
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtext('append_to_history'))")
+
+
+async def read_events(
+    connection: AsyncConnection[Any], *, after: int, limit: int
+) -> list[RecordedEvent]:
+    """The next events in the order of history, personal data sealed."""
+    cursor = await connection.execute(
+        """
+        SELECT originator_id, originator_version, topic, state, notification_id
+        FROM history_events
+        WHERE notification_id > %s
+        ORDER BY notification_id
+        LIMIT %s
+        """,
+        [after, limit],
+        binary=True,
+    )
+    return [decode(*row) for row in await cursor.fetchall()]
+
+
+async def last_position(connection: AsyncConnection[Any]) -> int:
+    """Position of the newest event; 0 when there is none."""
+    cursor = await connection.execute("SELECT max(notification_id) FROM history_events")
+    row = await cursor.fetchone()
+    return (row and row[0]) or 0
+
+
+async def open_all(
+    connection: AsyncConnection[Any], events: Sequence[RecordedEvent], keys: InstallationKeys
+) -> list[RecordedEvent]:
+    """The events with their personal data in place, where its key was not deleted."""
+    sealed = [e for e in events if e.sealed is not None]
+    if not sealed:
+        return list(events)
+    cursor = await connection.execute(
+        """
+        SELECT k.originator_id, k.originator_version, k.wrapped
+        FROM unnest(%b::uuid[], %b::bigint[]) AS wanted (id, version)
+        JOIN personal_keys k ON k.originator_id = id AND k.originator_version = version
+        """,
+        [[e.originator_id for e in sealed], [e.originator_version for e in sealed]],
+        binary=True,
+    )
+    found = {(id, version): wrapped for id, version, wrapped in await cursor.fetchall()}
+    return [_opened(e, found.get((e.originator_id, e.originator_version)), keys) for e in events]
+
+
+def _opened(event: RecordedEvent, wrapped: bytes | None, keys: InstallationKeys) -> RecordedEvent:
+    if wrapped is None:
+        return event
+    bound_to = place(event.originator_id, event.originator_version)
+    return open_personal(event, unseal(keys.data, wrapped, bound_to))

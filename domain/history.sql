@@ -1,0 +1,60 @@
+-- What history needs beside the tables that the eventsourcing library creates
+-- (history_events and history_snapshots). Safe to run again.
+
+CREATE TABLE IF NOT EXISTS installation_keys (
+    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    wrapped  bytea NOT NULL
+);
+
+-- One key per event with personal data. Deleting it makes that data unreadable for ever.
+CREATE TABLE IF NOT EXISTS personal_keys (
+    originator_id      uuid   NOT NULL,
+    originator_version bigint NOT NULL,
+    wrapped            bytea  NOT NULL,
+    PRIMARY KEY (originator_id, originator_version)
+);
+
+-- Appends events unless a stream that the decision read has moved since; then it answers NULL.
+-- The lock is held from here to the end of the transaction, so positions are committed in order:
+-- who reads up to position N has seen all before N. It is an advisory lock, not the library's
+-- table lock, because a table lock and autovacuum would hold each other up.
+CREATE OR REPLACE FUNCTION append_to_history(
+    read_ids     uuid[],
+    read_versions bigint[],
+    event_ids    uuid[],
+    versions     bigint[],
+    topics       text[],
+    states       bytea[],
+    wrapped_keys bytea[]
+) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE
+    positions bigint[];
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('append_to_history'));
+
+    IF EXISTS (
+        SELECT FROM unnest(read_ids, read_versions) AS seen (id, version)
+        JOIN history_events e
+          ON e.originator_id = seen.id AND e.originator_version = seen.version + 1
+    ) THEN
+        RETURN NULL;
+    END IF;
+
+    WITH appended AS (
+        INSERT INTO history_events (originator_id, originator_version, topic, state)
+        SELECT id, version, topic, state
+        FROM unnest(event_ids, versions, topics, states)
+             WITH ORDINALITY AS new (id, version, topic, state, place)
+        ORDER BY place
+        RETURNING notification_id
+    )
+    SELECT array_agg(notification_id ORDER BY notification_id) INTO positions FROM appended;
+
+    INSERT INTO personal_keys (originator_id, originator_version, wrapped)
+    SELECT id, version, wrapped
+    FROM unnest(event_ids, versions, wrapped_keys) AS new (id, version, wrapped)
+    WHERE wrapped IS NOT NULL;
+
+    PERFORM pg_notify('history', positions[cardinality(positions)]::text);
+    RETURN positions;
+END $$;

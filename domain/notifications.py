@@ -1,0 +1,61 @@
+"""Notifications: what became of the message that a registration causes.
+
+The message itself follows from `visitors.Registered`; this stream begins with its first outcome.
+Tries that may yet succeed are the delivery's own affair and are not history.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from domain.aggregate import Aggregate, DomainEvent, stored_as
+
+
+class RecordDelivery(msgspec.Struct, frozen=True, kw_only=True):
+    """The service answered for good: it took the notification, or never will."""
+
+    notification_id: UUID
+    failure: str | None = None
+    """Why it was refused; None when it was sent."""
+
+
+class QueueAgain(msgspec.Struct, frozen=True, kw_only=True):
+    """Lets a failed notification be tried again."""
+
+    notification_id: UUID
+
+
+class Notification(Aggregate, frozen=True, kw_only=True):
+    state: Literal["waiting", "sent", "failed"] = "waiting"
+
+    def conclude(self, failure: str | None) -> list[DomainEvent[Notification]]:
+        """Nothing when it was sent before: the first confirmation counts."""
+        if self.state == "sent":
+            return []
+        return [Sent()] if failure is None else [Failed(reason=failure)]
+
+    def queue_again(self) -> list[DomainEvent[Notification]]:
+        return [Requeued()] if self.state == "failed" else []
+
+
+@stored_as("Notification.Sent")
+class Sent(DomainEvent[Notification], frozen=True, kw_only=True):
+    def apply(self, aggregate: Notification) -> Notification:
+        return msgspec.structs.replace(aggregate, state="sent")
+
+
+@stored_as("Notification.Failed")
+class Failed(DomainEvent[Notification], frozen=True, kw_only=True):
+    reason: str
+
+    def apply(self, aggregate: Notification) -> Notification:
+        return msgspec.structs.replace(aggregate, state="failed")
+
+
+@stored_as("Notification.Requeued")
+class Requeued(DomainEvent[Notification], frozen=True, kw_only=True):
+    def apply(self, aggregate: Notification) -> Notification:
+        return msgspec.structs.replace(aggregate, state="waiting")

@@ -1,0 +1,54 @@
+"""Times as they come in (RFC 3339, or the seed system's `MM.DD.YYYY`), and what a date means."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time
+
+import msgspec
+
+from domain.values import Invalid
+
+_SEED_DATE = re.compile(r"(\d{2})\.(\d{2})\.(\d{4})", re.ASCII)
+_RFC3339_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
+_END_OF_DAY = time(23, 59, 59)
+
+
+def parse_moment(raw: object) -> datetime:
+    """A point in time, UTC; a date without a time is its midnight."""
+    moment = parse_deadline(raw)
+    return moment if isinstance(moment, datetime) else datetime.combine(moment, time(), UTC)
+
+
+def parse_deadline(raw: object) -> datetime | date:
+    """A point in time in UTC, or a bare date that `end_of` resolves once the event's time is known.
+
+    Raises `Invalid`.
+    """
+    if not isinstance(raw, str):
+        raise Invalid("must be a time as text, such as 2030-05-17T09:00:00Z")
+    text = raw.strip()
+    try:
+        if match := _SEED_DATE.fullmatch(text):
+            month, day, year = (int(part) for part in match.groups())
+            return date(year, month, day)
+        if match := _RFC3339_DATE.fullmatch(text):
+            year, month, day = (int(part) for part in match.groups())
+            return date(year, month, day)
+        moment = msgspec.convert(text, datetime)
+        if moment.tzinfo is None:
+            raise Invalid("must end in Z or an offset such as +02:00")
+        return moment.astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError):
+        raise Invalid("must be a time such as 2030-05-17T09:00:00Z, or MM.DD.YYYY") from None
+    except Invalid:
+        raise
+    except ValueError as error:
+        raise Invalid(f"is not a date in the calendar: {error}") from None
+
+
+def end_of(deadline: datetime | date, event_datetime: datetime) -> datetime:
+    """The moment a deadline ends: a bare date lasts its whole day, yet never past the event."""
+    if isinstance(deadline, datetime):
+        return deadline
+    return min(datetime.combine(deadline, _END_OF_DAY, UTC), event_datetime)

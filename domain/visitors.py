@@ -1,0 +1,82 @@
+"""Visitors: one registration of one person for one event, once per event and email.
+
+The id is derived from the event and the email (`domain.identity`), so two registrations of the
+same person meet in one stream, and history lets only one of them be its first.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+import msgspec
+
+from domain.aggregate import Aggregate, DomainEvent, stored_as
+from domain.errors import NotFound, Refused
+from domain.events import Event
+from domain.values import Email, FullName
+
+
+class EventClosed(Refused):
+    """The event is closed for registration"""
+
+    slug: ClassVar[str] = "event-closed"
+
+
+class DeadlinePassed(Refused):
+    """The registration deadline has passed"""
+
+    slug: ClassVar[str] = "registration-deadline-passed"
+
+
+class DuplicateRegistration(Refused):
+    """This email is registered for the event already"""
+
+    slug: ClassVar[str] = "duplicate-registration"
+
+
+class RegisterVisitor(msgspec.Struct, frozen=True, kw_only=True):
+    event_id: UUID
+    full_name: FullName
+    email: Email
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """What history keeps encrypted, under a key that an erasure deletes."""
+
+    full_name: str
+    email: str
+
+
+class Visitor(Aggregate, frozen=True, kw_only=True):
+    registered: bool = False
+
+    def register(
+        self, event: Event, person: Person, *, now: datetime, code: str, notification_id: UUID
+    ) -> Registered:
+        if not event.exists:
+            raise NotFound("event", event.id)
+        if not event.is_open:
+            raise EventClosed
+        if now > event.details.registration_deadline:
+            raise DeadlinePassed
+        if self.registered:
+            raise DuplicateRegistration
+        return Registered(
+            event_id=event.id, code=code, notification_id=notification_id, person=person
+        )
+
+
+@stored_as("Visitor.Registered", personal="person")
+class Registered(DomainEvent[Visitor], frozen=True, kw_only=True):
+    event_id: UUID
+    code: str
+    """Four digits, sent to the visitor as proof of the registration."""
+    notification_id: UUID
+    """Of the message that brings the code; the same however often it is tried."""
+    person: Person | None = None
+    """None where the key is not at hand, or deleted."""
+
+    def apply(self, aggregate: Visitor) -> Visitor:
+        return msgspec.structs.replace(aggregate, registered=True)

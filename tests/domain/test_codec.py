@@ -1,0 +1,150 @@
+"""Stored events are for ever: every event type has an example as it was stored, per version.
+
+A new event class or schema version needs its example: `python -m tests.domain.test_codec` adds
+the missing ones and never touches one that is there.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from domain import areas, events, notifications, syncs, visitors
+from domain.aggregate import EVENT_TYPES, DomainEvent, Metadata, RecordedEvent
+from domain.codec import UnknownEvent, decode, encode, open_personal
+from domain.personal_data import CannotOpen, place, seal
+from domain.syncs import Counts, SkippedItem
+
+GOLDEN = Path(__file__).parent / "golden"
+KEY = b"a key that only tests would use "
+SOME_ID = UUID("6f8a4a5e-0000-4000-8000-000000000001")
+OTHER_ID = UUID("6f8a4a5e-0000-4000-8000-000000000002")
+SOON, LATER = datetime(2030, 5, 1, 9, tzinfo=UTC), datetime(2030, 6, 1, 9, tzinfo=UTC)
+PERSON = visitors.Person(full_name="Zoë Žižek", email="zoe@example.com")
+
+EXAMPLES: list[DomainEvent[Any]] = [
+    areas.Created(name="Große Halle"),
+    areas.Renamed(name="Annex"),
+    areas.EventAdded(event_id=OTHER_ID),
+    areas.EventRemoved(event_id=OTHER_ID),
+    areas.Deleted(),
+    areas.NameClaimed(area_id=OTHER_ID),
+    areas.NameReleased(),
+    events.Created(
+        name="PyCon 東京", event_datetime=LATER, registration_deadline=SOON, area_id=OTHER_ID,
+        status="open",
+    ),
+    events.Renamed(name="PyCon"),
+    events.Rescheduled(event_datetime=LATER, registration_deadline=SOON),
+    events.Relocated(area_id=OTHER_ID),
+    events.Opened(),
+    events.Closed(),
+    events.Deleted(),
+    events.CleanedUp(),
+    visitors.Registered(event_id=OTHER_ID, code="0042", notification_id=SOME_ID, person=PERSON),
+    notifications.Sent(),
+    notifications.Failed(reason="404 Not Found"),
+    notifications.Requeued(),
+    syncs.Completed(
+        started_at=SOON, full=True, counts=Counts(new=1, skipped=1),
+        skipped_items=(SkippedItem(item="7", reason="no name"),), cursor=date(2030, 4, 30),
+    ),
+    syncs.Failed(started_at=SOON, full=False, reason="the provider answered 500"),
+]  # fmt: skip
+
+
+def recorded(event: DomainEvent[Any]) -> RecordedEvent:
+    return RecordedEvent(
+        originator_id=SOME_ID,
+        originator_version=3,
+        event=event,
+        metadata=Metadata(timestamp=SOON, actor="anonymous", correlation_id="c-1", causation_id=17),
+        position=0,
+    )
+
+
+def golden_file(event: DomainEvent[Any]) -> Path:
+    return GOLDEN / f"{event.topic}.v{event.schema_version}.json"
+
+
+@pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.topic)
+def test_an_event_stored_by_an_earlier_release_reads_as_it_was_meant(
+    event: DomainEvent[Any],
+) -> None:
+    stored = golden_file(event).read_bytes().rstrip(b"\n")
+    read = decode(SOME_ID, 3, event.topic, stored)
+    assert open_personal(read, KEY) == recorded(event)
+
+
+def test_every_event_class_has_an_example_of_every_version() -> None:
+    wanted = {
+        f"{topic}.v{version}.json"
+        for topic, event_class in EVENT_TYPES.items()
+        for version in range(1, event_class.schema_version + 1)
+    }
+    assert {path.name for path in GOLDEN.iterdir()} == wanted
+
+
+@pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.topic)
+def test_what_is_encoded_reads_back(event: DomainEvent[Any]) -> None:
+    state = encode(recorded(event), KEY)
+    assert open_personal(decode(SOME_ID, 3, event.topic, state), KEY) == recorded(event)
+
+
+def test_personal_data_is_not_readable_in_what_is_stored() -> None:
+    (event,) = (e for e in EXAMPLES if isinstance(e, visitors.Registered))
+    state = encode(recorded(event), KEY)
+    assert b"zoe@example.com" not in state
+    assert b"person" not in state
+    read = decode(SOME_ID, 3, event.topic, state).event
+    assert isinstance(read, visitors.Registered)
+    assert read.person is None
+
+
+def test_personal_data_is_never_stored_without_a_key() -> None:
+    (event,) = (e for e in EXAMPLES if isinstance(e, visitors.Registered))
+    with pytest.raises(ValueError, match="personal data"):
+        encode(recorded(event))
+
+
+def test_personal_data_moved_to_another_event_does_not_open() -> None:
+    (event,) = (e for e in EXAMPLES if isinstance(e, visitors.Registered))
+    state = encode(recorded(event), KEY)
+    with pytest.raises(CannotOpen):
+        open_personal(decode(OTHER_ID, 3, event.topic, state), KEY)
+
+
+@pytest.mark.parametrize("topic", ["Event.Teleported", ""])
+def test_an_event_of_a_later_release_is_told_apart(topic: str) -> None:
+    with pytest.raises(UnknownEvent):
+        decode(SOME_ID, 1, topic, encode(recorded(events.Opened())))
+
+
+def test_a_later_version_of_a_known_event_is_told_apart() -> None:
+    stored = msgspec.json.decode(encode(recorded(events.Opened())))
+    state = msgspec.json.encode(stored | {"schema_version": 2})
+    with pytest.raises(UnknownEvent):
+        decode(SOME_ID, 1, "Event.Opened", state)
+
+
+def test_sealed_data_that_was_tampered_with_does_not_open() -> None:
+    sealed = bytearray(seal(KEY, b"secret", place(SOME_ID, 1)))
+    sealed[-1] ^= 1
+    read = msgspec.structs.replace(recorded(EXAMPLES[15]), sealed=bytes(sealed))
+    with pytest.raises(CannotOpen):
+        open_personal(read, KEY)
+
+
+if __name__ == "__main__":
+    GOLDEN.mkdir(exist_ok=True)
+    for example in EXAMPLES:
+        path = golden_file(example)
+        if not path.exists():
+            path.write_bytes(encode(recorded(example), KEY) + b"\n")
+            sys.stdout.write(f"added {path.name}\n")

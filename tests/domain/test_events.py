@@ -1,0 +1,207 @@
+"""Events: what creation refuses, what a change leads to, what a sync and a clean-up do."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from domain import areas, events
+from domain.areas import CreateArea
+from domain.errors import ChangedMeanwhile, InvalidFields, NotFound
+from domain.events import ChangeEvent, CleanUpEvent, CreateEvent, DeleteEvent, Event, SyncEvent
+from domain.values import Text
+from tests.domain.scenario import IN_A_MONTH, IN_A_WEEK, NOW, Scenario
+
+FAIR = UUID(int=2000)
+FAIR_CREATED = events.Created(
+    name="Fair", event_datetime=IN_A_MONTH, registration_deadline=IN_A_WEEK, status="open"
+)
+
+
+def a_fair() -> Scenario:
+    return Scenario().given(FAIR, FAIR_CREATED)
+
+
+def create(**changes: Any) -> CreateEvent:
+    fields: dict[str, Any] = {
+        "name": Text("Fair"),
+        "event_datetime": IN_A_MONTH,
+        "registration_deadline": IN_A_WEEK,
+    }
+    return CreateEvent(**fields | changes)
+
+
+def synced(**changes: Any) -> SyncEvent:
+    fields: dict[str, Any] = {
+        "event_id": FAIR,
+        "name": Text("Fair"),
+        "event_datetime": IN_A_MONTH,
+        "registration_deadline": IN_A_WEEK,
+        "area_name": None,
+        "status": "open",
+    }
+    return SyncEvent(**fields | changes)
+
+
+def test_a_new_event_is_created_as_asked() -> None:
+    assert Scenario().when(create()) == [FAIR_CREATED]
+
+
+@pytest.mark.parametrize(
+    ("starts", "deadline", "wrong"),
+    [
+        (
+            NOW - timedelta(days=1),
+            NOW + timedelta(days=1),
+            ["event_datetime", "registration_deadline"],
+        ),
+        (NOW, NOW, ["event_datetime", "registration_deadline"]),
+        (IN_A_MONTH, NOW, ["registration_deadline"]),
+        (IN_A_WEEK, IN_A_MONTH, ["registration_deadline"]),
+        (IN_A_MONTH, NOW.date() - timedelta(days=1), ["registration_deadline"]),
+    ],
+)
+def test_times_that_cannot_be_are_refused_by_field(
+    starts: datetime, deadline: datetime | date, wrong: list[str]
+) -> None:
+    with pytest.raises(InvalidFields) as refusal:
+        Scenario().when(create(event_datetime=starts, registration_deadline=deadline))
+    assert list(refusal.value.messages) == wrong
+
+
+def test_all_wrong_fields_are_named_at_once() -> None:
+    with pytest.raises(InvalidFields) as refusal:
+        Scenario().when(
+            create(area_id=UUID(int=9), event_datetime=NOW, registration_deadline=IN_A_WEEK)
+        )
+    assert set(refusal.value.messages) == {"area_id", "event_datetime", "registration_deadline"}
+
+
+def test_a_deadline_by_date_lasts_its_whole_day() -> None:
+    (created,) = Scenario().when(create(registration_deadline=date(2030, 5, 8)))
+    assert isinstance(created, events.Created)
+    assert created.registration_deadline.isoformat() == "2030-05-08T23:59:59+00:00"
+
+
+def test_a_deadline_by_date_never_passes_the_event() -> None:
+    (created,) = Scenario().when(create(registration_deadline=IN_A_MONTH.date()))
+    assert isinstance(created, events.Created)
+    assert created.registration_deadline == IN_A_MONTH
+
+
+def test_a_change_leads_to_one_event_for_each_thing_that_differs() -> None:
+    later = IN_A_MONTH + timedelta(days=1)
+    changes = ChangeEvent(
+        event_id=FAIR, name=Text("Big Fair"), event_datetime=later, status="closed"
+    )
+    assert a_fair().when(changes) == [
+        events.Renamed(name="Big Fair"),
+        events.Rescheduled(event_datetime=later, registration_deadline=IN_A_WEEK),
+        events.Closed(),
+    ]
+
+
+def test_a_change_to_what_is_already_so_leads_to_nothing() -> None:
+    assert a_fair().when(ChangeEvent(event_id=FAIR, name=Text("Fair"), status="open")) == []
+
+
+def test_an_event_cannot_be_moved_before_its_deadline() -> None:
+    with pytest.raises(InvalidFields) as refusal:
+        a_fair().when(ChangeEvent(event_id=FAIR, event_datetime=NOW + timedelta(days=1)))
+    assert list(refusal.value.messages) == ["registration_deadline"]
+
+
+def test_a_past_event_can_still_be_renamed_and_closed() -> None:
+    scenario = a_fair()
+    scenario.now = IN_A_MONTH + timedelta(days=1)
+    scenario.when(ChangeEvent(event_id=FAIR, name=Text("Old Fair"), status="closed"))
+
+
+def test_areas_count_the_events_that_come_and_go() -> None:
+    scenario = Scenario()
+    scenario.when(CreateArea(name=Text("Hall")))
+    hall = scenario.value.id
+    scenario.when(CreateArea(name=Text("Annex")))
+    annex = scenario.value.id
+    scenario.when(create(area_id=hall))
+    fair = scenario.value.event.id
+    scenario.when(ChangeEvent(event_id=fair, area_id=annex))
+    scenario.when(create(area_id=annex))
+    scenario.when(DeleteEvent(event_id=fair))
+    counts = {
+        id: state.event_count
+        for id in (hall, annex)
+        if isinstance(state := scenario.state(id), areas.Area)
+    }
+    assert counts == {hall: 0, annex: 1}
+
+
+def test_a_deleted_event_is_gone() -> None:
+    scenario = a_fair()
+    assert scenario.when(DeleteEvent(event_id=FAIR)) == [events.Deleted()]
+    for command in (DeleteEvent(event_id=FAIR), ChangeEvent(event_id=FAIR, name=Text("X"))):
+        with pytest.raises(NotFound):
+            scenario.when(command)
+
+
+def test_a_change_to_a_version_that_is_past_is_refused() -> None:
+    scenario = a_fair()
+    scenario.when(ChangeEvent(event_id=FAIR, status="closed", expected_version=1))
+    with pytest.raises(ChangedMeanwhile):
+        scenario.when(ChangeEvent(event_id=FAIR, status="open", expected_version=1))
+
+
+def test_a_sync_creates_the_event_under_the_providers_id_and_its_area_once() -> None:
+    scenario = Scenario()
+    scenario.when(synced(area_name=Text("Cape Town")))
+    assert scenario.value == "new"
+    event = scenario.state(FAIR)
+    assert isinstance(event, Event)
+    scenario.when(synced(event_id=UUID(int=2001), area_name=Text("CAPE TOWN")))
+    other = scenario.state(UUID(int=2001))
+    assert isinstance(other, Event)
+    assert event.details.area_id == other.details.area_id is not None
+
+
+def test_an_unchanged_item_leads_to_nothing() -> None:
+    scenario = Scenario()
+    scenario.when(synced(area_name=Text("Cape Town")))
+    assert scenario.when(synced(area_name=Text("Cape Town"))) == []
+    assert scenario.value == "unchanged"
+
+
+def test_a_changed_item_updates_the_event_even_one_that_is_past() -> None:
+    scenario = a_fair()
+    scenario.now = IN_A_MONTH + timedelta(days=100)
+    assert scenario.when(synced(name=Text("Fair, renamed"))) == [
+        events.Renamed(name="Fair, renamed")
+    ]
+    assert scenario.value == "updated"
+
+
+def test_clean_up_takes_only_what_took_place_before_the_given_time() -> None:
+    assert a_fair().when(CleanUpEvent(event_id=FAIR, before=IN_A_MONTH)) == []
+    late = IN_A_MONTH + timedelta(seconds=1)
+    assert a_fair().when(CleanUpEvent(event_id=FAIR, before=late)) == [events.CleanedUp()]
+
+
+def test_a_sync_brings_a_cleaned_up_event_back_only_with_a_new_date() -> None:
+    scenario = a_fair()
+    scenario.when(CleanUpEvent(event_id=FAIR, before=IN_A_MONTH + timedelta(days=7)))
+    assert scenario.when(synced(name=Text("Renamed"))) == []
+    moved = IN_A_MONTH + timedelta(days=365)
+    assert [type(e) for e in scenario.when(synced(event_datetime=moved))] == [events.Created]
+    assert scenario.value == "new"
+
+
+def test_a_sync_never_brings_back_what_an_organizer_deleted() -> None:
+    scenario = a_fair()
+    scenario.when(DeleteEvent(event_id=FAIR))
+    assert scenario.when(synced(event_datetime=IN_A_MONTH + timedelta(days=365))) == []
+
+
+def test_an_item_whose_id_is_not_an_events_is_refused() -> None:
+    scenario = Scenario().given(FAIR, areas.Created(name="Hall"))
+    with pytest.raises(NotFound):
+        scenario.when(synced())

@@ -1,0 +1,101 @@
+"""Values: what is let in, in which form, and what is said of the rest."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from email_validator import EmailNotValidError, validate_email
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.times import parse_deadline, parse_moment
+from domain.values import Email, FullName, Invalid, Text
+
+
+@pytest.mark.parametrize("raw", [" Ada ", "\tAda\n", "Ada"])
+def test_a_text_is_trimmed(raw: str) -> None:
+    assert Text.parse(raw) == "Ada"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["", "   ", "a\x00b", "a\nb", "a\x7fb", "a\u2028b", "a\ud800b", "x" * 256, None, 5, ["x"]],
+)
+def test_what_is_no_line_of_text_is_refused(raw: object) -> None:
+    with pytest.raises(Invalid):
+        Text.parse(raw)
+
+
+@pytest.mark.parametrize("raw", ["Zoë", "李小龙", "می‌خواهم", "👩‍🚀 Ada", "x" * 128])
+def test_names_of_all_scripts_are_let_in_as_they_are(raw: str) -> None:
+    assert FullName.parse(raw) == raw
+
+
+@pytest.mark.parametrize(
+    ("raw", "normal"),
+    [
+        (" Ada.Lovelace@Example.COM ", "ada.lovelace@example.com"),
+        ("a+b_c@sub.example.co", "a+b_c@sub.example.co"),
+        ("ada@xn--bcher-kva.example", "ada@bücher.example"),
+        ("Ü@exämple.de", "ü@exämple.de"),
+        ("visitor@load.test", "visitor@load.test"),
+        ("o'hara@example.com", "o'hara@example.com"),
+    ],
+)
+def test_an_email_takes_its_normal_form(raw: str, normal: str) -> None:
+    assert Email.parse(raw) == normal
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["", "ada", "@example.com", "ada@", "ada@localhost", "a b@example.com", "a..b@example.com",
+     "a@-x.de", "a@x..de", "a\x00@example.com", "a@" + "x" * 260 + ".de", None, 1,
+     "a\ud800@example.com", "x" * 65 + "@example.com"],
+)  # fmt: skip
+def test_what_is_no_email_is_refused(raw: object) -> None:
+    with pytest.raises(Invalid):
+        Email.parse(raw)
+
+
+@given(
+    st.emails() | st.from_regex(r"[a-z0-9.+_-]{1,12}@[a-z0-9.-]{1,12}\.[a-z]{2,5}", fullmatch=True)
+)
+def test_what_the_short_cut_lets_in_the_library_lets_in_unchanged(raw: str) -> None:
+    try:
+        email = Email.parse(raw)
+    except Invalid:
+        return
+    try:
+        checked = validate_email(
+            email, check_deliverability=False, globally_deliverable=False, strict=True
+        )
+    except EmailNotValidError as error:
+        raise AssertionError(f"{email!r} is no address: {error}") from error
+    assert checked.normalized.lower() == email
+
+
+@pytest.mark.parametrize(
+    ("raw", "moment"),
+    [
+        ("2030-05-17T09:00:00Z", datetime(2030, 5, 17, 9, tzinfo=UTC)),
+        ("2030-05-17t09:00:00.5+02:00", datetime(2030, 5, 17, 7, 0, 0, 500_000, tzinfo=UTC)),
+        ("05.17.2030", datetime(2030, 5, 17, tzinfo=UTC)),
+        ("2030-05-17", datetime(2030, 5, 17, tzinfo=UTC)),
+    ],
+)
+def test_a_moment_comes_in_as_rfc_3339_or_as_the_seeds_date(raw: str, moment: datetime) -> None:
+    assert parse_moment(raw) == moment
+
+
+def test_a_bare_date_as_a_deadline_stays_a_date() -> None:
+    assert parse_deadline("05.17.2030") == date(2030, 5, 17)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["", "tomorrow", "2030-05-17T09:00:00", "13.01.2030", "02.30.2030", "2030-02-30", "1.1.2030",
+     "2030-W01-1", "0001-01-01T00:00:00+14:00", "2030-05-17T25:00:00Z", "\uff12030-05-17",
+     None, 0, {}],
+)  # fmt: skip
+def test_what_is_no_time_is_refused(raw: object) -> None:
+    with pytest.raises(Invalid):
+        parse_moment(raw)

@@ -1,0 +1,328 @@
+"""The writer and history in a real PostgreSQL: what holds in races and when things break."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import msgspec
+import psycopg
+import pytest
+
+from domain import areas, events, visitors, writer
+from domain.aggregate import RecordedEvent, replay
+from domain.application import HANDLERS, TOUCHES
+from domain.areas import CreateArea, RenameArea
+from domain.batch import Decider, Done, Failed, Origin, Request
+from domain.errors import DomainError
+from domain.events import ChangeEvent, CreateEvent, Event
+from domain.history import History, connect, last_position, open_all, read_events
+from domain.personal_data import InstallationKeys
+from domain.streams import LONG_STREAM
+from domain.values import Email, FullName, Text
+from domain.visitors import DuplicateRegistration, EventClosed, RegisterVisitor
+from domain.writer import HistoryUnavailable, Overloaded, Writer
+
+pytestmark = pytest.mark.anyio
+
+ORIGIN = Origin(actor="anonymous", correlation_id="test")
+
+
+def a_fair() -> CreateEvent:
+    now = datetime.now(UTC)
+    return CreateEvent(
+        name=Text("Fair"),
+        event_datetime=now + timedelta(days=30),
+        registration_deadline=now + timedelta(days=20),
+    )
+
+
+def visitor(event_id: UUID, number: int) -> RegisterVisitor:
+    return RegisterVisitor(
+        event_id=event_id, full_name=FullName("Ada"), email=Email(f"ada{number}@example.com")
+    )
+
+
+@asynccontextmanager
+async def writers(
+    database_url: str, keys: InstallationKeys, count: int
+) -> AsyncIterator[Sequence[Writer]]:
+    """Several, each with a connection and a cache of its own, as so many API processes have."""
+    async with AsyncExitStack() as stack:
+        yield [
+            await stack.enter_async_context(Writer(database_url, Decider(keys)))
+            for _ in range(count)
+        ]
+
+
+async def history(database_url: str) -> list[RecordedEvent]:
+    async with await connect(database_url) as connection:
+        return await read_events(connection, after=0, limit=100_000)
+
+
+async def test_no_registration_stands_after_the_close_it_should_have_seen(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    async with writers(database_url, keys, 4) as (first, *others):
+        fair = (await first.execute(a_fair(), ORIGIN)).value.event.id
+        answers = list[str]()
+
+        async def register_all(by: Writer, numbers: range) -> None:
+            for number in numbers:
+                try:
+                    await by.execute(visitor(fair, number), ORIGIN)
+                except EventClosed:
+                    answers.append("closed")
+                else:
+                    answers.append("registered")
+
+        async def close_and_reopen() -> None:
+            for status in ["closed", "open"] * 10 + ["closed"]:
+                await first.execute(ChangeEvent(event_id=fair, status=status), ORIGIN)  # type: ignore[arg-type]
+                await asyncio.sleep(0.005)
+
+        async with asyncio.TaskGroup() as tasks:
+            for place in range(60):
+                numbers = range(place * 20, place * 20 + 20)
+                tasks.create_task(register_all(others[place % 3], numbers))
+            tasks.create_task(close_and_reopen())
+
+    is_open, registered = True, 0
+    for recorded in await history(database_url):
+        match recorded.event:
+            case events.Closed():
+                is_open = False
+            case events.Opened():
+                is_open = True
+            case visitors.Registered():
+                assert is_open, f"registered at {recorded.position}, after the close"
+                registered += 1
+    assert Counter(answers) == {"registered": registered, "closed": 1200 - registered}
+    assert 0 < registered < 1200, "the race was no race"
+
+
+async def test_one_of_many_racing_registrations_of_a_person_wins(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    async with writers(database_url, keys, 3) as by:
+        fair = (await by[0].execute(a_fair(), ORIGIN)).value.event.id
+        outcomes = await asyncio.gather(
+            *(by[n % 3].execute(visitor(fair, n // 30), ORIGIN) for n in range(300)),
+            return_exceptions=True,
+        )
+    kinds = Counter(type(outcome) for outcome in outcomes)
+    assert kinds == {Done: 10, DuplicateRegistration: 290}
+
+
+async def test_one_of_many_racing_areas_of_a_name_wins(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    async with writers(database_url, keys, 3) as by:
+        outcomes = await asyncio.gather(
+            *(by[n % 3].execute(CreateArea(name=Text("Hall")), ORIGIN) for n in range(30)),
+            return_exceptions=True,
+        )
+    assert Counter(type(o) for o in outcomes) == {Done: 1, areas.AreaNameTaken: 29}
+
+
+async def test_positions_are_answered_and_follow_the_order_of_commits(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    async with Writer(database_url, Decider(keys)) as one:
+        area = await one.execute(CreateArea(name=Text("Hall")), ORIGIN)
+        renamed = await one.execute(RenameArea(area_id=area.value.id, name=Text("Annex")), ORIGIN)
+        nothing = await one.execute(RenameArea(area_id=area.value.id, name=Text("Annex")), ORIGIN)
+    stored = await history(database_url)
+    assert area.position == stored[1].position
+    assert renamed.position == stored[-1].position
+    assert nothing.position == renamed.position
+
+
+async def test_a_refusal_and_a_bug_hurt_nobody_else_in_the_batch(
+    database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Buggy(msgspec.Struct, frozen=True):
+        pass
+
+    def half_done_then_broken(_: Buggy, work: Any) -> None:
+        work.record(areas.Area(id=uuid4()), areas.Created(name="never"))
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(cast("dict[Any, Any]", HANDLERS), Buggy, half_done_then_broken)
+    monkeypatch.setitem(cast("dict[Any, Any]", TOUCHES), Buggy, lambda command, identity: [])
+    commands = [
+        CreateArea(name=Text("Hall")),
+        Buggy(),
+        CreateArea(name=Text("hall")),
+        CreateArea(name=Text("Annex")),
+    ]
+    async with await connect(database_url) as connection:
+        outcomes = await Decider(keys).execute(connection, [Request(c, ORIGIN) for c in commands])
+        errors = [type(o.error) if isinstance(o, Failed) else None for o in outcomes]
+        assert errors == [None, ZeroDivisionError, areas.AreaNameTaken, None]
+        names = [
+            e.event.name
+            for e in await read_events(connection, after=0, limit=10)
+            if isinstance(e.event, areas.Created)
+        ]
+        assert names == ["Hall", "Annex"]
+
+
+async def test_every_event_carries_who_when_and_why(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    async with Writer(database_url, Decider(keys)) as one:
+        origin = Origin(actor="system:test", correlation_id="abc", causation_id=41)
+        await one.execute(CreateArea(name=Text("Hall")), origin)
+    for recorded in await history(database_url):
+        assert recorded.metadata.actor == "system:test"
+        assert recorded.metadata.correlation_id == "abc"
+        assert recorded.metadata.causation_id == 41
+        assert recorded.metadata.timestamp.tzinfo == UTC
+
+
+async def test_names_and_emails_are_unreadable_in_the_database_without_the_keys(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    async with Writer(database_url, Decider(keys)) as one:
+        fair = (await one.execute(a_fair(), ORIGIN)).value.event.id
+        await one.execute(visitor(fair, 7), ORIGIN)
+    async with await connect(database_url) as connection:
+        (*_, sealed) = await read_events(connection, after=0, limit=10)
+        (opened,) = await open_all(connection, [sealed], keys)
+        assert opened.event.person.email == "ada7@example.com"  # type: ignore[attr-defined]
+        cursor = await connection.execute(
+            "SELECT count(*) FROM history_events WHERE convert_from(state, 'UTF8') LIKE '%ada7%'"
+        )
+        assert await cursor.fetchone() == (0,)
+        await connection.execute("DELETE FROM personal_keys")
+        (forgotten,) = await open_all(connection, [sealed], keys)
+        assert forgotten.event.person is None  # type: ignore[attr-defined]
+
+
+async def test_a_long_stream_is_read_from_a_snapshot_after_its_first_reading(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    async with Writer(database_url, Decider(keys)) as one:
+        fair = (await one.execute(a_fair(), ORIGIN)).value.event.id
+        for number in range(LONG_STREAM):
+            await one.execute(ChangeEvent(event_id=fair, name=Text(f"Fair {number}")), ORIGIN)
+
+    async def change(name: str) -> Event:
+        """By a process that has read nothing of history yet."""
+        command = ChangeEvent(event_id=fair, name=Text(name))
+        (outcome,) = await Decider(keys).execute(connection, [Request(command, ORIGIN)])
+        assert isinstance(outcome, Done)
+        changed: Event = outcome.value.event
+        return changed
+
+    async with await connect(database_url) as connection:
+        first = await change("First")
+        # Without the older events, only the snapshot can tell the event's other details.
+        await connection.execute(
+            "DELETE FROM history_events WHERE originator_version <= %s", [LONG_STREAM]
+        )
+        second = await change("Second")
+    assert second.version == first.version + 1
+    assert second.details == msgspec.structs.replace(first.details, name="Second")
+
+
+async def test_the_librarys_application_replays_what_was_appended(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    async with Writer(database_url, Decider(keys)) as one:
+        created = await one.execute(a_fair(), ORIGIN)
+        fair = created.value.event.id
+        changed = await one.execute(ChangeEvent(event_id=fair, status="closed"), ORIGIN)
+
+    def project(event: Event | None, recorded: Any) -> Event:
+        replayed: Event = replay(event or Event(id=fair), [r.event for r in recorded])
+        return replayed
+
+    with History(database_url) as application:
+        assert application.recorder.max_notification_id() == changed.position
+        now: Event = application.repository.get(fair, projector_func=project)
+        assert now == changed.value.event
+        before: Event = application.repository.get(fair, version=1, projector_func=project)
+        assert before == created.value.event
+
+
+async def test_a_full_queue_is_said_at_once_and_loses_nothing(
+    database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "QUEUE_LIMIT", 20)
+    async with Writer(database_url, Decider(keys)) as one:
+        fair = (await one.execute(a_fair(), ORIGIN)).value.event.id
+        outcomes = await asyncio.gather(
+            *(one.execute(visitor(fair, number), ORIGIN) for number in range(50)),
+            return_exceptions=True,
+        )
+    kinds = Counter(type(outcome) for outcome in outcomes)
+    assert kinds == {Done: 20, Overloaded: 30}
+    stored = await history(database_url)
+    assert sum(isinstance(e.event, visitors.Registered) for e in stored) == 20
+
+
+async def test_a_connection_that_was_cut_is_replaced_without_anybody_noticing(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    async with Writer(database_url, Decider(keys)) as one:
+        await one.execute(CreateArea(name=Text("Hall")), ORIGIN)
+        async with await connect(database_url) as other:
+            await other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        await one.execute(CreateArea(name=Text("Annex")), ORIGIN)
+
+
+async def test_an_unreachable_database_is_said_to_every_caller(keys: InstallationKeys) -> None:
+    async with Writer("postgresql://nobody@127.0.0.1:1/nowhere", Decider(keys)) as one:
+        outcomes = await asyncio.gather(
+            *(one.execute(CreateArea(name=Text(f"Hall {n}")), ORIGIN) for n in range(3)),
+            return_exceptions=True,
+        )
+    assert [type(o) for o in outcomes] == [HistoryUnavailable] * 3
+
+
+async def test_what_was_taken_is_committed_before_the_writer_ends(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    async with Writer(database_url, Decider(keys)) as one:
+        taken = [
+            asyncio.ensure_future(one.execute(CreateArea(name=Text(f"Hall {n}")), ORIGIN))
+            for n in range(50)
+        ]
+        await asyncio.sleep(0)
+    assert all(isinstance(task.result(), Done) for task in taken)
+    async with await connect(database_url) as connection:
+        assert await last_position(connection) == 100
+
+
+def test_a_wrong_secret_key_is_refused(database_url: str) -> None:
+    from domain.history import load_keys
+    from domain.personal_data import CannotOpen
+
+    with psycopg.connect(database_url) as connection, pytest.raises(CannotOpen):
+        load_keys(connection, ("another key than the one it was made with",))
+
+
+def test_refusals_have_stable_names() -> None:
+    def slugs(kind: type[DomainError]) -> set[str]:
+        return {getattr(kind, "slug", "")}.union(*(slugs(sub) for sub in kind.__subclasses__()))
+
+    assert slugs(DomainError) - {""} == {
+        "not-found",
+        "validation",
+        "changed-meanwhile",
+        "area-name-taken",
+        "area-in-use",
+        "event-closed",
+        "registration-deadline-passed",
+        "duplicate-registration",
+    }
