@@ -90,7 +90,8 @@ class Decider:
         events = [event for a in accepted for event in a.work.recorded]
         positions = list[int]()
         if events:
-            read = {id: _version(loaded[id]) for a in accepted for id in a.work.read}
+            # Streams that the batch itself begins were not loaded: they were read as blank.
+            read = {id: _version(loaded.get(id)) for a in accepted for id in a.work.read}
             with _commit_of(connection):
                 appended = await append(connection, events, read, self._keys)
             if appended is None:

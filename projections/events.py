@@ -1,0 +1,233 @@
+"""The `events` table: every event that exists, as people look for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any, LiteralString
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.sql import SQL, Composed
+
+from domain.aggregate import RecordedEvent
+from domain.events import Details, Event, Status
+from domain.values import fold
+from projections.page import Cursor, Page
+from projections.projection import Projection, events_of, fold_into
+from projections.trigrams import trigrams
+
+TABLE = """
+CREATE TABLE IF NOT EXISTS events (
+    id                    uuid PRIMARY KEY,
+    name                  text NOT NULL,
+    name_folded           text NOT NULL,
+    trigrams              text[] NOT NULL,
+    area_id               uuid,
+    status                text NOT NULL,
+    event_datetime        timestamptz NOT NULL,
+    registration_deadline timestamptz NOT NULL,
+    version               bigint NOT NULL
+);
+CREATE INDEX IF NOT EXISTS events_open ON events (event_datetime, id) WHERE status = 'open';
+CREATE INDEX IF NOT EXISTS events_by_datetime ON events (event_datetime);
+CREATE INDEX IF NOT EXISTS events_trigrams ON events USING gin (trigrams);
+"""
+
+
+class EventRow(msgspec.Struct, frozen=True):
+    id: UUID
+    name: str
+    area: str | None
+    """The area's name."""
+    area_id: UUID | None
+    status: Status
+    event_datetime: datetime
+    registration_deadline: datetime
+    version: int
+    """The aggregate's, for a later command to expect."""
+
+
+async def get_event(connection: AsyncConnection[Any], id: UUID) -> EventRow | None:
+    cursor = await connection.execute(
+        """
+        SELECT e.id, e.name, a.name, e.area_id, e.status,
+               e.event_datetime, e.registration_deadline, e.version
+        FROM events e LEFT JOIN areas a ON a.id = e.area_id
+        WHERE e.id = %s
+        """,
+        [id],
+        binary=True,
+    )
+    row = await cursor.fetchone()
+    return EventRow(*row) if row else None
+
+
+async def list_open(
+    connection: AsyncConnection[Any],
+    *,
+    name_fragment: str = "",
+    descending: bool = True,
+    limit: int = 10,
+    offset: int = 0,
+    cursor: str | None = None,
+) -> Page[EventRow]:
+    """Open events by the time they begin, those at the same time by id.
+
+    `name_fragment` is a part of the name, whatever its case; none of its characters is special.
+    `offset` counts from the cursor when there is one. Raises `page.BadCursor`.
+    """
+    folded = fold(name_fragment)
+    start = Cursor.parse(cursor) if cursor is not None else None
+    answer = await connection.execute(
+        _list_statement(_matching(folded), start is not None, descending),
+        {
+            "folded": folded,
+            "trigrams": trigrams(folded),
+            "start_time": start and start.time,
+            "start_id": start and start.id,
+            "limit": limit + 1,
+            "offset": offset,
+        },
+        binary=True,
+    )
+    found = await answer.fetchall()
+    events_version, areas_version, total = found[0][:3]
+    rows = [EventRow(*row[3:]) for row in found if row[3] is not None]
+    more, rows = len(rows) > limit, rows[:limit]
+    return Page(
+        rows=rows,
+        total=total,
+        version=f"e{events_version}.a{areas_version}",
+        next_cursor=str(Cursor(rows[-1].event_datetime, rows[-1].id)) if more and rows else None,
+    )
+
+
+def _matching(folded: str) -> LiteralString:
+    """The condition that finds this part of a name; the index is of use from three characters."""
+    if not folded:
+        return ""
+    contained: LiteralString = "AND position(%(folded)s in name_folded) > 0"
+    return f"AND trigrams @> %(trigrams)s::text[] {contained}" if trigrams(folded) else contained
+
+
+@cache
+def _list_statement(matching: LiteralString, resumed: bool, descending: bool) -> Composed:
+    """The versions, the total and the rows are all of one snapshot. There is always a row; on an
+    empty page it has no event.
+
+    Searched by name, the index finds everything that is counted, and it is looked for only once;
+    otherwise the order's own index gives the first rows without looking at the others.
+    """
+    return SQL(
+        """
+        WITH found AS {materialized} (
+            SELECT id, event_datetime FROM events WHERE status = 'open' {matching}
+        ), page AS (
+            SELECT id FROM found {beyond}
+            ORDER BY event_datetime {order}, id {order}
+            LIMIT %(limit)s OFFSET %(offset)s
+        )
+        SELECT v.events, v.areas, v.total, e.id, e.name, a.name, e.area_id, e.status,
+               e.event_datetime, e.registration_deadline, e.version
+        FROM (
+            SELECT (SELECT version FROM projections WHERE name = 'events') AS events,
+                   (SELECT version FROM projections WHERE name = 'areas') AS areas,
+                   (SELECT count(*) FROM found) AS total
+        ) v
+        LEFT JOIN (page JOIN events e USING (id) LEFT JOIN areas a ON a.id = e.area_id) ON true
+        ORDER BY e.event_datetime {order}, e.id {order}
+        """
+    ).format(
+        materialized=SQL("MATERIALIZED" if matching else "NOT MATERIALIZED"),
+        matching=SQL(matching),
+        beyond=SQL(
+            ("WHERE (event_datetime, id) < " if descending else "WHERE (event_datetime, id) > ")
+            + "(%(start_time)s, %(start_id)s)"
+            if resumed
+            else ""
+        ),
+        order=SQL("DESC" if descending else "ASC"),
+    )
+
+
+class _StoredRow(msgspec.Struct, frozen=True):
+    id: UUID
+    name: str
+    name_folded: str
+    trigrams: list[str]
+    area_id: UUID | None
+    status: Status
+    event_datetime: datetime
+    registration_deadline: datetime
+    version: int
+
+
+async def apply(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
+    known = await _load(connection, {e.originator_id for e in events})
+    fold_into(known, Event, events)
+    await connection.execute(
+        "DELETE FROM events WHERE id = ANY(%s)",
+        [[event.id for event in known.values() if not event.exists]],
+    )
+    await connection.execute(
+        """
+        INSERT INTO events SELECT * FROM jsonb_populate_recordset(NULL::events, %s::jsonb)
+        ON CONFLICT (id) DO UPDATE SET
+            name = EXCLUDED.name, name_folded = EXCLUDED.name_folded,
+            trigrams = EXCLUDED.trigrams, area_id = EXCLUDED.area_id, status = EXCLUDED.status,
+            event_datetime = EXCLUDED.event_datetime,
+            registration_deadline = EXCLUDED.registration_deadline, version = EXCLUDED.version
+        """,
+        [msgspec.json.encode([_stored(e) for e in known.values() if e.exists]).decode()],
+    )
+    return True
+
+
+async def _load(connection: AsyncConnection[Any], ids: set[UUID]) -> dict[UUID, Event]:
+    cursor = await connection.execute(
+        """
+        SELECT id, version, name, event_datetime, registration_deadline, area_id, status
+        FROM events WHERE id = ANY(%s)
+        """,
+        [list(ids)],
+        binary=True,
+    )
+    return {
+        id: Event(id=id, version=version, exists=True, details=_details(*details))
+        for id, version, *details in await cursor.fetchall()
+    }
+
+
+def _details(
+    name: str, starts: datetime, ends: datetime, area_id: UUID | None, status: Status
+) -> Details:
+    return Details(
+        name=name,
+        event_datetime=starts,
+        registration_deadline=ends,
+        area_id=area_id,
+        status=status,
+    )
+
+
+def _stored(event: Event) -> _StoredRow:
+    details, folded = event.details, fold(event.details.name)
+    return _StoredRow(
+        id=event.id,
+        name=details.name,
+        name_folded=folded,
+        trigrams=trigrams(folded),
+        area_id=details.area_id,
+        status=details.status,
+        event_datetime=details.event_datetime,
+        registration_deadline=details.registration_deadline,
+        version=event.version,
+    )
+
+
+EVENTS = Projection(
+    name="events", schema_version=1, table=TABLE, handles=events_of(Event), apply=apply
+)

@@ -1,0 +1,132 @@
+"""Making history and projecting it by hand, in the order that a test wants."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.sql import SQL, Identifier
+
+from domain.areas import CreateArea
+from domain.batch import Decider, Failed, Origin, Request
+from domain.events import CreateEvent, Status
+from domain.history import last_position
+from domain.personal_data import InstallationKeys
+from domain.values import Email, FullName, Text
+from domain.visitors import RegisterVisitor
+from projections.all import ALL
+from projections.positions import standings
+from projections.projection import Projection
+from projections.runner import Runner
+from projections.tail import Tail
+
+ORIGIN = Origin(actor="anonymous", correlation_id="a-request")
+
+IN_A_MONTH = (datetime.now(UTC) + timedelta(days=30)).replace(microsecond=0)
+
+
+class Installation(msgspec.Struct, frozen=True, kw_only=True):
+    database_url: str
+    keys: InstallationKeys
+    connection: AsyncConnection[Any]
+    decider: Decider
+    tail: Tail
+
+    async def give(self, *commands: object) -> list[Any]:
+        """What each command answers, all committed at once."""
+        requests = [Request(command, ORIGIN) for command in commands]
+        answers = []
+        for outcome in await self.decider.execute(self.connection, requests):
+            if isinstance(outcome, Failed):
+                raise outcome.error
+            answers.append(outcome.value)
+        return answers
+
+    async def area(self, name: str) -> UUID:
+        (area,) = await self.give(CreateArea(name=Text(name)))
+        id: UUID = area.id
+        return id
+
+    async def event(
+        self,
+        name: str = "Fair",
+        *,
+        area_id: UUID | None = None,
+        status: Status = "open",
+        at: datetime = IN_A_MONTH,
+    ) -> UUID:
+        (view,) = await self.give(an_event(name, area_id=area_id, status=status, at=at))
+        id: UUID = view.event.id
+        return id
+
+    async def register(self, event_id: UUID, *emails: str) -> list[UUID]:
+        """The visitors' ids."""
+        return await self.give(*(a_registration(event_id, email) for email in emails))
+
+    async def project(self, projections: Sequence[Projection] = ALL) -> None:
+        """Bring these up to date."""
+        await self.tail.follow(projections)
+        target = await last_position(self.connection)
+        while min(self.tail.positions.values()) < target:
+            await self.tail.step()
+
+    async def rows(self, table: str) -> list[dict[str, Any]]:
+        """All of a table, in the order of their ids."""
+        cursor = await self.connection.execute(
+            SQL("SELECT to_jsonb(t) FROM {} t ORDER BY t.id").format(Identifier(table))
+        )
+        return [row for (row,) in await cursor.fetchall()]
+
+    async def standing(self, name: str) -> tuple[int, int, int | None, str | None]:
+        """Position, version, and where and why the projection stopped."""
+        cursor = await self.connection.execute(
+            """
+            SELECT position, version, stopped_at, stopped_because FROM projections WHERE name = %s
+            """,
+            [name],
+        )
+        row = await cursor.fetchone()
+        assert row is not None
+        return row[0], row[1], row[2], row[3]
+
+
+def an_event(
+    name: str = "Fair",
+    *,
+    area_id: UUID | None = None,
+    status: Status = "open",
+    at: datetime = IN_A_MONTH,
+) -> CreateEvent:
+    return CreateEvent(
+        name=Text(name),
+        event_datetime=at,
+        registration_deadline=at,
+        area_id=area_id,
+        status=status,
+    )
+
+
+def a_registration(event_id: UUID, email: str, name: str = "Ada Lovelace") -> RegisterVisitor:
+    return RegisterVisitor(event_id=event_id, full_name=FullName(name), email=Email(email))
+
+
+@asynccontextmanager
+async def running(projector: Runner) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(projector.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def all_caught_up(installation: Installation) -> bool:
+    end = await last_position(installation.connection)
+    return all(s.position == end for s in await standings(installation.connection))

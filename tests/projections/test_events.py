@@ -1,0 +1,229 @@
+"""The event list and its search, and the cursor that walks it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from domain.areas import RenameArea
+from domain.events import ChangeEvent, CleanUpEvent, DeleteEvent, SyncEvent
+from domain.values import Text
+from projections.events import EventRow, get_event, list_open
+from projections.page import BadCursor, Cursor
+from tests.projections.installation import IN_A_MONTH, Installation, an_event
+
+pytestmark = pytest.mark.anyio
+
+
+async def found(installation: Installation, fragment: str) -> list[str]:
+    page = await list_open(installation.connection, name_fragment=fragment, limit=100)
+    assert page.total == len(page.rows)
+    return sorted(row.name for row in page.rows)
+
+
+async def test_an_event_is_read_as_it_was_created(installation: Installation) -> None:
+    area = await installation.area("Málaga")
+    event = await installation.event("PyCon", area_id=area, status="closed")
+    await installation.project()
+    assert await get_event(installation.connection, event) == EventRow(
+        id=event,
+        name="PyCon",
+        area="Málaga",
+        area_id=area,
+        status="closed",
+        event_datetime=IN_A_MONTH,
+        registration_deadline=IN_A_MONTH,
+        version=1,
+    )
+
+
+async def test_an_event_is_read_as_it_was_changed(installation: Installation) -> None:
+    area = await installation.area("Here")
+    event = await installation.event("Before")
+    await installation.project()
+    later = IN_A_MONTH + timedelta(days=1)
+    await installation.give(
+        ChangeEvent(event_id=event, name=Text("After"), event_datetime=later, area_id=area),
+        ChangeEvent(event_id=event, status="closed"),
+        RenameArea(area_id=area, name=Text("There")),
+    )
+    await installation.project()
+    row = await get_event(installation.connection, event)
+    assert row is not None
+    assert (row.name, row.area, row.event_datetime, row.status) == (
+        "After",
+        "There",
+        later,
+        "closed",
+    )
+    assert row.version == 5
+
+
+async def test_a_deleted_event_is_gone(installation: Installation) -> None:
+    first, second = await installation.event(), await installation.event()
+    await installation.give(DeleteEvent(event_id=first))
+    await installation.project()
+    await installation.give(DeleteEvent(event_id=second))
+    await installation.project()
+    assert await get_event(installation.connection, first) is None
+    assert await get_event(installation.connection, second) is None
+
+
+async def test_a_cleaned_up_event_that_a_sync_brings_back_is_read_again(
+    installation: Installation,
+) -> None:
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    sync = SyncEvent(
+        event_id=uuid4(),
+        name=Text("Yearly"),
+        event_datetime=long_ago,
+        registration_deadline=long_ago,
+        area_name=None,
+        status="open",
+    )
+    await installation.give(sync)
+    await installation.project()
+    await installation.give(CleanUpEvent(event_id=sync.event_id, before=IN_A_MONTH))
+    await installation.project()
+    assert await get_event(installation.connection, sync.event_id) is None
+    await installation.give(
+        SyncEvent(
+            event_id=sync.event_id,
+            name=sync.name,
+            event_datetime=IN_A_MONTH,
+            registration_deadline=IN_A_MONTH,
+            area_name=None,
+            status="open",
+        )
+    )
+    await installation.project()
+    row = await get_event(installation.connection, sync.event_id)
+    assert row is not None
+    assert row.event_datetime == IN_A_MONTH
+    assert row.version == 3
+
+
+async def test_only_open_events_are_listed(installation: Installation) -> None:
+    await installation.give(an_event("Open"), an_event("Closed", status="closed"))
+    await installation.project()
+    assert await found(installation, "") == ["Open"]
+
+
+@pytest.mark.parametrize(
+    ("fragment", "names"),
+    [
+        ("pycon", ["PYCON DE", "PyCon 2030"]),
+        ("YCO", ["PYCON DE", "PyCon 2030"]),
+        ("y", ["PYCON DE", "PyCon 2030", "Ülkü Çay_Günü"]),
+        ("pycon 2030 ", []),
+        ("ÜLKÜ ç", ["Ülkü Çay_Günü"]),
+        ("u\N{COMBINING DIAERESIS}lk", ["Ülkü Çay_Günü"]),
+        ("STRASSE", ["Straße 100%"]),
+        ("日本", ["日本語の会"]),
+        ("本語の会", ["日本語の会"]),
+        ("%", ["Straße 100%"]),
+        ("00%", ["Straße 100%"]),
+        ("1%", []),
+        ("_", ["Ülkü Çay_Günü"]),
+        ("y_g", ["Ülkü Çay_Günü"]),
+        ("P_Con", []),
+        ("\\", []),
+        ("aaab", ["aaaab"]),
+        ("aabaa", []),
+    ],
+)
+async def test_a_part_of_a_name_finds_it_whatever_the_case_and_literally(
+    installation: Installation, fragment: str, names: list[str]
+) -> None:
+    every = ("PyCon 2030", "PYCON DE", "Ülkü Çay_Günü", "Straße 100%", "日本語の会", "aaaab")
+    await installation.give(*(an_event(name) for name in every))
+    await installation.project()
+    assert await found(installation, fragment) == names
+
+
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("fragment", ["", "fair"])
+async def test_a_walk_by_cursor_meets_the_same_events_as_one_by_offset(
+    installation: Installation, descending: bool, fragment: str
+) -> None:
+    times = [IN_A_MONTH + timedelta(days=number // 4) for number in range(17)]
+    await installation.give(*(an_event("Fair", at=at) for at in times))
+    await installation.project()
+
+    async def by_offset(offset: int) -> list[EventRow]:
+        page = await list_open(
+            installation.connection,
+            name_fragment=fragment,
+            descending=descending,
+            limit=3,
+            offset=offset,
+        )
+        return page.rows
+
+    walked, cursor, pages = list[EventRow](), None, 0
+    while pages == 0 or cursor is not None:
+        page = await list_open(
+            installation.connection,
+            name_fragment=fragment,
+            descending=descending,
+            limit=3,
+            cursor=cursor,
+        )
+        assert page.total == len(times)
+        walked, cursor, pages = walked + page.rows, page.next_cursor, pages + 1
+
+    assert walked == [row for offset in range(0, 18, 3) for row in await by_offset(offset)]
+    assert [row.event_datetime for row in walked] == sorted(times, reverse=descending)
+    assert pages == 6
+
+
+async def test_an_empty_page_still_tells_the_total_and_the_version(
+    installation: Installation,
+) -> None:
+    await installation.event()
+    await installation.project()
+    page = await list_open(installation.connection, offset=5)
+    assert (page.rows, page.total, page.next_cursor) == ([], 1, None)
+    assert page.version == (await list_open(installation.connection)).version
+
+
+async def test_the_last_page_has_no_cursor(installation: Installation) -> None:
+    await installation.give(an_event(), an_event())
+    await installation.project()
+    assert (await list_open(installation.connection, limit=2)).next_cursor is None
+    assert (await list_open(installation.connection, limit=1)).next_cursor is not None
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "ä", "AAAA", "!" * 32, "A" * 33, "f" * 32, "not-a-cursor"]
+)
+async def test_what_is_no_cursor_is_refused(installation: Installation, cursor: str) -> None:
+    with pytest.raises(BadCursor):
+        await list_open(installation.connection, cursor=cursor)
+
+
+def test_a_cursor_is_read_back_as_it_was_written() -> None:
+    place = Cursor(datetime(1999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC), uuid4())
+    assert Cursor.parse(str(place)) == place
+
+
+async def test_the_version_moves_with_the_rows_and_not_with_registrations(
+    installation: Installation,
+) -> None:
+    area = await installation.area("Here")
+    event = await installation.event(area_id=area)
+
+    async def version() -> str:
+        await installation.project()
+        return (await list_open(installation.connection)).version
+
+    first = await version()
+    await installation.register(event, "ada@example.org")
+    assert await version() == first
+    await installation.give(RenameArea(area_id=area, name=Text("There")))
+    second = await version()
+    assert second != first
+    await installation.give(ChangeEvent(event_id=event, name=Text("Another")))
+    assert await version() not in (first, second)

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from domain.history import last_position
+from projections import positions
+from projections.positions import Positions, standings
+from projections.runner import Runner
+from tests.projections.installation import Installation, running
+from tests.support.waiting import until_async
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_reader_waits_until_the_tables_include_a_position(
+    installation: Installation,
+) -> None:
+    async with Positions(installation.database_url) as known:
+        await installation.area("Here")
+        end = await last_position(installation.connection)
+        waiting = asyncio.create_task(known.wait_for(["areas", "events"], end, timeout=15))
+        await installation.project()
+        assert await waiting
+        assert known.of("areas") == end
+        assert await known.wait_for(["areas"], end, timeout=0)
+
+
+async def test_a_reader_does_not_wait_for_ever(installation: Installation) -> None:
+    async with Positions(installation.database_url) as known:
+        assert not await known.wait_for(["areas"], 1, timeout=0.05)
+        assert not await known.wait_for(["no such projection"], 1, timeout=0)
+
+
+async def test_positions_from_before_the_first_look_are_known(installation: Installation) -> None:
+    await installation.area("Here")
+    await installation.project()
+    end = await last_position(installation.connection)
+    async with Positions(installation.database_url) as known:
+        assert await known.wait_for(["areas"], end, timeout=15)
+
+
+async def test_positions_are_known_again_after_the_connection_broke(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(positions, "RECONNECT", 0.01)
+
+    async def cut() -> bool:
+        cursor = await installation.connection.execute(
+            """
+            SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+            WHERE datname = current_database() AND query LIKE '%FROM projections'
+              AND pid <> pg_backend_pid()
+            """
+        )
+        return await cursor.fetchone() != (0,)
+
+    async with Positions(installation.database_url) as known:
+        await until_async(cut)
+        await installation.area("Here")
+        end = await last_position(installation.connection)
+        async with running(Runner(installation.database_url, installation.keys)):
+            assert await known.wait_for(["areas"], end, timeout=15)
+
+
+async def test_a_standing_tells_how_far_behind_a_projection_is(installation: Installation) -> None:
+    await installation.area("Here")
+    await installation.connection.execute(
+        """
+        UPDATE history_events SET state = replace(
+            convert_from(state, 'UTF8'),
+            (convert_from(state, 'UTF8')::json ->> 'timestamp'),
+            to_char(now() AT TIME ZONE 'UTC' - interval '1 hour', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+        )::bytea
+        """
+    )
+    behind = {s.name: s for s in await standings(installation.connection)}["areas"]
+    assert (behind.position, behind.lag_events, behind.led) == (0, 2, False)
+    assert behind.lag_seconds is not None
+    assert 3600 <= behind.lag_seconds < 3700
+    await installation.project()
+    level = {s.name: s for s in await standings(installation.connection)}["areas"]
+    assert (level.lag_events, level.lag_seconds) == (0, 0.0)
+
+
+async def test_a_standing_can_be_read_when_the_next_event_cannot(
+    installation: Installation,
+) -> None:
+    await installation.area("Here")
+    await installation.connection.execute("UPDATE history_events SET state = 'what?'")
+    assert {s.lag_seconds for s in await standings(installation.connection)} == {None}

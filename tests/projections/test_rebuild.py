@@ -1,0 +1,323 @@
+"""A rebuilt table is what history says, is in use all the while, and sends nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+import psycopg
+import pytest
+from psycopg import AsyncConnection
+
+from domain.aggregate import RecordedEvent
+from domain.areas import DeleteArea
+from domain.events import DeleteEvent
+from domain.history import connect, last_position
+from domain.notifications import QueueAgain, RecordDelivery
+from domain.syncs import Counts, RecordSync
+from events_face.errors import CommandFailed
+from events_face.services import Services
+from events_face.settings import Settings
+from projections import cli, tail
+from projections.all import ALL
+from projections.areas import AREAS
+from projections.events import EVENTS, list_open
+from projections.events import apply as apply_to_events
+from projections.outbox import OUTBOX
+from projections.projection import Projection
+from projections.rebuild import SCHEMA, CannotRebuild, rebuild_table
+from projections.runner import Runner
+from projections.visitors import VISITORS
+from tests.projections.installation import IN_A_MONTH, Installation, all_caught_up, running
+from tests.support.waiting import until_async
+
+pytestmark = pytest.mark.anyio
+
+
+async def rebuild(installation: Installation, *projections: Projection) -> None:
+    for projection in projections:
+        await rebuild_table(
+            installation.database_url, installation.keys, projection, lambda *_: None
+        )
+
+
+async def some_history(installation: Installation) -> None:
+    area, empty = await installation.area("Here"), await installation.area("Nowhere")
+    first, second = [await installation.event(f"Fair {n}", area_id=area) for n in range(2)]
+    for event in (first, second):
+        await installation.register(event, *(f"visitor{n}@example.org" for n in range(4)))
+    await installation.project()
+    sent, failed, requeued, *_ = [UUID(row["id"]) for row in await installation.rows("outbox")]
+    await installation.give(
+        RecordDelivery(notification_id=sent),
+        RecordDelivery(notification_id=failed, failure="no such mailbox"),
+        RecordDelivery(notification_id=requeued, failure="mailbox full"),
+        QueueAgain(notification_id=requeued),
+        DeleteEvent(event_id=second),
+        DeleteArea(area_id=empty),
+        RecordSync(started_at=IN_A_MONTH, full=True, counts=Counts(new=1)),
+    )
+    await installation.project()
+
+
+async def test_rebuilt_tables_hold_what_the_old_ones_held(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "BATCH", 3)
+    await some_history(installation)
+    before = {p.name: await installation.rows(p.name) for p in ALL}
+    assert all(before.values())
+    await rebuild(installation, *ALL)
+    assert {p.name: await installation.rows(p.name) for p in ALL} == before
+
+
+async def test_a_rebuild_repairs_what_was_damaged_and_moves_the_version(
+    installation: Installation,
+) -> None:
+    await some_history(installation)
+    right = await installation.rows("areas")
+    _, version, _, _ = await installation.standing("areas")
+    await installation.connection.execute("UPDATE areas SET event_count = 77")
+    await rebuild(installation, AREAS)
+    assert await installation.rows("areas") == right
+    assert (await installation.standing("areas"))[1] > version
+
+
+async def test_a_table_of_another_shape_gets_the_one_of_this_release(
+    installation: Installation,
+) -> None:
+    await some_history(installation)
+    right = await installation.rows("areas")
+    await installation.connection.execute("ALTER TABLE areas DROP COLUMN name_folded")
+    await installation.connection.execute(
+        "UPDATE projections SET schema_version = 0 WHERE name = 'areas'"
+    )
+    await rebuild(installation, AREAS)
+    assert await installation.rows("areas") == right
+    await installation.area("There")
+    async with running(Runner(installation.database_url, installation.keys)):
+        await until_async(lambda: all_caught_up(installation))
+    assert len(await installation.rows("areas")) == len(right) + 1
+
+
+async def test_queries_answer_and_events_are_applied_while_a_table_is_rebuilt(
+    installation: Installation,
+) -> None:
+    await some_history(installation)
+    half_way, go_on = asyncio.Event(), asyncio.Event()
+
+    async def dawdle(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
+        half_way.set()
+        await go_on.wait()
+        return await apply_to_events(connection, events)
+
+    slow = msgspec.structs.replace(EVENTS, apply=dawdle)
+    async with running(Runner(installation.database_url, installation.keys)):
+        rebuilding = asyncio.create_task(rebuild(installation, slow))
+        await half_way.wait()
+        assert (await list_open(installation.connection)).total == 1
+        await installation.event("Meanwhile")
+        await until_async(lambda: all_caught_up(installation))
+        assert (await list_open(installation.connection)).total == 2
+        go_on.set()
+        await rebuilding
+        assert (await list_open(installation.connection)).total == 2
+        await installation.event("Afterwards")
+        await until_async(lambda: all_caught_up(installation))
+        assert (await list_open(installation.connection)).total == 3
+
+
+async def test_rebuilds_under_load_lose_nothing(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "BATCH", 20)
+    area = await installation.area("Here")
+    event = await installation.event(area_id=area)
+    done = asyncio.Event()
+
+    async def keep_rebuilding() -> int:
+        rounds = 0
+        while not done.is_set() or not rounds:
+            await rebuild(installation, AREAS, VISITORS, OUTBOX)
+            rounds += 1
+        return rounds
+
+    async with running(Runner(installation.database_url, installation.keys)):
+        rebuilding = asyncio.create_task(keep_rebuilding())
+        for number in range(50):
+            await installation.register(event, *(f"v{number}.{n}@example.org" for n in range(5)))
+            await installation.event(area_id=area)
+        done.set()
+        await rebuilding
+        await until_async(lambda: all_caught_up(installation))
+    assert [row["event_count"] for row in await installation.rows("areas")] == [51]
+    assert len(await installation.rows("visitors")) == 250
+    assert len(await installation.rows("outbox")) == 250
+
+
+async def lease(installation: Installation, id: UUID) -> UUID:
+    """As a worker does before it sends."""
+    token = uuid4()
+    await installation.connection.execute(
+        """
+        UPDATE outbox SET lease_token = %s, attempts = 2, due_at = now() + interval '1 minute'
+        WHERE id = %s
+        """,
+        [token, id],
+    )
+    return token
+
+
+async def test_a_message_that_is_being_sent_keeps_its_lease(installation: Installation) -> None:
+    await some_history(installation)
+    (waiting, *_) = [row for row in await installation.rows("outbox") if row["state"] == "waiting"]
+    token = await lease(installation, UUID(waiting["id"]))
+    before = await installation.rows("outbox")
+    await rebuild(installation, OUTBOX)
+    assert await installation.rows("outbox") == before
+    assert str(token) in {row["lease_token"] for row in before}
+
+
+async def test_an_outcome_recorded_across_the_exchange_of_tables_settles_its_message(
+    installation: Installation,
+) -> None:
+    await some_history(installation)
+    (waiting, *_) = [row for row in await installation.rows("outbox") if row["state"] == "waiting"]
+    id = UUID(waiting["id"])
+    token = await lease(installation, id)
+    async with (
+        await connect(installation.database_url) as other,
+        installation.connection.transaction(),
+    ):
+        await installation.give(RecordDelivery(notification_id=id))
+        await rebuild(installation, OUTBOX)
+        cursor = await other.execute("SELECT state FROM outbox WHERE id = %s", [id])
+        assert await cursor.fetchone() == ("waiting",)
+        settled = await installation.connection.execute(
+            "UPDATE outbox SET state = 'sent' WHERE id = %s AND lease_token = %s",
+            [id, token],
+        )
+        assert settled.rowcount == 1
+    await installation.project()
+    (row,) = [row for row in await installation.rows("outbox") if row["id"] == str(id)]
+    assert row["state"] == "sent"
+
+
+async def test_an_outcome_that_is_being_recorded_is_waited_for(installation: Installation) -> None:
+    await some_history(installation)
+    (waiting, *_) = [row for row in await installation.rows("outbox") if row["state"] == "waiting"]
+    id = UUID(waiting["id"])
+
+    async def waits_for_the_lock() -> bool:
+        cursor = await installation.connection.execute(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'outbox'::regclass"
+        )
+        return await cursor.fetchone() != (0,)
+
+    async with installation.connection.transaction():
+        await installation.connection.execute(
+            "UPDATE outbox SET state = 'sent' WHERE id = %s", [id]
+        )
+        rebuilding = asyncio.create_task(rebuild(installation, OUTBOX))
+        await until_async(waits_for_the_lock)
+        await installation.give(RecordDelivery(notification_id=id))
+    await rebuilding
+    (row,) = [row for row in await installation.rows("outbox") if row["id"] == str(id)]
+    assert row["state"] == "sent"
+
+
+async def test_a_rebuild_that_cannot_be_finished_leaves_the_table_and_no_trace(
+    installation: Installation,
+) -> None:
+    await some_history(installation)
+    before = await installation.rows("events")
+
+    async def fail(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
+        raise ValueError("what is this?")
+
+    with pytest.raises(CannotRebuild, match=r"events cannot be rebuilt: event .*what is this"):
+        await rebuild(installation, msgspec.structs.replace(EVENTS, apply=fail))
+    assert await installation.rows("events") == before
+    assert (await installation.standing("events"))[2] is None
+    cursor = await installation.connection.execute(
+        "SELECT count(*) FROM pg_namespace WHERE nspname = %s", [SCHEMA]
+    )
+    assert await cursor.fetchone() == (0,)
+
+
+async def test_only_one_rebuild_is_at_work_at_a_time(installation: Installation) -> None:
+    await installation.connection.execute(
+        "SELECT pg_advisory_lock(hashtext('projections'), hashtext('rebuild'))"
+    )
+    with pytest.raises(CannotRebuild, match="another rebuild is at work"):
+        await rebuild(installation, AREAS)
+
+
+async def test_what_a_killed_rebuild_left_is_in_nobodys_way(installation: Installation) -> None:
+    await some_history(installation)
+    await installation.connection.execute("CREATE SCHEMA rebuilding")
+    await installation.connection.execute("CREATE TABLE rebuilding.areas (nothing int)")
+    before = await installation.rows("areas")
+    await rebuild(installation, AREAS)
+    assert await installation.rows("areas") == before
+
+
+def test_the_command_names_what_it_rebuilt(
+    settings: Settings, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    services = Services(database_url=database_url, redis_url=None)
+    cli.rebuild(settings, services, ["events", "areas"])
+    assert capsys.readouterr().out == (
+        "events: rebuilt to position 0\nareas: rebuilt to position 0\n"
+    )
+
+
+def test_the_command_refuses_a_projection_that_is_not_there(
+    settings: Settings, database_url: str
+) -> None:
+    services = Services(database_url=database_url, redis_url=None)
+    with pytest.raises(CommandFailed, match="no projection people; there are areas, events"):
+        cli.rebuild(settings, services, ["areas", "people"])
+
+
+async def test_the_status_tells_where_each_projection_stands(
+    installation: Installation, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await some_history(installation)
+    end = await last_position(installation.connection)
+    await installation.connection.execute(
+        "UPDATE projections SET stopped_at = 7, stopped_because = 'ValueError: what is this?'"
+        " WHERE name = 'areas'"
+    )
+    await installation.connection.execute(
+        "UPDATE projections SET schema_version = 0 WHERE name = 'visitors'"
+    )
+    services = Services(database_url=installation.database_url, redis_url=None)
+    await asyncio.to_thread(cli.status, settings, services)
+    lines = {
+        words[0]: words[1:]
+        for line in capsys.readouterr().out.splitlines()
+        if (words := [word.strip() for word in line.strip("│").split("│")])
+    }
+    assert lines["areas"] == [
+        str(end),
+        "0",
+        "0.0",
+        "1",
+        "stopped at 7: ValueError: what is this?",
+    ]
+    assert lines["events"] == [str(end), "0", "0.0", "1", "no projector runs"]
+    assert lines["visitors"][-1].startswith("of another release")
+
+
+def test_a_database_without_tables_is_named_as_such(
+    settings: Settings, template_database: str
+) -> None:
+    services = Services(database_url=template_database, redis_url=None)
+    with psycopg.connect(template_database) as connection:
+        assert connection.execute("SELECT to_regclass('projections')").fetchone() == (None,)
+    with pytest.raises(CommandFailed, match="events-face migrate"):
+        cli.status(settings, services)

@@ -1,0 +1,138 @@
+"""Projectors: woken by history, taking over from each other, going on when the database is back."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import psycopg
+import pytest
+
+from domain import history
+from projections import runner
+from projections.all import ALL
+from projections.areas import AREAS
+from projections.positions import standings
+from projections.runner import Runner
+from tests.projections.installation import Installation, all_caught_up, running
+from tests.support.waiting import until_async
+
+pytestmark = pytest.mark.anyio
+
+
+async def led(installation: Installation) -> set[str]:
+    return {s.name for s in await standings(installation.connection) if s.led}
+
+
+async def terminate_projectors(installation: Installation) -> int:
+    cursor = await installation.connection.execute(
+        """
+        SELECT count(pg_terminate_backend(pid)) FROM pg_locks
+        WHERE locktype = 'advisory' AND classid = hashtext('projections')::oid
+          AND objid = hashtext('areas')::oid
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        """
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else 0
+
+
+async def test_the_projector_applies_what_was_before_it_and_what_comes(
+    installation: Installation,
+) -> None:
+    await installation.area("Before")
+    async with running(Runner(installation.database_url, installation.keys)):
+        await until_async(lambda: all_caught_up(installation))
+        assert await led(installation) == {p.name for p in ALL}
+        await installation.area("After")
+        await until_async(lambda: all_caught_up(installation))
+    assert {row["name"] for row in await installation.rows("areas")} == {"Before", "After"}
+    await until_async(lambda: nobody_leads(installation))
+
+
+async def nobody_leads(installation: Installation) -> bool:
+    return not await led(installation)
+
+
+async def test_an_append_wakes_the_projector(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "POLL", 3600.0)
+    async with running(Runner(installation.database_url, installation.keys)):
+        for number in range(20):
+            await installation.area(f"Area {number}")
+            await until_async(lambda: all_caught_up(installation))
+
+
+async def test_a_stand_by_takes_over_when_the_leader_is_gone(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "ELECTION", 0.05)
+    monkeypatch.setattr(runner, "POLL", 0.05)
+    first = Runner(installation.database_url, installation.keys)
+    second = Runner(installation.database_url, installation.keys)
+    async with running(first) as leader:
+        await until_async(lambda: led(installation))
+        async with running(second):
+            await installation.area("By the first")
+            await until_async(lambda: all_caught_up(installation))
+            leader.cancel()
+            with suppress(asyncio.CancelledError):
+                await leader
+            await installation.area("By the second")
+            await until_async(lambda: all_caught_up(installation))
+            assert await led(installation) == {p.name for p in ALL}
+    assert len(await installation.rows("areas")) == 2
+
+
+async def test_projectors_that_are_cut_off_again_and_again_apply_each_event_once(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "ELECTION", 0.05)
+    monkeypatch.setattr(runner, "POLL", 0.05)
+    monkeypatch.setattr(runner, "FIRST_BACKOFF", 0.01)
+    area = await installation.area("Here")
+    async with (
+        running(Runner(installation.database_url, installation.keys)),
+        running(Runner(installation.database_url, installation.keys)),
+    ):
+        for number in range(40):
+            await installation.event(area_id=area)
+            if number % 10 == 0:
+                await until_async(lambda: terminate_projectors(installation))
+        await until_async(lambda: all_caught_up(installation))
+    (row,) = await installation.rows("areas")
+    assert row["event_count"] == 40
+
+
+async def test_a_table_of_another_shape_is_left_to_the_release_it_belongs_to(
+    installation: Installation,
+) -> None:
+    await installation.connection.execute(
+        "UPDATE projections SET schema_version = 99 WHERE name = 'areas'"
+    )
+    await installation.area("Here")
+    async with running(Runner(installation.database_url, installation.keys)):
+        await until_async(lambda: led(installation))
+        assert await led(installation) == {p.name for p in ALL if p is not AREAS}
+    assert await installation.rows("areas") == []
+
+
+async def test_a_database_that_cannot_be_reached_is_waited_for(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connects = history.connect
+    refusals = 3
+
+    async def refuse_first(database_url: str) -> object:
+        nonlocal refusals
+        if refusals:
+            refusals -= 1
+            raise psycopg.OperationalError("connection refused")
+        return await connects(database_url)
+
+    monkeypatch.setattr(runner, "FIRST_BACKOFF", 0.01)
+    monkeypatch.setattr(history, "connect", refuse_first)
+    await installation.area("Here")
+    async with running(Runner(installation.database_url, installation.keys)):
+        await until_async(lambda: all_caught_up(installation))
