@@ -14,13 +14,13 @@ from rich.table import Table
 
 from domain.personal_data import InstallationKeys
 from events_face.errors import CommandFailed
+from events_face.installation import installation_keys
 from events_face.services import Services
 from events_face.settings import Settings
 from projections.all import ALL
 from projections.positions import Standing, standings
 from projections.projection import Projection
 from projections.rebuild import CannotRebuild, rebuild_table
-from projections.runner import installation_keys
 
 WIDTH = 160
 """Columns of a table that no terminal limits."""
@@ -30,7 +30,7 @@ _BY_NAME = {projection.name: projection for projection in ALL}
 
 def status(settings: Settings, services: Services) -> None:
     """Print where each projection stands."""
-    installation_keys(settings, services)
+    installation_keys(settings, services.database_url)
     asyncio.run(_print_status(services.database_url))
 
 
@@ -40,7 +40,7 @@ def rebuild(settings: Settings, services: Services, names: Sequence[str]) -> Non
         raise CommandFailed(
             f"there is no projection {', '.join(unknown)}; there are {', '.join(_BY_NAME)}"
         )
-    keys = installation_keys(settings, services)
+    keys = installation_keys(settings, services.database_url)
     chosen = [_BY_NAME[name] for name in dict.fromkeys(names)] or list(ALL)
     try:
         asyncio.run(_rebuild(services.database_url, keys, chosen))

@@ -17,8 +17,8 @@ import structlog
 from psycopg import AsyncConnection
 
 from domain import history
-from domain.personal_data import CannotOpen, InstallationKeys
-from events_face.errors import CommandFailed
+from domain.personal_data import InstallationKeys
+from events_face.installation import installation_keys
 from events_face.services import Services
 from events_face.settings import Settings
 from projections.all import ALL
@@ -45,21 +45,8 @@ def run(settings: Settings, services: Services) -> None:
     """The projector's process, until SIGTERM or SIGINT."""
     import uvloop
 
-    keys = installation_keys(settings, services)
+    keys = installation_keys(settings, services.database_url)
     uvloop.run(_until_signalled(Runner(services.database_url, keys)))
-
-
-def installation_keys(settings: Settings, services: Services) -> InstallationKeys:
-    """Raises `CommandFailed` when the database has none, or they are under another secret key."""
-    with psycopg.connect(services.database_url) as connection:
-        try:
-            return history.load_keys(connection, settings.secret_keys)
-        except (CannotOpen, LookupError) as error:
-            raise CommandFailed(str(error)) from None
-        except psycopg.errors.UndefinedTable:
-            raise CommandFailed(
-                "the database has no tables yet: run `events-face migrate`"
-            ) from None
 
 
 async def _until_signalled(runner: Runner) -> None:

@@ -6,7 +6,7 @@ from domain.batch import Decider
 from domain.history import connect
 from domain.personal_data import InstallationKeys
 from projections.tail import Tail
-from tests.projections.installation import Installation
+from tests.support.installation import Installation
 
 
 @pytest.fixture

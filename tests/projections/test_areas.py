@@ -6,7 +6,7 @@ from domain.areas import DeleteArea, RenameArea
 from domain.events import ChangeEvent, DeleteEvent
 from domain.values import Text
 from projections.areas import AreaRow, get_area, list_areas
-from tests.projections.installation import Installation
+from tests.support.installation import Installation
 
 pytestmark = pytest.mark.anyio
 

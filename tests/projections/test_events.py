@@ -12,7 +12,7 @@ from domain.events import ChangeEvent, CleanUpEvent, DeleteEvent, SyncEvent
 from domain.values import Text
 from projections.events import EventRow, get_event, list_open
 from projections.page import BadCursor, Cursor
-from tests.projections.installation import IN_A_MONTH, Installation, an_event
+from tests.support.installation import IN_A_MONTH, Installation, an_event
 
 pytestmark = pytest.mark.anyio
 

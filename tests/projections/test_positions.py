@@ -8,7 +8,7 @@ from domain.history import last_position
 from projections import positions
 from projections.positions import Positions, standings
 from projections.runner import Runner
-from tests.projections.installation import Installation, running
+from tests.support.installation import Installation, running
 from tests.support.waiting import until_async
 
 pytestmark = pytest.mark.anyio

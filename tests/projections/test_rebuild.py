@@ -31,7 +31,7 @@ from projections.projection import Projection
 from projections.rebuild import SCHEMA, CannotRebuild, rebuild_table
 from projections.runner import Runner
 from projections.visitors import VISITORS
-from tests.projections.installation import IN_A_MONTH, Installation, all_caught_up, running
+from tests.support.installation import IN_A_MONTH, Installation, all_caught_up, running
 from tests.support.waiting import until_async
 
 pytestmark = pytest.mark.anyio

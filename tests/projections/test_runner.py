@@ -14,7 +14,7 @@ from projections.all import ALL
 from projections.areas import AREAS
 from projections.positions import standings
 from projections.runner import Runner
-from tests.projections.installation import Installation, all_caught_up, running
+from tests.support.installation import Installation, all_caught_up, running
 from tests.support.waiting import until_async
 
 pytestmark = pytest.mark.anyio

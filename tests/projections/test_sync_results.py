@@ -4,7 +4,7 @@ import pytest
 
 from domain.syncs import Counts, RecordFailedSync, RecordSync, SkippedItem
 from projections.sync_results import last_cursor, latest
-from tests.projections.installation import Installation
+from tests.support.installation import Installation
 
 pytestmark = pytest.mark.anyio
 

@@ -22,7 +22,7 @@ from projections.projection import Apply, Projection
 from projections.sync_results import SYNC_RESULTS
 from projections.tail import PositionMoved, Tail
 from projections.visitors import VISITORS
-from tests.projections.installation import Installation
+from tests.support.installation import Installation
 
 pytestmark = pytest.mark.anyio
 

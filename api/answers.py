@@ -1,0 +1,60 @@
+"""The shape of every successful answer, and the headers that go with it."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from litestar import Response
+
+from domain.codec import to_json
+
+T = TypeVar("T")
+
+
+class Answer(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    data: T
+    meta: dict[str, str] = {}
+    errors: tuple[()] = ()
+
+
+class Pagination(msgspec.Struct, frozen=True, kw_only=True):
+    offset: int
+    limit: int
+    total: int
+    next_cursor: str | None = None
+
+
+class Listing(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    data: list[T]
+    pagination: Pagination
+    meta: dict[str, str] = {}
+    errors: tuple[()] = ()
+
+
+def json_response(
+    content: Any,
+    *,
+    status_code: int = 200,
+    position: int | None = None,
+    version: int | None = None,
+    etag: str | None = None,
+) -> Response[Any]:
+    """The content as JSON. `position` is that of a command's last event; `version` is that of the
+    aggregate which the content shows, and the first part of its ETag."""
+    body = to_json(content)
+    headers = {}
+    if position is not None:
+        headers["Event-Position"] = str(position)
+    if version is not None:
+        etag = f'"{version}-{blake2b(body, digest_size=6).hexdigest()}"'
+    if etag is not None:
+        headers["ETag"] = etag
+        headers["Cache-Control"] = "no-cache"
+    return Response(body, status_code=status_code, headers=headers, media_type="application/json")
+
+
+def gone(position: int) -> Response[None]:
+    """The answer to a deletion."""
+    return Response(None, status_code=204, headers={"Event-Position": str(position)})

@@ -1,0 +1,109 @@
+"""`/api/events/areas`: the places where events are held."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, Response, delete, get, patch, post
+from litestar.params import FromPath, JSONBody
+
+from api.answers import Answer, Listing, Pagination, gone, json_response
+from api.commands import execute, expected_version
+from api.reading import Limit, MinEventPosition, NameFragment, Offset, read, unless_known
+from api.requests import Request
+from domain import areas as domain_areas
+from domain.areas import CreateArea, DeleteArea, RenameArea
+from domain.errors import NotFound
+from domain.values import Text
+from projections import areas
+
+
+class NewArea(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    name: str
+
+
+class Area(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    name: str
+    event_count: int
+
+
+class AreaChanges(msgspec.Struct, frozen=True, kw_only=True):
+    name: Text
+
+
+class AreaCalls(Controller):
+    path = "/api/events/areas"
+    tags = ("areas",)
+
+    @post("/", summary="Create an area")
+    async def create_area(
+        self, request: Request, data: JSONBody[CreateArea]
+    ) -> Response[Answer[NewArea]]:
+        done = await execute(request, data)
+        area: domain_areas.Area = done.value
+        return json_response(
+            Answer(data=NewArea(id=area.id, name=area.name)),
+            status_code=201,
+            position=done.position,
+        )
+
+    @get("/", summary="List the areas by name")
+    async def list_areas(
+        self,
+        request: Request,
+        name: NameFragment = "",
+        limit: Limit = 10,
+        offset: Offset = 0,
+        min_event_position: MinEventPosition = None,
+    ) -> Response[Listing[Area]]:
+        page = await read(
+            request,
+            min_event_position,
+            lambda connection: areas.list_areas(
+                connection, name_fragment=name, limit=limit, offset=offset
+            ),
+        )
+        return unless_known(
+            request,
+            json_response(
+                Listing(
+                    data=[_area(row) for row in page.rows],
+                    pagination=Pagination(offset=offset, limit=limit, total=page.total),
+                ),
+                etag=f'"{page.version}"',
+            ),
+        )
+
+    @get("/{area_id:uuid}", summary="One area")
+    async def get_area(
+        self, request: Request, area_id: FromPath[UUID], min_event_position: MinEventPosition = None
+    ) -> Response[Answer[Area]]:
+        row = await read(
+            request, min_event_position, lambda connection: areas.get_area(connection, area_id)
+        )
+        if row is None:
+            raise NotFound("area", area_id)
+        return unless_known(request, json_response(Answer(data=_area(row)), version=row.version))
+
+    @patch("/{area_id:uuid}", summary="Rename an area")
+    async def rename_area(
+        self, request: Request, area_id: FromPath[UUID], data: JSONBody[AreaChanges]
+    ) -> Response[Answer[Area]]:
+        command = RenameArea(
+            area_id=area_id, name=data.name, expected_version=expected_version(request)
+        )
+        done = await execute(request, command)
+        area: domain_areas.Area = done.value
+        return json_response(Answer(data=_area(area)), position=done.position, version=area.version)
+
+    @delete("/{area_id:uuid}", summary="Delete an area")
+    async def delete_area(self, request: Request, area_id: FromPath[UUID]) -> Response[None]:
+        command = DeleteArea(area_id=area_id, expected_version=expected_version(request))
+        return gone((await execute(request, command)).position)
+
+
+def _area(source: areas.AreaRow | domain_areas.Area) -> Area:
+    return Area(id=source.id, name=source.name, event_count=source.event_count)

@@ -1,0 +1,83 @@
+"""What is the same for every request, before any route is looked up.
+
+Each request has an id, taken from `X-Request-ID` when that is a sane one; HEAD is GET without the
+body (which the server leaves out); and each answer that is our fault is logged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import count
+from secrets import token_hex
+from typing import cast
+
+import structlog
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Method, Receive, Scope, Send
+
+_SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+
+OPTIONS = "OPTIONS of any"
+"""What OPTIONS is routed as. No route has this method, so the router tells which it does have;
+Litestar's own answer forgets those that were registered after the first."""
+
+_ROUTED_AS = {"HEAD": "GET", "OPTIONS": OPTIONS}
+
+logger = structlog.get_logger(__name__)
+
+Header = tuple[bytes, bytes]
+
+_PROCESS = token_hex(8).encode()
+_count = count(1)
+
+
+def edge(app: ASGIApp) -> ASGIApp:
+    """The application, with the edge around it."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await app(scope, receive, send)
+            return
+        method = scope["method"]
+        scope["method"] = cast("Method", _ROUTED_AS.get(method, method))
+        id = _id_of(scope["headers"])
+        scope.setdefault("state", {})["request_id"] = id.decode()
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = _headers(message["headers"], id)
+                status = message["status"]
+                log = logger.error if status >= 500 else logger.debug
+                log(
+                    "answered",
+                    status=status,
+                    method=method,
+                    path=scope["path"],
+                    request_id=id.decode(),
+                )
+            await send(message)
+
+        await app(scope, receive, send_with_id)
+
+    return answer
+
+
+def _id_of(headers: Iterable[Header]) -> bytes:
+    for name, value in headers:
+        if name == b"x-request-id" and _SANE_ID.fullmatch(value):
+            return value
+    return b"%s-%x" % (_PROCESS, next(_count))
+
+
+def _headers(headers: Iterable[Header], id: bytes) -> list[Header]:
+    """With the request's id; and where GET is allowed so is HEAD."""
+    return [
+        *((name, _with_head(value) if name == b"allow" else value) for name, value in headers),
+        (b"x-request-id", id),
+    ]
+
+
+def _with_head(allowed: bytes) -> bytes:
+    methods = {method.strip() for method in allowed.split(b",")}
+    return b", ".join(sorted(methods | {b"HEAD"} if b"GET" in methods else methods))

@@ -1,0 +1,167 @@
+"""`/api/events`: organizers create, change and delete events; anyone lists the open ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, Response, delete, get, patch, post
+from litestar.params import FromPath, JSONBody, QueryParameter
+from msgspec import UNSET, UnsetType
+
+from api.answers import Answer, Listing, Pagination, gone, json_response
+from api.bodies import judges
+from api.commands import execute, expected_version
+from api.reading import Limit, MinEventPosition, NameFragment, Offset, read, unless_known
+from api.requests import Request
+from domain.errors import InvalidFields, NotFound
+from domain.events import ChangeEvent, CreateEvent, DeleteEvent, EventView, Status, check_times
+from domain.values import Text
+from projections import events
+from projections.page import BadCursor
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as everybody sees it; `area` is the name of its area."""
+
+    id: UUID
+    name: str
+    area: str | None
+    area_id: UUID | None
+    status: Status
+    event_datetime: datetime
+    registration_deadline: datetime
+
+
+class EventChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What is left out stays as it is; an `area_id` of null takes the event out of its area."""
+
+    name: Text | UnsetType = UNSET
+    event_datetime: datetime | UnsetType = UNSET
+    registration_deadline: datetime | date | UnsetType = UNSET
+    area_id: UUID | None | UnsetType = UNSET
+    status: Status | UnsetType = UNSET
+
+
+@judges(CreateEvent, EventChanges)
+def wrong_times(fields: Mapping[str, Any]) -> dict[str, str]:
+    if {"event_datetime", "registration_deadline"} <= fields.keys():
+        try:
+            check_times(
+                fields["event_datetime"], fields["registration_deadline"], datetime.now(UTC)
+            )
+        except InvalidFields as error:
+            return error.messages
+    return {}
+
+
+class EventCalls(Controller):
+    path = "/api/events"
+    tags = ("events",)
+
+    @post("/", summary="Create an event")
+    async def create_event(
+        self, request: Request, data: JSONBody[CreateEvent]
+    ) -> Response[Answer[Event]]:
+        done = await execute(request, data)
+        return _changed(done.value, done.position, status_code=201)
+
+    @get("/list", summary="List the open events")
+    async def list_events(
+        self,
+        request: Request,
+        name: NameFragment = "",
+        order_by: Annotated[
+            Literal["asc", "desc"],
+            QueryParameter(description="By `event_datetime`; `desc`: newest first."),
+        ] = "desc",
+        limit: Limit = 10,
+        offset: Offset = 0,
+        cursor: Annotated[
+            str | None, QueryParameter(description="Go on after a page: its `next_cursor`.")
+        ] = None,
+        min_event_position: MinEventPosition = None,
+    ) -> Response[Listing[Event]]:
+        try:
+            page = await read(
+                request,
+                min_event_position,
+                lambda connection: events.list_open(
+                    connection,
+                    name_fragment=name,
+                    descending=order_by == "desc",
+                    limit=limit,
+                    offset=offset,
+                    cursor=cursor,
+                ),
+            )
+        except BadCursor:
+            raise InvalidFields(cursor="must be the next_cursor of a page") from None
+        return unless_known(
+            request,
+            json_response(
+                Listing(
+                    data=[_event(row) for row in page.rows],
+                    pagination=Pagination(
+                        offset=offset, limit=limit, total=page.total, next_cursor=page.next_cursor
+                    ),
+                ),
+                etag=f'"{page.version}"',
+            ),
+        )
+
+    @get("/{event_id:uuid}", summary="One event, open or closed")
+    async def get_event(
+        self,
+        request: Request,
+        event_id: FromPath[UUID],
+        min_event_position: MinEventPosition = None,
+    ) -> Response[Answer[Event]]:
+        row = await read(
+            request, min_event_position, lambda connection: events.get_event(connection, event_id)
+        )
+        if row is None:
+            raise NotFound("event", event_id)
+        return unless_known(request, json_response(Answer(data=_event(row)), version=row.version))
+
+    @patch("/{event_id:uuid}", summary="Change an event")
+    async def change_event(
+        self, request: Request, event_id: FromPath[UUID], data: JSONBody[EventChanges]
+    ) -> Response[Answer[Event]]:
+        command = ChangeEvent(
+            event_id=event_id,
+            expected_version=expected_version(request),
+            **msgspec.structs.asdict(data),
+        )
+        done = await execute(request, command)
+        return _changed(done.value, done.position)
+
+    @delete("/{event_id:uuid}", summary="Delete an event")
+    async def delete_event(self, request: Request, event_id: FromPath[UUID]) -> Response[None]:
+        command = DeleteEvent(event_id=event_id, expected_version=expected_version(request))
+        return gone((await execute(request, command)).position)
+
+
+def _changed(view: EventView, position: int, *, status_code: int = 200) -> Response[Answer[Event]]:
+    event = Event(id=view.event.id, area=view.area, **msgspec.structs.asdict(view.event.details))
+    return json_response(
+        Answer(data=event),
+        status_code=status_code,
+        position=position,
+        version=view.event.version,
+    )
+
+
+def _event(row: events.EventRow) -> Event:
+    return Event(
+        id=row.id,
+        name=row.name,
+        area=row.area,
+        area_id=row.area_id,
+        status=row.status,
+        event_datetime=row.event_datetime,
+        registration_deadline=row.registration_deadline,
+    )

@@ -1,0 +1,93 @@
+"""The types that fields of a body can have: how each is read, and how OpenAPI describes it."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any, Literal, Union, get_args, get_origin
+from uuid import UUID
+
+import msgspec
+from litestar.openapi.spec import OpenAPIFormat, OpenAPIType, Schema
+from msgspec import UnsetType
+
+from domain.times import parse_deadline, parse_moment
+from domain.values import Email, FullName, Invalid, Text
+
+Parse = Callable[[object], object]
+"""Gives the value that was meant, or raises `domain.values.Invalid`."""
+
+
+class FieldType(msgspec.Struct, frozen=True):
+    parse: Parse
+    schema: Schema
+
+
+def field_type(annotation: Any) -> FieldType:
+    """That of an annotation: one of `_TYPES` or a Literal, perhaps in a union with None (for null)
+    and with `UnsetType` (for a field that may be left out)."""
+    is_union = get_origin(annotation) in {Union, types.UnionType}
+    alternatives = frozenset(get_args(annotation) if is_union else [annotation])
+    meant = alternatives - {types.NoneType, UnsetType}
+    found = _TYPES.get(meant) or _choice(*meant)
+    return _nullable(found) if types.NoneType in alternatives else found
+
+
+def _nullable(field: FieldType) -> FieldType:
+    return FieldType(
+        lambda raw: None if raw is None else field.parse(raw),
+        Schema(one_of=[field.schema, Schema(type=OpenAPIType.NULL)]),
+    )
+
+
+def _choice(literal: Any) -> FieldType:
+    if get_origin(literal) is not Literal:
+        raise TypeError(f"no field of a body can have the type {literal!r}")
+    choices = get_args(literal)
+    listed = " or ".join(f'"{choice}"' for choice in choices)
+
+    def parse(raw: object) -> object:
+        if raw not in choices:
+            raise Invalid(f"must be {listed}")
+        return raw
+
+    return FieldType(parse, Schema(type=OpenAPIType.STRING, enum=choices))
+
+
+def _text(kind: type[Text]) -> FieldType:
+    schema = Schema(type=OpenAPIType.STRING, min_length=1, max_length=kind.max_length)
+    return FieldType(kind.parse, schema)
+
+
+def _parse_id(raw: object) -> UUID:
+    if isinstance(raw, str):
+        try:
+            return UUID(raw)
+        except ValueError:
+            pass
+    raise Invalid("must be a UUID")
+
+
+_STRING = OpenAPIType.STRING
+
+_TIME = Schema(
+    one_of=[
+        Schema(type=_STRING, format=OpenAPIFormat.DATE_TIME),
+        Schema(type=_STRING, format=OpenAPIFormat.DATE),
+        Schema(type=_STRING, pattern=r"^\d{2}\.\d{2}\.\d{4}$", description="MM.DD.YYYY"),
+    ]
+)
+
+_TYPES: dict[frozenset[Any], FieldType] = {
+    frozenset({Text}): _text(Text),
+    frozenset({FullName}): _text(FullName),
+    frozenset({Email}): FieldType(
+        Email.parse,
+        Schema(type=_STRING, format=OpenAPIFormat.EMAIL, max_length=Email.max_length),
+    ),
+    frozenset({UUID}): FieldType(_parse_id, Schema(type=_STRING, format=OpenAPIFormat.UUID)),
+    frozenset({datetime}): FieldType(parse_moment, _TIME),
+    frozenset({datetime, date}): FieldType(parse_deadline, _TIME),
+}
+"""Alternatives in the annotation -> the type."""

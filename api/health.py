@@ -1,0 +1,116 @@
+"""`/health`: whether this process lives, and whether everything it needs is well."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal, TypeVar
+
+import msgspec
+import psycopg
+from litestar import Response, get
+from redis import RedisError
+
+from api.answers import json_response
+from api.connections import Connections
+from api.requests import Request
+from projections.positions import Standing, standings
+
+PATIENCE = 2.0
+"""Seconds that a check may take."""
+
+TOLERATED_LAG = 10.0
+"""Seconds that a projection may be behind history."""
+
+T = TypeVar("T")
+
+Status = Literal["ok", "failing"]
+
+
+class Check(msgspec.Struct, frozen=True):
+    status: Status
+    reason: str | None = None
+
+
+class ProjectionCheck(msgspec.Struct, frozen=True, kw_only=True):
+    status: Status
+    reason: str | None
+    position: int
+    lag_events: int
+    lag_seconds: float | None
+
+
+class Checks(msgspec.Struct, frozen=True, kw_only=True):
+    database: Check
+    broker: Check
+    projections: dict[str, ProjectionCheck]
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    status: Status
+    checks: Checks
+
+
+@get("/health/live", summary="Whether this process answers", tags=["health"])
+async def live() -> Response[Check]:
+    return json_response(Check("ok"))
+
+
+@get("/health/ready", summary="Whether all that it needs is well", tags=["health"])
+async def ready(request: Request) -> Response[Readiness]:
+    """503 when the database, the broker or a projection is not."""
+    connections = request.connections
+    (database, projections), broker = await asyncio.gather(
+        _database(connections), _broker(connections)
+    )
+    statuses = [database.status, broker.status, *(p.status for p in projections.values())]
+    well = all(status == "ok" for status in statuses)
+    readiness = Readiness(
+        status="ok" if well else "failing",
+        checks=Checks(database=database, broker=broker, projections=projections),
+    )
+    return json_response(readiness, status_code=200 if well else 503)
+
+
+async def _database(connections: Connections) -> tuple[Check, dict[str, ProjectionCheck]]:
+    try:
+        found = await asyncio.wait_for(_standings(connections), PATIENCE)
+    except (psycopg.Error, TimeoutError) as error:
+        return _failing(error), {}
+    return Check("ok"), {standing.name: _projection(standing) for standing in found}
+
+
+async def _standings(connections: Connections) -> list[Standing]:
+    async with connections.readers.connection() as connection:
+        return await standings(connection)
+
+
+async def _broker(connections: Connections) -> Check:
+    if connections.broker is None:
+        return Check("failing", "none is configured")
+    try:
+        await asyncio.wait_for(connections.broker.ping(), PATIENCE)
+    except (RedisError, OSError, TimeoutError) as error:
+        return _failing(error)
+    return Check("ok")
+
+
+def _failing(error: Exception) -> Check:
+    return Check("failing", str(error) or f"no answer in {PATIENCE:.0f} s")
+
+
+def _projection(standing: Standing) -> ProjectionCheck:
+    return ProjectionCheck(
+        status="failing" if (reason := _trouble(standing)) else "ok",
+        reason=reason,
+        position=standing.position,
+        lag_events=standing.lag_events,
+        lag_seconds=standing.lag_seconds,
+    )
+
+
+def _trouble(standing: Standing) -> str | None:
+    if standing.stopped_at is not None:
+        return f"stopped at {standing.stopped_at}: {standing.stopped_because}"
+    if (standing.lag_seconds or 0) > TOLERATED_LAG:
+        return f"{standing.lag_seconds:.0f} s behind history"
+    return None

@@ -1,0 +1,31 @@
+"""`ALLOWED_HOSTS`: which `Host` a request may name. A leading dot stands for all subdomains."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from litestar import Request
+from litestar.exceptions import ClientException
+
+Check = Callable[[Request[Any, Any, Any]], Awaitable[None]]
+
+
+def only_hosts(allowed: tuple[str, ...]) -> Check | None:
+    """What refuses requests that name another host; None when any will do."""
+    if "*" in allowed:
+        return None
+    exact = {host.lower() for host in allowed}
+    suffixes = tuple(host for host in exact if host.startswith("."))
+
+    async def check(request: Request[Any, Any, Any]) -> None:
+        host = _without_port(request.headers.get("Host", "")).lower()
+        if host not in exact and not f".{host}".endswith(suffixes):
+            raise ClientException("This host is not served here")
+
+    return check
+
+
+def _without_port(host: str) -> str:
+    name, _, port = host.rpartition(":")
+    return name if port.isdigit() else host

@@ -1,0 +1,167 @@
+"""Every failure as RFC 9457 `application/problem+json`, from one table.
+
+A domain error names its problem itself (`DomainError.slug`); whatever else can go wrong is named
+in `_FAILURES`, and what is not there is a bug: logged in full, and answered without details.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.enums import ParamType
+from litestar.exceptions import (
+    ClientException,
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+    ValidationException,
+)
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from psycopg import OperationalError
+from psycopg_pool import PoolTimeout
+
+from api.bodies import MalformedBody, UnsupportedMediaType
+from api.edge import OPTIONS
+from api.reading import Lagging
+from api.requests import SenderGone, id_of
+from domain.batch import OutcomeUnknown
+from domain.errors import DomainError, InvalidFields
+from domain.writer import HistoryUnavailable, Overloaded
+
+logger = structlog.get_logger(__name__)
+
+
+class FieldProblem(msgspec.Struct, frozen=True):
+    field: str
+    messages: list[str]
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of an answer to what failed."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem]
+    request_id: str
+
+
+class Kind(msgspec.Struct, frozen=True):
+    status: int
+    title: str
+
+
+_AGAIN_SHORTLY = {"Retry-After": "1"}
+
+KINDS = {
+    "malformed-body": Kind(400, "Malformed body"),
+    "bad-request": Kind(400, "Bad request"),
+    "not-found": Kind(404, "Not found"),
+    "method-not-allowed": Kind(405, "Method not allowed"),
+    "area-name-taken": Kind(409, "Area name taken"),
+    "area-in-use": Kind(409, "Area in use"),
+    "event-closed": Kind(409, "Event closed"),
+    "registration-deadline-passed": Kind(409, "Registration deadline passed"),
+    "duplicate-registration": Kind(409, "Duplicate registration"),
+    "changed-meanwhile": Kind(412, "Changed meanwhile"),
+    "payload-too-large": Kind(413, "Payload too large"),
+    "unsupported-media-type": Kind(415, "Unsupported media type"),
+    "validation": Kind(422, "Validation failed"),
+    "internal-error": Kind(500, "Internal error"),
+    "overloaded": Kind(503, "Overloaded"),
+    "projection-lagging": Kind(503, "Projection lagging"),
+}
+"""Slug -> what it answers."""
+
+_FAILURES: dict[type[Exception], tuple[str, str | None]] = {
+    MalformedBody: ("malformed-body", None),
+    UnsupportedMediaType: ("unsupported-media-type", None),
+    SenderGone: ("bad-request", None),
+    Lagging: ("projection-lagging", None),
+    Overloaded: ("overloaded", None),
+    HistoryUnavailable: ("overloaded", None),
+    OutcomeUnknown: ("overloaded", None),
+    PoolTimeout: ("overloaded", "All readers are busy; try again shortly"),
+    OperationalError: ("overloaded", "The database does not answer; try again shortly"),
+    NotFoundException: ("not-found", "There is nothing at this address"),
+    MethodNotAllowedException: ("method-not-allowed", "See the Allow header for what is allowed"),
+    RequestEntityTooLarge: ("payload-too-large", "The body is too large"),
+    ValidationException: ("validation", "Some parameters are not valid"),
+    ClientException: ("bad-request", None),
+}
+"""Slug and detail by exception; None where the exception's own text is meant for the sender."""
+
+
+def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """The answer to a request that raised the error."""
+    request_id = id_of(request.scope)
+    if isinstance(error, MethodNotAllowedException) and request.scope["method"] == OPTIONS:
+        return Response(None, status_code=204, headers=error.headers)
+    slug, detail = _name(error)
+    if slug == "internal-error":
+        logger.error("a bug", request_id=request_id, path=request.scope["path"], exc_info=error)
+    kind = KINDS[slug]
+    problem = Problem(
+        type=f"/problems/{slug}",
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        errors=[FieldProblem(field, [message]) for field, message in _fields_of(error)],
+        request_id=request_id,
+    )
+    headers = _AGAIN_SHORTLY if kind.status == 503 else {}
+    if isinstance(error, HTTPException) and error.headers:
+        headers = {**headers, **error.headers}
+    return Response(
+        msgspec.json.encode(problem),
+        status_code=kind.status,
+        headers=headers,
+        media_type="application/problem+json",
+    )
+
+
+def _name(error: Exception) -> tuple[str, str]:
+    """The slug and the detail of what failed."""
+    if isinstance(error, DomainError):
+        return error.slug, str(error)
+    if isinstance(error, ValidationException) and _lacks_body(error):
+        error = MalformedBody()
+    for kind in type(error).__mro__:
+        if kind in _FAILURES:
+            slug, detail = _FAILURES[kind]
+            return slug, detail or _own_text(error)
+    return "internal-error", "Something went wrong here; the request id helps to find out what"
+
+
+def _own_text(error: Exception) -> str:
+    if isinstance(error, HTTPException):
+        return error.detail
+    return (type(error).__doc__ or "").partition("\n")[0]
+
+
+def _fields_of(error: Exception) -> Iterable[tuple[str, str]]:
+    if isinstance(error, InvalidFields):
+        return error.messages.items()
+    if isinstance(error, ValidationException) and not _lacks_body(error):
+        return [(_as_sent(item), item["message"]) for item in _items(error)]
+    return []
+
+
+def _as_sent(item: dict[str, str]) -> str:
+    """The parameter's name outside; Litestar gives the argument's."""
+    key = item["key"]
+    return key.replace("_", "-").title() if item.get("source") == ParamType.HEADER else key
+
+
+def _lacks_body(error: ValidationException) -> bool:
+    """Litestar treats an empty body as a parameter that is not there."""
+    return any(item.get("source") == "body" for item in _items(error))
+
+
+def _items(error: ValidationException) -> list[dict[str, str]]:
+    return error.extra if isinstance(error.extra, list) else []

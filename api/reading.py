@@ -1,0 +1,104 @@
+"""Answering from the read tables: as new as the sender asks for, and only when it changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+
+import psycopg
+from litestar import Response
+from litestar.params import HeaderParameter, QueryParameter
+from psycopg import AsyncConnection
+from psycopg_pool import PoolTimeout
+
+from api import etags
+from api.connections import Connections
+from api.requests import Request
+
+T = TypeVar("T")
+
+CATCH_UP = 5.0
+"""Seconds that a query waits for the projections it was asked to wait for."""
+
+REPLICA_PAUSE = 0.02
+"""Seconds between looks at a replica, which can announce nothing."""
+
+TABLES = ["areas", "events"]
+"""The projections that queries of the API read."""
+
+MinEventPosition = Annotated[
+    int | None,
+    HeaderParameter(
+        name="Min-Event-Position",
+        ge=0,
+        le=2**63 - 1,
+        description="Answer from tables that include this `Event-Position`.",
+    ),
+]
+Limit = Annotated[int, QueryParameter(ge=1, le=100, description="At most so many.")]
+Offset = Annotated[int, QueryParameter(ge=0, le=2**31, description="Skip so many.")]
+NameFragment = Annotated[
+    str,
+    QueryParameter(
+        max_length=255,
+        pattern=r"^[^\x00]*$",
+        description="Only those whose name has this in it, whatever the case.",
+    ),
+]
+
+
+class Lagging(Exception):
+    """The read tables do not include that position yet; try again shortly"""
+
+
+async def read(
+    request: Request,
+    at_least: int | None,
+    query: Callable[[AsyncConnection[Any]], Awaitable[T]],
+) -> T:
+    """What the query gives, on read tables that include the position `at_least`.
+
+    Raises Lagging, `psycopg_pool.PoolTimeout`, `psycopg.OperationalError`.
+    """
+    connections = request.connections
+    if at_least is not None:
+        await _catch_up(connections, at_least)
+    for last_try in (False, True):
+        try:
+            async with connections.readers.connection() as connection:
+                return await query(connection)
+        except psycopg.OperationalError as error:
+            if last_try or isinstance(error, PoolTimeout):
+                raise
+            await connections.readers.check()  # it may have died while idle, and others with it
+    raise AssertionError("unreachable")
+
+
+async def _catch_up(connections: Connections, position: int) -> None:
+    """Return when what queries read includes the position. Raises Lagging."""
+    try:
+        async with asyncio.timeout(CATCH_UP):
+            if not await connections.positions.wait_for(TABLES, position, timeout=CATCH_UP):
+                raise Lagging
+            while connections.reads_replica and await _replica_lacks(connections, position):  # noqa: ASYNC110
+                await asyncio.sleep(REPLICA_PAUSE)
+    except TimeoutError:
+        raise Lagging from None
+
+
+async def _replica_lacks(connections: Connections, position: int) -> bool:
+    async with connections.readers.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT 1 FROM projections WHERE name = ANY(%s) AND position < %s", [TABLES, position]
+        )
+        return await cursor.fetchone() is not None
+
+
+def unless_known(request: Request, response: Response[T]) -> Response[Any]:
+    """The response, or 304 without it when `If-None-Match` holds its ETag."""
+    known = request.headers.get("If-None-Match")
+    etag = response.headers["ETag"]
+    if known is None or not etags.matches(known, etag):
+        return response
+    return Response(None, status_code=304, headers={"ETag": etag, "Cache-Control": "no-cache"})

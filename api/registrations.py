@@ -1,0 +1,37 @@
+"""`/api/events/{id}/register`: anyone registers for an event."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import msgspec
+from litestar import Response, post
+from litestar.params import FromPath, JSONBody
+
+from api.answers import Answer, json_response
+from api.commands import execute
+from api.requests import Request
+from domain.values import Email, FullName
+from domain.visitors import RegisterVisitor
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True):
+    full_name: FullName
+    email: Email
+
+
+class Registered(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+
+
+@post("/api/events/{event_id:uuid}/register", summary="Register for an event", tags=["events"])
+async def register(
+    request: Request, event_id: FromPath[UUID], data: JSONBody[Registration]
+) -> Response[Answer[Registered]]:
+    command = RegisterVisitor(event_id=event_id, full_name=data.full_name, email=data.email)
+    done = await execute(request, command)
+    return json_response(
+        Answer(data=Registered(id=done.value), meta={"message": "Successful registration"}),
+        status_code=201,
+        position=done.position,
+    )

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from domain.personal_data import InstallationKeys
+from events_face.services import Services
+from events_face.settings import Settings
+from tests.api.serving import Api, api_on, projector_on
+
+
+@pytest.fixture
+async def api(settings: Settings, services: Services, keys: InstallationKeys) -> AsyncIterator[Api]:
+    """With a projector that keeps the read tables up."""
+    async with projector_on(services, keys), api_on(settings, services, keys) as api:
+        yield api
+
+
+@pytest.fixture
+async def lone_api(
+    settings: Settings, services: Services, keys: InstallationKeys
+) -> AsyncIterator[Api]:
+    """Without a projector: what is written is not to be read."""
+    async with api_on(settings, services, keys) as api:
+        yield api

@@ -1,0 +1,138 @@
+"""The API as its users meet it: over HTTP, with a projector at work beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+from psycopg.conninfo import conninfo_to_dict
+
+from api.app import create_app
+from api.connections import Connections, connected
+from api.server import http_server
+from domain.personal_data import InstallationKeys
+from events_face.services import Services
+from events_face.settings import Settings
+from projections.runner import Runner
+from tests.support.waiting import until, until_async
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Api:
+    """The API on a port of this machine, and a few calls that journeys make often."""
+
+    def __init__(self, http: httpx.AsyncClient, connections: Connections) -> None:
+        self.http = http
+        self.connections = connections
+
+    async def area(self, name: str = "Great Hall") -> str:
+        answer = await self.http.post("/api/events/areas/", json={"name": name})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["data"]["id"])
+
+    async def event(self, **fields: Any) -> str:
+        return str((await self.created_event(**fields)).json()["data"]["id"])
+
+    async def created_event(self, **fields: Any) -> httpx.Response:
+        answer = await self.http.post("/api/events/", json=EVENT | fields)
+        assert answer.status_code == 201, answer.text
+        return answer
+
+    async def register(self, event: str, email: str = "ada@example.com") -> httpx.Response:
+        body = {"full_name": "Ada Lovelace", "email": email}
+        return await self.http.post(f"/api/events/{event}/register", json=body)
+
+    async def get(self, path: str, *, after: httpx.Response, **query: Any) -> httpx.Response:
+        """A query that includes what a command did."""
+        headers = {"Min-Event-Position": after.headers["Event-Position"]}
+        return await self.http.get(path, params=query, headers=headers)
+
+
+EVENT = {
+    "name": "PyCon",
+    "event_datetime": "2099-05-17T09:00:00Z",
+    "registration_deadline": "2099-05-16T09:00:00Z",
+}
+
+
+@asynccontextmanager
+async def api_on(
+    settings: Settings, services: Services, keys: InstallationKeys
+) -> AsyncIterator[Api]:
+    """Served from this event loop, until the block ends."""
+    port = free_port()
+    async with connected(settings, services, keys) as connections:
+        server = http_server(create_app(settings, connections), "127.0.0.1", port)
+        serving = asyncio.create_task(server.serve())
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
+            await until_async(lambda: _answers(http))
+            yield Api(http, connections)
+        server.stop()  # type: ignore[no-untyped-call]
+        await serving
+
+
+@asynccontextmanager
+async def projector_on(services: Services, keys: InstallationKeys) -> AsyncIterator[None]:
+    running = asyncio.create_task(Runner(services.database_url, keys).run())
+    try:
+        yield
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+async def _answers(http: httpx.AsyncClient) -> bool:
+    try:
+        return (await http.get("/health/live")).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@contextmanager
+def api_process(
+    settings: Settings, services: Services, port: int
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of its own, killed at the end of the block if it still runs."""
+    environ = os.environ | {
+        "DATABASE_URL": _as_url(services.database_url),
+        "REDIS_URL": services.redis_url or "",
+        "SECRET_KEY": ",".join(settings.secret_keys),
+        "DATA_DIR": str(settings.data_dir),
+        "DEBUG": "true",
+    }
+    command = [sys.executable, "-m", "events_face", "api", "--port", str(port)]
+    with subprocess.Popen(command, env=environ) as process:
+        try:
+            until(lambda: accepts(port))
+            yield process
+        finally:
+            process.kill()
+
+
+def _as_url(conninfo: str) -> str:
+    parts = conninfo_to_dict(conninfo)
+    query = urlencode({"host": parts["host"], "port": parts["port"]})
+    return f"postgresql://{parts['user']}@/{parts['dbname']}?{query}"
+
+
+def accepts(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port)):
+            return True
+    except OSError:
+        return False

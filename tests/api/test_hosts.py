@@ -1,0 +1,31 @@
+"""`ALLOWED_HOSTS`: whom the API answers as."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from domain.personal_data import InstallationKeys
+from events_face.services import Services
+from events_face.settings import Settings
+from tests.api.serving import api_on
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_only_the_allowed_hosts_are_answered_for(
+    settings: Settings, services: Services, keys: InstallationKeys
+) -> None:
+    allowed = ("127.0.0.1", "events.example", ".sub.example")
+    strict = msgspec.structs.replace(settings, allowed_hosts=allowed)
+    async with api_on(strict, services, keys) as api:
+        for host, status in {
+            "events.example": 200,
+            "EVENTS.example:8000": 200,
+            "sub.example": 200,
+            "a.sub.example": 200,
+            "notsub.example": 400,
+            "other.example": 400,
+        }.items():
+            answer = await api.http.get("/health/live", headers={"Host": host})
+            assert (host, answer.status_code) == (host, status)

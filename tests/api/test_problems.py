@@ -1,0 +1,225 @@
+"""Every failure is a problem that tells what it is, and none is a 500."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import httpx
+import psycopg
+import pytest
+from litestar.exceptions import LitestarException
+from psycopg_pool import PoolTimeout
+
+from api.problems import KINDS
+from domain.batch import OutcomeUnknown
+from domain.errors import DomainError
+from domain.writer import HistoryUnavailable, Overloaded
+from tests.api.serving import Api
+
+pytestmark = pytest.mark.anyio
+
+NOBODY = UUID(int=0)
+AREAS = "/api/events/areas"
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    """Status and slug, once the answer is seen to be a whole problem."""
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    body = answer.json()
+    assert list(body) == ["type", "title", "status", "detail", "errors", "request_id"]
+    assert body["status"] == answer.status_code
+    assert body["request_id"] == answer.headers["X-Request-ID"]
+    assert body["title"]
+    assert body["detail"]
+    return answer.status_code, body["type"].removeprefix("/problems/")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "/", (404, "not-found")),
+        ("GET", "/api/events/list/more", (404, "not-found")),
+        ("GET", f"/api/events/{NOBODY}", (404, "not-found")),
+        ("GET", "/api/events/no-uuid", (404, "not-found")),
+        ("POST", "/api/events/no-uuid/register", (404, "not-found")),
+        ("GET", "/%ff%00", (404, "not-found")),
+        ("DELETE", "/api/events/list", (405, "method-not-allowed")),
+        ("BREW", AREAS, (405, "method-not-allowed")),
+    ],
+)
+async def test_there_is_a_problem_for_what_is_not_there(
+    lone_api: Api, method: str, path: str, expected: tuple[int, str]
+) -> None:
+    assert problem(await lone_api.http.request(method, path)) == expected
+
+
+async def test_the_allowed_methods_are_told(lone_api: Api) -> None:
+    path = f"/api/events/{NOBODY}/"
+    methods = "DELETE, GET, HEAD, OPTIONS, PATCH"
+    assert (await lone_api.http.put(path)).headers["Allow"] == methods
+    options = await lone_api.http.options(path)
+    assert (options.status_code, options.headers["Allow"]) == (204, methods)
+    assert (await lone_api.http.options("/nowhere")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"text"',
+        b'{"name": "\xff"}',
+        b'{"name": "\\ud800"}',
+        b'{"name": NaN}',
+        b'{"name": 1e999}',
+        b'{"name": ' + b"9" * 5000 + b"}",
+        b'{"name": ' + b"[" * 100_000 + b"}",
+        b'\xef\xbb\xbf{"name": "a"}',
+        b'{"name": "a"} trailing',
+    ],
+)
+async def test_a_body_that_is_no_json_object_is_malformed(lone_api: Api, body: bytes) -> None:
+    answer = await lone_api.http.post(
+        AREAS, content=body, headers={"Content-Type": "application/json"}
+    )
+    assert problem(answer) == (400, "malformed-body")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "  ", "a\x00b", "a\nb", "x" * 256, None, 1, 1.5, True, [], {}, ["a"]]
+)
+async def test_a_name_that_is_none_is_not_valid(lone_api: Api, name: Any) -> None:
+    answer = await lone_api.http.post(AREAS, json={"name": name})
+    assert problem(answer) == (422, "validation")
+    ((only),) = answer.json()["errors"]
+    assert only["field"] == "name"
+    assert all(only["messages"])
+
+
+@pytest.mark.parametrize("media_type", [None, "text/plain", "application/x-www-form-urlencoded"])
+async def test_a_body_that_is_not_said_to_be_json_is_not_read(
+    lone_api: Api, media_type: str | None
+) -> None:
+    headers = {"Content-Type": media_type} if media_type else {}
+    answer = await lone_api.http.post(AREAS, content=b'{"name": "a"}', headers=headers)
+    assert problem(answer) == (415, "unsupported-media-type")
+
+
+async def test_the_charset_of_json_may_be_named(lone_api: Api) -> None:
+    headers = {"Content-Type": "Application/JSON; charset=UTF-8"}
+    answer = await lone_api.http.post(AREAS, content=b'{"name": "a"}', headers=headers)
+    assert answer.status_code == 201
+
+
+async def test_a_body_beyond_the_limit_is_refused_however_it_is_sent(lone_api: Api) -> None:
+    async def chunks() -> Any:
+        for _ in range(20):
+            yield b" " * 100_000
+
+    headers = {"Content-Type": "application/json"}
+    for body in (b" " * 2_000_000, chunks()):
+        answer = await lone_api.http.post(AREAS, content=body, headers=headers)
+        assert problem(answer) == (413, "payload-too-large")
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"limit": "0"}, "limit"),
+        ({"limit": "101"}, "limit"),
+        ({"limit": "ten"}, "limit"),
+        ({"limit": ""}, "limit"),
+        ({"offset": "-1"}, "offset"),
+        ({"offset": "99999999999999999999999"}, "offset"),
+        ({"order_by": "up"}, "order_by"),
+        ({"name": "a\x00"}, "name"),
+        ({"name": "x" * 256}, "name"),
+        ({"cursor": "nonsense"}, "cursor"),
+        ({"cursor": "ä" * 3000}, "cursor"),
+    ],
+)
+async def test_a_parameter_that_is_not_valid_is_named(
+    lone_api: Api, query: dict[str, str], field: str
+) -> None:
+    answer = await lone_api.http.get("/api/events/list", params=query)
+    assert problem(answer) == (422, "validation")
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+@pytest.mark.parametrize("position", ["-1", "soon", "", "1.5", "9" * 30])
+async def test_a_position_that_is_none_is_named(lone_api: Api, position: str) -> None:
+    answer = await lone_api.http.get(
+        "/api/events/list?limit=x", headers={"Min-Event-Position": position}
+    )
+    assert problem(answer) == (422, "validation")
+    fields = [error["field"] for error in answer.json()["errors"]]
+    assert sorted(fields) == ["Min-Event-Position", "limit"]
+
+
+@pytest.mark.parametrize("id", ["", "a b", "x" * 129, "naïve"])
+async def test_a_request_has_an_id_of_ours_when_its_own_is_not_sane(lone_api: Api, id: str) -> None:
+    headers = {b"X-Request-ID": id.encode()}
+    answer = await lone_api.http.get("/health/live", headers=headers)
+    assert answer.headers["X-Request-ID"] not in {"", id}
+
+
+async def test_the_id_of_a_request_comes_back_and_stands_in_history(lone_api: Api) -> None:
+    headers = {"X-Request-ID": "trace-1.of_2"}
+    answer = await lone_api.http.post(AREAS, json={"name": "Hall"}, headers=headers)
+    assert answer.headers["X-Request-ID"] == "trace-1.of_2"
+    async with lone_api.connections.readers.connection() as connection:
+        cursor = await connection.execute("SELECT state FROM history_events")
+        states = [bytes(state) for (state,) in await cursor.fetchall()]
+    assert states
+    assert all(b'"correlation_id":"trace-1.of_2"' in state for state in states)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Overloaded(),
+        HistoryUnavailable(),
+        OutcomeUnknown(),
+        PoolTimeout("no connection"),
+        psycopg.OperationalError("server closed the connection"),
+    ],
+)
+async def test_who_comes_at_a_bad_time_is_asked_to_come_back(
+    lone_api: Api, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.writer.Writer.execute", raising(error))
+    answer = await lone_api.http.post(AREAS, json={"name": "Hall"})
+    assert problem(answer) == (503, "overloaded")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert str(error) not in answer.json()["detail"] or not str(error)
+
+
+@pytest.mark.parametrize(
+    "bug", [KeyError("secret"), LitestarException("secret"), OSError("secret")]
+)
+async def test_a_bug_is_answered_without_its_details(
+    lone_api: Api, bug: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.writer.Writer.execute", raising(bug))
+    answer = await lone_api.http.post(AREAS, json={"name": "Hall"})
+    assert problem(answer) == (500, "internal-error")
+    assert "secret" not in answer.text
+    assert (await lone_api.http.get("/health/live")).status_code == 200
+
+
+def test_every_refusal_of_the_domain_has_its_problem() -> None:
+    def tree(kind: type[DomainError]) -> list[type[DomainError]]:
+        return [kind, *(below for child in kind.__subclasses__() for below in tree(child))]
+
+    slugs = {kind.slug for kind in tree(DomainError) if hasattr(kind, "slug")}
+    assert slugs <= KINDS.keys()
+
+
+def raising(error: Exception) -> Any:
+    async def execute(*_: Any) -> Any:
+        raise error
+
+    return execute

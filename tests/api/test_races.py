@@ -1,0 +1,127 @@
+"""What holds from two API processes at once: history is asked, not only the answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, ExitStack
+from itertools import count
+from uuid import UUID
+
+import httpx
+import pytest
+
+from domain import events
+from domain.aggregate import RecordedEvent
+from domain.history import connect, read_events
+from domain.visitors import Registered
+from events_face.services import Services
+from events_face.settings import Settings
+from tests.api.serving import EVENT, api_process, free_port
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def two(settings: Settings, services: Services) -> AsyncIterator[list[httpx.AsyncClient]]:
+    """A client of each of two API processes on one database."""
+    with ExitStack() as processes:
+        ports = [free_port(), free_port()]
+        for port in ports:
+            processes.enter_context(api_process(settings, services, port))
+        async with AsyncExitStack() as clients:
+            yield [
+                await clients.enter_async_context(
+                    httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30)
+                )
+                for port in ports
+            ]
+
+
+async def new_event(client: httpx.AsyncClient) -> str:
+    return str((await client.post("/api/events", json=EVENT)).json()["data"]["id"])
+
+
+async def register(client: httpx.AsyncClient, event: str, email: str) -> int:
+    body = {"full_name": "Ada Lovelace", "email": email}
+    return (await client.post(f"/api/events/{event}/register", json=body)).status_code
+
+
+async def history(services: Services) -> list[RecordedEvent]:
+    async with await connect(services.database_url) as connection:
+        return await read_events(connection, after=0, limit=100_000)
+
+
+async def test_of_a_hundred_registrations_of_one_person_one_is_accepted(
+    two: list[httpx.AsyncClient], services: Services
+) -> None:
+    event = await new_event(two[0])
+    spellings = ("ada@example.com", "ADA@example.com", " ada@EXAMPLE.com ")
+    answers = await asyncio.gather(
+        *(register(two[n % 2], event, spellings[n % 3]) for n in range(100))
+    )
+    assert sorted(answers) == [201] + [409] * 99
+    registered = [e for e in await history(services) if isinstance(e.event, Registered)]
+    assert len(registered) == 1
+
+
+async def test_of_many_areas_with_one_name_one_is_created(two: list[httpx.AsyncClient]) -> None:
+    async def create(n: int) -> int:
+        body = {"name": "Great Hall" if n % 3 else "GREAT HALL"}
+        return (await two[n % 2].post("/api/events/areas", json=body)).status_code
+
+    answers = await asyncio.gather(*(create(n) for n in range(50)))
+    assert sorted(answers) == [201] + [409] * 49
+
+
+async def test_an_area_never_goes_while_an_event_moves_in(two: list[httpx.AsyncClient]) -> None:
+    for n in range(10):
+        created = await two[0].post("/api/events/areas", json={"name": f"Hall {n}"})
+        area = created.json()["data"]["id"]
+        deleted, event = await asyncio.gather(
+            two[0].delete(f"/api/events/areas/{area}"),
+            two[1].post("/api/events", json=EVENT | {"area_id": area}),
+        )
+        assert (deleted.status_code, event.status_code) in {(204, 422), (409, 201)}
+
+
+async def test_nobody_is_registered_after_a_close(
+    two: list[httpx.AsyncClient], services: Services
+) -> None:
+    """Whoever is answered 201 stands in history before the close, and nobody stands behind it."""
+    for _ in range(3):
+        await race_a_close(two, services)
+
+
+async def race_a_close(two: list[httpx.AsyncClient], services: Services) -> None:
+    event = await new_event(two[0])
+    accepted, numbers, begun = list[int](), count(), asyncio.Event()
+
+    async def keep_registering(client: httpx.AsyncClient) -> None:
+        while (number := next(numbers)) < 5_000:
+            if await register(client, event, f"visitor-{number}@example.com") != 201:
+                return
+            accepted.append(number)
+            if len(accepted) == 50:
+                begun.set()
+
+    async def close() -> None:
+        await begun.wait()
+        answer = await two[1].patch(f"/api/events/{event}", json={"status": "closed"})
+        assert answer.status_code == 200
+        assert await register(two[0], event, "late@example.com") == 409
+
+    await asyncio.gather(close(), *(keep_registering(two[n % 2]) for n in range(16)))
+    recorded = await history(services)
+    (closed_at,) = (
+        e.position
+        for e in recorded
+        if isinstance(e.event, events.Closed) and e.originator_id == UUID(event)
+    )
+    registered_at = [
+        e.position
+        for e in recorded
+        if isinstance(e.event, Registered) and e.event.event_id == UUID(event)
+    ]
+    assert len(registered_at) == len(accepted) >= 50
+    assert max(registered_at) < closed_at

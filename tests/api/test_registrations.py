@@ -1,0 +1,56 @@
+"""Registering: what is checked, and in which order."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.api.serving import Api
+from tests.support.waiting import until_async
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_visitor_registers_once_whatever_the_spelling_of_the_email(api: Api) -> None:
+    event = await api.event()
+    answer = await api.register(event, "Ada@Example.com")
+    assert answer.status_code == 201
+    assert set(answer.json()["data"]) == {"id"}
+    assert answer.json()["meta"] == {"message": "Successful registration"}
+    again = await api.register(event, "  aDA@exAMPLE.COM ")
+    assert again.status_code == 409
+    assert again.json()["type"] == "/problems/duplicate-registration"
+    assert (await api.register(await api.event())).status_code == 201
+
+
+async def test_a_closed_event_takes_nobody_until_it_is_opened_again(api: Api) -> None:
+    event = await api.event(status="closed")
+    refusal = await api.register(event)
+    assert (refusal.status_code, refusal.json()["type"]) == (409, "/problems/event-closed")
+    await api.http.patch(f"/api/events/{event}", json={"status": "open"})
+    assert (await api.register(event)).status_code == 201
+
+
+async def test_nobody_registers_after_the_deadline(api: Api) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=0.5)
+    event = await api.event(registration_deadline=soon.isoformat())
+
+    async def refused() -> bool:
+        answer = await api.register(event, f"{uuid4().hex}@example.com")
+        problem = "/problems/registration-deadline-passed"
+        return answer.status_code == 409 and answer.json()["type"] == problem
+
+    await until_async(refused)
+
+
+async def test_a_body_that_is_wrong_is_said_before_anything_else(api: Api) -> None:
+    nowhere = f"/api/events/{uuid4()}/register"
+    wrong: dict[str, Any] = {"full_name": "x" * 129, "email": "nobody"}
+    answer = await api.http.post(nowhere, json=wrong)
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["full_name", "email"]
+    right = {"full_name": "x" * 128, "email": "a@b.de", "of no interest": [1]}
+    assert (await api.http.post(nowhere, json=right)).status_code == 404

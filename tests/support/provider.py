@@ -1,0 +1,64 @@
+"""A local events provider: serves a test's items as a list or in pages, or misbehaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import msgspec
+
+from tests.support.http_server import Answer, HttpServer, Request
+
+Item = dict[str, Any]
+
+
+class Provider:
+    """Answers with `items`, those with a `changed_at` filtered as asked."""
+
+    def __init__(self) -> None:
+        self.items: list[Any] = []
+        self.page_size: int | None = None
+        """None: everything in one list."""
+        self.links_are_relative = False
+        self.instead: Answer | None = None
+        """The answer to everything, when set."""
+        self.asked: list[str] = []
+        """Targets of all requests, in their order."""
+        self.server = HttpServer(self._respond)
+
+    @property
+    def url(self) -> str:
+        return f"{self.server.origin}/api/events"
+
+    def _respond(self, request: Request) -> Answer:
+        self.asked.append(request.target)
+        if self.instead is not None:
+            return self.instead
+        asked = {k: v[-1] for k, v in parse_qs(urlsplit(request.target).query).items()}
+        since = asked.get("changed_at", "")
+        found = [item for item in self.items if _changed_at(item) >= since]
+        return Answer(body=msgspec.json.encode(self._page(found, asked)))
+
+    def _page(self, found: list[Any], asked: dict[str, str]) -> Any:
+        if self.page_size is None:
+            return found
+        start = int(asked.get("start", 0))
+        end = start + self.page_size
+        link = None
+        if end < len(found):
+            query = urlencode({**asked, "start": end})
+            link = f"?{query}" if self.links_are_relative else f"{self.url}?{query}"
+        return {"next": link, "results": found[start:end]}
+
+
+def _changed_at(item: Any) -> str:
+    return str(item.get("changed_at", "")) if isinstance(item, dict) else ""
+
+
+@contextmanager
+def provider() -> Iterator[Provider]:
+    provider = Provider()
+    with provider.server:
+        yield provider
