@@ -1,0 +1,132 @@
+"""The sub-commands `outbox`, `sync` and `cleanup`, as an operator runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from events_face.services import Services
+from events_face.settings import Settings
+from projections.outbox import count_by_state
+from tests.support.http_server import Answer
+from tests.support.installation import Installation
+from tests.support.notification_service import NotificationService
+from tests.support.provider import Provider, provider
+from tests.support.waiting import until_async
+from tests.workers.processes import environment, events_face, role
+
+pytestmark = pytest.mark.anyio
+
+
+async def registered(installation: Installation, *emails: str) -> None:
+    await installation.register(await installation.event(), *emails)
+    await installation.project()
+
+
+async def test_outbox_once_says_what_became_of_what_was_due(
+    installation: Installation,
+    service: NotificationService,
+    worker_settings: Settings,
+    services: Services,
+) -> None:
+    await registered(installation, "good@example.org", "bad@example.org", "later@example.org")
+    service.by_email = {
+        "bad@example.org": Answer(status=400),
+        "later@example.org": Answer(status=503, headers={"Retry-After": "60"}),
+    }
+    ran = events_face(environment(worker_settings, services), "outbox", "--once")
+    assert (ran.code, ran.out) == (0, "sent 1, failed 1, waiting 1\n")
+
+
+async def test_outbox_once_ends_with_the_reason_when_the_service_refuses_us(
+    installation: Installation,
+    service: NotificationService,
+    worker_settings: Settings,
+    services: Services,
+) -> None:
+    await registered(installation, "ada@example.org")
+    service.usual = Answer(status=401)
+    surroundings = environment(worker_settings, services)
+    refused = events_face(surroundings, "outbox", "--once")
+    assert (refused.code, refused.out) == (1, "sent 0, failed 0, waiting 1\n")
+    assert refused.err.splitlines()[-1] == (
+        "events-face: sending is paused, the notification service refuses us: HTTP 401"
+    )
+    service.usual = Answer()
+    allowed = events_face(surroundings, "outbox", "--once")
+    assert (allowed.code, allowed.out) == (0, "sent 1, failed 0, waiting 0\n")
+
+
+async def test_outbox_needs_a_service(settings: Settings, services: Services) -> None:
+    ran = events_face(environment(settings, services), "outbox", "--once")
+    assert ran.code == 1
+    assert "NOTIFICATION_SERVICE_URL is not set" in ran.err
+
+
+async def test_the_outbox_loop_delivers_what_comes_in_until_it_is_stopped(
+    installation: Installation,
+    service: NotificationService,
+    worker_settings: Settings,
+    services: Services,
+) -> None:
+    await registered(installation, "early@example.org")
+    with role(environment(worker_settings, services), "outbox", "--sleep", "0.05") as loop:
+        await until_async(lambda: all_are_sent(installation, 1), within=60)
+        await registered(installation, "late@example.org")
+        await until_async(lambda: all_are_sent(installation, 2))
+        loop.terminate()
+        assert loop.wait(30) == 0
+    assert service.emails == ["early@example.org", "late@example.org"]
+
+
+async def all_are_sent(installation: Installation, count: int) -> bool:
+    return (await count_by_state(installation.connection))["sent"] == count
+
+
+@pytest.fixture
+def source() -> Iterator[Provider]:
+    with provider() as source:
+        source.items = [
+            {
+                "id": "98e28b03-4c3b-5d69-9f74-538d209d4ad7",
+                "name": "Rubyfuza",
+                "event_datetime": "2013-02-07T09:00:00Z",
+                "status": "open",
+            },
+            {"id": "1"},
+        ]
+        yield source
+
+
+async def test_sync_prints_counts_and_the_reasons_of_what_it_skipped(
+    installation: Installation, settings: Settings, services: Services, source: Provider
+) -> None:
+    settings = msgspec.structs.replace(settings, events_provider_url=source.url)
+    ran = events_face(environment(settings, services), "sync")
+    assert (ran.code, ran.out) == (0, "new 1, updated 0, unchanged 0, skipped 1\n")
+    assert "skipped 1: id must be a UUID; name is missing" in ran.err
+
+    source.instead = Answer(status=503)
+    failed = events_face(environment(settings, services), "sync", "--all")
+    assert (failed.code, failed.out) == (1, "")
+    assert failed.err.splitlines()[-1] == (
+        "events-face: the events provider could not be read: the provider answered HTTP 503"
+    )
+
+
+async def test_sync_needs_a_provider(settings: Settings, services: Services) -> None:
+    ran = events_face(environment(settings, services), "sync")
+    assert (ran.code, ran.err) == (1, "events-face: EVENTS_PROVIDER_URL is not set\n")
+
+
+async def test_cleanup_prints_how_many_events_went(
+    installation: Installation, settings: Settings, services: Services, source: Provider
+) -> None:
+    settings = msgspec.structs.replace(settings, events_provider_url=source.url)
+    surroundings = environment(settings, services)
+    events_face(surroundings, "sync")
+    await installation.project()
+    assert events_face(surroundings, "cleanup", "--days", "36500").out == "removed 0\n"
+    assert events_face(surroundings, "cleanup").out == "removed 1\n"

@@ -1,0 +1,121 @@
+"""The relay: workers are woken when rows are due, and only then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import redis
+
+from tests.support.installation import Installation
+from tests.support.waiting import until_async
+from workers import relay as relaying
+from workers.relay import relay
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relaying, "SWEEP_EVERY", 0.1)
+
+
+@asynccontextmanager
+async def relayed(installation: Installation, wake: Callable[[], object]) -> AsyncIterator[None]:
+    task = asyncio.create_task(relay(installation.database_url, wake))
+    yield
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def registered(installation: Installation, *emails: str) -> None:
+    await installation.register(await installation.event(), *emails)
+    await installation.project()
+
+
+class Wakes:
+    """Counts them, and fails as often as told."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.failures = 0
+
+    def __call__(self) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise redis.ConnectionError("no Redis")
+        self.count += 1
+
+    async def any(self) -> bool:
+        return self.count > 0
+
+
+async def test_a_new_row_wakes_the_workers(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relaying, "SWEEP_EVERY", 600.0)
+    wakes = Wakes()
+    async with relayed(installation, wakes):
+        await until_async(lambda: listening(installation))
+        await registered(installation, "ada@example.org")
+        await until_async(wakes.any)
+
+
+async def test_a_row_that_falls_due_later_wakes_them_then(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await registered(installation, "ada@example.org")
+    connection = installation.connection
+    await connection.execute("UPDATE outbox SET due_at = now() + interval '1 second'")
+    wakes = Wakes()
+    async with relayed(installation, wakes):
+        await until_async(lambda: listening(installation))
+        assert wakes.count == 0
+        await until_async(wakes.any)
+    cursor = await connection.execute("SELECT due_at <= now() FROM outbox")
+    assert await cursor.fetchone() == (True,)
+
+
+async def test_nothing_due_wakes_nobody(installation: Installation) -> None:
+    await registered(installation, "sent@example.org", "held@example.org")
+    connection = installation.connection
+    await connection.execute("UPDATE outbox SET state = 'sent' WHERE email = 'sent@example.org'")
+    await connection.execute(
+        "UPDATE outbox SET due_at = 'infinity' WHERE email = 'held@example.org'"
+    )
+    wakes = Wakes()
+    async with relayed(installation, wakes):
+        await until_async(lambda: listening(installation))
+        await connection.execute("NOTIFY outbox")
+        await connection.execute("UPDATE outbox SET state = 'failed'")
+    assert wakes.count == 0
+
+
+async def test_it_goes_on_after_redis_or_the_database_was_away(installation: Installation) -> None:
+    await registered(installation, "ada@example.org")
+    wakes = Wakes()
+    wakes.failures = 3
+    async with relayed(installation, wakes):
+        await until_async(wakes.any)
+        assert wakes.failures == 0
+        await installation.connection.execute(
+            """
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()
+            """
+        )
+        wakes.count = 0
+        await until_async(wakes.any)
+
+
+async def listening(installation: Installation) -> bool:
+    cursor = await installation.connection.execute(
+        """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'idle'
+          AND query LIKE '%min(due_at)%'
+        """
+    )
+    return await cursor.fetchone() == (1,)

@@ -1,0 +1,137 @@
+"""The scheduler: each due time is handed over once, by whichever scheduler is active."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import msgspec
+import psycopg
+import pytest
+
+from events_face.services import Services
+from events_face.settings import Settings
+from tests.support.waiting import until
+from tests.workers.processes import environment, role
+from workers import scheduler
+from workers.broker import PERIODIC, redis_broker
+from workers.schedule import Schedule
+from workers.scheduler import schedule_while_active, schedules_of
+from workers.tasks import PeriodicTask
+
+DAILY: dict[PeriodicTask, Schedule] = {"cleanup": Schedule.parse("0 3 * * *")}
+
+
+class Clock:
+    def __init__(self, day: int, hour: int) -> None:
+        self.set(day, hour)
+
+    def set(self, day: int, hour: int) -> None:
+        self.now = datetime(2030, 5, day, hour, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@contextmanager
+def active_scheduler(
+    database_url: str, clock: Clock, ask: Callable[[PeriodicTask], None]
+) -> Iterator[threading.Thread]:
+    stopping = threading.Event()
+    thread = threading.Thread(
+        target=schedule_while_active, args=[database_url, DAILY, ask, stopping, clock]
+    )
+    thread.start()
+    try:
+        yield thread
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def noted(database_url: str) -> datetime | None:
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute("SELECT last_due FROM schedule_runs").fetchone()
+        return row[0] if row else None
+
+
+def hour(day: int) -> datetime:
+    return datetime(2030, 5, day, 3, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler, "TICK", 0.01)
+
+
+def test_each_due_time_is_handed_over_once(database_url: str) -> None:
+    clock, asked = Clock(1, 12), list[PeriodicTask]()
+    with active_scheduler(database_url, clock, asked.append):
+        until(lambda: noted(database_url) == hour(1))
+        assert asked == []  # it was not there at three o'clock, and owes nothing
+        clock.set(2, 3)
+        until(lambda: noted(database_url) == hour(2))
+        clock.set(2, 23)
+        clock.set(3, 4)
+        until(lambda: noted(database_url) == hour(3))
+    assert asked == ["cleanup", "cleanup"]
+
+
+def test_what_was_missed_while_none_ran_is_done_once(database_url: str) -> None:
+    clock, asked = Clock(1, 12), list[PeriodicTask]()
+    with active_scheduler(database_url, clock, asked.append):
+        until(lambda: noted(database_url) == hour(1))
+    clock.set(9, 12)
+    with active_scheduler(database_url, clock, asked.append):
+        until(lambda: noted(database_url) == hour(9))
+    with active_scheduler(database_url, clock, asked.append):
+        pass
+    assert asked == ["cleanup"]
+
+
+def test_what_could_not_be_handed_over_is_tried_again(database_url: str) -> None:
+    clock, asked = Clock(1, 12), list[PeriodicTask]()
+    with active_scheduler(database_url, clock, asked.append):
+        until(lambda: noted(database_url) == hour(1))
+    clock.set(2, 12)
+
+    def fail(task: PeriodicTask) -> None:
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        schedule_while_active(database_url, DAILY, fail, threading.Event(), clock)
+    assert noted(database_url) == hour(1)
+    with active_scheduler(database_url, clock, asked.append):
+        until(lambda: asked == ["cleanup"])
+
+
+def test_one_scheduler_is_active_and_another_takes_over(database_url: str) -> None:
+    clock, asked, others = Clock(1, 12), list[PeriodicTask](), list[PeriodicTask]()
+    with active_scheduler(database_url, clock, asked.append):
+        until(lambda: noted(database_url) == hour(1))
+        with active_scheduler(database_url, clock, others.append) as standing_by:
+            standing_by.join()
+    clock.set(2, 12)
+    with active_scheduler(database_url, clock, others.append):
+        until(lambda: noted(database_url) == hour(2))
+    assert (asked, others) == ([], ["cleanup"])
+
+
+def test_a_sync_is_scheduled_only_with_a_provider(settings: Settings) -> None:
+    assert set(schedules_of(settings)) == {"cleanup"}
+    with_provider = msgspec.structs.replace(settings, events_provider_url="http://provider.example")
+    assert set(schedules_of(with_provider)) == {"cleanup", "sync"}
+
+
+def test_the_process_asks_the_workers_by_way_of_redis(
+    settings: Settings, services: Services
+) -> None:
+    with psycopg.connect(services.database_url) as connection:
+        connection.execute("INSERT INTO schedule_runs VALUES ('cleanup', '2020-01-01T00:00:00Z')")
+    broker = redis_broker(services.redis_url or "")
+    with role(environment(settings, services), "scheduler") as process:
+        until(lambda: broker.client.llen(f"dramatiq:{PERIODIC}") == 1)
+        process.terminate()
+        assert process.wait(30) == 0

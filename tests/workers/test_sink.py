@@ -1,0 +1,107 @@
+"""The local sink: takes each notification once, keeps it, shows it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from socket import socket
+
+import httpx
+import msgspec
+import pytest
+
+from events_face.settings import Settings
+from tests.support.waiting import until
+from tests.workers.processes import environment, role
+from workers.sink import running_at
+
+
+@pytest.fixture
+def own_settings(settings: Settings, tmp_path: Path) -> Settings:
+    return msgspec.structs.replace(settings, data_dir=tmp_path)
+
+
+@contextmanager
+def sink(settings: Settings) -> Iterator[httpx.Client]:
+    with socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (
+        role(environment(settings, None), "sink", "--port", str(port)) as process,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+    ):
+        until(lambda: answers(client))
+        yield client
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+def answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/").is_success
+    except httpx.TransportError:
+        return False
+
+
+def notify(client: httpx.Client, id: str, **changes: object) -> httpx.Response:
+    body = {"id": id, "owner_id": "o", "email": "ada@example.org", "message": "1234", **changes}
+    return client.post("/notifications", json=body, headers={"Idempotency-Key": id})
+
+
+def test_a_notification_is_kept_once_however_often_it_comes(own_settings: Settings) -> None:
+    with sink(own_settings) as client:
+        assert [notify(client, "a").status_code for _ in range(3)] == [201, 200, 200]
+        assert notify(client, "b", email="bob@example.org").status_code == 201
+        listing = client.get("/notifications").json()
+        assert (listing["total"], listing["repeats"]) == (2, 2)
+        assert [n["id"] for n in listing["notifications"]] == ["b", "a"]
+        only = client.get("/notifications", params={"email": "ada@example.org"}).json()
+        assert [n["id"] for n in only["notifications"]] == ["a"]
+        assert len(client.get("/notifications?limit=1").json()["notifications"]) == 1
+
+
+def test_everything_is_still_there_after_a_restart(own_settings: Settings) -> None:
+    with sink(own_settings) as client:
+        notify(client, "a")
+    file = own_settings.data_dir / "sink" / "notifications.jsonl"
+    with file.open("ab") as lines:
+        lines.write(b'{"key": "half a li')
+    with sink(own_settings) as client:
+        assert notify(client, "a").status_code == 200
+        assert notify(client, "b").status_code == 201
+    with sink(own_settings) as client:
+        assert client.get("/notifications").json()["total"] == 2
+
+
+def test_the_page_shows_what_came_and_escapes_it(own_settings: Settings) -> None:
+    with sink(own_settings) as client:
+        notify(client, "a", message="<script>alert(1)</script>")
+        page = client.get("/")
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert "<script" not in page.text
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.text
+        assert re.search(r"ada@example\.org", page.text)
+
+
+def test_what_is_no_notification_is_refused(own_settings: Settings) -> None:
+    with sink(own_settings) as client:
+        for body in [b"", b"{", b"[]", b'{"id": 5}', b'{"id": "a"}', b"\xff"]:
+            assert client.post("/", content=body).status_code == 400
+
+
+def test_other_requests_are_refused_politely(own_settings: Settings) -> None:
+    with sink(own_settings) as client:
+        assert client.get("/nothing").status_code == 404
+        assert client.delete("/notifications").status_code == 405
+        assert client.get("/notifications?limit=x").status_code == 400
+        assert client.post("/", content=b"x" * 100_000).status_code == 413
+        assert client.head("/").status_code == 200
+
+
+def test_a_running_sink_can_be_found_by_its_data_dir(own_settings: Settings) -> None:
+    assert running_at(own_settings.data_dir) is None
+    with sink(own_settings) as client:
+        assert running_at(own_settings.data_dir) == str(client.base_url.join("/notifications"))
+    assert running_at(own_settings.data_dir) is None

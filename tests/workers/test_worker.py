@@ -1,0 +1,180 @@
+"""The worker as a process: from the outbox by way of Redis to the notification service."""
+
+from __future__ import annotations
+
+import signal
+from uuid import uuid4
+
+import msgspec
+import pytest
+import redis
+
+from domain.events import CleanedUp
+from domain.history import read_events
+from domain.syncs import Completed
+from events_face.services import Services
+from events_face.settings import Settings
+from projections.outbox import count_by_state
+from tests.support.http_server import Answer
+from tests.support.installation import Installation
+from tests.support.notification_service import NotificationService
+from tests.support.provider import provider
+from tests.support.waiting import until_async
+from tests.workers.processes import environment, role
+from workers.broker import NOTIFICATIONS, redis_broker
+from workers.tasks import ask_for, wake_workers
+
+pytestmark = pytest.mark.anyio
+
+
+async def registered(installation: Installation, *emails: str) -> None:
+    await installation.register(await installation.event(), *emails)
+    await installation.project()
+
+
+async def all_are_sent(installation: Installation, count: int) -> None:
+    async def sent() -> bool:
+        return await count_by_state(installation.connection) == {
+            "waiting": 0,
+            "sent": count,
+            "failed": 0,
+        }
+
+    await until_async(sent, within=60)
+
+
+def crowd(size: int, name: str = "visitor") -> list[str]:
+    return [f"{name}{number}@example.org" for number in range(size)]
+
+
+async def test_a_worker_delivers_what_waited_and_what_comes_in(
+    installation: Installation,
+    service: NotificationService,
+    worker_settings: Settings,
+    services: Services,
+) -> None:
+    await registered(installation, *crowd(100, "early"))
+    with role(environment(worker_settings, services), "worker"):
+        await all_are_sent(installation, 100)
+        await registered(installation, *crowd(100, "late"))
+        await all_are_sent(installation, 200)
+    assert sorted(service.emails) == sorted(crowd(100, "early") + crowd(100, "late"))
+
+
+async def test_a_worker_ends_by_itself_when_asked_to(
+    worker_settings: Settings,
+    services: Services,
+    installation: Installation,
+    service: NotificationService,
+) -> None:
+    service.usual = Answer(delay=60)
+    await registered(installation, "ada@example.org")
+    with role(environment(worker_settings, services), "worker") as worker:
+
+        async def is_calling() -> bool:
+            return bool(service.received)
+
+        await until_async(is_calling, within=60)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(30) == 0
+    (row,) = await installation.rows("outbox")
+    assert (row["state"], row["lease_token"]) == ("waiting", None)
+
+
+async def test_what_a_killed_worker_had_leased_is_sent_by_another(
+    installation: Installation,
+    service: NotificationService,
+    worker_settings: Settings,
+    services: Services,
+) -> None:
+    service.usual = Answer(delay=60)
+    await registered(installation, *crowd(10))
+    with role(environment(worker_settings, services), "worker") as worker:
+
+        async def is_calling() -> bool:
+            return len(service.received) == 10
+
+        await until_async(is_calling, within=60)
+        worker.kill()
+    service.usual = Answer()
+    await installation.connection.execute("UPDATE outbox SET due_at = now()")  # leases run out
+    with role(environment(worker_settings, services), "worker"):
+        await all_are_sent(installation, 10)
+    assert len({received.id for received in service.received}) == 10
+
+
+async def test_all_is_delivered_although_redis_forgets_everything(
+    installation: Installation,
+    service: NotificationService,
+    worker_settings: Settings,
+    services: Services,
+    redis_url: str,
+) -> None:
+    with role(environment(worker_settings, services), "worker"):
+        with redis.Redis.from_url(redis_url) as client:
+            for number in range(5):
+                await registered(installation, *crowd(20, f"wave{number}-"))
+                client.flushall()
+        await all_are_sent(installation, 100)
+    assert sorted(service.emails) == sorted(
+        email for number in range(5) for email in crowd(20, f"wave{number}-")
+    )
+
+
+async def test_a_worker_goes_on_by_itself_once_the_credentials_are_good_again(
+    installation: Installation,
+    service: NotificationService,
+    worker_settings: Settings,
+    services: Services,
+) -> None:
+    connection = installation.connection
+    service.usual = Answer(status=403)
+    await registered(installation, *crowd(10))
+
+    async def paused() -> bool:
+        cursor = await connection.execute("SELECT FROM delivery_pause")
+        return cursor.rowcount == 1
+
+    with role(environment(worker_settings, services), "worker"):
+        await until_async(paused, within=60)
+        service.usual = Answer()
+        await connection.execute("UPDATE delivery_pause SET probe_at = now()")  # time passes
+        await all_are_sent(installation, 10)
+    assert not await paused()
+
+
+async def test_a_worker_does_what_the_scheduler_asks_for(
+    installation: Installation,
+    settings: Settings,
+    services: Services,
+    redis_url: str,
+) -> None:
+    broker = redis_broker(redis_url)
+    with provider() as source:
+        source.items = [
+            {
+                "id": str(uuid4()),
+                "name": "Fair",
+                "event_datetime": "2020-01-01T00:00:00Z",
+                "status": "open",
+            }
+        ]
+        settings = msgspec.structs.replace(settings, events_provider_url=source.url)
+        with role(environment(settings, services), "worker"):
+            ask_for(broker, "sync")
+            await until_async(lambda: last_is(installation, Completed), within=60)
+            await installation.project()
+            ask_for(broker, "cleanup")
+            await until_async(lambda: last_is(installation, CleanedUp))
+
+
+async def last_is(installation: Installation, kind: type) -> bool:
+    events = await read_events(installation.connection, after=0, limit=100)
+    return bool(events) and isinstance(events[-1].event, kind)
+
+
+async def test_a_flood_of_wake_ups_makes_one_message(redis_url: str) -> None:
+    broker = redis_broker(redis_url)
+    for _ in range(100):
+        wake_workers(broker)
+    assert broker.client.llen(f"dramatiq:{NOTIFICATIONS}") == 1

@@ -1,0 +1,163 @@
+"""The external notification service: one POST a notification, and what its answers mean."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from uuid import UUID
+
+import httpx
+import msgspec
+
+CONNECTIONS = 64
+"""Calls under way at once, each on a connection that is kept for the next."""
+
+ANSWER_TIMEOUT = 5.0
+"""Seconds from the first try to connect to the last byte read."""
+
+LONGEST_WAIT = 10 * 365 * 86_400.0
+"""Seconds; a service that asks for more than ten years means never, and no date holds it."""
+
+_READ_AT_MOST = 16 * 1024
+_EXCERPT_LENGTH = 200
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """The service took it."""
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """It never will be taken as it is."""
+
+    reason: str
+
+
+class TryLater(msgspec.Struct, frozen=True):
+    """It may be taken another time."""
+
+    reason: str
+    not_within: float = 0.0
+    """Seconds that the service asked to be left alone with it."""
+
+
+class BadCredentials(msgspec.Struct, frozen=True):
+    """The service does not know us: says nothing about the notification."""
+
+    reason: str
+
+
+Answer = Sent | Refused | TryLater | BadCredentials
+
+
+class Notification(msgspec.Struct, frozen=True):
+    """The body of a call."""
+
+    id: UUID
+    owner_id: str
+    email: str
+    message: str
+
+
+class NotificationService:
+    """Calls the service, at most `CONNECTIONS` times at once.
+
+    Each call has a client of its own, with one connection that is kept for the next: in a pool
+    that many share, httpx looks at every connection at every call, which takes it five times
+    as long at 64.
+    """
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url = httpx.URL(url)
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Content-Type": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": "Events-Face",
+        }
+        encryption = httpx.create_ssl_context()
+        self._idle = [
+            httpx.AsyncClient(headers=headers, timeout=ANSWER_TIMEOUT, verify=encryption)
+            for _ in range(CONNECTIONS)
+        ]
+
+    async def close(self) -> None:
+        for client in self._idle:
+            await client.aclose()
+
+    async def send(self, notification: Notification) -> Answer:
+        """Try once. Whatever goes wrong on the way is an answer too."""
+        client = self._idle.pop()
+        try:
+            async with (
+                asyncio.timeout(ANSWER_TIMEOUT),
+                client.stream(
+                    "POST",
+                    self._url,
+                    content=_encode(notification),
+                    headers={"Idempotency-Key": str(notification.id)},
+                ) as response,
+            ):
+                body = await _beginning(response)
+        except (TimeoutError, httpx.TimeoutException):
+            return TryLater(f"no answer within {ANSWER_TIMEOUT:.0f} s")
+        except httpx.TransportError as error:
+            return TryLater(f"{type(error).__name__}: {error}"[:_EXCERPT_LENGTH])
+        finally:
+            self._idle.append(client)
+        return understand(response, body, notification)
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+async def _beginning(response: httpx.Response) -> bytes:
+    """What fits into a reason; most answers are read whole, so that the connection is kept."""
+    body = b""
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > _READ_AT_MOST:
+            break
+    return body[:_READ_AT_MOST]
+
+
+def understand(response: httpx.Response, body: bytes, notification: Notification) -> Answer:
+    """What an answer of the service means for the notification."""
+    status = response.status_code
+    if 200 <= status < 300:
+        return Sent()
+    reason = f"HTTP {status}"
+    if status in (401, 403):
+        return BadCredentials(reason)
+    if excerpt := _excerpt(body, notification):
+        reason = f"{reason}: {excerpt}"
+    if status in (408, 429) or status >= 500:
+        return TryLater(reason, _retry_after(response.headers.get("Retry-After", "")))
+    return Refused(reason)
+
+
+def _retry_after(header: str) -> float:
+    """Seconds, from a number of them or an HTTP date; 0 when it says neither."""
+    text = header.strip()
+    if re.fullmatch(r"[0-9]{1,300}", text):
+        return min(float(text), LONGEST_WAIT)
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return 0.0
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), LONGEST_WAIT)
+
+
+_WORD = re.compile(r"""[^\s"'<>(),;:=]+""")
+_IN_AN_ADDRESS = re.compile(r"@|%40|\\u0040", re.IGNORECASE)
+
+
+def _excerpt(body: bytes, notification: Notification) -> str:
+    """The beginning of an answer, as one line without anything personal: it goes into history."""
+    text = body.decode("utf-8", errors="replace").replace(notification.message, "[message]")
+    text = _WORD.sub(lambda w: "[email]" if _IN_AN_ADDRESS.search(w[0]) else w[0], text)
+    line = "".join(c for c in " ".join(text.split()) if c.isprintable())
+    return line[:_EXCERPT_LENGTH]

@@ -1,0 +1,207 @@
+"""What workers do to the outbox's rows: lease those that are due, and record what became of them.
+
+`due_at` is the one time that says when a worker may take a row: its creation, its next try, or
+the end of the lease that somebody has on it. The rows themselves are the projection's
+(`projections.outbox`).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal, cast
+from uuid import UUID, uuid4
+
+import msgspec
+import structlog
+from psycopg import AsyncConnection
+
+from domain.batch import Decider, Failed, Origin, Request
+from domain.notifications import RecordDelivery
+from workers import pause
+from workers.notification_service import Answer, BadCredentials, Refused, Sent, TryLater
+
+LEASE = timedelta(seconds=30)
+
+FIRST_BACKOFF = 1.0
+LONGEST_BACKOFF = 600.0
+"""Seconds; the backoff doubles with each try, and the wait is drawn from all of it."""
+
+ACTOR = "system:worker"
+
+log = structlog.get_logger()
+
+
+class Leased(msgspec.Struct, frozen=True):
+    """A row that nobody else sends for the length of `LEASE`."""
+
+    id: UUID
+    lease_token: UUID
+    email: str | None
+    """None when the recipient was erased."""
+    message: str
+    attempts: int
+    """Tries so far, the one under way included."""
+    correlation_id: str
+    position: int
+    """Of the registration that the notification is for."""
+
+
+async def lease(
+    connection: AsyncConnection[Any], limit: int, due_by: datetime | None = None
+) -> list[Leased]:
+    """Take up to `limit` rows that are due, the longest due first; `due_by` narrows it further."""
+    allowed = await pause.rows_allowed(connection, limit)
+    if not allowed:
+        return []
+    cursor = await connection.execute(
+        """
+        WITH due AS MATERIALIZED (
+            SELECT id FROM outbox
+            WHERE state = 'waiting' AND due_at <= least(now(), %(due_by)b::timestamptz)
+            ORDER BY due_at
+            LIMIT %(limit)b
+            FOR UPDATE SKIP LOCKED
+        )
+        UPDATE outbox
+        SET lease_token = %(token)b, due_at = now() + %(lease)b, attempts = attempts + 1
+        FROM due
+        WHERE outbox.id = due.id
+        RETURNING outbox.id, lease_token, email, message, attempts, correlation_id, position
+        """,
+        {"due_by": due_by, "limit": allowed, "token": uuid4(), "lease": LEASE},
+        binary=True,
+    )
+    return [Leased(*row) for row in await cursor.fetchall()]
+
+
+async def settle(
+    connection: AsyncConnection[Any],
+    decider: Decider,
+    outcomes: Sequence[tuple[Leased, Answer]],
+) -> None:
+    """Record all of it, in the rows and in history, in one transaction.
+
+    A row that somebody else has leased since is left alone: theirs is the outcome that counts.
+    """
+    async with connection.transaction():
+        ours = await _update_rows(connection, outcomes)
+        stale = [row.id for row, _ in outcomes if row.id not in ours]
+        if stale:
+            log.warning("leases had run out, their outcomes are not recorded", ids=stale)
+        answers = [answer for row, answer in outcomes if row.id in ours]
+        refusals = [answer.reason for answer in answers if isinstance(answer, BadCredentials)]
+        if refusals:
+            await pause.begin(connection, refusals[0])
+        elif any(isinstance(answer, Sent) for answer in answers):
+            await pause.end(connection)
+        # Last, because history's lock is held from the append to the end of the transaction.
+        await _append(connection, decider, [o for o in outcomes if o[0].id in ours])
+
+
+async def _update_rows(
+    connection: AsyncConnection[Any], outcomes: Sequence[tuple[Leased, Answer]]
+) -> set[UUID]:
+    """Ids of the rows whose lease is still ours, which now hold their outcome."""
+    changes = [_change(row, outcome) for row, outcome in outcomes]
+    cursor = await connection.execute(
+        """
+        UPDATE outbox SET
+            state = outcome.state,
+            attempts = outcome.attempts,
+            due_at = now() + make_interval(secs => outcome.wait),
+            last_error = coalesce(outcome.error, last_error),
+            concluded_at = CASE WHEN outcome.state <> 'waiting' THEN now() END,
+            lease_token = NULL
+        FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::float8[], %b::text[])
+             AS outcome (id, token, state, attempts, wait, error)
+        WHERE outbox.id = outcome.id
+          AND outbox.lease_token = outcome.token
+          AND outbox.state = 'waiting'
+        RETURNING outbox.id
+        """,
+        [
+            [row.id for row, _ in outcomes],
+            [row.lease_token for row, _ in outcomes],
+            [change.state for change in changes],
+            [change.attempts for change in changes],
+            [change.wait for change in changes],
+            [change.error for change in changes],
+        ],
+        binary=True,
+    )
+    return {id for (id,) in await cursor.fetchall()}
+
+
+class _Change(msgspec.Struct, frozen=True):
+    """What an outcome does to its row."""
+
+    state: Literal["waiting", "sent", "failed"]
+    attempts: int
+    wait: float = 0.0
+    error: str | None = None
+
+
+def _change(row: Leased, outcome: Answer) -> _Change:
+    match outcome:
+        case Sent():
+            return _Change("sent", row.attempts)
+        case Refused(reason):
+            return _Change("failed", row.attempts, error=reason)
+        case TryLater(reason, not_within):
+            return _Change("waiting", row.attempts, max(backoff(row.attempts), not_within), reason)
+        case BadCredentials(reason):
+            return _Change("waiting", row.attempts - 1, error=reason)
+
+
+def backoff(attempts: int) -> float:
+    """Seconds to wait after so many tries: exponential with full jitter."""
+    longest = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(attempts - 1, 32))
+    return random.uniform(0, longest)  # noqa: S311 - spreads load, keeps no secret
+
+
+async def _append(
+    connection: AsyncConnection[Any],
+    decider: Decider,
+    outcomes: Sequence[tuple[Leased, Answer]],
+) -> None:
+    requests = [
+        Request(
+            RecordDelivery(
+                notification_id=row.id,
+                failure=outcome.reason if isinstance(outcome, Refused) else None,
+            ),
+            Origin(actor=ACTOR, correlation_id=row.correlation_id, causation_id=row.position),
+        )
+        for row, outcome in outcomes
+        if isinstance(outcome, Sent | Refused)
+    ]
+    if requests:
+        for result in await decider.execute(connection, requests):
+            if isinstance(result, Failed):
+                raise result.error
+
+
+async def count_waiting(connection: AsyncConnection[Any]) -> int:
+    cursor = await connection.execute("SELECT count(*) FROM outbox WHERE state = 'waiting'")
+    row = await cursor.fetchone()
+    return row[0] if row else 0
+
+
+async def next_due_in(connection: AsyncConnection[Any]) -> float | None:
+    """Seconds until a row is due, 0 or less when one is; None when none will be."""
+    cursor = await connection.execute(
+        """
+        SELECT extract(epoch FROM min(due_at) - now())::float8 FROM outbox
+        WHERE state = 'waiting' AND due_at < 'infinity'
+        """
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def now(connection: AsyncConnection[Any]) -> datetime:
+    """The time by the clock that `due_at` goes by."""
+    cursor = await connection.execute("SELECT clock_timestamp()")
+    return cast("tuple[datetime]", await cursor.fetchone())[0]

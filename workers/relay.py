@@ -1,0 +1,52 @@
+"""The relay: turns what the outbox holds into wake-ups for the workers.
+
+It listens to PostgreSQL, and it looks at the outbox whenever a row falls due, so a wake-up that
+Redis loses only costs time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import NoReturn
+
+import psycopg
+import redis
+import structlog
+
+from domain.history import connect
+from projections.outbox import CHANNEL
+from workers import outbox
+
+SWEEP_EVERY = 2.0
+"""Seconds; also the time until a wake-up that came to nothing is repeated."""
+
+log = structlog.get_logger()
+
+
+async def relay(database_url: str, wake_workers: Callable[[], object]) -> NoReturn:
+    """Call `wake_workers` (it may block) while rows are due, until cancelled."""
+    trouble = None
+    while True:
+        try:
+            async with await connect(database_url) as connection:
+                await connection.execute(f"LISTEN {CHANNEL}")
+                while True:
+                    due_in = await outbox.next_due_in(connection)
+                    if due_in is not None and due_in <= 0:
+                        await asyncio.to_thread(wake_workers)
+                    if trouble:
+                        log.info("the relay works again")
+                        trouble = None
+                    async for _ in connection.notifies(timeout=_pause(due_in), stop_after=1):
+                        pass
+        except (psycopg.OperationalError, redis.RedisError) as error:
+            if trouble is None:
+                log.warning("the relay waits until it can work again", error=str(error))
+            trouble = error
+            await asyncio.sleep(SWEEP_EVERY)
+
+
+def _pause(due_in: float | None) -> float:
+    """Seconds to wait for a notification."""
+    return SWEEP_EVERY if due_in is None or due_in <= 0 else min(due_in, SWEEP_EVERY)

@@ -1,0 +1,104 @@
+"""The scheduler role: hands periodic tasks to the workers when they are due.
+
+Any number may run: the one that holds an advisory lock in PostgreSQL is active, the others stand
+by. What fell due while none ran is done once, late.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+import redis
+import structlog
+from psycopg import Connection
+
+from events_face.errors import CommandFailed
+from events_face.services import Services
+from events_face.settings import Settings
+from workers.broker import redis_broker
+from workers.schedule import Schedule
+from workers.tasks import PeriodicTask, ask_for
+
+TICK = 1.0
+"""Seconds between two looks at the clock."""
+
+STAND_BY = 5.0
+"""Seconds between two tries to become the active one, or to reach the database."""
+
+log = structlog.get_logger()
+
+
+def run(settings: Settings, services: Services) -> None:
+    """Schedule until SIGTERM or SIGINT. What is unreachable is waited for."""
+    if services.redis_url is None:
+        raise CommandFailed("REDIS_URL is not set, and no embedded Valkey runs on this data dir")
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    broker = redis_broker(services.redis_url)
+    schedules = schedules_of(settings)
+    while not stopping.is_set():
+        try:
+            schedule_while_active(
+                services.database_url, schedules, lambda task: ask_for(broker, task), stopping
+            )
+        except (psycopg.OperationalError, redis.RedisError) as error:
+            log.warning("the scheduler waits until it can work again", error=str(error))
+        stopping.wait(STAND_BY)
+
+
+def schedules_of(settings: Settings) -> dict[PeriodicTask, Schedule]:
+    schedules: dict[PeriodicTask, Schedule] = {"cleanup": Schedule.parse(settings.cleanup_schedule)}
+    if settings.events_provider_url is not None:
+        schedules["sync"] = Schedule.parse(settings.sync_schedule)
+    return schedules
+
+
+def schedule_while_active(
+    database_url: str,
+    schedules: Mapping[PeriodicTask, Schedule],
+    ask: Callable[[PeriodicTask], None],
+    stopping: threading.Event,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> None:
+    """Return at once when another scheduler is active, else once `stopping` is set."""
+    with psycopg.connect(database_url, autocommit=True, connect_timeout=5) as connection:
+        cursor = connection.execute("SELECT pg_try_advisory_lock(hashtext('scheduler'))")
+        if cursor.fetchone() != (True,):
+            return
+        log.info("this scheduler is active", tasks=list(schedules))
+        while not stopping.is_set():
+            for task, schedule in schedules.items():
+                _ask_if_due(connection, task, schedule.last_due(clock()), ask)
+            stopping.wait(TICK)
+
+
+def _ask_if_due(
+    connection: Connection[Any],
+    task: PeriodicTask,
+    due: datetime | None,
+    ask: Callable[[PeriodicTask], None],
+) -> None:
+    """Ask for the task unless it was asked for since it fell due; a new task waits for its next.
+
+    Asked for first and noted then: dying in between repeats it, which does no harm.
+    """
+    cursor = connection.execute("SELECT last_due FROM schedule_runs WHERE task = %s", [task])
+    known = cursor.fetchone()
+    if due is None or (known is not None and known[0] >= due):
+        return
+    if known is not None:
+        ask(task)
+        log.info("handed over", task=task, due=due.isoformat())
+    connection.execute(
+        """
+        INSERT INTO schedule_runs (task, last_due) VALUES (%(task)s, %(due)s)
+        ON CONFLICT (task) DO UPDATE SET last_due = EXCLUDED.last_due
+        """,
+        {"task": task, "due": due},
+    )

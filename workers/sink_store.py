@@ -1,0 +1,97 @@
+"""What the sink has received: all of it in a file, the newest in memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+KEPT = 10_000
+"""Notifications in memory."""
+
+KEYS_KNOWN = 100_000
+"""Idempotency keys that a repeat is recognised by, the newest."""
+
+
+class Received(msgspec.Struct, frozen=True, kw_only=True):
+    at: datetime
+    id: str
+    owner_id: str
+    email: str
+    message: str
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """Of the file."""
+
+    key: str
+    received: Received
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(_Line).decode
+
+
+class SinkStore:
+    """Begins with what the file holds; each notification is in the file before it is answered for.
+
+    The file is not synced to disk: it is for looking at, and survives the process, not the machine.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.total = 0
+        """Notifications received, each counted once."""
+        self.repeats = 0
+        """How often one came again, since the start."""
+        self._newest = deque[Received](maxlen=KEPT)
+        self._keys = OrderedDict[str, None]()
+        path.touch(mode=0o600)
+        with path.open("rb") as lines:
+            for line in lines:
+                self._load(line)
+        self._file = path.open("ab", buffering=0)
+        self._file.write(b"\n")  # the last line may be half a one
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def take(self, key: str, received: Received) -> bool:
+        """Keep it, unless the key is known; answers whether it was new."""
+        if key in self._keys:
+            self.repeats += 1
+            return False
+        self._file.write(_encode(_Line(key, received)) + b"\n")
+        self._keep(key, received)
+        return True
+
+    def newest(self, limit: int, *, email: str | None = None) -> Iterator[Received]:
+        found = (r for r in reversed(self._newest) if email is None or r.email == email)
+        return islice(found, limit)
+
+    def _keep(self, key: str, received: Received) -> None:
+        self.total += 1
+        self._newest.append(received)
+        self._keys[key] = None
+        if len(self._keys) > KEYS_KNOWN:
+            self._keys.popitem(last=False)
+
+    def _load(self, line: bytes) -> None:
+        try:
+            loaded = _decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return  # an empty line, or one that a dying process left half written
+        self._keep(loaded.key, loaded.received)

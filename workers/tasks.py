@@ -1,0 +1,95 @@
+"""The tasks that workers take from the broker, and how to ask for each.
+
+Queue           Task          Asked for by
+notifications   deliver_due   the relay, while rows of the outbox are due
+periodic        sync          the scheduler
+periodic        cleanup       the scheduler
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any, Literal
+
+import dramatiq
+import msgspec
+import psycopg
+import redis
+import structlog
+from dramatiq.brokers.redis import RedisBroker
+
+from domain.personal_data import InstallationKeys
+from events_face.settings import Settings
+from workers.broker import NOTIFICATIONS, PERIODIC
+from workers.cleanup import clean_up
+from workers.delivery import Delivery
+from workers.sync import SyncFailed, synchronise
+
+LONGEST_DELIVERY = 30.0
+"""Seconds of constant work, after which another worker may go on."""
+
+WAKE_UP_KEY = "events-face:deliver-due"
+WAKE_UP_STANDS = 10
+"""Seconds that one wake-up stands for all; then it counts as lost."""
+
+PeriodicTask = Literal["sync", "cleanup"]
+
+log = structlog.get_logger()
+
+
+def wake_workers(broker: RedisBroker) -> None:
+    """Have some worker deliver what is due. A flood of calls makes few messages."""
+    if broker.client.set(WAKE_UP_KEY, b"", nx=True, ex=WAKE_UP_STANDS):
+        broker.enqueue(_message(NOTIFICATIONS, "deliver_due"))
+
+
+def ask_for(broker: RedisBroker, task: PeriodicTask) -> None:
+    """Have some worker do it, once."""
+    broker.enqueue(_message(PERIODIC, task))
+
+
+def _message(queue: str, task: str) -> dramatiq.Message[Any]:
+    return dramatiq.Message(queue_name=queue, actor_name=task, args=(), kwargs={}, options={})
+
+
+def declare_delivery(broker: RedisBroker, delivery: Delivery) -> None:
+    """Let this process deliver."""
+
+    async def deliver_due() -> None:
+        with contextlib.suppress(redis.RedisError):  # the key runs out by itself
+            await asyncio.to_thread(broker.client.delete, WAKE_UP_KEY)
+        if delivery.running:
+            delivery.wake()
+            return
+        try:
+            if await delivery.run(LONGEST_DELIVERY):
+                await asyncio.to_thread(wake_workers, broker)
+        except psycopg.OperationalError as error:
+            log.warning("delivering ended; the relay will ask for it again", error=str(error))
+
+    # No retries: while rows are due the relay asks again.
+    dramatiq.actor(broker=broker, queue_name=NOTIFICATIONS, max_retries=0)(deliver_due)
+
+
+def declare_periodic(
+    broker: RedisBroker, settings: Settings, database_url: str, keys: InstallationKeys
+) -> None:
+    """Let this process do what the scheduler asks for."""
+
+    async def sync() -> None:
+        if settings.events_provider_url is None:
+            log.warning("no sync: EVENTS_PROVIDER_URL is not set")
+            return
+        try:
+            result = await synchronise(database_url, settings.events_provider_url, keys, full=False)
+        except SyncFailed as error:
+            log.error("not synchronised", reason=str(error))  # noqa: TRY400 - the reason is all
+        else:
+            log.info("synchronised", **msgspec.structs.asdict(result.counts))
+
+    async def cleanup() -> None:
+        log.info("cleaned up", removed=await clean_up(database_url, keys, settings.cleanup_days))
+
+    for task in (sync, cleanup):
+        dramatiq.actor(broker=broker, queue_name=PERIODIC, notify_shutdown=True)(task)
