@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 from litestar import Response
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from domain.codec import to_json
 
@@ -33,6 +34,24 @@ class Listing(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     errors: tuple[()] = ()
 
 
+class Ready(Response[Any]):
+    """An answer in bytes, which Litestar has nothing to add to: it is sent as it is."""
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> ASGIApp:  # type: ignore[override]  # as it may
+        return self._send
+
+    async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [
+            (b"content-type", str(self.media_type).encode()),
+            (b"content-length", b"%d" % len(self.content)),
+            *((name.lower().encode(), value.encode()) for name, value in self.headers.items()),
+        ]
+        await send(
+            {"type": "http.response.start", "status": self.status_code or 200, "headers": headers}
+        )
+        await send({"type": "http.response.body", "body": self.content, "more_body": False})
+
+
 def json_response(
     content: Any,
     *,
@@ -52,7 +71,7 @@ def json_response(
     if etag is not None:
         headers["ETag"] = etag
         headers["Cache-Control"] = "no-cache"
-    return Response(body, status_code=status_code, headers=headers, media_type="application/json")
+    return Ready(body, status_code=status_code, headers=headers, media_type="application/json")
 
 
 def gone(position: int) -> Response[None]:

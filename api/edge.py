@@ -24,7 +24,10 @@ Litestar's own answer forgets those that were registered after the first."""
 
 _ROUTED_AS = {"HEAD": "GET", "OPTIONS": OPTIONS}
 
-logger = structlog.get_logger(__name__)
+_WITH_ALLOW = {204, 405}
+"""Statuses of answers that name the methods there are."""
+
+log = structlog.get_logger()
 
 Header = tuple[bytes, bytes]
 
@@ -46,16 +49,13 @@ def edge(app: ASGIApp) -> ASGIApp:
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = _headers(message["headers"], id)
-                status = message["status"]
-                log = logger.error if status >= 500 else logger.debug
-                log(
-                    "answered",
-                    status=status,
-                    method=method,
-                    path=scope["path"],
-                    request_id=id.decode(),
-                )
+                status, headers = message["status"], message["headers"]
+                if status in _WITH_ALLOW:
+                    headers = _allowing_head(headers)
+                message["headers"] = [*headers, (b"x-request-id", id)]
+                if status >= 500:
+                    path, request_id = scope["path"], id.decode()
+                    log.error("answered", status=status, path=path, request_id=request_id)
             await send(message)
 
         await app(scope, receive, send_with_id)
@@ -70,12 +70,9 @@ def _id_of(headers: Iterable[Header]) -> bytes:
     return b"%s-%x" % (_PROCESS, next(_count))
 
 
-def _headers(headers: Iterable[Header], id: bytes) -> list[Header]:
-    """With the request's id; and where GET is allowed so is HEAD."""
-    return [
-        *((name, _with_head(value) if name == b"allow" else value) for name, value in headers),
-        (b"x-request-id", id),
-    ]
+def _allowing_head(headers: Iterable[Header]) -> list[Header]:
+    """Where GET is allowed so is HEAD."""
+    return [(name, _with_head(value) if name == b"allow" else value) for name, value in headers]
 
 
 def _with_head(allowed: bytes) -> bytes:

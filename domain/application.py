@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -181,29 +181,40 @@ HANDLERS: dict[type[Any], Handler] = {
     RecordFailedSync: record_failed_sync,
 }
 
-TOUCHES: dict[type[Any], Callable[[Any, Identity], Iterable[UUID]]] = {
-    CreateArea: lambda command, identity: [identity.area_name(command.name)],
-    RenameArea: lambda command, identity: [command.area_id, identity.area_name(command.name)],
-    DeleteArea: lambda command, identity: [command.area_id],
-    CreateEvent: lambda command, identity: [command.area_id] if command.area_id else [],
-    ChangeEvent: lambda command, identity: [command.event_id],
-    DeleteEvent: lambda command, identity: [command.event_id],
-    SyncEvent: lambda command, identity: [
-        command.event_id,
-        *([identity.area_name(command.area_name)] if command.area_name else []),
-    ],
-    CleanUpEvent: lambda command, identity: [command.event_id],
-    RegisterVisitor: lambda command, identity: [
-        command.event_id,
-        identity.visitor(command.event_id, command.email),
-    ],
-    RecordDelivery: lambda command, identity: [command.notification_id],
-    QueueAgain: lambda command, identity: [command.notification_id],
-    RecordSync: lambda command, identity: [],
-    RecordFailedSync: lambda command, identity: [],
+
+class Touches(msgspec.Struct, frozen=True):
+    """The streams that a command's handler will ask for first, for a whole batch at once. What is
+    missing or wrong here costs one more round trip, never a wrong answer."""
+
+    existing: Sequence[UUID] = ()
+    begun: Sequence[UUID] = ()
+    """Those that the command means to begin: they are taken to be blank."""
+
+
+TOUCHES: dict[type[Any], Callable[[Any, Identity], Touches]] = {
+    CreateArea: lambda command, identity: Touches(begun=[identity.area_name(command.name)]),
+    RenameArea: lambda command, identity: Touches(
+        [command.area_id], [identity.area_name(command.name)]
+    ),
+    DeleteArea: lambda command, _: Touches([command.area_id]),
+    CreateEvent: lambda command, _: Touches([command.area_id] if command.area_id else []),
+    ChangeEvent: lambda command, _: Touches([command.event_id]),
+    DeleteEvent: lambda command, _: Touches([command.event_id]),
+    SyncEvent: lambda command, identity: Touches(
+        [
+            command.event_id,
+            *([identity.area_name(command.area_name)] if command.area_name else []),
+        ]
+    ),
+    CleanUpEvent: lambda command, _: Touches([command.event_id]),
+    RegisterVisitor: lambda command, identity: Touches(
+        [command.event_id], [identity.visitor(command.event_id, command.email)]
+    ),
+    RecordDelivery: lambda command, _: Touches(begun=[command.notification_id]),
+    QueueAgain: lambda command, _: Touches([command.notification_id]),
+    RecordSync: lambda command, _: Touches(),
+    RecordFailedSync: lambda command, _: Touches(),
 }
-"""The streams that a command's handler will ask for first, to be loaded for a whole batch at once.
-What is missing here costs one more round trip, never a wrong answer."""
 
 
 def _existing_area(id: UUID, work: Work) -> Area:

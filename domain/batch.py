@@ -1,23 +1,23 @@
 """Many commands decided together and appended to history in one commit.
 
-Load what they touch, decide each in memory, append all events: two round trips however many
-commands. Nobody in a batch is hurt by another's refusal or bug. History stays serializable: the
-append answers that a stream which was read has moved, and then the batch is decided again.
+Decide each in memory, append all events: one round trip however many commands, and one more to
+load what is not known. Nobody in a batch is hurt by another's refusal or bug. History stays
+serializable: the append answers that a stream which was read has moved, and then what it refused
+is decided again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import psycopg
 from psycopg import AsyncConnection
 
 from domain.aggregate import Aggregate, Metadata
-from domain.application import HANDLERS, TOUCHES
+from domain.application import HANDLERS, TOUCHES, Touches
 from domain.history import append, last_position, lock_history
 from domain.identity import Identity
 from domain.personal_data import InstallationKeys
@@ -25,7 +25,8 @@ from domain.streams import Loaded, Streams
 from domain.work import NotLoaded, Surroundings, Work
 
 OPTIMISTIC_TRIES = 2
-"""Decisions made without holding history's lock, before one that holds it and so is the last."""
+"""Decisions on loaded streams without holding history's lock, before one that holds it and so is
+the last."""
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +73,49 @@ class Decider:
         self, connection: AsyncConnection[Any], requests: Sequence[Request]
     ) -> list[Done | Failed]:
         """One outcome for each request, in their order. What is done is committed with the
-        connection's transaction: at once in autocommit mode. Raises `OutcomeUnknown`."""
+        connection's transaction: at once in autocommit mode. Raises `OutcomeUnknown`.
+
+        The requests count as given at the same time: which is decided first is not promised.
+        """
+        outcomes: dict[int, Done | Failed] = {}
+        with suppress(_Moved):
+            outcomes |= await self._decide_on_what_is_known(connection, requests)
+        left = [place for place in range(len(requests)) if place not in outcomes]
+        if left:
+            decided = await self._decide_surely(connection, [requests[place] for place in left])
+            outcomes |= zip(left, decided, strict=True)
+        return [outcomes[place] for place in range(len(requests))]
+
+    async def _decide_on_what_is_known(
+        self, connection: AsyncConnection[Any], requests: Sequence[Request]
+    ) -> dict[int, Done]:
+        """What can be done without asking history first, by place among the requests.
+
+        The append refuses a decision that knew too little, so what it takes is as sound as any.
+        A refusal has no such proof and is left to be decided again. Raises `_Moved`.
+        """
+        known: Loaded = {}
+        places = list[int]()
+        for place, request in enumerate(requests):
+            touches = self._touches(request)
+            found = self._streams.known(touches.existing)
+            if all(found.values()):
+                known |= found
+                known |= self._streams.known(touches.begun)
+                places.append(place)
+        decisions = self._run_handlers([requests[place] for place in places], known)
+        accepted = {
+            place: decision
+            for place, decision in zip(places, decisions, strict=True)
+            if isinstance(decision, _Accepted) and decision.work.recorded
+        }
+        positions = await self._append(connection, accepted.values(), known)
+        return dict(zip(accepted, _done(accepted.values(), positions), strict=True))
+
+    async def _decide_surely(
+        self, connection: AsyncConnection[Any], requests: Sequence[Request]
+    ) -> list[Done | Failed]:
+        """Decide on what history has: until nothing moves meanwhile, in the end by locking it."""
         for _ in range(OPTIMISTIC_TRIES):
             with suppress(_Moved):
                 return await self._try(connection, requests)
@@ -84,43 +127,36 @@ class Decider:
     async def _try(
         self, connection: AsyncConnection[Any], requests: Sequence[Request]
     ) -> list[Done | Failed]:
-        """One attempt. Raises `_Moved` when what was read moved before the append."""
-        loaded, decisions = await self._decide(connection, requests)
+        """One attempt. Raises `_Moved`."""
+        loaded, decisions = await self._load_and_decide(connection, requests)
         accepted = [d for d in decisions if isinstance(d, _Accepted)]
-        events = [event for a in accepted for event in a.work.recorded]
-        positions = list[int]()
-        if events:
-            # Streams that the batch itself begins were not loaded: they were read as blank.
-            read = {id: _version(loaded.get(id)) for a in accepted for id in a.work.read}
-            with _commit_of(connection):
-                appended = await append(connection, events, read, self._keys)
-            if appended is None:
-                raise _Moved
-            positions = appended
-        if all(a.work.recorded for a in accepted):
-            return _outcomes(decisions, positions, idle_position=0)
-        return _outcomes(decisions, positions, await last_position(connection))
+        positions = await self._append(connection, accepted, loaded)
+        if not all(a.work.recorded for a in accepted):
+            positions = [*positions, await last_position(connection)]
+        done = _done(accepted, positions)
+        return [d if isinstance(d, Failed) else next(done) for d in decisions]
 
-    async def _decide(
+    async def _load_and_decide(
         self, connection: AsyncConnection[Any], requests: Sequence[Request]
     ) -> tuple[Loaded, list[_Accepted | Failed]]:
-        """Decide each request in turn, on what history has and the ones before it led to."""
-        wanted = {
-            id
-            for request in requests
-            for id in TOUCHES[type(request.command)](request.command, self._identity)
-        }
+        """Decide each request on what history has, and the ones before it led to."""
+        touches = [self._touches(request) for request in requests]
+        wanted = {id for touched in touches for id in (*touched.existing, *touched.begun)}
         loaded = await self._streams.load(connection, wanted)
         while True:
-            decisions, missing = self._run_handlers(requests, loaded)
+            decisions = self._run_handlers(requests, loaded)
+            missing = {d.id for d in decisions if isinstance(d, NotLoaded)}
             if not missing:
-                return loaded, decisions
+                return loaded, [d for d in decisions if not isinstance(d, NotLoaded)]
             loaded |= await self._streams.load(connection, missing)
+
+    def _touches(self, request: Request) -> Touches:
+        return TOUCHES[type(request.command)](request.command, self._identity)
 
     def _run_handlers(
         self, requests: Sequence[Request], loaded: Loaded
-    ) -> tuple[list[_Accepted | Failed], set[UUID]]:
-        staged, decisions, missing = dict(loaded), list[_Accepted | Failed](), set[UUID]()
+    ) -> list[_Accepted | Failed | NotLoaded]:
+        staged, decisions = dict(loaded), list[_Accepted | Failed | NotLoaded]()
         now = self._surroundings.now()
         for request in requests:
             work = Work(
@@ -137,13 +173,29 @@ class Decider:
             try:
                 value = HANDLERS[type(request.command)](request.command, work)
             except NotLoaded as not_loaded:
-                missing.add(not_loaded.id)
+                decisions.append(not_loaded)
             except Exception as error:  # noqa: BLE001  refused, or a bug: the caller is told
                 decisions.append(Failed(error))
             else:
                 staged.update(work.changed)
                 decisions.append(_Accepted(value, work))
-        return decisions, missing
+        return decisions
+
+    async def _append(
+        self, connection: AsyncConnection[Any], accepted: Collection[_Accepted], loaded: Loaded
+    ) -> list[int]:
+        """Positions of the events. Raises `_Moved` when a stream moved since it was `loaded`."""
+        events = [event for a in accepted for event in a.work.recorded]
+        if not events:
+            return []
+        # Streams that the batch itself begins were not loaded: they were read as blank.
+        read = {id: _version(loaded.get(id)) for a in accepted for id in a.work.read}
+        with _commit_of(connection):
+            positions = await append(connection, events, read, self._keys)
+        if positions is None:
+            raise _Moved
+        self._streams.advance(a for one in accepted for a in one.work.changed.values())
+        return positions
 
 
 @contextmanager
@@ -170,16 +222,10 @@ def _version(aggregate: Aggregate | None) -> int:
     return aggregate.version if aggregate else 0
 
 
-def _outcomes(
-    decisions: Sequence[_Accepted | Failed], positions: Sequence[int], idle_position: int
-) -> list[Done | Failed]:
-    """Give each accepted command the position of its last event."""
-    outcomes, appended = list[Done | Failed](), 0
-    for decision in decisions:
-        if isinstance(decision, Failed):
-            outcomes.append(decision)
-            continue
-        appended += (own := len(decision.work.recorded))
-        position = positions[appended - 1] if own else idle_position
-        outcomes.append(Done(decision.value, position))
-    return outcomes
+def _done(accepted: Iterable[_Accepted], positions: Sequence[int]) -> Iterator[Done]:
+    """Each accepted command with the position of its last event; the last one of all there are
+    when it led to none."""
+    appended = 0
+    for a in accepted:
+        appended += len(a.work.recorded)
+        yield Done(a.value, positions[appended - 1] if a.work.recorded else positions[-1])

@@ -91,14 +91,19 @@ def load_keys(connection: Connection[Any], secret_keys: tuple[str, ...]) -> Inst
 
 
 async def connect(database_url: str) -> AsyncConnection[Any]:
-    """A connection in autocommit mode, for work on history: all its statements look up a few rows
-    by key, and none may be planned as a scan because the statistics of a young table say so."""
+    """A connection in autocommit mode, for statements that look rows up by key or in the order of
+    an index.
+
+    They must never read all of a table, however young its statistics are: so other ways are
+    ruled out, and each is planned for the rows it is given instead of once and for all.
+    """
     return await AsyncConnection.connect(
         database_url,
         autocommit=True,
         prepare_threshold=1,
         connect_timeout=5,
-        options="-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off",
+        options="-c plan_cache_mode=force_custom_plan"
+        " -c enable_seqscan=off -c enable_bitmapscan=off -c enable_sort=off",
     )
 
 

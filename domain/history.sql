@@ -26,7 +26,11 @@ CREATE OR REPLACE FUNCTION append_to_history(
     topics       text[],
     states       bytea[],
     wrapped_keys bytea[]
-) RETURNS bigint[] LANGUAGE plpgsql AS $$
+) RETURNS bigint[] LANGUAGE plpgsql
+-- One plan for ever, which must not be one for the young table that it may be made for.
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+AS $$
 DECLARE
     positions bigint[];
 BEGIN
@@ -34,8 +38,11 @@ BEGIN
 
     IF EXISTS (
         SELECT FROM unnest(read_ids, read_versions) AS seen (id, version)
-        JOIN history_events e
-          ON e.originator_id = seen.id AND e.originator_version = seen.version + 1
+        CROSS JOIN LATERAL (
+            SELECT FROM history_events e
+            WHERE e.originator_id = seen.id AND e.originator_version = seen.version + 1
+            LIMIT 1 -- a look-up for each, however the join might be planned
+        ) AS moved
     ) THEN
         RETURN NULL;
     END IF;

@@ -5,10 +5,14 @@ The hash is keyed: an id tells nobody the email or the name it came from.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from uuid import UUID
 
 from domain.values import Email, Text, fold
+
+REMEMBERED = 2_000
+"""Ids: a command's are asked for when it is loaded for, and again when it is decided."""
 
 
 class Identity:
@@ -16,6 +20,7 @@ class Identity:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        self._derive = lru_cache(REMEMBERED)(self._derived)
 
     def area_name(self, name: Text) -> UUID:
         return self._derive(b"area name", name.folded.encode())
@@ -23,7 +28,7 @@ class Identity:
     def visitor(self, event_id: UUID, email: Email) -> UUID:
         return self._derive(b"visitor", event_id.bytes + fold(email).encode())
 
-    def _derive(self, kind: bytes, unique: bytes) -> UUID:
+    def _derived(self, kind: bytes, unique: bytes) -> UUID:
         digest = bytearray(blake2b(unique, key=self._key, digest_size=16, person=kind).digest())
         digest[6] = digest[6] & 0x0F | 0x80  # RFC 9562, version 8: the bits are our own affair
         digest[8] = digest[8] & 0x3F | 0x80

@@ -1,13 +1,14 @@
 """Aggregates brought up to date from history: many streams with one SELECT.
 
-What was loaded before is kept and fast-forwarded; it is never trusted to be current. A stream
+What was loaded before is kept and fast-forwarded; whoever decides on it without that must have
+the append check it. A stream
 that was long to read leaves a snapshot, where the next one who has to read it begins.
 """
 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 from uuid import UUID
@@ -35,24 +36,31 @@ class Streams:
 
     async def load(self, connection: AsyncConnection[Any], ids: Iterable[UUID]) -> Loaded:
         """The aggregates as history has them now."""
-        loaded: Loaded = {id: self._cache.get(id) for id in ids}
+        loaded = self.known(ids)
         cursor = await connection.execute(
             """
             WITH known AS (
                 SELECT id, version FROM unnest(%b::uuid[], %b::bigint[]) AS known (id, version)
             ), snapshot AS MATERIALIZED (
-                SELECT DISTINCT ON (s.originator_id)
-                       s.originator_id AS id, s.originator_version AS version, s.topic, s.state
-                FROM known JOIN history_snapshots s ON s.originator_id = known.id
-                WHERE s.originator_version > known.version AND s.topic = ANY(%b)
-                ORDER BY s.originator_id, s.originator_version DESC
+                SELECT known.id, last.*
+                FROM known CROSS JOIN LATERAL (
+                    SELECT s.originator_version AS version, s.topic, s.state
+                    FROM history_snapshots s
+                    WHERE s.originator_id = known.id AND s.originator_version > known.version
+                      AND s.topic = ANY(%b)
+                    ORDER BY s.originator_version DESC LIMIT 1
+                ) AS last
             )
             SELECT id, version, topic, state FROM snapshot
             UNION ALL
-            SELECT e.originator_id, e.originator_version, e.topic, e.state
-            FROM known LEFT JOIN snapshot USING (id)
-            JOIN history_events e ON e.originator_id = known.id
-             AND e.originator_version > coalesce(snapshot.version, known.version)
+            SELECT known.id, next.*
+            FROM known LEFT JOIN snapshot USING (id) CROSS JOIN LATERAL (
+                SELECT e.originator_version, e.topic, e.state
+                FROM history_events e
+                WHERE e.originator_id = known.id
+                  AND e.originator_version > coalesce(snapshot.version, known.version)
+                OFFSET 0 -- a look-up for each, however the join might be planned
+            ) AS next
             ORDER BY version
             """,
             [
@@ -72,7 +80,15 @@ class Streams:
         self._keep(loaded)
         return loaded
 
-    def _keep(self, loaded: Loaded) -> None:
+    def known(self, ids: Iterable[UUID]) -> Loaded:
+        """The aggregates as they were when last read; None for what was never read, or is blank."""
+        return {id: self._cache.get(id) for id in ids}
+
+    def advance(self, changed: Iterable[Aggregate]) -> None:
+        """Take in what was just appended to streams that are kept here."""
+        self._keep({a.id: a for a in changed if a.id in self._cache})
+
+    def _keep(self, loaded: Mapping[UUID, Aggregate | None]) -> None:
         for id, aggregate in loaded.items():
             if aggregate is not None:
                 self._cache[id] = aggregate

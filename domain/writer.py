@@ -7,6 +7,7 @@ caller waits for two commits at most. The queue is bounded: when it is full, cal
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import Sequence
 from typing import Any
 
@@ -96,22 +97,35 @@ class Writer:
                 _give(answer, outcome)
 
     async def _outcomes(self, requests: Sequence[Request]) -> Sequence[Done | Failed]:
-        """Decide and commit; a connection that died while idle is replaced once."""
-        for last_try in (False, True):
-            try:
-                if self._connection is None or self._connection.closed:
-                    self._connection = await connect(self._database_url)
-                return await self._decider.execute(self._connection, requests)
-            except psycopg.OperationalError as error:
+        """Decide and commit. Raises `HistoryUnavailable` when nothing was committed for sure."""
+        try:
+            if self._connection is None or _has_ended(self._connection):
                 await self._disconnect()
-                if last_try:
-                    raise HistoryUnavailable from error
-        raise AssertionError("unreachable")
+                self._connection = await connect(self._database_url)
+            return await self._decider.execute(self._connection, requests)
+        except psycopg.OperationalError as error:
+            await self._disconnect()
+            raise HistoryUnavailable from error
 
     async def _disconnect(self) -> None:
         if self._connection is not None:
             await self._connection.close()
             self._connection = None
+
+
+def _has_ended(connection: AsyncConnection[Any]) -> bool:
+    """Whether the server has hung up since the last answer: then nothing may be sent to it, or it
+    would be unknown what became of that."""
+    if connection.closed:
+        return True
+    socket = select.poll()
+    socket.register(connection.fileno(), select.POLLIN)
+    try:
+        while socket.poll(0):  # a last message, and then the end
+            connection.pgconn.consume_input()
+    except psycopg.OperationalError:
+        return True
+    return False
 
 
 def _give(answer: asyncio.Future[Done], outcome: Done | Failed) -> None:

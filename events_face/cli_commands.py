@@ -73,7 +73,7 @@ COMMANDS: dict[str, Command] = {
                 flag="--workers",
                 name="workers",
                 help="how many API processes share the port (%(default)s)",
-                more={"type": _count, "default": max(1, min(4, (os.cpu_count() or 2) // 2))},
+                more={"type": _count, "default": min(4, os.cpu_count() or 1)},
             ),
         ),
     ),

@@ -64,7 +64,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             app_host=read("APP_HOST", str, default.app_host),
             app_port=read("APP_PORT", variables.port, default.app_port),
             notification_service_url=read("NOTIFICATION_SERVICE_URL", variables.http_url, None),
-            notification_token=read("NOTIFICATION_TOKEN", str, default.notification_token),
+            notification_token=read(
+                "NOTIFICATION_TOKEN", variables.bearer_token, default.notification_token
+            ),
             notification_service_owner_id=read(
                 "NOTIFICATION_SERVICE_OWNER_ID", str, default.notification_service_owner_id
             ),

@@ -1,7 +1,8 @@
 """Keeps child processes running: starts them, starts again what dies, stops them in order.
 
-Every child leads a session of its own, so that a terminal's Ctrl-C reaches the supervisor only, and
-holds a lifeline, so that it ends when the supervisor is killed.
+Every child leads a process group of its own, so that a terminal's Ctrl-C reaches the supervisor
+only, and holds a lifeline, so that it ends when the supervisor is killed. All stay in one session:
+Linux shares out the processor by session first, and a child's niceness counts within it only.
 """
 
 import contextlib
@@ -120,7 +121,7 @@ class _Child:
             env={**os.environ, **self.role.environment, lifeline.VARIABLE: str(self._lifeline)},
             pass_fds=[self._lifeline],
             stdin=subprocess.DEVNULL,
-            start_new_session=True,
+            process_group=0,
         )
         self._started = time.monotonic()
         if self.role.nice:

@@ -28,7 +28,7 @@ from events_face.settings import Settings
 from events_face.supervisor import Role, Supervisor
 
 READY_TIMEOUT = 60.0  # seconds
-BACKGROUND = 5  # niceness of delivering, so that answering goes first
+BACKGROUND = 15  # niceness of delivering, so that answering goes first
 
 log = structlog.get_logger()
 

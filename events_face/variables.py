@@ -78,6 +78,12 @@ def folder(text: str) -> Path:
     return path
 
 
+def bearer_token(text: str) -> str:
+    if re.search(r"[^\x21-\x7e]", text):
+        raise ValueError("must be printable ASCII without spaces")
+    return text
+
+
 def comma_separated(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 

@@ -41,6 +41,9 @@ from workers.outbox import Leased
 STOP_GRACE = 3.0
 """Seconds that calls under way have left once a stop is asked for."""
 
+PACE = 0.02
+"""Seconds in which answers gather while others are awaited: recording costs more than answers."""
+
 SETTLE_AGAIN = 1.0
 """Seconds between two tries to record outcomes while the database is away."""
 
@@ -154,6 +157,8 @@ class Delivery:
                 if not self._sending and not self._progress.is_set():
                     break
                 await self._progress.wait()
+                if self._sending and not self._stopping:
+                    await asyncio.sleep(PACE)
                 self._progress.clear()
                 answered, self._answered = self._answered, []
                 await self._settle(answered)

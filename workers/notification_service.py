@@ -71,11 +71,12 @@ class NotificationService:
     def __init__(self, url: str, token: str) -> None:
         self._url = httpx.URL(url)
         headers = {
-            "Authorization": f"Bearer {token}",
             "Content-Type": "application/json",
             "Accept-Encoding": "identity",
             "User-Agent": "Events-Face",
         }
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         encryption = httpx.create_ssl_context()
         self._idle = [
             httpx.AsyncClient(headers=headers, timeout=ANSWER_TIMEOUT, verify=encryption)

@@ -117,8 +117,7 @@ async def _update_rows(
         FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::float8[], %b::text[])
              AS outcome (id, token, state, attempts, wait, error)
         WHERE outbox.id = outcome.id
-          AND outbox.lease_token = outcome.token
-          AND outbox.state = 'waiting'
+          AND outbox.lease_token = outcome.token -- which only a waiting row has
         RETURNING outbox.id
         """,
         [

@@ -27,5 +27,6 @@ async def test_only_the_allowed_hosts_are_answered_for(
             "notsub.example": 400,
             "other.example": 400,
         }.items():
-            answer = await api.http.get("/health/live", headers={"Host": host})
+            answer = await api.http.get("/api/events/list", headers={"Host": host})
             assert (host, answer.status_code) == (host, status)
+            assert (await api.http.get("/health/live", headers={"Host": host})).status_code == 200

@@ -16,7 +16,7 @@ import pytest
 
 from domain import areas, events, visitors, writer
 from domain.aggregate import RecordedEvent, replay
-from domain.application import HANDLERS, TOUCHES
+from domain.application import HANDLERS, TOUCHES, Touches
 from domain.areas import CreateArea, RenameArea
 from domain.batch import Decider, Done, Failed, Origin, Request
 from domain.errors import DomainError
@@ -106,6 +106,22 @@ async def test_no_registration_stands_after_the_close_it_should_have_seen(
     assert 0 < registered < 1200, "the race was no race"
 
 
+async def test_what_another_process_changed_is_seen_although_it_was_known_otherwise(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    async with writers(database_url, keys, 2) as (one, other):
+        fair = (await one.execute(a_fair(), ORIGIN)).value.event.id
+        await other.execute(visitor(fair, 1), ORIGIN)
+        await one.execute(ChangeEvent(event_id=fair, status="closed"), ORIGIN)
+        with pytest.raises(EventClosed):
+            await other.execute(visitor(fair, 2), ORIGIN)
+        await one.execute(ChangeEvent(event_id=fair, status="open"), ORIGIN)
+        await other.execute(visitor(fair, 2), ORIGIN)
+        with pytest.raises(DuplicateRegistration):
+            await one.execute(visitor(fair, 1), ORIGIN)
+        assert (await other.execute(visitor(fair, 3), ORIGIN)).position == 6
+
+
 async def test_one_of_many_racing_registrations_of_a_person_wins(
     database_url: str, keys: InstallationKeys
 ) -> None:
@@ -154,7 +170,7 @@ async def test_a_refusal_and_a_bug_hurt_nobody_else_in_the_batch(
         raise ZeroDivisionError
 
     monkeypatch.setitem(cast("dict[Any, Any]", HANDLERS), Buggy, half_done_then_broken)
-    monkeypatch.setitem(cast("dict[Any, Any]", TOUCHES), Buggy, lambda command, identity: [])
+    monkeypatch.setitem(cast("dict[Any, Any]", TOUCHES), Buggy, lambda command, identity: Touches())
     commands = [
         CreateArea(name=Text("Hall")),
         Buggy(),

@@ -22,6 +22,7 @@ def test_every_bad_variable_is_named_in_one_message() -> None:
         "DEBUG": "maybe",
         "APP_PORT": "65536",
         "NOTIFICATION_SERVICE_URL": "ftp://host/",
+        "NOTIFICATION_TOKEN": "two words",
         "EVENTS_PROVIDER_URL": "host/path",
         "WRITE_POLICY": "nobody",
         "CLEANUP_DAYS": "-1",

@@ -107,7 +107,7 @@ def test_a_terminals_interrupt_does_not_reach_the_roles(tmp_path: Path) -> None:
         until(lambda: text(place) == "started ")
         child = supervisor._children[0]._process
         assert child is not None
-        assert os.getsid(child.pid) == child.pid
+        assert os.getpgid(child.pid) == child.pid
 
 
 def test_roles_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:

@@ -88,11 +88,9 @@ async def test_the_last_of_several_outcomes_in_one_batch_counts(
     await installation.register(await installation.event(), "ada@example.org")
     await installation.project()
     id = UUID((await only_row(installation))["id"])
-    await installation.give(
-        RecordDelivery(notification_id=id, failure="no such mailbox"),
-        QueueAgain(notification_id=id),
-        RecordDelivery(notification_id=id, failure="mailbox full"),
-    )
+    await installation.give(RecordDelivery(notification_id=id, failure="no such mailbox"))
+    await installation.give(QueueAgain(notification_id=id))
+    await installation.give(RecordDelivery(notification_id=id, failure="mailbox full"))
     await installation.project()
     row = await only_row(installation)
     assert (row["state"], row["last_error"]) == ("failed", "mailbox full")

@@ -82,6 +82,17 @@ async def test_a_notification_is_sent_as_the_service_wants_it(
     }
 
 
+async def test_without_a_token_it_is_sent_without_credentials(
+    installation: Installation, service: NotificationService, worker_settings: Settings
+) -> None:
+    await registered(installation, "ada@example.org")
+    settings = msgspec.structs.replace(worker_settings, notification_token="")
+    async with new_delivery(settings, installation.database_url, installation.keys) as delivery:
+        assert (await delivery.drain()).sent == 1
+    (received,) = service.received
+    assert "authorization" not in received.request.headers
+
+
 async def test_what_was_sent_is_recorded_in_its_row_and_in_history(
     installation: Installation, delivery: Delivery
 ) -> None:
@@ -328,6 +339,40 @@ async def test_an_outcome_under_a_lease_that_somebody_else_has_now_is_refused(
     await outbox.settle(connection, decider, [(theirs, calling.Sent())])
     assert (await the_row(installation))["state"] == "sent"
     assert len(await history_of(installation, Sent, Failed)) == 1
+
+
+async def test_a_batch_reads_as_little_of_a_large_outbox_as_of_a_young_one(
+    installation: Installation,
+) -> None:
+    """Plans that were made for the empty table once read all of it for every row."""
+    connection, decider = installation.connection, Decider(installation.keys)
+    event_id = await installation.event()
+
+    async def rows_read() -> int:
+        """By this connection, as far as its transaction can see."""
+        cursor = await connection.execute(
+            """
+            SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::int
+            FROM pg_stat_xact_user_tables WHERE relname IN ('outbox', 'history_events')
+            """
+        )
+        ((total,),) = await cursor.fetchall()
+        return int(total)
+
+    async def send_some() -> None:
+        leased = await outbox.lease(connection, 10)
+        await outbox.settle(connection, decider, [(row, calling.Sent()) for row in leased])
+
+    for number in range(8):
+        await installation.register(event_id, f"early{number}@example.org")
+        await installation.project()
+        await send_some()
+    await installation.register(event_id, *crowd(3_000))
+    await installation.project()
+    async with connection.transaction():
+        before = await rows_read()
+        await send_some()
+        assert await rows_read() - before < 100
 
 
 async def test_deliveries_side_by_side_send_everything_once(

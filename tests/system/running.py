@@ -1,0 +1,105 @@
+"""`events-face up` as a user runs it: one process tree, its embedded servers, its data dir."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+from typing import IO
+
+import httpx
+import msgspec
+import psutil
+
+from tests.support.waiting import until
+
+READY_WITHIN = 60.0
+STOPPED_WITHIN = 20.0
+"""Seconds; the product's own limit is half of it, on a machine with nothing else to do."""
+
+
+class System(msgspec.Struct, frozen=True):
+    """A running `up`."""
+
+    process: subprocess.Popen[str]
+    origin: str
+    data_dir: Path
+    environment: dict[str, str]
+
+    def client(self) -> httpx.AsyncClient:
+        limits = httpx.Limits(max_connections=32)
+        return httpx.AsyncClient(base_url=self.origin, timeout=30.0, limits=limits)
+
+    def events_face(self, *words: str) -> str:
+        """What a sub-command prints, run beside it."""
+        command = [sys.executable, "-m", "events_face", *words]
+        done = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def role(self, name: str) -> psutil.Process | None:
+        """The process of a role, or of `valkey-server`: one of `up`'s children."""
+        for child in psutil.Process(self.process.pid).children():
+            with suppress(psutil.NoSuchProcess):  # a zombie is none either
+                words = " ".join(child.cmdline()).replace("/", " ").split()
+                if name in words:
+                    return child
+        return None
+
+    def kill(self, name: str) -> None:
+        """As `kill -9` does; returns when another process has taken its place."""
+        victim = self.role(name)
+        assert victim is not None, f"no {name} runs"
+        victim.kill()
+        until(lambda: (now := self.role(name)) is not None and now.pid != victim.pid)
+
+    def kill_postgres(self) -> None:
+        pid = int((self.data_dir / "postgres" / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def up(data_dir: Path, **settings: str) -> Iterator[System]:
+    """Ready when the block begins; stopped, cleanly and wholly, when it ends."""
+    port = _free_port()
+    environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(data_dir), **settings}
+    command = [sys.executable, "-m", "events_face", "up", "--port", str(port), "--workers", "2"]
+    with subprocess.Popen(
+        command, env=environment, cwd=data_dir.parent, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        line = _first_line(process.stdout)
+        assert line == f"Events-Face is ready at http://127.0.0.1:{port}\n"
+        system = System(process, f"http://127.0.0.1:{port}", data_dir, environment)
+        family = psutil.Process(process.pid).children(recursive=True)
+        try:
+            yield system
+        finally:
+            family += psutil.Process(process.pid).children(recursive=True)
+            process.terminate()
+            process.wait(STOPPED_WITHIN)
+        assert process.returncode == 0
+        _, left = psutil.wait_procs(family, timeout=STOPPED_WITHIN)
+        assert left == []
+
+
+def _first_line(stdout: IO[str]) -> str:
+    lines = Queue[str]()
+    Thread(target=lambda: lines.put(stdout.readline()), daemon=True).start()
+    return lines.get(timeout=READY_WITHIN)
+
+
+def _free_port() -> int:
+    with socket.socket() as attempt:
+        attempt.bind(("127.0.0.1", 0))
+        port: int = attempt.getsockname()[1]
+        return port

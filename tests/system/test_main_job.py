@@ -1,0 +1,192 @@
+"""The main job, end to end, in the system that `make run` starts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import msgspec
+import psycopg
+import pytest
+import redis
+
+from events_face.embedded import valkey
+from events_face.services import services
+from events_face.settings import Settings
+from tests.support.http_server import Answer
+from tests.support.notification_service import NotificationService, notification_service
+from tests.support.provider import provider
+from tests.support.waiting import until, until_async
+from tests.system.running import System, up
+
+pytestmark = pytest.mark.anyio
+
+CONFERENCES = Path(__file__).parents[1] / "support" / "conferences.json"
+
+
+async def an_event(http: httpx.AsyncClient) -> str:
+    starts = datetime.now(UTC) + timedelta(days=30)
+    body = {
+        "name": "Fair",
+        "event_datetime": starts.isoformat(),
+        "registration_deadline": starts.isoformat(),
+    }
+    answer = await http.post("/api/events/", json=body)
+    assert answer.status_code == 201, answer.text
+    id: str = answer.json()["data"]["id"]
+    return id
+
+
+async def register(http: httpx.AsyncClient, event_id: str, email: str) -> httpx.Response:
+    body = {"full_name": "Ada Lovelace", "email": email}
+    return await http.post(f"/api/events/{event_id}/register", json=body)
+
+
+def delivered(service: NotificationService) -> Counter[str]:
+    """Ids that the service confirmed, and how often."""
+    return Counter(str(received.id) for received in service.received)
+
+
+async def test_two_hundred_visitors_register_at_once_and_each_is_notified_once(
+    data_dir: Path,
+) -> None:
+    with (
+        notification_service() as service,
+        up(data_dir, NOTIFICATION_SERVICE_URL=service.url, NOTIFICATION_TOKEN="t") as system,
+    ):
+        async with system.client() as http:
+            fair = await an_event(http)
+            emails = [f"visitor{n}@example.com" for n in range(200)]
+            twice = [email.upper() for email in emails[:50]]
+            answers = await asyncio.gather(
+                *(register(http, fair, email) for email in emails + twice)
+            )
+        assert Counter(a.status_code for a in answers) == {201: 200, 409: 50}
+        until(lambda: len(service.received) >= 200)
+        assert set(delivered(service).values()) == {1}
+        assert sorted(service.emails) == sorted(emails)
+
+
+async def test_the_providers_events_are_found_whatever_their_case_and_script(
+    data_dir: Path,
+) -> None:
+    with provider() as source:
+        source.items = msgspec.json.decode(CONFERENCES.read_bytes())
+        with up(data_dir, EVENTS_PROVIDER_URL=source.url) as system:
+            count = len(source.items)
+            assert system.events_face("sync", "--all") == (
+                f"new {count}, updated 0, unchanged 0, skipped 0\n"
+            )
+            source.items[0]["name"] += " (moved to a larger hall, 100% free)"
+            assert system.events_face("sync", "--all") == (
+                f"new 0, updated 1, unchanged {count - 1}, skipped 0\n"
+            )
+            async with system.client() as http:
+
+                async def named(fragment: str) -> list[str]:
+                    found = await http.get(
+                        "/api/events/list", params={"name": fragment, "limit": 100}
+                    )
+                    return [event["name"] for event in found.json()["data"]]
+
+                await until_async(lambda: named("100%"))
+                assert await named("PYCON") == await named("pycon") != []
+                assert await named("_%") == []
+                everything = await named("")
+                assert {item["name"] for item in source.items} == set(everything)
+
+
+async def test_whatever_is_killed_every_registration_arrives_everywhere(data_dir: Path) -> None:
+    """Each 201 is in history, in the read tables and at the notification service in the end."""
+    with (
+        notification_service() as service,
+        up(data_dir, NOTIFICATION_SERVICE_URL=service.url, NOTIFICATION_TOKEN="t") as system,
+    ):
+        async with system.client() as http:
+            fair = await an_event(http)
+            confirmed = list[str]()
+            stop = asyncio.Event()
+
+            async def visitors(name: str) -> None:
+                number = 0
+                while not stop.is_set():
+                    number += 1
+                    email = f"{name}.{number}@example.com"
+                    try:
+                        answer = await register(http, fair, email)
+                    except httpx.TransportError:
+                        continue
+                    if answer.status_code == 201:
+                        confirmed.append(email)
+                    else:
+                        assert answer.status_code == 503, answer.text
+                    await asyncio.sleep(0.01)
+
+            async def go_on_for(registrations: int) -> None:
+                wanted = len(confirmed) + registrations
+
+                async def enough() -> bool:
+                    return len(confirmed) >= wanted
+
+                await until_async(enough, within=60)
+
+            async with asyncio.TaskGroup() as load:
+                for place in range(8):
+                    load.create_task(visitors(f"visitor{place}"))
+                await go_on_for(50)
+                for role in ("worker", "projector", "scheduler", "api", "valkey-server"):
+                    await asyncio.to_thread(system.kill, role)
+                    await go_on_for(50)
+                service.usual = Answer(status=503)
+                with redis.Redis.from_url(valkey.valkey_url(data_dir)) as broker:
+                    broker.flushall()
+                system.kill_postgres()
+                await go_on_for(50)
+                service.usual = Answer(status=202)
+                stop.set()
+            await _all_arrived(system, http, service, confirmed)
+
+
+async def _all_arrived(
+    system: System, http: httpx.AsyncClient, service: NotificationService, confirmed: list[str]
+) -> None:
+    wanted = set(confirmed)
+    assert len(wanted) == len(confirmed), "nobody was confirmed twice"
+    until(lambda: wanted <= set(service.emails), within=60)
+    ids = {received.email: received.id for received in service.received}
+    assert all(ids[received.email] == received.id for received in service.received)
+
+    async def well() -> bool:
+        return (await http.get("/health/ready")).status_code == 200
+
+    await until_async(well)
+    status = system.events_face("projections", "status")
+    assert "stopped" not in status
+    assert await asyncio.to_thread(_visitors, system) >= wanted
+
+
+def _visitors(system: System) -> set[str]:
+    with (
+        services(Settings.load(system.environment, dotenv=None)) as found,
+        psycopg.connect(found.database_url) as connection,
+    ):
+        read = {email for (email,) in connection.execute("SELECT email FROM visitors")}
+        (registered,) = connection.execute(
+            "SELECT count(*) FROM history_events WHERE topic = 'Visitor.Registered'"
+        ).fetchone() or (0,)
+        assert registered == len(read)
+        return read
+
+
+async def test_it_starts_again_and_finds_everything_as_it_was(data_dir: Path) -> None:
+    with up(data_dir) as system:
+        async with system.client() as http:
+            fair = await an_event(http)
+            assert (await register(http, fair, "ada@example.com")).status_code == 201
+    with up(data_dir) as system:
+        async with system.client() as http:
+            assert (await http.get(f"/api/events/{fair}")).json()["data"]["name"] == "Fair"
+            assert (await register(http, fair, "Ada@example.com")).status_code == 409
