@@ -58,7 +58,6 @@ def json_response(
     status_code: int = 200,
     position: int | None = None,
     version: int | None = None,
-    etag: str | None = None,
 ) -> Response[Any]:
     """The content as JSON. `position` is that of a command's last event; `version` is that of the
     aggregate which the content shows, and the first part of its ETag."""
@@ -67,11 +66,13 @@ def json_response(
     if position is not None:
         headers["Event-Position"] = str(position)
     if version is not None:
-        etag = f'"{version}-{blake2b(body, digest_size=6).hexdigest()}"'
-    if etag is not None:
-        headers["ETag"] = etag
-        headers["Cache-Control"] = "no-cache"
+        headers |= tagged(f'"{version}-{blake2b(body, digest_size=6).hexdigest()}"')
     return Ready(body, status_code=status_code, headers=headers, media_type="application/json")
+
+
+def tagged(etag: str) -> dict[str, str]:
+    """The headers of what may be kept by its reader, and asked for again with the tag."""
+    return {"ETag": etag, "Cache-Control": "no-cache"}
 
 
 def gone(position: int) -> Response[None]:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
+from psycopg import AsyncConnection
 
 from api.answers import Answer, Listing, Pagination, gone, json_response
 from api.commands import execute, expected_version
-from api.reading import Limit, MinEventPosition, NameFragment, Offset, read, unless_known
+from api.reading import (
+    Limit,
+    MinEventPosition,
+    NameFragment,
+    Offset,
+    read,
+    read_listing,
+    unless_known,
+)
 from api.requests import Request
 from domain import areas as domain_areas
 from domain.areas import CreateArea, DeleteArea, RenameArea
@@ -59,23 +69,14 @@ class AreaCalls(Controller):
         offset: Offset = 0,
         min_event_position: MinEventPosition = None,
     ) -> Response[Listing[Area]]:
-        page = await read(
-            request,
-            min_event_position,
-            lambda connection: areas.list_areas(
+        async def listing(connection: AsyncConnection[Any]) -> tuple[str, Listing[Area]]:
+            page = await areas.list_areas(
                 connection, name_fragment=name, limit=limit, offset=offset
-            ),
-        )
-        return unless_known(
-            request,
-            json_response(
-                Listing(
-                    data=[_area(row) for row in page.rows],
-                    pagination=Pagination(offset=offset, limit=limit, total=page.total),
-                ),
-                etag=f'"{page.version}"',
-            ),
-        )
+            )
+            pagination = Pagination(offset=offset, limit=limit, total=page.total)
+            return page.version, Listing(data=[_area(r) for r in page.rows], pagination=pagination)
+
+        return await read_listing(request, min_event_position, areas.list_version, listing)
 
     @get("/{area_id:uuid}", summary="One area")
     async def get_area(

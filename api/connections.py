@@ -1,4 +1,4 @@
-"""What the API is connected to while it serves: the writer, the read tables and the broker."""
+"""What the API holds while it serves: the writer, the read tables, the broker, known answers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 from redis.asyncio import Redis
 
+from api.known_answers import KnownAnswers
 from domain.batch import Decider
 from domain.personal_data import InstallationKeys
 from domain.writer import Writer
@@ -36,6 +37,7 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
     positions: Positions
     broker: Redis | None
     reads_replica: bool
+    known_answers: KnownAnswers
 
 
 @asynccontextmanager
@@ -58,6 +60,7 @@ async def connected(
             writer=await held.enter_async_context(Writer(services.database_url, Decider(keys))),
             broker=broker,
             reads_replica=settings.read_database_url is not None,
+            known_answers=KnownAnswers(),
         )
 
 

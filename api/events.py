@@ -11,11 +11,20 @@ import msgspec
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, UnsetType
+from psycopg import AsyncConnection
 
 from api.answers import Answer, Listing, Pagination, gone, json_response
 from api.bodies import judges
 from api.commands import execute, expected_version
-from api.reading import Limit, MinEventPosition, NameFragment, Offset, read, unless_known
+from api.reading import (
+    Limit,
+    MinEventPosition,
+    NameFragment,
+    Offset,
+    read,
+    read_listing,
+    unless_known,
+)
 from api.requests import Request
 from domain.errors import InvalidFields, NotFound
 from domain.events import ChangeEvent, CreateEvent, DeleteEvent, EventView, Status, check_times
@@ -85,33 +94,25 @@ class EventCalls(Controller):
         ] = None,
         min_event_position: MinEventPosition = None,
     ) -> Response[Listing[Event]]:
-        try:
-            page = await read(
-                request,
-                min_event_position,
-                lambda connection: events.list_open(
-                    connection,
-                    name_fragment=name,
-                    descending=order_by == "desc",
-                    limit=limit,
-                    offset=offset,
-                    cursor=cursor,
-                ),
+        async def listing(connection: AsyncConnection[Any]) -> tuple[str, Listing[Event]]:
+            page = await events.list_open(
+                connection,
+                name_fragment=name,
+                descending=order_by == "desc",
+                limit=limit,
+                offset=offset,
+                cursor=cursor,
             )
+            pagination = Pagination(
+                offset=offset, limit=limit, total=page.total, next_cursor=page.next_cursor
+            )
+            rows = [_event(row) for row in page.rows]
+            return page.version, Listing(data=rows, pagination=pagination)
+
+        try:
+            return await read_listing(request, min_event_position, events.list_version, listing)
         except BadCursor:
             raise InvalidFields(cursor="must be the next_cursor of a page") from None
-        return unless_known(
-            request,
-            json_response(
-                Listing(
-                    data=[_event(row) for row in page.rows],
-                    pagination=Pagination(
-                        offset=offset, limit=limit, total=page.total, next_cursor=page.next_cursor
-                    ),
-                ),
-                etag=f'"{page.version}"',
-            ),
-        )
 
     @get("/{event_id:uuid}", summary="One event, open or closed")
     async def get_event(

@@ -13,8 +13,10 @@ from psycopg import AsyncConnection
 from psycopg_pool import PoolTimeout
 
 from api import etags
+from api.answers import Listing, Ready, tagged
 from api.connections import Connections
 from api.requests import Request
+from domain.codec import to_json
 
 T = TypeVar("T")
 
@@ -95,10 +97,34 @@ async def _replica_lacks(connections: Connections, position: int) -> bool:
         return await cursor.fetchone() is not None
 
 
+async def read_listing(
+    request: Request,
+    at_least: int | None,
+    version: Callable[[AsyncConnection[Any]], Awaitable[str]],
+    listing: Callable[[AsyncConnection[Any]], Awaitable[tuple[str, Listing[Any]]]],
+) -> Response[Any]:
+    """The listing, which comes with the version of its tables; while `version` tells that they are
+    as they were when the same was asked before, it is not read again. Raises as `read`."""
+    asked = f"{request.scope['path']}?{request.scope['query_string'].decode('latin-1')}"
+    known = request.connections.known_answers
+
+    async def query(connection: AsyncConnection[Any]) -> tuple[str, bytes]:
+        etag = f'"{await version(connection)}"'
+        body = known.get(asked, etag)
+        if body is None:
+            now, content = await listing(connection)
+            etag, body = f'"{now}"', to_json(content)
+            known.keep(asked, etag, body)
+        return etag, body
+
+    etag, body = await read(request, at_least, query)
+    return unless_known(request, Ready(body, headers=tagged(etag), media_type="application/json"))
+
+
 def unless_known(request: Request, response: Response[T]) -> Response[Any]:
     """The response, or 304 without it when `If-None-Match` holds its ETag."""
     known = request.headers.get("If-None-Match")
     etag = response.headers["ETag"]
     if known is None or not etags.matches(known, etag):
         return response
-    return Response(None, status_code=304, headers={"ETag": etag, "Cache-Control": "no-cache"})
+    return Response(None, status_code=304, headers=tagged(etag))

@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from domain.aggregate import RecordedEvent
 from domain.areas import Area
 from domain.values import fold
-from projections.page import Page
+from projections.page import Page, versions
 from projections.projection import Projection, events_of, fold_into
 
 TABLE = """
@@ -67,6 +67,11 @@ async def list_areas(
     version, total = found[0][:2]
     rows = [AreaRow(*row[2:]) for row in found if row[2] is not None]
     return Page(rows=rows, total=total, version=f"a{version}")
+
+
+async def list_version(connection: AsyncConnection[Any]) -> str:
+    """The version that a page of `list_areas` would have now."""
+    return f"a{(await versions(connection, 'areas'))['areas']}"
 
 
 async def apply(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:

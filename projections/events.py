@@ -15,7 +15,7 @@ from psycopg.sql import SQL, Composed
 from domain.aggregate import RecordedEvent
 from domain.events import Details, Event, Status
 from domain.values import fold
-from projections.page import Cursor, Page
+from projections.page import Cursor, Page, versions
 from projections.projection import Projection, events_of, fold_into
 from projections.trigrams import trigrams
 
@@ -103,6 +103,12 @@ async def list_open(
         version=f"e{events_version}.a{areas_version}",
         next_cursor=str(Cursor(rows[-1].event_datetime, rows[-1].id)) if more and rows else None,
     )
+
+
+async def list_version(connection: AsyncConnection[Any]) -> str:
+    """The version that a page of `list_open` would have now."""
+    now = await versions(connection, "events", "areas")
+    return f"e{now['events']}.a{now['areas']}"
 
 
 def _matching(folded: str) -> LiteralString:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
 
 import msgspec
+from psycopg import AsyncConnection
 
 Row = TypeVar("Row")
 
@@ -22,6 +23,14 @@ class Page(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
     version: str
     """Another one whenever the same question may have another answer: what an ETag needs."""
     next_cursor: str | None = None
+
+
+async def versions(connection: AsyncConnection[Any], *projections: str) -> dict[str, int]:
+    """Of each projection, the version that its rows have now."""
+    cursor = await connection.execute(
+        "SELECT name, version FROM projections WHERE name = ANY(%s)", [list(projections)]
+    )
+    return dict(await cursor.fetchall())
 
 
 class BadCursor(ValueError):
