@@ -44,7 +44,7 @@ clean: ## remove the environment and all caches, keeping .data
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(INSTALLED): pyproject.toml requirements/dev.txt requirements/uv.txt
+$(INSTALLED): pyproject.toml requirements/dev.txt requirements/uv.txt Makefile
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Python 3.11 or newer is needed; choose one with PYTHON=python3.x make install" \
 		"(make clean, if the one .venv was made from is gone)" >&2; exit 1; }
