@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
+from msgspec import UNSET, UnsetType
 from psycopg import AsyncConnection
 
 from api.answers import Answer, Listing, Pagination, gone, json_response
@@ -41,7 +42,9 @@ class Area(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AreaChanges(msgspec.Struct, frozen=True, kw_only=True):
-    name: Text
+    """What is left out stays as it is."""
+
+    name: Text | UnsetType = UNSET
 
 
 class AreaCalls(Controller):
@@ -58,6 +61,7 @@ class AreaCalls(Controller):
             Answer(data=NewArea(id=area.id, name=area.name)),
             status_code=201,
             position=done.position,
+            version=area.version,
         )
 
     @get("/", summary="List the areas by name")
@@ -94,7 +98,7 @@ class AreaCalls(Controller):
         self, request: Request, area_id: FromPath[UUID], data: JSONBody[AreaChanges]
     ) -> Response[Answer[Area]]:
         command = RenameArea(
-            area_id=area_id, name=data.name, expected_version=expected_version(request)
+            area_id=area_id, name=data.name or None, expected_version=expected_version(request)
         )
         done = await execute(request, command)
         area: domain_areas.Area = done.value

@@ -26,7 +26,7 @@ Judge = Callable[[Mapping[str, Any]], dict[str, str]]
 
 
 class MalformedBody(Exception):
-    """The body is not a JSON object in UTF-8"""
+    """The body is not JSON in UTF-8"""
 
 
 class UnsupportedMediaType(Exception):
@@ -107,10 +107,7 @@ class Reader(Generic[T]):
 
     def read(self, body: bytes) -> T:
         """Raises MalformedBody, or InvalidFields with a message for each bad field."""
-        try:
-            sent = self._decoder.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise MalformedBody from error
+        sent = self._decode(body)
         values: dict[str, object] = {}
         wrong: dict[str, str] = {}
         for name, parse, required in self._fields:
@@ -128,3 +125,14 @@ class Reader(Generic[T]):
                 **{name: wrong[name] for name, _, _ in self._fields if name in wrong}
             )
         return self._body_type(**values)
+
+    def _decode(self, body: bytes) -> Any:
+        """Its members as they were sent. Raises MalformedBody, or InvalidFields for other JSON."""
+        try:
+            try:
+                return self._decoder.decode(body)
+            except msgspec.ValidationError:
+                msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise MalformedBody from error
+        raise InvalidFields(body="must be a JSON object")

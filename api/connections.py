@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from api.known_answers import KnownAnswers
 from domain.batch import Decider
+from domain.history import PATIENCE, SESSION
 from domain.personal_data import InstallationKeys
 from domain.writer import Writer
 from events_face.services import Services
@@ -74,7 +75,8 @@ def read_pool(database_url: str) -> ReadPool:
         kwargs={
             "autocommit": True,
             "prepare_threshold": 1,
+            "options": f"{SESSION} -c statement_timeout={QUERY_TIMEOUT}s",
+            **PATIENCE,
             "connect_timeout": 2,
-            "options": f"-c TimeZone=UTC -c statement_timeout={QUERY_TIMEOUT}s",
         },
     )

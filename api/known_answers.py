@@ -12,6 +12,10 @@ BUDGET = 16 * 1024 * 1024
 """Bytes of answers that a process keeps, the latest asked for."""
 
 
+OVERHEAD = 500
+"""Bytes that an entry takes besides its texts."""
+
+
 class KnownAnswers:
     """For each question, the bytes of the last answer that was given to it."""
 
@@ -40,4 +44,4 @@ class KnownAnswers:
 
 
 def _size(asked: str, body: bytes) -> int:
-    return len(asked) + len(body)
+    return OVERHEAD + len(asked) + len(body)

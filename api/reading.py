@@ -71,7 +71,7 @@ async def read(
             async with connections.readers.connection() as connection:
                 return await query(connection)
         except psycopg.OperationalError as error:
-            if last_try or isinstance(error, PoolTimeout):
+            if last_try or isinstance(error, PoolTimeout | psycopg.errors.QueryCanceled):
                 raise
             await connections.readers.check()  # it may have died while idle, and others with it
     raise AssertionError("unreachable")

@@ -41,7 +41,7 @@ def create_area(command: CreateArea, work: Work) -> Area:
 def rename_area(command: RenameArea, work: Work) -> Area:
     area = _existing_area(command.area_id, work)
     check_version(area, command.expected_version)
-    if command.name == area.name:
+    if command.name is None or command.name == area.name:
         return area
     old = work.get(AreaName, work.identity.area_name(Text(area.name)))
     new = work.get(AreaName, work.identity.area_name(command.name))
@@ -194,7 +194,7 @@ class Touches(msgspec.Struct, frozen=True):
 TOUCHES: dict[type[Any], Callable[[Any, Identity], Touches]] = {
     CreateArea: lambda command, identity: Touches(begun=[identity.area_name(command.name)]),
     RenameArea: lambda command, identity: Touches(
-        [command.area_id], [identity.area_name(command.name)]
+        [command.area_id], [identity.area_name(command.name)] if command.name else []
     ),
     DeleteArea: lambda command, _: Touches([command.area_id]),
     CreateEvent: lambda command, _: Touches([command.area_id] if command.area_id else []),

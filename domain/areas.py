@@ -34,7 +34,8 @@ class CreateArea(msgspec.Struct, frozen=True, kw_only=True):
 
 class RenameArea(msgspec.Struct, frozen=True, kw_only=True):
     area_id: UUID
-    name: Text
+    name: Text | None = None
+    """None leaves it as it is."""
     expected_version: int | None = None
 
 

@@ -51,7 +51,8 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Failed(msgspec.Struct, frozen=True):
-    """The command was refused (`DomainError`), or met a bug (any other exception)."""
+    """The command was refused (`DomainError`), the database was lost before it was committed
+    (`psycopg.OperationalError`), or it met a bug (any other exception)."""
 
     error: Exception
 
@@ -82,7 +83,13 @@ class Decider:
             outcomes |= await self._decide_on_what_is_known(connection, requests)
         left = [place for place in range(len(requests)) if place not in outcomes]
         if left:
-            decided = await self._decide_surely(connection, [requests[place] for place in left])
+            remaining = [requests[place] for place in left]
+            try:
+                decided = await self._decide_surely(connection, remaining)
+            except (psycopg.OperationalError, OutcomeUnknown) as error:
+                if not outcomes:
+                    raise
+                decided = [Failed(error)] * len(left)  # the others are committed already
             outcomes |= zip(left, decided, strict=True)
         return [outcomes[place] for place in range(len(requests))]
 
@@ -194,7 +201,8 @@ class Decider:
             positions = await append(connection, events, read, self._keys)
         if positions is None:
             raise _Moved
-        self._streams.advance(a for one in accepted for a in one.work.changed.values())
+        changed = [a for one in accepted for a in one.work.changed.values()]
+        self._streams.advance(connection, changed)
         return positions
 
 

@@ -1,7 +1,7 @@
 """History: the append-only event store in PostgreSQL, and the ways in and out of it.
 
-The tables are the `eventsourcing` library's, and its `Application` reads them (`History`). What
-is appended goes through one function of ours, `append_to_history` (history.sql), because the
+The tables have the `eventsourcing` library's shape, and its `Application` reads them (`History`).
+What is appended goes through one function of ours, `append_to_history` (history.sql), because the
 library's recorder can neither check what a decision has *read* nor append for many at once.
 """
 
@@ -12,7 +12,6 @@ from importlib.resources import files
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from eventsourcing.application import Application
 from psycopg import AsyncConnection, Connection
 from psycopg.conninfo import conninfo_to_dict
@@ -23,6 +22,20 @@ from domain.personal_data import InstallationKeys, new_key, place, seal, unseal
 
 CHANNEL = "history"
 """PostgreSQL tells the listeners of this channel the last position of each append."""
+
+
+SESSION = "-c TimeZone=UTC -c idle_in_transaction_session_timeout=10s"
+"""Options of every session: times are read as they were written, and a client that stopped in
+the middle of a transaction does not keep what it has locked."""
+
+PATIENCE: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""How long a server that does not answer is waited for; seconds, the last one in milliseconds."""
 
 
 class History(Application[UUID]):
@@ -47,34 +60,21 @@ def _library_settings(database_url: str) -> dict[str, str]:
         "POSTGRES_USER": parts.get("user", "postgres"),
         "POSTGRES_PASSWORD": parts.get("password", ""),
         "POSTGRES_POOL_SIZE": "1",
-        "IS_SNAPSHOTTING_ENABLED": "yes",
         "CREATE_TABLE": "no",
     }
 
 
-def create_tables(database_url: str, secret_keys: tuple[str, ...]) -> None:
+def create_tables(connection: Connection[Any], secret_keys: tuple[str, ...]) -> None:
     """Create what is missing, the installation's keys included. Safe to run again.
 
     Raises `personal_data.CannotOpen` when the keys are there but none of `secret_keys` opens them.
     """
-    with _Creating(database_url):
-        pass
-    with psycopg.connect(database_url) as connection:
-        connection.execute(sql("history.sql"))
-        wrapped = InstallationKeys.generate().wrap(secret_keys[0])
-        connection.execute(
-            "INSERT INTO installation_keys (wrapped) VALUES (%s) ON CONFLICT DO NOTHING", [wrapped]
-        )
-        load_keys(connection, secret_keys)
-
-
-class _Creating(History):
-    """History, with its tables created at the start."""
-
-    name = "history"
-
-    def construct_env(self, name: str, env: Any = None) -> Any:
-        return super().construct_env(name, {**env, "CREATE_TABLE": "yes"})
+    connection.execute(sql("history.sql"))
+    wrapped = InstallationKeys.generate().wrap(secret_keys[0])
+    connection.execute(
+        "INSERT INTO installation_keys (wrapped) VALUES (%s) ON CONFLICT DO NOTHING", [wrapped]
+    )
+    load_keys(connection, secret_keys)
 
 
 def sql(file: str) -> bytes:
@@ -83,7 +83,7 @@ def sql(file: str) -> bytes:
 
 
 def load_keys(connection: Connection[Any], secret_keys: tuple[str, ...]) -> InstallationKeys:
-    """The installation's keys. Raises `personal_data.CannotOpen`."""
+    """The installation's keys. Raises `personal_data.CannotOpen`, and LookupError without any."""
     row = connection.execute("SELECT wrapped FROM installation_keys").fetchone()
     if row is None:
         raise LookupError("the database has no installation keys: run `events-face migrate`")
@@ -101,9 +101,9 @@ async def connect(database_url: str) -> AsyncConnection[Any]:
         database_url,
         autocommit=True,
         prepare_threshold=1,
-        connect_timeout=5,
-        options="-c plan_cache_mode=force_custom_plan"
+        options=f"{SESSION} -c plan_cache_mode=force_custom_plan"
         " -c enable_seqscan=off -c enable_bitmapscan=off -c enable_sort=off",
+        **PATIENCE,
     )
 
 

@@ -1,5 +1,31 @@
--- What history needs beside the tables that the eventsourcing library creates
--- (history_events and history_snapshots). Safe to run again.
+-- History's tables and the one way to append to it. Safe to run again.
+
+-- The tables of events and snapshots are as the eventsourcing library would create them, for its
+-- Application to read. They are only ever added to, so vacuuming can wait; analyzing cannot.
+CREATE TABLE IF NOT EXISTS history_events (
+    originator_id      uuid   NOT NULL,
+    originator_version bigint NOT NULL,
+    topic              text,
+    state              bytea,
+    notification_id    bigserial,
+    PRIMARY KEY (originator_id, originator_version)
+) WITH (
+    autovacuum_vacuum_threshold = 100000000,
+    autovacuum_vacuum_scale_factor = 0.5,
+    autovacuum_analyze_threshold = 1000,
+    autovacuum_analyze_scale_factor = 0.01
+);
+
+CREATE UNIQUE INDEX IF NOT EXISTS history_events_notification_id_idx
+    ON history_events (notification_id);
+
+CREATE TABLE IF NOT EXISTS history_snapshots (
+    originator_id      uuid   NOT NULL,
+    originator_version bigint NOT NULL,
+    topic              text,
+    state              bytea,
+    PRIMARY KEY (originator_id, originator_version)
+);
 
 CREATE TABLE IF NOT EXISTS installation_keys (
     only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
@@ -39,10 +65,10 @@ BEGIN
     IF EXISTS (
         SELECT FROM unnest(read_ids, read_versions) AS seen (id, version)
         CROSS JOIN LATERAL (
-            SELECT FROM history_events e
-            WHERE e.originator_id = seen.id AND e.originator_version = seen.version + 1
-            LIMIT 1 -- a look-up for each, however the join might be planned
-        ) AS moved
+            SELECT max(e.originator_version) AS version FROM history_events e
+            WHERE e.originator_id = seen.id -- a look-up for each, however the join is planned
+        ) AS stream
+        WHERE coalesce(stream.version, 0) <> seen.version
     ) THEN
         RETURN NULL;
     END IF;

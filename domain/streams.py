@@ -1,8 +1,8 @@
 """Aggregates brought up to date from history: many streams with one SELECT.
 
 What was loaded before is kept and fast-forwarded; whoever decides on it without that must have
-the append check it. A stream
-that was long to read leaves a snapshot, where the next one who has to read it begins.
+the append check it. A stream that was long to read leaves a snapshot, where the next one who has
+to read it begins.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
 
 from domain.aggregate import EVENT_TYPES, Aggregate
 from domain.codec import decode, to_json
@@ -77,16 +78,23 @@ class Streams:
             lengths = Counter(id for id, *_ in rows)
             long = [a for a in loaded.values() if a and lengths[a.id] >= LONG_STREAM]
             await _take_snapshots(connection, long)
-        self._keep(loaded)
+        if is_committing(connection):
+            self._keep(loaded)
         return loaded
 
     def known(self, ids: Iterable[UUID]) -> Loaded:
         """The aggregates as they were when last read; None for what was never read, or is blank."""
         return {id: self._cache.get(id) for id in ids}
 
-    def advance(self, changed: Iterable[Aggregate]) -> None:
-        """Take in what was just appended to streams that are kept here."""
-        self._keep({a.id: a for a in changed if a.id in self._cache})
+    def advance(self, connection: AsyncConnection[Any], changed: Iterable[Aggregate]) -> None:
+        """Take in what was just appended to streams that are kept here; or forget them, where the
+        append may yet be rolled back."""
+        kept = [aggregate for aggregate in changed if aggregate.id in self._cache]
+        if is_committing(connection):
+            self._keep({aggregate.id: aggregate for aggregate in kept})
+        else:
+            for aggregate in kept:
+                del self._cache[aggregate.id]
 
     def _keep(self, loaded: Mapping[UUID, Aggregate | None]) -> None:
         for id, aggregate in loaded.items():
@@ -95,6 +103,12 @@ class Streams:
                 self._cache.move_to_end(id)
         while len(self._cache) > CACHED_AGGREGATES:
             self._cache.popitem(last=False)
+
+
+def is_committing(connection: AsyncConnection[Any]) -> bool:
+    """Whether each statement is a transaction of its own, so that what was read or appended is
+    committed for sure."""
+    return connection.info.transaction_status is TransactionStatus.IDLE
 
 
 def _advanced(

@@ -48,7 +48,8 @@ def parse_deadline(raw: object) -> datetime | date:
 
 
 def end_of(deadline: datetime | date, event_datetime: datetime) -> datetime:
-    """The moment a deadline ends: a bare date lasts its whole day, yet never past the event."""
+    """The moment a deadline ends: a bare date lasts its day, the event's own until it begins."""
     if isinstance(deadline, datetime):
         return deadline
-    return min(datetime.combine(deadline, _END_OF_DAY, UTC), event_datetime)
+    ends = datetime.combine(deadline, _END_OF_DAY, UTC)
+    return min(ends, event_datetime) if deadline == event_datetime.date() else ends

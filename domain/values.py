@@ -31,8 +31,12 @@ class Text(str):
             raise Invalid("must not be empty")
         if len(text) > cls.max_length:
             raise Invalid(f"must have at most {cls.max_length} characters, has {len(text)}")
-        if not text.isprintable() and any(unicodedata.category(c) in _NOT_TEXT for c in text):
-            raise Invalid("must not contain control characters")
+        if not text.isprintable():
+            kinds = {unicodedata.category(character) for character in text}
+            if kinds & _NOT_TEXT:
+                raise Invalid("must not contain control characters")
+            if kinds <= _INVISIBLE:
+                raise Invalid("must not be empty")
         return cls(text)
 
     @property
@@ -42,6 +46,7 @@ class Text(str):
 
 
 _NOT_TEXT = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_INVISIBLE = frozenset({"Cf", "Zs"})
 
 
 def fold(text: str) -> str:

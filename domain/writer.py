@@ -132,6 +132,7 @@ def _give(answer: asyncio.Future[Done], outcome: Done | Failed) -> None:
     if answer.done():
         return  # its caller went away
     if isinstance(outcome, Failed):
-        answer.set_exception(outcome.error)
+        lost = isinstance(outcome.error, psycopg.OperationalError)
+        answer.set_exception(HistoryUnavailable() if lost else outcome.error)
     else:
         answer.set_result(outcome)

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     except _connection_errors() as error:
-        _fail(f"the database or the broker cannot be used: {error}")
+        _fail(f"the database or the broker cannot be used: {str(error) or type(error).__name__}")
     sys.exit(0)
 
 
@@ -69,7 +69,12 @@ def _parser() -> argparse.ArgumentParser:
         group, _, name = words.rpartition(" ")
         if group not in among:
             text = GROUPS[group]
-            grouping = top.add_parser(group, help=text, description=_sentence(text))
+            grouping = top.add_parser(
+                group,
+                help=text,
+                description=_sentence(text),
+                epilog=f"Example: {command.example}",
+            )
             among[group] = grouping.add_subparsers(required=True, metavar="COMMAND")
         sub = among[group].add_parser(
             name,
@@ -101,7 +106,9 @@ def _connection_errors() -> tuple[type[Exception], ...]:
     import psycopg
     import redis
 
-    return psycopg.OperationalError, redis.ConnectionError, redis.TimeoutError
+    from domain.batch import OutcomeUnknown
+
+    return psycopg.OperationalError, redis.ConnectionError, redis.TimeoutError, OutcomeUnknown
 
 
 def _fail(reason: str) -> NoReturn:

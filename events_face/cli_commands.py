@@ -37,13 +37,13 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     role: bool = False
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
     if (count := int(text)) < 1:
         raise ValueError
     return count
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
     if not 0 < (seconds := float(text)) < 86_400:
         raise ValueError
     return seconds
@@ -73,7 +73,13 @@ COMMANDS: dict[str, Command] = {
                 flag="--workers",
                 name="workers",
                 help="how many API processes share the port (%(default)s)",
-                more={"type": _count, "default": min(4, os.cpu_count() or 1)},
+                more={"type": count, "default": min(4, os.cpu_count() or 1)},
+            ),
+            Option(
+                flag="--demo",
+                name="demo",
+                help="begin a new installation with a few events and visitors",
+                more={"action": "store_true"},
             ),
         ),
     ),
@@ -144,7 +150,7 @@ COMMANDS: dict[str, Command] = {
                 flag="--sleep",
                 name="sleep",
                 help="seconds between two looks when nothing is due (%(default)s)",
-                more={"type": _seconds, "default": 1.0},
+                more={"type": seconds, "default": 1.0},
             ),
             Option(
                 flag="--once",

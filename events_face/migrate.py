@@ -17,10 +17,10 @@ def migrate(settings: Settings, services: Services) -> None:
 
     with psycopg.connect(services.database_url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(hashtext('migrate'))")
-        try:
-            history.create_tables(services.database_url, with_secret_key(settings).secret_keys)
-        except CannotOpen as error:
-            raise CommandFailed(str(error)) from None
         with connection.transaction():
+            try:
+                history.create_tables(connection, with_secret_key(settings).secret_keys)
+            except CannotOpen as error:
+                raise CommandFailed(str(error)) from None
             projections.create_tables(connection)
             workers.create_tables(connection)

@@ -19,6 +19,7 @@ import msgspec
 import structlog
 
 from events_face.data_dir import prepared
+from events_face.demo import load_demo
 from events_face.embedded import postgres, valkey
 from events_face.errors import CommandFailed
 from events_face.file_lock import FileLock
@@ -33,8 +34,9 @@ BACKGROUND = 15  # niceness of delivering, so that answering goes first
 log = structlog.get_logger()
 
 
-def up(settings: Settings, *, host: str, port: int, workers: int) -> None:
-    """Run everything until Ctrl-C or SIGTERM; `workers` is the number of API processes.
+def up(settings: Settings, *, host: str, port: int, workers: int, demo: bool = False) -> None:
+    """Run everything until Ctrl-C or SIGTERM; `workers` is the number of API processes. With
+    `demo`, a new installation begins with something to look at.
 
     Raises CommandFailed when it cannot start, or is not ready in time.
     """
@@ -45,6 +47,8 @@ def up(settings: Settings, *, host: str, port: int, workers: int) -> None:
         redis_url = settings.redis_url or valkey.valkey_url(settings.data_dir)
         running = msgspec.structs.replace(found, redis_url=redis_url)
         migrate(settings, running)
+        if demo:
+            load_demo(settings, running)
         demands = held.enter_context(_demands_to_stop())
         roles = _roles(settings, running, host, port, workers)
         supervisor = held.enter_context(

@@ -73,8 +73,8 @@ def host(text: str) -> str:
 
 def folder(text: str) -> Path:
     path = Path(text).expanduser().absolute()
-    if path.exists() and not path.is_dir():
-        raise ValueError("must be a folder, and is a file")
+    if any(place.exists() and not place.is_dir() for place in (path, *path.parents)):
+        raise ValueError("must be a folder, and is a file or lies in one")
     return path
 
 

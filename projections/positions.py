@@ -113,6 +113,10 @@ class _When(msgspec.Struct):
     timestamp: datetime
 
 
+MOST_COUNTED = 1_000_000
+"""Events behind, beyond which it does not matter how many."""
+
+
 async def standings(connection: AsyncConnection[Any]) -> list[Standing]:
     """Of each projection, in the order of their names."""
     cursor = await connection.execute(
@@ -127,14 +131,17 @@ async def standings(connection: AsyncConnection[Any]) -> list[Standing]:
                hashtext(p.name)::oid IN (SELECT hash FROM leads), p.schema_version
         FROM projections p
         CROSS JOIN LATERAL (
-            SELECT count(*) AS events FROM history_events WHERE notification_id > p.position
+            SELECT count(*) AS events FROM (
+                SELECT FROM history_events WHERE notification_id > p.position LIMIT %s
+            ) AS next_ones
         ) behind
         LEFT JOIN LATERAL (
             SELECT state FROM history_events WHERE notification_id > p.position
             ORDER BY notification_id LIMIT 1
         ) next ON true
         ORDER BY p.name
-        """
+        """,
+        [MOST_COUNTED],
     )
     now = datetime.now(UTC)
     return [

@@ -23,7 +23,7 @@ from domain.history import connect, last_position
 from domain.personal_data import InstallationKeys
 from projections.all import PROJECTIONS_TABLE
 from projections.projection import Projection
-from projections.tail import Tail
+from projections.tail import PositionMoved, Tail
 
 SCHEMA = "rebuilding"
 
@@ -57,8 +57,9 @@ async def rebuild_table(
             await _catch_up(connection, tail, projection, progress)
             await connection.execute(SQL("ANALYZE {}").format(Identifier(projection.name)))
             for _ in range(LOCK_TRIES):
-                with suppress(psycopg.errors.LockNotAvailable):
+                with suppress(psycopg.errors.LockNotAvailable, PositionMoved):
                     return await _replace(connection, tail, projection, home, progress)
+                await tail.follow([projection])  # what _replace applied was rolled back
                 await _catch_up(connection, tail, projection, progress)
             raise CannotRebuild(f"some transaction keeps {projection.name} in use; end it first")
         finally:

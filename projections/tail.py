@@ -8,6 +8,7 @@ one that was left behind catches up beside them until it can join.
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -217,7 +218,8 @@ class Tail:
                 "projection stopped",
                 projection=projection.name,
                 position=position,
-                exc_info=error,
+                because=because,  # without the rest of the message: it may show a row
+                where="".join(traceback.format_tb(error.__traceback__)[-3:]),
             )
 
 

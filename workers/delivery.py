@@ -38,7 +38,7 @@ from workers.notification_service import (
 )
 from workers.outbox import Leased
 
-STOP_GRACE = 3.0
+STOP_GRACE = 2.0
 """Seconds that calls under way have left once a stop is asked for."""
 
 PACE = 0.02
@@ -189,6 +189,9 @@ class Delivery:
             return row, await self._service.send(notification)
         except asyncio.CancelledError:
             return row, TryLater("stopped before the service had answered")
+        except Exception as error:  # a bug must not keep its row from waiting longer each time
+            log.exception("a bug in sending")
+            return row, TryLater(f"a bug here: {type(error).__name__}")
 
     def _ended(self, call: asyncio.Task[tuple[Leased, Answer]]) -> None:
         self._sending.discard(call)

@@ -133,7 +133,7 @@ def understand(response: httpx.Response, body: bytes, notification: Notification
         return BadCredentials(reason)
     if excerpt := _excerpt(body, notification):
         reason = f"{reason}: {excerpt}"
-    if status in (408, 429) or status >= 500:
+    if status in (408, 429) or not 400 <= status < 500:
         return TryLater(reason, _retry_after(response.headers.get("Retry-After", "")))
     return Refused(reason)
 

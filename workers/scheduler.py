@@ -49,6 +49,10 @@ def run(settings: Settings, services: Services) -> None:
             )
         except (psycopg.OperationalError, redis.RedisError) as error:
             log.warning("the scheduler waits until it can work again", error=str(error))
+        except psycopg.errors.UndefinedTable:
+            raise CommandFailed(
+                "the database has no tables yet: run `events-face migrate`"
+            ) from None
         stopping.wait(STAND_BY)
 
 

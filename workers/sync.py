@@ -101,7 +101,10 @@ def _sorted_out(items: Sequence[Item]) -> tuple[dict[UUID, Usable], list[Skipped
     for place, raw in enumerate(items, start=1):
         item = read_item(raw, place)
         if isinstance(item, Usable):
-            usable[item.command.event_id] = item
+            id = item.command.event_id
+            if id in usable:
+                skipped.append(SkippedItem(item=str(id), reason="stands again further on"))
+            usable[id] = item
         else:
             skipped.append(item)
     return usable, skipped

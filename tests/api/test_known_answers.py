@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.known_answers import KnownAnswers
+from api.known_answers import OVERHEAD, KnownAnswers
 
 
 def test_an_answer_is_known_by_its_question_and_tag_only() -> None:
@@ -17,12 +17,12 @@ def test_an_answer_is_known_by_its_question_and_tag_only() -> None:
 
 
 def test_the_answer_that_was_asked_for_longest_ago_goes_first() -> None:
-    known = KnownAnswers(budget=40)
+    known = KnownAnswers(budget=2 * OVERHEAD + 40)
     known.keep("/a", '"1"', b"a" * 15)
     known.keep("/b", '"1"', b"b" * 15)
     assert known.get("/a", '"1"') is not None
     known.keep("/c", '"1"', b"c" * 15)
     assert known.get("/b", '"1"') is None
     assert known.get("/a", '"1"') is not None
-    known.keep("/d", '"1"', b"d" * 100)
+    known.keep("/d", '"1"', b"d" * 2 * OVERHEAD)
     assert known.get("/d", '"1"') is None, "larger than everything that may be kept"

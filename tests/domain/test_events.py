@@ -60,6 +60,7 @@ def test_a_new_event_is_created_as_asked() -> None:
         (IN_A_MONTH, NOW, ["registration_deadline"]),
         (IN_A_WEEK, IN_A_MONTH, ["registration_deadline"]),
         (IN_A_MONTH, NOW.date() - timedelta(days=1), ["registration_deadline"]),
+        (IN_A_MONTH, IN_A_MONTH.date() + timedelta(days=1), ["registration_deadline"]),
     ],
 )
 def test_times_that_cannot_be_are_refused_by_field(
@@ -84,7 +85,7 @@ def test_a_deadline_by_date_lasts_its_whole_day() -> None:
     assert created.registration_deadline.isoformat() == "2030-05-08T23:59:59+00:00"
 
 
-def test_a_deadline_by_date_never_passes_the_event() -> None:
+def test_a_deadline_by_the_events_own_date_ends_when_it_begins() -> None:
     (created,) = Scenario().when(create(registration_deadline=IN_A_MONTH.date()))
     assert isinstance(created, events.Created)
     assert created.registration_deadline == IN_A_MONTH

@@ -18,7 +18,21 @@ def test_a_text_is_trimmed(raw: str) -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    ["", "   ", "a\x00b", "a\nb", "a\x7fb", "a\u2028b", "a\ud800b", "x" * 256, None, 5, ["x"]],
+    [
+        "",
+        "   ",
+        "a\x00b",
+        "a\nb",
+        "a\x7fb",
+        "a\u2028b",
+        "\u200b",
+        "\u200b \u2060",
+        "a\ud800b",
+        "x" * 256,
+        None,
+        5,
+        ["x"],
+    ],
 )
 def test_what_is_no_line_of_text_is_refused(raw: object) -> None:
     with pytest.raises(Invalid):

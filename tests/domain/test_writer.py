@@ -23,7 +23,7 @@ from domain.errors import DomainError
 from domain.events import ChangeEvent, CreateEvent, Event
 from domain.history import History, connect, last_position, open_all, read_events
 from domain.personal_data import InstallationKeys
-from domain.streams import LONG_STREAM
+from domain.streams import LONG_STREAM, Streams
 from domain.values import Email, FullName, Text
 from domain.visitors import DuplicateRegistration, EventClosed, RegisterVisitor
 from domain.writer import HistoryUnavailable, Overloaded, Writer
@@ -284,6 +284,43 @@ async def test_a_full_queue_is_said_at_once_and_loses_nothing(
     assert sum(isinstance(e.event, visitors.Registered) for e in stored) == 20
 
 
+async def test_what_was_rolled_back_is_not_taken_for_known(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    decider = Decider(keys)
+    async with await connect(database_url) as connection:
+
+        async def give(command: Any) -> Done:
+            (outcome,) = await decider.execute(connection, [Request(command, ORIGIN)])
+            assert isinstance(outcome, Done), outcome
+            return outcome
+
+        fair = (await give(a_fair())).value.event.id
+        await give(visitor(fair, 1))
+        async with connection.transaction(force_rollback=True):
+            await give(ChangeEvent(event_id=fair, status="closed"))
+        await give(visitor(fair, 2))
+        changed = await give(ChangeEvent(event_id=fair, name=Text("Big Fair")))
+        assert changed.value.event.version == 2
+
+
+async def test_a_loss_of_the_database_is_not_told_to_those_who_were_committed_before_it(
+    database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(*_: object) -> None:
+        raise psycopg.OperationalError("the server went away")
+
+    monkeypatch.setattr(Streams, "load", lost)
+    async with Writer(database_url, Decider(keys)) as one:
+        created, unknown = await asyncio.gather(
+            one.execute(a_fair(), ORIGIN),
+            one.execute(visitor(uuid4(), 1), ORIGIN),
+            return_exceptions=True,
+        )
+    assert isinstance(created, Done)
+    assert isinstance(unknown, HistoryUnavailable)
+
+
 async def test_a_connection_that_was_cut_is_replaced_without_anybody_noticing(
     database_url: str, keys: InstallationKeys
 ) -> None:
@@ -291,7 +328,7 @@ async def test_a_connection_that_was_cut_is_replaced_without_anybody_noticing(
         await one.execute(CreateArea(name=Text("Hall")), ORIGIN)
         async with await connect(database_url) as other:
             await other.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         await one.execute(CreateArea(name=Text("Annex")), ORIGIN)

@@ -68,11 +68,11 @@ class System(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def up(data_dir: Path, **settings: str) -> Iterator[System]:
+def up(data_dir: Path, *words: str, **settings: str) -> Iterator[System]:
     """Ready when the block begins; stopped, cleanly and wholly, when it ends."""
     port = _free_port()
     environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(data_dir), **settings}
-    command = [sys.executable, "-m", "events_face", "up", "--port", str(port), "--workers", "2"]
+    command = [sys.executable, "-m", "events_face", "up", "--port", str(port), *words]
     with subprocess.Popen(
         command, env=environment, cwd=data_dir.parent, stdout=subprocess.PIPE, text=True
     ) as process:

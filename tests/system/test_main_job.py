@@ -181,6 +181,20 @@ def _visitors(system: System) -> set[str]:
         return read
 
 
+async def test_a_demo_begins_a_new_installation_and_leaves_an_old_one_alone(
+    data_dir: Path,
+) -> None:
+    for _ in range(2):
+        with up(data_dir, "--demo") as system:
+            async with system.client() as http:
+
+                async def all_of_it() -> bool:
+                    listing = (await http.get("/api/events/list")).json()
+                    return bool(listing["pagination"]["total"] == 6)
+
+                await until_async(all_of_it)
+
+
 async def test_it_starts_again_and_finds_everything_as_it_was(data_dir: Path) -> None:
     with up(data_dir) as system:
         async with system.client() as http:

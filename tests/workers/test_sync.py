@@ -153,7 +153,7 @@ async def test_of_an_item_that_comes_twice_the_last_counts(
 ) -> None:
     first = an_item(name="First")
     source.items = [first, an_item(), {**first, "name": "Last"}]
-    assert (await synced(installation, source)).counts == Counts(new=2)
+    assert (await synced(installation, source)).counts == Counts(new=2, skipped=1)
     assert (await events_by_id(installation))[first["id"]]["name"] == "Last"
 
 
