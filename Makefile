@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format install migrate lock clean
+.PHONY: help run test check format install migrate csu lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,10 @@ install: $(INSTALLED) ## create or update .venv
 
 migrate: $(INSTALLED) ## create or upgrade every table
 	@$(BIN)/events-face migrate $(ARGS)
+
+csu: $(INSTALLED) ## create a superuser; ARGS="--username root"
+	@$(BIN)/events-face migrate
+	@$(BIN)/events-face createsuperuser $(or $(ARGS),--username root)
 
 lock: $(INSTALLED) ## pin every dependency again; ARGS=--upgrade moves to the newest
 	$(LOCK) pyproject.toml $(ARGS) -o requirements/runtime.txt

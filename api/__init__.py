@@ -1,1 +1,13 @@
 """The HTTP side: commands in, queries out."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+from psycopg import Connection
+
+
+def create_tables(connection: Connection[Any]) -> None:
+    """What authentication reads. Safe to run again."""
+    connection.execute((files("api") / "tables.sql").read_bytes())

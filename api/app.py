@@ -6,43 +6,54 @@ from collections.abc import Sequence
 
 from litestar import Litestar
 from litestar.datastructures import State
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, ControllerRouterHandler
 
+from api.access import Access, require_declarations
+from api.accounts import AccountCalls
 from api.areas import AreaCalls
+from api.auth import AuthCalls
 from api.bodies import JsonBody
+from api.clients import Clients
 from api.connections import Connections
+from api.cors import for_origins
+from api.documentation import documentation
 from api.edge import edge
 from api.events import EventCalls
 from api.health import live, ready
-from api.hosts import only_hosts
+from api.hosts import in_turn, only_hosts
+from api.limits import Limits
 from api.problems import answer_problem
 from api.registrations import register
 from api.requests import Request
 from events_face.settings import Settings
 
-ROUTES: Sequence[ControllerRouterHandler] = [AreaCalls, EventCalls, register, live, ready]
+ROUTES: Sequence[ControllerRouterHandler] = [
+    AreaCalls,
+    EventCalls,
+    register,
+    AuthCalls,
+    AccountCalls,
+    live,
+    ready,
+]
 
 
 def create_app(settings: Settings, connections: Connections) -> ASGIApp:
     """The ASGI application, on connections that its caller opens and closes."""
-    return edge(
-        Litestar(
-            ROUTES,
-            state=State({"connections": connections}),
-            request_class=Request,
-            dto=JsonBody,
-            return_dto=None,
-            before_request=only_hosts(settings.allowed_hosts),
-            exception_handlers={Exception: answer_problem},
-            openapi_config=OpenAPIConfig(
-                title="Events-Face",
-                version="1.0.0",
-                path="/api/schema",
-                render_plugins=[JsonRenderPlugin(path="/")],
-            ),
-            logging_config=None,
-            debug=False,
-        )
+    clients = Clients(settings.trusted_proxies)
+    access = Access(connections.sessions, settings.write_policy)
+    limits = Limits(settings, clients, connections.broker)
+    app = Litestar(
+        [*ROUTES, *documentation(ROUTES, settings.write_policy)],
+        state=State({"connections": connections, "limits": limits}),
+        request_class=Request,
+        dto=JsonBody,
+        return_dto=None,
+        before_request=in_turn(only_hosts(settings.allowed_hosts), limits.check, access.check),
+        exception_handlers={Exception: answer_problem},
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
     )
+    require_declarations(app)
+    return edge(for_origins(app, settings.cors_origins), clients)

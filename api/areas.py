@@ -11,6 +11,7 @@ from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, UnsetType
 from psycopg import AsyncConnection
 
+from api.access import Who
 from api.answers import Answer, Listing, Pagination, gone, json_response
 from api.commands import execute, expected_version
 from api.reading import (
@@ -50,11 +51,13 @@ class AreaChanges(msgspec.Struct, frozen=True, kw_only=True):
 class AreaCalls(Controller):
     path = "/api/events/areas"
     tags = ("areas",)
+    opt = {"access": Who.ORGANIZER}  # noqa: RUF012  Litestar's own type for it
 
-    @post("/", summary="Create an area")
+    @post("/", summary="Create an area", opt={"problems": ["area-name-taken"], "versioned": True})
     async def create_area(
         self, request: Request, data: JSONBody[CreateArea]
     ) -> Response[Answer[NewArea]]:
+        """Names are unique whatever their case; space around them is taken away."""
         done = await execute(request, data)
         area: domain_areas.Area = done.value
         return json_response(
@@ -71,8 +74,10 @@ class AreaCalls(Controller):
         name: NameFragment = "",
         limit: Limit = 10,
         offset: Offset = 0,
-        min_event_position: MinEventPosition = None,
+        min_event_position: MinEventPosition = 0,
     ) -> Response[Listing[Area]]:
+        """Those whose name has a text in it, or all of them, a page at a time."""
+
         async def listing(connection: AsyncConnection[Any]) -> tuple[str, Listing[Area]]:
             page = await areas.list_areas(
                 connection, name_fragment=name, limit=limit, offset=offset
@@ -84,8 +89,9 @@ class AreaCalls(Controller):
 
     @get("/{area_id:uuid}", summary="One area")
     async def get_area(
-        self, request: Request, area_id: FromPath[UUID], min_event_position: MinEventPosition = None
+        self, request: Request, area_id: FromPath[UUID], min_event_position: MinEventPosition = 0
     ) -> Response[Answer[Area]]:
+        """With the number of the events that are held there."""
         row = await read(
             request, min_event_position, lambda connection: areas.get_area(connection, area_id)
         )
@@ -93,10 +99,15 @@ class AreaCalls(Controller):
             raise NotFound("area", area_id)
         return unless_known(request, json_response(Answer(data=_area(row)), version=row.version))
 
-    @patch("/{area_id:uuid}", summary="Rename an area")
+    @patch(
+        "/{area_id:uuid}",
+        summary="Rename an area",
+        opt={"problems": ["area-name-taken"], "versioned": True},
+    )
     async def rename_area(
         self, request: Request, area_id: FromPath[UUID], data: JSONBody[AreaChanges]
     ) -> Response[Answer[Area]]:
+        """Its events show the new name."""
         command = RenameArea(
             area_id=area_id, name=data.name or None, expected_version=expected_version(request)
         )
@@ -104,8 +115,13 @@ class AreaCalls(Controller):
         area: domain_areas.Area = done.value
         return json_response(Answer(data=_area(area)), position=done.position, version=area.version)
 
-    @delete("/{area_id:uuid}", summary="Delete an area")
+    @delete(
+        "/{area_id:uuid}",
+        summary="Delete an area",
+        opt={"problems": ["area-in-use"], "versioned": True},
+    )
     async def delete_area(self, request: Request, area_id: FromPath[UUID]) -> Response[None]:
+        """Refused while there are events in it."""
         command = DeleteArea(area_id=area_id, expected_version=expected_version(request))
         return gone((await execute(request, command)).position)
 

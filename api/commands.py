@@ -14,8 +14,12 @@ NEVER = -1
 
 async def execute(request: Request, command: Any) -> Done:
     """Commit the command; raises as `domain.writer.Writer.execute`."""
-    origin = Origin(actor="anonymous", correlation_id=request.id)
-    return await request.connections.writer.execute(command, origin)
+    return await request.connections.writer.execute(command, origin_of(request))
+
+
+def origin_of(request: Request) -> Origin:
+    """On whose behalf the request's commands are given."""
+    return Origin(actor=request.actor, correlation_id=request.id)
 
 
 def expected_version(request: Request) -> int | None:

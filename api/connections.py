@@ -1,4 +1,4 @@
-"""What the API holds while it serves: the writer, the read tables, the broker, known answers."""
+"""What the API holds while it serves: the writer, the read tables, the accounts, the broker."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import msgspec
-from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 from redis.asyncio import Redis
 
+from api.credentials import Credentials, Pool
 from api.known_answers import KnownAnswers
+from api.passwords import Passwords
+from api.sessions import Sessions
+from api.tokens import Tokens
 from domain.batch import Decider
-from domain.history import PATIENCE, SESSION
+from domain.history import BY_KEY, PATIENCE, SESSION
 from domain.personal_data import InstallationKeys
 from domain.writer import Writer
 from events_face.services import Services
@@ -23,22 +26,26 @@ from projections.positions import Positions
 READERS = 10
 """Connections that queries share, at most."""
 
-READER_WAIT = 2.0
-"""Seconds that a query waits for a connection before its caller is told to come back."""
+ACCOUNT_CONNECTIONS = 4
+"""Connections that sign in, and look sessions up, at most."""
+
+POOL_WAIT = 2.0
+"""Seconds that a request waits for a connection before its caller is told to come back."""
 
 QUERY_TIMEOUT = 10
 """Seconds after which PostgreSQL gives up a query."""
 
-ReadPool = AsyncConnectionPool[AsyncConnection[Any]]
-
 
 class Connections(msgspec.Struct, frozen=True, kw_only=True):
     writer: Writer
-    readers: ReadPool
+    readers: Pool
     positions: Positions
     broker: Redis | None
     reads_replica: bool
     known_answers: KnownAnswers
+    credentials: Credentials
+    passwords: Passwords
+    sessions: Sessions
 
 
 @asynccontextmanager
@@ -53,6 +60,7 @@ async def connected(
         broker = None
         if services.redis_url is not None:
             broker = await held.enter_async_context(Redis.from_url(services.redis_url))
+        accounts = await held.enter_async_context(account_pool(services.database_url))
         yield Connections(
             readers=await held.enter_async_context(
                 read_pool(settings.read_database_url or services.database_url)
@@ -62,21 +70,36 @@ async def connected(
             broker=broker,
             reads_replica=settings.read_database_url is not None,
             known_answers=KnownAnswers(),
+            credentials=Credentials(accounts, keys),
+            passwords=held.enter_context(Passwords()),
+            sessions=Sessions(accounts, Tokens(settings.secret_keys)),
         )
 
 
-def read_pool(database_url: str) -> ReadPool:
+def read_pool(database_url: str) -> Pool:
+    return _pool(database_url, READERS)
+
+
+def account_pool(database_url: str) -> Pool:
+    """Statements on these look rows up by key. Each connection is tried before it is used."""
+    return _pool(
+        database_url, ACCOUNT_CONNECTIONS, BY_KEY, check=AsyncConnectionPool.check_connection
+    )
+
+
+def _pool(database_url: str, size: int, options: str = "", **more: Any) -> Pool:
     return AsyncConnectionPool(
         database_url,
         min_size=1,
-        max_size=READERS,
-        timeout=READER_WAIT,
+        max_size=size,
+        timeout=POOL_WAIT,
         open=False,
         kwargs={
             "autocommit": True,
             "prepare_threshold": 1,
-            "options": f"{SESSION} -c statement_timeout={QUERY_TIMEOUT}s",
+            "options": f"{SESSION} -c statement_timeout={QUERY_TIMEOUT}s {options}",
             **PATIENCE,
             "connect_timeout": 2,
         },
+        **more,
     )

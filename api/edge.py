@@ -1,7 +1,8 @@
 """What is the same for every request, before any route is looked up.
 
 Each request has an id, taken from `X-Request-ID` when that is a sane one; HEAD is GET without the
-body (which the server leaves out); and each answer that is our fault is logged.
+body (which the server leaves out); each answer is hardened, and tells where its client stands with
+the limits; and each that is our fault is logged.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Method, Receive, Scope, Send
 
+from api.clients import Clients
+from api.headers import Header, hardening
+
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 OPTIONS = "OPTIONS of any"
@@ -29,13 +33,11 @@ _WITH_ALLOW = {204, 405}
 
 log = structlog.get_logger()
 
-Header = tuple[bytes, bytes]
-
 _PROCESS = token_hex(8).encode()
 _count = count(1)
 
 
-def edge(app: ASGIApp) -> ASGIApp:
+def edge(app: ASGIApp, clients: Clients) -> ASGIApp:
     """The application, with the edge around it."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,14 +47,20 @@ def edge(app: ASGIApp) -> ASGIApp:
         method = scope["method"]
         scope["method"] = cast("Method", _ROUTED_AS.get(method, method))
         id = _id_of(scope["headers"])
-        scope.setdefault("state", {})["request_id"] = id.decode()
+        state = scope.setdefault("state", {})
+        state["request_id"] = id.decode()
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                status, headers = message["status"], message["headers"]
+                status, headers = message["status"], list(message["headers"])
                 if status in _WITH_ALLOW:
                     headers = _allowing_head(headers)
-                message["headers"] = [*headers, (b"x-request-id", id)]
+                message["headers"] = [
+                    *headers,
+                    (b"x-request-id", id),
+                    *state.get("limit_headers", ()),
+                    *hardening(status, headers, https=clients.came_by_https(scope)),
+                ]
                 if status >= 500:
                     path, request_id = scope["path"], id.decode()
                     log.error("answered", status=status, path=path, request_id=request_id)

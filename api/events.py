@@ -13,6 +13,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, UnsetType
 from psycopg import AsyncConnection
 
+from api.access import Who
 from api.answers import Answer, Listing, Pagination, gone, json_response
 from api.bodies import judges
 from api.commands import execute, expected_version
@@ -71,14 +72,16 @@ class EventCalls(Controller):
     path = "/api/events"
     tags = ("events",)
 
-    @post("/", summary="Create an event")
+    @post("/", summary="Create an event", opt={"access": Who.ORGANIZER, "versioned": True})
     async def create_event(
         self, request: Request, data: JSONBody[CreateEvent]
     ) -> Response[Answer[Event]]:
+        """Times are RFC 3339 or `MM.DD.YYYY`. An event's date is midnight UTC of that day; a
+        deadline's is the end of that day, but never later than the event. Neither may be past."""
         done = await execute(request, data)
         return _changed(done.value, done.position, status_code=201)
 
-    @get("/list", summary="List the open events")
+    @get("/list", summary="List the open events", opt={"access": Who.ANYONE})
     async def list_events(
         self,
         request: Request,
@@ -92,8 +95,11 @@ class EventCalls(Controller):
         cursor: Annotated[
             str | None, QueryParameter(description="Go on after a page: its `next_cursor`.")
         ] = None,
-        min_event_position: MinEventPosition = None,
+        min_event_position: MinEventPosition = 0,
     ) -> Response[Listing[Event]]:
+        """A page at a time, ordered by `event_datetime`. To walk through all of them pass each
+        page's `next_cursor` on as `cursor`: nothing is shown twice or left out on the way."""
+
         async def listing(connection: AsyncConnection[Any]) -> tuple[str, Listing[Event]]:
             page = await events.list_open(
                 connection,
@@ -114,13 +120,14 @@ class EventCalls(Controller):
         except BadCursor:
             raise InvalidFields(cursor="must be the next_cursor of a page") from None
 
-    @get("/{event_id:uuid}", summary="One event, open or closed")
+    @get("/{event_id:uuid}", summary="One event, open or closed", opt={"access": Who.ANYONE})
     async def get_event(
         self,
         request: Request,
         event_id: FromPath[UUID],
-        min_event_position: MinEventPosition = None,
+        min_event_position: MinEventPosition = 0,
     ) -> Response[Answer[Event]]:
+        """With its area's name as it is now."""
         row = await read(
             request, min_event_position, lambda connection: events.get_event(connection, event_id)
         )
@@ -128,10 +135,16 @@ class EventCalls(Controller):
             raise NotFound("event", event_id)
         return unless_known(request, json_response(Answer(data=_event(row)), version=row.version))
 
-    @patch("/{event_id:uuid}", summary="Change an event")
+    @patch(
+        "/{event_id:uuid}",
+        summary="Change an event",
+        opt={"access": Who.ORGANIZER, "versioned": True},
+    )
     async def change_event(
         self, request: Request, event_id: FromPath[UUID], data: JSONBody[EventChanges]
     ) -> Response[Answer[Event]]:
+        """What is left out stays as it is. Once closing it has been answered, no later registration
+        is accepted."""
         command = ChangeEvent(
             event_id=event_id,
             expected_version=expected_version(request),
@@ -140,8 +153,13 @@ class EventCalls(Controller):
         done = await execute(request, command)
         return _changed(done.value, done.position)
 
-    @delete("/{event_id:uuid}", summary="Delete an event")
+    @delete(
+        "/{event_id:uuid}",
+        summary="Delete an event",
+        opt={"access": Who.ORGANIZER, "versioned": True},
+    )
     async def delete_event(self, request: Request, event_id: FromPath[UUID]) -> Response[None]:
+        """Its registrations stay in history."""
         command = DeleteEvent(event_id=event_id, expected_version=expected_version(request))
         return gone((await execute(request, command)).position)
 

@@ -12,8 +12,9 @@ import msgspec
 from litestar.openapi.spec import OpenAPIFormat, OpenAPIType, Schema
 from msgspec import UnsetType
 
+from api.passwords import Password, Secret
 from domain.times import parse_deadline, parse_moment
-from domain.values import Email, FullName, Invalid, Text
+from domain.values import Email, FullName, Invalid, Text, Username
 
 Parse = Callable[[object], object]
 """Gives the value that was meant, or raises `domain.values.Invalid`."""
@@ -55,9 +56,16 @@ def _choice(literal: Any) -> FieldType:
     return FieldType(parse, Schema(type=OpenAPIType.STRING, enum=choices))
 
 
-def _text(kind: type[Text]) -> FieldType:
-    schema = Schema(type=OpenAPIType.STRING, min_length=1, max_length=kind.max_length)
+def _text(kind: type[Text] | type[Secret]) -> FieldType:
+    schema = Schema(type=OpenAPIType.STRING, min_length=kind.min_length, max_length=kind.max_length)
+    if issubclass(kind, Text):
+        schema.pattern = _ONE_LINE
+        schema.description = "Space around it is taken away."
     return FieldType(kind.parse, schema)
+
+
+_ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+"""No control characters."""
 
 
 def _parse_id(raw: object) -> UUID:
@@ -72,7 +80,7 @@ def _parse_id(raw: object) -> UUID:
 _STRING = OpenAPIType.STRING
 
 _TIME = Schema(
-    one_of=[
+    any_of=[
         Schema(type=_STRING, format=OpenAPIFormat.DATE_TIME),
         Schema(type=_STRING, format=OpenAPIFormat.DATE),
         Schema(type=_STRING, pattern=r"^\d{2}\.\d{2}\.\d{4}$", description="MM.DD.YYYY"),
@@ -82,6 +90,9 @@ _TIME = Schema(
 _TYPES: dict[frozenset[Any], FieldType] = {
     frozenset({Text}): _text(Text),
     frozenset({FullName}): _text(FullName),
+    frozenset({Username}): _text(Username),
+    frozenset({Password}): _text(Password),
+    frozenset({Secret}): _text(Secret),
     frozenset({Email}): FieldType(
         Email.parse,
         Schema(type=_STRING, format=OpenAPIFormat.EMAIL, max_length=Email.max_length),

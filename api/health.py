@@ -8,10 +8,13 @@ from typing import Literal, TypeVar
 import msgspec
 import psycopg
 from litestar import Response, get
+from litestar.openapi.datastructures import ResponseSpec
 from redis import RedisError
 
+from api.access import Who
 from api.answers import json_response
 from api.connections import Connections
+from api.limits import UNLIMITED
 from api.requests import Request
 from projections.positions import Standing, standings
 
@@ -20,6 +23,8 @@ PATIENCE = 2.0
 
 TOLERATED_LAG = 10.0
 """Seconds that a projection may be behind history."""
+
+_FOR_PROBES = {"access": Who.ANYONE, **UNLIMITED}
 
 T = TypeVar("T")
 
@@ -50,14 +55,21 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     checks: Checks
 
 
-@get("/health/live", summary="Whether this process answers", tags=["health"])
+@get("/health/live", summary="Whether this process answers", tags=["health"], opt=_FOR_PROBES)
 async def live() -> Response[Check]:
+    """It asks nobody else: an answer means that the process need not be started again."""
     return json_response(Check("ok"))
 
 
-@get("/health/ready", summary="Whether all that it needs is well", tags=["health"])
+@get(
+    "/health/ready",
+    summary="Whether all that it needs is well",
+    tags=["health"],
+    opt=_FOR_PROBES,
+    responses={503: ResponseSpec(Readiness, description="Something of it is not")},
+)
 async def ready(request: Request) -> Response[Readiness]:
-    """503 when the database, the broker or a projection is not."""
+    """503 when the database, the broker or a projection is not, with the reason."""
     connections = request.connections
     (database, projections), broker = await asyncio.gather(
         _database(connections), _broker(connections)

@@ -8,10 +8,25 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from litestar import Request
 from litestar.exceptions import ClientException
 
-Check = Callable[[Request[Any, Any, Any]], Awaitable[None]]
+from api.requests import Request
+
+Check = Callable[[Any], Awaitable[None]]
+"""Refuses a request by raising."""
+
+
+def in_turn(*checks: Check | None) -> Check:
+    """One check of several; the first to raise is the last."""
+    asked = [check for check in checks if check is not None]
+    if len(asked) == 1:
+        return asked[0]
+
+    async def check_all(request: Request) -> None:
+        for check in asked:
+            await check(request)
+
+    return check_all
 
 
 def only_hosts(allowed: tuple[str, ...]) -> Check | None:
@@ -21,7 +36,7 @@ def only_hosts(allowed: tuple[str, ...]) -> Check | None:
     exact = {host.lower() for host in allowed}
     suffixes = tuple(host for host in exact if host.startswith("."))
 
-    async def check(request: Request[Any, Any, Any]) -> None:
+    async def check(request: Request) -> None:
         if request.scope["path"].startswith("/health/"):
             return
         host = _without_port(request.headers.get("Host", "")).lower()

@@ -24,10 +24,15 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
+from api.access import Forbidden
 from api.bodies import MalformedBody, UnsupportedMediaType
+from api.credentials import InvalidCredentials
 from api.edge import OPTIONS
+from api.limits import RateLimited
+from api.passwords import PasswordsWaiting
 from api.reading import Lagging
 from api.requests import SenderGone, id_of
+from api.tokens import TokenInvalid
 from domain.batch import OutcomeUnknown
 from domain.errors import DomainError, InvalidFields
 from domain.writer import HistoryUnavailable, Overloaded
@@ -56,15 +61,24 @@ class Kind(msgspec.Struct, frozen=True):
     title: str
 
 
-_AGAIN_SHORTLY = {"Retry-After": "1"}
+_HEADERS = {
+    "invalid-credentials": {"WWW-Authenticate": "Bearer"},
+    "token-invalid": {"WWW-Authenticate": 'Bearer error="invalid_token"'},
+    "overloaded": {"Retry-After": "1"},
+    "projection-lagging": {"Retry-After": "1"},
+}
 
 KINDS = {
     "malformed-body": Kind(400, "Malformed body"),
     "bad-request": Kind(400, "Bad request"),
+    "invalid-credentials": Kind(401, "Invalid credentials"),
+    "token-invalid": Kind(401, "Token invalid"),
+    "forbidden": Kind(403, "Forbidden"),
     "not-found": Kind(404, "Not found"),
     "method-not-allowed": Kind(405, "Method not allowed"),
     "area-name-taken": Kind(409, "Area name taken"),
     "area-in-use": Kind(409, "Area in use"),
+    "username-taken": Kind(409, "Username taken"),
     "event-closed": Kind(409, "Event closed"),
     "registration-deadline-passed": Kind(409, "Registration deadline passed"),
     "duplicate-registration": Kind(409, "Duplicate registration"),
@@ -72,6 +86,7 @@ KINDS = {
     "payload-too-large": Kind(413, "Payload too large"),
     "unsupported-media-type": Kind(415, "Unsupported media type"),
     "validation": Kind(422, "Validation failed"),
+    "rate-limited": Kind(429, "Too many requests"),
     "internal-error": Kind(500, "Internal error"),
     "overloaded": Kind(503, "Overloaded"),
     "projection-lagging": Kind(503, "Projection lagging"),
@@ -82,16 +97,24 @@ _FAILURES: dict[type[Exception], tuple[str, str | None]] = {
     MalformedBody: ("malformed-body", None),
     UnsupportedMediaType: ("unsupported-media-type", None),
     SenderGone: ("bad-request", None),
+    InvalidCredentials: ("invalid-credentials", None),
+    TokenInvalid: ("token-invalid", None),
+    Forbidden: ("forbidden", None),
+    PasswordsWaiting: ("overloaded", None),
     Lagging: ("projection-lagging", None),
     Overloaded: ("overloaded", None),
     HistoryUnavailable: ("overloaded", None),
     OutcomeUnknown: ("overloaded", None),
-    PoolTimeout: ("overloaded", "All readers are busy; try again shortly"),
+    PoolTimeout: ("overloaded", "All connections are busy; try again shortly"),
     OperationalError: ("overloaded", "The database does not answer; try again shortly"),
     NotFoundException: ("not-found", "There is nothing at this address"),
     MethodNotAllowedException: ("method-not-allowed", "See the Allow header for what is allowed"),
     RequestEntityTooLarge: ("payload-too-large", "The body is too large"),
     ValidationException: ("validation", "Some parameters are not valid"),
+    RateLimited: (
+        "rate-limited",
+        "Too many calls; come back after Retry-After",
+    ),
     ClientException: ("bad-request", None),
 }
 """Slug and detail by exception; None where the exception's own text is meant for the sender."""
@@ -114,7 +137,7 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
         errors=[FieldProblem(field, [message]) for field, message in _fields_of(error)],
         request_id=request_id,
     )
-    headers = _AGAIN_SHORTLY if kind.status == 503 else {}
+    headers = _HEADERS.get(slug, {})
     if isinstance(error, HTTPException) and error.headers:
         headers = {**headers, **error.headers}
     return Response(

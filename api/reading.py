@@ -26,11 +26,11 @@ CATCH_UP = 5.0
 REPLICA_PAUSE = 0.02
 """Seconds between looks at a replica, which can announce nothing."""
 
-TABLES = ["areas", "events"]
+TABLES = ["accounts", "areas", "events"]
 """The projections that queries of the API read."""
 
 MinEventPosition = Annotated[
-    int | None,
+    int,
     HeaderParameter(
         name="Min-Event-Position",
         ge=0,
@@ -56,7 +56,7 @@ class Lagging(Exception):
 
 async def read(
     request: Request,
-    at_least: int | None,
+    at_least: int,
     query: Callable[[AsyncConnection[Any]], Awaitable[T]],
 ) -> T:
     """What the query gives, on read tables that include the position `at_least`.
@@ -64,7 +64,7 @@ async def read(
     Raises Lagging, `psycopg_pool.PoolTimeout`, `psycopg.OperationalError`.
     """
     connections = request.connections
-    if at_least is not None:
+    if at_least > 0:
         await _catch_up(connections, at_least)
     for last_try in (False, True):
         try:
@@ -99,7 +99,7 @@ async def _replica_lacks(connections: Connections, position: int) -> bool:
 
 async def read_listing(
     request: Request,
-    at_least: int | None,
+    at_least: int,
     version: Callable[[AsyncConnection[Any]], Awaitable[str]],
     listing: Callable[[AsyncConnection[Any]], Awaitable[tuple[str, Listing[Any]]]],
 ) -> Response[Any]:

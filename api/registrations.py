@@ -8,6 +8,7 @@ import msgspec
 from litestar import Response, post
 from litestar.params import FromPath, JSONBody
 
+from api.access import Who
 from api.answers import Answer, json_response
 from api.commands import execute
 from api.requests import Request
@@ -24,10 +25,21 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
 
 
-@post("/api/events/{event_id:uuid}/register", summary="Register for an event", tags=["events"])
+@post(
+    "/api/events/{event_id:uuid}/register",
+    summary="Register for an event",
+    tags=["events"],
+    opt={
+        "access": Who.ANYONE,
+        "limit": "register",
+        "problems": ["event-closed", "registration-deadline-passed", "duplicate-registration"],
+    },
+)
 async def register(
     request: Request, event_id: FromPath[UUID], data: JSONBody[Registration]
 ) -> Response[Answer[Registered]]:
+    """Once for each event and email, whatever its case; the confirmation code comes by
+    notification."""
     command = RegisterVisitor(event_id=event_id, full_name=data.full_name, email=data.email)
     done = await execute(request, command)
     return json_response(

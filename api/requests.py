@@ -10,6 +10,8 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.types import Empty, Scope
 
 from api.connections import Connections
+from api.limits import Limits
+from api.sessions import SignedIn
 
 BODY_LIMIT = 1024 * 1024
 """Bytes."""
@@ -19,7 +21,7 @@ class SenderGone(Exception):
     """The sender went away before the end of its request"""
 
 
-class Request(litestar.Request[None, None, State]):
+class Request(litestar.Request[SignedIn, None, State]):
     """Litestar's, with what ours carries besides."""
 
     async def body(self) -> bytes:
@@ -48,8 +50,23 @@ class Request(litestar.Request[None, None, State]):
         return id_of(self.scope)
 
     @property
+    def account(self) -> SignedIn:
+        """Whom it comes from; only calls that are not open to anyone may ask."""
+        return self.user
+
+    @property
+    def actor(self) -> str:
+        """In history: the account's id, or `anonymous`."""
+        account: SignedIn | None = self.scope.get("user")
+        return str(account.id) if account else "anonymous"
+
+    @property
     def connections(self) -> Connections:
         return cast("Connections", self.app.state["connections"])
+
+    @property
+    def limits(self) -> Limits:
+        return cast("Limits", self.app.state["limits"])
 
 
 def id_of(scope: Scope) -> str:

@@ -11,6 +11,15 @@ import msgspec
 from msgspec import UNSET
 
 from domain import areas, events, syncs
+from domain.accounts import (
+    Account,
+    ChangePassword,
+    DisableAccount,
+    GrantRole,
+    PasswordChanged,
+    RegisterAccount,
+    RevokeRole,
+)
 from domain.areas import Area, AreaName, CreateArea, DeleteArea, RenameArea
 from domain.errors import InvalidFields, NotFound
 from domain.events import (
@@ -165,6 +174,30 @@ def record_failed_sync(command: RecordFailedSync, work: Work) -> None:
     work.record(Sync(id=work.new_id()), failed)
 
 
+def register_account(command: RegisterAccount, work: Work) -> Account:
+    account = work.get(Account, work.identity.account(command.username))
+    return work.record(account, *account.register(command))
+
+
+def grant_role(command: GrantRole, work: Work) -> Account:
+    account = _existing_account(command.account_id, work)
+    return work.record(account, *account.grant(command.role))
+
+
+def revoke_role(command: RevokeRole, work: Work) -> Account:
+    account = _existing_account(command.account_id, work)
+    return work.record(account, *account.revoke(command.role))
+
+
+def change_password(command: ChangePassword, work: Work) -> Account:
+    return work.record(_existing_account(command.account_id, work), PasswordChanged())
+
+
+def disable_account(command: DisableAccount, work: Work) -> Account:
+    account = _existing_account(command.account_id, work)
+    return work.record(account, *account.disable())
+
+
 HANDLERS: dict[type[Any], Handler] = {
     CreateArea: create_area,
     RenameArea: rename_area,
@@ -179,6 +212,11 @@ HANDLERS: dict[type[Any], Handler] = {
     QueueAgain: queue_again,
     RecordSync: record_sync,
     RecordFailedSync: record_failed_sync,
+    RegisterAccount: register_account,
+    GrantRole: grant_role,
+    RevokeRole: revoke_role,
+    ChangePassword: change_password,
+    DisableAccount: disable_account,
 }
 
 
@@ -214,6 +252,11 @@ TOUCHES: dict[type[Any], Callable[[Any, Identity], Touches]] = {
     QueueAgain: lambda command, _: Touches([command.notification_id]),
     RecordSync: lambda command, _: Touches(),
     RecordFailedSync: lambda command, _: Touches(),
+    RegisterAccount: lambda command, identity: Touches(begun=[identity.account(command.username)]),
+    GrantRole: lambda command, _: Touches([command.account_id]),
+    RevokeRole: lambda command, _: Touches([command.account_id]),
+    ChangePassword: lambda command, _: Touches([command.account_id]),
+    DisableAccount: lambda command, _: Touches([command.account_id]),
 }
 
 
@@ -222,6 +265,13 @@ def _existing_area(id: UUID, work: Work) -> Area:
     if not area.exists:
         raise NotFound("area", id)
     return area
+
+
+def _existing_account(id: UUID, work: Work) -> Account:
+    account = work.get(Account, id)
+    if not account.exists:
+        raise NotFound("account", id)
+    return account
 
 
 def _existing_event(id: UUID, work: Work) -> Event:

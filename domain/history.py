@@ -20,6 +20,14 @@ from domain.aggregate import RecordedEvent
 from domain.codec import EventMapper, decode, encode, open_personal
 from domain.personal_data import InstallationKeys, new_key, place, seal, unseal
 
+BY_KEY = (
+    "-c plan_cache_mode=force_custom_plan"
+    " -c enable_seqscan=off -c enable_bitmapscan=off -c enable_sort=off"
+)
+"""PostgreSQL's options for statements that must never read all of a table, however young its
+statistics are: other ways than an index are ruled out, and each statement is planned for the rows
+it is given instead of once and for all."""
+
 CHANNEL = "history"
 """PostgreSQL tells the listeners of this channel the last position of each append."""
 
@@ -92,17 +100,12 @@ def load_keys(connection: Connection[Any], secret_keys: tuple[str, ...]) -> Inst
 
 async def connect(database_url: str) -> AsyncConnection[Any]:
     """A connection in autocommit mode, for statements that look rows up by key or in the order of
-    an index.
-
-    They must never read all of a table, however young its statistics are: so other ways are
-    ruled out, and each is planned for the rows it is given instead of once and for all.
-    """
+    an index."""
     return await AsyncConnection.connect(
         database_url,
         autocommit=True,
         prepare_threshold=1,
-        options=f"{SESSION} -c plan_cache_mode=force_custom_plan"
-        " -c enable_seqscan=off -c enable_bitmapscan=off -c enable_sort=off",
+        options=f"{SESSION} {BY_KEY}",
         **PATIENCE,
     )
 

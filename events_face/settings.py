@@ -12,6 +12,7 @@ import msgspec
 
 from events_face import variables
 from events_face.errors import CommandFailed
+from events_face.variables import Network, Rate
 
 
 class SettingsError(CommandFailed):
@@ -39,6 +40,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     notification_service_owner_id: str = "events-face"
     events_provider_url: str | None = None
     write_policy: Literal["organizer", "anyone"] = "organizer"
+    rate_limits: bool = True
+    rate_limit_default: Rate = Rate(6000, 60)
+    rate_limit_login: Rate = Rate(10, 60)
+    rate_limit_accounts: Rate = Rate(30, 60)
+    rate_limit_register: Rate = Rate(600, 60)
+    trusted_proxies: tuple[Network, ...] = ()
+    cors_origins: tuple[str, ...] = ()
     cleanup_days: int = 7
     cleanup_schedule: str = "0 3 * * *"
     sync_schedule: str = "0 * * * *"
@@ -72,6 +80,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ),
             events_provider_url=read("EVENTS_PROVIDER_URL", variables.http_url, None),
             write_policy=read("WRITE_POLICY", variables.write_policy, default.write_policy),
+            rate_limits=read("RATE_LIMITS", variables.boolean, default.rate_limits),
+            rate_limit_default=read(
+                "RATE_LIMIT_DEFAULT", variables.rate, default.rate_limit_default
+            ),
+            rate_limit_login=read("RATE_LIMIT_LOGIN", variables.rate, default.rate_limit_login),
+            rate_limit_accounts=read(
+                "RATE_LIMIT_ACCOUNTS", variables.rate, default.rate_limit_accounts
+            ),
+            rate_limit_register=read(
+                "RATE_LIMIT_REGISTER", variables.rate, default.rate_limit_register
+            ),
+            trusted_proxies=read("TRUSTED_PROXIES", variables.networks, ()),
+            cors_origins=read("CORS_ORIGINS", variables.origins, ()),
             cleanup_days=read("CLEANUP_DAYS", variables.days, default.cleanup_days),
             cleanup_schedule=read("CLEANUP_SCHEDULE", variables.cron, default.cleanup_schedule),
             sync_schedule=read("SYNC_SCHEDULE", variables.cron, default.sync_schedule),

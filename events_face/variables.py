@@ -6,12 +6,19 @@ the message: "APP_PORT must be a port, 1 to 65535". None of them repeats what ma
 
 import re
 from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
+import msgspec
+
 T = TypeVar("T")
 D = TypeVar("D")
+
+Network = IPv4Network | IPv6Network
+
+PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}  # seconds
 
 SHORTEST_SECRET_KEY = 32  # characters
 OBVIOUS_SECRET_KEYS = re.compile(r"change.?me|django-insecure|(your|my|a).?secret|(.)\2{15}", re.I)
@@ -26,6 +33,13 @@ CRON_FIELDS = {
 }
 CRON_RANGE = re.compile(r"(?:\*|(?P<first>\d{1,2})(?:-(?P<last>\d{1,2}))?)(?:/(?P<step>\d{1,2}))?")
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """So many calls in so many seconds."""
+
+    calls: int
+    seconds: int
 
 
 class Reading:
@@ -53,7 +67,7 @@ def boolean(text: str) -> bool:
     meanings = {"true": True, "1": True, "yes": True, "on": True}
     meanings |= {"false": False, "0": False, "no": False, "off": False}
     if text.lower() not in meanings:
-        raise ValueError("must be true or false")
+        raise ValueError("must be true or false, on or off")
     return meanings[text.lower()]
 
 
@@ -86,6 +100,31 @@ def bearer_token(text: str) -> str:
 
 def comma_separated(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def rate(text: str) -> Rate:
+    calls, _, period = text.partition("/")
+    seconds = PERIODS.get(period.strip())
+    if seconds is None:
+        raise ValueError("must look like 10/minute; the others are second, hour and day")
+    return Rate(_integer(calls.strip(), 1, 999_999_999, "must allow 1 call or more"), seconds)
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(part, strict=False) for part in comma_separated(text))
+    except ValueError:
+        raise ValueError(
+            "must be addresses or networks, as 10.0.0.0/8, separated by commas"
+        ) from None
+
+
+def origins(text: str) -> tuple[str, ...]:
+    found = comma_separated(text)
+    for origin in found:
+        if origin != "*" and not re.fullmatch(r"https?://[^\s/?#@]+", origin):
+            raise ValueError("must be * or origins, as https://example.com, separated by commas")
+    return found
 
 
 def write_policy(text: str) -> Literal["organizer", "anyone"]:

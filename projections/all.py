@@ -6,6 +6,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from projections.accounts import ACCOUNTS
 from projections.areas import AREAS
 from projections.events import EVENTS
 from projections.outbox import OUTBOX
@@ -13,7 +14,7 @@ from projections.projection import Projection
 from projections.sync_results import SYNC_RESULTS
 from projections.visitors import VISITORS
 
-ALL: tuple[Projection, ...] = (AREAS, EVENTS, VISITORS, OUTBOX, SYNC_RESULTS)
+ALL: tuple[Projection, ...] = (AREAS, EVENTS, VISITORS, OUTBOX, SYNC_RESULTS, ACCOUNTS)
 
 PROJECTIONS_TABLE = """
 CREATE TABLE IF NOT EXISTS projections (

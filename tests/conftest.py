@@ -41,7 +41,13 @@ def servers_dir() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def settings(servers_dir: Path) -> Settings:
-    environ = {"DATA_DIR": str(servers_dir), "SECRET_KEY": "only-for-tests-" * 3, "DEBUG": "true"}
+    environ = {
+        "DATA_DIR": str(servers_dir),
+        "SECRET_KEY": "only-for-tests-" * 3,
+        "DEBUG": "true",
+        "RATE_LIMITS": "off",
+        "WRITE_POLICY": "anyone",
+    }
     return Settings.load(environ, dotenv=None)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from domain.personal_data import InstallationKeys
@@ -23,4 +24,14 @@ async def lone_api(
 ) -> AsyncIterator[Api]:
     """Without a projector: what is written is not to be read."""
     async with api_on(settings, services, keys) as api:
+        yield api
+
+
+@pytest.fixture
+async def guarded_api(
+    settings: Settings, services: Services, keys: InstallationKeys
+) -> AsyncIterator[Api]:
+    """Where only organizers organize, as it is when nothing else is configured; no projector."""
+    guarded = msgspec.structs.replace(settings, write_policy="organizer")
+    async with api_on(guarded, services, keys) as api:
         yield api

@@ -11,13 +11,17 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 import httpx
+import msgspec
 from psycopg.conninfo import conninfo_to_dict
 
 from api.app import create_app
 from api.connections import Connections, connected
 from api.server import http_server
+from domain.accounts import GrantRole, Role
+from domain.batch import Origin
 from domain.personal_data import InstallationKeys
 from events_face.services import Services
 from events_face.settings import Settings
@@ -30,6 +34,21 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+class Account(msgspec.Struct, frozen=True):
+    id: str
+    access_token: str
+    refresh_token: str
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.access_token}"}
+
+
+PASSWORD = "correct horse battery"
+
+OPERATOR = Origin(actor="system:test", correlation_id="test")
 
 
 class Api:
@@ -55,6 +74,21 @@ class Api:
     async def register(self, event: str, email: str = "ada@example.com") -> httpx.Response:
         body = {"full_name": "Ada Lovelace", "email": email}
         return await self.http.post(f"/api/events/{event}/register", json=body)
+
+    async def account(self, username: str, *roles: Role) -> Account:
+        """A new one, with these roles, signed in."""
+        body = {"username": username, "password": PASSWORD}
+        answer = await self.http.post("/api/auth/register", json=body)
+        assert answer.status_code == 201, answer.text
+        account = Account(
+            id=answer.json()["data"]["id"],
+            access_token=answer.json()["meta"]["access_token"],
+            refresh_token=answer.json()["meta"]["refresh_token"],
+        )
+        for role in roles:
+            command = GrantRole(account_id=UUID(account.id), role=role)
+            await self.connections.credentials.change_roles(command, OPERATOR)
+        return account
 
     async def get(self, path: str, *, after: httpx.Response, **query: Any) -> httpx.Response:
         """A query that includes what a command did."""
@@ -114,6 +148,8 @@ def api_process(
         "SECRET_KEY": ",".join(settings.secret_keys),
         "DATA_DIR": str(settings.data_dir),
         "DEBUG": "true",
+        "WRITE_POLICY": settings.write_policy,
+        "RATE_LIMITS": "on" if settings.rate_limits else "off",
     }
     command = [sys.executable, "-m", "events_face", "api", "--port", str(port)]
     with subprocess.Popen(command, env=environ) as process:

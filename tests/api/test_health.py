@@ -26,7 +26,14 @@ async def test_the_api_is_ready_when_all_it_needs_is_well(api: Api) -> None:
     assert readiness["checks"]["database"]["status"] == "ok"
     assert readiness["checks"]["broker"]["status"] == "ok"
     projections = readiness["checks"]["projections"]
-    assert set(projections) == {"areas", "events", "outbox", "sync_results", "visitors"}
+    assert set(projections) == {
+        "accounts",
+        "areas",
+        "events",
+        "outbox",
+        "sync_results",
+        "visitors",
+    }
     assert projections["events"]["position"] == int(created.headers["Event-Position"])
     assert projections["events"]["lag_events"] == 0
 

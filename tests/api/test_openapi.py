@@ -1,36 +1,166 @@
-"""The OpenAPI document says what the API takes and answers."""
+"""The OpenAPI document says what the API takes and answers, and pages show it."""
 
 from __future__ import annotations
 
-import pytest
+import re
+from collections.abc import Iterator
+from typing import Any
 
+import jsonschema
+import pytest
+from openapi_spec_validator import validate
+
+from api.app import ROUTES
+from api.openapi import document
+from api.problems import KINDS
 from tests.api.serving import Api
 
 pytestmark = pytest.mark.anyio
 
+Json = dict[str, Any]
 
-async def test_every_call_is_described_with_its_body(lone_api: Api) -> None:
-    document = (await lone_api.http.get("/api/schema/")).json()
-    assert document["openapi"].startswith("3.1")
-    paths = document["paths"]
-    assert set(paths) == {
-        "/api/events/areas",
-        "/api/events/areas/{area_id}",
-        "/api/events",
-        "/api/events/list",
-        "/api/events/{event_id}",
-        "/api/events/{event_id}/register",
-        "/health/live",
-        "/health/ready",
+DRAWN = document(ROUTES, "organizer")
+
+
+def operations() -> Iterator[tuple[str, Json]]:
+    for path, item in DRAWN["paths"].items():
+        for method, operation in item.items():
+            yield f"{method.upper()} {path}", operation
+
+
+CALLS = dict(operations())
+
+
+def slugs(response: Json) -> set[str]:
+    """What the problems of a response are."""
+    schema = response["content"]["application/problem+json"]["schema"]
+    return {type.removeprefix("/problems/") for type in schema["properties"]["type"]["enum"]}
+
+
+async def test_the_document_is_valid_and_served(lone_api: Api) -> None:
+    answer = await lone_api.http.get("/api/schema/")
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json()["openapi"].startswith("3.1")
+    validate(answer.json())
+    known = {"If-None-Match": answer.headers["ETag"]}
+    assert (await lone_api.http.get("/api/schema", headers=known)).status_code == 304
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_every_call_is_told_in_full(call: str) -> None:
+    operation = CALLS[call]
+    assert operation["summary"]
+    assert operation["description"]
+    assert operation["tags"][0] in {tag["name"] for tag in DRAWN["tags"]}
+    for parameter in operation.get("parameters", []):
+        assert "$ref" in parameter or parameter["in"] == "path" or parameter["description"]
+    success = min(operation["responses"])
+    assert success.startswith("2")
+    for status, response in operation["responses"].items():
+        if status in {"204", "304"}:
+            assert "content" not in response
+        elif status == success:
+            assert "example" in response["content"]["application/json"]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_every_example_is_what_its_schema_asks_for(call: str) -> None:
+    operation = CALLS[call]
+    bodies = [operation["requestBody"]] if "requestBody" in operation else []
+    for body in [*bodies, *operation["responses"].values()]:
+        for media in body.get("content", {}).values():
+            schema = media["schema"] | {"components": DRAWN["components"]}
+            named = [example["value"] for example in media.get("examples", {}).values()]
+            for example in [media["example"]] if "example" in media else named:
+                jsonschema.validate(example, schema, jsonschema.Draft202012Validator)
+
+
+def test_the_problems_of_a_call_are_those_it_can_answer() -> None:
+    told = {
+        status: slugs(response)
+        for status, response in CALLS["POST /api/events/{event_id}/register"]["responses"].items()
+        if status != "201"
     }
-    register = paths["/api/events/{event_id}/register"]["post"]
-    body = register["requestBody"]["content"]["application/json"]["schema"]
-    assert body["properties"]["full_name"] == {
-        "type": "string",
-        "minLength": 1,
-        "maxLength": 128,
+    assert told == {
+        "400": {"bad-request", "malformed-body"},
+        "404": {"not-found"},
+        "409": {"duplicate-registration", "event-closed", "registration-deadline-passed"},
+        "413": {"payload-too-large"},
+        "415": {"unsupported-media-type"},
+        "422": {"validation"},
+        "429": {"rate-limited"},
+        "500": {"internal-error"},
+        "503": {"overloaded"},
     }
-    assert body["required"] == ["full_name", "email"]
-    assert "201" in register["responses"]
-    names = {parameter["name"] for parameter in paths["/api/events/list"]["get"]["parameters"]}
-    assert names == {"name", "order_by", "limit", "offset", "cursor", "Min-Event-Position"}
+    guarded = CALLS["PATCH /api/events/{event_id}"]
+    assert slugs(guarded["responses"]["401"]) == {"token-invalid"}
+    assert slugs(guarded["responses"]["403"]) == {"forbidden"}
+    assert slugs(guarded["responses"]["412"]) == {"changed-meanwhile"}
+
+
+def test_every_problem_is_told_of_some_call() -> None:
+    told = {
+        slug
+        for operation in CALLS.values()
+        for response in operation["responses"].values()
+        if "application/problem+json" in response.get("content", {})
+        for slug in slugs(response)
+    }
+    assert told == KINDS.keys() - {"method-not-allowed"}  # which no call that there is can answer
+
+
+@pytest.mark.parametrize("write_policy", ["organizer", "anyone"])
+def test_who_needs_a_token_is_told(write_policy: Any) -> None:
+    paths = document(ROUTES, write_policy)["paths"]
+    bearer: Json = {"bearer": []}
+    assert paths["/api/events/list"]["get"]["security"] == []
+    assert paths["/api/auth/me"]["get"]["security"] == [bearer]
+    assert paths["/api/accounts"]["get"]["security"] == [bearer]
+    organizers = [bearer] if write_policy == "organizer" else [{}, bearer]
+    assert paths["/api/events"]["post"]["security"] == organizers
+
+
+def test_parameters_and_headers_are_told() -> None:
+    def parameters(call: str) -> set[str]:
+        given = CALLS[call]["parameters"]
+        return {
+            parameter.get("name") or parameter["$ref"].rpartition("/")[2] for parameter in given
+        }
+
+    assert parameters("GET /api/events/list") == {
+        "name", "order_by", "limit", "offset", "cursor", "Min-Event-Position", "If-None-Match",
+    }  # fmt: skip
+    assert parameters("DELETE /api/events/{event_id}") == {"event_id", "If-Match"}
+    changed = CALLS["PATCH /api/events/{event_id}"]["responses"]
+    assert {"Event-Position", "ETag", "X-Request-ID"} <= changed["200"]["headers"].keys()
+    assert "Retry-After" in changed["429"]["headers"]
+    assert "Retry-After" in changed["503"]["headers"]
+    assert "WWW-Authenticate" in changed["401"]["headers"]
+
+
+def test_a_text_is_told_with_its_limits() -> None:
+    body = CALLS["POST /api/events/{event_id}/register"]["requestBody"]["content"]
+    schema = body["application/json"]["schema"]
+    assert schema["required"] == ["full_name", "email"]
+    name = schema["properties"]["full_name"]
+    assert (name["type"], name["minLength"], name["maxLength"]) == ("string", 1, 128)
+
+
+@pytest.mark.parametrize("page", ["/api/swagger/", "/api/redoc/"])
+async def test_a_page_is_made_of_what_is_served_here(lone_api: Api, page: str) -> None:
+    answer = await lone_api.http.get(page)
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "<style" not in answer.text
+    assert not re.search(r"<script[^>]*>[^<]", answer.text)
+    loaded = re.findall(r'(?:src|href)="([^"]*)"', answer.text)
+    assert len(loaded) >= 3
+    for address in set(loaded) - {"data:,"}:
+        assert address.startswith("/api/assets/")
+        part = await lone_api.http.get(address)
+        assert part.status_code == 200
+        assert part.headers["Content-Type"].startswith(("text/javascript", "text/css"))
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "README.md", "redoc/LICENSE", "..%2fapp.py", "%00"])
+async def test_only_what_pages_need_is_served(lone_api: Api, name: str) -> None:
+    assert (await lone_api.http.get(f"/api/assets/{name}")).status_code == 404

@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from domain import areas, events, notifications, syncs, visitors
+from domain import accounts, areas, events, notifications, syncs, visitors
 from domain.aggregate import EVENT_TYPES, DomainEvent, Metadata, RecordedEvent
 from domain.codec import UnknownEvent, decode, encode, open_personal
 from domain.personal_data import CannotOpen, place, seal
@@ -56,6 +56,11 @@ EXAMPLES: list[DomainEvent[Any]] = [
         skipped_items=(SkippedItem(item="7", reason="no name"),), cursor=date(2030, 4, 30),
     ),
     syncs.Failed(started_at=SOON, full=False, reason="the provider answered 500"),
+    accounts.Registered(username="Zoë"),
+    accounts.RoleGranted(role="organizer"),
+    accounts.RoleRevoked(role="organizer"),
+    accounts.PasswordChanged(),
+    accounts.Disabled(),
 ]  # fmt: skip
 
 

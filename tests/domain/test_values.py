@@ -52,6 +52,7 @@ def test_names_of_all_scripts_are_let_in_as_they_are(raw: str) -> None:
         ("ada@xn--bcher-kva.example", "ada@bücher.example"),
         ("Ü@exämple.de", "ü@exämple.de"),
         ("visitor@load.test", "visitor@load.test"),
+        ("visi%tor@load.test", "visi%tor@load.test"),
         ("o'hara@example.com", "o'hara@example.com"),
     ],
 )

@@ -374,6 +374,7 @@ def test_refusals_have_stable_names() -> None:
         "validation",
         "changed-meanwhile",
         "area-name-taken",
+        "username-taken",
         "area-in-use",
         "event-closed",
         "registration-deadline-passed",

@@ -1,4 +1,4 @@
-"""Where embedded servers of these tests put the sockets that do not fit under their data dirs."""
+"""Where embedded servers of these tests keep their data and their sockets."""
 
 import tempfile
 from collections.abc import Iterator
@@ -13,4 +13,12 @@ from events_face.embedded import runtime_dir
 def short_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="ef", dir=runtime_dir.SHORT_FOLDER) as folder:
         monkeypatch.setattr(runtime_dir, "SHORT_FOLDER", Path(folder))
+        yield Path(folder)
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """Not in pytest's own folder: every session that starts closes that to other accounts, and
+    the PostgreSQL of a test run by root has one."""
+    with tempfile.TemporaryDirectory(prefix="events-face-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)

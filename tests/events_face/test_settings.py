@@ -1,9 +1,11 @@
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
 from events_face.secret_key import with_secret_key
 from events_face.settings import Settings, SettingsError
+from events_face.variables import Rate
 
 STRONG = "kV3n8Qx0pTz7Lw5sYb2cRf6hJd9gMa1e"
 
@@ -25,6 +27,11 @@ def test_every_bad_variable_is_named_in_one_message() -> None:
         "NOTIFICATION_TOKEN": "two words",
         "EVENTS_PROVIDER_URL": "host/path",
         "WRITE_POLICY": "nobody",
+        "RATE_LIMITS": "some",
+        "RATE_LIMIT_LOGIN": "10/fortnight",
+        "RATE_LIMIT_REGISTER": "0/minute",
+        "TRUSTED_PROXIES": "10.0.0.0/8, proxy",
+        "CORS_ORIGINS": "https://a.example/path",
         "CLEANUP_DAYS": "-1",
         "CLEANUP_SCHEDULE": "60 * * * *",
         "SYNC_SCHEDULE": "* * * *",
@@ -110,3 +117,16 @@ def test_a_configured_secret_key_is_left_alone(tmp_path: Path) -> None:
     settings = load(DATA_DIR=str(tmp_path / "data"), SECRET_KEY="mine")
     assert with_secret_key(settings).secret_keys == ("mine",)
     assert not (tmp_path / "data").exists()
+
+
+def test_a_rate_is_so_many_calls_in_a_period() -> None:
+    settings = load(RATE_LIMIT_LOGIN="5/second", RATE_LIMIT_ACCOUNTS="100 / day")
+    assert settings.rate_limit_login == Rate(calls=5, seconds=1)
+    assert settings.rate_limit_accounts == Rate(calls=100, seconds=86_400)
+
+
+def test_trusted_proxies_are_addresses_or_networks() -> None:
+    assert load(TRUSTED_PROXIES="10.1.2.3/8,::1").trusted_proxies == (
+        ip_network("10.0.0.0/8"),
+        ip_network("::1/128"),
+    )

@@ -12,12 +12,14 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
+from domain.accounts import RegisterAccount
 from domain.aggregate import RecordedEvent
 from domain.areas import DeleteArea
 from domain.events import DeleteEvent
 from domain.history import connect, last_position
 from domain.notifications import QueueAgain, RecordDelivery
 from domain.syncs import Counts, RecordSync
+from domain.values import Username
 from events_face.errors import CommandFailed
 from events_face.services import Services
 from events_face.settings import Settings
@@ -45,6 +47,7 @@ async def rebuild(installation: Installation, *projections: Projection) -> None:
 
 
 async def some_history(installation: Installation) -> None:
+    await installation.give(RegisterAccount(username=Username("ada"), roles=("auditor",)))
     area, empty = await installation.area("Here"), await installation.area("Nowhere")
     first, second = [await installation.event(f"Fair {n}", area_id=area) for n in range(2)]
     for event in (first, second):

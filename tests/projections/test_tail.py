@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 from domain.aggregate import RecordedEvent
 from domain.history import connect, last_position
 from projections import tail
+from projections.accounts import ACCOUNTS
 from projections.all import ALL
 from projections.areas import AREAS
 from projections.areas import apply as apply_to_areas
@@ -67,7 +68,7 @@ async def test_a_crash_after_the_rows_and_before_their_commit_leaves_nothing_app
             await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
         return True
 
-    projections = (with_apply(AREAS, crash), EVENTS, VISITORS, OUTBOX, SYNC_RESULTS)
+    projections = (with_apply(AREAS, crash), EVENTS, VISITORS, OUTBOX, SYNC_RESULTS, ACCOUNTS)
     survived = False
     while not survived:
         async with await connect(installation.database_url) as connection:
@@ -124,7 +125,7 @@ async def test_a_projection_stops_before_the_event_it_cannot_apply_and_says_so(
             raise ValueError("what is this?\nand more lines")
         return await apply_to_areas(connection, events)
 
-    projections = (with_apply(AREAS, stumble), EVENTS, VISITORS, OUTBOX, SYNC_RESULTS)
+    projections = (with_apply(AREAS, stumble), EVENTS, VISITORS, OUTBOX, SYNC_RESULTS, ACCOUNTS)
     await installation.tail.follow(projections)
     await installation.tail.step()
 

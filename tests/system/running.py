@@ -71,7 +71,12 @@ class System(msgspec.Struct, frozen=True):
 def up(data_dir: Path, *words: str, **settings: str) -> Iterator[System]:
     """Ready when the block begins; stopped, cleanly and wholly, when it ends."""
     port = _free_port()
-    environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(data_dir), **settings}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DATA_DIR": str(data_dir),
+        "WRITE_POLICY": "anyone",
+        **settings,
+    }
     command = [sys.executable, "-m", "events_face", "up", "--port", str(port), *words]
     with subprocess.Popen(
         command, env=environment, cwd=data_dir.parent, stdout=subprocess.PIPE, text=True

@@ -1,0 +1,93 @@
+"""Who may call what. Each route declares it with `opt={"access": Who...}`, and it is asked here.
+
+It is asked before a route's body is read, and not by a Litestar guard: for each of those Litestar
+copies the route's handler, which costs a registration more than all that is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum
+from typing import Literal
+
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+
+from api.requests import Request
+from api.sessions import Sessions
+from api.tokens import TokenInvalid
+from domain.accounts import Role
+
+WritePolicy = Literal["organizer", "anyone"]
+"""Who may create and change areas and events."""
+
+
+class Who(Enum):
+    """Whom a route is for. An account without the role is refused, an admin never is."""
+
+    ANYONE = "anyone"
+    SIGNED_IN = "signed in"
+    ORGANIZER = "organizer"
+    """`WRITE_POLICY=anyone` opens these to anyone."""
+    AUDITOR = "auditor"
+    ADMIN = "admin"
+
+
+class Forbidden(Exception):
+    """Your account may not do this"""
+
+
+class UndeclaredAccess(Exception):
+    """Some routes do not say whom they are for"""
+
+
+class Access:
+    """Asks each request's route whom it is for, and each request whom it comes from."""
+
+    def __init__(self, sessions: Sessions, write_policy: WritePolicy) -> None:
+        self._sessions = sessions
+        self._writes_are_open = write_policy == "anyone"
+
+    async def check(self, request: Request) -> None:
+        """Afterwards the request knows its account. Raises TokenInvalid, Forbidden."""
+        who: Who = request.route_handler.opt["access"]
+        if who is Who.ANYONE:
+            return
+        is_open = self._writes_are_open and who is Who.ORGANIZER
+        if is_open and "Authorization" not in request.headers:
+            return
+        account = await self._sessions.signed_in(_bearer_token(request))
+        if not (is_open or may(account.roles, who)):
+            raise Forbidden
+        request.scope["user"] = account
+
+
+def may(roles: tuple[Role, ...], who: Who) -> bool:
+    """Whether an account with these roles is one of those."""
+    return who in {Who.ANYONE, Who.SIGNED_IN} or "admin" in roles or who.value in roles
+
+
+def require_declarations(app: Litestar) -> None:
+    """Raises UndeclaredAccess, naming each route that does not say whom it is for."""
+    if undeclared := sorted(_undeclared(app)):
+        raise UndeclaredAccess(", ".join(undeclared))
+
+
+def _undeclared(app: Litestar) -> Iterator[str]:
+    for route in app.routes:
+        if not isinstance(route, HTTPRoute):
+            yield route.path
+            continue
+        for handler in route.route_handlers:
+            # Litestar's own OPTIONS handlers are never routed to (see api.edge).
+            if handler.http_methods != {"OPTIONS"} and not isinstance(
+                handler.opt.get("access"), Who
+            ):
+                yield f"{' '.join(sorted(handler.http_methods))} {route.path}"
+
+
+def _bearer_token(request: Request) -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise TokenInvalid
+    return token.strip()

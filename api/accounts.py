@@ -1,0 +1,88 @@
+"""`/api/accounts`: admins look after everybody's roles."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, Response, delete, get, post
+from litestar.params import FromPath
+from psycopg import AsyncConnection
+
+from api.access import Who
+from api.answers import Listing, Pagination, gone
+from api.commands import origin_of
+from api.reading import Limit, MinEventPosition, Offset, read_listing
+from api.requests import Request
+from domain.accounts import DisableAccount, GrantRole, RevokeRole, Role
+from projections import accounts
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    username: str
+    roles: list[Role]
+    disabled: bool
+    registered_at: datetime
+
+
+class AccountCalls(Controller):
+    path = "/api/accounts"
+    tags = ("accounts",)
+    opt = {"access": Who.ADMIN}  # noqa: RUF012  Litestar's own type for it
+
+    @get("/", summary="List the accounts by username")
+    async def list_accounts(
+        self,
+        request: Request,
+        limit: Limit = 10,
+        offset: Offset = 0,
+        min_event_position: MinEventPosition = 0,
+    ) -> Response[Listing[Account]]:
+        """All of them, the disabled ones too, a page at a time."""
+
+        async def listing(connection: AsyncConnection[Any]) -> tuple[str, Listing[Account]]:
+            page = await accounts.list_accounts(connection, limit=limit, offset=offset)
+            pagination = Pagination(offset=offset, limit=limit, total=page.total)
+            return page.version, Listing(
+                data=[_account(row) for row in page.rows], pagination=pagination
+            )
+
+        return await read_listing(request, min_event_position, accounts.list_version, listing)
+
+    @post("/{account_id:uuid}/roles/{role:str}", status_code=204, summary="Grant a role")
+    async def grant_role(
+        self, request: Request, account_id: FromPath[UUID], role: FromPath[Role]
+    ) -> Response[None]:
+        """It holds from the next request on. A role that the account has already is no error."""
+        command = GrantRole(account_id=account_id, role=role)
+        done = await request.connections.credentials.change_roles(command, origin_of(request))
+        return gone(done.position)
+
+    @delete("/{account_id:uuid}/roles/{role:str}", summary="Revoke a role")
+    async def revoke_role(
+        self, request: Request, account_id: FromPath[UUID], role: FromPath[Role]
+    ) -> Response[None]:
+        """It is gone with the next request. A role that the account does not have is no error."""
+        command = RevokeRole(account_id=account_id, role=role)
+        done = await request.connections.credentials.change_roles(command, origin_of(request))
+        return gone(done.position)
+
+    @post("/{account_id:uuid}/disable", status_code=204, summary="Disable an account")
+    async def disable_account(self, request: Request, account_id: FromPath[UUID]) -> Response[None]:
+        """For good: its sessions end, and it signs in no more. Its name stays taken."""
+        command = DisableAccount(account_id=account_id)
+        done = await request.connections.credentials.disable(command, origin_of(request))
+        return gone(done.position)
+
+
+def _account(row: accounts.AccountRow) -> Account:
+    return Account(
+        id=row.id,
+        username=row.username,
+        roles=row.roles,
+        disabled=row.disabled,
+        registered_at=row.registered_at,
+    )

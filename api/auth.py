@@ -1,0 +1,197 @@
+"""`/api/auth`: an account is registered, signs in, stays signed in, and signs out."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, Response, get, post
+from litestar.params import JSONBody
+
+from api.access import Who
+from api.answers import Answer, json_response
+from api.commands import origin_of
+from api.credentials import Credential, InvalidCredentials
+from api.passwords import Password, Secret
+from api.requests import Request
+from api.sessions import TokenPair
+from domain.accounts import ChangePassword, RegisterAccount, Role
+from domain.values import Text, Username
+
+T = TypeVar("T")
+
+
+class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
+    username: Username
+    password: Password
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True):
+    """What was never a username or a password is no worse than a wrong one."""
+
+    username: Text
+    password: Secret
+
+
+class RefreshToken(msgspec.Struct, frozen=True, kw_only=True):
+    refresh: Secret
+
+
+class PasswordChange(msgspec.Struct, frozen=True, kw_only=True):
+    current: Secret
+    password: Password
+
+
+class RegisteredAccount(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    username: str
+
+
+class Me(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    username: str
+    roles: tuple[Role, ...]
+
+
+class AuthCalls(Controller):
+    path = "/api/auth"
+    tags = ("auth",)
+
+    @post(
+        "/register",
+        summary="Register an account",
+        opt={"access": Who.ANYONE, "limit": "accounts", "problems": ["username-taken"]},
+    )
+    async def register_account(
+        self, request: Request, data: JSONBody[NewAccount]
+    ) -> Response[Answer[RegisteredAccount]]:
+        """Usernames are unique whatever their case. A new account has no role, and is signed in:
+        `meta` has its tokens."""
+        connections = request.connections
+        hashed = await connections.passwords.hash(data.password)
+        done = await connections.credentials.register(
+            RegisterAccount(username=data.username), hashed, origin_of(request)
+        )
+        credential = await connections.credentials.by_id(done.value.id)
+        meta = {"message": "Successful registration"}
+        if credential is not None and (pair := await connections.sessions.begin(credential)):
+            meta |= msgspec.structs.asdict(pair)
+        account = RegisteredAccount(id=done.value.id, username=done.value.username)
+        return _private(
+            json_response(Answer(data=account, meta=meta), status_code=201, position=done.position)
+        )
+
+    @post(
+        "/login",
+        status_code=200,
+        summary="Sign in",
+        opt={
+            "access": Who.ANYONE,
+            "limit": "login",
+            "problems": ["invalid-credentials"],
+            "command": False,
+        },
+    )
+    async def login(self, request: Request, data: JSONBody[Login]) -> Response[Answer[TokenPair]]:
+        """Begins a session. An unknown username and a wrong password are answered alike."""
+        await request.limits.login_allowed(data.username, request.scope)
+        try:
+            pair = await _signed_in(request, data)
+        except InvalidCredentials:
+            await request.limits.login_failed(data.username, request.scope)
+            raise
+        await request.limits.login_succeeded(data.username, request.scope)
+        return _private(json_response(Answer(data=pair)))
+
+    @post(
+        "/refresh",
+        status_code=200,
+        summary="Get new tokens",
+        opt={
+            "access": Who.ANYONE,
+            "problems": ["token-invalid"],
+            "command": False,
+        },
+    )
+    async def refresh(
+        self, request: Request, data: JSONBody[RefreshToken]
+    ) -> Response[Answer[TokenPair]]:
+        """The refresh token is spent by it; using it again ends the whole session."""
+        pair = await request.connections.sessions.refresh(data.refresh)
+        return _private(json_response(Answer(data=pair)))
+
+    @post(
+        "/logout",
+        status_code=200,
+        summary="Sign out",
+        opt={"access": Who.SIGNED_IN, "command": False},
+    )
+    async def logout(
+        self, request: Request, data: JSONBody[RefreshToken]
+    ) -> Response[Answer[None]]:
+        """Ends the session: both its tokens are dead at once, everywhere."""
+        await request.connections.sessions.end(request.account, data.refresh)
+        return json_response(Answer(data=None, meta={"message": "Successful logout"}))
+
+    @get("/me", summary="Who you are", opt={"access": Who.SIGNED_IN})
+    async def me(self, request: Request) -> Response[Answer[Me]]:
+        """The account that the token belongs to, with its roles as they are now."""
+        account = request.account
+        me = Me(id=account.id, username=account.username, roles=account.roles)
+        return _private(json_response(Answer(data=me)))
+
+    @post(
+        "/password",
+        status_code=204,
+        summary="Change your password",
+        opt={
+            "access": Who.SIGNED_IN,
+            "limit": "login",
+            "problems": ["invalid-credentials"],
+        },
+    )
+    async def change_password(
+        self, request: Request, data: JSONBody[PasswordChange]
+    ) -> Response[None]:
+        """Ends all sessions of the account, this one included."""
+        connections, account_id = request.connections, request.account.id
+        credential = await connections.credentials.by_id(account_id)
+        stored = credential.password_hash if credential else None
+        if not await connections.passwords.verify(data.current, stored):
+            raise InvalidCredentials
+        done = await connections.credentials.change_password(
+            ChangePassword(account_id=account_id),
+            await connections.passwords.hash(data.password),
+            origin_of(request),
+        )
+        return Response(None, status_code=204, headers={"Event-Position": str(done.position)})
+
+
+async def _signed_in(request: Request, login: Login) -> TokenPair:
+    """Raises InvalidCredentials, after the same work for whatever reason."""
+    connections = request.connections
+    credential = await connections.credentials.of(login.username)
+    stored = credential.password_hash if credential else None
+    right = await connections.passwords.verify(login.password, stored)
+    if credential is None or not right:
+        raise InvalidCredentials
+    pair = await connections.sessions.begin(credential)
+    if pair is None:
+        raise InvalidCredentials
+    await _renew_hash(request, credential, login.password)
+    return pair
+
+
+async def _renew_hash(request: Request, credential: Credential, password: Secret) -> None:
+    """Hashes that were made with other parameters go as their owners come."""
+    connections = request.connections
+    renewed = await connections.passwords.renewed(password, credential.password_hash)
+    if renewed is not None:
+        await connections.credentials.renew_hash(credential, renewed)
+
+
+def _private(response: Response[T]) -> Response[T]:
+    """For one reader only, and to be kept by nobody on the way."""
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,83 @@
+"""`/api/schema`, `/api/swagger`, `/api/redoc`: the OpenAPI document, and two pages to read it on.
+
+The pages need nothing from elsewhere: what they load lies in `assets/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+from litestar import Response, get
+from litestar.exceptions import NotFoundException
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.types import ControllerRouterHandler
+
+from api.access import Who, WritePolicy
+from api.answers import Ready, tagged
+from api.openapi import document
+from api.reading import unless_known
+from api.requests import Request
+
+ASSETS = Path(__file__).with_name("assets")
+
+_MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+}
+
+
+def documentation(
+    routes: Sequence[ControllerRouterHandler], write_policy: WritePolicy
+) -> list[HTTPRouteHandler]:
+    """The calls that document these routes. The document is drawn when it is first asked for."""
+
+    @cache
+    def drawn() -> bytes:
+        return msgspec.json.encode(document(routes, write_policy))
+
+    @get("/api/schema", include_in_schema=False, opt={"access": Who.ANYONE})
+    async def schema(request: Request) -> Response[bytes]:
+        return unless_known(request, _file(drawn(), "application/json"))
+
+    return [schema, swagger, redoc, asset]
+
+
+@get("/api/swagger", include_in_schema=False, opt={"access": Who.ANYONE})
+async def swagger(request: Request) -> Response[bytes]:
+    return unless_known(request, _asset("swagger.html"))
+
+
+@get("/api/redoc", include_in_schema=False, opt={"access": Who.ANYONE})
+async def redoc(request: Request) -> Response[bytes]:
+    return unless_known(request, _asset("redoc.html"))
+
+
+@get("/api/assets/{name:path}", include_in_schema=False, opt={"access": Who.ANYONE})
+async def asset(request: Request, name: FromPath[str]) -> Response[bytes]:
+    if name not in _names():
+        raise NotFoundException
+    return unless_known(request, _asset(name))
+
+
+@cache
+def _names() -> frozenset[str]:
+    """What is served: nothing is looked up by a name that a sender chose."""
+    found = (path for path in ASSETS.rglob("*") if path.suffix in _MEDIA_TYPES)
+    return frozenset(f"/{path.relative_to(ASSETS).as_posix()}" for path in found)
+
+
+@cache
+def _asset(name: str) -> Ready:
+    path = ASSETS / name.removeprefix("/")
+    return _file(path.read_bytes(), _MEDIA_TYPES[path.suffix])
+
+
+def _file(content: bytes, media_type: str) -> Ready:
+    tag = f'"{blake2b(content, digest_size=12).hexdigest()}"'
+    return Ready(content, media_type=media_type, headers=tagged(tag))

@@ -1,0 +1,60 @@
+"""Headers that harden every answer, built once.
+
+Data is nothing a browser should run or frame. A page may load what this API serves, and nothing
+from elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+Header = tuple[bytes, bytes]
+
+HTML = (b"content-type", b"text/html; charset=utf-8")
+"""What makes an answer a page."""
+
+UNCHANGED = 304
+"""Its reader keeps the answer from before, with the policy that came with it."""
+
+_ALWAYS: tuple[Header, ...] = (
+    (b"server", b"Events-Face"),  # else the HTTP server says its own name
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+
+_OF_DATA = b"default-src 'none'; frame-ancestors 'none'"
+
+_STYLES_OF_REDOC = (
+    b"'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' "
+    b"'sha256-QMIg+bpjm3JdElJ388KYke01izlUW0UoNOeKjpMxdgc='"
+)
+"""The two `<style>` elements that it adds: an empty one, which it fills by script, and that of its
+menu's scroll bar. A browser's console names the hashes of another version."""
+
+_OF_PAGES = b"; ".join(
+    [
+        b"default-src 'none'",
+        b"script-src 'self'",
+        b"style-src 'self' " + _STYLES_OF_REDOC,
+        b"img-src 'self' data:",
+        b"font-src 'self' data:",
+        b"connect-src 'self'",
+        b"worker-src 'self' blob:",
+        b"form-action 'self'",
+        b"base-uri 'none'",
+        b"frame-ancestors 'none'",
+    ]
+)
+
+_PAGE = (*_ALWAYS, (b"content-security-policy", _OF_PAGES))
+_DATA = (*_ALWAYS, (b"content-security-policy", _OF_DATA))
+_HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
+
+
+def hardening(status: int, headers: Collection[Header], *, https: bool) -> tuple[Header, ...]:
+    """What goes with an answer that has these headers already."""
+    hardened = _PAGE if HTML in headers else _ALWAYS if status == UNCHANGED else _DATA
+    return (*hardened, _HTTPS_ONLY) if https else hardened

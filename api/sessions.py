@@ -1,0 +1,149 @@
+"""Sessions: begun by a login, carried on by refreshing, ended at once and everywhere.
+
+They are rows in PostgreSQL, and each use of a token looks its session up. Only a hash of the
+one refresh token that is not spent is kept; whoever shows a spent one, thief or owner, ends the
+session.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+from psycopg import AsyncConnection
+
+from api.credentials import Credential, Pool
+from api.passwords import Secret
+from api.tokens import REFRESH_LIFE, Claims, TokenInvalid, Tokens
+from domain.accounts import Role
+
+
+class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
+    """The account that a request comes from, as it is at this moment."""
+
+    id: UUID
+    session_id: UUID
+    username: str
+    roles: tuple[Role, ...]
+
+
+class TokenPair(msgspec.Struct, frozen=True, kw_only=True):
+    access_token: str
+    refresh_token: str
+
+
+class Sessions:
+    """Those of one installation. Everything that takes a token raises TokenInvalid."""
+
+    def __init__(self, pool: Pool, tokens: Tokens) -> None:
+        self._pool = pool
+        self._tokens = tokens
+
+    async def begin(self, credential: Credential) -> TokenPair | None:
+        """For who has shown the password; None when it was changed meanwhile, or the account
+        disabled."""
+        claims = Claims(account_id=credential.account_id, session_id=uuid4())
+        pair = self._pair(claims, credential.roles)
+        async with self._pool.connection() as connection:
+            await connection.execute(
+                "DELETE FROM sessions WHERE account_id = %s AND expires_at < now()",
+                [claims.account_id],
+            )
+            cursor = await connection.execute(
+                """
+                INSERT INTO sessions (id, account_id, refresh_hash, expires_at)
+                SELECT %s, account_id, %s, now() + %s
+                FROM credentials
+                WHERE account_id = %s AND password_version = %s AND NOT disabled
+                FOR SHARE
+                """,
+                [
+                    claims.session_id,
+                    _hash(pair.refresh_token),
+                    REFRESH_LIFE,
+                    claims.account_id,
+                    credential.password_version,
+                ],
+            )
+            return pair if cursor.rowcount else None
+
+    async def signed_in(self, access_token: str) -> SignedIn:
+        """Who shows the token."""
+        claims = self._tokens.read(access_token, "access")
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(
+                """
+                SELECT c.username, c.roles
+                FROM sessions s JOIN credentials c USING (account_id)
+                WHERE s.id = %s AND s.account_id = %s AND s.expires_at > now() AND NOT c.disabled
+                """,
+                [claims.session_id, claims.account_id],
+            )
+            row = await cursor.fetchone()
+        if row is None:
+            raise TokenInvalid
+        username, roles = row
+        return SignedIn(
+            id=claims.account_id,
+            session_id=claims.session_id,
+            username=username,
+            roles=tuple(roles),
+        )
+
+    async def refresh(self, refresh_token: Secret) -> TokenPair:
+        """The next tokens; of two who ask with the same one, one gets them at most."""
+        claims = self._tokens.read(refresh_token, "refresh")
+        next_token = self._tokens.refresh(claims)
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(
+                """
+                UPDATE sessions s SET refresh_hash = %s, expires_at = now() + %s
+                FROM credentials c
+                WHERE c.account_id = s.account_id AND NOT c.disabled
+                  AND s.id = %s AND s.account_id = %s AND s.refresh_hash = %s
+                  AND s.expires_at > now()
+                RETURNING c.roles
+                """,
+                [
+                    _hash(next_token),
+                    REFRESH_LIFE,
+                    claims.session_id,
+                    claims.account_id,
+                    _hash(refresh_token),
+                ],
+            )
+            row = await cursor.fetchone()
+            if row is None:
+                await _delete(connection, claims)  # the token is spent: somebody else has the next
+                raise TokenInvalid
+        return TokenPair(access_token=self._tokens.access(claims, row[0]), refresh_token=next_token)
+
+    async def end(self, account: SignedIn, refresh_token: Secret) -> None:
+        """The session that the account is signed in with, and the one of its refresh token."""
+        claims = self._tokens.read(refresh_token, "refresh")
+        if claims.account_id != account.id:
+            raise TokenInvalid
+        async with self._pool.connection() as connection:
+            await connection.execute(
+                "DELETE FROM sessions WHERE id = ANY(%s)", [[account.session_id, claims.session_id]]
+            )
+
+    def _pair(self, claims: Claims, roles: tuple[Role, ...]) -> TokenPair:
+        return TokenPair(
+            access_token=self._tokens.access(claims, roles),
+            refresh_token=self._tokens.refresh(claims),
+        )
+
+
+async def _delete(connection: AsyncConnection[Any], claims: Claims) -> None:
+    await connection.execute(
+        "DELETE FROM sessions WHERE id = %s AND account_id = %s",
+        [claims.session_id, claims.account_id],
+    )
+
+
+def _hash(token: str) -> bytes:
+    """Fast, as tokens cannot be guessed."""
+    return sha256(token.encode()).digest()

@@ -1,0 +1,19 @@
+-- What authentication reads. History knows of no password and of no session.
+
+CREATE TABLE IF NOT EXISTS credentials (
+    account_id       uuid PRIMARY KEY,
+    username         text NOT NULL,
+    password_hash    text NOT NULL,
+    password_version bigint NOT NULL, -- the account's version when the password was set
+    roles            text[] NOT NULL,
+    disabled         boolean NOT NULL
+);
+
+-- The sessions that live: one that ends is deleted, and its tokens are dead.
+CREATE TABLE IF NOT EXISTS sessions (
+    id           uuid PRIMARY KEY,
+    account_id   uuid NOT NULL REFERENCES credentials ON DELETE CASCADE,
+    refresh_hash bytea NOT NULL, -- of the one refresh token that is not spent
+    expires_at   timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS sessions_of_account ON sessions (account_id);

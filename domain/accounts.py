@@ -1,0 +1,112 @@
+"""Accounts: who may sign in, and what each may do. Passwords are none of history's business.
+
+The id is derived from the folded username (`domain.identity`): two people racing for a name meet
+in one stream, and history lets only one of them be its first.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, get_args
+from uuid import UUID
+
+import msgspec
+
+from domain.aggregate import Aggregate, DomainEvent, stored_as
+from domain.errors import Refused
+from domain.values import Username
+
+Role = Literal["organizer", "auditor", "admin"]
+"""What an account may do; an admin may do what the others may."""
+
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+class UsernameTaken(Refused):
+    """An account with this username exists already"""
+
+    slug: ClassVar[str] = "username-taken"
+
+
+class RegisterAccount(msgspec.Struct, frozen=True, kw_only=True):
+    username: Username
+    roles: tuple[Role, ...] = ()
+
+
+class GrantRole(msgspec.Struct, frozen=True, kw_only=True):
+    account_id: UUID
+    role: Role
+
+
+class RevokeRole(msgspec.Struct, frozen=True, kw_only=True):
+    account_id: UUID
+    role: Role
+
+
+class ChangePassword(msgspec.Struct, frozen=True, kw_only=True):
+    """Says that it was changed; where the password itself is, history need not know."""
+
+    account_id: UUID
+
+
+class DisableAccount(msgspec.Struct, frozen=True, kw_only=True):
+    account_id: UUID
+
+
+class Account(Aggregate, frozen=True, kw_only=True):
+    username: str = ""
+    roles: tuple[Role, ...] = ()
+    """In the order of `ROLES`."""
+    disabled: bool = False
+    exists: bool = False
+
+    def register(self, command: RegisterAccount) -> list[DomainEvent[Account]]:
+        if self.exists:
+            raise UsernameTaken
+        granted = [RoleGranted(role=role) for role in ROLES if role in command.roles]
+        return [Registered(username=command.username), *granted]
+
+    def grant(self, role: Role) -> list[DomainEvent[Account]]:
+        return [] if role in self.roles else [RoleGranted(role=role)]
+
+    def revoke(self, role: Role) -> list[DomainEvent[Account]]:
+        return [RoleRevoked(role=role)] if role in self.roles else []
+
+    def disable(self) -> list[DomainEvent[Account]]:
+        return [] if self.disabled else [Disabled()]
+
+
+@stored_as("Account.Registered")
+class Registered(DomainEvent[Account], frozen=True, kw_only=True):
+    username: str
+
+    def apply(self, aggregate: Account) -> Account:
+        return msgspec.structs.replace(aggregate, username=self.username, exists=True)
+
+
+@stored_as("Account.RoleGranted")
+class RoleGranted(DomainEvent[Account], frozen=True, kw_only=True):
+    role: Role
+
+    def apply(self, aggregate: Account) -> Account:
+        held = {*aggregate.roles, self.role}
+        return msgspec.structs.replace(aggregate, roles=tuple(r for r in ROLES if r in held))
+
+
+@stored_as("Account.RoleRevoked")
+class RoleRevoked(DomainEvent[Account], frozen=True, kw_only=True):
+    role: Role
+
+    def apply(self, aggregate: Account) -> Account:
+        left = tuple(role for role in aggregate.roles if role != self.role)
+        return msgspec.structs.replace(aggregate, roles=left)
+
+
+@stored_as("Account.PasswordChanged")
+class PasswordChanged(DomainEvent[Account], frozen=True, kw_only=True):
+    pass
+
+
+@stored_as("Account.Disabled")
+class Disabled(DomainEvent[Account], frozen=True, kw_only=True):
+    def apply(self, aggregate: Account) -> Account:
+        return msgspec.structs.replace(aggregate, disabled=True)

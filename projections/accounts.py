@@ -1,0 +1,134 @@
+"""The `accounts` table: every account with its roles, for whoever looks after them.
+
+Who may do what is not decided from it, because it follows history a moment later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+
+from domain.accounts import Account, Registered, Role
+from domain.aggregate import RecordedEvent
+from domain.values import fold
+from projections.page import Page, versions
+from projections.projection import Projection, events_of, fold_into
+
+TABLE = """
+CREATE TABLE IF NOT EXISTS accounts (
+    id              uuid PRIMARY KEY,
+    username        text NOT NULL,
+    username_folded text NOT NULL,
+    roles           text[] NOT NULL,
+    disabled        boolean NOT NULL,
+    registered_at   timestamptz NOT NULL,
+    version         bigint NOT NULL
+);
+"""
+
+
+class AccountRow(msgspec.Struct, frozen=True):
+    id: UUID
+    username: str
+    roles: list[Role]
+    disabled: bool
+    registered_at: datetime
+    version: int
+    """The aggregate's."""
+
+
+async def list_accounts(
+    connection: AsyncConnection[Any], *, limit: int = 10, offset: int = 0
+) -> Page[AccountRow]:
+    """Accounts in the order of their usernames."""
+    cursor = await connection.execute(
+        """
+        WITH page AS (
+            SELECT * FROM accounts ORDER BY username_folded, id LIMIT %(limit)s OFFSET %(offset)s
+        )
+        SELECT p.version, (SELECT count(*) FROM accounts),
+               page.id, page.username, page.roles, page.disabled, page.registered_at,
+               page.version
+        FROM projections p LEFT JOIN page ON true
+        WHERE p.name = 'accounts'
+        ORDER BY page.username_folded, page.id
+        """,
+        {"limit": limit, "offset": offset},
+        binary=True,
+    )
+    found = await cursor.fetchall()
+    version, total = found[0][:2]
+    rows = [AccountRow(*row[2:]) for row in found if row[2] is not None]
+    return Page(rows=rows, total=total, version=f"u{version}")
+
+
+async def list_version(connection: AsyncConnection[Any]) -> str:
+    """The version that a page of `list_accounts` would have now."""
+    return f"u{(await versions(connection, 'accounts'))['accounts']}"
+
+
+async def apply(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
+    known, since = await _load(connection, {e.originator_id for e in events})
+    fold_into(known, Account, events)
+    since |= {e.originator_id: e.metadata.timestamp for e in events if _begins(e)}
+    await connection.execute(
+        """
+        INSERT INTO accounts SELECT * FROM jsonb_populate_recordset(NULL::accounts, %s::jsonb)
+        ON CONFLICT (id) DO UPDATE SET
+            roles = EXCLUDED.roles, disabled = EXCLUDED.disabled, version = EXCLUDED.version
+        """,
+        [msgspec.json.encode([_stored(a, since[a.id]) for a in known.values()]).decode()],
+    )
+    return True
+
+
+async def _load(
+    connection: AsyncConnection[Any], ids: set[UUID]
+) -> tuple[dict[UUID, Account], dict[UUID, datetime]]:
+    """Accounts by id, and when each was registered."""
+    cursor = await connection.execute(
+        """
+        SELECT id, version, username, roles, disabled, registered_at
+        FROM accounts WHERE id = ANY(%s)
+        """,
+        [list(ids)],
+        binary=True,
+    )
+    known, since = dict[UUID, Account](), dict[UUID, datetime]()
+    for id, version, username, roles, disabled, registered_at in await cursor.fetchall():
+        known[id] = Account(
+            id=id,
+            version=version,
+            username=username,
+            roles=tuple(roles),
+            disabled=disabled,
+            exists=True,
+        )
+        since[id] = registered_at
+    return known, since
+
+
+def _begins(recorded: RecordedEvent) -> bool:
+    return isinstance(recorded.event, Registered)
+
+
+def _stored(account: Account, registered_at: datetime) -> dict[str, object]:
+    return {
+        "id": account.id,
+        "username": account.username,
+        "username_folded": fold(account.username),
+        "roles": account.roles,
+        "disabled": account.disabled,
+        "registered_at": registered_at,
+        "version": account.version,
+    }
+
+
+ACCOUNTS = Projection(
+    name="accounts", schema_version=1, table=TABLE, handles=events_of(Account), apply=apply
+)

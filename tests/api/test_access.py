@@ -1,0 +1,156 @@
+"""Who may call what: the contract's table, asked of every call that OpenAPI knows."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from litestar import Litestar, get
+
+from api.access import UndeclaredAccess, Who, require_declarations
+from domain.history import read_events
+from tests.api.serving import Api
+
+pytestmark = pytest.mark.anyio
+
+WHO = {
+    "POST /api/events/areas": Who.ORGANIZER,
+    "GET /api/events/areas": Who.ORGANIZER,
+    "GET /api/events/areas/{area_id}": Who.ORGANIZER,
+    "PATCH /api/events/areas/{area_id}": Who.ORGANIZER,
+    "DELETE /api/events/areas/{area_id}": Who.ORGANIZER,
+    "POST /api/events": Who.ORGANIZER,
+    "GET /api/events/list": Who.ANYONE,
+    "GET /api/events/{event_id}": Who.ANYONE,
+    "PATCH /api/events/{event_id}": Who.ORGANIZER,
+    "DELETE /api/events/{event_id}": Who.ORGANIZER,
+    "POST /api/events/{event_id}/register": Who.ANYONE,
+    "POST /api/auth/register": Who.ANYONE,
+    "POST /api/auth/login": Who.ANYONE,
+    "POST /api/auth/refresh": Who.ANYONE,
+    "POST /api/auth/logout": Who.SIGNED_IN,
+    "GET /api/auth/me": Who.SIGNED_IN,
+    "POST /api/auth/password": Who.SIGNED_IN,
+    "GET /api/accounts": Who.ADMIN,
+    "POST /api/accounts/{account_id}/roles/{role}": Who.ADMIN,
+    "DELETE /api/accounts/{account_id}/roles/{role}": Who.ADMIN,
+    "POST /api/accounts/{account_id}/disable": Who.ADMIN,
+    "GET /health/live": Who.ANYONE,
+    "GET /health/ready": Who.ANYONE,
+}
+
+REFUSALS: dict[Who, dict[str, int]] = {
+    Who.ANYONE: {},
+    Who.SIGNED_IN: {"anonymous": 401},
+    Who.ORGANIZER: {"anonymous": 401, "no role": 403, "auditor": 403},
+    Who.AUDITOR: {"anonymous": 401, "no role": 403, "organizer": 403},
+    Who.ADMIN: {"anonymous": 401, "no role": 403, "organizer": 403, "auditor": 403},
+}
+
+
+async def test_each_call_answers_those_it_is_for_and_refuses_all_others(guarded_api: Api) -> None:
+    http = guarded_api.http
+    callers: dict[str, dict[str, str]] = {
+        "anonymous": {},
+        "no role": (await guarded_api.account("visitor")).bearer,
+        "organizer": (await guarded_api.account("organizer", "organizer")).bearer,
+        "auditor": (await guarded_api.account("auditor", "auditor")).bearer,
+        "admin": (await guarded_api.account("admin", "admin")).bearer,
+    }
+    paths = (await http.get("/api/schema")).json()["paths"]
+    calls = {f"{method.upper()} {path}" for path, item in paths.items() for method in item}
+    assert calls == WHO.keys()
+    for call in sorted(calls):
+        method, path = call.split()
+        body: dict[str, Any] = {"json": {}} if method in {"POST", "PATCH"} else {}
+        for caller, bearer in callers.items():
+            answer = await http.request(method, _filled(path), headers=bearer, **body)
+            refusal = REFUSALS[WHO[call]].get(caller)
+            if refusal is None:
+                assert answer.status_code not in {401, 403}, (call, caller)
+                assert answer.status_code < 500, (call, caller)
+            else:
+                assert answer.status_code == refusal, (call, caller)
+                slug = {401: "token-invalid", 403: "forbidden"}[refusal]
+                assert answer.json()["type"] == f"/problems/{slug}"
+                assert ("www-authenticate" in answer.headers) == (refusal == 401)
+
+
+def _filled(path: str) -> str:
+    filled = path.replace("{role}", "organizer")
+    for name in ("area_id", "event_id", "account_id"):
+        filled = filled.replace(f"{{{name}}}", str(uuid4()))
+    return filled
+
+
+async def test_what_openapi_does_not_show_is_declared_too() -> None:
+    @get("/undeclared")
+    async def undeclared() -> None: ...
+
+    with pytest.raises(UndeclaredAccess, match="GET /undeclared"):
+        require_declarations(Litestar([undeclared], openapi_config=None))
+
+
+async def test_who_may_not_call_is_told_so_before_the_body_is_looked_at(guarded_api: Api) -> None:
+    answer = await guarded_api.http.post("/api/events/areas/", content=b"{")
+    assert answer.status_code == 401
+
+
+async def test_a_role_holds_from_the_next_request_until_it_is_revoked(guarded_api: Api) -> None:
+    http = guarded_api.http
+    admin, ada = await guarded_api.account("root", "admin"), await guarded_api.account("ada")
+    role = f"/api/accounts/{ada.id}/roles/organizer"
+    area = {"name": "Great Hall"}
+    assert (await http.post("/api/events/areas/", json=area, headers=ada.bearer)).status_code == 403
+    for _ in range(2):
+        assert (await http.post(role, headers=admin.bearer)).status_code == 204
+    assert (await http.post("/api/events/areas/", json=area, headers=ada.bearer)).status_code == 201
+    me = (await http.get("/api/auth/me", headers=ada.bearer)).json()["data"]
+    assert me == {"id": ada.id, "username": "ada", "roles": ["organizer"]}
+    for _ in range(2):
+        assert (await http.delete(role, headers=admin.bearer)).status_code == 204
+    assert (await http.get("/api/events/areas/", headers=ada.bearer)).status_code == 403
+
+
+async def test_what_is_no_role_or_no_account_cannot_be_granted(guarded_api: Api) -> None:
+    admin = await guarded_api.account("root", "admin")
+    for path, status in {
+        f"/api/accounts/{admin.id}/roles/emperor": 422,
+        f"/api/accounts/{uuid4()}/roles/organizer": 404,
+        f"/api/accounts/{uuid4()}/disable": 404,
+    }.items():
+        answer = await guarded_api.http.post(path, headers=admin.bearer)
+        assert (path, answer.status_code) == (path, status)
+
+
+async def test_the_write_policy_opens_the_organizers_calls_and_no_others(api: Api) -> None:
+    await api.event(area_id=await api.area())
+    assert (await api.http.get("/api/accounts/")).status_code == 401
+    wrong = {"Authorization": "Bearer nonsense"}
+    assert (await api.http.get("/api/events/areas/", headers=wrong)).status_code == 401
+
+
+async def test_history_tells_who_did_it(api: Api) -> None:
+    ada = await api.account("ada")
+    await api.http.post("/api/events/areas/", json={"name": "Great Hall"}, headers=ada.bearer)
+    await api.area("Cellar")
+    async with api.connections.readers.connection() as connection:
+        events = await read_events(connection, after=0, limit=100)
+    actors = [e.metadata.actor for e in events if e.event.topic == "Area.Created"]
+    assert actors == [ada.id, "anonymous"]
+
+
+async def test_admins_list_the_accounts_by_name(api: Api) -> None:
+    admin = await api.account("Root", "admin")
+    ada = await api.account("ada")
+    disabled = await api.http.post(f"/api/accounts/{ada.id}/disable", headers=admin.bearer)
+    position = {"Min-Event-Position": disabled.headers["Event-Position"]}
+    answer = await api.http.get("/api/accounts/", headers=admin.bearer | position)
+    assert answer.status_code == 200
+    found = [(a["username"], a["roles"], a["disabled"]) for a in answer.json()["data"]]
+    assert found == [("ada", [], True), ("Root", ["admin"], False)]
+    assert answer.json()["pagination"]["total"] == 2
+    known = {"If-None-Match": answer.headers["ETag"]}
+    again = await api.http.get("/api/accounts/", headers=admin.bearer | known)
+    assert again.status_code == 304

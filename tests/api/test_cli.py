@@ -1,0 +1,62 @@
+"""`createsuperuser`, `grant` and `revoke`, as an operator uses them."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from api.cli import createsuperuser, grant, revoke
+from events_face.errors import CommandFailed
+from events_face.services import Services
+from events_face.settings import Settings
+
+PASSWORD = "correct horse battery"
+
+
+def hashes(services: Services) -> list[str]:
+    with psycopg.connect(services.database_url) as connection:
+        found = connection.execute("SELECT password_hash FROM credentials ORDER BY username")
+        return [stored for (stored,) in found]
+
+
+def test_a_superuser_has_every_role_and_is_created_once(
+    settings: Settings, services: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    createsuperuser(settings, services, username="Root", password=PASSWORD)
+    assert capsys.readouterr().out == "created Root, with every role\n"
+    before = hashes(services)
+    createsuperuser(settings, services, username="root", password="another one")
+    assert capsys.readouterr().out == "root exists already; nothing was changed\n"
+    assert hashes(services) == before
+    revoke(settings, services, username="ROOT", role="auditor")
+    assert capsys.readouterr().out == "Root: organizer, admin\n"
+
+
+def test_the_password_comes_from_the_environment_when_it_is_not_given(
+    settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(CommandFailed, match="EVENTS_FACE_PASSWORD"):
+        createsuperuser(settings, services, username="root", password=None)
+    monkeypatch.setenv("EVENTS_FACE_PASSWORD", "short")
+    with pytest.raises(CommandFailed, match="the password must have 8 to 128 characters"):
+        createsuperuser(settings, services, username="root", password=None)
+    monkeypatch.setenv("EVENTS_FACE_PASSWORD", PASSWORD)
+    createsuperuser(settings, services, username="root", password=None)
+    assert len(hashes(services)) == 1
+
+
+def test_roles_are_granted_and_revoked_by_username(
+    settings: Settings, services: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    createsuperuser(settings, services, username="ada", password=PASSWORD)
+    for role in ("admin", "auditor", "organizer"):
+        revoke(settings, services, username="ada", role=role)
+    for _ in range(2):
+        grant(settings, services, username="Ada", role="organizer")
+    assert capsys.readouterr().out.splitlines()[-3:] == ["ada: no role", *["ada: organizer"] * 2]
+    with pytest.raises(CommandFailed, match="there is no account nobody"):
+        grant(settings, services, username="nobody", role="organizer")
+    with psycopg.connect(services.database_url) as connection:
+        connection.execute("DROP TABLE sessions, credentials")
+    with pytest.raises(CommandFailed, match="events-face migrate"):
+        grant(settings, services, username="ada", role="organizer")

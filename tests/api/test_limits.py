@@ -1,0 +1,179 @@
+"""How often a client may call, and what is said of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from ipaddress import ip_network
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+from structlog.testing import capture_logs
+
+from api.app import ROUTES
+from api.bodies import JsonBody
+from api.clients import Clients
+from api.limits import EVERY_CALL, Limits
+from api.requests import Request
+from domain.personal_data import InstallationKeys
+from events_face.services import Services
+from events_face.settings import Settings
+from events_face.variables import Rate
+from tests.api.serving import Api, api_on, free_port
+from tests.api.test_problems import problem
+from tests.support.waiting import until_async
+
+pytestmark = pytest.mark.anyio
+
+Limited = Callable[..., AbstractAsyncContextManager[Api]]
+
+LIST = "/api/events/list"
+
+
+@pytest.fixture
+def limited(settings: Settings, services: Services, keys: InstallationKeys) -> Limited:
+    """An API with limits, and other settings as given."""
+
+    def on(services: Services = services, **changes: Any) -> AbstractAsyncContextManager[Api]:
+        changed = msgspec.structs.replace(settings, rate_limits=True, **changes)
+        return api_on(changed, services, keys)
+
+    return on
+
+
+def standing(answer: httpx.Response) -> list[int]:
+    names = ("Limit", "Remaining", "Reset")
+    return [int(answer.headers[f"X-RateLimit-{name}"]) for name in names]
+
+
+async def test_a_client_is_told_where_it_stands_until_it_has_to_wait(limited: Limited) -> None:
+    async with limited(rate_limit_default=Rate(3, 60)) as api:
+        for remaining in (2, 1, 0):
+            answer = await api.http.get(LIST)
+            assert answer.status_code == 200
+            limit, left, reset = standing(answer)
+            assert (limit, left) == (3, remaining)
+            assert 0 < reset <= 60
+        refused = await api.http.get(LIST)
+        assert problem(refused) == (429, "rate-limited")
+        assert standing(refused)[:2] == [3, 0]
+        assert 0 < int(refused.headers["Retry-After"]) <= 60
+
+
+async def test_who_has_waited_may_call_again(limited: Limited) -> None:
+    async with limited(rate_limit_default=Rate(1, 1)) as api:
+
+        async def is_refused() -> bool:
+            return (await api.http.get(LIST)).status_code == 429
+
+        async def is_answered() -> bool:
+            return not await is_refused()
+
+        await until_async(is_refused)
+        await until_async(is_answered)
+
+
+async def test_health_is_told_without_end(limited: Limited) -> None:
+    async with limited(rate_limit_default=Rate(1, 60)) as api:
+        for _ in range(3):
+            answer = await api.http.get("/health/live")
+            assert answer.status_code == 200
+            assert "X-RateLimit-Limit" not in answer.headers
+
+
+async def test_clients_behind_a_trusted_proxy_are_counted_apart(limited: Limited) -> None:
+    here = (ip_network("127.0.0.1"),)
+    async with limited(rate_limit_default=Rate(1, 60), trusted_proxies=here) as api:
+        for client, status in [("1.1.1.1", 200), ("2.2.2.2", 200), ("6.6.6.6, 1.1.1.1", 429)]:
+            answer = await api.http.get(LIST, headers={"X-Forwarded-For": client})
+            assert (client, answer.status_code) == (client, status)
+
+
+async def test_nobody_escapes_by_claiming_to_be_forwarded(limited: Limited) -> None:
+    async with limited(rate_limit_default=Rate(1, 60)) as api:
+        for client, status in [("1.1.1.1", 200), ("2.2.2.2", 429)]:
+            answer = await api.http.get(LIST, headers={"X-Forwarded-For": client})
+            assert answer.status_code == status
+
+
+async def test_registrations_are_counted_by_event(limited: Limited) -> None:
+    async with limited(rate_limit_register=Rate(2, 60), write_policy="anyone") as api:
+        first, second = await api.event(), await api.event()
+        for n, status in enumerate((201, 201, 429)):
+            answer = await api.register(first, f"ada{n}@example.com")
+            assert answer.status_code == status
+            assert standing(answer)[:2] == [2, max(0, 1 - n)]
+        other_spelling = await api.register(first.upper(), "ada@example.com")
+        assert problem(other_spelling) == (429, "rate-limited")
+        assert (await api.register(second)).status_code == 201
+
+
+async def test_every_call_counts_whatever_its_class(limited: Limited) -> None:
+    async with limited(rate_limit_default=Rate(2, 60)) as api:
+        nowhere = "00000000-0000-0000-0000-000000000000"
+        statuses = [(await api.register(nowhere)).status_code for _ in range(3)]
+        assert statuses == [404, 404, 429]
+
+
+async def test_of_many_at_once_exactly_as_many_as_allowed_are_answered(limited: Limited) -> None:
+    async with limited(rate_limit_default=Rate(40, 60)) as api:
+        answers = await asyncio.gather(*(api.http.get(LIST) for _ in range(60)))
+        assert sorted(answer.status_code for answer in answers) == [200] * 40 + [429] * 20
+
+
+async def test_processes_count_together(settings: Settings, limited: Limited) -> None:
+    rate = Rate(2, 60)
+    async with limited(rate_limit_default=rate) as one, limited(rate_limit_default=rate) as other:
+        statuses = [(await api.http.get(LIST)).status_code for api in (one, other, one, other)]
+        assert statuses == [200, 200, 429, 429]
+
+
+async def test_the_defaults_allow_a_crowd_that_registers_at_once(limited: Limited) -> None:
+    async with limited(write_policy="anyone") as api:
+        event = await api.event()
+        answers = await asyncio.gather(
+            *(api.register(event, f"visitor{n}@example.com") for n in range(250))
+        )
+        assert {answer.status_code for answer in answers} == {201}
+
+
+@pytest.mark.parametrize("url", [None, "redis://127.0.0.1:{port}/0"])
+async def test_without_redis_everybody_is_answered_and_it_is_said_once(
+    limited: Limited, services: Services, url: str | None
+) -> None:
+    away = url and url.format(port=free_port())
+    alone = Services(database_url=services.database_url, redis_url=away)
+    with capture_logs() as logged:
+        async with limited(alone, rate_limit_default=Rate(1, 60)) as api:
+            for _ in range(5):
+                answer = await api.http.get(LIST)
+                assert answer.status_code == 200
+                assert "X-RateLimit-Limit" not in answer.headers
+    assert len([line for line in logged if "no rate limit holds" in line["event"]]) == 1
+
+
+async def test_a_redis_that_never_answers_keeps_nobody_waiting_for_long(
+    limited: Limited, services: Services
+) -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    mute = Services(database_url=services.database_url, redis_url=f"redis://127.0.0.1:{port}/0")
+    async with silent, limited(mute) as api:
+        answers = await asyncio.gather(*(api.http.get(LIST, timeout=10) for _ in range(20)))
+        assert {answer.status_code for answer in answers} == {200}
+
+
+def test_every_class_that_a_route_declares_has_its_rate(settings: Settings) -> None:
+    known = {*Limits(settings, Clients(()), None).classes, None}
+    for route in Litestar(ROUTES, request_class=Request, dto=JsonBody, return_dto=None).routes:
+        assert isinstance(route, HTTPRoute)
+        assert {handler.opt.get("limit", EVERY_CALL) for handler in route.route_handlers} <= known

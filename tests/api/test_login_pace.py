@@ -1,0 +1,131 @@
+"""Guessing at passwords gets slower and slower, for whoever guesses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from ipaddress import ip_network
+
+import httpx
+import msgspec
+import pytest
+from redis.asyncio import Redis
+
+from api.login_pace import FREE, LONGEST, MEMORY, LoginPace
+from api.tally import Tally
+from domain.personal_data import InstallationKeys
+from events_face.services import Services
+from events_face.settings import Settings
+from events_face.variables import Rate
+from tests.api.serving import api_on
+from tests.api.test_problems import problem
+from tests.support.waiting import until_async
+
+pytestmark = pytest.mark.anyio
+
+HERE, ELSEWHERE = "1.1.1.1", "2.2.2.2"
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with Redis.from_url(redis_url) as redis:
+        yield redis
+
+
+@pytest.fixture
+def pace(redis: Redis) -> LoginPace:
+    return LoginPace(Tally(redis))
+
+
+async def fail(pace: LoginPace, times: int, *, name: str = "ada") -> None:
+    for _ in range(times):
+        await pace.failed(name, HERE)
+
+
+async def test_a_few_wrong_passwords_cost_nothing(pace: LoginPace) -> None:
+    await fail(pace, FREE - 1)
+    assert await pace.begin("ada", HERE) == 0
+
+
+async def test_each_further_one_costs_twice_the_time_up_to_a_limit(pace: LoginPace) -> None:
+    await fail(pace, FREE)
+    for longest in (1, 2, 4, 8, 16, LONGEST, LONGEST):
+        assert longest / 2 < await pace.begin("ada", HERE) <= longest
+        await fail(pace, 1)
+
+
+async def test_the_owner_elsewhere_does_not_wait(pace: LoginPace) -> None:
+    await fail(pace, 20)
+    assert await pace.begin("ada", ELSEWHERE) == 0
+    assert await pace.begin("grace", HERE) == 0
+
+
+@pytest.mark.parametrize("name", ["ADA", "Ada", "\uff41da"])  # the last begins in full width
+async def test_another_spelling_of_the_name_is_the_same_name(pace: LoginPace, name: str) -> None:
+    await fail(pace, FREE)
+    assert await pace.begin(name, HERE) > 0
+
+
+async def test_after_the_wait_one_attempt_is_allowed_not_many_at_once(
+    pace: LoginPace, redis: Redis
+) -> None:
+    await fail(pace, FREE + 4)
+    (key,) = await redis.keys()
+    await redis.hset(key, "next", "0")  # as if the time were over
+    waits = await asyncio.gather(*(pace.begin("ada", HERE) for _ in range(10)))
+    assert [wait == 0 for wait in waits].count(True) == 1
+
+
+async def test_the_right_password_makes_good_for_all_wrong_ones(pace: LoginPace) -> None:
+    await fail(pace, FREE + 4)
+    await pace.succeeded("ada", HERE)
+    assert await pace.begin("ada", HERE) == 0
+
+
+async def test_failures_are_forgotten_and_never_name_anyone(pace: LoginPace, redis: Redis) -> None:
+    await fail(pace, 1, name="my-password-by-mistake")
+    (key,) = await redis.keys()
+    assert b"password" not in key
+    assert 0 < await redis.ttl(key) <= MEMORY
+
+
+async def test_a_login_waits_longer_and_longer_but_its_owner_gets_in_from_elsewhere(
+    settings: Settings, services: Services, keys: InstallationKeys
+) -> None:
+    limited = msgspec.structs.replace(
+        settings,
+        rate_limits=True,
+        rate_limit_login=Rate(100, 60),
+        trusted_proxies=(ip_network("127.0.0.1"),),
+    )
+    right = {"username": "ada", "password": "the right one"}
+    wrong = right | {"password": "a wrong one"}
+    async with api_on(limited, services, keys) as api:
+
+        async def login(body: dict[str, str], address: str) -> httpx.Response:
+            headers = {"X-Forwarded-For": address}
+            return await api.http.post("/api/auth/login", json=body, headers=headers)
+
+        async def is_refused(body: dict[str, str]) -> bool:
+            answer = await login(body, HERE)
+            return answer.status_code == 429 and problem(answer)[1] == "rate-limited"
+
+        assert (await api.http.post("/api/auth/register", json=right)).status_code == 201
+
+        for body in (wrong, wrong | {"username": "nobody"}):
+            for _ in range(FREE):
+                assert problem(await login(body, HERE)) == (401, "invalid-credentials")
+            await until_async(partial(is_refused, body))
+        assert (await login(right, ELSEWHERE)).status_code == 200
+
+        async def the_owner_gets_in_here_too() -> bool:
+            return (await login(right, HERE)).status_code == 200
+
+        await until_async(the_owner_gets_in_here_too)
+
+
+async def test_without_redis_nobody_waits() -> None:
+    pace = LoginPace(Tally(None))
+    await fail(pace, 20)
+    assert await pace.begin("ada", HERE) == 0

@@ -1,0 +1,70 @@
+"""What is served is what the OpenAPI document says: schemathesis calls every call, valid and not,
+alone and one after the other, and checks each answer."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio
+import msgspec
+import pytest
+
+from domain.personal_data import InstallationKeys
+from events_face.services import Services
+from events_face.settings import Settings
+from tests.api.serving import api_on, projector_on
+
+pytestmark = pytest.mark.anyio
+
+HERE = Path(__file__).parent
+
+ONE_BY_ONE = "examples,coverage,fuzzing"
+
+
+@pytest.mark.parametrize(
+    ("phases", "seed", "enough"),
+    [(ONE_BY_ONE, 1, 2000), ("stateful", 1, 50), ("stateful", 2, 50), ("stateful", 3, 50)],
+)
+async def test_schemathesis_finds_no_fault(
+    settings: Settings,
+    services: Services,
+    keys: InstallationKeys,
+    tmp_path: Path,
+    phases: str,
+    seed: int,
+    enough: int,
+) -> None:
+    """`enough`: cases; with fewer, no fault says nothing."""
+    guarded = msgspec.structs.replace(settings, write_policy="organizer")
+    async with projector_on(services, keys), api_on(guarded, services, keys) as api:
+        admin = await api.account("operator", "admin")
+        environ = os.environ | {
+            "API_URL": str(api.http.base_url),
+            "ADMIN_ID": admin.id,
+            "ADMIN_TOKEN": admin.access_token,
+            "SCHEMATHESIS_HOOKS": "schemathesis_hooks",
+            "PYTHONPATH": str(HERE),
+        }
+        done = await anyio.run_process(
+            [
+                *(sys.executable, "-m", "schemathesis.cli", "--no-color"),
+                *("--config-file", str(HERE / "schemathesis.toml")),
+                *("run", f"{api.http.base_url}/api/schema/"),
+                *("--phases", phases, "--seed", str(seed)),
+            ],
+            env=environ,
+            cwd=tmp_path,
+            check=False,
+            stderr=subprocess.STDOUT,
+        )
+        me = await api.http.get("/api/auth/me", headers=admin.bearer)
+    report = done.stdout.decode()
+    assert done.returncode == 0, report
+    assert me.status_code == 200, "the admin's session ended on the way: most answers were 401"
+    generated = re.search(r"(\d+) generated", report)
+    assert generated is not None, report
+    assert int(generated[1]) >= enough, report

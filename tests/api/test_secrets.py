@@ -1,0 +1,87 @@
+"""Nothing that is logged or refused holds a token, a password or an email."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import httpx
+import msgspec
+import pytest
+
+from events_face.services import Services
+from events_face.settings import Settings
+from tests.api.serving import EVENT, api_process, free_port
+
+PASSWORD = "correct-horse-battery"
+EMAIL = "ada.lovelace@example.com"
+TOKEN = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.forged"
+JSON = {"Content-Type": "application/json"}
+SECRETS = [PASSWORD, EMAIL, EMAIL.upper(), TOKEN, "forged"]
+
+
+def test_failing_logins_and_registrations_leave_no_secret_behind(
+    settings: Settings, services: Services, capfd: pytest.CaptureFixture[str]
+) -> None:
+    away = Services(database_url=services.database_url, redis_url="redis://127.0.0.1:1/0")
+    limited = msgspec.structs.replace(settings, rate_limits=True)
+    port = free_port()
+    with (
+        api_process(limited, away, port),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
+    ):
+        bearer = {"Authorization": f"Bearer {TOKEN}"}
+        event = client.post("/api/events", json=EVENT).json()["data"]["id"]
+        registering = f"/api/events/{event}/register"
+        assert client.post(registering, json=visitor(EMAIL)).status_code == 201
+        refused = [
+            client.post(registering, json=visitor(EMAIL.upper())),
+            client.post(registering, json=visitor(f"{EMAIL} {EMAIL}")),
+            client.post(registering, content=f'{{"email": "{EMAIL}"', headers=JSON),
+            client.post(registering, json=visitor(EMAIL), headers={"Content-Type": "text/plain"}),
+            client.post("/api/auth/login", json={"username": "ada", "password": PASSWORD}),
+            client.post("/api/auth/login", json={"username": PASSWORD, "password": [PASSWORD]}),
+            client.post("/api/auth/register", json={"username": "", "password": PASSWORD}),
+            client.post("/api/auth/refresh", json={"refresh": TOKEN}),
+            client.post("/api/auth/logout", json={"refresh": TOKEN}, headers=bearer),
+            client.get("/api/auth/me", headers=bearer),
+            client.get("/api/accounts/", headers=bearer),
+        ]
+        unready = client.get("/health/ready", params={"token": TOKEN})
+    assert {answer.status_code for answer in refused} == {400, 401, 409, 415, 422}
+    assert unready.status_code == 503
+    for answer in [*refused, unready]:
+        assert not [secret for secret in SECRETS if secret in answer.text]
+    logged = capfd.readouterr().err
+    assert "no rate limit holds" in logged
+    assert '"status": 503' in logged
+    assert not [secret for secret in SECRETS if secret in logged]
+
+
+def visitor(email: str) -> dict[str, str]:
+    return {"full_name": "Ada Lovelace", "email": email}
+
+
+FAILURE = """
+import structlog
+from events_face.logging import configure
+
+def login(password):
+    raise KeyError("a bug")
+
+configure("api", debug=True, json={json})
+try:
+    login("correct-horse-" + "battery")
+except KeyError:
+    structlog.get_logger().error("a bug", exc_info=True)
+"""
+
+
+@pytest.mark.parametrize("json", [True, False])
+def test_a_traceback_is_logged_without_the_values_of_variables(json: bool) -> None:
+    code = FAILURE.format(json=json)
+    logged = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stderr
+    assert "KeyError" in logged
+    assert PASSWORD not in logged

@@ -1,0 +1,96 @@
+"""Accounts: usernames unique whatever their case, roles given and taken, ends that stay ends."""
+
+from uuid import UUID
+
+import pytest
+
+from domain import accounts
+from domain.accounts import (
+    Account,
+    ChangePassword,
+    DisableAccount,
+    GrantRole,
+    RegisterAccount,
+    RevokeRole,
+    UsernameTaken,
+)
+from domain.errors import NotFound
+from domain.values import Invalid, Username
+from tests.domain.scenario import Scenario, identity
+
+ADA = identity.account(Username("Ada"))
+
+
+def ada() -> Scenario:
+    return Scenario().given(ADA, accounts.Registered(username="Ada"))
+
+
+def test_a_new_account_has_no_role() -> None:
+    scenario = Scenario()
+    assert scenario.when(RegisterAccount(username=Username("Ada"))) == [
+        accounts.Registered(username="Ada")
+    ]
+    assert scenario.value == Account(id=ADA, version=1, username="Ada", exists=True)
+
+
+@pytest.mark.parametrize("username", ["Ada", "ADA", "ada", "\uff21da"])
+def test_a_username_is_taken_whatever_its_case_and_width(username: str) -> None:
+    with pytest.raises(UsernameTaken):
+        ada().when(RegisterAccount(username=Username(username)))
+
+
+def test_a_superuser_is_registered_with_its_roles() -> None:
+    command = RegisterAccount(username=Username("root"), roles=("admin", "organizer"))
+    assert Scenario().when(command) == [
+        accounts.Registered(username="root"),
+        accounts.RoleGranted(role="organizer"),
+        accounts.RoleGranted(role="admin"),
+    ]
+
+
+def test_a_role_is_granted_once_and_revoked_once() -> None:
+    scenario = ada()
+    grant, revoke = (
+        GrantRole(account_id=ADA, role="auditor"),
+        RevokeRole(account_id=ADA, role="auditor"),
+    )
+    assert scenario.when(grant) == [accounts.RoleGranted(role="auditor")]
+    assert scenario.when(grant) == []
+    assert scenario.value.roles == ("auditor",)
+    assert scenario.when(revoke) == [accounts.RoleRevoked(role="auditor")]
+    assert scenario.when(revoke) == []
+    assert scenario.value.roles == ()
+
+
+def test_a_disabled_account_stays_so_and_keeps_its_name() -> None:
+    scenario = ada()
+    assert scenario.when(DisableAccount(account_id=ADA)) == [accounts.Disabled()]
+    assert scenario.when(DisableAccount(account_id=ADA)) == []
+    with pytest.raises(UsernameTaken):
+        scenario.when(RegisterAccount(username=Username("ada")))
+
+
+def test_history_knows_that_a_password_changed_and_nothing_of_it() -> None:
+    (changed,) = ada().when(ChangePassword(account_id=ADA))
+    assert changed == accounts.PasswordChanged()
+    assert changed.__struct_fields__ == ()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        GrantRole(account_id=UUID(int=7), role="admin"),
+        RevokeRole(account_id=UUID(int=7), role="admin"),
+        ChangePassword(account_id=UUID(int=7)),
+        DisableAccount(account_id=UUID(int=7)),
+    ],
+)
+def test_an_account_that_is_not_there_is_not_found(command: object) -> None:
+    with pytest.raises(NotFound):
+        Scenario().when(command)
+
+
+@pytest.mark.parametrize("username", ["a", " a ", "", "a" * 51, "a\x00b"])
+def test_a_username_has_2_to_50_characters_and_no_control_ones(username: str) -> None:
+    with pytest.raises(Invalid):
+        Username.parse(username)
