@@ -100,8 +100,11 @@ def _password(given: str | None) -> str:
         return found
     if not sys.stdin.isatty():
         raise CommandFailed(f"a password is needed: give --password, or set {PASSWORD_VARIABLE}")
-    password = getpass("Password: ")
-    if getpass("Password again: ") != password:
+    try:
+        password, again = getpass("Password: "), getpass("Password again: ")
+    except EOFError:
+        raise CommandFailed("no password was given") from None
+    if again != password:
         raise CommandFailed("the two passwords are not the same")
     return password
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import psycopg
 import pytest
 
+from api import cli
 from api.cli import createsuperuser, grant, revoke
 from events_face.errors import CommandFailed
 from events_face.services import Services
@@ -60,3 +63,21 @@ def test_roles_are_granted_and_revoked_by_username(
         connection.execute("DROP TABLE sessions, credentials")
     with pytest.raises(CommandFailed, match="events-face migrate"):
         grant(settings, services, username="ada", role="organizer")
+
+
+def test_a_terminal_that_ends_at_the_password_is_said_in_one_line(
+    settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.delenv(cli.PASSWORD_VARIABLE, raising=False)
+    monkeypatch.setattr(cli, "getpass", ended)
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    with pytest.raises(CommandFailed, match="no password was given"):
+        createsuperuser(settings, services, username="root", password=None)
+
+
+class Terminal:
+    def isatty(self) -> bool:
+        return True
