@@ -50,7 +50,12 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Visitor(Aggregate, frozen=True, kw_only=True):
-    registered: bool = False
+    notification_id: UUID | None = None
+    """Of the registration that stands; None when there is none, or its person was erased."""
+
+    @property
+    def registered(self) -> bool:
+        return self.notification_id is not None
 
     def register(
         self, event: Event, person: Person, *, now: datetime, code: str, notification_id: UUID
@@ -67,6 +72,10 @@ class Visitor(Aggregate, frozen=True, kw_only=True):
             event_id=event.id, code=code, notification_id=notification_id, person=person
         )
 
+    def erase(self) -> list[DomainEvent[Visitor]]:
+        """Nothing when there is nobody to erase."""
+        return [Erased(notification_id=self.notification_id)] if self.notification_id else []
+
 
 @stored_as("Visitor.Registered", personal="person")
 class Registered(DomainEvent[Visitor], frozen=True, kw_only=True):
@@ -79,4 +88,17 @@ class Registered(DomainEvent[Visitor], frozen=True, kw_only=True):
     """None where the key is not at hand, or deleted."""
 
     def apply(self, aggregate: Visitor) -> Visitor:
-        return msgspec.structs.replace(aggregate, registered=True)
+        return msgspec.structs.replace(aggregate, notification_id=self.notification_id)
+
+
+@stored_as("Visitor.Erased")
+class Erased(DomainEvent[Visitor], frozen=True, kw_only=True):
+    """The person is forgotten: the keys to what this stream held of them are deleted with it.
+
+    The registration counts on, anonymously; the same person may register again.
+    """
+
+    notification_id: UUID
+
+    def apply(self, aggregate: Visitor) -> Visitor:
+        return msgspec.structs.replace(aggregate, notification_id=None)

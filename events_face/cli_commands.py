@@ -232,7 +232,10 @@ COMMANDS: dict[str, Command] = {
 }
 """Names of two words are grouped under the first, whose help is in GROUPS."""
 
-GROUPS = {"projections": "look after the read tables"}
+GROUPS = {
+    "projections": "look after the read tables",
+    "audit": "read history, and prove that nobody has changed it",
+}
 
 
 def value_of(option: Option, given: object, settings: Settings) -> object:

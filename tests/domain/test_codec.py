@@ -48,6 +48,7 @@ EXAMPLES: list[DomainEvent[Any]] = [
     events.Deleted(),
     events.CleanedUp(),
     visitors.Registered(event_id=OTHER_ID, code="0042", notification_id=SOME_ID, person=PERSON),
+    visitors.Erased(notification_id=SOME_ID),
     notifications.Sent(),
     notifications.Failed(reason="404 Not Found"),
     notifications.Requeued(),
