@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from psycopg import Connection
+if TYPE_CHECKING:  # what hashes passwords has no use for it
+    from psycopg import Connection
 
 
 def create_tables(connection: Connection[Any]) -> None:

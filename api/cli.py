@@ -14,7 +14,8 @@ from psycopg.errors import UndefinedTable
 
 from api.connections import account_pool
 from api.credentials import Credentials
-from api.passwords import Password, Passwords
+from api.hashing import ARGON2ID
+from api.passwords import Password
 from domain.accounts import ROLES, GrantRole, RegisterAccount, RevokeRole, Role, UsernameTaken
 from domain.batch import Origin
 from domain.values import Invalid, Text, Username
@@ -37,11 +38,9 @@ def createsuperuser(
     async def create(credentials: Credentials) -> str:
         if await credentials.of(name) is None:
             secret = _parsed("password", Password.parse, _password(password))
-            with Passwords() as passwords:
-                hashed = await passwords.hash(secret)
             try:
                 command = RegisterAccount(username=name, roles=ROLES)
-                await credentials.register(command, hashed, _operator())
+                await credentials.register(command, ARGON2ID.hash(secret), _operator())
             except UsernameTaken:
                 pass
             else:

@@ -71,7 +71,7 @@ async def connected(
             reads_replica=settings.read_database_url is not None,
             known_answers=KnownAnswers(),
             credentials=Credentials(accounts, keys),
-            passwords=held.enter_context(Passwords()),
+            passwords=await held.enter_async_context(Passwords()),
             sessions=Sessions(accounts, Tokens(settings.secret_keys)),
         )
 

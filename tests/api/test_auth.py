@@ -11,12 +11,14 @@ from uuid import UUID
 import httpx
 import jwt
 import msgspec
+import psutil
 import psycopg
 import pytest
 from argon2 import PasswordHasher
 
 from api import passwords
-from api.passwords import ARGON2ID, Password, Passwords, PasswordsWaiting
+from api.hashing import ARGON2ID
+from api.passwords import Password, Passwords, PasswordsWaiting
 from api.tokens import Tokens
 from domain.accounts import DisableAccount
 from domain.personal_data import InstallationKeys
@@ -311,12 +313,22 @@ async def test_more_passwords_than_can_be_checked_are_told_to_come_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(passwords, "WAITING_LIMIT", 3)
-    with Passwords() as some:
+    async with Passwords() as some:
         hashing = [some.hash(Password(PASSWORD)) for _ in range(5)]
         outcomes = await asyncio.gather(*hashing, return_exceptions=True)
         assert [isinstance(o, PasswordsWaiting) for o in outcomes] == [False] * 3 + [True] * 2
         assert await some.verify(Password(PASSWORD), str(outcomes[0]))
         assert not await some.verify(Password(PASSWORD), None)
+
+
+async def test_the_process_that_hashes_passwords_may_be_killed() -> None:
+    others = psutil.Process().children()
+    async with Passwords() as some:
+        stored = await some.hash(Password(PASSWORD))
+        (hashing,) = set(psutil.Process().children()) - set(others)
+        hashing.kill()
+        assert await some.verify(Password(PASSWORD), stored)
+    assert psutil.Process().children() == others
 
 
 async def _disable(api: Api, account: Account) -> None:
