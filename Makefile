@@ -20,11 +20,12 @@ run: $(INSTALLED) ## the whole system on this machine; ARGS="--port 9000" and th
 test: $(INSTALLED) ## the whole test suite; ARGS="-k outbox" and the like are passed on
 	@$(BIN)/pytest -n auto $(ARGS)
 
-check: $(INSTALLED) ## lint, format, types, import rules
+check: $(INSTALLED) ## lint, format, types, import rules, stored events
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.domain.event_shapes
 
 format: $(INSTALLED) ## format the code
 	$(BIN)/ruff check --fix-only --quiet .

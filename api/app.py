@@ -11,6 +11,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from api.access import Access, require_declarations
 from api.accounts import AccountCalls
 from api.areas import AreaCalls
+from api.audit import AuditCalls
 from api.auth import AuthCalls
 from api.bodies import JsonBody
 from api.clients import Clients
@@ -22,19 +23,24 @@ from api.events import EventCalls
 from api.health import live, ready
 from api.hosts import in_turn, only_hosts
 from api.limits import Limits
+from api.metrics import metrics
 from api.problems import answer_problem
 from api.registrations import register
 from api.requests import Request
+from api.visitors import erase
 from events_face.settings import Settings
 
 ROUTES: Sequence[ControllerRouterHandler] = [
     AreaCalls,
     EventCalls,
     register,
+    erase,
     AuthCalls,
     AccountCalls,
+    AuditCalls,
     live,
     ready,
+    metrics,
 ]
 
 

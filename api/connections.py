@@ -11,6 +11,8 @@ from psycopg_pool import AsyncConnectionPool
 from redis.asyncio import Redis
 
 from api.credentials import Credentials, Pool
+from api.database_watch import DatabaseWatch
+from api.erasures import Erasures
 from api.known_answers import KnownAnswers
 from api.passwords import Passwords
 from api.sessions import Sessions
@@ -29,6 +31,9 @@ READERS = 10
 ACCOUNT_CONNECTIONS = 4
 """Connections that sign in, and look sessions up, at most."""
 
+PROBE_CONNECTIONS = 2
+"""Connections that look how the database is, at most."""
+
 POOL_WAIT = 2.0
 """Seconds that a request waits for a connection before its caller is told to come back."""
 
@@ -37,6 +42,7 @@ QUERY_TIMEOUT = 10
 
 
 class Connections(msgspec.Struct, frozen=True, kw_only=True):
+    keys: InstallationKeys
     writer: Writer
     readers: Pool
     positions: Positions
@@ -44,8 +50,10 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
     reads_replica: bool
     known_answers: KnownAnswers
     credentials: Credentials
+    erasures: Erasures
     passwords: Passwords
     sessions: Sessions
+    watch: DatabaseWatch
 
 
 @asynccontextmanager
@@ -61,18 +69,24 @@ async def connected(
         if services.redis_url is not None:
             broker = await held.enter_async_context(Redis.from_url(services.redis_url))
         accounts = await held.enter_async_context(account_pool(services.database_url))
+        readers = await held.enter_async_context(
+            read_pool(settings.read_database_url or services.database_url)
+        )
+        probes = await held.enter_async_context(probe_pool(services.database_url))
+        reads_replica = settings.read_database_url is not None
         yield Connections(
-            readers=await held.enter_async_context(
-                read_pool(settings.read_database_url or services.database_url)
-            ),
+            keys=keys,
+            readers=readers,
             positions=await held.enter_async_context(Positions(services.database_url)),
             writer=await held.enter_async_context(Writer(services.database_url, Decider(keys))),
             broker=broker,
-            reads_replica=settings.read_database_url is not None,
+            reads_replica=reads_replica,
             known_answers=KnownAnswers(),
             credentials=Credentials(accounts, keys),
+            erasures=Erasures(accounts, keys),
             passwords=await held.enter_async_context(Passwords()),
             sessions=Sessions(accounts, Tokens(settings.secret_keys)),
+            watch=DatabaseWatch(probes, readers if reads_replica else None),
         )
 
 
@@ -87,10 +101,19 @@ def account_pool(database_url: str) -> Pool:
     )
 
 
+def probe_pool(database_url: str) -> Pool:
+    """Each connection is tried before it is used, and made when there is something to look at."""
+    return _pool(
+        database_url,
+        PROBE_CONNECTIONS,
+        min_size=0,
+        check=AsyncConnectionPool.check_connection,
+    )
+
+
 def _pool(database_url: str, size: int, options: str = "", **more: Any) -> Pool:
     return AsyncConnectionPool(
         database_url,
-        min_size=1,
         max_size=size,
         timeout=POOL_WAIT,
         open=False,
@@ -101,5 +124,5 @@ def _pool(database_url: str, size: int, options: str = "", **more: Any) -> Pool:
             **PATIENCE,
             "connect_timeout": 2,
         },
-        **more,
+        **{"min_size": 1, **more},
     )

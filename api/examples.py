@@ -11,14 +11,18 @@ import msgspec
 from api.accounts import Account
 from api.answers import Answer, Listing, Pagination
 from api.areas import Area, AreaChanges, NewArea
+from api.audit import Log, LogPagination
 from api.auth import Login, Me, NewAccount, PasswordChange, RefreshToken, RegisteredAccount
 from api.events import Event, EventChanges
 from api.health import Check, Checks, ProjectionCheck, Readiness
 from api.problems import KINDS, FieldProblem, Problem
 from api.registrations import Registered, Registration
 from api.sessions import TokenPair
+from api.visitors import Erased, ErasureRequest
 from domain.areas import CreateArea
+from domain.as_of import AggregateState, Change, Difference
 from domain.events import CreateEvent
+from domain.logged import LoggedEvent
 
 _AREA = UUID("2f1f9a52-57e5-5d2c-9c0c-3c6f1a0f7b11")
 _ACCOUNT = UUID("5f0c8a3e-7b1d-8c2f-9e4a-6d3b2c1a0f9e")
@@ -36,12 +40,26 @@ SENT: dict[type, dict[str, Any]] = {
     },
     EventChanges: {"status": "closed"},
     Registration: {"full_name": "Ada Lovelace", "email": "ada@example.com"},
+    ErasureRequest: {"email": "ada@example.com"},
     NewAccount: {"username": "ada", "password": "see you at the fair"},
     Login: {"username": "ada", "password": "see you at the fair"},
     RefreshToken: {"refresh": _TOKEN},
     PasswordChange: {"current": "see you at the fair", "password": "until the next fair"},
 }
 """Body by the type that it is read into."""
+
+_RENAMED = LoggedEvent(
+    position=42,
+    time=datetime(2030, 5, 17, 9, tzinfo=UTC),
+    type="Area.Renamed",
+    aggregate_type="Area",
+    aggregate_id=_AREA,
+    aggregate_version=2,
+    actor=str(_ACCOUNT),
+    correlation_id="5c1a9f7e2b6d4038-2a",
+    schema_version=1,
+    data={"name": "Great Hall"},
+)
 
 _ANSWERED: dict[type, Any] = {
     NewArea: NewArea(id=_AREA, name="Great Hall"),
@@ -56,6 +74,7 @@ _ANSWERED: dict[type, Any] = {
         registration_deadline=datetime(2099, 5, 16, 9, tzinfo=UTC),
     ),
     Registered: Registered(id=UUID("c0ffee00-0000-5000-8000-00000000000a")),
+    Erased: Erased(registrations=2, personal_keys=2, notifications=1),
     RegisteredAccount: RegisteredAccount(id=_ACCOUNT, username="ada"),
     TokenPair: TokenPair(access_token=_TOKEN, refresh_token=_TOKEN),
     Me: Me(id=_ACCOUNT, username="ada", roles=("organizer",)),
@@ -66,7 +85,26 @@ _ANSWERED: dict[type, Any] = {
         disabled=False,
         registered_at=datetime(2030, 5, 17, 9, tzinfo=UTC),
     ),
+    Log: Log(data=[_RENAMED], pagination=LogPagination(limit=100, total=1, next_cursor=None)),
+    AggregateState: AggregateState(
+        id=_AREA,
+        type="Area",
+        version=2,
+        state={"name": "Great Hall", "event_count": 0, "exists": True},
+        last_event=_RENAMED,
+    ),
+    Difference: Difference(
+        id=_AREA,
+        type="Area",
+        from_version=1,
+        to_version=2,
+        changes=[Change(field="name", old="Cellar", new="Great Hall")],
+        events=[_RENAMED],
+    ),
     type(None): None,
+    str: "# HELP events_face_database_up Whether the database answers.\n"
+    "# TYPE events_face_database_up gauge\n"
+    "events_face_database_up 1.0\n",
     Check: Check("ok"),
     Readiness: Readiness(
         status="ok",
@@ -75,7 +113,14 @@ _ANSWERED: dict[type, Any] = {
             broker=Check("ok"),
             projections={
                 "events": ProjectionCheck(
-                    status="ok", reason=None, position=42, lag_events=0, lag_seconds=None
+                    status="ok",
+                    reason=None,
+                    state="running",
+                    position=42,
+                    lag_events=0,
+                    lag_seconds=0.0,
+                    version=40,
+                    stop=None,
                 )
             },
         ),

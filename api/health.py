@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Literal, TypeVar
+from typing import Literal
 
 import msgspec
 import psycopg
@@ -14,19 +14,15 @@ from redis import RedisError
 from api.access import Who
 from api.answers import json_response
 from api.connections import Connections
+from api.database_watch import PATIENCE
 from api.limits import UNLIMITED
 from api.requests import Request
-from projections.positions import Standing, standings
-
-PATIENCE = 2.0
-"""Seconds that a check may take."""
+from projections.standings import Standing, State, Stop
 
 TOLERATED_LAG = 10.0
 """Seconds that a projection may be behind history."""
 
 _FOR_PROBES = {"access": Who.ANYONE, **UNLIMITED}
-
-T = TypeVar("T")
 
 Status = Literal["ok", "failing"]
 
@@ -39,9 +35,12 @@ class Check(msgspec.Struct, frozen=True):
 class ProjectionCheck(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     reason: str | None
+    state: State
     position: int
     lag_events: int
     lag_seconds: float | None
+    version: int
+    stop: Stop | None
 
 
 class Checks(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,15 +84,10 @@ async def ready(request: Request) -> Response[Readiness]:
 
 async def _database(connections: Connections) -> tuple[Check, dict[str, ProjectionCheck]]:
     try:
-        found = await asyncio.wait_for(_standings(connections), PATIENCE)
+        found = await connections.watch.standings()
     except (psycopg.Error, TimeoutError) as error:
         return _failing(error), {}
     return Check("ok"), {standing.name: _projection(standing) for standing in found}
-
-
-async def _standings(connections: Connections) -> list[Standing]:
-    async with connections.readers.connection() as connection:
-        return await standings(connection)
 
 
 async def _broker(connections: Connections) -> Check:
@@ -114,15 +108,18 @@ def _projection(standing: Standing) -> ProjectionCheck:
     return ProjectionCheck(
         status="failing" if (reason := _trouble(standing)) else "ok",
         reason=reason,
+        state=standing.state,
         position=standing.position,
         lag_events=standing.lag_events,
         lag_seconds=standing.lag_seconds,
+        version=standing.version,
+        stop=standing.stop,
     )
 
 
 def _trouble(standing: Standing) -> str | None:
-    if standing.stopped_at is not None:
-        return f"stopped at {standing.stopped_at}: {standing.stopped_because}"
+    if standing.trouble is not None:
+        return standing.trouble
     if (standing.lag_seconds or 0) > TOLERATED_LAG:
         return f"{standing.lag_seconds:.0f} s behind history"
     return None

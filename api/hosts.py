@@ -1,6 +1,6 @@
 """`ALLOWED_HOSTS`: which `Host` a request may name. A leading dot stands for all subdomains.
 
-Health is told to whoever asks: probes come by address.
+Health and metrics are told to whoever asks: probes come by address.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Any
 from litestar.exceptions import ClientException
 
 from api.requests import Request
+
+FOR_PROBES = ("/health/", "/metrics")
 
 Check = Callable[[Any], Awaitable[None]]
 """Refuses a request by raising."""
@@ -37,7 +39,7 @@ def only_hosts(allowed: tuple[str, ...]) -> Check | None:
     suffixes = tuple(host for host in exact if host.startswith("."))
 
     async def check(request: Request) -> None:
-        if request.scope["path"].startswith("/health/"):
+        if request.scope["path"].startswith(FOR_PROBES):
             return
         host = _without_port(request.headers.get("Host", "")).lower()
         if host not in exact and not f".{host}".endswith(suffixes):

@@ -189,9 +189,9 @@ def _success(drawn: Json, handler: HTTPRouteHandler) -> Json:
     response: Json = {"description": description, "headers": _headers(*headers)}
     if handler.status_code != 204:
         (answered,) = handler.parsed_fn_signature.return_type.inner_types
-        (media,) = drawn["content"].values()
+        ((media_type, media),) = drawn["content"].items()
         example = msgspec.to_builtins(examples.answer(answered.raw))
-        response["content"] = {"application/json": media | {"example": example}}
+        response["content"] = {media_type: media | {"example": example}}
     return response
 
 

@@ -25,8 +25,10 @@ again when it differs from `If-None-Match`.
 TAGS = {
     "areas": "The places where events are held.",
     "events": "Events, and registering for them.",
+    "visitors": "Those who registered, for admins.",
     "auth": "Accounts of one's own: signing in and out.",
     "accounts": "Everybody's accounts and roles, for admins.",
+    "audit": "History itself, for auditors.",
     "health": "For probes and load balancers.",
 }
 

@@ -21,6 +21,7 @@ from domain.accounts import (
     RevokeRole,
 )
 from domain.areas import Area, AreaName, CreateArea, DeleteArea, RenameArea
+from domain.disclosures import Disclosure, PersonalDataRead, RecordDisclosure
 from domain.errors import InvalidFields, NotFound
 from domain.events import (
     ChangeEvent,
@@ -36,7 +37,7 @@ from domain.identity import Identity
 from domain.notifications import Notification, QueueAgain, RecordDelivery
 from domain.syncs import RecordFailedSync, RecordSync, Sync
 from domain.values import Text
-from domain.visitors import Person, RegisterVisitor, Visitor
+from domain.visitors import EraseVisitor, ErasureOutcome, Person, RegisterVisitor, Visitor
 from domain.work import Handler, Work, check_version
 
 
@@ -152,6 +153,17 @@ def register_visitor(command: RegisterVisitor, work: Work) -> UUID:
     return visitor.id
 
 
+def erase_visitor(command: EraseVisitor, work: Work) -> ErasureOutcome:
+    visitor = work.get(Visitor, command.visitor_id)
+    if visitor.notification_id is None:
+        return "nobody"
+    notification = work.get(Notification, visitor.notification_id)
+    abandoned = notification.abandon()
+    work.record(notification, *abandoned)
+    work.record(visitor, *visitor.erase())
+    return "erased before notified" if abandoned else "erased"
+
+
 def record_delivery(command: RecordDelivery, work: Work) -> None:
     notification = work.get(Notification, command.notification_id)
     work.record(notification, *notification.conclude(command.failure))
@@ -172,6 +184,11 @@ def record_sync(command: RecordSync, work: Work) -> None:
 def record_failed_sync(command: RecordFailedSync, work: Work) -> None:
     failed = syncs.Failed(**msgspec.structs.asdict(command))
     work.record(Sync(id=work.new_id()), failed)
+
+
+def record_disclosure(command: RecordDisclosure, work: Work) -> None:
+    read = PersonalDataRead(**msgspec.structs.asdict(command))
+    work.record(Disclosure(id=work.new_id()), read)
 
 
 def register_account(command: RegisterAccount, work: Work) -> Account:
@@ -208,10 +225,12 @@ HANDLERS: dict[type[Any], Handler] = {
     SyncEvent: sync_event,
     CleanUpEvent: clean_up_event,
     RegisterVisitor: register_visitor,
+    EraseVisitor: erase_visitor,
     RecordDelivery: record_delivery,
     QueueAgain: queue_again,
     RecordSync: record_sync,
     RecordFailedSync: record_failed_sync,
+    RecordDisclosure: record_disclosure,
     RegisterAccount: register_account,
     GrantRole: grant_role,
     RevokeRole: revoke_role,
@@ -248,10 +267,12 @@ TOUCHES: dict[type[Any], Callable[[Any, Identity], Touches]] = {
     RegisterVisitor: lambda command, identity: Touches(
         [command.event_id], [identity.visitor(command.event_id, command.email)]
     ),
+    EraseVisitor: lambda command, _: Touches([command.visitor_id]),
     RecordDelivery: lambda command, _: Touches(begun=[command.notification_id]),
     QueueAgain: lambda command, _: Touches([command.notification_id]),
     RecordSync: lambda command, _: Touches(),
     RecordFailedSync: lambda command, _: Touches(),
+    RecordDisclosure: lambda command, _: Touches(),
     RegisterAccount: lambda command, identity: Touches(begun=[identity.account(command.username)]),
     GrantRole: lambda command, _: Touches([command.account_id]),
     RevokeRole: lambda command, _: Touches([command.account_id]),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -40,6 +41,8 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 class Request(msgspec.Struct, frozen=True):
     command: Any
     origin: Origin
+    at: datetime | None = None
+    """The time of its events; None for when it is decided."""
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -171,7 +174,7 @@ class Decider:
                 self._identity,
                 self._surroundings,
                 Metadata(
-                    timestamp=now,
+                    timestamp=request.at or now,
                     actor=request.origin.actor,
                     correlation_id=request.origin.correlation_id,
                     causation_id=request.origin.causation_id,

@@ -14,15 +14,27 @@ from uuid import UUID
 import msgspec
 from eventsourcing.persistence import Mapper, StoredEvent
 
+from domain import (  # noqa: F401  whoever decodes knows every event class
+    accounts,
+    areas,
+    disclosures,
+    events,
+    notifications,
+    syncs,
+    visitors,
+)
 from domain.aggregate import EVENT_TYPES, DomainEvent, Metadata, RecordedEvent
-from domain.personal_data import place, seal, unseal
+from domain.encryption import seal, unseal
+from domain.personal_data import place
 
 
 class UnknownEvent(Exception):
     """History holds an event that this code does not know: it is older than the history."""
 
 
-class _State(msgspec.Struct, omit_defaults=True):
+class State(msgspec.Struct, omit_defaults=True):
+    """What is stored of each event, whatever its topic. `domain.log` rests on the order."""
+
     timestamp: datetime
     actor: str
     correlation_id: str
@@ -40,7 +52,8 @@ def _plain(value: object) -> str:
 
 
 to_json = msgspec.json.Encoder(enc_hook=_plain).encode
-_decode_state = msgspec.json.Decoder(_State).decode
+decode_state = msgspec.json.Decoder(State).decode
+"""Raises `msgspec.DecodeError`."""
 
 
 def encode(recorded: RecordedEvent, personal_key: bytes | None = None) -> bytes:
@@ -55,7 +68,7 @@ def encode(recorded: RecordedEvent, personal_key: bytes | None = None) -> bytes:
         bound_to = place(recorded.originator_id, recorded.originator_version)
         sealed = seal(personal_key, to_json(personal), bound_to)
     return to_json(
-        _State(
+        State(
             timestamp=metadata.timestamp,
             actor=metadata.actor,
             correlation_id=metadata.correlation_id,
@@ -71,11 +84,11 @@ def decode(
     originator_id: UUID, originator_version: int, topic: str, state: bytes, position: int = 0
 ) -> RecordedEvent:
     """The event as it was recorded; its personal data stays sealed. Raises `UnknownEvent`."""
-    stored = _decode_state(state)
+    stored = decode_state(state)
     return RecordedEvent(
         originator_id=originator_id,
         originator_version=originator_version,
-        event=_decode_event(topic, stored),
+        event=decode_event(topic, stored),
         metadata=Metadata(
             timestamp=stored.timestamp,
             actor=stored.actor,
@@ -88,7 +101,7 @@ def decode(
 
 
 def open_personal(recorded: RecordedEvent, personal_key: bytes) -> RecordedEvent:
-    """The event with its personal data in place. Raises `personal_data.CannotOpen`."""
+    """The event with its personal data in place. Raises `encryption.CannotOpen`."""
     field = recorded.event.personal_field
     if recorded.sealed is None or field is None:
         return recorded
@@ -99,7 +112,8 @@ def open_personal(recorded: RecordedEvent, personal_key: bytes) -> RecordedEvent
     return msgspec.structs.replace(recorded, event=event, sealed=None)
 
 
-def _decode_event(topic: str, stored: _State) -> DomainEvent[Any]:
+def decode_event(topic: str, stored: State) -> DomainEvent[Any]:
+    """What happened, of an event whose state was read. Raises `UnknownEvent`."""
     event_class = EVENT_TYPES.get(topic)
     if event_class is None or stored.schema_version > event_class.schema_version:
         raise UnknownEvent(f"{topic} version {stored.schema_version}: is this an older release?")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from eventsourcing.application import Application
@@ -18,7 +18,15 @@ from psycopg.conninfo import conninfo_to_dict
 
 from domain.aggregate import RecordedEvent
 from domain.codec import EventMapper, decode, encode, open_personal
-from domain.personal_data import InstallationKeys, new_key, place, seal, unseal
+from domain.encryption import new_key, wrap_again
+from domain.personal_data import (
+    INSTALLATION,
+    InstallationKeys,
+    UnknownGeneration,
+    place,
+    unwrap,
+    wrap,
+)
 
 BY_KEY = (
     "-c plan_cache_mode=force_custom_plan"
@@ -73,16 +81,20 @@ def _library_settings(database_url: str) -> dict[str, str]:
 
 
 def create_tables(connection: Connection[Any], secret_keys: tuple[str, ...]) -> None:
-    """Create what is missing, the installation's keys included. Safe to run again.
+    """Create what is missing, the installation's keys included, and wrap those under the first of
+    `secret_keys`. Safe to run again.
 
-    Raises `personal_data.CannotOpen` when the keys are there but none of `secret_keys` opens them.
+    Raises `encryption.CannotOpen` when the keys are there but none of `secret_keys` opens them.
     """
     connection.execute(sql("history.sql"))
-    wrapped = InstallationKeys.generate().wrap(secret_keys[0])
     connection.execute(
-        "INSERT INTO installation_keys (wrapped) VALUES (%s) ON CONFLICT DO NOTHING", [wrapped]
+        "INSERT INTO installation_keys (wrapped) VALUES (%s) ON CONFLICT DO NOTHING",
+        [InstallationKeys.generate().wrap(*secret_keys)],
     )
-    load_keys(connection, secret_keys)
+    cursor = connection.execute("SELECT wrapped FROM installation_keys FOR UPDATE")
+    (wrapped,) = cast("tuple[bytes]", cursor.fetchone())
+    if anew := wrap_again(wrapped, secret_keys, INSTALLATION):
+        connection.execute("UPDATE installation_keys SET wrapped = %s", [anew])
 
 
 def sql(file: str) -> bytes:
@@ -91,11 +103,18 @@ def sql(file: str) -> bytes:
 
 
 def load_keys(connection: Connection[Any], secret_keys: tuple[str, ...]) -> InstallationKeys:
-    """The installation's keys. Raises `personal_data.CannotOpen`, and LookupError without any."""
+    """The installation's keys. Raises `encryption.CannotOpen`, and LookupError without any."""
     row = connection.execute("SELECT wrapped FROM installation_keys").fetchone()
     if row is None:
         raise LookupError("the database has no installation keys: run `events-face migrate`")
     return InstallationKeys.unwrap(row[0], secret_keys)
+
+
+async def refresh_keys(connection: AsyncConnection[Any], keys: InstallationKeys) -> None:
+    """Learn the generations of data keys that came since `keys` were loaded."""
+    cursor = await connection.execute("SELECT wrapped FROM installation_keys", binary=True)
+    (wrapped,) = cast("tuple[bytes]", await cursor.fetchone())
+    keys.learn(wrapped)
 
 
 async def connect(database_url: str) -> AsyncConnection[Any]:
@@ -122,23 +141,28 @@ async def append(
     one of them has moved since, nothing is appended and None is returned.
     """
     personal_keys = [new_key() if e.event.personal_field else None for e in events]
-    cursor = await connection.execute(
-        "SELECT append_to_history(%b, %b, %b, %b, %b, %b, %b)",
-        [
-            list(read),
-            list(read.values()),
-            [e.originator_id for e in events],
-            [e.originator_version for e in events],
-            [e.event.topic for e in events],
-            [encode(e, key) for e, key in zip(events, personal_keys, strict=True)],
+    states = [encode(e, key) for e, key in zip(events, personal_keys, strict=True)]
+    positions: list[int] | None = []
+    while positions == []:  # not for the first time: the data key was rotated meanwhile
+        cursor = await connection.execute(
+            "SELECT append_to_history(%b, %b, %b, %b, %b, %b, %b)",
             [
-                key and seal(keys.data, key, place(e.originator_id, e.originator_version))
-                for e, key in zip(events, personal_keys, strict=True)
+                list(read),
+                list(read.values()),
+                [e.originator_id for e in events],
+                [e.originator_version for e in events],
+                [e.event.topic for e in events],
+                states,
+                [
+                    key and wrap(keys, key, place(e.originator_id, e.originator_version))
+                    for e, key in zip(events, personal_keys, strict=True)
+                ],
             ],
-        ],
-    )
-    row = await cursor.fetchone()
-    return row[0] if row else None
+        )
+        (positions,) = cast("tuple[list[int] | None]", await cursor.fetchone())
+        if positions == []:
+            await refresh_keys(connection, keys)
+    return positions
 
 
 async def lock_history(connection: AsyncConnection[Any]) -> None:
@@ -147,18 +171,21 @@ async def lock_history(connection: AsyncConnection[Any]) -> None:
 
 
 async def read_events(
-    connection: AsyncConnection[Any], *, after: int, limit: int
+    connection: AsyncConnection[Any], *, after: int, limit: int, skipped: Sequence[str] = ()
 ) -> list[RecordedEvent]:
-    """The next events in the order of history, personal data sealed."""
+    """The next events in the order of history, personal data sealed. Those of `skipped` topics are
+    left out, but for the newest event of all: with it, the reader comes to the end."""
     cursor = await connection.execute(
         """
         SELECT originator_id, originator_version, topic, state, notification_id
         FROM history_events
-        WHERE notification_id > %s
+        WHERE notification_id > %(after)s
+          AND (topic <> ALL(%(skipped)s)
+               OR notification_id = (SELECT max(notification_id) FROM history_events))
         ORDER BY notification_id
-        LIMIT %s
+        LIMIT %(limit)s
         """,
-        [after, limit],
+        {"after": after, "limit": limit, "skipped": list(skipped)},
         binary=True,
     )
     return [decode(*row) for row in await cursor.fetchall()]
@@ -178,21 +205,41 @@ async def open_all(
     sealed = [e for e in events if e.sealed is not None]
     if not sealed:
         return list(events)
+    found = await _personal_keys(connection, sealed)
+    try:
+        return _opened(events, found, keys)
+    except UnknownGeneration:
+        await refresh_keys(connection, keys)
+        return _opened(events, await _personal_keys(connection, sealed), keys)
+
+
+_Wrapped = Mapping[tuple[UUID, int], bytes]
+
+
+async def _personal_keys(
+    connection: AsyncConnection[Any], events: Sequence[RecordedEvent]
+) -> _Wrapped:
+    """Those that were not deleted, by stream and version."""
     cursor = await connection.execute(
         """
         SELECT k.originator_id, k.originator_version, k.wrapped
         FROM unnest(%b::uuid[], %b::bigint[]) AS wanted (id, version)
         JOIN personal_keys k ON k.originator_id = id AND k.originator_version = version
         """,
-        [[e.originator_id for e in sealed], [e.originator_version for e in sealed]],
+        [[e.originator_id for e in events], [e.originator_version for e in events]],
         binary=True,
     )
-    found = {(id, version): wrapped for id, version, wrapped in await cursor.fetchall()}
-    return [_opened(e, found.get((e.originator_id, e.originator_version)), keys) for e in events]
+    return {(id, version): wrapped for id, version, wrapped in await cursor.fetchall()}
 
 
-def _opened(event: RecordedEvent, wrapped: bytes | None, keys: InstallationKeys) -> RecordedEvent:
-    if wrapped is None:
-        return event
-    bound_to = place(event.originator_id, event.originator_version)
-    return open_personal(event, unseal(keys.data, wrapped, bound_to))
+def _opened(
+    events: Sequence[RecordedEvent], found: _Wrapped, keys: InstallationKeys
+) -> list[RecordedEvent]:
+    opened = list[RecordedEvent]()
+    for event in events:
+        wrapped = found.get((event.originator_id, event.originator_version))
+        if wrapped is not None:
+            bound_to = place(event.originator_id, event.originator_version)
+            event = open_personal(event, unwrap(keys, wrapped, bound_to))  # noqa: PLW2901
+        opened.append(event)
+    return opened

@@ -32,7 +32,11 @@ CREATE TABLE IF NOT EXISTS installation_keys (
     wrapped  bytea NOT NULL
 );
 
--- One key per event with personal data. Deleting it makes that data unreadable for ever.
+-- What keys of personal data end with that are wrapped under the newest generation.
+ALTER TABLE installation_keys ADD COLUMN IF NOT EXISTS mark bytea NOT NULL DEFAULT '';
+
+-- One key per event with personal data. Deleting it makes that data unreadable for ever. What
+-- follows the sealed key's 60 bytes is the mark of the generation that it is wrapped under.
 CREATE TABLE IF NOT EXISTS personal_keys (
     originator_id      uuid   NOT NULL,
     originator_version bigint NOT NULL,
@@ -40,7 +44,15 @@ CREATE TABLE IF NOT EXISTS personal_keys (
     PRIMARY KEY (originator_id, originator_version)
 );
 
+-- No samples of it are kept as statistics, where a deleted key would live on.
+ALTER TABLE personal_keys ALTER COLUMN wrapped SET STATISTICS 0;
+
+-- Where a person's registrations may be, see domain.erasure.
+CREATE INDEX IF NOT EXISTS history_events_created_events
+    ON history_events (originator_id) WHERE topic = 'Event.Created';
+
 -- Appends events unless a stream that the decision read has moved since; then it answers NULL.
+-- When the personal keys are not of the newest generation it answers {} and appends nothing.
 -- The lock is held from here to the end of the transaction, so positions are committed in order:
 -- who reads up to position N has seen all before N. It is an advisory lock, not the library's
 -- table lock, because a table lock and autovacuum would hold each other up.
@@ -71,6 +83,13 @@ BEGIN
         WHERE coalesce(stream.version, 0) <> seen.version
     ) THEN
         RETURN NULL;
+    END IF;
+
+    IF EXISTS (
+        SELECT FROM unnest(wrapped_keys) AS new (wrapped), installation_keys AS newest
+        WHERE substr(new.wrapped, 61) <> newest.mark
+    ) THEN
+        RETURN '{}';
     END IF;
 
     WITH appended AS (

@@ -13,6 +13,9 @@ import msgspec
 
 from domain.aggregate import Aggregate, DomainEvent, stored_as
 
+ERASED = "the recipient was erased"
+"""Why a notification fails that nobody is left to get."""
+
 
 class RecordDelivery(msgspec.Struct, frozen=True, kw_only=True):
     """The service answered for good: it took the notification, or never will."""
@@ -36,6 +39,10 @@ class Notification(Aggregate, frozen=True, kw_only=True):
         if self.state == "sent":
             return []
         return [Sent()] if failure is None else [Failed(reason=failure)]
+
+    def abandon(self) -> list[DomainEvent[Notification]]:
+        """Its recipient was erased; nothing when it is no longer waiting."""
+        return [Failed(reason=ERASED)] if self.state == "waiting" else []
 
     def queue_again(self) -> list[DomainEvent[Notification]]:
         return [Requeued()] if self.state == "failed" else []

@@ -7,7 +7,7 @@ same person meet in one stream, and history lets only one of them be its first.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 from uuid import UUID
 
 import msgspec
@@ -40,6 +40,15 @@ class RegisterVisitor(msgspec.Struct, frozen=True, kw_only=True):
     event_id: UUID
     full_name: FullName
     email: Email
+
+
+class EraseVisitor(msgspec.Struct, frozen=True, kw_only=True):
+    """Forgets the person of one registration, see `domain.erasure`."""
+
+    visitor_id: UUID
+
+
+ErasureOutcome = Literal["nobody", "erased", "erased before notified"]
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):

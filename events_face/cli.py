@@ -13,8 +13,9 @@ from types import FrameType
 from typing import NoReturn
 
 from events_face import lifeline
-from events_face.cli_commands import COMMANDS, GROUPS, Command, value_of
-from events_face.errors import CommandFailed
+from events_face.cli_commands import COMMANDS, GROUPS
+from events_face.cli_options import Command, value_of
+from events_face.errors import CommandFailed, WrongUsage
 from events_face.settings import Settings
 
 
@@ -24,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     signal.signal(signal.SIGTERM, _exit_orderly)
     try:
         _run(COMMANDS[given.command], given)
+    except WrongUsage as misunderstanding:
+        _fail(str(misunderstanding), code=2)
     except CommandFailed as failure:
         _fail(str(failure))
     except KeyboardInterrupt:
@@ -42,7 +45,9 @@ def _run(command: Command, given: argparse.Namespace) -> None:
     if command.role:
         lifeline.hold()
     chosen = {"DATA_DIR": given.data_dir} if given.data_dir else {}
-    settings = with_secret_key(Settings.load({**os.environ, **chosen}))
+    settings = Settings.load({**os.environ, **chosen})
+    if not command.offline:
+        settings = with_secret_key(settings)
     logging.configure(given.command, debug=settings.debug)
     options = {
         option.name: value_of(option, getattr(given, option.name), settings)
@@ -111,6 +116,6 @@ def _connection_errors() -> tuple[type[Exception], ...]:
     return psycopg.OperationalError, redis.ConnectionError, redis.TimeoutError, OutcomeUnknown
 
 
-def _fail(reason: str) -> NoReturn:
+def _fail(reason: str, *, code: int = 1) -> NoReturn:
     sys.stderr.write(f"events-face: {' '.join(reason.split())}\n")
-    sys.exit(1)
+    sys.exit(code)

@@ -1,53 +1,10 @@
 """The table of sub-commands: what each is for, what it takes, and the function that does it."""
 
 import os
-from collections.abc import Mapping
-from typing import Any
 
-import msgspec
-
-from events_face.settings import Settings
+from events_face.cli_audit_commands import AUDIT_COMMANDS
+from events_face.cli_options import AS_JSON, Command, Option, count, seconds
 from events_face.variables import days, port
-
-
-class Option(msgspec.Struct, frozen=True, kw_only=True):
-    """An argument, handed to the function as the keyword `name`.
-
-    One that is not given takes its value from the setting `setting`, if that is named.
-    """
-
-    flag: str
-    name: str
-    help: str
-    setting: str | None = None
-    more: Mapping[str, Any] = {}
-
-
-class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """`function` ("module:name") gets the settings, the services if `needs_services`, the options.
-
-    A `role` is a long-running process that `up` may be the supervisor of.
-    """
-
-    help: str
-    example: str
-    function: str
-    options: tuple[Option, ...] = ()
-    needs_services: bool = True
-    role: bool = False
-
-
-def count(text: str) -> int:
-    if (count := int(text)) < 1:
-        raise ValueError
-    return count
-
-
-def seconds(text: str) -> float:
-    if not 0 < (seconds := float(text)) < 86_400:
-        raise ValueError
-    return seconds
-
 
 HOST = Option(
     flag="--host", name="host", setting="app_host", help="the address to listen at (APP_HOST)"
@@ -60,6 +17,7 @@ PORT = Option(
     more={"type": port},
 )
 USER = Option(flag="username", name="username", help="the username", more={"metavar": "USER"})
+
 ROLE = Option(
     flag="role",
     name="role",
@@ -211,15 +169,34 @@ COMMANDS: dict[str, Command] = {
         function="api.cli:revoke",
         options=(USER, ROLE),
     ),
+    "erase": Command(
+        help="make one person's data unreadable everywhere, history included",
+        example="events-face erase ada@example.com",
+        function="api.erasure_cli:erase",
+        options=(
+            Option(
+                flag="email",
+                name="email",
+                help="what the person registered with",
+                more={"metavar": "EMAIL"},
+            ),
+        ),
+    ),
+    "rotate-keys": Command(
+        help="wrap the keys of personal data under a new data key, while everything runs",
+        example="events-face rotate-keys",
+        function="events_face.rotate_keys:rotate_keys",
+    ),
     "projections status": Command(
         help="position, lag and row counts of every projection",
         example="events-face projections status",
-        function="projections.cli:status",
+        function="projections.status_cli:status",
+        options=(AS_JSON,),
     ),
     "projections rebuild": Command(
         help="derive read tables from history again",
         example="events-face projections rebuild events areas",
-        function="projections.cli:rebuild",
+        function="projections.rebuild_cli:rebuild",
         options=(
             Option(
                 flag="names",
@@ -229,16 +206,10 @@ COMMANDS: dict[str, Command] = {
             ),
         ),
     ),
-}
+} | AUDIT_COMMANDS
 """Names of two words are grouped under the first, whose help is in GROUPS."""
 
 GROUPS = {
     "projections": "look after the read tables",
     "audit": "read history, and prove that nobody has changed it",
 }
-
-
-def value_of(option: Option, given: object, settings: Settings) -> object:
-    if given is None and option.setting is not None:
-        return getattr(settings, option.setting)
-    return given

@@ -1,21 +1,42 @@
 """The keys of the installation that a role or command works on."""
 
-import psycopg
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+import psycopg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from domain.encryption import CannotOpen
 from domain.history import load_keys
-from domain.personal_data import CannotOpen, InstallationKeys
+from domain.personal_data import InstallationKeys
+from domain.seals.signing import load_key
 from events_face.errors import CommandFailed
 from events_face.settings import Settings
 
 CONNECT_TIMEOUT = 5  # seconds
 
+K = TypeVar("K")
+
 
 def installation_keys(settings: Settings, database_url: str) -> InstallationKeys:
     """Raises `psycopg.OperationalError` when the database is away, `CommandFailed` when it is
     not migrated or belongs to another SECRET_KEY."""
+    return _loaded(load_keys, settings, database_url)
+
+
+def signing_key(settings: Settings, database_url: str) -> Ed25519PrivateKey:
+    """What history is sealed with. Raises as `installation_keys`."""
+    return _loaded(load_key, settings, database_url)
+
+
+def _loaded(
+    load: Callable[[psycopg.Connection[Any], tuple[str, ...]], K],
+    settings: Settings,
+    database_url: str,
+) -> K:
     try:
         with psycopg.connect(database_url, connect_timeout=CONNECT_TIMEOUT) as connection:
-            return load_keys(connection, settings.secret_keys)
+            return load(connection, settings.secret_keys)
     except psycopg.errors.UndefinedTable:
         raise CommandFailed("the database has no tables yet: run `events-face migrate`") from None
     except (LookupError, CannotOpen) as error:

@@ -1,17 +1,32 @@
 """Creates or upgrades every table. Safe to run again, and from two hosts at once."""
 
-import psycopg
+import asyncio
+import sys
 
-from domain import history
-from domain.personal_data import CannotOpen
+import psycopg
+import structlog
+
+from domain import history, seals
+from domain.encryption import CannotOpen
 from events_face.errors import CommandFailed
+from events_face.installation import installation_keys
 from events_face.secret_key import with_secret_key
 from events_face.services import Services
 from events_face.settings import Settings
 
+log = structlog.get_logger()
+
 
 def migrate(settings: Settings, services: Services) -> None:
-    """Bring the database up to this release. Raises `CommandFailed` when the key does not fit."""
+    """Bring the database up to this release, and print which read tables are to be rebuilt for
+    it: that may take a while, so an operator chooses when. Raises as `create_tables`."""
+    for name, reason in create_tables(settings, services).items():
+        sys.stdout.write(f"{name}: {reason}: run `events-face projections rebuild {name}`\n")
+
+
+def create_tables(settings: Settings, services: Services) -> dict[str, str]:
+    """Bring the database up to this release, but for the read tables that are to be rebuilt first:
+    their names, each with the reason. Raises `CommandFailed` when the key does not fit."""
     import api
     import projections
     import workers
@@ -20,9 +35,34 @@ def migrate(settings: Settings, services: Services) -> None:
         connection.execute("SELECT pg_advisory_lock(hashtext('migrate'))")
         with connection.transaction():
             try:
-                history.create_tables(connection, with_secret_key(settings).secret_keys)
+                secret_keys = with_secret_key(settings).secret_keys
+                history.create_tables(connection, secret_keys)
+                seals.create_tables(connection, secret_keys)
             except CannotOpen as error:
                 raise CommandFailed(str(error)) from None
             projections.create_tables(connection)
             workers.create_tables(connection)
             api.create_tables(connection)
+            return projections.due_rebuilds(connection)
+
+
+def rebuild_what_is_due(settings: Settings, services: Services) -> None:
+    """Rebuild the read tables that are not of this release, if there still are any: of two hosts,
+    the second waits for the first. Raises `CommandFailed`."""
+    from projections import due_rebuilds
+    from projections.all import ALL
+    from projections.rebuild import CannotRebuild, rebuild_tables
+
+    keys = installation_keys(settings, services.database_url)
+    with psycopg.connect(services.database_url, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(hashtext('rebuild what is due'))")
+        due = due_rebuilds(connection)
+        if not due:
+            return
+        log.info("rebuilding before the start, which may take a while", because=due)
+        chosen = [projection for projection in ALL if projection.name in due]
+        try:
+            position = asyncio.run(rebuild_tables(services.database_url, keys, chosen))
+        except CannotRebuild as error:
+            raise CommandFailed(str(error)) from None
+        log.info("rebuilt", projections=sorted(due), position=position)

@@ -23,7 +23,7 @@ from events_face.demo import load_demo
 from events_face.embedded import postgres, valkey
 from events_face.errors import CommandFailed
 from events_face.file_lock import FileLock
-from events_face.migrate import migrate
+from events_face.migrate import create_tables, rebuild_what_is_due
 from events_face.services import Services, services
 from events_face.settings import Settings
 from events_face.supervisor import Role, Supervisor
@@ -46,7 +46,8 @@ def up(settings: Settings, *, host: str, port: int, workers: int, demo: bool = F
         found = held.enter_context(services(settings))
         redis_url = settings.redis_url or valkey.valkey_url(settings.data_dir)
         running = msgspec.structs.replace(found, redis_url=redis_url)
-        migrate(settings, running)
+        if create_tables(settings, running):
+            rebuild_what_is_due(settings, running)
         if demo:
             load_demo(settings, running)
         demands = held.enter_context(_demands_to_stop())

@@ -7,7 +7,7 @@ appends the outcome to history; what history says is applied here all the same, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -16,9 +16,9 @@ import msgspec
 from psycopg import AsyncConnection
 
 from domain.aggregate import RecordedEvent
-from domain.notifications import Failed, Notification, Requeued, Sent
-from domain.visitors import Registered
-from projections.projection import Projection, events_of
+from domain.notifications import ERASED, Failed, Notification, Requeued, Sent
+from domain.visitors import Erased, Registered, Visitor
+from projections.projection import Bulk, Projection, Rows, events_of
 
 CHANNEL = "outbox"
 """PostgreSQL tells the listeners of this channel that rows came in, or are to be tried again."""
@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS outbox (
     concluded_at   timestamptz
 );
 CREATE INDEX IF NOT EXISTS outbox_due ON outbox (due_at) WHERE state = 'waiting';
+ALTER TABLE outbox ALTER email SET STATISTICS 0; -- no samples, which would outlive an erasure
 """
 
 State = Literal["waiting", "sent", "failed"]
@@ -52,45 +53,95 @@ async def count_by_state(connection: AsyncConnection[Any]) -> dict[State, int]:
     return counts | dict(await cursor.fetchall())
 
 
+async def waiting(connection: AsyncConnection[Any]) -> tuple[int, float]:
+    """How many rows wait, and for how many seconds the one that has been due the longest has been
+    (0 when none is). Quick, however many there are that do not wait."""
+    cursor = await connection.execute(
+        """
+        SELECT count(*),
+               coalesce(extract(epoch FROM
+                   now() - min(due_at) FILTER (WHERE due_at <= now())
+               ), 0)::float8
+        FROM outbox WHERE state = 'waiting'
+        """
+    )
+    row = await cursor.fetchone()
+    return row or (0, 0.0)
+
+
+async def blank(connection: AsyncConnection[Any], ids: Sequence[UUID], at: datetime) -> None:
+    """Take the recipients out of these rows, at once: their erasure is applied again in its turn.
+
+    What is still to be sent is given up, and who has a lease on it has that no more.
+    """
+    await connection.execute(
+        """
+        UPDATE outbox
+        SET email = NULL,
+            state = CASE state WHEN 'waiting' THEN 'failed' ELSE state END,
+            last_error = CASE state WHEN 'waiting' THEN %(erased)b ELSE last_error END,
+            due_at = CASE state WHEN 'waiting' THEN %(at)b ELSE due_at END,
+            concluded_at = CASE state WHEN 'waiting' THEN %(at)b ELSE concluded_at END,
+            lease_token = NULL
+        WHERE id = ANY(%(ids)b::uuid[])
+        """,
+        {"erased": ERASED, "at": at, "ids": sorted(ids)},
+    )
+
+
 async def apply(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
     added = await _add(connection, events)
-    outcomes = {e.originator_id: e for e in events if isinstance(e.event, Sent | Failed | Requeued)}
-    settled = await _settle(connection, list(outcomes.values())) if outcomes else 0
-    if added or any(isinstance(e.event, Requeued) for e in outcomes.values()):
+    settled = 0
+    for outcomes in _one_at_a_time(events):
+        settled += await _settle(connection, outcomes)
+    erased = await _erase(connection, events)
+    if added or any(isinstance(e.event, Requeued) for e in events):
         await connection.execute("NOTIFY outbox")
-    return added + settled > 0
+    return added + settled + erased > 0
 
 
 async def _add(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> int:
-    registered = [(e, e.event) for e in events if isinstance(e.event, Registered)]
-    if not registered:
+    new = [_new(e, e.event) for e in events if isinstance(e.event, Registered)]
+    if not new:
         return 0
     cursor = await connection.execute(
         """
         INSERT INTO outbox (id, visitor_id, event_id, email, message, position, correlation_id,
                             created_at, due_at)
-        SELECT id, visitor_id, event_id, email, 'Your confirmation code is ' || code, position,
-               correlation_id, created_at, created_at
-        FROM unnest(
+        SELECT new.*, created_at FROM unnest(
             %b::uuid[], %b::uuid[], %b::uuid[], %b::text[], %b::text[], %b::bigint[], %b::text[],
             %b::timestamptz[]
-        ) AS registered (
-            id, visitor_id, event_id, email, code, position, correlation_id, created_at
-        )
+        ) AS new (id, visitor_id, event_id, email, message, position, correlation_id, created_at)
         ON CONFLICT (id) DO NOTHING
         """,
-        [
-            [event.notification_id for _, event in registered],
-            [recorded.originator_id for recorded, _ in registered],
-            [event.event_id for _, event in registered],
-            [event.person and event.person.email for _, event in registered],
-            [event.code for _, event in registered],
-            [recorded.position for recorded, _ in registered],
-            [recorded.metadata.correlation_id for recorded, _ in registered],
-            [recorded.metadata.timestamp for recorded, _ in registered],
-        ],
+        [list(column) for column in zip(*new, strict=True)],
     )
     return cursor.rowcount
+
+
+def _new(recorded: RecordedEvent, event: Registered) -> tuple[object, ...]:
+    """The values of a row, in the order of the first `_COLUMNS`."""
+    metadata = recorded.metadata
+    return (
+        event.notification_id,
+        recorded.originator_id,
+        event.event_id,
+        event.person and event.person.email,
+        f"Your confirmation code is {event.code}",
+        recorded.position,
+        metadata.correlation_id,
+        metadata.timestamp,
+    )
+
+
+def _one_at_a_time(events: Sequence[RecordedEvent]) -> Iterator[list[RecordedEvent]]:
+    """The outcomes in rounds, in which each notification has at most one."""
+    left = [e for e in events if isinstance(e.event, Sent | Failed | Requeued)]
+    while left:
+        firsts: dict[UUID, RecordedEvent] = {}
+        later = [e for e in left if firsts.setdefault(e.originator_id, e) is not e]
+        yield list(firsts.values())
+        left = later
 
 
 class _Outcome(msgspec.Struct, frozen=True):
@@ -108,9 +159,9 @@ async def _settle(connection: AsyncConnection[Any], events: Sequence[RecordedEve
         UPDATE outbox
         SET state = outcome.state,
             concluded_at = CASE WHEN outcome.state <> 'waiting' THEN outcome.at END,
-            last_error = CASE WHEN outcome.state = 'waiting' THEN last_error ELSE reason END,
+            last_error = reason,
             attempts = CASE WHEN outcome.state = 'waiting' THEN 0 ELSE attempts END,
-            due_at = CASE WHEN outcome.state = 'waiting' THEN outcome.at ELSE due_at END,
+            due_at = outcome.at,
             lease_token = NULL
         FROM jsonb_to_recordset(%s::jsonb)
              AS outcome (id uuid, state text, at timestamptz, reason text)
@@ -122,12 +173,69 @@ async def _settle(connection: AsyncConnection[Any], events: Sequence[RecordedEve
 
 
 def _outcome(recorded: RecordedEvent) -> _Outcome:
-    event = recorded.event
-    state: State = (
-        "sent" if isinstance(event, Sent) else "failed" if isinstance(event, Failed) else "waiting"
-    )
-    reason = event.reason if isinstance(event, Failed) else None
-    return _Outcome(recorded.originator_id, state, recorded.metadata.timestamp, reason)
+    state = _STATE_AFTER[type(recorded.event)]
+    return _Outcome(recorded.originator_id, state, recorded.metadata.timestamp, _reason(recorded))
+
+
+def _reason(recorded: RecordedEvent) -> str | None:
+    return recorded.event.reason if isinstance(recorded.event, Failed) else None
+
+
+_STATE_AFTER: dict[type[object], State] = {Sent: "sent", Failed: "failed", Requeued: "waiting"}
+
+
+async def _erase(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> int:
+    """The recipients only: what became of a message, its own events say."""
+    ids = [e.event.notification_id for e in events if isinstance(e.event, Erased)]
+    if not ids:
+        return 0
+    cursor = await connection.execute("UPDATE outbox SET email = NULL WHERE id = ANY(%b)", [ids])
+    return cursor.rowcount
+
+
+_COLUMNS = (
+    ("id", "uuid"),
+    ("visitor_id", "uuid"),
+    ("event_id", "uuid"),
+    ("email", "text"),
+    ("message", "text"),
+    ("position", "int8"),
+    ("correlation_id", "text"),
+    ("created_at", "timestamptz"),
+    ("due_at", "timestamptz"),
+    ("state", "text"),
+    ("last_error", "text"),
+    ("concluded_at", "timestamptz"),
+)
+
+_CONCLUSIONS = {Sent, Failed}
+
+
+def _rows_of(events: Sequence[RecordedEvent]) -> Rows:
+    """Registrations, each with its notification's first outcome if that came soon enough."""
+    firsts, left_over = dict[UUID, RecordedEvent](), list[RecordedEvent]()
+    for recorded in events:
+        kind = type(recorded.event)
+        if kind in _CONCLUSIONS and recorded.originator_version == 1:
+            firsts[recorded.originator_id] = recorded
+        elif kind is not Registered:
+            left_over.append(recorded)
+    rows = list[tuple[object, ...]]()
+    for recorded in events:
+        if isinstance(event := recorded.event, Registered):
+            first = firsts.pop(event.notification_id, None)
+            rows.append(_new(recorded, event) + (_settled(first) if first else _waiting(recorded)))
+    return Rows(rows, [*left_over, *firsts.values()])
+
+
+def _settled(outcome: RecordedEvent) -> tuple[object, ...]:
+    """The values of the last `_COLUMNS`."""
+    at = outcome.metadata.timestamp
+    return at, _STATE_AFTER[type(outcome.event)], _reason(outcome), at
+
+
+def _waiting(registered: RecordedEvent) -> tuple[object, ...]:
+    return registered.metadata.timestamp, "waiting", None, None
 
 
 CARRY_OVER = """
@@ -144,7 +252,8 @@ OUTBOX = Projection(
     name="outbox",
     schema_version=1,
     table=TABLE,
-    handles=events_of(Notification) | {Registered},
+    handles=events_of(Notification, Visitor),
     apply=apply,
     carry_over=CARRY_OVER,
+    bulk=Bulk(columns=_COLUMNS, rows_of=_rows_of),
 )

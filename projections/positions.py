@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 import psycopg
@@ -91,88 +89,3 @@ class Positions:
         self._current |= positions
         self._moved.set()
         self._moved = asyncio.Event()
-
-
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a projection stands."""
-
-    name: str
-    position: int
-    lag_events: int
-    lag_seconds: float | None
-    """Age of the first event that is not applied; None when that cannot be read."""
-    stopped_at: int | None
-    """Position of the event that it cannot apply."""
-    stopped_because: str | None
-    led: bool
-    """Whether some projector leads it."""
-    schema_version: int
-
-
-class _When(msgspec.Struct):
-    timestamp: datetime
-
-
-MOST_COUNTED = 1_000_000
-"""Events behind, beyond which it does not matter how many."""
-
-
-async def standings(connection: AsyncConnection[Any]) -> list[Standing]:
-    """Of each projection, in the order of their names."""
-    cursor = await connection.execute(
-        """
-        WITH leads AS (
-            SELECT l.objid AS hash
-            FROM pg_locks l JOIN pg_database d ON d.oid = l.database
-            WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.granted
-              AND l.classid = hashtext('projections')::oid
-        )
-        SELECT p.name, p.position, behind.events, next.state, p.stopped_at, p.stopped_because,
-               hashtext(p.name)::oid IN (SELECT hash FROM leads), p.schema_version
-        FROM projections p
-        CROSS JOIN LATERAL (
-            SELECT count(*) AS events FROM (
-                SELECT FROM history_events WHERE notification_id > p.position LIMIT %s
-            ) AS next_ones
-        ) behind
-        LEFT JOIN LATERAL (
-            SELECT state FROM history_events WHERE notification_id > p.position
-            ORDER BY notification_id LIMIT 1
-        ) next ON true
-        ORDER BY p.name
-        """,
-        [MOST_COUNTED],
-    )
-    now = datetime.now(UTC)
-    return [
-        Standing(
-            name=name,
-            position=position,
-            lag_events=events,
-            lag_seconds=_age(state, now),
-            stopped_at=stopped_at,
-            stopped_because=stopped_because,
-            led=led,
-            schema_version=schema_version,
-        )
-        for (
-            name,
-            position,
-            events,
-            state,
-            stopped_at,
-            stopped_because,
-            led,
-            schema_version,
-        ) in await cursor.fetchall()
-    ]
-
-
-def _age(state: bytes | None, now: datetime) -> float | None:
-    if state is None:
-        return 0.0
-    try:
-        recorded = msgspec.json.decode(state, type=_When)
-    except msgspec.DecodeError:
-        return None
-    return max(0.0, (now - recorded.timestamp).total_seconds())

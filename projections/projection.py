@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, LiteralString, TypeVar
+from typing import Any, LiteralString, NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -14,6 +14,25 @@ from domain.aggregate import EVENT_TYPES, Aggregate, DomainEvent, RecordedEvent
 A = TypeVar("A", bound=Aggregate)
 EventClass = type[DomainEvent[Any]]
 Apply = Callable[[AsyncConnection[Any], Sequence[RecordedEvent]], Awaitable[bool]]
+
+
+class Rows(NamedTuple):
+    """What a stretch of history comes to in an empty table."""
+
+    rows: Sequence[tuple[object, ...]]
+    left_over: Sequence[RecordedEvent]
+    """What changes rows that another stretch may have begun: `apply` is given it later, in the
+    order of history, when all rows are there."""
+
+
+class Bulk(msgspec.Struct, frozen=True, kw_only=True):
+    """A quick way to fill an empty table: stretches of history are taken beside each other, in
+    any order, and their rows copied. With what is left over it comes to what `apply` does."""
+
+    columns: tuple[tuple[LiteralString, str], ...]
+    """Name and PostgreSQL's type of each of a row's values."""
+    rows_of: Callable[[Sequence[RecordedEvent]], Rows]
+    """Given handled events, in the order of history."""
 
 
 class Projection(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +52,8 @@ class Projection(msgspec.Struct, frozen=True, kw_only=True):
     carry_over: LiteralString | None = None
     """For columns that do not follow from history: copies them at the end of a rebuild, from
     the table `{previous}` to the one that takes its place."""
+    bulk: Bulk | None = None
+    """For a table of very many rows."""
 
 
 def events_of(*kinds: type[Aggregate]) -> frozenset[EventClass]:

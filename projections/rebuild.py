@@ -1,35 +1,46 @@
-"""Rebuilds a projection's table from the beginning of history, while the present one stays in use.
+"""Rebuilds projections' tables from the beginning of history, while the present ones stay in use.
 
-The new table fills in a schema of its own, by the very code that keeps tables up to date: the
-connection's search path makes it work there. At the end the present table is locked for a moment,
+The new tables fill in a schema of their own (`projections.beside`): large ones in bulk, the others
+by the very code that keeps tables up to date. At the end each present table is locked for a moment,
 the new one takes in what came last, and replaces it.
 
 The outbox stays sound throughout. Nobody delivers from the new table before it is complete. The
 lock waits for every worker that is settling a row, so its outcome is in history and is taken in;
 one that comes to settle later finds the lease it holds in the new table (`carry_over`).
+
+How far a rebuild has come, any session can ask (`projections.rebuild_progress`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import aclosing, suppress
 from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier
 
-from domain.history import connect, last_position
+from domain.aggregate import RecordedEvent
+from domain.codec import decode
+from domain.history import connect, last_position, open_all
 from domain.personal_data import InstallationKeys
-from projections.all import PROJECTIONS_TABLE
+from domain.stretches import Unreadable
+from projections import beside, bulk
+from projections.beside import Place
 from projections.projection import Projection
-from projections.tail import PositionMoved, Tail
-
-SCHEMA = "rebuilding"
+from projections.rebuild_progress import (
+    DROP_LITTER,
+    announce_progress,
+    lock_for_rebuild,
+)
+from projections.tail import BATCH, Tail
 
 Progress = Callable[[int, int], None]
 """Told the position reached, and the one to be reached."""
 
+SMALL = 20_000
+"""Positions of a history that is followed sooner than processes are started."""
 
 LOCK_TIMEOUT = "3s"
 """Queries on the table queue behind a lock that is waited for: rather try again than that."""
@@ -38,84 +49,139 @@ LOCK_TRIES = 10
 
 
 class CannotRebuild(Exception):
-    """Why the table was left as it was."""
+    """Why the tables were left as they were."""
 
 
-async def rebuild_table(
-    database_url: str, keys: InstallationKeys, projection: Projection, progress: Progress
+async def rebuild_tables(
+    database_url: str,
+    keys: InstallationKeys,
+    projections: Sequence[Projection],
+    progress: Progress = lambda *_: None,
 ) -> int:
-    """Replace the projection's table by one that history gives now; the position it includes.
+    """Replace the projections' tables by what history gives now, all in one pass over it. Gives a
+    position that they all include.
 
-    Raises `CannotRebuild`.
+    Raises `CannotRebuild`; when cancelled, the tables in use are as they were.
     """
     async with await connect(database_url) as connection:
-        await _be_the_only_one(connection)
-        home = await _prepare(connection, projection)
+        if busy := await lock_for_rebuild(connection, [p.name for p in projections]):
+            raise CannotRebuild(f"another rebuild of {', '.join(busy)} is at work; wait for it")
         try:
-            tail = Tail(connection, keys, announces=False)
-            await tail.follow([projection])
-            await _catch_up(connection, tail, projection, progress)
-            await connection.execute(SQL("ANALYZE {}").format(Identifier(projection.name)))
-            for _ in range(LOCK_TRIES):
-                with suppress(psycopg.errors.LockNotAvailable, PositionMoved):
-                    return await _replace(connection, tail, projection, home, progress)
-                await tail.follow([projection])  # what _replace applied was rolled back
-                await _catch_up(connection, tail, projection, progress)
-            raise CannotRebuild(f"some transaction keeps {projection.name} in use; end it first")
+            place = await beside.prepare(connection, projections)
+            await _fill(connection, database_url, keys, place, projections, progress)
+            return min([await _replace(connection, keys, place, p, progress) for p in projections])
+        except (Unreadable, bulk.ProcessLost, psycopg.DataError) as error:
+            names = ", ".join(projection.name for projection in projections)
+            because = str(error).partition("\n")[0]  # the rest of the message may show a row
+            raise CannotRebuild(f"{names} cannot be rebuilt: {because}") from error
         finally:
             if not connection.closed:
-                await _drop(connection)
+                await connection.execute(DROP_LITTER)
 
 
-async def _be_the_only_one(connection: AsyncConnection[Any]) -> None:
-    cursor = await connection.execute(
-        "SELECT pg_try_advisory_lock(hashtext('projections'), hashtext('rebuild'))"
-    )
-    if await cursor.fetchone() != (True,):
-        raise CannotRebuild("another rebuild is at work; wait for it to end")
-
-
-async def _prepare(connection: AsyncConnection[Any], projection: Projection) -> str:
-    """Create the empty table in the schema of its own, and work there from now on. Gives the
-    schema that the present table is in."""
-    cursor = await connection.execute("SELECT current_schema()")
-    row = await cursor.fetchone()
-    home = str(row and row[0])
-    await _drop(connection)
-    await connection.execute(SQL("CREATE SCHEMA {}").format(Identifier(SCHEMA)))
-    await connection.execute(
-        SQL("SET search_path TO {}, {}").format(Identifier(SCHEMA), Identifier(home))
-    )
-    await connection.execute(PROJECTIONS_TABLE)
-    await connection.execute(projection.table)
-    await connection.execute(
-        "INSERT INTO projections (name, schema_version) VALUES (%s, %s)",
-        [projection.name, projection.schema_version],
-    )
-    return home
-
-
-async def _drop(connection: AsyncConnection[Any]) -> None:
-    """What this rebuild, or one that was killed, has left."""
-    await connection.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(SCHEMA)))
-
-
-async def _catch_up(
-    connection: AsyncConnection[Any], tail: Tail, projection: Projection, progress: Progress
+async def _fill(
+    connection: AsyncConnection[Any],
+    database_url: str,
+    keys: InstallationKeys,
+    place: Place,
+    projections: Sequence[Projection],
+    progress: Progress,
 ) -> None:
+    """Bring the new tables to about where history is now."""
+    target = await last_position(connection)
+    in_bulk = [p for p in projections if p.bulk is not None and target > SMALL]
+    followed = [p for p in projections if p not in in_bulk]
+    if followed:
+        tail = await _tail(connection, keys, followed)
+        await _catch_up(connection, tail, progress if not in_bulk else _untold)
+        for projection in followed:
+            await connection.execute(SQL("ANALYZE {}").format(Identifier(projection.name)))
+    if in_bulk:
+        await _load(connection, database_url, keys, place, in_bulk, target, progress)
+
+
+def _untold(reached: int, target: int) -> None:
+    """For what takes a moment beside the rest."""
+
+
+async def _load(
+    connection: AsyncConnection[Any],
+    database_url: str,
+    keys: InstallationKeys,
+    place: Place,
+    projections: Sequence[Projection],
+    target: int,
+    progress: Progress,
+) -> None:
+    indexes = {p.name: await beside.take_off_indexes(connection, p.name) for p in projections}
+    loading = bulk.load(database_url, keys, place, projections, indexes, target)
+    async with aclosing(loading) as positions_done:
+        async for reached in positions_done:
+            progress(reached, target)
+            await announce_progress(connection, reached, target)
+    await connection.execute("CREATE INDEX ON left_over (projection, position)")
+    for projection in projections:
+        await _apply_left_over(connection, keys, projection)
+    await connection.execute(
+        "UPDATE projections SET position = %s WHERE name = ANY(%s)",
+        [target, [projection.name for projection in projections]],
+    )
+
+
+async def _apply_left_over(
+    connection: AsyncConnection[Any], keys: InstallationKeys, projection: Projection
+) -> None:
+    after = 0
+    while events := await _left_over(connection, projection, after):
+        async with connection.transaction():
+            await projection.apply(connection, await open_all(connection, events, keys))
+        after = events[-1].position
+
+
+async def _left_over(
+    connection: AsyncConnection[Any], projection: Projection, after: int
+) -> list[RecordedEvent]:
+    cursor = await connection.execute(
+        """
+        SELECT originator_id, originator_version, topic, state, notification_id
+        FROM left_over JOIN history_events ON notification_id = position
+        WHERE projection = %s AND position > %s
+        ORDER BY position
+        LIMIT %s
+        """,
+        [projection.name, after, BATCH],
+        binary=True,
+    )
+    return [decode(*row) for row in await cursor.fetchall()]
+
+
+async def _tail(
+    connection: AsyncConnection[Any], keys: InstallationKeys, projections: Sequence[Projection]
+) -> Tail:
+    skipped = bulk.topics_skipped(projections)
+    tail = Tail(connection, keys, announces=False, skipped=skipped)
+    await tail.follow(projections)
+    return tail
+
+
+async def _catch_up(connection: AsyncConnection[Any], tail: Tail, progress: Progress) -> None:
     """Apply all that history holds by now."""
     target = await last_position(connection)
-    while tail.positions[projection] < target:
+    while (reached := min(tail.positions.values())) < target:
+        progress(reached, target)
+        await announce_progress(connection, reached, target)
         await tail.step()
         if reason := await _stopped_because(connection):
-            raise CannotRebuild(f"{projection.name} cannot be rebuilt: {reason}")
-        progress(tail.positions[projection], target)
+            raise CannotRebuild(reason)
+    progress(target, target)
 
 
 async def _stopped_because(connection: AsyncConnection[Any]) -> str | None:
     cursor = await connection.execute(
-        "SELECT format('event %s: %s', stopped_at, stopped_because) FROM projections"
-        " WHERE stopped_at IS NOT NULL"
+        """
+        SELECT format('%s cannot be rebuilt: event %s: %s', name, stopped_at, stopped_because)
+        FROM projections WHERE stopped_at IS NOT NULL
+        """
     )
     row = await cursor.fetchone()
     return row[0] if row else None
@@ -123,45 +189,23 @@ async def _stopped_because(connection: AsyncConnection[Any]) -> str | None:
 
 async def _replace(
     connection: AsyncConnection[Any],
-    tail: Tail,
+    keys: InstallationKeys,
+    place: Place,
     projection: Projection,
-    home: str,
     progress: Progress,
 ) -> int:
-    present = Identifier(home, projection.name)
-    async with connection.transaction():
-        await connection.execute(SQL("SET LOCAL lock_timeout TO {}").format(LOCK_TIMEOUT))
-        await connection.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(present))
-        await _catch_up(connection, tail, projection, progress)
-        if projection.carry_over is not None:
-            await connection.execute(SQL(projection.carry_over).format(previous=present))
-        await connection.execute(SQL("DROP TABLE {}").format(present))
-        await connection.execute(
-            SQL("ALTER TABLE {} SET SCHEMA {}").format(
-                Identifier(SCHEMA, projection.name), Identifier(home)
-            )
-        )
-        await connection.execute(
-            SQL(
-                """
-                WITH moved AS (
-                    UPDATE {}
-                    SET position = %(position)s, version = greatest(%(position)s, version + 1),
-                        schema_version = %(schema_version)s,
-                        stopped_at = NULL, stopped_because = NULL, updated_at = clock_timestamp()
-                    WHERE name = %(name)s
-                    RETURNING name, position, version
+    """Have the new table take in what came last, and take the place of the one in use."""
+    for _ in range(LOCK_TRIES):
+        tail = await _tail(connection, keys, [projection])
+        await _catch_up(connection, tail, progress)
+        with suppress(psycopg.errors.LockNotAvailable):
+            async with connection.transaction():
+                await connection.execute(SQL("SET LOCAL lock_timeout TO {}").format(LOCK_TIMEOUT))
+                present = await beside.lock_present(connection, place, projection)
+                await _catch_up(connection, tail, progress)
+                position = tail.positions[projection]
+                await beside.take_its_place(
+                    connection, place, projection, position, present=present
                 )
-                SELECT pg_notify('projections', json_build_object(
-                    name, json_build_array(position, version)
-                )::text)
-                FROM moved
-                """
-            ).format(Identifier(home, "projections")),
-            {
-                "position": tail.positions[projection],
-                "schema_version": projection.schema_version,
-                "name": projection.name,
-            },
-        )
-    return tail.positions[projection]
+                return position
+    raise CannotRebuild(f"some transaction keeps {projection.name} in use; end it first")

@@ -41,12 +41,19 @@ class Tail:
     """
 
     def __init__(
-        self, connection: AsyncConnection[Any], keys: InstallationKeys, *, announces: bool = True
+        self,
+        connection: AsyncConnection[Any],
+        keys: InstallationKeys,
+        *,
+        announces: bool = True,
+        skipped: Sequence[str] = (),
     ) -> None:
-        """`announces`: on the channel `projections`, for the readers of the tables."""
+        """`announces`: on the channel `projections`, for the readers of the tables. `skipped` are
+        topics that none of the projections handles, for a tail that has a long way to go."""
         self._connection = connection
         self._keys = keys
         self._announces = announces
+        self._skipped = list(skipped)
         self._retry_at: dict[str, float] = {}
         self.positions: dict[Projection, int] = {}
 
@@ -93,7 +100,9 @@ class Tail:
     async def _read(
         self, cohort: Sequence[Projection], place: int, batch: int
     ) -> list[RecordedEvent]:
-        events = await read_events(self._connection, after=place, limit=batch)
+        events = await read_events(
+            self._connection, after=place, limit=batch, skipped=self._skipped
+        )
         if any(e.sealed and _handled(e, cohort) for e in events):
             events = await open_all(self._connection, events, self._keys)
         return events
@@ -179,14 +188,17 @@ class Tail:
     async def _stop_at_unreadable(
         self, cohort: Sequence[Projection], place: int, error: Exception
     ) -> None:
-        """The event after `place` cannot be read. Those that it is nothing to pass over it; when
-        its topic is unknown, it may be something to anyone."""
+        """The next event after `place` cannot be read. Those that it is nothing to pass over it;
+        when its topic is unknown, it may be something to anyone."""
         cursor = await self._connection.execute(
             """
             SELECT notification_id, topic FROM history_events
-            WHERE notification_id > %s ORDER BY notification_id LIMIT 1
+            WHERE notification_id > %s
+              AND (topic <> ALL(%s)
+                   OR notification_id = (SELECT max(notification_id) FROM history_events))
+            ORDER BY notification_id LIMIT 1
             """,
-            [place],
+            [place, self._skipped],
         )
         row = await cursor.fetchone()
         if row is None:
@@ -212,12 +224,18 @@ class Tail:
             """,
             [position, because, [p.name for p in cohort], place],
         )
+        cursor = await self._connection.execute(
+            "SELECT topic, originator_id FROM history_events WHERE notification_id = %s", [position]
+        )
+        topic, aggregate_id = await cursor.fetchone() or ("", "")
         for projection in cohort:
             self._retry_at[projection.name] = asyncio.get_running_loop().time() + RETRY_STOPPED
             log.error(
                 "projection stopped",
                 projection=projection.name,
                 position=position,
+                topic=topic,
+                aggregate_id=str(aggregate_id),
                 because=because,  # without the rest of the message: it may show a row
                 where="".join(traceback.format_tb(error.__traceback__)[-3:]),
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,8 +11,8 @@ import msgspec
 from psycopg import AsyncConnection
 
 from domain.aggregate import RecordedEvent
-from domain.visitors import Registered
-from projections.projection import Projection
+from domain.visitors import Registered, Visitor
+from projections.projection import Bulk, Projection, Rows, events_of
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS visitors (
@@ -23,6 +23,9 @@ CREATE TABLE IF NOT EXISTS visitors (
     registered_at timestamptz NOT NULL,
     position      bigint NOT NULL
 );
+ALTER TABLE visitors -- no samples as statistics, which would outlive an erasure
+    ALTER full_name SET STATISTICS 0,
+    ALTER email SET STATISTICS 0;
 """
 
 
@@ -33,7 +36,9 @@ class VisitorRow(msgspec.Struct, frozen=True):
     """None, as the email, when the person was erased."""
     email: str | None
     registered_at: datetime
+    """Of the last registration, where there were several, with erasures in between."""
     position: int
+    """Its event's."""
 
 
 async def get_visitor(connection: AsyncConnection[Any], id: UUID) -> VisitorRow | None:
@@ -55,29 +60,88 @@ async def count(connection: AsyncConnection[Any]) -> int:
     return row[0] if row else 0
 
 
+async def blank(connection: AsyncConnection[Any], ids: Iterable[UUID]) -> None:
+    """Take the people out of these rows, at once: their erasure is applied again in its turn."""
+    await connection.execute(
+        "UPDATE visitors SET full_name = NULL, email = NULL WHERE id = ANY(%b::uuid[])",
+        [sorted(ids)],
+    )
+
+
 async def apply(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
-    registered = [e.event for e in events if isinstance(e.event, Registered)]
-    people = [event.person for event in registered]
-    cursor = await connection.execute(
+    registered = dict[UUID, VisitorRow]()
+    erased = set[UUID]()
+    for recorded in events:
+        id = recorded.originator_id
+        if isinstance(recorded.event, Registered):
+            registered[id] = _row(recorded, recorded.event)
+        elif id in registered:
+            registered[id] = msgspec.structs.replace(registered[id], full_name=None, email=None)
+        else:
+            erased.add(id)
+    await blank(connection, erased)
+    await connection.execute(
         """
         INSERT INTO visitors (id, event_id, full_name, email, registered_at, position)
         SELECT * FROM unnest(
             %b::uuid[], %b::uuid[], %b::text[], %b::text[], %b::timestamptz[], %b::bigint[]
         )
-        ON CONFLICT (id) DO NOTHING
+        ON CONFLICT (id) DO UPDATE SET -- registered again, after an erasure
+            full_name = EXCLUDED.full_name, email = EXCLUDED.email,
+            registered_at = EXCLUDED.registered_at, position = EXCLUDED.position
         """,
         [
-            [e.originator_id for e in events],
-            [event.event_id for event in registered],
-            [person and person.full_name for person in people],
-            [person and person.email for person in people],
-            [e.metadata.timestamp for e in events],
-            [e.position for e in events],
+            [row.id for row in registered.values()],
+            [row.event_id for row in registered.values()],
+            [row.full_name for row in registered.values()],
+            [row.email for row in registered.values()],
+            [row.registered_at for row in registered.values()],
+            [row.position for row in registered.values()],
         ],
     )
-    return cursor.rowcount > 0
+    return True
 
+
+def _rows_of(events: Sequence[RecordedEvent]) -> Rows:
+    """The first event of a visitor begins a row, whatever follows changes it."""
+    rows, left_over = list[tuple[object, ...]](), list[RecordedEvent]()
+    for recorded in events:
+        if isinstance(recorded.event, Registered) and recorded.originator_version == 1:
+            rows.append(msgspec.structs.astuple(_row(recorded, recorded.event)))
+        else:
+            left_over.append(recorded)
+    return Rows(rows, left_over)
+
+
+def _row(recorded: RecordedEvent, event: Registered) -> VisitorRow:
+    person = event.person
+    return VisitorRow(
+        recorded.originator_id,
+        event.event_id,
+        person.full_name if person else None,
+        person.email if person else None,
+        recorded.metadata.timestamp,
+        recorded.position,
+    )
+
+
+BULK = Bulk(
+    columns=(
+        ("id", "uuid"),
+        ("event_id", "uuid"),
+        ("full_name", "text"),
+        ("email", "text"),
+        ("registered_at", "timestamptz"),
+        ("position", "int8"),
+    ),
+    rows_of=_rows_of,
+)
 
 VISITORS = Projection(
-    name="visitors", schema_version=1, table=TABLE, handles=frozenset({Registered}), apply=apply
+    name="visitors",
+    schema_version=1,
+    table=TABLE,
+    handles=events_of(Visitor),
+    apply=apply,
+    bulk=BULK,
 )

@@ -23,6 +23,7 @@ from psycopg import AsyncConnection
 
 from domain.batch import Decider, OutcomeUnknown
 from domain.history import connect
+from domain.notifications import ERASED
 from domain.personal_data import InstallationKeys
 from events_face.errors import CommandFailed
 from events_face.settings import Settings
@@ -183,7 +184,7 @@ class Delivery:
 
     async def _send(self, row: Leased) -> tuple[Leased, Answer]:
         if row.email is None:
-            return row, Refused("the recipient was erased")
+            return row, Refused(ERASED)
         notification = Notification(row.id, self._owner_id, row.email, row.message)
         try:
             return row, await self._service.send(notification)

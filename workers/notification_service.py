@@ -6,6 +6,8 @@ import asyncio
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from html import unescape
+from urllib.parse import unquote
 from uuid import UUID
 
 import httpx
@@ -153,12 +155,27 @@ def _retry_after(header: str) -> float:
 
 
 _WORD = re.compile(r"""[^\s"'<>(),;:=]+""")
-_IN_AN_ADDRESS = re.compile(r"@|%40|\\u0040", re.IGNORECASE)
+_ESCAPED = re.compile(r"\\u([0-9a-f]{4})", re.IGNORECASE)
+
+_TOO_SHORT_TO_TELL = 2
+"""Characters; a part of an address that is as short as this stands for nobody."""
 
 
 def _excerpt(body: bytes, notification: Notification) -> str:
-    """The beginning of an answer, as one line without anything personal: it goes into history."""
-    text = body.decode("utf-8", errors="replace").replace(notification.message, "[message]")
-    text = _WORD.sub(lambda w: "[email]" if _IN_AN_ADDRESS.search(w[0]) else w[0], text)
+    """The beginning of an answer, as one line without anything personal: it goes into history,
+    where no erasure reaches it."""
+    text = _unescaped(body.decode("utf-8", errors="replace"))
+    text = text.replace(notification.message, "[message]")
+    name, _, domain = notification.email.rpartition("@")
+    for part in (notification.email, name, domain):
+        if len(part) > _TOO_SHORT_TO_TELL:
+            alone = rf"(?<!\w){re.escape(part)}(?!\w)"
+            text = re.sub(alone, "[email]", text, flags=re.IGNORECASE)
+    text = _WORD.sub(lambda word: "[email]" if "@" in word[0] else word[0], text)
     line = "".join(c for c in " ".join(text.split()) if c.isprintable())
     return line[:_EXCERPT_LENGTH]
+
+
+def _unescaped(text: str) -> str:
+    """As it reads, were it in a URL, in HTML or in JSON."""
+    return _ESCAPED.sub(lambda code: chr(int(code[1], 16)), unescape(unquote(text)))

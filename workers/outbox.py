@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
 from uuid import UUID, uuid4
 
@@ -85,8 +85,9 @@ async def settle(
 
     A row that somebody else has leased since is left alone: theirs is the outcome that counts.
     """
+    concluded_at = datetime.now(UTC)  # in both, so that a rebuild gives the same row
     async with connection.transaction():
-        ours = await _update_rows(connection, outcomes)
+        ours = await _update_rows(connection, outcomes, concluded_at)
         stale = [row.id for row, _ in outcomes if row.id not in ours]
         if stale:
             log.warning("leases had run out, their outcomes are not recorded", ids=stale)
@@ -97,11 +98,14 @@ async def settle(
         elif any(isinstance(answer, Sent) for answer in answers):
             await pause.end(connection)
         # Last, because history's lock is held from the append to the end of the transaction.
-        await _append(connection, decider, [o for o in outcomes if o[0].id in ours])
+        concluded = [(row, outcome) for row, outcome in outcomes if row.id in ours]
+        await _append(connection, decider, concluded, concluded_at)
 
 
 async def _update_rows(
-    connection: AsyncConnection[Any], outcomes: Sequence[tuple[Leased, Answer]]
+    connection: AsyncConnection[Any],
+    outcomes: Sequence[tuple[Leased, Answer]],
+    concluded_at: datetime,
 ) -> set[UUID]:
     """Ids of the rows whose lease is still ours, which now hold their outcome."""
     changes = [_change(row, outcome) for row, outcome in outcomes]
@@ -110,24 +114,30 @@ async def _update_rows(
         UPDATE outbox SET
             state = outcome.state,
             attempts = outcome.attempts,
-            due_at = now() + make_interval(secs => outcome.wait),
-            last_error = coalesce(outcome.error, last_error),
-            concluded_at = CASE WHEN outcome.state <> 'waiting' THEN now() END,
+            due_at = CASE WHEN outcome.state = 'waiting'
+                          THEN now() + make_interval(secs => outcome.wait)
+                          ELSE %(concluded_at)b END,
+            last_error = CASE WHEN outcome.state <> 'sent'
+                              THEN coalesce(outcome.error, last_error) END,
+            concluded_at = CASE WHEN outcome.state <> 'waiting' THEN %(concluded_at)b END,
             lease_token = NULL
-        FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::float8[], %b::text[])
-             AS outcome (id, token, state, attempts, wait, error)
+        FROM unnest(
+            %(ids)b::uuid[], %(tokens)b::uuid[], %(states)b::text[], %(attempts)b::int[],
+            %(waits)b::float8[], %(errors)b::text[]
+        ) AS outcome (id, token, state, attempts, wait, error)
         WHERE outbox.id = outcome.id
           AND outbox.lease_token = outcome.token -- which only a waiting row has
         RETURNING outbox.id
         """,
-        [
-            [row.id for row, _ in outcomes],
-            [row.lease_token for row, _ in outcomes],
-            [change.state for change in changes],
-            [change.attempts for change in changes],
-            [change.wait for change in changes],
-            [change.error for change in changes],
-        ],
+        {
+            "ids": [row.id for row, _ in outcomes],
+            "tokens": [row.lease_token for row, _ in outcomes],
+            "states": [change.state for change in changes],
+            "attempts": [change.attempts for change in changes],
+            "waits": [change.wait for change in changes],
+            "errors": [change.error for change in changes],
+            "concluded_at": concluded_at,
+        },
         binary=True,
     )
     return {id for (id,) in await cursor.fetchall()}
@@ -164,6 +174,7 @@ async def _append(
     connection: AsyncConnection[Any],
     decider: Decider,
     outcomes: Sequence[tuple[Leased, Answer]],
+    concluded_at: datetime,
 ) -> None:
     requests = [
         Request(
@@ -172,6 +183,7 @@ async def _append(
                 failure=outcome.reason if isinstance(outcome, Refused) else None,
             ),
             Origin(actor=ACTOR, correlation_id=row.correlation_id, causation_id=row.position),
+            at=concluded_at,
         )
         for row, outcome in outcomes
         if isinstance(outcome, Sent | Refused)

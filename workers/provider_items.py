@@ -106,6 +106,9 @@ def _changed_on(item: dict[str, Any]) -> date | None:
 
 
 def _called(item: dict[str, Any], place: int) -> str:
+    """Its id, though not one that may be an email: the report goes into history."""
     id = item.get("id")
     printable = "".join(c for c in id if c.isprintable()).strip() if isinstance(id, str) else ""
-    return printable[:LONGEST_NAME] or f"item {place}"
+    if not printable or "@" in printable:
+        return f"item {place}"
+    return printable[:LONGEST_NAME]

@@ -1,4 +1,4 @@
-"""The scheduler role: hands periodic tasks to the workers when they are due.
+"""The scheduler role: hands periodic tasks to the workers when they are due, and seals history.
 
 Any number may run: the one that holds an advisory lock in PostgreSQL is active, the others stand
 by. What fell due while none ran is done once, late.
@@ -9,17 +9,21 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import redis
 import structlog
+from dramatiq.brokers.redis import RedisBroker
 from psycopg import Connection
 
 from events_face.errors import CommandFailed
+from events_face.installation import signing_key
 from events_face.services import Services
 from events_face.settings import Settings
+from workers import sealer
 from workers.broker import redis_broker
 from workers.schedule import Schedule
 from workers.tasks import PeriodicTask, ask_for
@@ -34,25 +38,35 @@ log = structlog.get_logger()
 
 
 def run(settings: Settings, services: Services) -> None:
-    """Schedule until SIGTERM or SIGINT. What is unreachable is waited for."""
+    """Schedule, and seal history beside, until SIGTERM or SIGINT. What is unreachable is waited
+    for."""
     if services.redis_url is None:
         raise CommandFailed("REDIS_URL is not set, and no embedded Valkey runs on this data dir")
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    broker = redis_broker(services.redis_url)
+    key = signing_key(settings, services.database_url)
+    with ThreadPoolExecutor(1, thread_name_prefix="sealer") as threads:
+        sealing = threads.submit(sealer.run, services.database_url, key, stopping)
+        sealing.add_done_callback(lambda _: stopping.set())  # one does not go on without the other
+        try:
+            _schedule(settings, services.database_url, redis_broker(services.redis_url), stopping)
+        finally:
+            stopping.set()
+        sealing.result()
+
+
+def _schedule(
+    settings: Settings, database_url: str, broker: RedisBroker, stopping: threading.Event
+) -> None:
     schedules = schedules_of(settings)
     while not stopping.is_set():
         try:
             schedule_while_active(
-                services.database_url, schedules, lambda task: ask_for(broker, task), stopping
+                database_url, schedules, lambda task: ask_for(broker, task), stopping
             )
         except (psycopg.OperationalError, redis.RedisError) as error:
             log.warning("the scheduler waits until it can work again", error=str(error))
-        except psycopg.errors.UndefinedTable:
-            raise CommandFailed(
-                "the database has no tables yet: run `events-face migrate`"
-            ) from None
         stopping.wait(STAND_BY)
 
 

@@ -26,6 +26,7 @@ WHO = {
     "PATCH /api/events/{event_id}": Who.ORGANIZER,
     "DELETE /api/events/{event_id}": Who.ORGANIZER,
     "POST /api/events/{event_id}/register": Who.ANYONE,
+    "POST /api/visitors/erase": Who.ADMIN,
     "POST /api/auth/register": Who.ANYONE,
     "POST /api/auth/login": Who.ANYONE,
     "POST /api/auth/refresh": Who.ANYONE,
@@ -36,6 +37,9 @@ WHO = {
     "POST /api/accounts/{account_id}/roles/{role}": Who.ADMIN,
     "DELETE /api/accounts/{account_id}/roles/{role}": Who.ADMIN,
     "POST /api/accounts/{account_id}/disable": Who.ADMIN,
+    "GET /api/audit/events": Who.AUDITOR,
+    "GET /api/audit/aggregates/{aggregate_id}": Who.AUDITOR,
+    "GET /api/audit/aggregates/{aggregate_id}/changes": Who.AUDITOR,
     "GET /health/live": Who.ANYONE,
     "GET /health/ready": Who.ANYONE,
 }
@@ -79,7 +83,7 @@ async def test_each_call_answers_those_it_is_for_and_refuses_all_others(guarded_
 
 def _filled(path: str) -> str:
     filled = path.replace("{role}", "organizer")
-    for name in ("area_id", "event_id", "account_id"):
+    for name in ("area_id", "event_id", "account_id", "aggregate_id"):
         filled = filled.replace(f"{{{name}}}", str(uuid4()))
     return filled
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import psycopg
 import pytest
 from psycopg import sql
@@ -10,6 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 from domain.personal_data import InstallationKeys
 from events_face.services import Services
 from events_face.settings import Settings
+from projections.rebuild_progress import announce_progress, lock_for_rebuild
 from tests.api.serving import Api, api_on
 from tests.support.waiting import until_async
 
@@ -38,18 +40,68 @@ async def test_the_api_is_ready_when_all_it_needs_is_well(api: Api) -> None:
     assert projections["events"]["lag_events"] == 0
 
 
-async def test_a_stopped_projection_is_named(api: Api, database_url: str) -> None:
+async def test_a_stopped_projection_names_the_event(lone_api: Api, database_url: str) -> None:
+    event = await lone_api.event()
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-        await connection.execute(
-            "UPDATE projections SET stopped_at = 7, stopped_because = 'a riddle'"
-            " WHERE name = 'visitors'"
+        cursor = await connection.execute(
+            """
+            UPDATE projections SET stopped_because = 'a riddle', stopped_at =
+                (SELECT notification_id FROM history_events WHERE topic = 'Event.Created')
+            WHERE name = 'visitors' RETURNING stopped_at
+            """
         )
-        answer = await api.http.get("/health/ready")
+        (stopped_at,) = await cursor.fetchone() or (None,)
+        answer = await lone_api.http.get("/health/ready")
     assert answer.status_code == 503
     checks = answer.json()["checks"]
-    assert checks["projections"]["visitors"]["status"] == "failing"
-    assert "a riddle" in checks["projections"]["visitors"]["reason"]
+    visitors = checks["projections"]["visitors"]
+    assert (visitors["status"], visitors["state"]) == ("failing", "stopped")
+    assert "a riddle" in visitors["reason"]
+    assert visitors["stop"] == {
+        "position": stopped_at,
+        "topic": "Event.Created",
+        "aggregate_id": event,
+        "because": "a riddle",
+    }
     assert checks["database"]["status"] == checks["projections"]["events"]["status"] == "ok"
+
+
+async def test_a_table_that_is_to_be_rebuilt_is_a_failure_and_one_that_is_being_rebuilt_none(
+    api: Api, database_url: str
+) -> None:
+    async def areas() -> dict[str, object]:
+        answer = await api.http.get("/health/ready")
+        found: dict[str, object] = answer.json()["checks"]["projections"]["areas"]
+        assert answer.status_code == (200 if found["status"] == "ok" else 503)
+        return found
+
+    async def runs() -> bool:
+        return (await areas())["state"] == "running"
+
+    await until_async(runs)
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as rebuild:
+        await lock_for_rebuild(rebuild, ["areas"])
+        await announce_progress(rebuild, 30, 100)
+        found = await areas()
+        assert (found["status"], found["state"]) == ("ok", "rebuilding")
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as migration:
+        await migration.execute("UPDATE projections SET schema_version = 99 WHERE name = 'areas'")
+
+    async def outdated() -> bool:
+        found = await areas()
+        return (found["status"], found["state"]) == ("failing", "outdated")
+
+    await until_async(outdated)
+
+
+async def test_a_replica_that_does_not_answer_is_a_failure(
+    settings: Settings, services: Services, keys: InstallationKeys
+) -> None:
+    nowhere = msgspec.structs.replace(settings, read_database_url="postgresql://u@127.0.0.1:1/x")
+    async with api_on(nowhere, services, keys) as api:
+        answer = await api.http.get("/health/ready")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["database"]["status"] == "failing"
 
 
 @pytest.mark.parametrize("redis_url", [None, "redis://127.0.0.1:1/0"])

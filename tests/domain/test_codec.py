@@ -6,6 +6,7 @@ the missing ones and never touches one that is there.
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,10 +16,11 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from domain import accounts, areas, events, notifications, syncs, visitors
+from domain import accounts, areas, disclosures, events, notifications, syncs, visitors
 from domain.aggregate import EVENT_TYPES, DomainEvent, Metadata, RecordedEvent
 from domain.codec import UnknownEvent, decode, encode, open_personal
-from domain.personal_data import CannotOpen, place, seal
+from domain.encryption import CannotOpen, seal
+from domain.personal_data import place
 from domain.syncs import Counts, SkippedItem
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -57,6 +59,9 @@ EXAMPLES: list[DomainEvent[Any]] = [
         skipped_items=(SkippedItem(item="7", reason="no name"),), cursor=date(2030, 4, 30),
     ),
     syncs.Failed(started_at=SOON, full=False, reason="the provider answered 500"),
+    disclosures.PersonalDataRead(
+        criteria={"type": "Visitor"}, first_position=7, last_position=4711, count=12
+    ),
     accounts.Registered(username="Zoë"),
     accounts.RoleGranted(role="organizer"),
     accounts.RoleRevoked(role="organizer"),
@@ -88,6 +93,13 @@ def test_an_event_stored_by_an_earlier_release_reads_as_it_was_meant(
     assert open_personal(read, KEY) == recorded(event)
 
 
+@pytest.mark.parametrize("path", sorted(GOLDEN.iterdir()), ids=lambda path: path.name)
+def test_every_version_ever_stored_reads_as_the_present_one(path: Path) -> None:
+    topic = path.name.rpartition(".v")[0]
+    read = open_personal(decode(SOME_ID, 3, topic, path.read_bytes()), KEY)
+    assert type(read.event) is EVENT_TYPES[topic]
+
+
 def test_every_event_class_has_an_example_of_every_version() -> None:
     wanted = {
         f"{topic}.v{version}.json"
@@ -95,6 +107,15 @@ def test_every_event_class_has_an_example_of_every_version() -> None:
         for version in range(1, event_class.schema_version + 1)
     }
     assert {path.name for path in GOLDEN.iterdir()} == wanted
+
+
+def test_whoever_decodes_knows_every_event_class() -> None:
+    """A process that imports no more of the domain, as a projector does."""
+    told = "import domain.codec; from domain.aggregate import EVENT_TYPES; print(*EVENT_TYPES)"
+    known = subprocess.run(
+        [sys.executable, "-c", told], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert set(known) == EVENT_TYPES.keys()
 
 
 @pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.topic)

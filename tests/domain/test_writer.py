@@ -358,8 +358,8 @@ async def test_what_was_taken_is_committed_before_the_writer_ends(
 
 
 def test_a_wrong_secret_key_is_refused(database_url: str) -> None:
+    from domain.encryption import CannotOpen
     from domain.history import load_keys
-    from domain.personal_data import CannotOpen
 
     with psycopg.connect(database_url) as connection, pytest.raises(CannotOpen):
         load_keys(connection, ("another key than the one it was made with",))

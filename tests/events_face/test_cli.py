@@ -48,20 +48,31 @@ def test_bad_settings_are_one_line_and_exit_1(
     assert "DEBUG" in err
 
 
-def test_a_database_that_does_not_answer_is_one_line_and_exits_1(tmp_path: Path) -> None:
+def run_without_a_database(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environ = {
         "DATABASE_URL": "postgresql://user@127.0.0.1:1/x",
         "DEBUG": "true",
-        "DATA_DIR": str(tmp_path / "data"),
+        "DATA_DIR": str(folder / "data"),
     }
-    ended = subprocess.run(
-        [sys.executable, "-m", "events_face", "migrate"],
+    return subprocess.run(
+        [sys.executable, "-m", "events_face", *words],
         env=environ,
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def test_a_name_that_means_nothing_is_one_line_and_exits_with_2(tmp_path: Path) -> None:
+    ended = run_without_a_database(tmp_path, "projections", "rebuild", "areas", "people")
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("events-face: there is no projection people; there are areas,")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_database_that_does_not_answer_is_one_line_and_exits_1(tmp_path: Path) -> None:
+    ended = run_without_a_database(tmp_path, "migrate")
     assert ended.returncode == 1
     assert ended.stderr.startswith("events-face: the database or the broker cannot be used: ")
     assert ended.stderr.count("\n") == 1

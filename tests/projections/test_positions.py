@@ -6,7 +6,7 @@ import pytest
 
 from domain.history import last_position
 from projections import positions
-from projections.positions import Positions, standings
+from projections.positions import Positions
 from projections.runner import Runner
 from tests.support.installation import Installation, running
 from tests.support.waiting import until_async
@@ -62,31 +62,3 @@ async def test_positions_are_known_again_after_the_connection_broke(
         end = await last_position(installation.connection)
         async with running(Runner(installation.database_url, installation.keys)):
             assert await known.wait_for(["areas"], end, timeout=15)
-
-
-async def test_a_standing_tells_how_far_behind_a_projection_is(installation: Installation) -> None:
-    await installation.area("Here")
-    await installation.connection.execute(
-        """
-        UPDATE history_events SET state = replace(
-            convert_from(state, 'UTF8'),
-            (convert_from(state, 'UTF8')::json ->> 'timestamp'),
-            to_char(now() AT TIME ZONE 'UTC' - interval '1 hour', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
-        )::bytea
-        """
-    )
-    behind = {s.name: s for s in await standings(installation.connection)}["areas"]
-    assert (behind.position, behind.lag_events, behind.led) == (0, 2, False)
-    assert behind.lag_seconds is not None
-    assert 3600 <= behind.lag_seconds < 3700
-    await installation.project()
-    level = {s.name: s for s in await standings(installation.connection)}["areas"]
-    assert (level.lag_events, level.lag_seconds) == (0, 0.0)
-
-
-async def test_a_standing_can_be_read_when_the_next_event_cannot(
-    installation: Installation,
-) -> None:
-    await installation.area("Here")
-    await installation.connection.execute("UPDATE history_events SET state = 'what?'")
-    assert {s.lag_seconds for s in await standings(installation.connection)} == {None}

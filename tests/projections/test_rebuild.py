@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
-import psycopg
 import pytest
 from psycopg import AsyncConnection
 
@@ -16,21 +15,22 @@ from domain.accounts import RegisterAccount
 from domain.aggregate import RecordedEvent
 from domain.areas import DeleteArea
 from domain.events import DeleteEvent
-from domain.history import connect, last_position
+from domain.history import connect
 from domain.notifications import QueueAgain, RecordDelivery
 from domain.syncs import Counts, RecordSync
 from domain.values import Username
 from events_face.errors import CommandFailed
 from events_face.services import Services
 from events_face.settings import Settings
-from projections import cli, tail
+from projections import rebuild_cli, tail
 from projections.all import ALL
 from projections.areas import AREAS
 from projections.events import EVENTS, list_open
 from projections.events import apply as apply_to_events
 from projections.outbox import OUTBOX
 from projections.projection import Projection
-from projections.rebuild import SCHEMA, CannotRebuild, rebuild_table
+from projections.rebuild import CannotRebuild, rebuild_tables
+from projections.rebuild_progress import lock_for_rebuild
 from projections.runner import Runner
 from projections.visitors import VISITORS
 from tests.support.installation import IN_A_MONTH, Installation, all_caught_up, running
@@ -40,10 +40,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def rebuild(installation: Installation, *projections: Projection) -> None:
-    for projection in projections:
-        await rebuild_table(
-            installation.database_url, installation.keys, projection, lambda *_: None
-        )
+    await rebuild_tables(installation.database_url, installation.keys, projections)
 
 
 async def some_history(installation: Installation) -> None:
@@ -246,23 +243,25 @@ async def test_a_rebuild_that_cannot_be_finished_leaves_the_table_and_no_trace(
     assert await installation.rows("events") == before
     assert (await installation.standing("events"))[2] is None
     cursor = await installation.connection.execute(
-        "SELECT count(*) FROM pg_namespace WHERE nspname = %s", [SCHEMA]
+        "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'rebuilding%'"
     )
     assert await cursor.fetchone() == (0,)
 
 
-async def test_only_one_rebuild_is_at_work_at_a_time(installation: Installation) -> None:
-    await installation.connection.execute(
-        "SELECT pg_advisory_lock(hashtext('projections'), hashtext('rebuild'))"
-    )
-    with pytest.raises(CannotRebuild, match="another rebuild is at work"):
-        await rebuild(installation, AREAS)
+async def test_two_rebuilds_of_one_projection_exclude_each_other(
+    installation: Installation,
+) -> None:
+    async with await connect(installation.database_url) as other:
+        assert await lock_for_rebuild(other, ["areas"]) == []
+        with pytest.raises(CannotRebuild, match="another rebuild of areas is at work"):
+            await rebuild(installation, EVENTS, AREAS)
+        await rebuild(installation, EVENTS)
 
 
 async def test_what_a_killed_rebuild_left_is_in_nobodys_way(installation: Installation) -> None:
     await some_history(installation)
-    await installation.connection.execute("CREATE SCHEMA rebuilding")
-    await installation.connection.execute("CREATE TABLE rebuilding.areas (nothing int)")
+    await installation.connection.execute("CREATE SCHEMA rebuilding_areas")
+    await installation.connection.execute("CREATE TABLE rebuilding_areas.areas (nothing int)")
     before = await installation.rows("areas")
     await rebuild(installation, AREAS)
     assert await installation.rows("areas") == before
@@ -272,7 +271,7 @@ def test_the_command_names_what_it_rebuilt(
     settings: Settings, database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     services = Services(database_url=database_url, redis_url=None)
-    cli.rebuild(settings, services, ["events", "areas"])
+    rebuild_cli.rebuild(settings, services, ["events", "areas"])
     assert capsys.readouterr().out == (
         "events: rebuilt to position 0\nareas: rebuilt to position 0\n"
     )
@@ -283,44 +282,4 @@ def test_the_command_refuses_a_projection_that_is_not_there(
 ) -> None:
     services = Services(database_url=database_url, redis_url=None)
     with pytest.raises(CommandFailed, match="no projection people; there are areas, events"):
-        cli.rebuild(settings, services, ["areas", "people"])
-
-
-async def test_the_status_tells_where_each_projection_stands(
-    installation: Installation, settings: Settings, capsys: pytest.CaptureFixture[str]
-) -> None:
-    await some_history(installation)
-    end = await last_position(installation.connection)
-    await installation.connection.execute(
-        "UPDATE projections SET stopped_at = 7, stopped_because = 'ValueError: what is this?'"
-        " WHERE name = 'areas'"
-    )
-    await installation.connection.execute(
-        "UPDATE projections SET schema_version = 0 WHERE name = 'visitors'"
-    )
-    services = Services(database_url=installation.database_url, redis_url=None)
-    await asyncio.to_thread(cli.status, settings, services)
-    lines = {
-        words[0]: words[1:]
-        for line in capsys.readouterr().out.splitlines()
-        if (words := [word.strip() for word in line.strip("│").split("│")])
-    }
-    assert lines["areas"] == [
-        str(end),
-        "0",
-        "0.0",
-        "1",
-        "stopped at 7: ValueError: what is this?",
-    ]
-    assert lines["events"] == [str(end), "0", "0.0", "1", "no projector runs"]
-    assert lines["visitors"][-1].startswith("of another release")
-
-
-def test_a_database_without_tables_is_named_as_such(
-    settings: Settings, template_database: str
-) -> None:
-    services = Services(database_url=template_database, redis_url=None)
-    with psycopg.connect(template_database) as connection:
-        assert connection.execute("SELECT to_regclass('projections')").fetchone() == (None,)
-    with pytest.raises(CommandFailed, match="events-face migrate"):
-        cli.status(settings, services)
+        rebuild_cli.rebuild(settings, services, ["areas", "people"])

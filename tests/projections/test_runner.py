@@ -12,8 +12,8 @@ from domain import history
 from projections import runner
 from projections.all import ALL
 from projections.areas import AREAS
-from projections.positions import standings
 from projections.runner import Runner
+from projections.standings import standings
 from tests.support.installation import Installation, all_caught_up, running
 from tests.support.waiting import until_async
 

@@ -214,7 +214,9 @@ async def test_personal_data_that_no_key_opens_stops_those_that_need_it(
 ) -> None:
     event = await installation.event()
     await installation.register(event, "ada@example.org")
-    await installation.connection.execute("UPDATE personal_keys SET wrapped = wrapped || 'x'")
+    await installation.connection.execute(
+        "UPDATE personal_keys SET wrapped = overlay(wrapped PLACING 'x' FROM 20)"
+    )
     await installation.tail.follow(ALL)
     while await installation.tail.step():
         pass

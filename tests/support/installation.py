@@ -21,9 +21,9 @@ from domain.personal_data import InstallationKeys
 from domain.values import Email, FullName, Text
 from domain.visitors import RegisterVisitor
 from projections.all import ALL
-from projections.positions import standings
 from projections.projection import Projection
 from projections.runner import Runner
+from projections.standings import standings
 from projections.tail import Tail
 
 ORIGIN = Origin(actor="anonymous", correlation_id="a-request")

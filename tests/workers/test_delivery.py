@@ -237,6 +237,34 @@ async def test_a_reason_holds_nothing_personal(
     assert len(reason) < 300
 
 
+@pytest.mark.parametrize(
+    "echo",
+    [
+        "no mailbox Ada.Lovelace@Example.org here",
+        '{"to": "ada.lovelace\\u0040example.org"}',
+        "<p>ada.lovelace&#64;example.org</p>",
+        "<p>ada.lovelace&commat;example.org</p>",
+        "/unknown?to=ada%2Elovelace%40example%2Eorg",
+        "user ada.lovelace is not known",
+        "user (Ada.Lovelace) at example.org",
+        "EXAMPLE.ORG takes no mail",
+    ],
+)
+async def test_a_reason_names_no_part_of_the_address_however_it_is_written(
+    installation: Installation, service: NotificationService, delivery: Delivery, echo: str
+) -> None:
+    await registered(installation, "ada.lovelace@example.org")
+    service.answer_next(Answer(status=422, body=echo.encode()))
+    await delivery.drain()
+    (failed,) = await history_of(installation, Failed)
+    assert isinstance(failed.event, Failed)
+    reason = failed.event.reason
+    assert (await the_row(installation))["last_error"] == reason
+    assert reason.startswith("HTTP 422: ")
+    assert "[email]" in reason
+    assert not any(part in reason.lower() for part in ("ada", "lovelace", "example"))
+
+
 @pytest.mark.parametrize("status", [401, 403])
 async def test_bad_credentials_pause_everything_and_lose_nothing(
     installation: Installation, service: NotificationService, delivery: Delivery, status: int

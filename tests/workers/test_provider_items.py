@@ -101,7 +101,7 @@ def test_every_reason_is_given() -> None:
     assert item.reason == "name must not be empty; status must be open or closed"
 
 
-@pytest.mark.parametrize("id", [None, 17, "", "\u0000", {"a": 1}])
+@pytest.mark.parametrize("id", [None, 17, "", "\u0000", {"a": 1}, "ada@example.org"])
 def test_an_item_without_an_id_is_named_by_its_place(id: object) -> None:
     item = read(id=id)
     assert isinstance(item, SkippedItem)

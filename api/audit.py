@@ -1,0 +1,217 @@
+"""`/api/audit`: auditors read history: who did what, and what was when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, Response, get
+from litestar.params import FromPath, QueryParameter
+from psycopg import AsyncConnection
+
+from api.access import Who
+from api.answers import Answer, json_response
+from api.commands import execute
+from api.reading import read
+from api.requests import Request
+from domain.as_of import (
+    LAST_POSITION,
+    AggregateState,
+    Difference,
+    difference,
+    parse_position_or_time,
+    parse_time,
+    state_as_of,
+)
+from domain.errors import InvalidFields, NotFound
+from domain.log import Criteria, Page, count, read_page, sealed_among
+from domain.logged import LoggedEvent, open_personal_data
+from domain.values import Invalid
+
+T = TypeVar("T")
+
+_UUID = r"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$"
+
+# None of these is a union with None: Litestar would take the text `null` for it.
+_AggregateId = Annotated[
+    str, QueryParameter(pattern=_UUID, description="Only what happened to this aggregate.")
+]
+_Type = Annotated[
+    str,
+    QueryParameter(
+        pattern=r"^[A-Za-z.]{0,64}$",
+        description="Only events of this type, such as `Event.Closed`, or of this type of "
+        "aggregate, such as `Event`.",
+    ),
+]
+_Actor = Annotated[
+    str,
+    QueryParameter(
+        pattern=r"^[A-Za-z0-9:._-]{0,64}$",
+        description="Only what they did: an account's id, `anonymous`, or `system:` and a role.",
+    ),
+]
+_Since = Annotated[
+    str,
+    QueryParameter(
+        name="from", max_length=64, description="Only events of this time, and later ones."
+    ),
+]
+_Until = Annotated[str, QueryParameter(max_length=64, description="Only events before this time.")]
+_Order = Annotated[Literal["asc", "desc"], QueryParameter(description="`desc`: the newest first.")]
+_After = Annotated[
+    int,
+    QueryParameter(
+        ge=0,
+        le=LAST_POSITION,
+        description="Go on after this position, in the order asked for: the `next_cursor` of a "
+        "page. With 0, at the beginning.",
+    ),
+]
+_Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="At most so many.")]
+_Personal = Annotated[
+    bool,
+    QueryParameter(description="With names and emails. That they were read is an event itself."),
+]
+
+_MOMENT = "A position in history, or a time: RFC 3339, or a date, which is its midnight."
+
+_At = Annotated[str, QueryParameter(max_length=64, description=_MOMENT)]
+_From = Annotated[str, QueryParameter(name="from", max_length=64, description=_MOMENT)]
+_To = Annotated[str, QueryParameter(name="to", max_length=64, description=_MOMENT)]
+
+
+class LogPagination(msgspec.Struct, frozen=True, kw_only=True):
+    limit: int
+    total: int | None
+    """None when history is too long to count for an answer."""
+    next_cursor: str | None
+    offset: Literal[0] = 0
+
+
+class Log(msgspec.Struct, frozen=True, kw_only=True):
+    data: list[LoggedEvent]
+    pagination: LogPagination
+    meta: dict[str, str] = {}
+    errors: tuple[()] = ()
+
+
+class AuditCalls(Controller):
+    path = "/api/audit"
+    tags = ("audit",)
+    opt = {"access": Who.AUDITOR}  # noqa: RUF012  Litestar's own type for it
+
+    @get("/events", summary="Read the log of all that happened")
+    async def read_log(
+        self,
+        request: Request,
+        aggregate_id: _AggregateId = "",
+        type: _Type = "",
+        actor: _Actor = "",
+        since: _Since = "",
+        until: _Until = "",
+        order: _Order = "asc",
+        after: _After = 0,
+        limit: _Limit = 100,
+        personal: _Personal = False,
+    ) -> Response[Log]:
+        """Events in the order of their positions, as they are stored. Personal data is left out
+        (`personal`: `sealed`), unless it is asked for (`open`) and its person was not erased
+        (`erased`). What this release cannot read is shown too, with the reason in `unreadable`.
+
+        Go on until `next_cursor` is null: a page can be short, or empty, before the end, because
+        only so many events are looked at for one. `total` is null where history is long."""
+        criteria = Criteria(
+            aggregate_id=UUID(aggregate_id) if aggregate_id else None,
+            type=type or None,
+            actor=actor or None,
+            **_parsed(parse_time, since=("from", since), until=("until", until)),
+        )
+
+        async def look(connection: AsyncConnection[Any]) -> tuple[Page, int | None]:
+            page = await read_page(
+                connection,
+                criteria,
+                limit=limit,
+                after=after or None,
+                newest_first=order == "desc",
+            )
+            return page, await count(connection, criteria)
+
+        page, total = await read(request, 0, look)
+        events = page.events
+        if personal:
+            events = await _disclosed(request, criteria, events)
+        next_cursor = None if page.next_after is None else str(page.next_after)
+        pagination = LogPagination(limit=limit, total=total, next_cursor=next_cursor)
+        response = json_response(Log(data=events, pagination=pagination))
+        if personal:
+            response.headers["Cache-Control"] = "no-store"
+        return response
+
+    @get("/aggregates/{aggregate_id:uuid}", summary="What an aggregate was at a moment")
+    async def read_state(
+        self,
+        request: Request,
+        aggregate_id: FromPath[UUID],
+        at: _At = "",
+    ) -> Response[Answer[AggregateState]]:
+        """Folded from its events up to that moment; without `at`, all of them."""
+        moment = _parsed(parse_position_or_time, moment=("at", at))
+        state = await read(
+            request, 0, lambda connection: state_as_of(connection, aggregate_id, **moment)
+        )
+        if state is None:
+            raise NotFound("aggregate at that moment" if at else "aggregate", aggregate_id)
+        return json_response(Answer(data=state))
+
+    @get("/aggregates/{aggregate_id:uuid}/changes", summary="What changed between two moments")
+    async def read_changes(
+        self,
+        request: Request,
+        aggregate_id: FromPath[UUID],
+        start: _From = "",
+        end: _To = "",
+    ) -> Response[Answer[Difference]]:
+        """Its fields that differ, and the events that happened after the first moment, up to the
+        second. Without `from`, since its beginning; without `to`, until now."""
+        moments = _parsed(parse_position_or_time, start=("from", start), end=("to", end))
+        try:
+            changed = await read(
+                request, 0, lambda connection: difference(connection, aggregate_id, **moments)
+            )
+        except Invalid as error:
+            raise InvalidFields(**{"from": str(error)}) from None
+        if changed is None:
+            raise NotFound("aggregate at that moment" if end else "aggregate", aggregate_id)
+        return json_response(Answer(data=changed))
+
+
+async def _disclosed(
+    request: Request, criteria: Criteria, events: list[LoggedEvent]
+) -> list[LoggedEvent]:
+    """The events with their personal data, once it is recorded who read it."""
+    disclosure = sealed_among(events).disclosure(criteria)
+    if disclosure is None:
+        return events
+    await execute(request, disclosure)
+    keys = request.connections.keys
+    return await read(request, 0, lambda connection: open_personal_data(connection, events, keys))
+
+
+def _parsed(parse: Callable[[str], T], **given: tuple[str, str]) -> dict[str, T]:
+    """What was given, by argument, of parameters by argument. Raises InvalidFields with every
+    one that is wrong."""
+    values: dict[str, T] = {}
+    wrong: dict[str, str] = {}
+    for argument, (parameter, text) in given.items():
+        if text:
+            try:
+                values[argument] = parse(text)
+            except Invalid as error:
+                wrong[parameter] = str(error)
+    if wrong:
+        raise InvalidFields(**wrong)
+    return values

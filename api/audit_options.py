@@ -1,0 +1,71 @@
+"""What the `audit` commands share: options, disclosures, and output that nobody reads on."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+from psycopg import AsyncConnection
+
+from domain.as_of import parse_time
+from domain.batch import Decider, Failed, Origin, Request
+from domain.disclosures import RecordDisclosure
+from domain.log import Criteria
+from domain.personal_data import InstallationKeys
+from domain.values import Invalid
+from events_face.errors import WrongUsage
+
+T = TypeVar("T")
+
+
+def criteria_from(
+    *,
+    aggregate_id: UUID | None,
+    type: str | None,
+    actor: str | None,
+    since: str | None,
+    until: str | None,
+) -> Criteria:
+    """Raises `WrongUsage`."""
+    return Criteria(
+        aggregate_id=aggregate_id,
+        type=type,
+        actor=actor,
+        since=None if since is None else parsed("--from", parse_time, since),
+        until=None if until is None else parsed("--until", parse_time, until),
+    )
+
+
+def parsed(flag: str, parse: Callable[[str], T], text: str) -> T:
+    """Raises `WrongUsage`."""
+    try:
+        return parse(text)
+    except Invalid as error:
+        raise WrongUsage(f"{flag} {error}") from None
+
+
+async def record(
+    connection: AsyncConnection[Any], keys: InstallationKeys, disclosure: RecordDisclosure | None
+) -> None:
+    """Append that an operator is about to read personal data; raises when it cannot be."""
+    if disclosure is None:
+        return
+    origin = Origin(actor="system:cli", correlation_id=str(uuid4()))
+    (outcome,) = await Decider(keys).execute(connection, [Request(disclosure, origin)])
+    if isinstance(outcome, Failed):
+        raise outcome.error
+
+
+@contextmanager
+def until_nobody_reads() -> Iterator[None]:
+    """End quietly when what reads our output, `head` for one, has read enough."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # for what is still to be flushed

@@ -1,0 +1,148 @@
+"""`/metrics`: what Prometheus is told, in its text format. docs/decisions/0017 says why so.
+
+The API processes of a host share their port, and a scrape reaches any one of them. So each tells
+the same of the database, and of itself only what carries its `pid`. What is to be counted in all
+of them belongs into files that each can read: `prometheus_client` keeps its counters there when
+`PROMETHEUS_MULTIPROC_DIR` is set (by `up`, to a folder that begins empty), and `_Told` is to give
+what a `MultiProcessCollector` sums up besides.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.metadata import version
+from typing import get_args
+
+import psutil
+from litestar import Response, get
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from api.access import Who
+from api.answers import Ready
+from api.database_watch import Backlog, Overview
+from api.limits import UNLIMITED
+from api.requests import Request
+from projections.standings import Standing, State
+
+
+@get(
+    "/metrics",
+    summary="What Prometheus scrapes",
+    tags=["health"],
+    media_type="text/plain",
+    opt={"access": Who.ANYONE, **UNLIMITED},
+)
+async def metrics(request: Request) -> Response[str]:
+    """Its text format. Without the database it answers all the same, with
+    `events_face_database_up 0` and what this process knows of itself."""
+    overview = await request.connections.watch.overview()
+    return Ready(generate_latest(_Told(overview)), media_type=CONTENT_TYPE_LATEST)
+
+
+class _Told(Collector):
+    """All of it at one moment."""
+
+    def __init__(self, overview: Overview | None) -> None:
+        self._overview = overview
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _process()
+        yield _gauge("database_up", "Whether the database answers.", self._overview is not None)
+        if self._overview is not None:
+            yield _gauge(
+                "history_position",
+                "Position of the newest event in history.",
+                self._overview.last_position,
+            )
+            yield from _projections(self._overview.standings)
+            if self._overview.backlog is not None:
+                yield from _outbox(self._overview.backlog)
+
+
+def _process() -> Iterator[Metric]:
+    pid = str(os.getpid())
+    process = psutil.Process()
+    with process.oneshot():
+        used, memory, started = (
+            process.cpu_times(),
+            process.memory_info().rss,
+            process.create_time(),
+        )
+    build = GaugeMetricFamily(
+        "events_face_build_info", "The release that answers.", labels=["version", "python"]
+    )
+    build.add_metric([_release(), platform.python_version()], 1)
+    yield build
+    yield _by("process_start_time_seconds", "When this API process began.", "pid", [(pid, started)])
+    yield _by("process_resident_memory_bytes", "Its memory.", "pid", [(pid, memory)])
+    cpu = CounterMetricFamily(
+        "events_face_process_cpu_seconds", "The processor time it has used.", labels=["pid"]
+    )
+    cpu.add_metric([pid], used.user + used.system)
+    yield cpu
+
+
+def _projections(standings: Iterable[Standing]) -> Iterator[Metric]:
+    yield _by(
+        "projection_position",
+        "Position of the last event that the projection's table includes.",
+        "projection",
+        [(s.name, s.position) for s in standings],
+    )
+    yield _by(
+        "projection_lag_events",
+        "Events that the table does not include yet.",
+        "projection",
+        [(s.name, s.lag_events) for s in standings],
+    )
+    yield _by(
+        "projection_lag_seconds",
+        "Age of the first of them.",
+        "projection",
+        [(s.name, s.lag_seconds) for s in standings if s.lag_seconds is not None],
+    )
+    yield _by(
+        "projection_stopped",
+        "Whether there is an event that the projection cannot apply.",
+        "projection",
+        [(s.name, s.stop is not None) for s in standings],
+    )
+    state = GaugeMetricFamily(
+        "events_face_projection_state",
+        "1 for the state that the projection is in.",
+        labels=["projection", "state"],
+    )
+    for standing in standings:
+        for possible in get_args(State):
+            state.add_metric([standing.name, possible], possible == standing.state)
+    yield state
+
+
+def _outbox(backlog: Backlog) -> Iterator[Metric]:
+    yield _by("outbox_rows", "Notifications by state.", "state", backlog.rows.items())
+    yield _gauge(
+        "outbox_oldest_due_seconds",
+        "For how long the notification that is due the longest has been.",
+        backlog.oldest_due,
+    )
+
+
+def _gauge(name: str, meaning: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"events_face_{name}", meaning, value=value)
+
+
+def _by(name: str, meaning: str, label: str, values: Iterable[tuple[str, float]]) -> Metric:
+    gauge = GaugeMetricFamily(f"events_face_{name}", meaning, labels=[label])
+    for of, value in values:
+        gauge.add_metric([of], value)
+    return gauge
+
+
+@cache
+def _release() -> str:
+    return version("events-face")

@@ -1,0 +1,205 @@
+"""Fills a migrated database with a realistic history, quickly.
+
+    python -m benchmarks.history --events 1000000 postgresql://...
+
+Areas, events, registrations with real encrypted personal data, and what became of their
+notifications. Every event comes from the domain's own handlers and is stored by its own codec;
+only the appending is done in bulk. Nobody else may write to the database meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections import deque
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
+from typing import Any, cast
+from uuid import UUID
+
+import psycopg
+
+from domain.aggregate import Aggregate, Metadata, RecordedEvent
+from domain.application import HANDLERS
+from domain.areas import CreateArea
+from domain.codec import encode
+from domain.encryption import new_key
+from domain.events import CreateEvent
+from domain.history import load_keys
+from domain.identity import Identity
+from domain.notifications import QueueAgain, RecordDelivery
+from domain.personal_data import InstallationKeys, place, wrap
+from domain.values import Email, FullName, Text
+from domain.visitors import Registered, RegisterVisitor
+from domain.work import Surroundings, Work
+from events_face.secret_key import with_secret_key
+from events_face.settings import Settings
+
+STRETCH = 10_000
+"""Events made at once. Each stretch has an area and events of its own, so that all can be made
+beside each other."""
+
+EVENTS_A_STRETCH = 20
+DELIVERED_AFTER = 100
+"""Registrations that come in between one and the outcome of its notification."""
+
+ONE_FAILS_OF = 200
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+PACE = timedelta(milliseconds=5)
+
+FIRST_NAMES = ["Ada", "Björn", "Chiara", "Dmitri", "Élodie", "Günther", "Hikari", "José", "Łucja"]
+LAST_NAMES = ["Åkesson", "Brontë", "Čapek", "Díaz", "Fischer", "García", "Hopper", "Ibrahim"]
+
+
+def fill(database_url: str, keys: InstallationKeys, events: int) -> int:
+    """Append so many events, rounded up to whole stretches; the position of the last one."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        row = connection.execute("SELECT max(notification_id) FROM history_events").fetchone()
+        first = ((row and row[0]) or 0) + 1
+        stretches = range(first, first + events, STRETCH)
+        with ProcessPoolExecutor(
+            mp_context=get_context("spawn"), initializer=_begin, initargs=(database_url, keys)
+        ) as processes:
+            for _ in processes.map(_append_stretch, stretches):
+                pass
+        last = stretches[-1] + STRETCH - 1
+        connection.execute(
+            "SELECT setval(pg_get_serial_sequence('history_events', 'notification_id'), %s)", [last]
+        )
+        connection.execute("VACUUM (ANALYZE) history_events, personal_keys")
+    return last
+
+
+class _World(dict[UUID, Aggregate]):
+    """Aggregates by id, for handlers: a stream that is not known has not begun."""
+
+    def __contains__(self, id: object) -> bool:
+        return True
+
+    def __missing__(self, id: UUID) -> None:
+        return None
+
+
+class Stretch:
+    """Some history of its own: what its commands lead to, one after the other."""
+
+    def __init__(self, keys: InstallationKeys, first: int) -> None:
+        self._identity = Identity(keys.identity)
+        self._first = first
+        self._world = _World()
+        self.events: list[RecordedEvent] = []
+
+    def make(self, size: int) -> None:
+        """Fill it with `size` events."""
+        area = self._give(CreateArea(name=Text(f"Hall {self._first}"))).id
+        fairs = [
+            self._give(_fair(area, f"Fair {self._first + n}")).event.id
+            for n in range(EVENTS_A_STRETCH)
+        ]
+        underway = deque[UUID]()
+        while len(self.events) + len(underway) < size:
+            number = self._first + len(self.events)
+            self._give(_registration(fairs[number % EVENTS_A_STRETCH], number))
+            underway.append(cast("Registered", self.events[-1].event).notification_id)
+            if len(underway) > DELIVERED_AFTER:
+                self._deliver(underway.popleft(), fails=number % ONE_FAILS_OF == 0)
+        for notification in underway:
+            self._deliver(notification, fails=False)
+        del self.events[size:]
+
+    def _deliver(self, notification: UUID, *, fails: bool) -> None:
+        if fails:
+            self._give(RecordDelivery(notification_id=notification, failure="mailbox full"))
+            self._give(QueueAgain(notification_id=notification))
+        self._give(RecordDelivery(notification_id=notification))
+
+    def _give(self, command: object) -> Any:
+        number = self._first + len(self.events)
+        metadata = Metadata(
+            timestamp=BEGINNING + number * PACE,
+            actor="anonymous",
+            correlation_id=f"{number:016x}-1",
+        )
+        work = Work(self._world, self._identity, Surroundings(), metadata)
+        value = HANDLERS[type(command)](command, work)
+        self._world.update(work.changed)
+        self.events += work.recorded
+        return value
+
+
+def _fair(area: UUID, name: str) -> CreateEvent:
+    begins = BEGINNING + timedelta(days=3650)
+    return CreateEvent(
+        name=Text(name),
+        event_datetime=begins,
+        registration_deadline=begins,
+        area_id=area,
+        status="open",
+    )
+
+
+def _registration(event: UUID, number: int) -> RegisterVisitor:
+    first, last = FIRST_NAMES[number % len(FIRST_NAMES)], LAST_NAMES[number % len(LAST_NAMES)]
+    return RegisterVisitor(
+        event_id=event,
+        full_name=FullName(f"{first} {last}"),
+        email=Email(f"visitor.number.{number}@example.org"),
+    )
+
+
+def _append_stretch(first: int) -> None:
+    """In a process of its own."""
+    stretch = Stretch(_keys, first)
+    stretch.make(STRETCH)
+    wrapped_keys = []
+    with _connection.transaction(), _connection.cursor() as cursor:
+        with cursor.copy(
+            "COPY history_events (originator_id, originator_version, topic, state, notification_id)"
+            " FROM STDIN (FORMAT binary)"
+        ) as copy:
+            copy.set_types(["uuid", "int8", "text", "bytea", "int8"])
+            for position, recorded in enumerate(stretch.events, first):
+                id, version, event = (
+                    recorded.originator_id,
+                    recorded.originator_version,
+                    recorded.event,
+                )
+                key = new_key() if event.personal_field else None
+                copy.write_row((id, version, event.topic, encode(recorded, key), position))
+                if key is not None:
+                    wrapped_keys.append((id, version, wrap(_keys, key, place(id, version))))
+        with cursor.copy(
+            "COPY personal_keys (originator_id, originator_version, wrapped)"
+            " FROM STDIN (FORMAT binary)"
+        ) as copy:
+            copy.set_types(["uuid", "int8", "bytea"])
+            for row in wrapped_keys:
+                copy.write_row(row)
+
+
+def _begin(database_url: str, keys: InstallationKeys) -> None:
+    """Once in each process."""
+    global _connection, _keys
+    _connection, _keys = psycopg.connect(database_url, autocommit=True), keys
+
+
+_connection: psycopg.Connection[Any]
+_keys: InstallationKeys
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.history")
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("database_url")
+    given = parser.parse_args()
+    settings = with_secret_key(Settings.load({**os.environ, "DATABASE_URL": given.database_url}))
+    with psycopg.connect(given.database_url) as connection:
+        keys = load_keys(connection, settings.secret_keys)
+    last = fill(given.database_url, keys, given.events)
+    sys.stdout.write(f"history reaches to position {last}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""`audit log`, `show` and `diff`, as an operator uses them."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+
+from api.audit_cli import diff, log, show
+from domain.personal_data import InstallationKeys
+from events_face.errors import CommandFailed, WrongUsage
+from events_face.services import Services
+from events_face.settings import Settings
+from tests.support.deeds import HOUR, MORNING, Deeds
+from tests.workers.processes import environment
+
+ALL: dict[str, Any] = {
+    "aggregate_id": None, "type": None, "actor": None, "since": None, "until": None,
+    "after": None, "limit": 50, "follow": False, "personal": False, "json": False,
+}  # fmt: skip
+"""The options of `audit log` as they are when none is given."""
+
+
+@pytest.fixture
+def deeds(database_url: str, keys: InstallationKeys) -> Deeds:
+    return Deeds(database_url, keys)
+
+
+async def a_renamed_area(deeds: Deeds) -> UUID:
+    area = await deeds.area(at=MORNING)
+    await deeds.rename(area, "Annex\u202e", at=MORNING + HOUR, by="ada")
+    return area
+
+
+def test_the_log_prints_the_last_events_the_oldest_first(
+    settings: Settings, services: Services, deeds: Deeds, capsys: pytest.CaptureFixture[str]
+) -> None:
+    area = asyncio.run(a_renamed_area(deeds))
+
+    def lines(**options: Any) -> list[str]:
+        log(settings, services, **ALL | options)
+        return capsys.readouterr().out.splitlines()
+
+    header, *events = lines()
+    assert header.split() == ["position", "time", "type", "aggregate", "v", "actor", "data"]
+    assert len(events) == 5
+    assert lines(limit=2)[1:] == events[-2:]
+    assert lines(limit=2, after=0)[1:] == events[:2]
+    assert lines(type="Area", actor="ada")[1:] == events[-1:]
+    assert lines(since="2030-05-01T10:00Z")[1:] == events[2:]
+    assert lines(until="2030-05-01", json=True) == []
+    (renamed,) = lines(type="Area.Renamed", json=True)
+    assert msgspec.json.decode(renamed)["data"] == {"name": "Annex\u202e"}
+    position, time, type, aggregate, version, actor, *_ = events[-1].split()
+    assert position.isdigit()
+    assert (time, type) == ("2030-05-01T10:00:00Z", "Area.Renamed")
+    assert (aggregate, version, actor) == (str(area), "2", "ada")
+    assert events[-1].endswith(r'{"name":"Annex\u202e"}'), "no terminal is steered by a name"
+    with pytest.raises(WrongUsage, match="--from must be a time"):
+        lines(since="soon")
+
+
+def test_reading_personal_data_goes_into_history(
+    settings: Settings, services: Services, deeds: Deeds, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def register() -> None:
+        await deeds.register(await deeds.event())
+
+    asyncio.run(register())
+    log(settings, services, **ALL)
+    assert "ada@example.com" not in capsys.readouterr().out
+    log(settings, services, **ALL | {"personal": True})
+    assert "ada@example.com" in capsys.readouterr().out
+    log(settings, services, **ALL | {"type": "Disclosure", "json": True})
+    (disclosure,) = capsys.readouterr().out.splitlines()
+    assert msgspec.json.decode(disclosure)["actor"] == "system:cli"
+
+
+def test_an_aggregate_is_shown_as_it_was(
+    settings: Settings, services: Services, deeds: Deeds, capsys: pytest.CaptureFixture[str]
+) -> None:
+    area = asyncio.run(a_renamed_area(deeds))
+    show(settings, services, aggregate_id=area, at="2030-05-01T09:30Z", json=False)
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"Area {area}, version 1\n")
+    assert '"Great Hall"' in shown
+    assert "Area.Created" in shown
+    show(settings, services, aggregate_id=area, at=None, json=True)
+    assert msgspec.json.decode(capsys.readouterr().out)["state"]["name"] == "Annex\u202e"
+    with pytest.raises(CommandFailed, match=f"nothing had happened to {area} by 2030-05-01$"):
+        show(settings, services, aggregate_id=area, at="2030-05-01", json=False)
+    with pytest.raises(CommandFailed, match="nothing has happened"):
+        show(settings, services, aggregate_id=uuid4(), at=None, json=False)
+    with pytest.raises(WrongUsage, match="--at is no position in history, and as a time it must"):
+        show(settings, services, aggregate_id=area, at="lately", json=False)
+
+
+def test_what_changed_is_printed(
+    settings: Settings, services: Services, deeds: Deeds, capsys: pytest.CaptureFixture[str]
+) -> None:
+    area = asyncio.run(a_renamed_area(deeds))
+    how: dict[str, Any] = {"aggregate_id": area, "end": None, "json": False}
+    diff(settings, services, start="2030-05-01T09:30Z", **how)
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"Area {area}, from version 1 to 2\n")
+    assert '"Great Hall" -> "Annex' in printed
+    assert "Area.Renamed" in printed
+    assert "Area.Created" not in printed
+    diff(settings, services, start="0", **how | {"json": True})
+    assert msgspec.json.decode(capsys.readouterr().out)["from_version"] == 0
+    with pytest.raises(WrongUsage, match="--from must not be later than the end"):
+        diff(settings, services, start="2031-01-01", **how | {"end": "2030-05-01T09:30Z"})
+
+
+def test_a_follower_sees_what_happens(settings: Settings, services: Services, deeds: Deeds) -> None:
+    asyncio.run(deeds.area("First"))
+    command = [sys.executable, "-m", "events_face", "audit", "log"]
+    with subprocess.Popen(
+        [*command, "--follow", "--json", "--type", "Area", "--limit", "1"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(settings, services),
+    ) as follower:
+        assert follower.stdout is not None
+        try:
+            assert '"First"' in follower.stdout.readline()
+            for name in ("Second", "Third"):
+                asyncio.run(deeds.area(name))
+                assert f'"{name}"' in follower.stdout.readline()
+        finally:
+            follower.kill()
+
+
+def test_output_that_nobody_reads_on_is_no_failure(
+    settings: Settings, services: Services, deeds: Deeds
+) -> None:
+    async def fill() -> None:
+        for number in range(300):
+            await deeds.area(f"Area {number}")
+
+    asyncio.run(fill())
+    command = f"{sys.executable} -m events_face audit export | head -n 1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],  # noqa: S607
+        env=environment(settings, services),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("\n") == 1

@@ -1,0 +1,137 @@
+"""`audit export` writes all of history, once, whatever interrupts it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from api import audit_export
+from api.audit_export import export
+from domain.personal_data import InstallationKeys
+from events_face.errors import CommandFailed, WrongUsage
+from events_face.services import Services
+from events_face.settings import Settings
+from tests.support.deeds import Deeds
+from tests.workers.processes import environment, events_face
+
+NOTHING: dict[str, Any] = {
+    "aggregate_id": None, "type": None, "actor": None, "since": None, "until": None,
+    "after": None, "output": None, "resume": False, "personal": False,
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def in_small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_export, "PORTION", 3)
+
+
+@pytest.fixture
+def deeds(database_url: str, keys: InstallationKeys) -> Deeds:
+    """Five areas, an event and two visitors: 13 events."""
+    deeds = Deeds(database_url, keys)
+
+    async def fill() -> None:
+        for number in range(5):
+            await deeds.area(f"Area {number}")
+        fair = await deeds.event()
+        for name in ("ada", "bob"):
+            await deeds.register(fair, f"{name}@example.com")
+
+    asyncio.run(fill())
+    return deeds
+
+
+def events_in(file: Path) -> list[dict[str, Any]]:
+    assert file.read_bytes().endswith(b"\n")
+    return [msgspec.json.decode(line) for line in file.read_bytes().splitlines()]
+
+
+def positions_in(file: Path) -> list[int]:
+    return [event["position"] for event in events_in(file)]
+
+
+def test_each_event_is_a_line_in_order(
+    settings: Settings,
+    services: Services,
+    deeds: Deeds,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "history.jsonl"
+    export(settings, services, **NOTHING | {"output": file})
+    assert capsys.readouterr().out == f"{file}: events written after position 0: 13\n"
+    positions = positions_in(file)
+    assert positions == sorted(positions)
+    assert len(set(positions)) == 13
+    assert events_in(file)[1]["data"] == {"name": "Area 0"}
+    to_stdout = events_face(environment(settings, services), "audit", "export")
+    assert (to_stdout.code, to_stdout.err) == (0, "")
+    assert to_stdout.out.encode() == file.read_bytes()
+    some = tmp_path / "some.jsonl"
+    export(settings, services, **NOTHING | {"output": some, "type": "Area", "after": positions[3]})
+    assert positions_in(some) == positions[5:10:2]
+
+
+@pytest.mark.parametrize("kept", [0, 1, 5, -1, -20])
+def test_an_interrupted_export_goes_on_after_its_last_whole_line(
+    settings: Settings, services: Services, deeds: Deeds, tmp_path: Path, kept: int
+) -> None:
+    """`kept`: lines of it, or a torn text without its last bytes."""
+    whole, torn = tmp_path / "whole.jsonl", tmp_path / "torn.jsonl"
+    export(settings, services, **NOTHING | {"output": whole})
+    text = whole.read_bytes()
+    torn.write_bytes(b"".join(text.splitlines(keepends=True)[:kept]) if kept >= 0 else text[:kept])
+    for _ in range(2):
+        export(settings, services, **NOTHING | {"output": torn, "resume": True})
+        assert torn.read_bytes() == text
+    asyncio.run(deeds.area("One more"))
+    export(settings, services, **NOTHING | {"output": torn, "resume": True})
+    assert torn.read_bytes().startswith(text)
+    assert len(positions_in(torn)) == 15
+
+
+def test_what_stands_there_already_is_never_overwritten(
+    settings: Settings, services: Services, tmp_path: Path
+) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("my notes\n")
+    with pytest.raises(CommandFailed, match="is there already"):
+        export(settings, services, **NOTHING | {"output": file})
+    with pytest.raises(CommandFailed, match="is no export"):
+        export(settings, services, **NOTHING | {"output": file, "resume": True})
+    assert file.read_text() == "my notes\n"
+    with pytest.raises(CommandFailed, match="No such file or directory"):
+        export(settings, services, **NOTHING | {"output": tmp_path / "no" / "where"})
+    with pytest.raises(WrongUsage, match="--output"):
+        export(settings, services, **NOTHING | {"resume": True})
+
+
+def test_an_export_with_personal_data_is_one_disclosure(
+    settings: Settings, services: Services, deeds: Deeds, tmp_path: Path
+) -> None:
+    file, disclosures = tmp_path / "personal.jsonl", tmp_path / "disclosures.jsonl"
+    export(settings, services, **NOTHING | {"output": file, "personal": True})
+    people = [event["data"]["person"] for event in events_in(file)[-2:]]
+    assert [person["email"] for person in people] == ["ada@example.com", "bob@example.com"]
+    export(settings, services, **NOTHING | {"output": disclosures, "type": "Disclosure"})
+    (disclosure,) = events_in(disclosures)
+    positions = positions_in(file)
+    assert disclosure["position"] == positions[-1] + 1
+    assert disclosure["actor"] == "system:cli"
+    assert disclosure["data"] == {
+        "criteria": {},
+        "first_position": positions[-2],
+        "last_position": positions[-1],
+        "count": 2,
+    }
+
+
+def test_options_that_make_no_sense_are_wrong_usage(settings: Settings, services: Services) -> None:
+    where = environment(settings, services)
+    for words in (["show", "no-uuid"], ["log", "--after", str(2**63)], ["export", "--until", "x"]):
+        ended = events_face(where, "audit", *words)
+        assert ended.code == 2, words

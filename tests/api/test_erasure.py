@@ -1,0 +1,349 @@
+"""One person forgotten, wherever they registered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+import httpx
+import msgspec
+import psycopg
+import pytest
+from psycopg import AsyncConnection
+from psycopg.sql import SQL, Identifier
+
+from api import erasure_cli
+from domain import erasure, streams
+from domain.batch import Decider
+from domain.history import connect, last_position, read_events
+from domain.notifications import Failed
+from domain.personal_data import InstallationKeys
+from domain.visitors import Erased, Registered
+from events_face.errors import CommandFailed
+from events_face.services import Services
+from events_face.settings import Settings
+from projections import visitors
+from projections.outbox import OUTBOX
+from projections.rebuild import rebuild_tables
+from projections.visitors import VISITORS
+from tests.api.serving import Account, Api, projector_on
+from tests.support.database_contents import tables_with
+from tests.support.http_server import Answer as ServiceAnswer
+from tests.support.notification_service import NotificationService, notification_service
+from tests.support.waiting import until_async
+from workers import outbox
+from workers.delivery import Delivery, new_delivery
+from workers.notification_service import Answer as Outcome
+from workers.notification_service import Refused, TryLater
+
+pytestmark = pytest.mark.anyio
+
+EMAIL = "ada.lovelace@ockham-park.uk"
+PERSON = {"full_name": "Augusta Lovelace", "email": "  Ada.Lovelace@Ockham-Park.uk "}
+OTHER = {"full_name": "Charles Babbage", "email": "charles@dorset-street.uk"}
+
+TRACES = ("Augusta", "Lovelace", "ockham-park")
+TRACES_OF_OTHER = ("Babbage", "dorset-street")
+
+NOTHING = {"registrations": 0, "personal_keys": 0, "notifications": 0}
+
+
+@pytest.fixture
+def service() -> Iterator[NotificationService]:
+    with notification_service() as service:
+        yield service
+
+
+@pytest.fixture
+async def delivery(
+    settings: Settings, services: Services, keys: InstallationKeys, service: NotificationService
+) -> AsyncIterator[Delivery]:
+    configured = msgspec.structs.replace(settings, notification_service_url=service.url)
+    async with new_delivery(configured, services.database_url, keys) as delivery:
+        yield delivery
+
+
+@pytest.fixture
+async def connection(services: Services) -> AsyncIterator[AsyncConnection[Any]]:
+    async with await connect(services.database_url) as connection:
+        yield connection
+
+
+async def register(api: Api, event: str, person: dict[str, str] = PERSON) -> httpx.Response:
+    answer = await api.http.post(f"/api/events/{event}/register", json=person)
+    assert answer.status_code == 201, answer.text
+    return answer
+
+
+async def an_admin(api: Api) -> Account:
+    return await api.account("root", "admin")
+
+
+async def erase(api: Api, admin: Account, email: str = EMAIL) -> httpx.Response:
+    answer = await api.http.post("/api/visitors/erase", json={"email": email}, headers=admin.bearer)
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+async def caught_up(connection: AsyncConnection[Any]) -> bool:
+    cursor = await connection.execute("SELECT min(position) FROM projections")
+    return await cursor.fetchone() == (await last_position(connection),)
+
+
+async def rows(connection: AsyncConnection[Any], table: str) -> list[dict[str, Any]]:
+    """Without the number of tries, which is no history."""
+    cursor = await connection.execute(
+        SQL("SELECT to_jsonb(t) - 'attempts' FROM {} t ORDER BY id").format(Identifier(table))
+    )
+    return [row for (row,) in await cursor.fetchall()]
+
+
+def echoing(status: int) -> ServiceAnswer:
+    body = f'{{"to": "{EMAIL}", "also": "Ada.Lovelace%40Ockham-Park.uk"}}'
+    return ServiceAnswer(status=status, body=body.encode())
+
+
+async def test_after_an_erasure_nothing_of_the_person_is_in_any_table(
+    api: Api,
+    services: Services,
+    keys: InstallationKeys,
+    connection: AsyncConnection[Any],
+    service: NotificationService,
+    delivery: Delivery,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr(streams, "LONG_STREAM", 1)  # snapshots of all that is loaded
+    admin = await an_admin(api)
+    taken, refused, tried, waiting, removed = [await api.event() for _ in range(5)]
+    for event, serviced in [
+        (taken, ServiceAnswer()),
+        (refused, echoing(422)),
+        (tried, echoing(503)),
+    ]:
+        await register(api, event)
+        await until_async(lambda: caught_up(connection))
+        service.answer_next(serviced)
+        await delivery.drain()
+    for event in (waiting, removed):
+        await register(api, event)
+        await register(api, event, OTHER)
+    assert (await api.http.delete(f"/api/events/{removed}")).status_code == 204
+    await until_async(lambda: caught_up(connection))
+    for table in ("visitors", "outbox", "history_events"):
+        await connection.execute(SQL("ANALYZE {}").format(Identifier(table)))
+    assert tables_with(services.database_url, TRACES) == {"visitors", "outbox"}
+
+    answer = await erase(api, admin)
+    assert answer.json()["data"] == {"registrations": 5, "personal_keys": 5, "notifications": 3}
+    assert tables_with(services.database_url, TRACES) == set()
+    await until_async(lambda: caught_up(connection))
+    assert tables_with(services.database_url, TRACES) == set()
+    assert tables_with(services.database_url, TRACES_OF_OTHER) == {"visitors", "outbox"}
+    assert not any(trace.lower() in caplog.text.lower() for trace in TRACES)
+
+    kept = await rows(connection, "visitors"), await rows(connection, "outbox")
+    assert [len(table) for table in kept] == [7, 7]
+    await rebuild_tables(services.database_url, keys, [VISITORS, OUTBOX])
+    assert (await rows(connection, "visitors"), await rows(connection, "outbox")) == kept
+    sent = len(service.received)
+    await delivery.drain()
+    assert {received.email for received in service.received[sent:]} <= {OTHER["email"]}
+
+    again = await register(api, taken)
+    await until_async(lambda: caught_up(connection))
+    await delivery.drain()
+    assert service.emails[-1] == EMAIL
+    assert len({received.id for received in service.received if received.email == EMAIL}) == 4
+    assert tables_with(services.database_url, TRACES) == {"visitors", "outbox"}
+    (row,) = [r for r in await rows(connection, "visitors") if r["email"] == EMAIL]
+    assert row["id"] == again.json()["data"]["id"]
+    answer = await erase(api, admin)
+    assert answer.json()["data"] == {"registrations": 1, "personal_keys": 1, "notifications": 0}
+    assert tables_with(services.database_url, TRACES) == set()
+
+
+async def test_an_erasure_is_as_exact_where_nothing_was_projected_yet(
+    lone_api: Api, services: Services, keys: InstallationKeys, connection: AsyncConnection[Any]
+) -> None:
+    admin = await an_admin(lone_api)
+    kept, removed = await lone_api.event(), await lone_api.event()
+    for event in (kept, removed):
+        await register(lone_api, event)
+    await lone_api.http.delete(f"/api/events/{removed}")
+    answer = await erase(lone_api, admin)
+    assert answer.json()["data"] == {"registrations": 2, "personal_keys": 2, "notifications": 2}
+    assert answer.headers["Event-Position"] == str(await last_position(connection))
+    async with projector_on(services, keys):
+        await until_async(lambda: caught_up(connection))
+    assert tables_with(services.database_url, TRACES) == set()
+    assert {row["state"] for row in await rows(connection, "outbox")} == {"failed"}
+
+
+async def test_an_erasure_says_who_did_it_and_nothing_about_whom(
+    lone_api: Api, connection: AsyncConnection[Any]
+) -> None:
+    admin = await an_admin(lone_api)
+    await register(lone_api, await lone_api.event())
+    before = await last_position(connection)
+    answer = await erase(lone_api, admin)
+    failed, erased = await read_events(connection, after=before, limit=10)
+    assert isinstance(failed.event, Failed)
+    assert isinstance(erased.event, Erased)
+    for recorded in (failed, erased):
+        assert recorded.metadata.actor == admin.id
+        assert recorded.metadata.correlation_id == answer.headers["X-Request-ID"]
+
+
+async def test_somebody_who_never_registered_is_no_error_and_no_event(
+    lone_api: Api, connection: AsyncConnection[Any]
+) -> None:
+    admin = await an_admin(lone_api)
+    await register(lone_api, await lone_api.event(), OTHER)
+    before = await last_position(connection)
+    answer = await erase(lone_api, admin)
+    assert answer.json()["data"] == NOTHING
+    assert answer.headers["Event-Position"] == str(before)
+    assert await last_position(connection) == before
+
+
+async def test_what_is_no_email_is_refused_by_field(lone_api: Api) -> None:
+    admin = await an_admin(lone_api)
+    answer = await lone_api.http.post(
+        "/api/visitors/erase", json={"email": "ada"}, headers=admin.bearer
+    )
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["email"]
+
+
+async def test_many_registrations_are_erased_in_portions_and_all_or_none(
+    lone_api: Api, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasure, "PORTION", 2)
+    admin = await an_admin(lone_api)
+    for _ in range(5):
+        await register(lone_api, await lone_api.event())
+    before = await last_position(connection)
+
+    deleted = 0
+
+    async def fails_in_the_end(on: AsyncConnection[Any], ids: Sequence[UUID]) -> int:
+        nonlocal deleted
+        deleted += await delete_keys(on, ids)
+        if deleted == 5:
+            raise psycopg.OperationalError("the database went away")
+        return deleted
+
+    delete_keys = erasure._delete_keys
+    with monkeypatch.context() as broken:
+        broken.setattr(erasure, "_delete_keys", fails_in_the_end)
+        answer = await lone_api.http.post(
+            "/api/visitors/erase", json={"email": EMAIL}, headers=admin.bearer
+        )
+        assert answer.status_code == 503
+    assert await last_position(connection) == before
+    answer = await erase(lone_api, admin)
+    assert answer.json()["data"] == {"registrations": 5, "personal_keys": 5, "notifications": 5}
+
+
+@pytest.mark.parametrize("outcome", [TryLater(f"HTTP 503: {EMAIL}"), Refused(f"HTTP 422: {EMAIL}")])
+async def test_a_worker_that_is_sending_brings_nothing_back(
+    api: Api,
+    services: Services,
+    keys: InstallationKeys,
+    connection: AsyncConnection[Any],
+    outcome: Outcome,
+) -> None:
+    admin = await an_admin(api)
+    await register(api, await api.event())
+    await until_async(lambda: caught_up(connection))
+    leased = await outbox.lease(connection, 10)
+    assert [row.email for row in leased] == [EMAIL]
+    await erase(api, admin)
+    await outbox.settle(connection, Decider(keys), [(leased[0], outcome)])
+    await until_async(lambda: caught_up(connection))
+    assert tables_with(services.database_url, TRACES) == set()
+    assert await outbox.lease(connection, 10) == []
+
+
+async def test_a_registration_that_came_while_the_erasure_looked_is_erased_with_it(
+    lone_api: Api, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = await an_admin(lone_api)
+    await register(lone_api, await lone_api.event())
+    known_before = await lone_api.event()
+    looked = visitors.blank
+
+    async def register_meanwhile(on: AsyncConnection[Any], ids: Sequence[UUID]) -> None:
+        await looked(on, ids)
+        if len(ids) == 1:
+            monkeypatch.setattr(visitors, "blank", looked)
+            await register(lone_api, known_before)
+            await register(lone_api, await lone_api.event())
+
+    monkeypatch.setattr(visitors, "blank", register_meanwhile)
+    answer = await erase(lone_api, admin)
+    assert answer.json()["data"] == {"registrations": 3, "personal_keys": 3, "notifications": 3}
+
+
+async def test_registering_and_erasing_at_the_same_time_never_ends_half_way(
+    api: Api, services: Services, connection: AsyncConnection[Any], delivery: Delivery
+) -> None:
+    admin = await an_admin(api)
+    events = [await api.event() for _ in range(4)]
+
+    async def register_again_and_again(event: str) -> None:
+        for _ in range(25):
+            answer = await api.http.post(f"/api/events/{event}/register", json=PERSON)
+            assert answer.status_code in {201, 409}, answer.text
+
+    async def deliver() -> None:
+        while not registering.done():
+            await delivery.drain()
+
+    async def erase_again_and_again() -> None:
+        while not registering.done():
+            await erase(api, admin)
+
+    registering = asyncio.gather(*map(register_again_and_again, events))
+    await asyncio.gather(registering, deliver(), erase_again_and_again(), erase_again_and_again())
+
+    standing = await _standing(connection)
+    cursor = await connection.execute("SELECT originator_id FROM personal_keys")
+    assert sorted(id for (id,) in await cursor.fetchall()) == sorted(standing)
+    await until_async(lambda: caught_up(connection))
+    named = {UUID(r["id"]) for r in await rows(connection, "visitors") if r["email"]}
+    assert named == standing
+    await erase(api, admin)
+    await until_async(lambda: caught_up(connection))
+    assert tables_with(services.database_url, TRACES) == set()
+
+
+async def _standing(connection: AsyncConnection[Any]) -> set[UUID]:
+    """Visitors whose last event is a registration."""
+    standing = set[UUID]()
+    for recorded in await read_events(connection, after=0, limit=100_000):
+        if isinstance(recorded.event, Registered):
+            standing.add(recorded.originator_id)
+        elif isinstance(recorded.event, Erased):
+            standing.remove(recorded.originator_id)
+    return standing
+
+
+async def test_an_operator_erases_on_the_command_line(
+    lone_api: Api, settings: Settings, services: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        await register(lone_api, await lone_api.event())
+    for told in (
+        "erased, for good: 2 registrations (2 keys deleted, 2 notifications given up)\n",
+        "nobody is registered with this email; nothing was changed\n",
+    ):
+        await asyncio.to_thread(erasure_cli.erase, settings, services, EMAIL.upper())
+        assert capsys.readouterr().out == told
+    with pytest.raises(CommandFailed, match="the email must be an email address"):
+        await asyncio.to_thread(erasure_cli.erase, settings, services, "ada")

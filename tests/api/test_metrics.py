@@ -1,0 +1,131 @@
+"""`/metrics`: what Prometheus is told, with and without the database."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import psycopg
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from api import database_watch
+from domain.personal_data import InstallationKeys
+from events_face.services import Services
+from events_face.settings import Settings
+from tests.api.serving import Api, api_on
+from tests.support.waiting import until_async
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def each_scrape_looks_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_watch, "KEPT", 0.0)
+    monkeypatch.setattr(database_watch, "COUNT_KEPT", 0)
+
+
+async def scraped(api: Api) -> dict[str, float]:
+    """Values by sample: `events_face_outbox_rows{state="sent"}`, without the prefix."""
+    answer = await api.http.get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/plain; version=")
+    return {
+        sample.name.removeprefix("events_face_")
+        + "".join(f",{value}" for _, value in sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+async def test_projections_and_history_are_told(api: Api) -> None:
+    created = await api.created_event()
+    await api.get("/api/events/list", after=created)
+    end = float(created.headers["Event-Position"])
+    told = await scraped(api)
+    assert told["database_up"] == 1
+    assert told["history_position"] == told["projection_position,events"] == end
+    assert told["projection_lag_events,events"] == told["projection_lag_seconds,events"] == 0
+    assert told["projection_stopped,events"] == 0
+    states = {name: value for name, value in told.items() if "projection_state,events" in name}
+    assert {name for name, value in states.items() if value == 1} == {
+        "projection_state,events,running"
+    }
+    assert set(states.values()) == {0, 1}
+
+
+async def test_a_stopped_projection_is_told(lone_api: Api, database_url: str) -> None:
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        await connection.execute(
+            "UPDATE projections SET stopped_at = 7, stopped_because = 'a riddle'"
+            " WHERE name = 'visitors'"
+        )
+    told = await scraped(lone_api)
+    assert told["projection_stopped,visitors"] == told["projection_state,visitors,stopped"] == 1
+    assert told["projection_stopped,events"] == 0
+
+
+async def test_notifications_that_are_due_and_not_sent_are_told(
+    api: Api, database_url: str
+) -> None:
+    event = await api.event()
+    assert (await scraped(api))["outbox_oldest_due_seconds"] == 0
+    assert (await api.register(event)).status_code == 201
+
+    async def one_waits() -> bool:
+        return (await scraped(api))["outbox_rows,waiting"] == 1
+
+    await until_async(one_waits)
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        await connection.execute("UPDATE outbox SET due_at = now() - interval '1 hour'")
+        assert 3600 <= (await scraped(api))["outbox_oldest_due_seconds"] < 3700
+        await connection.execute("UPDATE outbox SET due_at = 'infinity'")
+        assert (await scraped(api))["outbox_oldest_due_seconds"] == 0
+        await connection.execute("DROP TABLE outbox")
+    told = await scraped(api)
+    assert not any(name.startswith("outbox") for name in told)
+    assert told["database_up"] == told["projection_state,outbox,outdated"] == 1
+
+
+async def test_a_large_outbox_tells_at_least_what_waits(
+    lone_api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def count_for_ever(_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(database_watch, "count_by_state", count_for_ever)
+    monkeypatch.setattr(database_watch, "PATIENCE", 0.5)
+    told = await scraped(lone_api)
+    assert {name for name in told if name.startswith("outbox_rows")} == {"outbox_rows,waiting"}
+    assert told["outbox_oldest_due_seconds"] == 0
+
+
+async def test_a_process_tells_of_itself_when_there_is_no_database(
+    settings: Settings, keys: InstallationKeys
+) -> None:
+    nowhere = Services(database_url="postgresql://u@127.0.0.1:1/x", redis_url=None)
+    async with api_on(settings, nowhere, keys) as api:
+        told = await scraped(api)
+    assert told["database_up"] == 0
+    assert any(name.startswith("build_info,") for name in told)
+    assert any(name.startswith("process_resident_memory_bytes,") for name in told)
+    assert not any(name.startswith(("projection", "outbox", "history")) for name in told)
+
+
+async def test_scrapes_cost_the_database_little_however_many_there_are(
+    lone_api: Api, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_watch, "KEPT", 3600.0)
+    before = await scraped(lone_api)
+    await lone_api.event()
+    assert (await scraped(lone_api))["history_position"] == before["history_position"] == 0
+
+
+async def test_scrapers_are_not_limited_and_may_come_by_address(
+    settings: Settings, services: Services, keys: InstallationKeys
+) -> None:
+    strict = msgspec.structs.replace(settings, rate_limits=True, allowed_hosts=("events.example",))
+    async with api_on(strict, services, keys) as api:
+        answer = await api.http.get("/metrics/")
+        assert answer.status_code == 200
+        assert "X-RateLimit-Limit" not in answer.headers

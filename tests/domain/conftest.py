@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from domain.aggregate import EVENT_TYPES
+from tests.projections.conftest import installation
+
+__all__ = ["installation", "invented_events"]
+
+
+@pytest.fixture
+def invented_events() -> Iterator[None]:
+    """Event classes that the test declares with `stored_as` are forgotten when it ends."""
+    known = dict(EVENT_TYPES)
+    yield
+    EVENT_TYPES.clear()
+    EVENT_TYPES.update(known)

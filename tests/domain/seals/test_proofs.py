@@ -1,0 +1,114 @@
+"""A proof stands on its own, and nothing in it can be changed."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from domain.seals import sealing
+from domain.seals.proofs import BadProof, CannotProve, Proof, check, prove
+from tests.domain.seals.sealed_history import HOLE, LAST, make_history
+from tests.support.installation import Installation
+
+pytestmark = pytest.mark.anyio
+
+replace = msgspec.structs.replace
+
+
+@pytest.fixture
+async def history(
+    installation: Installation, signing_key: Ed25519PrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> Installation:
+    monkeypatch.setattr(sealing, "MOST_AT_ONCE", 9)
+    await make_history(installation, signing_key)
+    return installation
+
+
+async def proof_of(position: int, history: Installation, key: Ed25519PrivateKey) -> Proof:
+    return await prove(history.connection, key.public_key(), position)
+
+
+async def test_every_sealed_event_can_be_proven(
+    history: Installation, signing_key: Ed25519PrivateKey
+) -> None:
+    for position in range(1, LAST + 1):
+        if position != HOLE:
+            proof = await proof_of(position, history, signing_key)
+            read = msgspec.json.decode(msgspec.json.encode(proof), type=Proof)
+            check(read, signing_key.public_key())
+            assert read.event.position == position
+            assert len(read.path) <= 5
+
+
+async def test_nothing_in_a_proof_can_be_changed(
+    history: Installation, signing_key: Ed25519PrivateKey
+) -> None:
+    proof = await proof_of(12, history, signing_key)
+    event, checkpoint = proof.event, proof.checkpoint
+    changed = [
+        *(
+            replace(proof, event=replace(event, **{field: value}))
+            for field, value in {
+                "position": 13,
+                "originator_id": uuid4(),
+                "originator_version": 2,
+                "topic": "Visitor.Erased",
+                "state": b"{}",
+            }.items()
+        ),
+        replace(proof, leaf_index=proof.leaf_index + 1),
+        replace(proof, leaf_index=-1),
+        replace(proof, path=proof.path[:-1]),
+        replace(proof, path=[bytes(32), *proof.path[1:]]),
+        *(
+            replace(proof, checkpoint=replace(checkpoint, **{field: value}))
+            for field, value in {
+                "tree_size": checkpoint.tree_size + 1,
+                "last_position": checkpoint.last_position + 1,
+                "root_hash": bytes(32),
+                "previous": bytes(32),
+                "signature": bytes(64),
+            }.items()
+        ),
+    ]
+    for forged in changed:
+        with pytest.raises(BadProof):
+            check(forged, signing_key.public_key())
+
+
+async def test_a_proof_is_of_one_key(history: Installation, signing_key: Ed25519PrivateKey) -> None:
+    proof = await proof_of(12, history, signing_key)
+    with pytest.raises(BadProof, match="not signed by the key"):
+        check(proof, Ed25519PrivateKey.generate().public_key())
+
+
+@pytest.mark.parametrize("position", [0, HOLE, LAST + 1, 2**63 - 1])
+async def test_there_is_no_proof_of_what_never_happened(
+    position: int, history: Installation, signing_key: Ed25519PrivateKey
+) -> None:
+    with pytest.raises(CannotProve, match="no event at position"):
+        await proof_of(position, history, signing_key)
+
+
+async def test_what_is_not_sealed_yet_cannot_be_proven(
+    history: Installation, signing_key: Ed25519PrivateKey
+) -> None:
+    await history.event("Another")
+    with pytest.raises(CannotProve, match="not sealed yet"):
+        await proof_of(LAST + 1, history, signing_key)
+
+
+async def test_what_was_changed_cannot_be_proven(
+    history: Installation, signing_key: Ed25519PrivateKey
+) -> None:
+    await history.connection.execute(
+        "UPDATE history_events SET state = '' WHERE notification_id = 12"
+    )
+    with pytest.raises(CannotProve, match="not the one that was sealed"):
+        await proof_of(12, history, signing_key)
+    await history.connection.execute("UPDATE history_seals SET leaf_hashes = '' WHERE start = 0")
+    with pytest.raises(CannotProve, match="the seals are damaged"):
+        await proof_of(13, history, signing_key)

@@ -1,0 +1,45 @@
+"""The signing key: made once, and openable with whatever SECRET_KEY the installation has by now."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from domain.encryption import CannotOpen
+from domain.seals import create_tables
+from domain.seals.signing import from_pem, load_key, to_pem
+from events_face.settings import Settings
+
+NEW = "another-secret-" * 3
+
+
+def test_the_key_stays_the_same_when_the_secret_key_changes(
+    database_url: str, settings: Settings
+) -> None:
+    old = settings.secret_keys
+    with psycopg.connect(database_url) as connection:
+        key = load_key(connection, old).private_bytes_raw()
+        create_tables(connection, old)
+        assert load_key(connection, old).private_bytes_raw() == key
+        create_tables(connection, (NEW, *old))
+        assert load_key(connection, (NEW,)).private_bytes_raw() == key
+        with pytest.raises(CannotOpen):
+            load_key(connection, old)
+        with pytest.raises(CannotOpen):
+            create_tables(connection, old)
+
+
+def test_the_key_does_not_stand_in_the_database(database_url: str, settings: Settings) -> None:
+    with psycopg.connect(database_url) as connection:
+        key = load_key(connection, settings.secret_keys).private_bytes_raw()
+        row = connection.execute("SELECT wrapped FROM signing_key").fetchone()
+    assert row is not None
+    assert key not in row[0]
+
+
+def test_a_public_key_is_read_as_it_is_written(database_url: str, settings: Settings) -> None:
+    with psycopg.connect(database_url) as connection:
+        key = load_key(connection, settings.secret_keys).public_key()
+    assert from_pem(to_pem(key).encode()) == key
+    with pytest.raises(ValueError, match="PEM"):
+        from_pem(b"nonsense")

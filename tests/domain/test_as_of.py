@@ -1,0 +1,157 @@
+"""What an aggregate was at a moment, and what changed between two."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from psycopg import AsyncConnection
+
+from domain import as_of
+from domain.as_of import difference, parse_position_or_time, state_as_of
+from domain.history import connect, last_position
+from domain.personal_data import InstallationKeys
+from domain.values import Invalid
+from tests.support.deeds import HOUR, MORNING, Deeds
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def deeds(database_url: str, keys: InstallationKeys) -> Deeds:
+    return Deeds(database_url, keys)
+
+
+@pytest.fixture
+async def connection(database_url: str) -> AsyncIterator[AsyncConnection[Any]]:
+    async with await connect(database_url) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize("portion", [1, 500])
+async def test_a_state_is_that_of_a_position_or_a_time(
+    deeds: Deeds, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch, portion: int
+) -> None:
+    monkeypatch.setattr(as_of, "PORTION", portion)
+    area = await deeds.area(at=MORNING)
+    created = await last_position(connection)
+    await deeds.rename(area, "Annex", at=MORNING + HOUR, by="ada")
+    renamed = await last_position(connection)
+
+    async def name_as_of(moment: Any) -> str | None:
+        found = await state_as_of(connection, area, moment)
+        return str(found.state["name"]) if found and found.state else None
+
+    assert await name_as_of(created - 1) is None
+    assert await name_as_of(created) == await name_as_of(renamed - 1) == "Great Hall"
+    assert await name_as_of(renamed) == "Annex"
+    second = timedelta(seconds=1)
+    assert await name_as_of(MORNING - second) is None
+    assert await name_as_of(MORNING) == await name_as_of(MORNING + HOUR - second) == "Great Hall"
+    assert await name_as_of(MORNING + HOUR) == "Annex"
+    now = await state_as_of(connection, area)
+    assert now is not None
+    assert (now.type, now.version, now.last_event.position) == ("Area", 2, renamed)
+    assert (now.last_event.actor, now.last_event.time) == ("ada", MORNING + HOUR)
+    assert now.state == {"name": "Annex", "event_count": 0, "exists": True}
+    assert await state_as_of(connection, uuid4()) is None
+
+
+async def test_a_difference_tells_fields_and_events(
+    deeds: Deeds, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    area = await deeds.area(at=MORNING)
+    for hours, name in enumerate(["Annex", "Cellar"], start=1):
+        await deeds.rename(area, name, at=MORNING + hours * HOUR)
+    found = await difference(connection, area, MORNING, MORNING + HOUR)
+    assert found is not None
+    assert (found.from_version, found.to_version) == (1, 2)
+    assert [(c.field, c.old, c.new) for c in found.changes] == [("name", "Great Hall", "Annex")]
+    assert [e.data for e in found.events] == [{"name": "Annex"}]
+    since_ever = await difference(connection, area)
+    assert since_ever is not None
+    assert (since_ever.from_version, len(since_ever.events)) == (0, 3)
+    assert ("name", None, "Cellar") in [(c.field, c.old, c.new) for c in since_ever.changes]
+    nothing = await difference(connection, area, MORNING, MORNING)
+    assert nothing is not None
+    assert nothing.changes == []
+    assert nothing.events == []
+    assert await difference(connection, area, 0, MORNING - HOUR) is None
+    with pytest.raises(Invalid):
+        await difference(connection, area, MORNING + HOUR, MORNING)
+    monkeypatch.setattr(as_of, "MOST_EVENTS", 2)
+    short = await difference(connection, area)
+    assert short is not None
+    assert (short.to_version, len(short.events)) == (3, 2)
+
+
+async def test_what_lies_deeper_is_named_by_the_way_to_it(
+    deeds: Deeds, connection: AsyncConnection[Any]
+) -> None:
+    fair = await deeds.event()
+    found = await difference(connection, fair)
+    assert found is not None
+    assert "details.name" in {change.field for change in found.changes}
+
+
+async def test_a_stream_that_cannot_be_read_has_a_version_but_no_state(
+    deeds: Deeds, connection: AsyncConnection[Any]
+) -> None:
+    area = await deeds.area()
+    created = await last_position(connection)
+    await deeds.rename(area, "Annex")
+    position = await last_position(connection)
+    for topic in ("Area.Teleported", "Event.Closed"):
+        await connection.execute(
+            "UPDATE history_events SET topic = %s WHERE notification_id = %s", [topic, position]
+        )
+        found = await state_as_of(connection, area)
+        assert found is not None
+        assert (found.version, found.state) == (2, None)
+        assert f"the event at {position}" in (found.unreadable or "")
+        before = await state_as_of(connection, area, created)
+        assert before is not None
+        assert before.state is not None
+        changed = await difference(connection, area)
+        assert changed is not None
+        assert (changed.changes, changed.unreadable) == ([], found.unreadable)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("0", 0),
+        (" 4711 ", 4711),
+        (str(2**63 - 1), 2**63 - 1),
+        ("2026-11-01T12:00Z", datetime(2026, 11, 1, 12, tzinfo=UTC)),
+        ("2026-11-01T12:00+02:00", datetime(2026, 11, 1, 10, tzinfo=UTC)),
+        ("2026-11-01T12:00:30.5Z", datetime(2026, 11, 1, 12, 0, 30, 500_000, tzinfo=UTC)),
+        ("2026-11-01", datetime(2026, 11, 1, tzinfo=UTC)),
+        ("11.01.2026", datetime(2026, 11, 1, tzinfo=UTC)),
+    ],
+)
+def test_a_moment_is_a_position_or_a_time(text: str, moment: Any) -> None:
+    assert parse_position_or_time(text) == moment
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "-1",
+        "1.5",
+        str(2**63),
+        "9" * 5000,
+        "2026-11-01T12:00",
+        "2026-13-01",
+        "now",
+        "\x00",
+        "٤٢",
+    ],
+)
+def test_what_is_neither_is_refused(text: str) -> None:
+    with pytest.raises(Invalid):
+        parse_position_or_time(text)

@@ -1,0 +1,85 @@
+"""What erasing a registration's person leads to."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from domain import events, notifications
+from domain.notifications import ERASED, Requeued, Sent
+from domain.values import Email, FullName
+from domain.visitors import (
+    DuplicateRegistration,
+    Erased,
+    EraseVisitor,
+    Registered,
+    RegisterVisitor,
+)
+from tests.domain.scenario import IN_A_MONTH, Scenario, identity
+
+FAIR = UUID(int=1001)
+ADA = Email("ada@example.org")
+VISITOR = identity.visitor(FAIR, ADA)
+REGISTER = RegisterVisitor(event_id=FAIR, full_name=FullName("Ada Lovelace"), email=ADA)
+ERASE = EraseVisitor(visitor_id=VISITOR)
+
+
+def registered() -> tuple[Scenario, UUID]:
+    """A world in which Ada has registered, and the id of her notification."""
+    fair = events.Created(
+        name="Fair", event_datetime=IN_A_MONTH, registration_deadline=IN_A_MONTH, status="open"
+    )
+    scenario = Scenario().given(FAIR, fair)
+    return scenario, _notification(scenario.when(REGISTER))
+
+
+def _notification(recorded: Any) -> UUID:
+    (event,) = recorded
+    assert isinstance(event, Registered)
+    return event.notification_id
+
+
+def test_a_notification_that_waits_is_given_up_with_its_recipient() -> None:
+    scenario, notification = registered()
+    assert scenario.when(ERASE) == [
+        notifications.Failed(reason=ERASED),
+        Erased(notification_id=notification),
+    ]
+    assert scenario.value == "erased before notified"
+
+
+def test_one_that_was_queued_again_waits() -> None:
+    scenario, notification = registered()
+    scenario.given(notification, notifications.Failed(reason="HTTP 422"), Requeued())
+    assert notifications.Failed(reason=ERASED) in scenario.when(ERASE)
+
+
+@pytest.mark.parametrize("outcome", [Sent(), notifications.Failed(reason="HTTP 422")])
+def test_what_became_of_a_notification_stays_as_it_was(outcome: Any) -> None:
+    scenario, notification = registered()
+    scenario.given(notification, outcome)
+    assert scenario.when(ERASE) == [Erased(notification_id=notification)]
+    assert scenario.value == "erased"
+
+
+def test_nobody_is_erased_twice() -> None:
+    scenario, _ = registered()
+    scenario.when(ERASE)
+    assert scenario.when(ERASE) == []
+    assert scenario.value == "nobody"
+
+
+def test_nothing_is_recorded_where_nobody_was_registered() -> None:
+    assert Scenario().when(ERASE) == []
+
+
+def test_who_was_erased_may_register_again_and_gets_a_notification_of_its_own() -> None:
+    scenario, first = registered()
+    with pytest.raises(DuplicateRegistration):
+        scenario.when(REGISTER)
+    scenario.when(ERASE)
+    second = _notification(scenario.when(REGISTER))
+    assert second != first
+    assert Erased(notification_id=second) in scenario.when(ERASE)

@@ -1,0 +1,176 @@
+"""`make check` fails when an event class changes under a version that history may hold."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import pytest
+
+from domain.aggregate import EVENT_TYPES, DomainEvent, stored_as
+from domain.areas import Area
+from tests.domain.event_shapes import Shape, faults, shape, with_new_versions
+
+ROOT = Path(__file__).parents[2]
+
+Colour = Literal["red", "blue"]
+
+
+class Spot(msgspec.Struct, frozen=True):
+    size: int
+
+
+class Painted(DomainEvent[Area], frozen=True, kw_only=True):
+    """As it was."""
+
+    colour: Colour
+    at: datetime
+    spots: tuple[Spot, ...] = ()
+
+
+class DescribedAnew(DomainEvent[Area], frozen=True, kw_only=True):
+    """Another name, other words, another order: all the same when stored."""
+
+    spots: tuple[Spot, ...] = ()
+    at: datetime
+    """When."""
+    colour: Literal["blue", "red"]
+
+
+class WithAnotherField(Painted, frozen=True, kw_only=True):
+    by: str | None = None
+
+
+class WithAnotherType(DomainEvent[Area], frozen=True, kw_only=True):
+    colour: Colour
+    at: str
+    spots: tuple[Spot, ...] = ()
+
+
+class WithMoreColours(DomainEvent[Area], frozen=True, kw_only=True):
+    colour: Literal["red", "blue", "green"]
+    at: datetime
+    spots: tuple[Spot, ...] = ()
+
+
+class WithAnotherDefault(DomainEvent[Area], frozen=True, kw_only=True):
+    colour: Colour = "red"
+    at: datetime
+    spots: tuple[Spot, ...] = ()
+
+
+class PaintedOnce(DomainEvent[Area], frozen=True, kw_only=True):
+    """What a second version may be."""
+
+    colour: Colour
+
+    @classmethod
+    def upcasters(cls) -> tuple[Callable[[dict[str, Any]], dict[str, Any]], ...]:
+        return (lambda data: {"colour": data["colour"]},)
+
+
+@pytest.fixture
+def golden(tmp_path: Path) -> Path:
+    """With examples of the two versions that tests are about."""
+    for version in (1, 2):
+        (tmp_path / f"Area.Painted.v{version}.json").touch()
+    return tmp_path
+
+
+@pytest.fixture
+def recorded(invented_events: None) -> dict[str, Shape]:
+    """The shapes as they are once `Area.Painted` has become a part of history."""
+    stored_as("Area.Painted")(Painted)
+    shapes = with_new_versions({})
+    del EVENT_TYPES["Area.Painted"]
+    return shapes
+
+
+def about_it(recorded: dict[str, Shape], golden: Path) -> list[str]:
+    return [fault for fault in faults(recorded, golden) if fault.startswith("Area.Painted")]
+
+
+@pytest.mark.parametrize("same", [Painted, DescribedAnew])
+def test_what_is_stored_as_before_is_no_change(
+    same: type[DomainEvent[Any]], recorded: dict[str, Shape], golden: Path
+) -> None:
+    stored_as("Area.Painted")(same)
+    assert about_it(recorded, golden) == []
+
+
+@pytest.mark.parametrize(
+    "changed", [WithAnotherField, WithAnotherType, WithMoreColours, WithAnotherDefault]
+)
+def test_a_changed_class_without_a_new_version_is_a_fault(
+    changed: type[DomainEvent[Any]], recorded: dict[str, Shape], golden: Path
+) -> None:
+    stored_as("Area.Painted")(changed)
+    (fault,) = about_it(recorded, golden)
+    assert fault.startswith("Area.Painted has changed, and is version 1 still: give it version 2")
+    assert with_new_versions(recorded) == recorded
+
+
+def test_a_field_that_becomes_personal_is_a_change(
+    recorded: dict[str, Shape], golden: Path
+) -> None:
+    stored_as("Area.Painted", personal="colour")(Painted)
+    assert len(about_it(recorded, golden)) == 1
+
+
+def test_a_removed_class_is_a_fault(recorded: dict[str, Shape], golden: Path) -> None:
+    (fault,) = about_it(recorded, golden)
+    assert fault == "Area.Painted.v1 is gone, but history may hold such events: bring it back"
+
+
+def test_a_new_version_needs_an_upcaster_an_example_and_to_be_recorded(
+    recorded: dict[str, Shape], golden: Path
+) -> None:
+    stored_as("Area.Painted", version=2)(WithAnotherField)
+    (golden / "Area.Painted.v2.json").unlink()
+    upcasters, unrecorded, example = about_it(recorded, golden)
+    assert upcasters == "Area.Painted is version 2 and has 0 upcasters: it takes 1"
+    assert unrecorded.startswith("Area.Painted.v2 is not recorded: run ")
+    assert example.startswith("Area.Painted.v2 has no stored example: ")
+
+
+def test_a_new_version_with_all_that_it_needs_is_no_fault_once_it_is_recorded(
+    recorded: dict[str, Shape], golden: Path
+) -> None:
+    stored_as("Area.Painted", version=2)(PaintedOnce)
+    both = with_new_versions(recorded)
+    assert both["Area.Painted.v1"] == recorded["Area.Painted.v1"]
+    assert both["Area.Painted.v2"] == shape(PaintedOnce)
+    assert about_it(both, golden) == []
+    EVENT_TYPES["Area.Painted"].schema_version = 1
+    assert "Area.Painted.v2 is gone, but history may hold such events: bring it back" in about_it(
+        both, golden
+    )
+
+
+def test_make_check_fails_with_what_is_to_be_done(tmp_path: Path) -> None:
+    """On a copy of the domain in which one field has another name."""
+    shutil.copytree(ROOT / "domain", tmp_path / "domain")
+    shutil.copytree(ROOT / "tests" / "domain", tmp_path / "tests" / "domain")
+    (tmp_path / "tests" / "__init__.py").touch()
+
+    def check() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "tests.domain.event_shapes"]
+        environ = {"PYTHONPATH": str(tmp_path)}
+        return subprocess.run(
+            command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+        )
+
+    done = check()
+    assert (done.returncode, done.stderr) == (0, "")
+    module = tmp_path / "domain" / "notifications.py"
+    module.write_text(module.read_text().replace("reason: str", "cause: str"))
+    done = check()
+    assert done.returncode == 1
+    assert done.stderr.startswith("Notification.Failed has changed, and is version 1 still: ")
+    assert "tests.domain.event_shapes" in (ROOT / "Makefile").read_text()

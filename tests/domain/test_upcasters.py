@@ -1,0 +1,85 @@
+"""An event that was stored by an earlier version of its class reads as the present one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from domain.aggregate import DomainEvent, Metadata, RecordedEvent, stored_as
+from domain.areas import Area
+from domain.codec import decode, encode, open_personal
+
+ID = UUID("6f8a4a5e-0000-4000-8000-000000000001")
+AT = datetime(2030, 5, 1, 9, tzinfo=UTC)
+KEY = b"a key that only tests would use "
+
+
+class PaintedAtFirst(DomainEvent[Area], frozen=True, kw_only=True):
+    """Version 1: one colour, by name, and when in seconds."""
+
+    colour: str
+    at: float
+    painter: str | None = None
+
+
+class PaintedLater(DomainEvent[Area], frozen=True, kw_only=True):
+    """Version 2: several colours."""
+
+    colours: tuple[str, ...]
+    at: float
+    painter: str | None = None
+
+
+class Painted(DomainEvent[Area], frozen=True, kw_only=True):
+    """Version 3: a time, and something that nobody said before."""
+
+    colours: tuple[str, ...]
+    at: datetime
+    coats: int
+    painter: str | None = None
+
+    @classmethod
+    def upcasters(cls) -> tuple[Callable[[dict[str, Any]], dict[str, Any]], ...]:
+        return (_to_several_colours, _to_a_time)
+
+
+def _to_several_colours(data: dict[str, Any]) -> dict[str, Any]:
+    return {"colours": [data.pop("colour")], **data}
+
+
+def _to_a_time(data: dict[str, Any]) -> dict[str, Any]:
+    at = datetime.fromtimestamp(data["at"], UTC).isoformat()
+    return data | {"at": at, "coats": 1}
+
+
+VERSIONS = {
+    1: PaintedAtFirst(colour="red", at=AT.timestamp(), painter="Ada"),
+    2: PaintedLater(colours=("red",), at=AT.timestamp(), painter="Ada"),
+    3: Painted(colours=("red",), at=AT, coats=1, painter="Ada"),
+}
+
+
+def stored_by(version: int) -> bytes:
+    """The event as the release with that version of the class stored it."""
+    event = VERSIONS[version]
+    type(event).topic = "Area.Painted"
+    type(event).schema_version = version
+    type(event).personal_field = "painter"
+    metadata = Metadata(timestamp=AT, actor="anonymous", correlation_id="c-1")
+    recorded = RecordedEvent(originator_id=ID, originator_version=2, event=event, metadata=metadata)
+    return encode(recorded, KEY)
+
+
+@pytest.mark.usefixtures("invented_events")
+@pytest.mark.parametrize("version", VERSIONS)
+def test_each_version_is_led_up_to_the_present_one(version: int) -> None:
+    state = stored_by(version)
+    stored_as("Area.Painted", version=3, personal="painter")(Painted)
+    read = open_personal(decode(ID, 2, "Area.Painted", state), KEY)
+    assert read.event == VERSIONS[3]
+    assert msgspec.json.decode(state).get("schema_version", 1) == version

@@ -1,0 +1,36 @@
+"""`rotate-keys`, as an operator uses it."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from domain.history import load_keys
+from events_face.errors import CommandFailed
+from events_face.rotate_keys import rotate_keys
+from events_face.services import Services
+from events_face.settings import Settings
+
+
+def test_it_says_how_many_keys_are_under_the_new_one(
+    settings: Settings, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    services = Services(database_url=database_url, redis_url=None)
+    with psycopg.connect(database_url) as connection:
+        before = load_keys(connection, settings.secret_keys)
+        rotate_keys(settings, services)
+        after = load_keys(connection, settings.secret_keys)
+    assert after.identity == before.identity
+    assert not set(after.data.values()) & set(before.data.values())
+    told = "rotated: 0 keys of personal data are under a new data key\n"
+    assert capsys.readouterr().out == told
+
+
+def test_a_second_one_at_the_same_time_is_told_to_wait(
+    settings: Settings, database_url: str
+) -> None:
+    services = Services(database_url=database_url, redis_url=None)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SELECT pg_advisory_lock(hashtext('rotate_keys'))")
+        with pytest.raises(CommandFailed, match="being rotated already"):
+            rotate_keys(settings, services)

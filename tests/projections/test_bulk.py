@@ -1,0 +1,173 @@
+"""What a rebuild loads in bulk is what `apply` makes of history, whatever happened in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from domain.aggregate import RecordedEvent
+from domain.notifications import QueueAgain, RecordDelivery
+from domain.visitors import EraseVisitor
+from projections import bulk, rebuild, tail
+from projections.outbox import OUTBOX
+from projections.projection import Bulk, Projection, Rows
+from projections.rebuild import CannotRebuild, rebuild_tables
+from projections.visitors import VISITORS
+from tests.support.installation import Installation
+
+pytestmark = pytest.mark.anyio
+
+LARGE = (VISITORS, OUTBOX)
+
+
+@pytest.fixture
+def in_bulk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small histories are rebuilt as large ones are."""
+    monkeypatch.setattr(rebuild, "SMALL", 0)
+    monkeypatch.setattr(bulk, "STRETCH", 23)
+    monkeypatch.setattr(bulk, "PROCESSES", 2)
+
+
+async def random_history(installation: Installation, random: Random) -> None:
+    """Registrations, outcomes, second tries, erasures and returns in any order that can be,
+    projected now and then."""
+    events = [await installation.event(f"Fair {n}") for n in range(3)]
+    people = [f"visitor{n}@example.org" for n in range(12)]
+    registered: dict[tuple[UUID, str], UUID] = {}
+    for _ in range(120):
+        match random.choice(["register", "register", "deliver", "deliver", "again", "erase"]):
+            case "register":
+                place = random.choice(events), random.choice(people)
+                if place not in registered:
+                    (registered[place],) = await installation.register(*place)
+            case "erase" if registered:
+                place = random.choice(list(registered))
+                await erase(installation, registered.pop(place))
+            case action:
+                await conclude(installation, random, again=action == "again")
+        if random.random() < 0.2:
+            await installation.project()
+    await installation.project()
+
+
+async def erase(installation: Installation, visitor: UUID) -> None:
+    """As `domain.erasure` does to one registration."""
+    await installation.give(EraseVisitor(visitor_id=visitor))
+    await installation.connection.execute(
+        "DELETE FROM personal_keys WHERE originator_id = %s", [visitor]
+    )
+
+
+async def conclude(installation: Installation, random: Random, *, again: bool) -> None:
+    await installation.project()
+    state = "failed" if again else "waiting"
+    ids = [UUID(r["id"]) for r in await installation.rows("outbox") if r["state"] == state]
+    if not ids:
+        return
+    id = random.choice(ids)
+    if again:
+        await installation.give(QueueAgain(notification_id=id))
+    else:
+        failure = random.choice([None, "mailbox full", "no such mailbox"])
+        await installation.give(RecordDelivery(notification_id=id, failure=failure))
+
+
+async def tables(installation: Installation) -> dict[str, list[dict[str, Any]]]:
+    return {projection.name: await installation.rows(projection.name) for projection in LARGE}
+
+
+async def rebuild_all(
+    installation: Installation, projections: Sequence[Projection] = LARGE
+) -> None:
+    await rebuild_tables(installation.database_url, installation.keys, projections)
+
+
+@pytest.mark.usefixtures("in_bulk")
+@pytest.mark.parametrize("seed", range(4))
+async def test_tables_are_the_same_loaded_in_bulk_applied_at_once_and_bit_by_bit(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    random = Random(seed)
+    await random_history(installation, random)
+    bit_by_bit = await tables(installation)
+    assert {row["state"] for row in bit_by_bit["outbox"]} == {"waiting", "sent", "failed"}
+    assert {row["email"] is None for row in bit_by_bit["visitors"]} == {True, False}
+
+    await rebuild_all(installation)
+    assert await tables(installation) == bit_by_bit
+
+    monkeypatch.setattr(rebuild, "SMALL", 1_000_000)
+    await rebuild_all(installation)
+    assert await tables(installation) == bit_by_bit
+
+    monkeypatch.setattr(tail, "BATCH", random.randrange(1, 9))
+    await rebuild_all(installation)
+    assert await tables(installation) == bit_by_bit
+
+
+@pytest.mark.usefixtures("in_bulk")
+async def test_the_new_tables_have_the_columns_keys_and_indexes_of_the_old_ones(
+    installation: Installation,
+) -> None:
+    async def shape() -> list[Any]:
+        cursor = await installation.connection.execute(
+            """
+            SELECT attrelid::regclass::text, attname, format_type(atttypid, atttypmod), attnotnull,
+                   pg_get_expr(adbin, adrelid)
+            FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+            WHERE attrelid IN ('visitors'::regclass, 'outbox'::regclass) AND attnum > 0
+            UNION ALL
+            SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), NULL, NULL
+            FROM pg_constraint WHERE conrelid IN ('visitors'::regclass, 'outbox'::regclass)
+            UNION ALL
+            SELECT tablename, indexname, indexdef, NULL, NULL
+            FROM pg_indexes WHERE tablename IN ('visitors', 'outbox')
+            ORDER BY 1, 2, 3
+            """
+        )
+        return await cursor.fetchall()
+
+    before = await shape()
+    await installation.register(await installation.event(), "ada@example.org")
+    await rebuild_all(installation)
+    assert await shape() == before
+    assert any("outbox_due" in row[1] for row in before)
+
+
+@pytest.mark.usefixtures("in_bulk")
+async def test_an_event_that_cannot_be_opened_is_named(installation: Installation) -> None:
+    await installation.register(
+        await installation.event(), "ada@example.org", "bob@example.org", "eve@example.org"
+    )
+    await installation.project()
+    before = await tables(installation)
+    broken = before["visitors"][1]
+    await installation.connection.execute(
+        "UPDATE personal_keys SET wrapped = set_byte(wrapped, 20, get_byte(wrapped, 20) # 1)"
+        " WHERE originator_id = %s",
+        [broken["id"]],
+    )
+    with pytest.raises(CannotRebuild, match=f"event {broken['position']}: CannotOpen"):
+        await rebuild_all(installation)
+    assert await tables(installation) == before
+
+
+def die(events: Sequence[RecordedEvent]) -> Rows:
+    os._exit(9)
+
+
+@pytest.mark.usefixtures("in_bulk")
+async def test_a_process_that_is_lost_ends_the_rebuild(installation: Installation) -> None:
+    await installation.register(await installation.event(), "ada@example.org")
+    await installation.project()
+    before = await tables(installation)
+    deadly = msgspec.structs.replace(VISITORS, bulk=Bulk(columns=(("id", "uuid"),), rows_of=die))
+    with pytest.raises(CannotRebuild, match="a process that loaded rows"):
+        await rebuild_all(installation, [deadly])
+    assert await tables(installation) == before

@@ -1,0 +1,176 @@
+"""A rebuild that ends before its time leaves the old tables in use, and nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from domain.notifications import RecordDelivery
+from events_face.migrate import migrate
+from events_face.services import Services
+from events_face.settings import Settings
+from projections import bulk, rebuild
+from projections.all import ALL
+from projections.outbox import OUTBOX
+from projections.rebuild import rebuild_tables
+from projections.rebuild_progress import rebuilds_under_way
+from projections.visitors import VISITORS
+from tests.support.installation import Installation
+from tests.support.waiting import until_async
+from tests.workers.processes import environment, role
+
+pytestmark = pytest.mark.anyio
+
+
+async def some_history(installation: Installation) -> None:
+    event = await installation.event(area_id=await installation.area("Here"))
+    await installation.register(event, *(f"visitor{n}@example.org" for n in range(9)))
+    await installation.project()
+    for row in (await installation.rows("outbox"))[:5]:
+        await installation.give(RecordDelivery(notification_id=UUID(row["id"])))
+    await installation.project()
+
+
+async def all_rows(installation: Installation) -> dict[str, list[dict[str, Any]]]:
+    return {projection.name: await installation.rows(projection.name) for projection in ALL}
+
+
+async def schemas(installation: Installation) -> list[str]:
+    cursor = await installation.connection.execute(
+        "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, 'rebuilding')"
+    )
+    return [name for (name,) in await cursor.fetchall()]
+
+
+@asynccontextmanager
+async def used_elsewhere(installation: Installation, table: str) -> AsyncIterator[None]:
+    """Somebody reads the table, so that no other may take its place meanwhile."""
+    async with await psycopg.AsyncConnection.connect(installation.database_url) as other:
+        await other.execute(SQL("SELECT FROM {} LIMIT 1").format(Identifier(table)))
+        yield
+
+
+async def waits(installation: Installation) -> bool:
+    """Whether a rebuild waits to replace a table."""
+    cursor = await installation.connection.execute(
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"
+    )
+    return await cursor.fetchone() != (0,)
+
+
+async def is_under_way(installation: Installation) -> bool:
+    return bool(await rebuilds_under_way(installation.connection))
+
+
+@pytest.mark.parametrize("asked_by", [signal.SIGINT, signal.SIGTERM])
+async def test_asked_to_stop_it_leaves_no_trace(
+    installation: Installation, settings: Settings, asked_by: signal.Signals
+) -> None:
+    await some_history(installation)
+    before = await all_rows(installation)
+    services = Services(database_url=installation.database_url, redis_url=None)
+    async with used_elsewhere(installation, "visitors"):
+        with role(environment(settings, services), "projections", "rebuild") as process:
+            await until_async(lambda: waits(installation))
+            assert await schemas(installation) == ["rebuilding_areas"]
+            process.send_signal(asked_by)
+            assert await asyncio.to_thread(process.wait, 15) == 128 + asked_by
+    assert await schemas(installation) == []
+    assert await all_rows(installation) == before
+
+
+async def test_what_a_killed_one_left_is_dropped_by_the_next_migration(
+    installation: Installation, settings: Settings
+) -> None:
+    await some_history(installation)
+    before = await all_rows(installation)
+    services = Services(database_url=installation.database_url, redis_url=None)
+    async with used_elsewhere(installation, "visitors"):
+        with role(environment(settings, services), "projections", "rebuild", "visitors") as process:
+            await until_async(lambda: waits(installation))
+            process.kill()
+    await until_async(lambda: _nobody_rebuilds(installation))
+    assert await schemas(installation) == ["rebuilding_visitors"]
+    assert await all_rows(installation) == before
+    await asyncio.to_thread(migrate, settings, services)
+    assert await schemas(installation) == []
+    assert await all_rows(installation) == before
+
+
+async def _nobody_rebuilds(installation: Installation) -> bool:
+    return not await is_under_way(installation)
+
+
+async def test_a_migration_leaves_a_rebuild_alone_that_is_under_way(
+    installation: Installation, settings: Settings
+) -> None:
+    await some_history(installation)
+    before = await all_rows(installation)
+    services = Services(database_url=installation.database_url, redis_url=None)
+    async with used_elsewhere(installation, "visitors"):
+        rebuilding = asyncio.create_task(
+            rebuild_tables(installation.database_url, installation.keys, [VISITORS])
+        )
+        await until_async(lambda: waits(installation))
+        assert list(await rebuilds_under_way(installation.connection)) == ["visitors"]
+        await asyncio.to_thread(migrate, settings, services)
+        assert await schemas(installation) == ["rebuilding_visitors"]
+    await rebuilding
+    assert await all_rows(installation) == before
+    assert await rebuilds_under_way(installation.connection) == {}
+
+
+async def test_loading_in_bulk_can_be_interrupted(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuild, "SMALL", 0)
+    monkeypatch.setattr(bulk, "STRETCH", 2)
+    await some_history(installation)
+    before = await all_rows(installation)
+    begun = asyncio.Event()
+    rebuilding = asyncio.create_task(
+        rebuild_tables(
+            installation.database_url,
+            installation.keys,
+            [OUTBOX, VISITORS],
+            lambda *_: begun.set(),
+        )
+    )
+    await begun.wait()
+    rebuilding.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await rebuilding
+    assert await schemas(installation) == []
+    assert await all_rows(installation) == before
+
+
+@pytest.mark.parametrize("small", [0, 1_000_000], ids=["in bulk", "applied"])
+@pytest.mark.parametrize("lost", ["the tables", "the tables and all positions"])
+async def test_what_was_dropped_comes_back_as_it_was(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, small: int, lost: str
+) -> None:
+    monkeypatch.setattr(rebuild, "SMALL", small)
+    await some_history(installation)
+    before = await all_rows(installation)
+    names = [projection.name for projection in ALL]
+    if lost == "the tables and all positions":
+        names.append("projections")
+    for name in names:
+        await installation.connection.execute(SQL("DROP TABLE {}").format(Identifier(name)))
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        await installation.rows("outbox")
+    await rebuild_tables(installation.database_url, installation.keys, ALL)
+    assert await all_rows(installation) == before
+    assert [row["state"] for row in before["outbox"]].count("sent") == 5
+    event = await installation.event("Afterwards")
+    await installation.register(event, "late@example.org")
+    await installation.project()
+    assert len(await installation.rows("visitors")) == 10

@@ -1,0 +1,150 @@
+"""Where each projection stands is told truly, whatever has become of its table or its projector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+from psycopg import AsyncConnection
+from structlog.testing import capture_logs
+
+from domain.aggregate import RecordedEvent
+from domain.history import connect, last_position
+from projections import tail
+from projections.all import ALL
+from projections.areas import AREAS
+from projections.rebuild_progress import announce_progress, lock_for_rebuild
+from projections.runner import Runner
+from projections.standings import Standing, standings
+from tests.support.installation import Installation, running
+from tests.support.waiting import until_async
+
+pytestmark = pytest.mark.anyio
+
+
+async def standing(installation: Installation, name: str) -> Standing:
+    return {s.name: s for s in await standings(installation.connection)}[name]
+
+
+async def test_it_tells_how_far_behind_a_projection_is(installation: Installation) -> None:
+    await installation.area("Here")
+    await installation.connection.execute(
+        """
+        UPDATE history_events SET state = replace(
+            convert_from(state, 'UTF8'),
+            (convert_from(state, 'UTF8')::json ->> 'timestamp'),
+            to_char(now() AT TIME ZONE 'UTC' - interval '1 hour', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+        )::bytea
+        """
+    )
+    behind = await standing(installation, "areas")
+    assert (behind.position, behind.lag_events) == (0, 2)
+    assert behind.lag_seconds is not None
+    assert 3600 <= behind.lag_seconds < 3700
+    await installation.project()
+    level = await standing(installation, "areas")
+    assert (level.lag_events, level.lag_seconds) == (0, 0.0)
+
+
+async def test_it_can_be_read_when_the_next_event_cannot(installation: Installation) -> None:
+    await installation.area("Here")
+    await installation.connection.execute("UPDATE history_events SET state = 'what?'")
+    assert {s.lag_seconds for s in await standings(installation.connection)} == {None}
+
+
+async def test_who_leads_a_projection_makes_its_state(installation: Installation) -> None:
+    assert (await standing(installation, "areas")).state == "unattended"
+    others = [projection for projection in ALL if projection is not AREAS]
+    async with running(Runner(installation.database_url, installation.keys, others)):
+
+        async def one_is_led() -> bool:
+            return (await standing(installation, "events")).state == "running"
+
+        await until_async(one_is_led)
+        assert (await standing(installation, "areas")).state == "standby"
+
+
+async def test_a_rebuild_is_told_and_is_no_trouble(installation: Installation) -> None:
+    async with await connect(installation.database_url) as rebuild:
+        await lock_for_rebuild(rebuild, ["areas"])
+        await announce_progress(rebuild, 30, 100)
+        told = await standing(installation, "areas")
+        assert (told.state, told.trouble) == ("rebuilding", None)
+        assert told.rebuild is not None
+        assert (told.rebuild.reached, told.rebuild.target) == (30, 100)
+        assert (await standing(installation, "events")).state == "unattended"
+    async with await connect(installation.database_url) as killed:
+        await lock_for_rebuild(killed, ["areas"])
+        await announce_progress(killed, 30, 100)
+
+    async def forgotten() -> bool:
+        return (await standing(installation, "areas")).state == "unattended"
+
+    await until_async(forgotten)
+
+
+async def test_a_stopped_projection_names_the_event_and_runs_again_with_a_fixed_release(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "RETRY_STOPPED", 0.05)
+    area = await installation.area("Here")
+    end = await last_position(installation.connection)
+
+    async def stumble(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
+        raise ValueError("what is this?")
+
+    broken = msgspec.structs.replace(AREAS, apply=stumble)
+
+    async def state() -> str:
+        return (await standing(installation, "areas")).state
+
+    async def stopped() -> bool:
+        said = {(line.get("topic"), line.get("aggregate_id")) for line in logged}
+        return ("Area.Created", str(area)) in said and await state() == "stopped"
+
+    async def runs() -> bool:
+        return await state() == "running"
+
+    release = running(Runner(installation.database_url, installation.keys, [broken]))
+    with capture_logs() as logged:
+        async with release:
+            await until_async(stopped)
+    told = await standing(installation, "areas")
+    assert told.stop is not None
+    assert (told.stop.topic, told.stop.aggregate_id) == ("Area.Created", area)
+    assert told.stop.position <= end
+    assert told.trouble == (
+        f"stopped at {told.stop.position} (Area.Created of {area}): ValueError: what is this?"
+    )
+    async with running(Runner(installation.database_url, installation.keys, [AREAS])):
+        await until_async(runs)
+        assert (await standing(installation, "areas")).trouble is None
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        ("DROP TABLE areas", "its table was lost"),
+        ("UPDATE projections SET schema_version = 0 WHERE name = 'areas'", "its table was lost"),
+        (
+            "UPDATE projections SET schema_version = 99 WHERE name = 'areas'",
+            f"its table has schema version 99, and this release {AREAS.schema_version}",
+        ),
+    ],
+)
+async def test_a_table_that_this_release_cannot_read_is_told(
+    installation: Installation, damage: str, reason: str
+) -> None:
+    await installation.connection.execute(damage.encode())
+    told = await standing(installation, "areas")
+    assert (told.state, told.trouble) == ("outdated", reason)
+
+
+async def test_a_projection_of_another_release_is_left_to_it(installation: Installation) -> None:
+    await installation.connection.execute(
+        "INSERT INTO projections (name, schema_version) VALUES ('paintings', 1)"
+    )
+    told = await standing(installation, "paintings")
+    assert (told.state, told.trouble) == ("foreign", None)

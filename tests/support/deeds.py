@@ -1,0 +1,59 @@
+"""Making history by hand: each command by whom and when a test wants it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from domain.areas import CreateArea, RenameArea
+from domain.batch import Decider, Done, Origin, Request
+from domain.events import CreateEvent
+from domain.history import connect
+from domain.personal_data import InstallationKeys
+from domain.values import Email, FullName, Text
+from domain.visitors import RegisterVisitor
+from domain.work import Surroundings
+
+MORNING = datetime(2030, 5, 1, 9, tzinfo=UTC)
+
+HOUR = timedelta(hours=1)
+
+
+class Deeds:
+    """What happens to one database. Each is committed by itself."""
+
+    def __init__(self, database_url: str, keys: InstallationKeys) -> None:
+        self._database_url = database_url
+        self._keys = keys
+
+    async def do(self, command: Any, *, by: str = "anonymous", at: datetime = MORNING) -> Any:
+        """What the command answers."""
+        decider = Decider(self._keys, Surroundings(now=lambda: at))
+        origin = Origin(actor=by, correlation_id="a-request")
+        async with await connect(self._database_url) as connection:
+            (outcome,) = await decider.execute(connection, [Request(command, origin)])
+        assert isinstance(outcome, Done), outcome
+        return outcome.value
+
+    async def area(self, name: str = "Great Hall", **how: Any) -> UUID:
+        """Two events: the name is claimed, then the area created."""
+        id: UUID = (await self.do(CreateArea(name=Text(name)), **how)).id
+        return id
+
+    async def rename(self, area: UUID, name: str, **how: Any) -> None:
+        """Three events, the last one of which is the area's."""
+        await self.do(RenameArea(area_id=area, name=Text(name)), **how)
+
+    async def event(self, **how: Any) -> UUID:
+        at = how.get("at", MORNING) + timedelta(days=30)
+        command = CreateEvent(name=Text("Fair"), event_datetime=at, registration_deadline=at)
+        id: UUID = (await self.do(command, **how)).event.id
+        return id
+
+    async def register(self, event: UUID, email: str = "ada@example.com", **how: Any) -> UUID:
+        command = RegisterVisitor(
+            event_id=event, full_name=FullName("Ada Lovelace"), email=Email(email)
+        )
+        id: UUID = await self.do(command, **how)
+        return id
