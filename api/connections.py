@@ -37,6 +37,11 @@ PROBE_CONNECTIONS = 2
 POOL_WAIT = 2.0
 """Seconds that a request waits for a connection before its caller is told to come back."""
 
+RECONNECT = 1.0
+"""Seconds that a pool goes on trying to reach a database by itself. After that a request makes it
+try: left to itself it would wait twice as long each time, and be away long after the database is
+back. Less than `POOL_WAIT`, so that the first request finds it."""
+
 QUERY_TIMEOUT = 10
 """Seconds after which PostgreSQL gives up a query."""
 
@@ -116,6 +121,7 @@ def _pool(database_url: str, size: int, options: str = "", **more: Any) -> Pool:
         database_url,
         max_size=size,
         timeout=POOL_WAIT,
+        reconnect_timeout=RECONNECT,
         open=False,
         kwargs={
             "autocommit": True,

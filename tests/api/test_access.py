@@ -42,6 +42,7 @@ WHO = {
     "GET /api/audit/aggregates/{aggregate_id}/changes": Who.AUDITOR,
     "GET /health/live": Who.ANYONE,
     "GET /health/ready": Who.ANYONE,
+    "GET /metrics": Who.ANYONE,
 }
 
 REFUSALS: dict[Who, dict[str, int]] = {

@@ -38,17 +38,25 @@ class Clock:
 @contextmanager
 def active_scheduler(
     database_url: str, clock: Clock, ask: Callable[[PeriodicTask], None]
-) -> Iterator[threading.Thread]:
+) -> Iterator[None]:
     stopping = threading.Event()
     thread = threading.Thread(
         target=schedule_while_active, args=[database_url, DAILY, ask, stopping, clock]
     )
     thread.start()
     try:
-        yield thread
+        yield
     finally:
         stopping.set()
         thread.join()
+        until(lambda: nobody_is_active(database_url))
+
+
+def nobody_is_active(database_url: str) -> bool:
+    """PostgreSQL lets a lock go a moment after its connection was closed."""
+    with psycopg.connect(database_url) as connection:
+        cursor = connection.execute("SELECT pg_try_advisory_lock(hashtext('scheduler'))")
+        return cursor.fetchone() == (True,)
 
 
 def noted(database_url: str) -> datetime | None:
@@ -111,8 +119,7 @@ def test_one_scheduler_is_active_and_another_takes_over(database_url: str) -> No
     clock, asked, others = Clock(1, 12), list[PeriodicTask](), list[PeriodicTask]()
     with active_scheduler(database_url, clock, asked.append):
         until(lambda: noted(database_url) == hour(1))
-        with active_scheduler(database_url, clock, others.append) as standing_by:
-            standing_by.join()
+        schedule_while_active(database_url, DAILY, others.append, threading.Event(), clock)
     clock.set(2, 12)
     with active_scheduler(database_url, clock, others.append):
         until(lambda: noted(database_url) == hour(2))
