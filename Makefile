@@ -9,7 +9,12 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format install migrate csu lock clean
+# The engine behind the targets of compose.yaml; or name one: COMPOSE="nerdctl compose" make ps
+COMPOSE ?= $(shell for engine in "docker compose" "podman compose" podman-compose; do \
+	$$engine version >/dev/null 2>&1 && echo "$$engine" && break; done)
+EVERYTHING := --profile sink --profile monitoring
+.PHONY: help run test check format install migrate csu lock clean engine \
+	build run_all down destroy stop restart ps logs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
@@ -20,12 +25,13 @@ run: $(INSTALLED) ## the whole system on this machine; ARGS="--port 9000" and th
 test: $(INSTALLED) ## the whole test suite; ARGS="-k outbox" and the like are passed on
 	@$(BIN)/pytest -n auto $(ARGS)
 
-check: $(INSTALLED) ## lint, format, types, import rules, stored events
+check: $(INSTALLED) ## lint, format, types, import rules, stored events, Containerfile
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.domain.event_shapes
+	$(BIN)/hadolint Containerfile
 
 format: $(INSTALLED) ## format the code
 	$(BIN)/ruff check --fix-only --quiet .
@@ -40,9 +46,40 @@ csu: $(INSTALLED) ## create a superuser; ARGS="--username root"
 	@$(BIN)/events-face migrate
 	@$(BIN)/events-face createsuperuser $(or $(ARGS),--username root)
 
+build: engine ## build the image that every role runs from
+	@$(COMPOSE) build $(ARGS)
+
+run_all: engine ## the whole system in containers, configured by .env (compose.yaml)
+	@test -f .env || { echo "run_all needs .env: copy .env.example, set POSTGRES_PASSWORD and SECRET_KEY" >&2; exit 1; }
+	@$(COMPOSE) up --build --detach $(ARGS)
+
+down: engine ## remove the containers; data stays
+	@$(COMPOSE) $(EVERYTHING) down $(ARGS)
+
+destroy: engine ## remove the containers and all their data, history included
+	@$(COMPOSE) $(EVERYTHING) down --volumes $(ARGS)
+
+stop: engine ## stop the containers
+	@$(COMPOSE) $(EVERYTHING) stop $(ARGS)
+
+restart: engine ## restart the containers; ARGS=api restarts some
+	@$(COMPOSE) restart $(ARGS)
+
+ps: engine ## what the containers do
+	@$(COMPOSE) $(EVERYTHING) ps $(ARGS)
+
+logs: engine ## what the containers say; ARGS="--follow api" and the like are passed on
+	@$(COMPOSE) $(EVERYTHING) logs $(ARGS)
+
+engine:
+	@test -n "$(COMPOSE)" || { \
+		echo "no container engine: install docker compose or podman compose (make run needs neither)" >&2; exit 1; }
+
 lock: $(INSTALLED) ## pin every dependency again; ARGS=--upgrade moves to the newest
 	$(LOCK) pyproject.toml $(ARGS) -o requirements/runtime.txt
-	$(LOCK) pyproject.toml --group dev --constraint requirements/runtime.txt $(ARGS) -o requirements/dev.txt
+	$(LOCK) pyproject.toml --extra embedded --group dev --constraint requirements/runtime.txt $(ARGS) \
+		-o requirements/dev.txt
+	echo hatchling | $(LOCK) - --constraint requirements/dev.txt $(ARGS) -o requirements/build.txt
 	echo uv | $(LOCK) - $(ARGS) -o requirements/uv.txt
 
 clean: ## remove the environment and all caches, keeping .data

@@ -3,7 +3,7 @@
 import os
 
 from events_face.cli_audit_commands import AUDIT_COMMANDS
-from events_face.cli_options import AS_JSON, Command, Option, count, seconds
+from events_face.cli_options import AS_JSON, QUEUES, Command, Option, count, queues, seconds
 from events_face.variables import days, port
 
 HOST = Option(
@@ -63,9 +63,17 @@ COMMANDS: dict[str, Command] = {
     ),
     "worker": Command(
         help="deliver notifications and run periodic work",
-        example="events-face worker",
+        example="events-face worker --queues notifications",
         function="workers.worker:run",
         role=True,
+        options=(
+            Option(
+                flag="--queues",
+                name="queues",
+                help="what of it, separated by commas (%(default)s)",
+                more={"type": queues, "default": ",".join(QUEUES)},
+            ),
+        ),
     ),
     "scheduler": Command(
         help="start synchronisation and cleanup by their schedules",
@@ -81,12 +89,23 @@ COMMANDS: dict[str, Command] = {
         needs_services=False,
         options=(
             Option(
+                flag="--host",
+                name="host",
+                help="the address to listen at (%(default)s)",
+                more={"default": "127.0.0.1"},
+            ),
+            Option(
                 flag="--port",
                 name="port",
                 help="the port to listen at (%(default)s)",
                 more={"type": port, "default": 8001},
             ),
         ),
+    ),
+    "ping": Command(
+        help="whether the database and the broker answer",
+        example="events-face ping",
+        function="events_face.ping:ping",
     ),
     "migrate": Command(
         help="create or upgrade every table",

@@ -1,5 +1,6 @@
 """What a sub-command is: the options it takes, and the function that does it."""
 
+import argparse
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,10 @@ import msgspec
 
 from events_face.errors import WrongUsage
 from events_face.settings import Settings
+from events_face.variables import comma_separated
+
+QUEUES = ("notifications", "periodic")
+"""What workers take from the broker."""
 
 
 class Option(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +53,13 @@ def position(text: str) -> int:
     if not 0 <= (position := int(text)) < 2**63:
         raise ValueError
     return position
+
+
+def queues(text: str) -> frozenset[str]:
+    chosen = frozenset(comma_separated(text))
+    if not chosen or not chosen <= set(QUEUES):
+        raise argparse.ArgumentTypeError(f"must be some of {', '.join(QUEUES)}")
+    return chosen
 
 
 def seconds(text: str) -> float:

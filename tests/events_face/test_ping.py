@@ -1,0 +1,30 @@
+"""The command that the health checks of containers run."""
+
+from __future__ import annotations
+
+import pytest
+
+from events_face.services import Services
+from events_face.settings import Settings
+from tests.workers.processes import environment, events_face
+
+
+def test_it_says_nothing_when_all_answer(settings: Settings, services: Services) -> None:
+    done = events_face(environment(settings, services), "ping")
+    assert (done.code, done.out, done.err) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        {"DATABASE_URL": "postgresql://user@127.0.0.1:1/x"},
+        {"REDIS_URL": "redis://127.0.0.1:1/0"},
+    ],
+)
+def test_it_fails_with_one_line_when_one_does_not(
+    settings: Settings, services: Services, gone: dict[str, str]
+) -> None:
+    done = events_face(environment(settings, services) | gone, "ping")
+    assert done.code == 1
+    assert done.err.count("\n") == 1
+    assert "127.0.0.1" in done.err
