@@ -10,6 +10,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from api.access import Access, require_declarations
 from api.accounts import AccountCalls
+from api.admin.panel import panel
 from api.areas import AreaCalls
 from api.auth import AuthCalls
 from api.bodies import JsonBody
@@ -43,13 +44,14 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
     clients = Clients(settings.trusted_proxies)
     access = Access(connections.sessions, settings.write_policy)
     limits = Limits(settings, clients, connections.broker)
+    checks = (only_hosts(settings.allowed_hosts), limits.check, access.check)
     app = Litestar(
-        [*ROUTES, *documentation(ROUTES, settings.write_policy)],
-        state=State({"connections": connections, "limits": limits}),
+        [*ROUTES, *documentation(ROUTES, settings.write_policy), panel(checks)],
+        state=State({"connections": connections, "limits": limits, "clients": clients}),
         request_class=Request,
         dto=JsonBody,
         return_dto=None,
-        before_request=in_turn(only_hosts(settings.allowed_hosts), limits.check, access.check),
+        before_request=in_turn(*checks),
         exception_handlers={Exception: answer_problem},
         openapi_config=None,
         logging_config=None,

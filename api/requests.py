@@ -9,6 +9,7 @@ from litestar.datastructures import State
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.types import Empty, Scope
 
+from api.clients import Clients
 from api.connections import Connections
 from api.limits import Limits
 from api.sessions import SignedIn
@@ -59,6 +60,10 @@ class Request(litestar.Request[SignedIn, None, State]):
         """In history: the account's id, or `anonymous`."""
         account: SignedIn | None = self.scope.get("user")
         return str(account.id) if account else "anonymous"
+
+    @property
+    def came_by_https(self) -> bool:
+        return cast("Clients", self.app.state["clients"]).came_by_https(self.scope)
 
     @property
     def connections(self) -> Connections:

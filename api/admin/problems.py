@@ -1,0 +1,49 @@
+"""What went wrong, as a page: the problems of the API, for people."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from litestar import Request as AnyRequest
+from litestar import Response
+
+from api.access import COOKIE
+from api.admin import cookies
+from api.admin.csrf import CsrfTokenMissing
+from api.admin.pages import page
+from api.problems import problem_of
+from api.requests import Request
+from api.tokens import TokenInvalid
+
+
+def answer_problem_page(request: AnyRequest[Any, Any, Any], error: Exception) -> Response[Any]:
+    """The page for what the request raised; who is not signed in is asked to."""
+    asked = Request(request.scope, request.receive, request.send)
+    if isinstance(error, TokenInvalid):
+        return _to_sign_in(asked)
+    if isinstance(error, CsrfTokenMissing):
+        return page(asked, "problem.html", status_code=403, title="Not sent", detail=_text(error))
+    problem, headers = problem_of(request, error)
+    response = page(
+        asked,
+        "problem.html",
+        status_code=problem.status,
+        title=problem.title,
+        detail=problem.detail,
+    )
+    response.headers.update(headers)
+    return response
+
+
+def _to_sign_in(request: Request) -> Response[Any]:
+    path = request.scope["path"]
+    back = f"?next={quote(path)}" if request.method == "GET" and path != "/admin" else ""
+    response = Response(None, status_code=303, headers={"Location": f"/admin/sign-in{back}"})
+    if COOKIE in request.cookies:
+        cookies.forget(response, COOKIE)
+    return response
+
+
+def _text(error: Exception) -> str:
+    return (type(error).__doc__ or "").partition("\n")[0]

@@ -1,0 +1,34 @@
+"""Whether a username and a password belong together; wrong ones slow their sender down."""
+
+from __future__ import annotations
+
+from api.credentials import Credential, InvalidCredentials
+from api.passwords import Secret
+from api.requests import Request
+from domain.values import Text
+
+
+async def authenticated(request: Request, username: Text, password: Secret) -> Credential:
+    """The account's, for a session to begin with. Takes as long for an unknown username.
+
+    Raises InvalidCredentials, `limits.RateLimited`, `passwords.PasswordsWaiting`.
+    """
+    await request.limits.login_allowed(username, request.scope)
+    connections = request.connections
+    credential = await connections.credentials.of(username)
+    stored = credential.password_hash if credential else None
+    right = await connections.passwords.verify(password, stored)
+    if credential is None or not right or credential.disabled:
+        await request.limits.login_failed(username, request.scope)
+        raise InvalidCredentials
+    await _renew_hash(request, credential, password)
+    await request.limits.login_succeeded(username, request.scope)
+    return credential
+
+
+async def _renew_hash(request: Request, credential: Credential, password: Secret) -> None:
+    """Hashes that were made with other parameters go as their owners come."""
+    connections = request.connections
+    renewed = await connections.passwords.renewed(password, credential.password_hash)
+    if renewed is not None:
+        await connections.credentials.renew_hash(credential, renewed)
