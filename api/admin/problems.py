@@ -23,7 +23,9 @@ def answer_problem_page(request: AnyRequest[Any, Any, Any], error: Exception) ->
     if isinstance(error, TokenInvalid):
         return _to_sign_in(asked)
     if isinstance(error, CsrfTokenMissing):
-        return page(asked, "problem.html", status_code=403, title="Not sent", detail=_text(error))
+        detail = (type(error).__doc__ or "").partition("\n")[0]
+        content = {"title": "Not sent", "detail": detail, "request_id": None}
+        return page(asked, "problem.html", status_code=403, **content)
     problem, headers = problem_of(request, error)
     response = page(
         asked,
@@ -31,6 +33,7 @@ def answer_problem_page(request: AnyRequest[Any, Any, Any], error: Exception) ->
         status_code=problem.status,
         title=problem.title,
         detail=problem.detail,
+        request_id=problem.request_id if problem.status >= 500 else None,
     )
     response.headers.update(headers)
     return response
@@ -43,7 +46,3 @@ def _to_sign_in(request: Request) -> Response[Any]:
     if COOKIE in request.cookies:
         cookies.forget(response, COOKIE)
     return response
-
-
-def _text(error: Exception) -> str:
-    return (type(error).__doc__ or "").partition("\n")[0]
