@@ -67,9 +67,9 @@ class Access:
             account = await self._sessions.signed_in(request.cookies.get(COOKIE, ""), "cookie")
         else:
             account = await self._sessions.signed_in(_bearer_token(request))
+        request.scope["user"] = account
         if not (is_open or may(account.roles, who)):
             raise Forbidden
-        request.scope["user"] = account
 
 
 def may(roles: tuple[Role, ...], who: Who) -> bool:

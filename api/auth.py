@@ -11,13 +11,13 @@ from litestar.params import JSONBody
 
 from api.access import Who
 from api.answers import Answer, json_response
-from api.authentication import authenticated
+from api.authentication import authenticated, password_changed
 from api.commands import origin_of
 from api.credentials import InvalidCredentials
 from api.passwords import Password, Secret
 from api.requests import Request
 from api.sessions import TokenPair
-from domain.accounts import ChangePassword, RegisterAccount, Role
+from domain.accounts import RegisterAccount, Role
 from domain.values import Text, Username
 
 T = TypeVar("T")
@@ -153,16 +153,7 @@ class AuthCalls(Controller):
         self, request: Request, data: JSONBody[PasswordChange]
     ) -> Response[None]:
         """Ends all sessions of the account, this one included."""
-        connections, account_id = request.connections, request.account.id
-        credential = await connections.credentials.by_id(account_id)
-        stored = credential.password_hash if credential else None
-        if not await connections.passwords.verify(data.current, stored):
-            raise InvalidCredentials
-        done = await connections.credentials.change_password(
-            ChangePassword(account_id=account_id),
-            await connections.passwords.hash(data.password),
-            origin_of(request),
-        )
+        done = await password_changed(request, data.current, data.password)
         return Response(None, status_code=204, headers={"Event-Position": str(done.position)})
 
 

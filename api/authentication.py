@@ -1,15 +1,19 @@
-"""Whether a username and a password belong together; wrong ones slow their sender down."""
+"""Whether a username and a password belong together, and another password in its place."""
 
 from __future__ import annotations
 
+from api.commands import origin_of
 from api.credentials import Credential, InvalidCredentials
-from api.passwords import Secret
+from api.passwords import Password, Secret
 from api.requests import Request
+from domain.accounts import ChangePassword
+from domain.batch import Done
 from domain.values import Text
 
 
 async def authenticated(request: Request, username: Text, password: Secret) -> Credential:
-    """The account's, for a session to begin with. Takes as long for an unknown username.
+    """The account's, for a session to begin with. Takes as long for an unknown username; wrong
+    passwords slow their sender down.
 
     Raises InvalidCredentials, `limits.RateLimited`, `passwords.PasswordsWaiting`.
     """
@@ -32,3 +36,20 @@ async def _renew_hash(request: Request, credential: Credential, password: Secret
     renewed = await connections.passwords.renewed(password, credential.password_hash)
     if renewed is not None:
         await connections.credentials.renew_hash(credential, renewed)
+
+
+async def password_changed(request: Request, current: Secret, password: Password) -> Done:
+    """That of the account which the request comes from. Ends all its sessions.
+
+    Raises InvalidCredentials, `passwords.PasswordsWaiting`.
+    """
+    connections, account_id = request.connections, request.account.id
+    credential = await connections.credentials.by_id(account_id)
+    stored = credential.password_hash if credential else None
+    if not await connections.passwords.verify(current, stored):
+        raise InvalidCredentials
+    return await connections.credentials.change_password(
+        ChangePassword(account_id=account_id),
+        await connections.passwords.hash(password),
+        origin_of(request),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -39,6 +40,8 @@ QUERY_TIMEOUT = 10
 class Connections(msgspec.Struct, frozen=True, kw_only=True):
     writer: Writer
     readers: Pool
+    primary: Pool
+    """To the database that history is in, for statements that look rows up by key."""
     positions: Positions
     broker: Redis | None
     reads_replica: bool
@@ -46,6 +49,8 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
     credentials: Credentials
     passwords: Passwords
     sessions: Sessions
+    ending: asyncio.Event
+    """Set when the process is told to end: an answer that would go on for long ends then."""
 
 
 @asynccontextmanager
@@ -65,6 +70,7 @@ async def connected(
             readers=await held.enter_async_context(
                 read_pool(settings.read_database_url or services.database_url)
             ),
+            primary=accounts,
             positions=await held.enter_async_context(Positions(services.database_url)),
             writer=await held.enter_async_context(Writer(services.database_url, Decider(keys))),
             broker=broker,
@@ -73,6 +79,7 @@ async def connected(
             credentials=Credentials(accounts, keys),
             passwords=await held.enter_async_context(Passwords()),
             sessions=Sessions(accounts, Tokens(settings.secret_keys)),
+            ending=asyncio.Event(),
         )
 
 

@@ -13,6 +13,7 @@ from api.clients import Clients
 from api.connections import Connections
 from api.limits import Limits
 from api.sessions import SignedIn
+from events_face.settings import Settings
 
 BODY_LIMIT = 1024 * 1024
 """Bytes."""
@@ -68,6 +69,10 @@ class Request(litestar.Request[SignedIn, None, State]):
     @property
     def connections(self) -> Connections:
         return cast("Connections", self.app.state["connections"])
+
+    @property
+    def settings(self) -> Settings:
+        return cast("Settings", self.app.state["settings"])
 
     @property
     def limits(self) -> Limits:

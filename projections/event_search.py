@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, Literal, LiteralString
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from psycopg.sql import SQL, Composed
 
 from domain.events import Status
 from domain.values import fold
+from projections.dates import DateCount, Span
 from projections.events import EventRow, matching
 from projections.page import Page
 from projections.trigrams import trigrams
@@ -26,29 +27,6 @@ ORDERS: dict[Order, LiteralString] = {
     "-name": "name_folded DESC, id DESC",
 }
 
-Unit = Literal["year", "month", "day"]
-
-
-class Span(msgspec.Struct, frozen=True):
-    """A year, a month or a day, in UTC."""
-
-    year: int
-    month: int | None = None
-    day: int | None = None
-
-    @property
-    def begin(self) -> datetime:
-        return datetime(self.year, self.month or 1, self.day or 1, tzinfo=UTC)
-
-    @property
-    def unit(self) -> Unit:
-        return "day" if self.day else "month" if self.month else "year"
-
-    @property
-    def parts(self) -> Unit:
-        """What it is divided into."""
-        return "month" if self.month is None else "day"
-
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """What events are looked for; None and "" are for all."""
@@ -57,11 +35,6 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     status: Status | None = None
     area_id: UUID | None = None
     span: Span | None = None
-
-
-class DateCount(msgspec.Struct, frozen=True):
-    begin: datetime
-    count: int
 
 
 async def search(
@@ -117,10 +90,7 @@ def _statement(text: LiteralString, wanted: Filter, **parts: SQL) -> Composed:
     if wanted.area_id:
         conditions.append("area_id = %(area_id)s")
     if wanted.span:
-        conditions.append(
-            "event_datetime >= %(begin)s"
-            " AND event_datetime < %(begin)s + ('1 ' || %(span)s)::interval"
-        )
+        conditions.append("event_datetime >= %(begin)s AND event_datetime < %(end)s")
     condition = SQL(" AND ").join(SQL(c) for c in conditions)
     searched = SQL(matching(fold(wanted.name_fragment)))
     return SQL(text).format(conditions=SQL(" ").join([condition, searched]), **parts)
@@ -134,5 +104,5 @@ def _parameters(wanted: Filter) -> dict[str, Any]:
         "status": wanted.status,
         "area_id": wanted.area_id,
         "begin": wanted.span and wanted.span.begin,
-        "span": wanted.span and wanted.span.unit,
+        "end": wanted.span and wanted.span.end,
     }

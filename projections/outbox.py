@@ -41,6 +41,8 @@ CREATE TABLE IF NOT EXISTS outbox (
     concluded_at   timestamptz
 );
 CREATE INDEX IF NOT EXISTS outbox_due ON outbox (due_at) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS outbox_by_time ON outbox (created_at);
+CREATE INDEX IF NOT EXISTS outbox_failed ON outbox (created_at) WHERE state = 'failed';
 """
 
 State = Literal["waiting", "sent", "failed"]
@@ -142,7 +144,7 @@ its lease in the new one, or the message would be sent twice."""
 
 OUTBOX = Projection(
     name="outbox",
-    schema_version=1,
+    schema_version=2,
     table=TABLE,
     handles=events_of(Notification) | {Registered},
     apply=apply,

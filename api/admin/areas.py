@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from api.access import Who
 from api.admin.conflicts import newest_position
 from api.admin.cookies import seen
-from api.admin.forms import Form, parsed, refused, sent_form
+from api.admin.forms import Form, parsed, refused, seen_version, sent_form
 from api.admin.pages import page, see
 from api.admin.paging import Pages, page_number
 from api.commands import execute
@@ -31,13 +31,14 @@ class AreaPages(Controller):
     opt = {"access": Who.ORGANIZER}  # noqa: RUF012  Litestar's own type for it
 
     @get("/", opt={"access": Who.STAFF})
-    async def list_areas(self, request: Request, name: str = "") -> Response[str]:
+    async def list_areas(self, request: Request) -> Response[str]:
         number = page_number(request)
+        name = request.query_params.get("name", "")[:255].replace("\0", "")
 
         async def query(connection: AsyncConnection[Any]) -> Any:
             return await areas.list_areas(
                 connection,
-                name_fragment=name[:255].replace("\0", ""),
+                name_fragment=name,
                 limit=PAGE_SIZE,
                 offset=(number - 1) * PAGE_SIZE,
             )
@@ -77,7 +78,7 @@ class AreaPages(Controller):
         sent = await sent_form(request)
         try:
             name = parsed(CreateArea, sent).name
-            version = int(sent.get("version", "-1"))
+            version = seen_version(sent)
             command = RenameArea(area_id=area_id, name=name, expected_version=version)
             done = await execute(request, command)
         except (InvalidFields, AreaNameTaken) as error:

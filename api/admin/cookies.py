@@ -9,6 +9,7 @@ from litestar import Response
 from litestar.datastructures import Cookie
 
 from api.access import COOKIE
+from api.admin.forms import whole_number
 from api.requests import Request
 from api.tokens import COOKIE_LIFE
 
@@ -19,8 +20,6 @@ NOTICE = "events_face_notice"
 """What the next page says once."""
 
 CSRF = "events_face_csrf"
-
-LAST_POSITION = 2**63 - 1
 
 
 def signed_in(request: Request, token: str) -> Cookie:
@@ -38,8 +37,7 @@ def remember(response: Response[Any], request: Request, position: int, notice: s
 
 
 def seen(request: Request) -> int:
-    given = request.cookies.get(SEEN, "")
-    return min(int(given), LAST_POSITION) if given.isascii() and given.isdigit() else 0
+    return whole_number(request.cookies.get(SEEN, "")) or 0
 
 
 def notice(request: Request) -> str:

@@ -1,7 +1,8 @@
 """No other site can make a browser change anything here.
 
-A browser has a random secret in a cookie; what it sends to be changed carries a token made of the
-secret, which only our own pages show. Sign-in is guarded the same way.
+What a browser sends to be changed carries a token, which only our own pages show. It is made of
+what the browser is signed in by; before sign-in, which is guarded the same way, of a random secret
+in another cookie. So a cookie that somebody else has planted makes no token of who is signed in.
 """
 
 from __future__ import annotations
@@ -10,21 +11,32 @@ import hmac
 import secrets
 from hashlib import blake2b
 
+from api.access import COOKIE
 from api.admin.cookies import CSRF
+from api.bodies import UnsupportedMediaType
 from api.requests import Request
 
 FIELD = "csrf_token"
 HEADER = "X-CSRF-Token"
 SAFE = {"GET", "HEAD", "OPTIONS"}
+FORM = "application/x-www-form-urlencoded"
 
 
 class CsrfTokenMissing(Exception):
     """This was not sent from one of our pages, or the page is too old: reload it and try again"""
 
 
-def secret_of(request: Request) -> str:
-    """The browser's, or a new one that the answer has to bring."""
-    return request.cookies.get(CSRF) or secrets.token_urlsafe(32)
+class NotAForm(UnsupportedMediaType):
+    """What is sent here must be a form, as application/x-www-form-urlencoded"""
+
+
+def known_secret(request: Request) -> str | None:
+    return request.cookies.get(COOKIE) or request.cookies.get(CSRF)
+
+
+def new_secret() -> str:
+    """For a browser that has none, in a cookie."""
+    return secrets.token_urlsafe(32)
 
 
 def token_for(secret: str) -> str:
@@ -32,10 +44,12 @@ def token_for(secret: str) -> str:
 
 
 async def check_csrf(request: Request) -> None:
-    """Asked before each request to the panel. Raises CsrfTokenMissing."""
+    """Asked before each request to the panel. Raises CsrfTokenMissing, NotAForm."""
     if request.method in SAFE:
         return
-    secret = request.cookies.get(CSRF)
+    if request.content_type[0] != FORM:
+        raise NotAForm
+    secret = known_secret(request)
     given = request.headers.get(HEADER) or (await request.form()).get(FIELD, "")
     if not secret or not hmac.compare_digest(token_for(secret).encode(), str(given).encode()):
         raise CsrfTokenMissing

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from api.requests import Request
 from domain.events import Status
-from projections.event_search import ORDERS, Filter, Order, Span
+from projections.dates import Span
+from projections.event_search import ORDERS, Filter, Order
 
 FIRST_YEAR, LAST_YEAR = 1, 9998
 
@@ -23,7 +24,7 @@ def asked_filter(request: Request) -> Filter:
         name_fragment=query.get("name", "")[:255].replace("\0", ""),
         status=cast("Status", status) if status in {"open", "closed"} else None,
         area_id=area_id,
-        span=_span(query.get("date", "")),
+        span=span_of(query.get("date", "")),
     )
 
 
@@ -32,7 +33,7 @@ def asked_order(request: Request) -> Order:
     return order if order in ORDERS else "newest"
 
 
-def _span(text: str) -> Span | None:
+def span_of(text: str) -> Span | None:
     """From `2030`, `2030-05` or `2030-05-17`."""
     with suppress(ValueError):
         parts = [int(part) for part in text.split("-")]

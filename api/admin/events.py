@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
 from api.access import Who
+from api.admin.charts import bar_chart
 from api.admin.conflicts import newest_position
 from api.admin.cookies import seen
 from api.admin.event_filter import asked_filter, asked_order
-from api.admin.forms import Form, parsed, refused, sent_form
+from api.admin.event_form import (
+    NEW,
+    after_conflict,
+    as_body,
+    event_form,
+    filled,
+    offered_areas,
+)
+from api.admin.forms import parsed, refused, seen_version, sent_form
 from api.admin.pages import page, see
 from api.admin.paging import Pages, page_number
 from api.commands import execute
@@ -24,20 +32,14 @@ from api.reading import read
 from api.requests import Request
 from domain.errors import ChangedMeanwhile, InvalidFields, NotFound
 from domain.events import ChangeEvent, CreateEvent, DeleteEvent
-from projections import areas, events
+from projections import events, registrations, visitor_search
 from projections.event_search import count_by_date, search
 
 EVENTS = "/admin/events/"
 PAGE_SIZE = 50
-AREAS_OFFERED = 1_000
 
-FIELDS = {
-    "name": "Name",
-    "area_id": "Area",
-    "event_datetime": "Begins",
-    "registration_deadline": "Registration ends",
-    "status": "Status",
-}
+NEWEST = 10
+"""Visitors that an event's own page shows."""
 
 
 class EventPages(Controller):
@@ -56,7 +58,7 @@ class EventPages(Controller):
                 "events": found.rows,
                 "pages": Pages(number, PAGE_SIZE, found.total),
                 "dates": await count_by_date(connection, asked),
-                "areas": await _areas(connection),
+                "areas": await offered_areas(connection),
             }
 
         content = await read(request, seen(request), query)
@@ -64,40 +66,57 @@ class EventPages(Controller):
 
     @get("/new")
     async def new_event(self, request: Request) -> Response[str]:
-        return await _form(request, None, Form({"status": "open"}))
+        return await event_form(request, None, NEW)
 
     @post("/new")
     async def create_event(self, request: Request) -> Response[Any]:
         sent = await sent_form(request)
         try:
-            done = await execute(request, parsed(CreateEvent, _as_body(sent)))
+            done = await execute(request, parsed(CreateEvent, as_body(sent)))
         except InvalidFields as error:
-            return await _form(request, None, refused(sent, error), status_code=422)
+            return await event_form(request, None, refused(sent, error), status_code=422)
         created = done.value.event
         notice = f"“{created.details.name}” was created."
         return see(request, f"{EVENTS}{created.id}", position=done.position, notice=notice)
 
     @post("/close")
     async def close_events(self, request: Request) -> Response[Any]:
-        """Those that were ticked, one command each; what is closed already stays as it is."""
-        ids = [UUID(id) for id in (await request.form()).getall("id", [])]
-        position = None
+        """Those that were ticked, one command each; what is closed already stays as it is.
+
+        Ticks that can only be made up are refused before anything is closed; what somebody else has
+        deleted meanwhile keeps none of the others open.
+        """
+        ids = _ids((await request.form()).getall("id", []))
+        position, missing = None, 0
         for id in ids:
-            done = await execute(request, ChangeEvent(event_id=id, status="closed"))
-            position = max(position or 0, done.position)
-        closed = "1 event was" if len(ids) == 1 else f"{len(ids)} events were"
+            try:
+                done = await execute(request, ChangeEvent(event_id=id, status="closed"))
+                position = done.position
+            except NotFound:
+                missing += 1
         back = request.query_params.get("back", "")
-        return see(request, f"{EVENTS}{back}", position=position, notice=f"{closed} closed.")
+        where = EVENTS + (back if back.startswith("?") else "")
+        return see(request, where, position=position, notice=_closed(len(ids) - missing, missing))
 
     @get("/{event_id:uuid}", opt={"access": Who.STAFF})
     async def event(self, request: Request, event_id: FromPath[UUID]) -> Response[str]:
         row = await _row(request, event_id, seen(request))
-        return page(request, "events/event.html", event=row)
+
+        async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
+            series = await registrations.from_first_to_last(connection, event_id)
+            newest = await visitor_search.search(connection, event_id=event_id, limit=NEWEST)
+            return {
+                "chart": series and bar_chart(series, "registrations", "Registrations"),
+                "newest": newest.rows,
+            }
+
+        content = await read(request, seen(request), query, ["visitors", "registrations"])
+        return page(request, "events/event.html", event=row, **content)
 
     @get("/{event_id:uuid}/edit")
     async def edit(self, request: Request, event_id: FromPath[UUID]) -> Response[str]:
         row = await _row(request, event_id, seen(request))
-        return await _form(request, row, Form(_values(row)))
+        return await event_form(request, row, filled(row))
 
     @post("/{event_id:uuid}/edit")
     async def change(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
@@ -105,19 +124,18 @@ class EventPages(Controller):
         sent = await sent_form(request)
         row = await _row(request, event_id, seen(request))
         try:
-            changes = parsed(EventChanges, _as_body(sent))
+            changes = parsed(EventChanges, as_body(sent))
             command = ChangeEvent(
                 event_id=event_id,
-                expected_version=_version(sent),
-                **{name: getattr(changes, name) for name in FIELDS},
+                expected_version=seen_version(sent),
+                **msgspec.structs.asdict(changes),
             )
             done = await execute(request, command)
         except InvalidFields as error:
-            return await _form(request, row, refused(sent, error), status_code=422)
-        except ChangedMeanwhile as error:
+            return await event_form(request, row, refused(sent, error), status_code=422)
+        except ChangedMeanwhile:
             row = await _row(request, event_id, await newest_position(request))
-            form = Form({**sent, "version": str(row.version)}, {"": f"{error}."})
-            return await _form(request, row, form, status_code=412, theirs=_values(row))
+            return await after_conflict(request, row, sent)
         where = f"{EVENTS}{event_id}"
         return see(request, where, position=done.position, notice="The event was changed.")
 
@@ -150,62 +168,19 @@ async def _row(request: Request, id: UUID, at_least: int) -> events.EventRow:
     return row
 
 
-async def _form(
-    request: Request,
-    row: events.EventRow | None,
-    form: Form,
-    *,
-    status_code: int = 200,
-    theirs: Mapping[str, str] | None = None,
-) -> Response[str]:
-    """`theirs` are the values that somebody else has given meanwhile."""
-    offered = await read(request, seen(request), _areas)
-    labels = dict(offered)
-    return page(
-        request,
-        "events/form.html",
-        status_code=status_code,
-        event=row,
-        form=form,
-        theirs=theirs,
-        fields=FIELDS,
-        areas=offered,
-        area_names=labels,
-    )
+def _ids(ticked: list[str]) -> set[UUID]:
+    """Raises InvalidFields."""
+    if len(ticked) > PAGE_SIZE:
+        raise InvalidFields(id=f"must be at most {PAGE_SIZE}")
+    try:
+        return {UUID(id) for id in ticked}
+    except ValueError:
+        raise InvalidFields(id="must be a UUID") from None
 
 
-async def _areas(connection: AsyncConnection[Any]) -> list[tuple[str, str]]:
-    """Id and name of those to choose from."""
-    found = await areas.list_areas(connection, limit=AREAS_OFFERED)
-    return [(str(area.id), area.name) for area in found.rows]
-
-
-def _values(row: events.EventRow) -> dict[str, str]:
-    return {
-        "name": row.name,
-        "area_id": str(row.area_id or ""),
-        "event_datetime": _input(row.event_datetime),
-        "registration_deadline": _input(row.registration_deadline),
-        "status": row.status,
-        "version": str(row.version),
-    }
-
-
-def _input(moment: datetime) -> str:
-    """As the browser's own field for times has it; ours are UTC."""
-    return moment.strftime("%Y-%m-%dT%H:%M" if moment.second == 0 else "%Y-%m-%dT%H:%M:%S")
-
-
-def _as_body(sent: Mapping[str, str]) -> dict[str, object]:
-    """The form's fields as the API's body has them."""
-    body: dict[str, object] = {**sent}
-    body["area_id"] = sent.get("area_id") or None
-    for name in ("event_datetime", "registration_deadline"):
-        if (given := sent.get(name, "")).count("T") == 1 and not given.endswith("Z"):
-            body[name] = f"{given}:00Z" if given.count(":") == 1 else f"{given}Z"
-    return body
-
-
-def _version(sent: Mapping[str, str]) -> int:
-    given = sent.get("version", "")
-    return int(given) if given.isdigit() else -1
+def _closed(count: int, missing: int) -> str:
+    if not count + missing:
+        return "Tick the events to close first."
+    closed = "1 event was closed." if count == 1 else f"{count} events were closed."
+    gone = "1 was deleted meanwhile." if missing == 1 else f"{missing} were deleted meanwhile."
+    return f"{closed} {gone}" if missing else closed

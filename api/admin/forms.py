@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from api.bodies import Reader
+from api.commands import NEVER
 from api.requests import Request
 from domain.errors import DomainError, InvalidFields
 
@@ -37,6 +38,17 @@ def parsed(kind: type[T], values: Mapping[str, object]) -> T:
     """The struct that the values make, each read by the type of its field. Raises InvalidFields."""
     read: T = _reader(kind).read_form(values)
     return read
+
+
+def whole_number(text: str) -> int | None:
+    """None for what is none; for one of more than 18 digits as well, which is none of ours."""
+    return int(text) if len(text) <= 18 and text.isascii() and text.isdigit() else None
+
+
+def seen_version(values: Mapping[str, str]) -> int:
+    """The version that a form has shown; none that anything has, where it does not say."""
+    version = whole_number(values.get("version", ""))
+    return NEVER if version is None else version
 
 
 def refused(values: Mapping[str, str], error: DomainError, field: str = "") -> Form:

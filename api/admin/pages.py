@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Response
 from litestar.enums import MediaType
+from litestar.response import Redirect
 from litestar_htmx import HTMXDetails
 
 from api.access import Who, may
@@ -31,7 +32,8 @@ def page(
 ) -> Response[str]:
     """The template with its content, for this reader and nobody else."""
     account = request.scope.get("user")
-    secret = csrf.secret_of(request)
+    known = csrf.known_secret(request)
+    secret = known or csrf.new_secret()
     rendered = _TEMPLATES.get_template(template).render(
         account=account,
         csrf_field=csrf.FIELD,
@@ -49,11 +51,16 @@ def page(
         media_type=MediaType.HTML,
         headers={"Cache-Control": "no-store", "Vary": "HX-Request"},
     )
-    if csrf.secret_of(request) != secret or cookies.CSRF not in request.cookies:
+    if not known:
         response.set_cookie(cookies.csrf(request, secret))
     if cookies.NOTICE in request.cookies:
         cookies.forget(response, cookies.NOTICE)
     return response
+
+
+def fragment(template: str, **content: Any) -> str:
+    """A part of a page that is the same for every reader."""
+    return _TEMPLATES.get_template(template).render(**content)
 
 
 def is_partial(request: Request) -> bool:
@@ -62,11 +69,10 @@ def is_partial(request: Request) -> bool:
     return bool(details) and not details.boosted
 
 
-def see(request: Request, address: str, *, position: int | None, notice: str) -> Response[None]:
-    """After a change: where to look next, and what to say there."""
-    response = Response(None, status_code=303, headers={"Location": address})
-    if position is not None:
-        cookies.remember(response, request, position, notice)
+def see(request: Request, address: str, *, position: int | None, notice: str) -> Response[Any]:
+    """After a change: where to look next, and what to say there. Without a position nothing was."""
+    response = Redirect(address, status_code=303)
+    cookies.remember(response, request, position or 0, notice)
     return response
 
 

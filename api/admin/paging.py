@@ -1,12 +1,16 @@
-"""Pages of a list, by number: for lists that are searched rather than leafed through."""
+"""Pages of a list: by number where it is searched rather than leafed through, else by place."""
 
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 
 import msgspec
 
+from api.admin.forms import whole_number
 from api.requests import Request
+from projections.keyset import Beyond
+from projections.page import BadCursor, Cursor
 
 LAST = 100_000
 
@@ -31,5 +35,14 @@ class Pages(msgspec.Struct, frozen=True):
 
 def page_number(request: Request) -> int:
     """The one that the address names; the first, where that is no number."""
-    given = request.query_params.get("page", "")
-    return min(max(int(given), 1), LAST) if given.isascii() and given.isdigit() else 1
+    number = whole_number(request.query_params.get("page", "")) or 1
+    return min(number, LAST)
+
+
+def beyond(request: Request) -> Beyond:
+    """Next to which row the page is to be; the newest one, where the address names none."""
+    for name, newer in (("older_than", False), ("newer_than", True)):
+        if given := request.query_params.get(name):
+            with suppress(BadCursor):
+                return Beyond(Cursor.parse(given), newer)
+    return Beyond()

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from litestar import Router, get
-from litestar.exceptions import NotFoundException
-from litestar.params import FromPath
+from litestar import Router
 
-from api.access import COOKIE, Who
+from api.access import COOKIE
+from api.admin.accounts import AccountPages
 from api.admin.areas import AreaPages
 from api.admin.csrf import check_csrf
-from api.admin.dashboard import dashboard
+from api.admin.dashboard import dashboard, live_dashboard
 from api.admin.events import EventPages
 from api.admin.files import file
-from api.admin.problems import answer_problem_page
+from api.admin.notifications import NotificationPages
+from api.admin.password import change_password, password_page
 from api.admin.sign_in import sign_in, sign_in_page, sign_out
+from api.admin.syncs import SyncPages
+from api.admin.visitors import VisitorPages
 from api.hosts import Check, in_turn
 
 
@@ -25,22 +27,26 @@ def panel(checks: Sequence[Check | None]) -> Router:
         "/admin",
         route_handlers=[
             dashboard,
+            live_dashboard(),
             sign_in_page,
             sign_in,
             sign_out,
             AreaPages,
             EventPages,
+            VisitorPages,
+            NotificationPages,
+            SyncPages,
+            AccountPages,
+            password_page,
+            change_password,
             file,
-            nowhere,
         ],
         opt={"signed_in_by": COOKIE},
         before_request=in_turn(*checks, check_csrf),
-        exception_handlers={Exception: answer_problem_page},
         include_in_schema=False,
     )
 
 
-@get("/{path:path}", opt={"access": Who.ANYONE})
-async def nowhere(path: FromPath[str]) -> None:
-    """Any other address of the panel is answered with a page too."""
-    raise NotFoundException
+def is_of_panel(path: str) -> bool:
+    """Whether there is such an address or not."""
+    return path == "/admin" or path.startswith("/admin/")

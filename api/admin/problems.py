@@ -7,11 +7,12 @@ from urllib.parse import quote
 
 from litestar import Request as AnyRequest
 from litestar import Response
+from litestar.response import Redirect
 
 from api.access import COOKIE
 from api.admin import cookies
 from api.admin.csrf import CsrfTokenMissing
-from api.admin.pages import page
+from api.admin.pages import is_partial, page
 from api.problems import problem_of
 from api.requests import Request
 from api.tokens import TokenInvalid
@@ -40,9 +41,15 @@ def answer_problem_page(request: AnyRequest[Any, Any, Any], error: Exception) ->
 
 
 def _to_sign_in(request: Request) -> Response[Any]:
-    path = request.scope["path"]
-    back = f"?next={quote(path)}" if request.method == "GET" and path != "/admin" else ""
-    response = Response(None, status_code=303, headers={"Location": f"/admin/sign-in{back}"})
+    """And back from there to the page that was asked for. Where htmx would put it into a part of a
+    page, the whole page is asked for instead."""
+    address = "/admin/sign-in"
+    if is_partial(request):
+        return Response(b"", headers={"HX-Refresh": "true"})
+    path, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
+    if request.method == "GET" and path != "/admin":
+        address += f"?next={quote(f'{path}?{query}' if query else path)}"
+    response = Redirect(address, status_code=303)
     if COOKIE in request.cookies:
         cookies.forget(response, COOKIE)
     return response

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.response import Redirect
 
 from api.access import COOKIE, Who, may
 from api.admin import cookies
@@ -17,6 +19,9 @@ from api.requests import Request
 from domain.errors import InvalidFields
 
 HOME = "/admin/"
+
+_OF_THE_PANEL = re.compile(r"/admin/[\w/-]*(\?[^\s\\]*)?", re.ASCII)
+"""No dots: they would lead out of it."""
 
 NO_ROLE = "This account has no role. Ask an admin for one, then sign in again."
 WRONG = "Username and password do not belong together."
@@ -43,15 +48,15 @@ async def sign_in(request: Request) -> Response[Any]:
     token = await request.connections.sessions.begin_in_browser(credential)
     if token is None:
         return _again(request, Form(sent, {"": WRONG}))
-    response = Response(None, status_code=303, headers={"Location": _next(request)})
+    response = Redirect(_next(request), status_code=303)
     response.set_cookie(cookies.signed_in(request, token))
     return response
 
 
 @post("/sign-out", opt={"access": Who.SIGNED_IN})
-async def sign_out(request: Request) -> Response[None]:
+async def sign_out(request: Request) -> Response[Any]:
     await request.connections.sessions.end_in_browser(request.account)
-    response = Response(None, status_code=303, headers={"Location": "/admin/sign-in"})
+    response = Redirect("/admin/sign-in", status_code=303)
     cookies.forget(response, COOKIE, cookies.SEEN, cookies.NOTICE)
     return response
 
@@ -64,4 +69,4 @@ def _again(request: Request, form: Form) -> Response[str]:
 def _next(request: Request) -> str:
     """A page of the panel, whatever the address says."""
     asked = request.query_params.get("next", "")
-    return asked if asked.startswith("/admin/") and asked.isprintable() else HOME
+    return asked if _OF_THE_PANEL.fullmatch(asked) else HOME
