@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format install migrate csu lock clean
+.PHONY: help run test browser check format install migrate csu lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
@@ -19,6 +19,9 @@ run: $(INSTALLED) ## the whole system on this machine; ARGS="--port 9000" and th
 
 test: $(INSTALLED) ## the whole test suite; ARGS="-k outbox" and the like are passed on
 	@$(BIN)/pytest -n auto $(ARGS)
+
+browser: $(INSTALLED) ## get a Chromium for the tests of the admin panel, if there is none
+	@$(BIN)/python -m tests.support.chromium
 
 check: $(INSTALLED) ## lint, format, types, import rules, stored events
 	$(BIN)/ruff check .

@@ -82,7 +82,7 @@ async def list_open(
     folded = fold(name_fragment)
     start = Cursor.parse(cursor) if cursor is not None else None
     answer = await connection.execute(
-        _list_statement(_matching(folded), start is not None, descending),
+        _list_statement(matching(folded), start is not None, descending),
         {
             "folded": folded,
             "trigrams": trigrams(folded),
@@ -111,7 +111,7 @@ async def list_version(connection: AsyncConnection[Any]) -> str:
     return f"e{now['events']}.a{now['areas']}"
 
 
-def _matching(folded: str) -> LiteralString:
+def matching(folded: str) -> LiteralString:
     """The condition that finds this part of a name; the index is of use from three characters."""
     if not folded:
         return ""
