@@ -24,8 +24,7 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """`function` ("module:name") gets the settings, the services if `needs_services`, the options.
 
-    A `role` is a long-running process that `up` may be the supervisor of. An `offline` command
-    works where there is no installation, and leaves none behind.
+    An `offline` command works where there is no installation, and leaves none behind.
     """
 
     help: str
@@ -33,7 +32,6 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     function: str
     options: tuple[Option, ...] = ()
     needs_services: bool = True
-    role: bool = False
     offline: bool = False
 
 

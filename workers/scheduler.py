@@ -25,6 +25,7 @@ from events_face.errors import CommandFailed
 from events_face.installation import signing_key
 from events_face.services import Services
 from events_face.settings import Settings
+from projections.rebuild_requests import are_to_be_handed_over
 from workers import sealer
 from workers.broker import redis_broker
 from workers.schedule import Schedule
@@ -97,6 +98,8 @@ def schedule_while_active(
                 _ask_if_due(connection, task, schedule.last_due(clock()), ask)
             if is_to_be_handed_over(connection):
                 ask("requested_sync")
+            if are_to_be_handed_over(connection):
+                ask("requested_rebuilds")
             stopping.wait(TICK)
 
 

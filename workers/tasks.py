@@ -1,10 +1,11 @@
 """The tasks that workers take from the broker, and how to ask for each.
 
-Queue           Task              Asked for by
-notifications   deliver_due       the relay, while rows of the outbox are due
-periodic        sync              the scheduler
-periodic        requested_sync    the scheduler, when somebody has asked for one
-periodic        cleanup           the scheduler
+Queue           Task                 Asked for by
+notifications   deliver_due          the relay, while rows of the outbox are due
+periodic        sync                 the scheduler
+periodic        requested_sync       the scheduler, when somebody has asked for one
+periodic        requested_rebuilds   the scheduler, when somebody has asked for some
+periodic        cleanup              the scheduler
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from events_face.settings import Settings
 from workers.broker import NOTIFICATIONS, PERIODIC
 from workers.cleanup import clean_up
 from workers.delivery import Delivery
+from workers.rebuilds import rebuild_as_asked
 from workers.sync import SyncFailed, synchronise, synchronise_as_asked
 
 LONGEST_DELIVERY = 30.0
@@ -37,7 +39,7 @@ WAKE_UP_KEY = "events-face:deliver-due"
 WAKE_UP_STANDS = 10
 """Seconds that one wake-up stands for all; then it counts as lost."""
 
-PeriodicTask = Literal["sync", "requested_sync", "cleanup"]
+PeriodicTask = Literal["sync", "requested_sync", "requested_rebuilds", "cleanup"]
 
 log = structlog.get_logger()
 
@@ -101,8 +103,14 @@ def declare_periodic(
             if result is not None:
                 log.info("synchronised", **msgspec.structs.asdict(result.counts))
 
+    async def requested_rebuilds() -> None:
+        try:
+            await rebuild_as_asked(database_url)
+        except psycopg.OperationalError as error:
+            log.warning("rebuilding ended; the scheduler will ask for it again", error=str(error))
+
     async def cleanup() -> None:
         log.info("cleaned up", removed=await clean_up(database_url, keys, settings.cleanup_days))
 
-    for task in (sync, requested_sync, cleanup):
+    for task in (sync, requested_sync, requested_rebuilds, cleanup):
         dramatiq.actor(broker=broker, queue_name=PERIODIC, notify_shutdown=True)(task)

@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from api.access import COOKIE, Who
 from api.admin import cookies
 from api.admin.cookies import seen
+from api.admin.entries import timeline_of
 from api.admin.pages import page, see
 from api.commands import origin_of
 from api.credentials import LastAdmin
@@ -116,10 +117,14 @@ class AccountPages(Controller):
 async def _shown(
     request: Request, account_id: UUID, refused: LastAdmin | None = None
 ) -> Response[str]:
+    timeline = await read(
+        request, seen(request), lambda connection: timeline_of(connection, account_id)
+    )
     return page(
         request,
         "accounts/account.html",
         status_code=409 if refused else 200,
+        timeline=timeline,
         account_shown=await _row(request, account_id),
         meanings=MEANINGS,
         refused=refused and (type(refused).__doc__ or ""),

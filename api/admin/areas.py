@@ -10,8 +10,9 @@ from litestar.params import FromPath
 from psycopg import AsyncConnection
 
 from api.access import Who
-from api.admin.conflicts import newest_position
+from api.admin.conflicts import last_change, newest_position
 from api.admin.cookies import seen
+from api.admin.entries import timeline_of
 from api.admin.forms import Form, parsed, refused, seen_version, sent_form
 from api.admin.pages import page, see
 from api.admin.paging import Pages, page_number
@@ -69,8 +70,7 @@ class AreaPages(Controller):
     @get("/{area_id:uuid}", opt={"access": Who.STAFF})
     async def area(self, request: Request, area_id: FromPath[UUID]) -> Response[str]:
         row = await _row(request, area_id, seen(request))
-        form = Form({"name": row.name, "version": str(row.version)})
-        return page(request, "areas/form.html", area=row, form=form)
+        return await _shown(request, row, Form({"name": row.name, "version": str(row.version)}))
 
     @post("/{area_id:uuid}")
     async def rename_area(self, request: Request, area_id: FromPath[UUID]) -> Response[Any]:
@@ -82,16 +82,17 @@ class AreaPages(Controller):
             command = RenameArea(area_id=area_id, name=name, expected_version=version)
             done = await execute(request, command)
         except (InvalidFields, AreaNameTaken) as error:
-            form = refused(sent, error, "name")
             row = await _row(request, area_id, seen(request))
-            return page(request, "areas/form.html", status_code=422, area=row, form=form)
+            return await _shown(request, row, refused(sent, error, "name"), status_code=422)
         except ChangedMeanwhile:
             row = await _row(request, area_id, await newest_position(request))
+            change = await last_change(request, area_id)
+            now = f"It is “{row.name}” now; {change.who} {change.what} last."
             form = Form(
                 {**sent, "version": str(row.version)},
-                {"": f"Somebody else has changed this area meanwhile: it is “{row.name}” now."},
+                {"": f"Somebody else has changed this area meanwhile. {now}"},
             )
-            return page(request, "areas/form.html", status_code=412, area=row, form=form)
+            return await _shown(request, row, form, status_code=412)
         notice = f"The area is “{done.value.name}” now."
         return see(request, AREAS, position=done.position, notice=notice)
 
@@ -109,6 +110,22 @@ class AreaPages(Controller):
             form = refused({}, error)
             return page(request, "areas/delete.html", status_code=409, area=row, form=form)
         return see(request, AREAS, position=done.position, notice="The area was deleted.")
+
+
+async def _shown(
+    request: Request, row: areas.AreaRow, form: Form, status_code: int = 200
+) -> Response[str]:
+    timeline = await read(
+        request, seen(request), lambda connection: timeline_of(connection, row.id)
+    )
+    return page(
+        request,
+        "areas/form.html",
+        status_code=status_code,
+        area=row,
+        form=form,
+        timeline=timeline,
+    )
 
 
 async def _row(request: Request, id: UUID, at_least: int) -> areas.AreaRow:

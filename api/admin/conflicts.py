@@ -7,9 +7,12 @@ from what somebody else has.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 import msgspec
 
+from api.admin.cookies import seen
+from api.admin.entries import Entry, timeline_of
 from api.reading import read
 from api.requests import Request
 from domain.history import last_position
@@ -31,6 +34,14 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 async def newest_position(request: Request) -> int:
     """Of the newest event there is: what a page must include that shows what has changed."""
     return await read(request, 0, last_position)
+
+
+async def last_change(request: Request, id: UUID) -> Entry:
+    """Who has changed it last, and when. It must have been changed."""
+    timeline = await read(
+        request, seen(request), lambda connection: timeline_of(connection, id, limit=1)
+    )
+    return timeline.entries[0]
 
 
 def as_shown(values: Mapping[str, str]) -> dict[str, str]:

@@ -9,8 +9,10 @@ from typing import Any
 from litestar import Response
 from psycopg import AsyncConnection
 
+from api.admin import conflicts
 from api.admin.conflicts import WAS, Difference, as_shown, differences, merged
 from api.admin.cookies import seen
+from api.admin.entries import Entry
 from api.admin.forms import Form
 from api.admin.pages import page
 from api.reading import read
@@ -39,8 +41,10 @@ async def event_form(
     *,
     status_code: int = 200,
     changed: Sequence[Difference] | None = None,
+    last_change: Entry | None = None,
 ) -> Response[str]:
-    """`changed` is what somebody else has changed meanwhile; None when nobody has."""
+    """`changed` is what somebody else has changed meanwhile; None when nobody has. `last_change`
+    tells who that was."""
     offered = await read(request, seen(request), offered_areas)
     return page(
         request,
@@ -49,6 +53,7 @@ async def event_form(
         event=row,
         form=form,
         changed=changed,
+        last_change=last_change,
         hidden=["version", *(WAS + name for name in FIELDS)],
         labels=FIELDS,
         areas=offered,
@@ -61,7 +66,14 @@ async def after_conflict(request: Request, row: EventRow, sent: Mapping[str, str
     theirs, names = _values(row), list(FIELDS)
     form = Form(merged(sent, theirs, names))
     changed = differences(sent, theirs, names)
-    return await event_form(request, row, form, status_code=412, changed=changed)
+    return await event_form(
+        request,
+        row,
+        form,
+        status_code=412,
+        changed=changed,
+        last_change=await conflicts.last_change(request, row.id),
+    )
 
 
 async def offered_areas(connection: AsyncConnection[Any]) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from api.access import Who
 from api.admin.charts import bar_chart
 from api.admin.conflicts import newest_position
 from api.admin.cookies import seen
+from api.admin.entries import timeline_of
 from api.admin.event_filter import asked_filter, asked_order
 from api.admin.event_form import (
     NEW,
@@ -108,6 +109,7 @@ class EventPages(Controller):
             return {
                 "chart": series and bar_chart(series, "registrations", "Registrations"),
                 "newest": newest.rows,
+                "timeline": await timeline_of(connection, event_id),
             }
 
         content = await read(request, seen(request), query, ["visitors", "registrations"])

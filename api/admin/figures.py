@@ -1,8 +1,8 @@
-"""The dashboard's figures: how many there are of what, and whether everything keeps up."""
+"""The dashboard's figures: how many there are of what."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,14 +10,12 @@ import msgspec
 from psycopg import AsyncConnection
 
 from api.admin.charts import Chart, bar_chart
-from domain.seals.lag import SealLag, seal_lag
 from projections.coming import Coming, coming
 from projections.deliveries import Delivered, delivered
 from projections.keyset import Beyond
 from projections.notification_search import Pause, count_by_state, pause
 from projections.outbox import State
 from projections.registrations import over_time
-from projections.standings import Standing, standings
 from projections.sync_results import SyncResult, results
 
 TABLES = ["events", "areas", "registrations", "outbox", "deliveries", "sync_results"]
@@ -34,8 +32,6 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     notifications: Mapping[State, int]
     delivered: Delivered
     pause: Pause | None
-    projections: Sequence[Standing]
-    seals: SealLag
     last_sync: SyncResult | None
 
 
@@ -52,7 +48,5 @@ async def figures(connection: AsyncConnection[Any]) -> Figures:
         notifications=await count_by_state(connection),
         delivered=await delivered(connection, now),
         pause=await pause(connection),
-        projections=await standings(connection),
-        seals=await seal_lag(connection),
         last_sync=syncs.rows[0] if syncs.rows else None,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import suppress
 
 import psycopg
@@ -25,6 +26,9 @@ SHARE = 0.1
 STREAM_LIFE = 120.0
 """Seconds, after which the browser asks anew, and is asked anew who it is."""
 
+Shown = Mapping[bool, str]
+"""What is shown to those who may have tables rebuilt, and to the others."""
+
 log = structlog.get_logger()
 
 
@@ -34,7 +38,8 @@ class Onlookers:
     def __init__(self) -> None:
         self._count = 0
         self._looking = asyncio.Lock()
-        self._shown: str | None = None
+        self._shown: Shown | None = None
+        self._looked_at = 0.0
         self._good_until = 0.0
 
     @property
@@ -42,33 +47,40 @@ class Onlookers:
         return self._count >= MOST
 
     async def stream(
-        self, look: Callable[[], Awaitable[str]], ending: asyncio.Event
+        self,
+        kind: bool,
+        look: Callable[[], Awaitable[Shown]],
+        ending: asyncio.Event,
+        *,
+        after: float,
     ) -> AsyncGenerator[ServerSentEventMessage, None]:
-        """What `look` shows, whenever it has changed: as event `figures`, or `away` while it cannot
-        be looked at. Ends by itself, with the process, and when nobody listens any more."""
+        """What `look` shows this kind of reader, whenever it has changed: as event `figures`, or
+        `away` while it cannot be looked at; nothing from before `after`, the time of the reader's
+        page. Ends by itself, with the process, and when nobody listens any more."""
         self._count += 1
         try:
             loop = asyncio.get_running_loop()
             ends, last = loop.time() + STREAM_LIFE, ""
             while loop.time() < ends and not ending.is_set():
-                shown = await self._look(look)
-                if shown is None:
+                found = await self._look(look)
+                if found is None:
+                    last = ""
                     yield ServerSentEventMessage(event="away", data="-")
-                elif shown != last:
-                    yield ServerSentEventMessage(event="figures", data=shown)
+                elif found[kind] != last and self._looked_at >= after:
+                    last = found[kind]
+                    yield ServerSentEventMessage(event="figures", data=last)
                 else:
                     yield ServerSentEventMessage(comment="nothing new", data=None)
-                last = shown or ""
                 with suppress(TimeoutError):
                     await asyncio.wait_for(ending.wait(), PERIOD)
         finally:
             self._count -= 1
 
-    async def _look(self, look: Callable[[], Awaitable[str]]) -> str | None:
+    async def _look(self, look: Callable[[], Awaitable[Shown]]) -> Shown | None:
         loop = asyncio.get_running_loop()
         async with self._looking:
             if loop.time() >= self._good_until:
-                begun = loop.time()
+                begun, self._looked_at = loop.time(), time.time()
                 try:
                     self._shown = await look()
                 except (psycopg.OperationalError, PoolTimeout, Lagging) as error:

@@ -16,6 +16,7 @@ from litestar_htmx import HTMXDetails
 from api.access import Who, may
 from api.admin import cookies, csrf
 from api.admin.files import address_of
+from api.admin.forms import Form
 from api.requests import Request
 
 _TEMPLATES = Environment(
@@ -93,4 +94,4 @@ def _with(query: Mapping[str, str], **changes: object) -> str:
 
 
 _TEMPLATES.filters |= {"moment": _moment, "readable": _readable}
-_TEMPLATES.globals |= {"address_of": address_of, "with_query": _with}
+_TEMPLATES.globals |= {"address_of": address_of, "with_query": _with, "blank_form": Form()}

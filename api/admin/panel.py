@@ -13,8 +13,11 @@ from api.admin.csrf import check_csrf
 from api.admin.dashboard import dashboard, live_dashboard
 from api.admin.events import EventPages
 from api.admin.files import file
+from api.admin.history import HistoryPages
 from api.admin.notifications import NotificationPages
 from api.admin.password import change_password, password_page
+from api.admin.rebuilds import RebuildPages
+from api.admin.seals import SealPages
 from api.admin.sign_in import sign_in, sign_in_page, sign_out
 from api.admin.syncs import SyncPages
 from api.admin.visitors import VisitorPages
@@ -36,7 +39,10 @@ def panel(checks: Sequence[Check | None]) -> Router:
             VisitorPages,
             NotificationPages,
             SyncPages,
+            HistoryPages,
             AccountPages,
+            RebuildPages,
+            SealPages,
             password_page,
             change_password,
             file,

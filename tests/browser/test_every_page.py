@@ -61,6 +61,10 @@ async def test_links_lead_to_every_kind_of_page(pages: list[str]) -> None:
         "/admin/areas/new/",
         "/admin/areas/ID/",
         "/admin/areas/ID/delete/",
+        "/admin/visitors/ID/",
+        "/admin/visitors/ID/erase/",
+        "/admin/rebuilds/accounts/",
+        "/admin/seals/",
     }
 
 

@@ -82,6 +82,7 @@ function renew(shown, html) {
   for (const card of [...fresh.content.children]) {
     const text = card.outerHTML;
     const old = document.getElementById(card.id);
+    if (!old) return location.reload(); // a page that lacked figures, which can be told again
     const busy = old.contains(document.activeElement) || old.querySelector("details[open]");
     if (busy || shown.get(card.id) === text) continue;
     shown.set(card.id, text);

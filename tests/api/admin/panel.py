@@ -68,8 +68,9 @@ class Page:
 
     @property
     def links(self) -> dict[str, str]:
-        """Address by text; of several with one text the first."""
-        return {link.text: link.get("href") for link in reversed(self.root.all("a"))}
+        """Address by text, of those that lead to pages; of several with one text the first."""
+        links = [link for link in self.root.all("a") if not link.has("download")]
+        return {link.text: link.get("href") for link in reversed(links)}
 
     @property
     def buttons(self) -> list[str]:

@@ -66,7 +66,7 @@ async def test_an_admin_disables_an_account_after_being_asked(api: Api, admin: P
     assert "your own account" not in page.text
     page = await admin.submit()
     assert page.notice == "“Ada” is disabled."
-    assert page.buttons == ["Revoke organizer"]
+    assert page.buttons == ["Revoke organizer", "Show"]
     assert (await api.http.get("/api/auth/me", headers=ada.bearer)).status_code == 401
 
 

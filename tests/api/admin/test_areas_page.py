@@ -46,7 +46,7 @@ async def test_an_auditor_sees_areas_and_no_way_to_change_them(api: Api, auditor
     page = await auditor.follow("Great Hall")
     for shown in (await auditor.open(AREAS), page):
         assert {"New area", "Delete", "Delete this area"}.isdisjoint(shown.links)
-        assert set(shown.buttons) <= {"Search"}
+        assert set(shown.buttons) <= {"Search", "Show"}
     assert (await auditor.open(f"{AREAS}new")).status == 403
     for path in ("new", id, f"{id}/delete"):
         answer = await auditor.send(f"{AREAS}{path}", name="Mine", version="1")
@@ -102,7 +102,7 @@ async def test_of_two_who_rename_an_area_the_second_is_shown_what_the_first_made
     await ada.submit(name="Great Hall")
     page = await eve.submit(name="Small Hall")
     assert page.status == 412
-    assert "it is “Great Hall” now" in page.alert
+    assert "It is “Great Hall” now; ada renamed the area last." in page.alert
     assert page.value("name") == "Small Hall"
     page = await eve.submit()
     assert page.notice == "The area is “Small Hall” now."

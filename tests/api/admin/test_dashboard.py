@@ -62,8 +62,8 @@ class Stream:
 
 
 @asynccontextmanager
-async def stream(panel: Panel) -> AsyncIterator[Stream]:
-    async with panel.http.stream("GET", LIVE) as answer:
+async def stream(panel: Panel, address: str = LIVE) -> AsyncIterator[Stream]:
+    async with panel.http.stream("GET", address) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert answer.headers["cache-control"] == "no-store"
