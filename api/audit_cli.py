@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from api.audit_options import criteria_from, parsed, record, until_nobody_reads
+from api.audit_options import criteria_from, parsed, printable, record, until_nobody_reads
 from domain.as_of import LAST_POSITION, difference, parse_position_or_time, state_as_of
 from domain.codec import to_json
 from domain.history import CHANNEL, connect, last_position
@@ -49,12 +49,15 @@ def log(
     async def print_them() -> None:
         async with await connect(services.database_url) as connection:
             if not json:
-                _say(_HEADER)
+                _tell(_HEADER)
             async for events in _batches(connection, criteria, after, limit, follow):
                 if personal:
                     await record(connection, keys, sealed_among(events).disclosure(criteria))
                     events = await open_personal_data(connection, events, keys)  # noqa: PLW2901
-                _say(*(_json(event) if json else _line(event) for event in events))
+                if json:
+                    _say(*map(_json, events))
+                else:
+                    _tell(*map(_line, events))
 
     with until_nobody_reads():
         asyncio.run(print_them())
@@ -71,11 +74,11 @@ def show(
     if json:
         _say(_json(found))
         return
-    _say(f"{found.type} {found.id}, version {found.version}", "")
-    _say(*(f"{name:<24}  {_json(value)}" for name, value in (found.state or {}).items()))
+    _tell(f"{found.type} {found.id}, version {found.version}", "")
+    _tell(*(f"{name:<24}  {_json(value)}" for name, value in (found.state or {}).items()))
     if found.unreadable:
-        _say(f"its state cannot be told: {found.unreadable}")
-    _say("", _HEADER, _line(found.last_event))
+        _tell(f"its state cannot be told: {found.unreadable}")
+    _tell("", _HEADER, _line(found.last_event))
 
 
 def diff(
@@ -99,13 +102,13 @@ def diff(
     if json:
         _say(_json(found))
         return
-    _say(f"{found.type} {found.id}, from version {found.from_version} to {found.to_version}", "")
-    _say(*(f"{c.field:<32}  {_json(c.old)} -> {_json(c.new)}" for c in found.changes))
+    _tell(f"{found.type} {found.id}, from version {found.from_version} to {found.to_version}", "")
+    _tell(*(f"{c.field:<32}  {_json(c.old)} -> {_json(c.new)}" for c in found.changes))
     if found.unreadable:
-        _say(f"what changed cannot be told: {found.unreadable}")
-    _say("", _HEADER, *map(_line, found.events))
+        _tell(f"what changed cannot be told: {found.unreadable}")
+    _tell("", _HEADER, *map(_line, found.events))
     if left := found.to_version - found.from_version - len(found.events):
-        _say(f"and {left} more, see `events-face audit log --aggregate {aggregate_id}`")
+        _tell(f"and {left} more, see `events-face audit log --aggregate {aggregate_id}`")
 
 
 async def _batches(
@@ -187,7 +190,7 @@ def _line(event: LoggedEvent) -> str:
     notes = [f"({event.personal})"] if event.personal else []
     if event.unreadable:
         notes.append(f"(unreadable: {event.unreadable})")
-    line = _COLUMNS.format(
+    return _COLUMNS.format(
         event.position,
         f"{event.time:%Y-%m-%dT%H:%M:%SZ}" if event.time else "",
         event.type,
@@ -196,12 +199,14 @@ def _line(event: LoggedEvent) -> str:
         event.actor or "",
         " ".join([_json(event.data), *notes]),
     )
-    # What somebody else has written must not steer the terminal.
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in line)
 
 
 def _json(value: object) -> str:
     return to_json(value).decode()
+
+
+def _tell(*lines: str) -> None:
+    _say(*map(printable, lines))
 
 
 def _say(*lines: str) -> None:

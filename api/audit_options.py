@@ -1,8 +1,7 @@
-"""What the `audit` commands share: options, disclosures, and output that nobody reads on."""
+"""What the `audit` commands share: options, disclosures, and output, which nobody may read on."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from domain.disclosures import RecordDisclosure
 from domain.log import Criteria
 from domain.personal_data import InstallationKeys
 from domain.values import Invalid
+from events_face import output
 from events_face.errors import WrongUsage
 
 T = TypeVar("T")
@@ -60,6 +60,11 @@ async def record(
         raise outcome.error
 
 
+def printable(line: str) -> str:
+    """What somebody else has written must not steer the terminal."""
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in line)
+
+
 @contextmanager
 def until_nobody_reads() -> Iterator[None]:
     """End quietly when what reads our output, `head` for one, has read enough."""
@@ -67,5 +72,4 @@ def until_nobody_reads() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())  # for what is still to be flushed
+        output.abandon()

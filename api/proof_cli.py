@@ -14,6 +14,7 @@ from psycopg import AsyncConnection
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from api.audit_options import printable
 from domain.history import connect
 from domain.seals.checkpoints import Checkpoint, is_signed_by
 from domain.seals.proofs import BadProof, CannotProve, Proof
@@ -95,11 +96,12 @@ def check_proof(settings: Settings, *, file: Path, public_key: Path | None) -> N
         raise CommandFailed(f"this proves nothing: {error}") from None
     event, checkpoint = proof.event, proof.checkpoint
     _print(
-        f"proven: {event.topic}, version {event.originator_version} of {event.originator_id}, is at"
-        f" position {event.position} of history, as sealed with key {key_id(key)} by"
-        f" {checkpoint.sealed_at:%Y-%m-%dT%H:%M:%SZ} over {checkpoint.tree_size} events"
+        f"proven: {printable(event.topic or '')}, version {event.originator_version} of"
+        f" {event.originator_id}, is at position {event.position} of history, as sealed with key"
+        f" {key_id(key)} by {checkpoint.sealed_at:%Y-%m-%dT%H:%M:%SZ}"
+        f" over {checkpoint.tree_size} events"
     )
-    _print((event.state or b"").decode(errors="backslashreplace"))
+    _print(printable((event.state or b"").decode(errors="backslashreplace")))
 
 
 async def _verify(

@@ -98,16 +98,21 @@ class _Search:
     async def more(self) -> list[Visitor]:
         """Those that stand and came since the last look; all, the first time."""
         seen, self._seen = self._seen, await last_position(self._connection)
-        if seen is None:
-            possible = [self._visitor(event) for event in await self._all_events()]
-            self._possible.update(possible)
-        else:
-            possible = await self._registered_after(seen)
         found = list[Visitor]()
-        for portion in _portions(possible):
-            loaded = await Streams().load(self._connection, portion)
-            found += [v for v in loaded.values() if isinstance(v, Visitor) and v.registered]
+        if seen is None:
+            for events in _portions(await self._all_events()):
+                # One portion of ids at a time: an API process answers others in between.
+                possible = [self._visitor(event) for event in events]
+                self._possible.update(possible)
+                found += await self._standing(possible)
+        else:
+            for registered in _portions(await self._registered_after(seen)):
+                found += await self._standing(registered)
         return found
+
+    async def _standing(self, ids: Sequence[UUID]) -> list[Visitor]:
+        loaded = await Streams().load(self._connection, ids)
+        return [v for v in loaded.values() if isinstance(v, Visitor) and v.registered]
 
     def _visitor(self, event_id: UUID) -> UUID:
         return self._identity.visitor(event_id, self._email)

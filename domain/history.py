@@ -180,7 +180,7 @@ async def read_events(
         SELECT originator_id, originator_version, topic, state, notification_id
         FROM history_events
         WHERE notification_id > %(after)s
-          AND (topic <> ALL(%(skipped)s)
+          AND (topic = ANY(%(skipped)s) IS NOT TRUE
                OR notification_id = (SELECT max(notification_id) FROM history_events))
         ORDER BY notification_id
         LIMIT %(limit)s

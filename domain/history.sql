@@ -16,9 +16,6 @@ CREATE TABLE IF NOT EXISTS history_events (
     autovacuum_analyze_scale_factor = 0.01
 );
 
-CREATE UNIQUE INDEX IF NOT EXISTS history_events_notification_id_idx
-    ON history_events (notification_id);
-
 CREATE TABLE IF NOT EXISTS history_snapshots (
     originator_id      uuid   NOT NULL,
     originator_version bigint NOT NULL,
@@ -32,9 +29,6 @@ CREATE TABLE IF NOT EXISTS installation_keys (
     wrapped  bytea NOT NULL
 );
 
--- What keys of personal data end with that are wrapped under the newest generation.
-ALTER TABLE installation_keys ADD COLUMN IF NOT EXISTS mark bytea NOT NULL DEFAULT '';
-
 -- One key per event with personal data. Deleting it makes that data unreadable for ever. What
 -- follows the sealed key's 60 bytes is the mark of the generation that it is wrapped under.
 CREATE TABLE IF NOT EXISTS personal_keys (
@@ -47,9 +41,27 @@ CREATE TABLE IF NOT EXISTS personal_keys (
 -- No samples of it are kept as statistics, where a deleted key would live on.
 ALTER TABLE personal_keys ALTER COLUMN wrapped SET STATISTICS 0;
 
--- Where a person's registrations may be, see domain.erasure.
-CREATE INDEX IF NOT EXISTS history_events_created_events
-    ON history_events (originator_id) WHERE topic = 'Event.Created';
+-- What is there is not touched: IF NOT EXISTS would lock the tables first, and who appends holds
+-- rows of others by then, for which a migration waits in its turn.
+DO $$ BEGIN
+    IF to_regclass('history_events_notification_id_idx') IS NULL THEN
+        CREATE UNIQUE INDEX history_events_notification_id_idx ON history_events (notification_id);
+    END IF;
+
+    -- Where a person's registrations may be, see domain.erasure.
+    IF to_regclass('history_events_created_events') IS NULL THEN
+        CREATE INDEX history_events_created_events
+            ON history_events (originator_id) WHERE topic = 'Event.Created';
+    END IF;
+
+    -- What keys of personal data end with that are wrapped under the newest generation.
+    IF NOT EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = to_regclass('installation_keys') AND attname = 'mark'
+    ) THEN
+        ALTER TABLE installation_keys ADD COLUMN mark bytea NOT NULL DEFAULT '';
+    END IF;
+END $$;
 
 -- Appends events unless a stream that the decision read has moved since; then it answers NULL.
 -- When the personal keys are not of the newest generation it answers {} and appends nothing.

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from domain.encryption import new_key
+from domain.encryption import CannotOpen, new_key
 from domain.personal_data import (
     MARK_BYTES,
     InstallationKeys,
@@ -43,7 +43,7 @@ def rotate(connection: Connection[Any], secret_keys: tuple[str, ...], report: Re
     mode; how many personal keys were wrapped again.
 
     Wraps the installation's keys under the first of `secret_keys`. Raises `RotationUnderWay`,
-    `StillInUse`, `encryption.CannotOpen`.
+    `StillInUse`, and `CannotOpen`, which names the personal key that is damaged.
     """
     (alone,) = _row(connection, "SELECT pg_try_advisory_lock(hashtext('rotate_keys'))")
     if not alone:
@@ -94,7 +94,6 @@ def _wrap_again(connection: Connection[Any], keys: InstallationKeys, report: Rep
             ).fetchall()
             if not rows:
                 return done
-            places = [place(id, version) for id, version, _ in rows]
             connection.execute(
                 """
                 UPDATE personal_keys AS k SET wrapped = again.wrapped
@@ -104,14 +103,22 @@ def _wrap_again(connection: Connection[Any], keys: InstallationKeys, report: Rep
                 [
                     [id for id, _, _ in rows],
                     [version for _, version, _ in rows],
-                    [
-                        wrap(keys, unwrap(keys, wrapped, bound_to), bound_to)
-                        for (_, _, wrapped), bound_to in zip(rows, places, strict=True)
-                    ],
+                    [_again(keys, *row) for row in rows],
                 ],
             )
         last, done = rows[-1][:2], done + len(rows)
         report(done, total)
+
+
+def _again(keys: InstallationKeys, id: UUID, version: int, wrapped: bytes) -> bytes:
+    bound_to = place(id, version)
+    try:
+        return wrap(keys, unwrap(keys, wrapped, bound_to), bound_to)
+    except CannotOpen as error:
+        raise CannotOpen(
+            f"the personal key of event {version} of {id} is damaged ({error}):"
+            " restore it, or delete it, since it opens nothing"
+        ) from error
 
 
 def _retire(connection: Connection[Any], keys: InstallationKeys) -> None:

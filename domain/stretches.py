@@ -37,12 +37,15 @@ def read_stretch(
 
     Raises `Unreadable`.
     """
-    while True:
-        rows = _rows(connection, after, upto, skipped)
-        try:
-            return [_event(keys, *row) for row in rows]
-        except UnknownGeneration:  # the data key was rotated since the keys were loaded
-            keys.data |= load_keys(connection, keys.secret_keys).data
+    rows = _rows(connection, after, upto, skipped)
+    try:
+        return [_event(keys, *row) for row in rows]
+    except Unreadable as error:
+        if not isinstance(error.__cause__, UnknownGeneration):
+            raise
+    # The data key was rotated since the keys were loaded.
+    keys.data |= load_keys(connection, keys.secret_keys).data
+    return [_event(keys, *row) for row in _rows(connection, after, upto, skipped)]
 
 
 def _rows(
@@ -59,7 +62,7 @@ def _rows(
                ) END
         FROM history_events e
         WHERE notification_id > %(after)b AND notification_id <= %(upto)b
-          AND topic <> ALL(%(skipped)b)
+          AND topic = ANY(%(skipped)b) IS NOT TRUE -- nor is one without a topic
         ORDER BY notification_id
         """,
         {
@@ -86,7 +89,5 @@ def _event(
         if wrapped is None:
             return recorded
         return open_personal(recorded, unwrap(keys, wrapped, place(id, version)))
-    except UnknownGeneration:
-        raise
-    except (UnknownEvent, msgspec.MsgspecError, CannotOpen) as error:
+    except (UnknownEvent, msgspec.MsgspecError, CannotOpen, TypeError) as error:
         raise Unreadable(f"event {position}: {type(error).__name__}: {error}") from error

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from events_face import lifeline
+from events_face import lifeline, output
 from events_face.cli_commands import COMMANDS, GROUPS
 from events_face.cli_options import Command, value_of
 from events_face.errors import CommandFailed, WrongUsage
@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     signal.signal(signal.SIGTERM, _exit_orderly)
     try:
         _run(COMMANDS[given.command], given)
+        sys.stdout.flush()
     except WrongUsage as misunderstanding:
         _fail(str(misunderstanding), code=2)
     except CommandFailed as failure:
@@ -33,6 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(128 + signal.SIGINT)
     except _connection_errors() as error:
         _fail(f"the database or the broker cannot be used: {str(error) or type(error).__name__}")
+    except OSError as error:  # a full disk, for one
+        if COMMANDS[given.command].role:
+            raise
+        output.abandon()
+        reason = error.strerror or str(error) or type(error).__name__
+        _fail(f"{error.filename}: {reason}" if error.filename else reason)
     sys.exit(0)
 
 
@@ -112,7 +119,14 @@ def _connection_errors() -> tuple[type[Exception], ...]:
 
     from domain.batch import OutcomeUnknown
 
-    return psycopg.OperationalError, redis.ConnectionError, redis.TimeoutError, OutcomeUnknown
+    return (
+        psycopg.OperationalError,
+        psycopg.errors.InsufficientPrivilege,
+        psycopg.errors.ReadOnlySqlTransaction,
+        redis.ConnectionError,
+        redis.TimeoutError,
+        OutcomeUnknown,
+    )
 
 
 def _fail(reason: str, *, code: int = 1) -> NoReturn:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from events_face.errors import WrongUsage
 from events_face.settings import Settings
 
 
@@ -57,6 +58,12 @@ AS_JSON = Option(flag="--json", name="json", help="as JSON", more={"action": "st
 
 
 def value_of(option: Option, given: object, settings: Settings) -> object:
+    """Raises `WrongUsage` for bytes that are no text."""
+    if isinstance(given, str):
+        try:
+            given.encode()
+        except UnicodeEncodeError:
+            raise WrongUsage(f"{option.flag} must be text in UTF-8") from None
     if given is None and option.setting is not None:
         return getattr(settings, option.setting)
     return given

@@ -6,6 +6,7 @@ import psycopg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from domain.encryption import CannotOpen
 from domain.rotation import RotationUnderWay, StillInUse, rotate
 from events_face.errors import CommandFailed
 from events_face.installation import installation_keys
@@ -31,6 +32,8 @@ def rotate_keys(settings: Settings, services: Services) -> None:
             count = rotate(connection, settings.secret_keys, report)
         except (RotationUnderWay, StillInUse) as error:
             raise CommandFailed(error.__doc__ or "") from None
+        except CannotOpen as error:
+            raise CommandFailed(str(error)) from None
         except psycopg.errors.UndefinedColumn:
             raise CommandFailed(
                 "the database is older than this: run `events-face migrate`"

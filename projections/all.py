@@ -65,7 +65,8 @@ def create_tables(connection: Connection[Any]) -> None:
         if has_history and (version is None or not has_table):
             _mark_as_lost(connection, projection)
         elif version in {None, projection.schema_version}:
-            connection.execute(projection.table)
+            if not has_table:  # one that is there would be locked, against those who write to it
+                connection.execute(projection.table)
             connection.execute(
                 """
                 INSERT INTO projections (name, schema_version) VALUES (%s, %s)

@@ -40,7 +40,8 @@ class Projection(msgspec.Struct, frozen=True, kw_only=True):
 
     name: LiteralString
     schema_version: int
-    """Grows with the table's columns or their meaning; an older table is rebuilt before use."""
+    """Grows with the table's columns, their meaning or the indexes; an older table is rebuilt
+    before use."""
     table: LiteralString
     """The statements that create the table where it is missing. They name no schema: a rebuild
     runs them in one of its own."""

@@ -194,7 +194,7 @@ class Tail:
             """
             SELECT notification_id, topic FROM history_events
             WHERE notification_id > %s
-              AND (topic <> ALL(%s)
+              AND (topic = ANY(%s) IS NOT TRUE
                    OR notification_id = (SELECT max(notification_id) FROM history_events))
             ORDER BY notification_id LIMIT 1
             """,

@@ -90,6 +90,8 @@ def test_an_aggregate_is_shown_as_it_was(
     assert shown.startswith(f"Area {area}, version 1\n")
     assert '"Great Hall"' in shown
     assert "Area.Created" in shown
+    show(settings, services, aggregate_id=area, at=None, json=False)
+    assert r'"Annex\u202e"' in capsys.readouterr().out.splitlines()[2]
     show(settings, services, aggregate_id=area, at=None, json=True)
     assert msgspec.json.decode(capsys.readouterr().out)["state"]["name"] == "Annex\u202e"
     with pytest.raises(CommandFailed, match=f"nothing had happened to {area} by 2030-05-01$"):
@@ -108,7 +110,7 @@ def test_what_changed_is_printed(
     diff(settings, services, start="2030-05-01T09:30Z", **how)
     printed = capsys.readouterr().out
     assert printed.startswith(f"Area {area}, from version 1 to 2\n")
-    assert '"Great Hall" -> "Annex' in printed
+    assert r'"Great Hall" -> "Annex\u202e"' in printed
     assert "Area.Renamed" in printed
     assert "Area.Created" not in printed
     diff(settings, services, start="0", **how | {"json": True})
@@ -134,6 +136,19 @@ def test_a_follower_sees_what_happens(settings: Settings, services: Services, de
                 assert f'"{name}"' in follower.stdout.readline()
         finally:
             follower.kill()
+
+
+def test_a_full_disk_is_one_line(settings: Settings, services: Services) -> None:
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [sys.executable, "-m", "events_face", "audit", "log"],
+            env=environment(settings, services),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, "events-face: No space left on device\n")
 
 
 def test_output_that_nobody_reads_on_is_no_failure(

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -6,6 +7,9 @@ import pytest
 
 from events_face.cli import main
 from events_face.cli_commands import COMMANDS
+from events_face.services import Services
+from events_face.settings import Settings
+from tests.workers.processes import environment
 
 
 def run(*words: str, capture: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -49,14 +53,13 @@ def test_bad_settings_are_one_line_and_exit_1(
 
 
 def run_without_a_database(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environ = {
-        "DATABASE_URL": "postgresql://user@127.0.0.1:1/x",
-        "DEBUG": "true",
-        "DATA_DIR": str(folder / "data"),
-    }
+    return run_events_face(folder, *words, DATABASE_URL="postgresql://user@127.0.0.1:1/x")
+
+
+def run_events_face(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "events_face", *words],
-        env=environ,
+        env={"DEBUG": "true", "DATA_DIR": str(folder / "data"), **environ},
         cwd=folder,
         capture_output=True,
         text=True,
@@ -68,6 +71,23 @@ def test_a_name_that_means_nothing_is_one_line_and_exits_with_2(tmp_path: Path) 
     ended = run_without_a_database(tmp_path, "projections", "rebuild", "areas", "people")
     assert ended.returncode == 2
     assert ended.stderr.startswith("events-face: there is no projection people; there are areas,")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_bytes_that_are_no_text_are_one_line_and_exit_with_2(tmp_path: Path) -> None:
+    ended = run_without_a_database(tmp_path, "audit", "log", "--actor", os.fsdecode(b"\xff"))
+    assert ended.returncode == 2
+    assert ended.stderr == "events-face: --actor must be text in UTF-8\n"
+
+
+def test_a_database_that_only_answers_is_one_line_and_exits_1(
+    tmp_path: Path, settings: Settings, database_url: str
+) -> None:
+    here = environment(settings, Services(database_url=database_url, redis_url=None))
+    read_only = {"PGOPTIONS": "-c default_transaction_read_only=on"}
+    ended = run_events_face(tmp_path, "rotate-keys", **here, **read_only)
+    assert ended.returncode == 1
+    assert "in a read-only transaction" in ended.stderr
     assert ended.stderr.count("\n") == 1
 
 

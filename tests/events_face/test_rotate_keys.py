@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import psycopg
 import pytest
 
@@ -34,3 +36,12 @@ def test_a_second_one_at_the_same_time_is_told_to_wait(
         connection.execute("SELECT pg_advisory_lock(hashtext('rotate_keys'))")
         with pytest.raises(CommandFailed, match="being rotated already"):
             rotate_keys(settings, services)
+
+
+def test_a_damaged_key_is_named(settings: Settings, database_url: str) -> None:
+    services = Services(database_url=database_url, redis_url=None)
+    damaged = uuid4()
+    with psycopg.connect(database_url) as connection:
+        connection.execute("INSERT INTO personal_keys VALUES (%s, 3, %s)", [damaged, bytes(60)])
+    with pytest.raises(CommandFailed, match=f"key of event 3 of {damaged} is damaged"):
+        rotate_keys(settings, services)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from random import Random
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import msgspec
@@ -141,7 +141,16 @@ async def test_the_new_tables_have_the_columns_keys_and_indexes_of_the_old_ones(
 
 
 @pytest.mark.usefixtures("in_bulk")
-async def test_an_event_that_cannot_be_opened_is_named(installation: Installation) -> None:
+@pytest.mark.parametrize(
+    ("damage", "because"),
+    [
+        ("set_byte(wrapped, 20, get_byte(wrapped, 20) # 1)", "CannotOpen"),
+        (r"wrapped || '\x0909'", "UnknownGeneration"),
+    ],
+)
+async def test_an_event_that_cannot_be_opened_is_named(
+    installation: Installation, damage: LiteralString, because: str
+) -> None:
     await installation.register(
         await installation.event(), "ada@example.org", "bob@example.org", "eve@example.org"
     )
@@ -149,11 +158,10 @@ async def test_an_event_that_cannot_be_opened_is_named(installation: Installatio
     before = await tables(installation)
     broken = before["visitors"][1]
     await installation.connection.execute(
-        "UPDATE personal_keys SET wrapped = set_byte(wrapped, 20, get_byte(wrapped, 20) # 1)"
-        " WHERE originator_id = %s",
+        f"UPDATE personal_keys SET wrapped = {damage} WHERE originator_id = %s",  # noqa: S608
         [broken["id"]],
     )
-    with pytest.raises(CannotRebuild, match=f"event {broken['position']}: CannotOpen"):
+    with pytest.raises(CannotRebuild, match=f"event {broken['position']}: {because}"):
         await rebuild_all(installation)
     assert await tables(installation) == before
 
