@@ -52,27 +52,32 @@ COMMANDS: dict[str, Command] = {
         help="answer HTTP requests",
         example="events-face api --host 0.0.0.0 --port 8000",
         function="api.server:serve",
+        role=True,
         options=(HOST, PORT),
     ),
     "projector": Command(
         help="keep the read tables up with history",
         example="events-face projector",
         function="projections.runner:run",
+        role=True,
     ),
     "worker": Command(
         help="deliver notifications and run periodic work",
         example="events-face worker",
         function="workers.worker:run",
+        role=True,
     ),
     "scheduler": Command(
         help="start synchronisation and cleanup by their schedules",
         example="SYNC_SCHEDULE='*/15 * * * *' events-face scheduler",
         function="workers.scheduler:run",
+        role=True,
     ),
     "sink": Command(
         help="a local notification service, which shows what it gets",
         example="events-face sink --port 8001",
         function="workers.sink:run",
+        role=True,
         needs_services=False,
         options=(
             Option(
