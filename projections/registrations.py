@@ -49,6 +49,10 @@ LONGEST_IN: dict[Unit, timedelta] = {"hour": timedelta(days=3), "day": timedelta
 """What is told by the hour, and by the day; what took longer is told by the week."""
 
 
+FEWEST = 12
+"""Hours, days or weeks that are told of, however few had any."""
+
+
 class Series(msgspec.Struct, frozen=True):
     """Counts of consecutive hours, days or weeks (from Monday) in UTC, those with none as well."""
 
@@ -68,7 +72,8 @@ async def total(connection: AsyncConnection[Any], event_id: UUID = ALL_EVENTS) -
 async def from_first_to_last(
     connection: AsyncConnection[Any], event_id: UUID = ALL_EVENTS
 ) -> Series | None:
-    """All there were, in the unit that suits the time they took; None without any."""
+    """All there were, in the unit that suits the time they took, and some time before them if they
+    took little; None without any."""
     cursor = await connection.execute(
         "SELECT min(hour), max(hour) FROM registrations WHERE event_id = %s", [event_id]
     )
@@ -76,6 +81,7 @@ async def from_first_to_last(
     if first is None or last is None:
         return None
     unit: Unit = next((u for u in LONGEST_IN if last - first < LONGEST_IN[u]), "week")
+    first = min(first, last - (FEWEST - 1) * LENGTHS[unit])
     return await over_time(connection, unit, first, last, event_id)
 
 

@@ -106,7 +106,7 @@ async def test_a_visitors_own_page_sends_theirs_again(api: Api, organizer: Panel
     page = await organizer.submit(button="Send again")
     assert (page.heading, page.notice) == ("ada", "The notification will be sent again.")
     assert page.root.one("span", class_="tag").text == "waiting"
-    assert page.buttons == []
+    assert "Send again" not in page.buttons
 
 
 async def test_all_failed_ones_are_sent_again_after_confirmation(
