@@ -15,7 +15,6 @@ from domain.events import Status
 from domain.values import fold
 from projections.dates import DateCount, Span
 from projections.events import EventRow, matching
-from projections.page import Page
 from projections.trigrams import trigrams
 
 Order = Literal["newest", "oldest", "name", "-name"]
@@ -44,16 +43,17 @@ async def search(
     order: Order = "newest",
     limit: int = 50,
     offset: int = 0,
-) -> Page[EventRow]:
+) -> list[EventRow]:
     cursor = await connection.execute(
         _statement(
             """
-            WITH found AS (SELECT * FROM events WHERE {conditions}),
-            page AS (SELECT * FROM found ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s)
-            SELECT (SELECT count(*) FROM found), id, name,
-                   (SELECT areas.name FROM areas WHERE areas.id = area_id), area_id, status,
-                   event_datetime, registration_deadline, version
-            FROM (SELECT) AS always LEFT JOIN page ON true
+            WITH page AS (
+                SELECT id FROM events WHERE {conditions}
+                ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s
+            )
+            SELECT id, name, (SELECT areas.name FROM areas WHERE areas.id = area_id), area_id,
+                   status, event_datetime, registration_deadline, version
+            FROM page JOIN events USING (id)
             ORDER BY {order}
             """,
             wanted,
@@ -62,17 +62,16 @@ async def search(
         {**_parameters(wanted), "limit": limit, "offset": offset},
         binary=True,
     )
-    found = await cursor.fetchall()
-    rows = [EventRow(*row[1:]) for row in found if row[1] is not None]
-    return Page(rows=rows, total=found[0][0], version="")
+    return [EventRow(*row) for row in await cursor.fetchall()]
 
 
 async def count_by_date(connection: AsyncConnection[Any], wanted: Filter) -> Sequence[DateCount]:
-    """How many there are in each year, or in each part of the filter's span."""
+    """How many there are in each year, or in each part of the filter's span: together, all of
+    them."""
     cursor = await connection.execute(
         _statement(
             """
-            SELECT date_trunc(%(unit)s, event_datetime, 'UTC') AS begin, count(*)
+            SELECT date_trunc(%(unit)s, event_datetime) AS begin, count(*) -- sessions are UTC
             FROM events WHERE {conditions}
             GROUP BY begin ORDER BY begin
             """,

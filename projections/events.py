@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS events (
     version               bigint NOT NULL
 );
 CREATE INDEX IF NOT EXISTS events_open ON events (event_datetime, id) WHERE status = 'open';
-CREATE INDEX IF NOT EXISTS events_by_datetime ON events (event_datetime);
+CREATE INDEX IF NOT EXISTS events_by_datetime ON events (event_datetime, id);
 CREATE INDEX IF NOT EXISTS events_trigrams ON events USING gin (trigrams);
 """
 
@@ -235,5 +235,5 @@ def _stored(event: Event) -> _StoredRow:
 
 
 EVENTS = Projection(
-    name="events", schema_version=1, table=TABLE, handles=events_of(Event), apply=apply
+    name="events", schema_version=2, table=TABLE, handles=events_of(Event), apply=apply
 )

@@ -54,11 +54,13 @@ class EventPages(Controller):
 
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
             offset = (number - 1) * PAGE_SIZE
-            found = await search(connection, asked, order=order, limit=PAGE_SIZE, offset=offset)
+            dates = await count_by_date(connection, asked)
             return {
-                "events": found.rows,
-                "pages": Pages(number, PAGE_SIZE, found.total),
-                "dates": await count_by_date(connection, asked),
+                "events": await search(
+                    connection, asked, order=order, limit=PAGE_SIZE, offset=offset
+                ),
+                "pages": Pages(number, PAGE_SIZE, sum(date.count for date in dates)),
+                "dates": dates,
                 "areas": await offered_areas(connection),
             }
 
