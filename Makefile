@@ -13,7 +13,7 @@ ARGS ?=
 COMPOSE ?= $(shell for engine in "docker compose" "podman compose" podman-compose; do \
 	$$engine version >/dev/null 2>&1 && echo "$$engine" && break; done)
 EVERYTHING := --profile sink --profile monitoring
-.PHONY: help run test check format install migrate csu lock clean engine \
+.PHONY: help run test browser check format install migrate csu lock clean engine \
 	build run_all down destroy stop restart ps logs
 
 help: ## list the targets
@@ -24,6 +24,9 @@ run: $(INSTALLED) ## the whole system on this machine; ARGS="--port 9000" and th
 
 test: $(INSTALLED) ## the whole test suite; ARGS="-k outbox" and the like are passed on
 	@$(BIN)/pytest -n auto $(ARGS)
+
+browser: $(INSTALLED) ## get a Chromium for the tests of the admin panel, if there is none
+	@$(BIN)/python -m tests.support.chromium
 
 check: $(INSTALLED) ## lint, format, types, import rules, stored events, Containerfile
 	$(BIN)/ruff check .

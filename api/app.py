@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Response
+from litestar import Request as AnyRequest
 from litestar.datastructures import State
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from api.access import Access, require_declarations
 from api.accounts import AccountCalls
+from api.admin.panel import is_of_panel, panel
+from api.admin.problems import answer_problem_page
 from api.areas import AreaCalls
 from api.audit import AuditCalls
 from api.auth import AuthCalls
@@ -18,7 +22,7 @@ from api.clients import Clients
 from api.connections import Connections
 from api.cors import for_origins
 from api.documentation import documentation
-from api.edge import edge
+from api.edge import OPTIONS, edge
 from api.events import EventCalls
 from api.health import live, ready
 from api.hosts import in_turn, only_hosts
@@ -49,17 +53,31 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
     clients = Clients(settings.trusted_proxies)
     access = Access(connections.sessions, settings.write_policy)
     limits = Limits(settings, clients, connections.broker)
+    checks = (only_hosts(settings.allowed_hosts), limits.check, access.check)
     app = Litestar(
-        [*ROUTES, *documentation(ROUTES, settings.write_policy)],
-        state=State({"connections": connections, "limits": limits}),
+        [*ROUTES, *documentation(ROUTES, settings.write_policy), panel(checks)],
+        state=State(
+            {
+                "settings": settings,
+                "connections": connections,
+                "limits": limits,
+                "clients": clients,
+            }
+        ),
         request_class=Request,
         dto=JsonBody,
         return_dto=None,
-        before_request=in_turn(only_hosts(settings.allowed_hosts), limits.check, access.check),
-        exception_handlers={Exception: answer_problem},
+        before_request=in_turn(*checks),
+        exception_handlers={Exception: _answer_failure},
         openapi_config=None,
         logging_config=None,
         debug=False,
     )
     require_declarations(app)
     return edge(for_origins(app, settings.cors_origins), clients)
+
+
+def _answer_failure(request: AnyRequest[Any, Any, Any], error: Exception) -> Response[Any]:
+    """With a page where people are; also at addresses that there are not."""
+    for_people = is_of_panel(request.scope["path"]) and request.scope["method"] != OPTIONS
+    return (answer_problem_page if for_people else answer_problem)(request, error)

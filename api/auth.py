@@ -11,12 +11,13 @@ from litestar.params import JSONBody
 
 from api.access import Who
 from api.answers import Answer, json_response
+from api.authentication import authenticated, password_changed
 from api.commands import origin_of
-from api.credentials import Credential, InvalidCredentials
+from api.credentials import InvalidCredentials
 from api.passwords import Password, Secret
 from api.requests import Request
 from api.sessions import TokenPair
-from domain.accounts import ChangePassword, RegisterAccount, Role
+from domain.accounts import RegisterAccount, Role
 from domain.values import Text, Username
 
 T = TypeVar("T")
@@ -95,13 +96,10 @@ class AuthCalls(Controller):
     )
     async def login(self, request: Request, data: JSONBody[Login]) -> Response[Answer[TokenPair]]:
         """Begins a session. An unknown username and a wrong password are answered alike."""
-        await request.limits.login_allowed(data.username, request.scope)
-        try:
-            pair = await _signed_in(request, data)
-        except InvalidCredentials:
-            await request.limits.login_failed(data.username, request.scope)
-            raise
-        await request.limits.login_succeeded(data.username, request.scope)
+        credential = await authenticated(request, data.username, data.password)
+        pair = await request.connections.sessions.begin(credential)
+        if pair is None:  # changed at this moment
+            raise InvalidCredentials
         return _private(json_response(Answer(data=pair)))
 
     @post(
@@ -155,40 +153,8 @@ class AuthCalls(Controller):
         self, request: Request, data: JSONBody[PasswordChange]
     ) -> Response[None]:
         """Ends all sessions of the account, this one included."""
-        connections, account_id = request.connections, request.account.id
-        credential = await connections.credentials.by_id(account_id)
-        stored = credential.password_hash if credential else None
-        if not await connections.passwords.verify(data.current, stored):
-            raise InvalidCredentials
-        done = await connections.credentials.change_password(
-            ChangePassword(account_id=account_id),
-            await connections.passwords.hash(data.password),
-            origin_of(request),
-        )
+        done = await password_changed(request, data.current, data.password)
         return Response(None, status_code=204, headers={"Event-Position": str(done.position)})
-
-
-async def _signed_in(request: Request, login: Login) -> TokenPair:
-    """Raises InvalidCredentials, after the same work for whatever reason."""
-    connections = request.connections
-    credential = await connections.credentials.of(login.username)
-    stored = credential.password_hash if credential else None
-    right = await connections.passwords.verify(login.password, stored)
-    if credential is None or not right:
-        raise InvalidCredentials
-    pair = await connections.sessions.begin(credential)
-    if pair is None:
-        raise InvalidCredentials
-    await _renew_hash(request, credential, login.password)
-    return pair
-
-
-async def _renew_hash(request: Request, credential: Credential, password: Secret) -> None:
-    """Hashes that were made with other parameters go as their owners come."""
-    connections = request.connections
-    renewed = await connections.passwords.renewed(password, credential.password_hash)
-    if renewed is not None:
-        await connections.credentials.renew_hash(credential, renewed)
 
 
 def _private(response: Response[T]) -> Response[T]:

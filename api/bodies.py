@@ -94,6 +94,7 @@ class Reader(Generic[T]):
             f"{body_type.__name__}AsSent", [(field.name, Any, UNSET) for field in fields]
         )
         self._body_type = body_type
+        self._as_sent = as_sent
         self._judge = _JUDGES.get(body_type, _no_judge)
         self._decoder = msgspec.json.Decoder(as_sent)
         typed = [(field.name, field_type(field.type), field.required) for field in fields]
@@ -107,7 +108,14 @@ class Reader(Generic[T]):
 
     def read(self, body: bytes) -> T:
         """Raises MalformedBody, or InvalidFields with a message for each bad field."""
-        sent = self._decode(body)
+        return self._parsed(self._decode(body))
+
+    def read_form(self, fields: Mapping[str, object]) -> T:
+        """The same from a form, whose other fields are ignored. Raises InvalidFields."""
+        known = {name: fields[name] for name, _, _ in self._fields if name in fields}
+        return self._parsed(self._as_sent(**known))
+
+    def _parsed(self, sent: Any) -> T:
         values: dict[str, object] = {}
         wrong: dict[str, str] = {}
         for name, parse, required in self._fields:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -50,6 +51,8 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
     keys: InstallationKeys
     writer: Writer
     readers: Pool
+    primary: Pool
+    """To the database that history is in, for statements that look rows up by key."""
     positions: Positions
     broker: Redis | None
     reads_replica: bool
@@ -59,6 +62,8 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
     passwords: Passwords
     sessions: Sessions
     watch: DatabaseWatch
+    ending: asyncio.Event
+    """Set when the process is told to end: an answer that would go on for long ends then."""
 
 
 @asynccontextmanager
@@ -82,6 +87,7 @@ async def connected(
         yield Connections(
             keys=keys,
             readers=readers,
+            primary=accounts,
             positions=await held.enter_async_context(Positions(services.database_url)),
             writer=await held.enter_async_context(Writer(services.database_url, Decider(keys))),
             broker=broker,
@@ -92,6 +98,7 @@ async def connected(
             passwords=await held.enter_async_context(Passwords()),
             sessions=Sessions(accounts, Tokens(settings.secret_keys)),
             watch=DatabaseWatch(probes, readers if reads_replica else None),
+            ending=asyncio.Event(),
         )
 
 

@@ -34,6 +34,10 @@ class InvalidCredentials(Exception):
     """Username and password do not belong together"""
 
 
+class LastAdmin(Exception):
+    """This is the last admin: make somebody else one first"""
+
+
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
     """What an account signs in with."""
 
@@ -84,7 +88,10 @@ class Credentials:
             )
             return done
 
-    async def change_roles(self, command: GrantRole | RevokeRole, origin: Origin) -> Done:
+    async def change_roles(
+        self, command: GrantRole | RevokeRole, origin: Origin, *, keep_an_admin: bool = False
+    ) -> Done:
+        """Raises LastAdmin, if it is to keep one and none would be left."""
         async with self._pool.connection() as connection, connection.transaction():
             done = await self._execute(connection, command, origin)
             account: Account = done.value
@@ -92,16 +99,22 @@ class Credentials:
                 "UPDATE credentials SET roles = %s WHERE account_id = %s",
                 [list(account.roles), account.id],
             )
+            if keep_an_admin:
+                await _require_admin(connection)
             return done
 
-    async def disable(self, command: DisableAccount, origin: Origin) -> Done:
-        """Ends the account's sessions too."""
+    async def disable(
+        self, command: DisableAccount, origin: Origin, *, keep_an_admin: bool = False
+    ) -> Done:
+        """Ends the account's sessions too. Raises LastAdmin, as `change_roles`."""
         async with self._pool.connection() as connection, connection.transaction():
             done = await self._execute(connection, command, origin)
             await connection.execute(
                 "UPDATE credentials SET disabled = true WHERE account_id = %s",
                 [command.account_id],
             )
+            if keep_an_admin:
+                await _require_admin(connection)
             await _end_sessions(connection, command.account_id)
             return done
 
@@ -164,6 +177,16 @@ async def _read(connection: AsyncConnection[Any], account_id: UUID) -> Credentia
         roles=tuple(roles),
         disabled=disabled,
     )
+
+
+async def _require_admin(connection: AsyncConnection[Any]) -> None:
+    """Raises LastAdmin, which undoes the change that was made."""
+    # After the append: history's lock is held from there on, so nobody else takes a role away.
+    cursor = await connection.execute(
+        "SELECT FROM credentials WHERE 'admin' = ANY (roles) AND NOT disabled LIMIT 1"
+    )
+    if cursor.rowcount == 0:
+        raise LastAdmin
 
 
 async def _end_sessions(connection: AsyncConnection[Any], account_id: UUID) -> None:

@@ -14,6 +14,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from domain.history import last_position
+from domain.seals.lag import SealLag, seal_lag
 from projections.outbox import State, count_by_state, waiting
 from projections.standings import Standing, standings
 
@@ -46,6 +47,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 
     last_position: int
     standings: list[Standing]
+    unsealed: SealLag
     backlog: Backlog | None
     """None when the table is missing."""
 
@@ -88,13 +90,14 @@ class DatabaseWatch:
         async with asyncio.timeout(PATIENCE), self._primary.connection() as connection:
             found = await standings(connection)
             end = await last_position(connection)
+            unsealed = await seal_lag(connection)
             try:
                 count, oldest_due = await waiting(connection)
             except psycopg.errors.UndefinedTable:  # which the standings tell
-                return Overview(last_position=end, standings=found, backlog=None)
+                return Overview(last_position=end, standings=found, unsealed=unsealed, backlog=None)
         await self._count()
         backlog = Backlog(rows={**self._rows, "waiting": count}, oldest_due=oldest_due)
-        return Overview(last_position=end, standings=found, backlog=backlog)
+        return Overview(last_position=end, standings=found, unsealed=unsealed, backlog=backlog)
 
     async def _count(self) -> None:
         loop = asyncio.get_running_loop()

@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 from argon2 import PasswordHasher
@@ -23,8 +23,11 @@ from argon2.exceptions import InvalidHashError, VerificationError
 ARGON2ID = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 """OWASP's parameters for Argon2id: 19 MiB, two passes."""
 
-NICENESS = 15
-"""Above that of the process that asks."""
+NICENESS = 19
+"""As nice as can be."""
+
+SESSIONS_NICENESS = Path("/proc/self/autogroup")
+"""Where Linux keeps it: it shares the processor by session first, and by niceness within one."""
 
 LONGEST_LINE = 64 * 1024
 """Bytes; a password has at most 2,048 characters."""
@@ -86,7 +89,11 @@ class Hashing:
 
 async def _start() -> Process:
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "api.hashing"), stdin=PIPE, stdout=PIPE, limit=LONGEST_LINE
+        *(sys.executable, "-P", "-m", "api.hashing"),
+        stdin=PIPE,
+        stdout=PIPE,
+        limit=LONGEST_LINE,
+        start_new_session=True,  # to be nice as a whole; and Ctrl-C is for who asks
     )
 
 
@@ -102,8 +109,9 @@ async def _answer(process: Process, line: bytes) -> bytes:
 
 def main() -> None:
     """Answer until the input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks
     os.nice(NICENESS)
+    with suppress(OSError):  # not every system shares by session
+        SESSIONS_NICENESS.write_text(str(NICENESS))
     nobodys = ARGON2ID.hash(secrets.token_hex())
     for line in sys.stdin.buffer:
         question = msgspec.json.decode(line, type=Hash | Verify)

@@ -27,6 +27,7 @@ from api.answers import Ready
 from api.database_watch import Backlog, Overview
 from api.limits import UNLIMITED
 from api.requests import Request
+from domain.seals.lag import SealLag
 from projections.standings import Standing, State
 
 
@@ -60,6 +61,7 @@ class _Told(Collector):
                 self._overview.last_position,
             )
             yield from _projections(self._overview.standings)
+            yield from _seals(self._overview.unsealed)
             if self._overview.backlog is not None:
                 yield from _outbox(self._overview.backlog)
 
@@ -121,6 +123,12 @@ def _projections(standings: Iterable[Standing]) -> Iterator[Metric]:
         for possible in get_args(State):
             state.add_metric([standing.name, possible], possible == standing.state)
     yield state
+
+
+def _seals(unsealed: SealLag) -> Iterator[Metric]:
+    yield _gauge("unsealed_events", "Events that no seal covers yet.", unsealed.events)
+    if unsealed.seconds is not None:
+        yield _gauge("seal_lag_seconds", "Age of the first of them.", unsealed.seconds)
 
 
 def _outbox(backlog: Backlog) -> Iterator[Metric]:

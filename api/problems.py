@@ -122,9 +122,20 @@ _FAILURES: dict[type[Exception], tuple[str, str | None]] = {
 
 def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """The answer to a request that raised the error."""
-    request_id = id_of(request.scope)
     if isinstance(error, MethodNotAllowedException) and request.scope["method"] == OPTIONS:
         return Response(None, status_code=204, headers=error.headers)
+    problem, headers = problem_of(request, error)
+    return Response(
+        msgspec.json.encode(problem),
+        status_code=problem.status,
+        headers=headers,
+        media_type="application/problem+json",
+    )
+
+
+def problem_of(request: Request[Any, Any, Any], error: Exception) -> tuple[Problem, dict[str, str]]:
+    """What the request met, and the headers that go with it. Bugs are logged here."""
+    request_id = id_of(request.scope)
     slug, detail = _name(error)
     if slug == "internal-error":
         logger.error("a bug", request_id=request_id, path=request.scope["path"], exc_info=error)
@@ -140,12 +151,7 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
     headers = _HEADERS.get(slug, {})
     if isinstance(error, HTTPException) and error.headers:
         headers = {**headers, **error.headers}
-    return Response(
-        msgspec.json.encode(problem),
-        status_code=kind.status,
-        headers=headers,
-        media_type="application/problem+json",
-    )
+    return problem, headers
 
 
 def _name(error: Exception) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 import psycopg
@@ -58,6 +58,7 @@ async def read(
     request: Request,
     at_least: int,
     query: Callable[[AsyncConnection[Any]], Awaitable[T]],
+    tables: Sequence[str] = TABLES,
 ) -> T:
     """What the query gives, on read tables that include the position `at_least`.
 
@@ -65,7 +66,7 @@ async def read(
     """
     connections = request.connections
     if at_least > 0:
-        await _catch_up(connections, at_least)
+        await _catch_up(connections, tables, at_least)
     for last_try in (False, True):
         try:
             async with connections.readers.connection() as connection:
@@ -77,22 +78,23 @@ async def read(
     raise AssertionError("unreachable")
 
 
-async def _catch_up(connections: Connections, position: int) -> None:
-    """Return when what queries read includes the position. Raises Lagging."""
+async def _catch_up(connections: Connections, tables: Sequence[str], position: int) -> None:
+    """Return when the tables include the position. Raises Lagging."""
     try:
         async with asyncio.timeout(CATCH_UP):
-            if not await connections.positions.wait_for(TABLES, position, timeout=CATCH_UP):
+            if not await connections.positions.wait_for(tables, position, timeout=CATCH_UP):
                 raise Lagging
-            while connections.reads_replica and await _replica_lacks(connections, position):  # noqa: ASYNC110
+            while connections.reads_replica and await _replica_lacks(connections, tables, position):  # noqa: ASYNC110
                 await asyncio.sleep(REPLICA_PAUSE)
     except TimeoutError:
         raise Lagging from None
 
 
-async def _replica_lacks(connections: Connections, position: int) -> bool:
+async def _replica_lacks(connections: Connections, tables: Sequence[str], position: int) -> bool:
     async with connections.readers.connection() as connection:
         cursor = await connection.execute(
-            "SELECT 1 FROM projections WHERE name = ANY(%s) AND position < %s", [TABLES, position]
+            "SELECT 1 FROM projections WHERE name = ANY(%s) AND position < %s",
+            [list(tables), position],
         )
         return await cursor.fetchone() is not None
 

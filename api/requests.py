@@ -9,9 +9,11 @@ from litestar.datastructures import State
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.types import Empty, Scope
 
+from api.clients import Clients
 from api.connections import Connections
 from api.limits import Limits
 from api.sessions import SignedIn
+from events_face.settings import Settings
 
 BODY_LIMIT = 1024 * 1024
 """Bytes."""
@@ -61,8 +63,16 @@ class Request(litestar.Request[SignedIn, None, State]):
         return str(account.id) if account else "anonymous"
 
     @property
+    def came_by_https(self) -> bool:
+        return cast("Clients", self.app.state["clients"]).came_by_https(self.scope)
+
+    @property
     def connections(self) -> Connections:
         return cast("Connections", self.app.state["connections"])
+
+    @property
+    def settings(self) -> Settings:
+        return cast("Settings", self.app.state["settings"])
 
     @property
     def limits(self) -> Limits:

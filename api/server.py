@@ -46,12 +46,12 @@ async def _serve(
         log.warning("anyone may create, change and delete areas and events: WRITE_POLICY=anyone")
     async with connected(settings, services, keys) as connections:
         server = http_server(create_app(settings, connections), address, port)
-        loop, told_to_end = asyncio.get_running_loop(), asyncio.Event()
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, told_to_end.set)
+            loop.add_signal_handler(number, connections.ending.set)
         _collect_garbage_less()
         serving = loop.create_task(server.serve())
-        ending = loop.create_task(told_to_end.wait())
+        ending = loop.create_task(connections.ending.wait())
         await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
         server.stop()  # type: ignore[no-untyped-call]
         await asyncio.wait({serving}, timeout=GRACE)

@@ -7,6 +7,8 @@ session.
 
 from __future__ import annotations
 
+import secrets
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,7 +18,7 @@ from psycopg import AsyncConnection
 
 from api.credentials import Credential, Pool
 from api.passwords import Secret
-from api.tokens import REFRESH_LIFE, Claims, TokenInvalid, Tokens
+from api.tokens import COOKIE_LIFE, REFRESH_LIFE, Claims, Kind, TokenInvalid, Tokens
 from domain.accounts import Role
 
 
@@ -44,8 +46,21 @@ class Sessions:
     async def begin(self, credential: Credential) -> TokenPair | None:
         """For who has shown the password; None when it was changed meanwhile, or the account
         disabled."""
-        claims = Claims(account_id=credential.account_id, session_id=uuid4())
+        claims = _new_claims(credential)
         pair = self._pair(claims, credential.roles)
+        begun = await self._begin(claims, credential, pair.refresh_token, REFRESH_LIFE)
+        return pair if begun else None
+
+    async def begin_in_browser(self, credential: Credential) -> str | None:
+        """The same, for a cookie instead of tokens; it is not carried on."""
+        claims = _new_claims(credential)
+        nobodys = secrets.token_hex()
+        begun = await self._begin(claims, credential, nobodys, COOKIE_LIFE)
+        return self._tokens.cookie(claims) if begun else None
+
+    async def _begin(
+        self, claims: Claims, credential: Credential, refresh_token: str, life: timedelta
+    ) -> bool:
         async with self._pool.connection() as connection:
             await connection.execute(
                 "DELETE FROM sessions WHERE account_id = %s AND expires_at < now()",
@@ -61,17 +76,17 @@ class Sessions:
                 """,
                 [
                     claims.session_id,
-                    _hash(pair.refresh_token),
-                    REFRESH_LIFE,
+                    _hash(refresh_token),
+                    life,
                     claims.account_id,
                     credential.password_version,
                 ],
             )
-            return pair if cursor.rowcount else None
+            return cursor.rowcount > 0
 
-    async def signed_in(self, access_token: str) -> SignedIn:
+    async def signed_in(self, token: str, kind: Kind = "access") -> SignedIn:
         """Who shows the token."""
-        claims = self._tokens.read(access_token, "access")
+        claims = self._tokens.read(token, kind)
         async with self._pool.connection() as connection:
             cursor = await connection.execute(
                 """
@@ -120,6 +135,11 @@ class Sessions:
                 raise TokenInvalid
         return TokenPair(access_token=self._tokens.access(claims, row[0]), refresh_token=next_token)
 
+    async def end_in_browser(self, account: SignedIn) -> None:
+        """The session that the account is signed in with."""
+        async with self._pool.connection() as connection:
+            await connection.execute("DELETE FROM sessions WHERE id = %s", [account.session_id])
+
     async def end(self, account: SignedIn, refresh_token: Secret) -> None:
         """The session that the account is signed in with, and the one of its refresh token."""
         claims = self._tokens.read(refresh_token, "refresh")
@@ -135,6 +155,10 @@ class Sessions:
             access_token=self._tokens.access(claims, roles),
             refresh_token=self._tokens.refresh(claims),
         )
+
+
+def _new_claims(credential: Credential) -> Claims:
+    return Claims(account_id=credential.account_id, session_id=uuid4())
 
 
 async def _delete(connection: AsyncConnection[Any], claims: Claims) -> None:

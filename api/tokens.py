@@ -19,11 +19,12 @@ from domain.accounts import Role
 
 ACCESS_LIFE = timedelta(minutes=15)
 REFRESH_LIFE = timedelta(days=14)
+COOKIE_LIFE = timedelta(hours=12)
 
 AUDIENCE = "events-face"
 ALGORITHM = "HS256"
 
-Kind = Literal["access", "refresh"]
+Kind = Literal["access", "refresh", "cookie"]
 
 
 class TokenInvalid(Exception):
@@ -49,6 +50,10 @@ class Tokens:
     def refresh(self, claims: Claims) -> str:
         """No two are the same."""
         return self._signed("refresh", claims, REFRESH_LIFE, {"jti": uuid4().hex})
+
+    def cookie(self, claims: Claims) -> str:
+        """For a browser that is signed in to the admin panel."""
+        return self._signed("cookie", claims, COOKIE_LIFE, {})
 
     def _signed(self, kind: Kind, claims: Claims, life: timedelta, more: dict[str, Any]) -> str:
         now = datetime.now(UTC)

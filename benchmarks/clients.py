@@ -48,6 +48,13 @@ class Seen:
 def served(environment: dict[str, str]) -> Iterator[Seen]:
     """The whole system runs during the block, and two clients use it. Raises `RuntimeError` when
     it does not get ready."""
+    with running(environment) as origin:
+        yield from _used(origin)
+
+
+@contextmanager
+def running(environment: dict[str, str]) -> Iterator[str]:
+    """The whole system, during the block; gives its origin. Raises `RuntimeError`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -57,7 +64,7 @@ def served(environment: dict[str, str]) -> Iterator[Seen]:
         try:
             origin = f"http://127.0.0.1:{port}"
             _wait_until_ready(origin)
-            yield from _used(origin)
+            yield origin
         finally:
             system.terminate()
 

@@ -105,7 +105,7 @@ async def state_as_of(
         if unreadable is None:
             try:
                 event = decode(id, version, topic, state).event
-                aggregate = _require(event.aggregate_class, aggregate, id).after(event)
+                aggregate = require_kind(event.aggregate_class, aggregate, id).after(event)
             except NONSENSE as error:
                 unreadable = f"the event at {position}: {error}"
         last_row = row
@@ -116,7 +116,7 @@ async def state_as_of(
         id=id,
         type=last_event.aggregate_type,
         version=last_event.aggregate_version,
-        state=None if unreadable else _fields(aggregate),
+        state=None if unreadable else fields_of(aggregate),
         last_event=last_event,
         unreadable=unreadable,
     )
@@ -187,7 +187,7 @@ def _is_after(row: tuple[Any, ...], moment: datetime) -> bool:
     return time is not None and time > moment
 
 
-def _require(kind: type[Aggregate], aggregate: Aggregate | None, id: UUID) -> Aggregate:
+def require_kind(kind: type[Aggregate], aggregate: Aggregate | None, id: UUID) -> Aggregate:
     """The aggregate, blank when there is none yet. Raises UnknownEvent for one of another kind."""
     if aggregate is None:
         return kind(id=id)
@@ -196,7 +196,7 @@ def _require(kind: type[Aggregate], aggregate: Aggregate | None, id: UUID) -> Ag
     return aggregate
 
 
-def _fields(aggregate: Aggregate | None) -> dict[str, Any]:
+def fields_of(aggregate: Aggregate | None) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(aggregate)
     return {name: value for name, value in fields.items() if name not in {"id", "version"}}
 

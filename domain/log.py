@@ -74,10 +74,16 @@ async def read_page(
     after: int | None = None,
     up_to: int | None = None,
     newest_first: bool = False,
+    scan: int | None = None,
 ) -> Page:
-    """The next events after the position `after` in the order asked for, none beyond `up_to`."""
+    """The next events after the position `after` in the order asked for, none beyond `up_to`.
+
+    `scan` is how many positions are looked through; without it as many as `SCAN`.
+    """
     end = await last_position(connection) if up_to is None else up_to
-    at_most = end if criteria.aggregate_id else SCAN  # an aggregate's events are found by an index
+    at_most = (
+        end if criteria.aggregate_id else scan or SCAN
+    )  # an aggregate's events are found by an index
     if newest_first:
         highest = end if after is None else min(end, after - 1)
         above = max(highest - at_most, 0)

@@ -49,8 +49,7 @@ def _run(command: Command, given: argparse.Namespace) -> None:
     from events_face.services import services
 
     os.umask(0o077)  # whatever is kept is kept private
-    if command.role:
-        lifeline.hold()
+    lifeline.hold()
     chosen = {"DATA_DIR": given.data_dir} if given.data_dir else {}
     settings = Settings.load({**os.environ, **chosen})
     if not command.offline:

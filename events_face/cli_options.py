@@ -30,8 +30,8 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """`function` ("module:name") gets the settings, the services if `needs_services`, the options.
 
-    A `role` is a long-running process that `up` may be the supervisor of. An `offline` command
-    works where there is no installation, and leaves none behind.
+    A `role` is a long-running process: what ends one unexpectedly is shown in full. An `offline`
+    command works where there is no installation, and leaves none behind.
     """
 
     help: str

@@ -29,7 +29,10 @@ CREATE TABLE IF NOT EXISTS accounts (
     registered_at   timestamptz NOT NULL,
     version         bigint NOT NULL
 );
+CREATE INDEX IF NOT EXISTS accounts_by_name ON accounts (username_folded COLLATE "C");
 """
+
+LAST_CHARACTER = chr(0x10FFFF)
 
 
 class AccountRow(msgspec.Struct, frozen=True):
@@ -70,6 +73,69 @@ async def list_accounts(
 async def list_version(connection: AsyncConnection[Any]) -> str:
     """The version that a page of `list_accounts` would have now."""
     return f"u{(await versions(connection, 'accounts'))['accounts']}"
+
+
+class AccountPage(msgspec.Struct, frozen=True):
+    """Accounts by name, and whether there are others before and after them."""
+
+    rows: list[AccountRow]
+    has_before: bool
+    has_after: bool
+
+
+async def find(
+    connection: AsyncConnection[Any],
+    *,
+    prefix: str = "",
+    limit: int,
+    after: str | None = None,
+    before: str | None = None,
+) -> AccountPage:
+    """Those whose username begins so, whatever its case: the first ones, or the nearest that come
+    after a name, or before one."""
+    matching = """
+        username_folded COLLATE "C" >= %(first)s AND username_folded COLLATE "C" <= %(last)s
+    """
+    if before is None:
+        side = """username_folded COLLATE "C" > %(place)s ORDER BY username_folded COLLATE "C" """
+    else:
+        side = """
+            username_folded COLLATE "C" < %(place)s ORDER BY username_folded COLLATE "C" DESC
+        """
+    cursor = await connection.execute(
+        f"""
+        WITH page AS (SELECT * FROM accounts WHERE {matching} AND {side} LIMIT %(limit)s)
+        SELECT id, username, roles, disabled, registered_at, version,
+               EXISTS (SELECT FROM accounts WHERE {matching} AND username_folded COLLATE "C"
+                       < (SELECT min(username_folded COLLATE "C") FROM page)),
+               EXISTS (SELECT FROM accounts WHERE {matching} AND username_folded COLLATE "C"
+                       > (SELECT max(username_folded COLLATE "C") FROM page))
+        FROM page ORDER BY username_folded COLLATE "C"
+        """,  # noqa: S608
+        {
+            "first": fold(prefix),
+            "last": fold(prefix) + LAST_CHARACTER,
+            "place": fold(after or "") if before is None else fold(before),
+            "limit": limit,
+        },
+    )
+    found = await cursor.fetchall()
+    return AccountPage(
+        rows=[AccountRow(*row[:-2]) for row in found],
+        has_before=bool(found) and found[0][-2],
+        has_after=bool(found) and found[0][-1],
+    )
+
+
+async def get_account(connection: AsyncConnection[Any], id: UUID) -> AccountRow | None:
+    cursor = await connection.execute(
+        """
+        SELECT id, username, roles, disabled, registered_at, version FROM accounts WHERE id = %s
+        """,
+        [id],
+    )
+    row = await cursor.fetchone()
+    return AccountRow(*row) if row else None
 
 
 async def apply(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:

@@ -8,14 +8,25 @@ from psycopg import Connection
 
 from projections.accounts import ACCOUNTS
 from projections.areas import AREAS
+from projections.deliveries import DELIVERIES
 from projections.events import EVENTS
 from projections.outbox import OUTBOX
 from projections.projection import Projection
 from projections.rebuild_progress import DROP_LITTER
+from projections.registrations import REGISTRATIONS
 from projections.sync_results import SYNC_RESULTS
 from projections.visitors import VISITORS
 
-ALL: tuple[Projection, ...] = (AREAS, EVENTS, VISITORS, OUTBOX, SYNC_RESULTS, ACCOUNTS)
+ALL: tuple[Projection, ...] = (
+    AREAS,
+    EVENTS,
+    VISITORS,
+    REGISTRATIONS,
+    OUTBOX,
+    DELIVERIES,
+    SYNC_RESULTS,
+    ACCOUNTS,
+)
 
 PROJECTIONS_TABLE = """
 CREATE TABLE IF NOT EXISTS projections (

@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS events (
     version               bigint NOT NULL
 );
 CREATE INDEX IF NOT EXISTS events_open ON events (event_datetime, id) WHERE status = 'open';
-CREATE INDEX IF NOT EXISTS events_by_datetime ON events (event_datetime);
+CREATE INDEX IF NOT EXISTS events_by_datetime ON events (event_datetime, id);
 CREATE INDEX IF NOT EXISTS events_trigrams ON events USING gin (trigrams);
 """
 
@@ -82,7 +82,7 @@ async def list_open(
     folded = fold(name_fragment)
     start = Cursor.parse(cursor) if cursor is not None else None
     answer = await connection.execute(
-        _list_statement(_matching(folded), start is not None, descending),
+        _list_statement(matching(folded), start is not None, descending),
         {
             "folded": folded,
             "trigrams": trigrams(folded),
@@ -111,7 +111,7 @@ async def list_version(connection: AsyncConnection[Any]) -> str:
     return f"e{now['events']}.a{now['areas']}"
 
 
-def _matching(folded: str) -> LiteralString:
+def matching(folded: str) -> LiteralString:
     """The condition that finds this part of a name; the index is of use from three characters."""
     if not folded:
         return ""
@@ -235,5 +235,5 @@ def _stored(event: Event) -> _StoredRow:
 
 
 EVENTS = Projection(
-    name="events", schema_version=1, table=TABLE, handles=events_of(Event), apply=apply
+    name="events", schema_version=2, table=TABLE, handles=events_of(Event), apply=apply
 )

@@ -41,6 +41,8 @@ CREATE TABLE IF NOT EXISTS outbox (
     concluded_at   timestamptz
 );
 CREATE INDEX IF NOT EXISTS outbox_due ON outbox (due_at) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS outbox_by_time ON outbox (created_at);
+CREATE INDEX IF NOT EXISTS outbox_failed ON outbox (created_at) WHERE state = 'failed';
 ALTER TABLE outbox ALTER email SET STATISTICS 0; -- no samples, which would outlive an erasure
 """
 
@@ -250,7 +252,7 @@ its lease in the new one, or the message would be sent twice."""
 
 OUTBOX = Projection(
     name="outbox",
-    schema_version=1,
+    schema_version=2,
     table=TABLE,
     handles=events_of(Notification, Visitor),
     apply=apply,

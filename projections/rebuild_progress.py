@@ -54,6 +54,11 @@ class RebuildProgress(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     """Since it began."""
 
+    def __str__(self) -> str:
+        share = self.reached / max(self.target, 1)
+        rate = self.reached / max(self.seconds, 0.001)
+        return f"{share:.0%}, {rate:,.0f} events/s"
+
 
 async def announce_progress(connection: AsyncConnection[Any], reached: int, target: int) -> None:
     """On the connection that holds the locks."""

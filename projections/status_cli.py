@@ -19,7 +19,6 @@ from events_face.errors import CommandFailed
 from events_face.installation import installation_keys
 from events_face.services import Services
 from events_face.settings import Settings
-from projections.rebuild_progress import RebuildProgress
 from projections.standings import Standing, standings
 
 WIDTH = 200
@@ -96,7 +95,7 @@ def _print_table(lines: Sequence[Line]) -> None:
 def _in_words(standing: Standing) -> str:
     match standing.state:
         case "rebuilding" if standing.rebuild:
-            return _progress(standing.rebuild)
+            return f"rebuilding: {standing.rebuild}"
         case "outdated":
             command = f"events-face projections rebuild {standing.name}"
             return f"{standing.outdated}: run `{command}`"
@@ -108,9 +107,3 @@ def _in_words(standing: Standing) -> str:
             return "unknown to this release"
         case state:
             return state
-
-
-def _progress(rebuild: RebuildProgress) -> str:
-    share = rebuild.reached / max(rebuild.target, 1)
-    rate = rebuild.reached / max(rebuild.seconds, 0.001)
-    return f"rebuilding: {share:.0%}, {rate:,.0f} events/s"

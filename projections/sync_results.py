@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any, cast
+from typing import Any, LiteralString, cast
 from uuid import UUID
 
 import msgspec
@@ -12,6 +12,8 @@ from psycopg import AsyncConnection
 
 from domain.aggregate import RecordedEvent
 from domain.syncs import Completed, Failed, SkippedItem, Sync
+from projections import keyset
+from projections.keyset import Beyond, Search, Slice
 from projections.projection import Projection, events_of
 
 TABLE = """
@@ -31,7 +33,21 @@ CREATE TABLE IF NOT EXISTS sync_results (
     position      bigint NOT NULL
 );
 CREATE INDEX IF NOT EXISTS sync_results_by_position ON sync_results (position);
+CREATE INDEX IF NOT EXISTS sync_results_by_time ON sync_results (finished_at);
 """
+
+_BRIEFLY: tuple[LiteralString, ...] = (
+    "full_sync",
+    "succeeded",
+    "new",
+    "updated",
+    "unchanged",
+    "skipped",
+    "reason",
+    "started_at",
+    "position",
+)
+"""Columns for a list, besides the time and the id."""
 
 
 class SyncResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +86,73 @@ async def latest(connection: AsyncConnection[Any], limit: int = 10) -> list[Sync
         [limit],
     )
     return [msgspec.json.decode(row, type=SyncResult) for (row,) in await cursor.fetchall()]
+
+
+async def results(
+    connection: AsyncConnection[Any], *, beyond: Beyond, limit: int
+) -> Slice[SyncResult]:
+    """Without their skipped items."""
+    return await keyset.find(
+        connection,
+        Search(table="sync_results", time="finished_at", columns=", ".join(_BRIEFLY)),
+        {},
+        _brief,
+        beyond=beyond,
+        limit=limit,
+    )
+
+
+def _brief(*values: Any) -> SyncResult:
+    return SyncResult(**dict(zip(("finished_at", "id", *_BRIEFLY), values, strict=True)))
+
+
+async def get_result(connection: AsyncConnection[Any], id: UUID) -> SyncResult | None:
+    cursor = await connection.execute(
+        "SELECT to_jsonb(sync_results)::text FROM sync_results WHERE id = %s", [id]
+    )
+    row = await cursor.fetchone()
+    return msgspec.json.decode(row[0], type=SyncResult) if row else None
+
+
+class SyncTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """What the runs of a stretch of time came to."""
+
+    runs: int
+    failed: int
+    new: int
+    updated: int
+    skipped: int
+    last_success: datetime | None
+    """Of all time, as is the next."""
+    last_failure: datetime | None
+
+
+async def totals_since(connection: AsyncConnection[Any], begin: datetime) -> SyncTotals:
+    cursor = await connection.execute(
+        """
+        SELECT count(*), count(*) FILTER (WHERE NOT succeeded),
+               coalesce(sum(new), 0), coalesce(sum(updated), 0), coalesce(sum(skipped), 0),
+               (SELECT finished_at FROM sync_results WHERE succeeded
+                ORDER BY position DESC LIMIT 1),
+               (SELECT finished_at FROM sync_results WHERE NOT succeeded
+                ORDER BY position DESC LIMIT 1)
+        FROM sync_results WHERE finished_at >= %s
+        """,
+        [begin],
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise AssertionError("unreachable")
+    runs, failed, new, updated, skipped, last_success, last_failure = row
+    return SyncTotals(
+        runs=runs,
+        failed=failed,
+        new=new,
+        updated=updated,
+        skipped=skipped,
+        last_success=last_success,
+        last_failure=last_failure,
+    )
 
 
 async def apply(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:

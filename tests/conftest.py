@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -21,9 +20,9 @@ from events_face.embedded.postgres import embedded_postgres
 from events_face.migrate import migrate
 from events_face.services import Services
 from events_face.settings import Settings
+from tests.support.chromium import NO_BROWSER
+from tests.support.databases import TEMPLATE, new_database
 from tests.support.waiting import until
-
-TEMPLATE = "template_events_face"
 
 
 @pytest.fixture(scope="session")
@@ -67,15 +66,8 @@ def template_database(servers_dir: Path, settings: Settings) -> Iterator[str]:
 @pytest.fixture
 def database_url(template_database: str) -> Iterator[str]:
     """A database of the test's own, migrated and empty."""
-    name = sql.Identifier(f"test_{uuid4().hex}")
-    with psycopg.connect(template_database, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
-                name, sql.Identifier(TEMPLATE)
-            )
-        )
-        yield make_conninfo(template_database, dbname=name.as_string(None).strip('"'))
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+    with new_database(template_database) as url:
+        yield url
 
 
 @pytest.fixture
@@ -103,3 +95,18 @@ def redis_url(valkey_url: str) -> str:
 @pytest.fixture
 def services(database_url: str, redis_url: str) -> Services:
     return Services(database_url=database_url, redis_url=redis_url)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None]:
+    """A run without a browser says so at its very end, where nobody can miss it."""
+    yield
+    skipped = [
+        report
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple) and NO_BROWSER in report.longrepr[2]
+    ]
+    if skipped:
+        title = "THE ADMIN PANEL WAS NOT TESTED IN A BROWSER"
+        terminalreporter.section(title, red=True, bold=True)
+        terminalreporter.line(f"{len(skipped)} tests did not run: {NO_BROWSER}.", red=True)

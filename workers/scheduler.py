@@ -1,4 +1,5 @@
-"""The scheduler role: hands periodic tasks to the workers when they are due, and seals history.
+"""The scheduler role: hands tasks to the workers when they are due, or when somebody asks for one,
+and seals history.
 
 Any number may run: the one that holds an advisory lock in PostgreSQL is active, the others stand
 by. What fell due while none ran is done once, late.
@@ -19,10 +20,12 @@ import structlog
 from dramatiq.brokers.redis import RedisBroker
 from psycopg import Connection
 
+from domain.sync_requests import is_to_be_handed_over
 from events_face.errors import CommandFailed
 from events_face.installation import signing_key
 from events_face.services import Services
 from events_face.settings import Settings
+from projections.rebuild_requests import are_to_be_handed_over
 from workers import sealer
 from workers.broker import redis_broker
 from workers.schedule import Schedule
@@ -93,6 +96,10 @@ def schedule_while_active(
         while not stopping.is_set():
             for task, schedule in schedules.items():
                 _ask_if_due(connection, task, schedule.last_due(clock()), ask)
+            if is_to_be_handed_over(connection):
+                ask("requested_sync")
+            if are_to_be_handed_over(connection):
+                ask("requested_rebuilds")
             stopping.wait(TICK)
 
 

@@ -20,6 +20,7 @@ from domain.errors import DomainError
 from domain.events import SyncOutcome
 from domain.history import connect
 from domain.personal_data import InstallationKeys
+from domain.sync_requests import lock, take_up
 from domain.syncs import Counts, RecordFailedSync, RecordSync, SkippedItem
 from events_face.errors import CommandFailed
 from projections.sync_results import last_cursor
@@ -32,6 +33,7 @@ BATCH = 256
 MOST_SKIPPED_RECORDED = 1_000
 
 ACTOR = "system:sync"
+"""Who synchronises when nobody has asked for it."""
 
 
 class SyncFailed(CommandFailed):
@@ -55,42 +57,60 @@ async def synchronise(
     `report` is told how many of the items are done. Raises `SyncFailed`.
     """
     async with await connect(database_url) as connection, _alone(connection):
-        run = _Run(connection, Decider(keys))
-        previous = await last_cursor(connection)
-        try:
-            items = await fetch_items(provider_url, None if full else previous)
-        except FetchFailed as error:
-            await run.execute(
-                [RecordFailedSync(started_at=run.started_at, full=full, reason=str(error))]
-            )
-            raise SyncFailed(f"the events provider could not be read: {error}") from error
-        usable, skipped = _sorted_out(items)
-        outcomes, refused = await run.store(list(usable.values()), report)
-        skipped += refused
-        today = run.started_at.date()
-        seen = [item.changed_on for item in usable.values() if item.changed_on]
-        result = RecordSync(
-            started_at=run.started_at,
-            full=full,
-            counts=Counts(
-                new=outcomes["new"],
-                updated=outcomes["updated"],
-                unchanged=outcomes["unchanged"],
-                skipped=len(skipped),
-            ),
-            skipped_items=tuple(skipped[:MOST_SKIPPED_RECORDED]),
-            # A provider's clock that is ahead must not hide its next changes from us.
-            cursor=min(max(seen), today) if seen else previous or today,
+        run = _Run(connection, Decider(keys), Origin(actor=ACTOR, correlation_id=str(uuid4())))
+        return await _synchronise(run, provider_url, full, report)
+
+
+async def synchronise_as_asked(
+    database_url: str, provider_url: str, keys: InstallationKeys
+) -> RecordSync | None:
+    """The run that somebody has asked for, on their behalf; None when nobody has. Raises as
+    `synchronise`; while another one is under way, what is asked for goes on being so."""
+    async with await connect(database_url) as connection, _alone(connection):
+        request = await take_up(connection)
+        if request is None:
+            return None
+        run = _Run(connection, Decider(keys), request.origin)
+        return await _synchronise(run, provider_url, request.full, no_report)
+
+
+async def _synchronise(
+    run: _Run, provider_url: str, full: bool, report: Callable[[int, int], None]
+) -> RecordSync:
+    previous = await last_cursor(run.connection)
+    try:
+        items = await fetch_items(provider_url, None if full else previous)
+    except FetchFailed as error:
+        await run.execute(
+            [RecordFailedSync(started_at=run.started_at, full=full, reason=str(error))]
         )
-        await run.execute([result])
-        return result
+        raise SyncFailed(f"the events provider could not be read: {error}") from error
+    usable, skipped = _sorted_out(items)
+    outcomes, refused = await run.store(list(usable.values()), report)
+    skipped += refused
+    today = run.started_at.date()
+    seen = [item.changed_on for item in usable.values() if item.changed_on]
+    result = RecordSync(
+        started_at=run.started_at,
+        full=full,
+        counts=Counts(
+            new=outcomes["new"],
+            updated=outcomes["updated"],
+            unchanged=outcomes["unchanged"],
+            skipped=len(skipped),
+        ),
+        skipped_items=tuple(skipped[:MOST_SKIPPED_RECORDED]),
+        # A provider's clock that is ahead must not hide its next changes from us.
+        cursor=min(max(seen), today) if seen else previous or today,
+    )
+    await run.execute([result])
+    return result
 
 
 @asynccontextmanager
 async def _alone(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
     """As the only sync of the installation, for as long as the connection lasts."""
-    cursor = await connection.execute("SELECT pg_try_advisory_lock(hashtext('sync'))")
-    if await cursor.fetchone() != (True,):
+    if not await lock(connection):
         raise SyncFailed("another sync is under way")
     yield
 
@@ -111,17 +131,17 @@ def _sorted_out(items: Sequence[Item]) -> tuple[dict[UUID, Usable], list[Skipped
 
 
 class _Run:
-    def __init__(self, connection: AsyncConnection[Any], decider: Decider) -> None:
+    def __init__(self, connection: AsyncConnection[Any], decider: Decider, origin: Origin) -> None:
         self.started_at = datetime.now(UTC)
-        self._connection = connection
+        self.connection = connection
         self._decider = decider
-        self._origin = Origin(actor=ACTOR, correlation_id=str(uuid4()))
+        self._origin = origin
 
     async def execute(self, commands: Sequence[Any]) -> list[Done | DomainError]:
         """What became of each command: done, or refused."""
         requests = [Request(command, self._origin) for command in commands]
         results = list[Done | DomainError]()
-        for result in await self._decider.execute(self._connection, requests):
+        for result in await self._decider.execute(self.connection, requests):
             if isinstance(result, Done):
                 results.append(result)
             elif isinstance(result.error, DomainError):

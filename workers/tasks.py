@@ -1,15 +1,19 @@
 """The tasks that workers take from the broker, and how to ask for each.
 
-Queue           Task          Asked for by
-notifications   deliver_due   the relay, while rows of the outbox are due
-periodic        sync          the scheduler
-periodic        cleanup       the scheduler
+Queue           Task                 Asked for by
+notifications   deliver_due          the relay, while rows of the outbox are due
+periodic        sync                 the scheduler
+periodic        requested_sync       the scheduler, when somebody has asked for one
+periodic        requested_rebuilds   the scheduler, when somebody has asked for some
+periodic        cleanup              the scheduler
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Literal
 
 import dramatiq
@@ -20,11 +24,13 @@ import structlog
 from dramatiq.brokers.redis import RedisBroker
 
 from domain.personal_data import InstallationKeys
+from domain.syncs import RecordSync
 from events_face.settings import Settings
 from workers.broker import NOTIFICATIONS, PERIODIC
 from workers.cleanup import clean_up
 from workers.delivery import Delivery
-from workers.sync import SyncFailed, synchronise
+from workers.rebuilds import rebuild_as_asked
+from workers.sync import SyncFailed, synchronise, synchronise_as_asked
 
 LONGEST_DELIVERY = 30.0
 """Seconds of constant work, after which another worker may go on."""
@@ -33,7 +39,7 @@ WAKE_UP_KEY = "events-face:deliver-due"
 WAKE_UP_STANDS = 10
 """Seconds that one wake-up stands for all; then it counts as lost."""
 
-PeriodicTask = Literal["sync", "cleanup"]
+PeriodicTask = Literal["sync", "requested_sync", "requested_rebuilds", "cleanup"]
 
 log = structlog.get_logger()
 
@@ -78,18 +84,33 @@ def declare_periodic(
     """Let this process do what the scheduler asks for."""
 
     async def sync() -> None:
+        await _with_provider(partial(synchronise, full=False))
+
+    async def requested_sync() -> None:
+        await _with_provider(synchronise_as_asked)
+
+    async def _with_provider(
+        synchronised: Callable[[str, str, InstallationKeys], Awaitable[RecordSync | None]],
+    ) -> None:
         if settings.events_provider_url is None:
             log.warning("no sync: EVENTS_PROVIDER_URL is not set")
             return
         try:
-            result = await synchronise(database_url, settings.events_provider_url, keys, full=False)
+            result = await synchronised(database_url, settings.events_provider_url, keys)
         except SyncFailed as error:
             log.error("not synchronised", reason=str(error))  # noqa: TRY400 - the reason is all
         else:
-            log.info("synchronised", **msgspec.structs.asdict(result.counts))
+            if result is not None:
+                log.info("synchronised", **msgspec.structs.asdict(result.counts))
+
+    async def requested_rebuilds() -> None:
+        try:
+            await rebuild_as_asked(database_url)
+        except psycopg.OperationalError as error:
+            log.warning("rebuilding ended; the scheduler will ask for it again", error=str(error))
 
     async def cleanup() -> None:
         log.info("cleaned up", removed=await clean_up(database_url, keys, settings.cleanup_days))
 
-    for task in (sync, cleanup):
+    for task in (sync, requested_sync, requested_rebuilds, cleanup):
         dramatiq.actor(broker=broker, queue_name=PERIODIC, notify_shutdown=True)(task)

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_public_key,
 )
-from psycopg import Connection
+from psycopg import AsyncConnection, Connection
 
 from domain.encryption import unwrap_secret, wrap_again, wrap_secret
 
@@ -34,8 +34,15 @@ def create_key(connection: Connection[Any], secret_keys: tuple[str, ...]) -> Non
 
 def load_key(connection: Connection[Any], secret_keys: tuple[str, ...]) -> Ed25519PrivateKey:
     """Raises `encryption.CannotOpen`, and LookupError when there is none."""
-    private = unwrap_secret(_read(connection), secret_keys, _BOUND_TO)
-    return Ed25519PrivateKey.from_private_bytes(private)
+    return _opened(_read(connection), secret_keys)
+
+
+async def load_public_key(
+    connection: AsyncConnection[Any], secret_keys: tuple[str, ...]
+) -> Ed25519PublicKey:
+    """Its public half. Raises as `load_key`."""
+    cursor = await connection.execute(_WRAPPED)
+    return _opened(_wrapped(await cursor.fetchone()), secret_keys).public_key()
 
 
 def key_id(key: Ed25519PublicKey) -> str:
@@ -55,9 +62,19 @@ def from_pem(pem: bytes) -> Ed25519PublicKey:
     return key
 
 
+_WRAPPED = "SELECT wrapped FROM signing_key"
+
+
 def _read(connection: Connection[Any]) -> bytes:
-    row = connection.execute("SELECT wrapped FROM signing_key").fetchone()
+    return _wrapped(connection.execute(_WRAPPED).fetchone())
+
+
+def _opened(wrapped: bytes, secret_keys: tuple[str, ...]) -> Ed25519PrivateKey:
+    private = unwrap_secret(wrapped, secret_keys, _BOUND_TO)
+    return Ed25519PrivateKey.from_private_bytes(private)
+
+
+def _wrapped(row: tuple[bytes] | None) -> bytes:
     if row is None:
         raise LookupError("the database has no signing key: run `events-face migrate`")
-    wrapped: bytes = row[0]
-    return wrapped
+    return row[0]

@@ -78,7 +78,8 @@ class Cluster:
             self.stop()
         if not self.is_running():
             self._launch(deadline)
-        self._create_database(deadline)
+        while not self._create_database(deadline):
+            self._launch(deadline)  # the one that ran was about to end
         return self._url(DATABASE)
 
     def is_running(self) -> bool:
@@ -215,8 +216,9 @@ class Cluster:
         host = quote(str(self._sockets()), safe="")
         return f"postgresql://{SUPERUSER}@/{database}?host={host}&port=5432"
 
-    def _create_database(self, deadline: float) -> None:
-        """Needs a server that answers, so it waits for one that still starts or recovers."""
+    def _create_database(self, deadline: float) -> bool:
+        """Needs a server that answers, so it waits for one that still starts or recovers. False
+        when the server has ended instead. Raises CommandFailed after the deadline."""
         while True:
             try:
                 url = self._url("postgres")
@@ -226,11 +228,13 @@ class Cluster:
                         create = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE))
                         connection.execute(create)
             except (IndexError, psycopg.OperationalError) as error:
-                if not self.is_running() or time.monotonic() > deadline:
+                if time.monotonic() > deadline:
                     raise CommandFailed(f"PostgreSQL does not answer: {error}") from error
+                if not self.is_running():
+                    return False
                 time.sleep(0.05)
             else:
-                return
+                return True
 
     def _last_words(self) -> str:
         """Why it ended, as its log has it."""

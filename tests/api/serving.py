@@ -19,14 +19,16 @@ from psycopg.conninfo import conninfo_to_dict
 
 from api.app import create_app
 from api.connections import Connections, connected
+from api.reading import TABLES
 from api.server import http_server
 from domain.accounts import GrantRole, Role
 from domain.batch import Origin
+from domain.history import last_position
 from domain.personal_data import InstallationKeys
 from events_face.services import Services
 from events_face.settings import Settings
 from projections.runner import Runner
-from tests.support.waiting import until, until_async
+from tests.support.waiting import DEADLINE, until, until_async
 
 
 def free_port() -> int:
@@ -89,6 +91,12 @@ class Api:
             command = GrantRole(account_id=UUID(account.id), role=role)
             await self.connections.credentials.change_roles(command, OPERATOR)
         return account
+
+    async def settled(self) -> None:
+        """Returns when the read tables include everything that has happened."""
+        async with self.connections.readers.connection() as connection:
+            newest = await last_position(connection)
+        assert await self.connections.positions.wait_for(TABLES, newest, timeout=DEADLINE)
 
     async def get(self, path: str, *, after: httpx.Response, **query: Any) -> httpx.Response:
         """A query that includes what a command did."""

@@ -21,6 +21,9 @@ from domain.batch import Decider
 from domain.history import connect, last_position, read_events
 from domain.notifications import Failed
 from domain.personal_data import InstallationKeys
+from domain.seals.seal import newest_checkpoint
+from domain.seals.signing import load_key
+from domain.seals.verifying import verify
 from domain.visitors import Erased, Registered
 from events_face.errors import CommandFailed
 from events_face.services import Services
@@ -30,6 +33,7 @@ from projections.outbox import OUTBOX
 from projections.rebuild import rebuild_tables
 from projections.visitors import VISITORS
 from tests.api.serving import Account, Api, projector_on
+from tests.domain.seals.sealed_history import seal_all
 from tests.support.database_contents import tables_with
 from tests.support.http_server import Answer as ServiceAnswer
 from tests.support.notification_service import NotificationService, notification_service
@@ -165,6 +169,23 @@ async def test_after_an_erasure_nothing_of_the_person_is_in_any_table(
     answer = await erase(api, admin)
     assert answer.json()["data"] == {"registrations": 1, "personal_keys": 1, "notifications": 0}
     assert tables_with(services.database_url, TRACES) == set()
+
+
+async def test_history_is_as_it_was_sealed_after_an_erasure(
+    api: Api, connection: AsyncConnection[Any], settings: Settings, database_url: str
+) -> None:
+    admin, event = await an_admin(api), await api.event()
+    await register(api, event)
+    with psycopg.connect(database_url) as own:
+        signing_key = load_key(own, settings.secret_keys)
+    await seal_all(connection, signing_key)
+    pinned = await newest_checkpoint(connection, signing_key.public_key())
+
+    await erase(api, admin)
+    await seal_all(connection, signing_key)
+    verdict = await verify(connection, signing_key.public_key(), [pinned])
+    assert (verdict.genuine, verdict.unsealed.events) == (True, 0)
+    assert verdict.events > pinned.tree_size
 
 
 async def test_an_erasure_is_as_exact_where_nothing_was_projected_yet(

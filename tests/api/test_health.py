@@ -31,8 +31,10 @@ async def test_the_api_is_ready_when_all_it_needs_is_well(api: Api) -> None:
     assert set(projections) == {
         "accounts",
         "areas",
+        "deliveries",
         "events",
         "outbox",
+        "registrations",
         "sync_results",
         "visitors",
     }

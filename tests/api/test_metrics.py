@@ -54,6 +54,22 @@ async def test_projections_and_history_are_told(api: Api) -> None:
     assert set(states.values()) == {0, 1}
 
 
+async def test_what_is_not_sealed_yet_is_told(lone_api: Api, database_url: str) -> None:
+    told = await scraped(lone_api)
+    assert told["unsealed_events"] == told["seal_lag_seconds"] == 0
+    await lone_api.event()
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        await connection.execute(
+            r"""
+            UPDATE history_events SET state = convert_to(regexp_replace(
+                convert_from(state, 'UTF8'), '"timestamp":"20\d\d', '"timestamp":"2001'), 'UTF8')
+            """
+        )
+    told = await scraped(lone_api)
+    assert told["unsealed_events"] == 1
+    assert told["seal_lag_seconds"] > 3600
+
+
 async def test_a_stopped_projection_is_told(lone_api: Api, database_url: str) -> None:
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
         await connection.execute(

@@ -77,9 +77,9 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
             await self.tail.step()
 
     async def rows(self, table: str) -> list[dict[str, Any]]:
-        """All of a table, in the order of their ids."""
+        """All of a table, in the order of its first column."""
         cursor = await self.connection.execute(
-            SQL("SELECT to_jsonb(t) FROM {} t ORDER BY t.id").format(Identifier(table))
+            SQL("SELECT to_jsonb(t) FROM {} t ORDER BY t").format(Identifier(table))
         )
         return [row for (row,) in await cursor.fetchall()]
 

@@ -44,7 +44,7 @@ def rows(connection: psycopg.Connection[Any]) -> dict[str, list[Any]]:
     """All of all tables but the number of a delivery's tries, which is no history."""
     return {
         p.name: connection.execute(
-            f"SELECT to_jsonb(t) - 'attempts' FROM {p.name} t ORDER BY t.id"  # noqa: S608
+            f"SELECT to_jsonb(t) - 'attempts' AS row FROM {p.name} t ORDER BY row"  # noqa: S608
         ).fetchall()
         for p in ALL
     }

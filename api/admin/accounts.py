@@ -1,0 +1,150 @@
+"""`/admin/accounts/`: admins look after who may do what."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Controller, Response, get, post
+from litestar.params import FromPath
+from psycopg import AsyncConnection
+
+from api.access import COOKIE, Who
+from api.admin import cookies
+from api.admin.cookies import seen
+from api.admin.entries import timeline_of
+from api.admin.pages import page, see
+from api.commands import origin_of
+from api.credentials import LastAdmin
+from api.reading import read
+from api.requests import Request
+from domain.accounts import ROLES, DisableAccount, GrantRole, RevokeRole, Role
+from domain.errors import NotFound
+from projections import accounts
+
+ACCOUNTS = "/admin/accounts/"
+TABLES = ["accounts"]
+PAGE_SIZE = 50
+
+MEANINGS: dict[Role, str] = {
+    "organizer": "creates and changes areas and events, and asks for synchronisations",
+    "auditor": "sees everything here and reads history, and changes nothing",
+    "admin": "may do all of that, looks after accounts, and erases visitors",
+}
+
+
+class AccountPages(Controller):
+    path = "/accounts"
+    opt = {"access": Who.ADMIN}  # noqa: RUF012  Litestar's own type for it
+
+    @get("/")
+    async def list_accounts(self, request: Request) -> Response[str]:
+        name, after, before = (_text(request, part) for part in ("name", "after", "before"))
+
+        async def query(connection: AsyncConnection[Any]) -> accounts.AccountPage:
+            return await accounts.find(
+                connection,
+                prefix=name,
+                limit=PAGE_SIZE,
+                after=after or None,
+                before=before or None,
+            )
+
+        found = await read(request, seen(request), query, TABLES)
+        return page(request, "accounts/list.html", found=found, name=name)
+
+    @get("/{account_id:uuid}")
+    async def account(self, request: Request, account_id: FromPath[UUID]) -> Response[str]:
+        return await _shown(request, account_id)
+
+    @post("/{account_id:uuid}/roles/{role:str}/grant")
+    async def grant(
+        self, request: Request, account_id: FromPath[UUID], role: FromPath[str]
+    ) -> Response[Any]:
+        command = GrantRole(account_id=account_id, role=_known(role, account_id))
+        done = await request.connections.credentials.change_roles(command, origin_of(request))
+        notice = f"“{done.value.username}” is {role} now."
+        return see(request, f"{ACCOUNTS}{account_id}", position=done.position, notice=notice)
+
+    @get("/{account_id:uuid}/roles/{role:str}/revoke")
+    async def confirm_revocation(
+        self, request: Request, account_id: FromPath[UUID], role: FromPath[str]
+    ) -> Response[str]:
+        """What one's own account is asked before it gives up a role."""
+        row, known = await _row(request, account_id), _known(role, account_id)
+        return page(request, "accounts/revoke.html", account_shown=row, role=known)
+
+    @post("/{account_id:uuid}/roles/{role:str}/revoke")
+    async def revoke(
+        self, request: Request, account_id: FromPath[UUID], role: FromPath[str]
+    ) -> Response[Any]:
+        command = RevokeRole(account_id=account_id, role=_known(role, account_id))
+        try:
+            done = await request.connections.credentials.change_roles(
+                command, origin_of(request), keep_an_admin=True
+            )
+        except LastAdmin as error:
+            return await _shown(request, account_id, refused=error)
+        left_here = (role, account_id) == ("admin", request.account.id)
+        where = "/admin/" if left_here else f"{ACCOUNTS}{account_id}"
+        notice = f"“{done.value.username}” is {role} no more."
+        return see(request, where, position=done.position, notice=notice)
+
+    @get("/{account_id:uuid}/disable")
+    async def confirm_disabling(
+        self, request: Request, account_id: FromPath[UUID]
+    ) -> Response[str]:
+        row = await _row(request, account_id)
+        return page(request, "accounts/disable.html", account_shown=row)
+
+    @post("/{account_id:uuid}/disable")
+    async def disable(self, request: Request, account_id: FromPath[UUID]) -> Response[Any]:
+        command = DisableAccount(account_id=account_id)
+        try:
+            done = await request.connections.credentials.disable(
+                command, origin_of(request), keep_an_admin=True
+            )
+        except LastAdmin as error:
+            return await _shown(request, account_id, refused=error)
+        notice = f"“{done.value.username}” is disabled."
+        if account_id != request.account.id:
+            return see(request, f"{ACCOUNTS}{account_id}", position=done.position, notice=notice)
+        response = see(request, "/admin/sign-in", position=done.position, notice=notice)
+        cookies.forget(response, COOKIE)
+        return response
+
+
+async def _shown(
+    request: Request, account_id: UUID, refused: LastAdmin | None = None
+) -> Response[str]:
+    timeline = await read(
+        request, seen(request), lambda connection: timeline_of(connection, account_id)
+    )
+    return page(
+        request,
+        "accounts/account.html",
+        status_code=409 if refused else 200,
+        timeline=timeline,
+        account_shown=await _row(request, account_id),
+        meanings=MEANINGS,
+        refused=refused and (type(refused).__doc__ or ""),
+    )
+
+
+async def _row(request: Request, id: UUID) -> accounts.AccountRow:
+    row = await read(
+        request, seen(request), lambda connection: accounts.get_account(connection, id), TABLES
+    )
+    if row is None:
+        raise NotFound("account", id)
+    return row
+
+
+def _known(role: str, account_id: UUID) -> Role:
+    if role not in ROLES:
+        raise NotFound("role", account_id)
+    return role
+
+
+def _text(request: Request, name: str) -> str:
+    return request.query_params.get(name, "")[:255].replace("\0", "").strip()

@@ -1,0 +1,78 @@
+"""`/admin/`: how things are going, at first sight and as long as one looks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import ServerSentEvent
+from psycopg.errors import UndefinedColumn, UndefinedTable
+
+from api.access import Who, may
+from api.admin.cookies import seen
+from api.admin.figures import TABLES, Figures, figures
+from api.admin.forms import whole_number
+from api.admin.onlookers import PERIOD, Onlookers
+from api.admin.pages import fragment, page
+from api.admin.upkeep import upkeep
+from api.reading import Lagging, read
+from api.requests import Request
+
+
+@get("/", opt={"access": Who.STAFF})
+async def dashboard(request: Request) -> Response[str]:
+    return page(
+        request,
+        "dashboard/page.html",
+        figures=await _figures(request, seen(request)),
+        upkeep=await upkeep(request),
+        may_rebuild=_may_rebuild(request),
+    )
+
+
+def live_dashboard() -> HTTPRouteHandler:
+    """The route of the figures that follow."""
+    onlookers = Onlookers()
+
+    @get("/live", opt={"access": Who.STAFF})
+    async def live(request: Request) -> Response[Any]:
+        if onlookers.full:
+            return Response(None, status_code=503, headers={"Retry-After": "60"})
+
+        async def look() -> dict[bool, str]:
+            content = {"figures": await _figures(request, 0), "upkeep": await upkeep(request)}
+            return {
+                may_rebuild: fragment("dashboard/cards.html", may_rebuild=may_rebuild, **content)
+                for may_rebuild in (False, True)
+            }
+
+        return ServerSentEvent(
+            onlookers.stream(
+                _may_rebuild(request),
+                look,
+                request.connections.ending,
+                after=_page_made_at(request),
+            ),
+            headers={"Cache-Control": "no-store"},
+            retry_duration=int(PERIOD * 1000),
+        )
+
+    return live
+
+
+async def _figures(request: Request, at_least: int) -> Figures | None:
+    """None while a read table is missing or stopped: the page has to say so then."""
+    try:
+        return await read(request, at_least, figures, TABLES)
+    except (Lagging, UndefinedTable, UndefinedColumn):
+        return None
+
+
+def _may_rebuild(request: Request) -> bool:
+    return may(request.account.roles, Who.ADMIN)
+
+
+def _page_made_at(request: Request) -> float:
+    """Seconds since 1970; for a reader without a page that is long ago."""
+    return float(whole_number(request.query_params.get("after", "")) or 0) / 1000

@@ -1,0 +1,112 @@
+"""The form in which an event is created or changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from litestar import Response
+from psycopg import AsyncConnection
+
+from api.admin import conflicts
+from api.admin.conflicts import WAS, Difference, as_shown, differences, merged
+from api.admin.cookies import seen
+from api.admin.entries import Entry
+from api.admin.forms import Form
+from api.admin.pages import page
+from api.reading import read
+from api.requests import Request
+from projections import areas
+from projections.events import EventRow
+
+FIELDS = {
+    "name": "Name",
+    "event_datetime": "Begins (UTC)",
+    "registration_deadline": "Registration ends (UTC)",
+    "area_id": "Area",
+    "status": "Registration",
+}
+"""Name -> label."""
+
+NEW = Form({"status": "open"})
+
+AREAS_OFFERED = 1_000
+
+
+async def event_form(
+    request: Request,
+    row: EventRow | None,
+    form: Form,
+    *,
+    status_code: int = 200,
+    changed: Sequence[Difference] | None = None,
+    last_change: Entry | None = None,
+) -> Response[str]:
+    """`changed` is what somebody else has changed meanwhile; None when nobody has. `last_change`
+    tells who that was."""
+    offered = await read(request, seen(request), offered_areas)
+    return page(
+        request,
+        "events/form.html",
+        status_code=status_code,
+        event=row,
+        form=form,
+        changed=changed,
+        last_change=last_change,
+        hidden=["version", *(WAS + name for name in FIELDS)],
+        labels=FIELDS,
+        areas=offered,
+        area_names=dict(offered),
+    )
+
+
+async def after_conflict(request: Request, row: EventRow, sent: Mapping[str, str]) -> Response[str]:
+    """The form with the changes of both: its sender's, and those that led to `row`."""
+    theirs, names = _values(row), list(FIELDS)
+    form = Form(merged(sent, theirs, names))
+    changed = differences(sent, theirs, names)
+    return await event_form(
+        request,
+        row,
+        form,
+        status_code=412,
+        changed=changed,
+        last_change=await conflicts.last_change(request, row.id),
+    )
+
+
+async def offered_areas(connection: AsyncConnection[Any]) -> list[tuple[str, str]]:
+    """Id and name of those to choose from."""
+    found = await areas.list_areas(connection, limit=AREAS_OFFERED)
+    return [(str(area.id), area.name) for area in found.rows]
+
+
+def filled(row: EventRow) -> Form:
+    return Form(as_shown(_values(row)))
+
+
+def as_body(sent: Mapping[str, str]) -> dict[str, object]:
+    """The form's fields as the API's body has them."""
+    body: dict[str, object] = {**sent}
+    body["area_id"] = sent.get("area_id") or None
+    for name in ("event_datetime", "registration_deadline"):
+        if (given := sent.get(name, "")).count("T") == 1 and not given.endswith("Z"):
+            body[name] = f"{given}:00Z" if given.count(":") == 1 else f"{given}Z"
+    return body
+
+
+def _values(row: EventRow) -> dict[str, str]:
+    return {
+        "name": row.name,
+        "event_datetime": _input(row.event_datetime),
+        "registration_deadline": _input(row.registration_deadline),
+        "area_id": str(row.area_id or ""),
+        "status": row.status,
+        "version": str(row.version),
+    }
+
+
+def _input(moment: datetime) -> str:
+    """As the browser's own field for times has it; ours are UTC."""
+    return moment.strftime("%Y-%m-%dT%H:%M" if moment.second == 0 else "%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,190 @@
+"""`/admin/events/`: found, created, changed, closed and deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, Response, get, post
+from litestar.params import FromPath
+from psycopg import AsyncConnection
+
+from api.access import Who
+from api.admin.charts import bar_chart
+from api.admin.conflicts import newest_position
+from api.admin.cookies import seen
+from api.admin.entries import timeline_of
+from api.admin.event_filter import asked_filter, asked_order
+from api.admin.event_form import (
+    NEW,
+    after_conflict,
+    as_body,
+    event_form,
+    filled,
+    offered_areas,
+)
+from api.admin.forms import parsed, refused, seen_version, sent_form
+from api.admin.pages import page, see
+from api.admin.paging import Pages, page_number
+from api.commands import execute
+from api.events import EventChanges
+from api.reading import read
+from api.requests import Request
+from domain.errors import ChangedMeanwhile, InvalidFields, NotFound
+from domain.events import ChangeEvent, CreateEvent, DeleteEvent
+from projections import events, registrations, visitor_search
+from projections.event_search import count_by_date, search
+
+EVENTS = "/admin/events/"
+PAGE_SIZE = 50
+
+NEWEST = 10
+"""Visitors that an event's own page shows."""
+
+
+class EventPages(Controller):
+    path = "/events"
+    opt = {"access": Who.ORGANIZER}  # noqa: RUF012  Litestar's own type for it
+
+    @get("/", opt={"access": Who.STAFF})
+    async def list_events(self, request: Request) -> Response[str]:
+        number = page_number(request)
+        asked, order = asked_filter(request), asked_order(request)
+
+        async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
+            offset = (number - 1) * PAGE_SIZE
+            dates = await count_by_date(connection, asked)
+            return {
+                "events": await search(
+                    connection, asked, order=order, limit=PAGE_SIZE, offset=offset
+                ),
+                "pages": Pages(number, PAGE_SIZE, sum(date.count for date in dates)),
+                "dates": dates,
+                "areas": await offered_areas(connection),
+            }
+
+        content = await read(request, seen(request), query)
+        return page(request, "events/list.html", filter=asked, order=order, **content)
+
+    @get("/new")
+    async def new_event(self, request: Request) -> Response[str]:
+        return await event_form(request, None, NEW)
+
+    @post("/new")
+    async def create_event(self, request: Request) -> Response[Any]:
+        sent = await sent_form(request)
+        try:
+            done = await execute(request, parsed(CreateEvent, as_body(sent)))
+        except InvalidFields as error:
+            return await event_form(request, None, refused(sent, error), status_code=422)
+        created = done.value.event
+        notice = f"“{created.details.name}” was created."
+        return see(request, f"{EVENTS}{created.id}", position=done.position, notice=notice)
+
+    @post("/close")
+    async def close_events(self, request: Request) -> Response[Any]:
+        """Those that were ticked, one command each; what is closed already stays as it is.
+
+        Ticks that can only be made up are refused before anything is closed; what somebody else has
+        deleted meanwhile keeps none of the others open.
+        """
+        ids = _ids((await request.form()).getall("id", []))
+        position, missing = None, 0
+        for id in ids:
+            try:
+                done = await execute(request, ChangeEvent(event_id=id, status="closed"))
+                position = done.position
+            except NotFound:
+                missing += 1
+        back = request.query_params.get("back", "")
+        where = EVENTS + (back if back.startswith("?") else "")
+        return see(request, where, position=position, notice=_closed(len(ids) - missing, missing))
+
+    @get("/{event_id:uuid}", opt={"access": Who.STAFF})
+    async def event(self, request: Request, event_id: FromPath[UUID]) -> Response[str]:
+        row = await _row(request, event_id, seen(request))
+
+        async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
+            series = await registrations.from_first_to_last(connection, event_id)
+            newest = await visitor_search.search(connection, event_id=event_id, limit=NEWEST)
+            return {
+                "chart": series and bar_chart(series, "registrations", "Registrations"),
+                "newest": newest.rows,
+                "timeline": await timeline_of(connection, event_id),
+            }
+
+        content = await read(request, seen(request), query, ["visitors", "registrations"])
+        return page(request, "events/event.html", event=row, **content)
+
+    @get("/{event_id:uuid}/edit")
+    async def edit(self, request: Request, event_id: FromPath[UUID]) -> Response[str]:
+        row = await _row(request, event_id, seen(request))
+        return await event_form(request, row, filled(row))
+
+    @post("/{event_id:uuid}/edit")
+    async def change(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
+        """Who has seen an older version is shown what somebody else has changed."""
+        sent = await sent_form(request)
+        row = await _row(request, event_id, seen(request))
+        try:
+            changes = parsed(EventChanges, as_body(sent))
+            command = ChangeEvent(
+                event_id=event_id,
+                expected_version=seen_version(sent),
+                **msgspec.structs.asdict(changes),
+            )
+            done = await execute(request, command)
+        except InvalidFields as error:
+            return await event_form(request, row, refused(sent, error), status_code=422)
+        except ChangedMeanwhile:
+            row = await _row(request, event_id, await newest_position(request))
+            return await after_conflict(request, row, sent)
+        where = f"{EVENTS}{event_id}"
+        return see(request, where, position=done.position, notice="The event was changed.")
+
+    @post("/{event_id:uuid}/{status:str}")
+    async def set_status(
+        self, request: Request, event_id: FromPath[UUID], status: FromPath[str]
+    ) -> Response[Any]:
+        if status not in {"open", "closed"}:
+            raise NotFound("status", event_id)
+        command = parsed(EventChanges, {"status": status})
+        done = await execute(request, ChangeEvent(event_id=event_id, status=command.status))
+        notice = "Registration is open." if status == "open" else "Registration is closed."
+        return see(request, f"{EVENTS}{event_id}", position=done.position, notice=notice)
+
+    @get("/{event_id:uuid}/delete")
+    async def confirm_deletion(self, request: Request, event_id: FromPath[UUID]) -> Response[str]:
+        row = await _row(request, event_id, seen(request))
+        return page(request, "events/delete.html", event=row)
+
+    @post("/{event_id:uuid}/delete")
+    async def delete(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
+        done = await execute(request, DeleteEvent(event_id=event_id))
+        return see(request, EVENTS, position=done.position, notice="The event was deleted.")
+
+
+async def _row(request: Request, id: UUID, at_least: int) -> events.EventRow:
+    row = await read(request, at_least, lambda connection: events.get_event(connection, id))
+    if row is None:
+        raise NotFound("event", id)
+    return row
+
+
+def _ids(ticked: list[str]) -> set[UUID]:
+    """Raises InvalidFields."""
+    if len(ticked) > PAGE_SIZE:
+        raise InvalidFields(id=f"must be at most {PAGE_SIZE}")
+    try:
+        return {UUID(id) for id in ticked}
+    except ValueError:
+        raise InvalidFields(id="must be a UUID") from None
+
+
+def _closed(count: int, missing: int) -> str:
+    if not count + missing:
+        return "Tick the events to close first."
+    closed = "1 event was closed." if count == 1 else f"{count} events were closed."
+    gone = "1 was deleted meanwhile." if missing == 1 else f"{missing} were deleted meanwhile."
+    return f"{closed} {gone}" if missing else closed

@@ -1,0 +1,150 @@
+"""`/admin/history/`: all that happened, and what each thing was at any moment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from litestar import Controller, Response, get
+from litestar.params import FromPath
+from psycopg import AsyncConnection
+
+from api.access import Who
+from api.admin.cookies import seen
+from api.admin.entries import changes_of, entries_of, facts_of, timeline_of
+from api.admin.forms import Form, whole_number
+from api.admin.history_filter import asked_criteria, in_utc
+from api.admin.pages import page
+from api.admin.phrases import types
+from api.reading import read
+from api.requests import Request
+from domain.as_of import (
+    LAST_POSITION,
+    Moment,
+    difference,
+    parse_position_or_time,
+    state_as_of,
+)
+from domain.errors import InvalidFields, NotFound
+from domain.log import Criteria, read_page
+from domain.timeline import Step
+from domain.values import Invalid
+from projections.names import TABLES
+
+PAGE_SIZE = 50
+
+LOOKED_THROUGH = 50_000
+"""Events of history, for one page of the log."""
+
+
+class HistoryPages(Controller):
+    path = "/history"
+    opt = {"access": Who.STAFF}  # noqa: RUF012  Litestar's own type for it
+
+    @get("/")
+    async def log(self, request: Request) -> Response[str]:
+        """The newest first; where little fulfils the filters a page can be short, or empty,
+        because only so much of history is looked through for one."""
+        values = dict(request.query_params)
+        try:
+            criteria = await asked_criteria(request)
+        except InvalidFields as error:
+            return _log_page(request, Form(values, error.messages), status_code=422)
+        older_than = whole_number(values.get("older_than", ""))
+
+        async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
+            found = await read_page(
+                connection,
+                criteria,
+                limit=PAGE_SIZE,
+                after=older_than,
+                newest_first=True,
+                scan=LOOKED_THROUGH,
+            )
+            steps = [Step(event=event) for event in found.events]
+            return {
+                "entries": await entries_of(connection, steps),
+                "older": found.next_after,
+                "is_full": len(found.events) == PAGE_SIZE,
+            }
+
+        content = await read(request, seen(request), query, TABLES)
+        return _log_page(request, Form(values), **content)
+
+    @get("/{aggregate_id:uuid}")
+    async def aggregate(self, request: Request, aggregate_id: FromPath[UUID]) -> Response[str]:
+        """What it was at the moment that is asked for; now, without one."""
+        text = request.query_params.get("at", "").strip()[:64]
+        try:
+            moment = parse_position_or_time(in_utc(text)) if text else None
+            form = Form({"at": text})
+        except Invalid as error:
+            moment, form = None, Form({"at": text}, {"at": str(error)})
+        content = await read(
+            request,
+            seen(request),
+            lambda connection: _as_of(connection, aggregate_id, moment),
+            TABLES,
+        )
+        if moment is not None:
+            last = content["state"] and content["state"].last_event.time
+            form = Form({"at": _picked(last if isinstance(moment, int) else moment)})
+        return page(
+            request,
+            "history/aggregate.html",
+            status_code=422 if form.errors else 200,
+            form=form,
+            asked=moment is not None,
+            **content,
+        )
+
+
+def _log_page(
+    request: Request, form: Form, *, status_code: int = 200, **content: Any
+) -> Response[str]:
+    options = types()
+    given = form.value("type")
+    if given and given not in dict(options):
+        options.append((given, given))
+    empty: dict[str, Any] = {"entries": [], "older": None, "is_full": False}
+    return page(
+        request,
+        "history/log.html",
+        status_code=status_code,
+        form=form,
+        types=options,
+        scan=LOOKED_THROUGH,
+        **{**empty, **content},
+    )
+
+
+async def _as_of(
+    connection: AsyncConnection[Any], id: UUID, moment: Moment | None
+) -> dict[str, Any]:
+    """What the page shows. Raises NotFound."""
+    timeline = await timeline_of(connection, id)
+    if not timeline.entries:
+        raise NotFound("history of anything", id)
+    state = await state_as_of(connection, id, LAST_POSITION if moment is None else moment)
+    position = state.last_event.position if state else 0
+    since = await difference(connection, id, position) if moment is not None and state else None
+    later = await read_page(connection, Criteria(aggregate_id=id), after=position, limit=1)
+    return {
+        "subject": timeline.entries[0],
+        "timeline": timeline,
+        "state": state,
+        "facts": await facts_of(connection, (state and state.state) or {}),
+        "since": since,
+        "changes": [] if since is None else await changes_of(connection, since.changes),
+        "previous": position - 1 if state and state.version > 1 else None,
+        "next": later.events[0].position if later.events else None,
+    }
+
+
+def _picked(time: datetime | None) -> str:
+    """As the browser's field for times has it, and not before the event of that time."""
+    if time is None:
+        return ""
+    up = timedelta(seconds=1) if time.microsecond else timedelta()
+    return (time + up).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,84 @@
+"""What the log's address asks for: which events, and of which moment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from api.requests import Request
+from domain.as_of import parse_time
+from domain.errors import InvalidFields
+from domain.log import Criteria
+from domain.values import Invalid, Text
+
+T = TypeVar("T")
+
+_LONGEST = 64
+
+_TOPIC = re.compile(r"[A-Za-z.]+", re.ASCII)
+
+_WITHOUT_ZONE = re.compile(r"\d{4,}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?", re.ASCII)
+"""What a browser's own field for times sends."""
+
+
+async def asked_criteria(request: Request) -> Criteria:
+    """Raises InvalidFields with everything that makes no sense."""
+    wrong: dict[str, str] = {}
+
+    def given(name: str, parse: Callable[[str], T]) -> T | None:
+        text = request.query_params.get(name, "").strip()
+        try:
+            return parse(text) if text else None
+        except Invalid as error:
+            wrong[name] = str(error)
+            return None
+
+    fields: dict[str, Any] = {
+        "aggregate_id": given("aggregate", _id),
+        "type": given("type", _topic),
+        "since": given("from", _time),
+        "until": given("until", _time),
+    }
+    if who := given("actor", Text):
+        fields["actor"] = await _actor(request, who)
+        if fields["actor"] is None:
+            wrong["actor"] = "is no account's username or id"
+    if wrong:
+        raise InvalidFields(**wrong)
+    return Criteria(**fields)
+
+
+def in_utc(text: str) -> str:
+    """The text, as of UTC when it is a time that names no zone."""
+    return f"{text}Z" if _WITHOUT_ZONE.fullmatch(text) else text
+
+
+async def _actor(request: Request, who: Text) -> str | None:
+    """As history has it; None when nobody is called so."""
+    if who == "anonymous" or who.startswith("system:"):
+        return str(who)[:_LONGEST]
+    try:
+        return str(UUID(who))
+    except ValueError:
+        credential = await request.connections.credentials.of(who)
+        return str(credential.account_id) if credential else None
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Invalid("must be the id of something: a UUID") from None
+
+
+def _topic(text: str) -> str:
+    if len(text) > _LONGEST or not _TOPIC.fullmatch(text):
+        raise Invalid("must be one of these")
+    return text
+
+
+def _time(text: str) -> datetime:
+    return parse_time(in_utc(text[:_LONGEST]))

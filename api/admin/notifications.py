@@ -1,0 +1,109 @@
+"""`/admin/notifications/`: what became of the messages to visitors; failed ones are sent again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+from uuid import UUID
+
+from litestar import Controller, Response, get, post
+from litestar.params import FromPath
+from psycopg import AsyncConnection
+
+from api.access import Who
+from api.admin.cookies import seen
+from api.admin.event_filter import span_of
+from api.admin.pages import page, see
+from api.admin.paging import beyond
+from api.commands import execute
+from api.reading import read
+from api.requests import Request
+from domain.batch import Done
+from domain.notifications import QueueAgain
+from domain.writer import BATCH_LIMIT
+from projections.notification_search import (
+    MOST_COUNTED,
+    count_by_state,
+    count_that_may_be_sent_again,
+    pause,
+    search,
+    that_may_be_sent_again,
+)
+from projections.outbox import State
+from projections.registrations import count_by_date
+
+NOTIFICATIONS = "/admin/notifications/"
+PAGE_SIZE = 50
+TABLES = ["outbox", "visitors", "registrations"]
+
+STATES = ("waiting", "sent", "failed")
+
+
+class NotificationPages(Controller):
+    path = "/notifications"
+    opt = {"access": Who.ORGANIZER}  # noqa: RUF012  Litestar's own type for it
+
+    @get("/", opt={"access": Who.STAFF})
+    async def list_notifications(self, request: Request) -> Response[str]:
+        given = request.query_params.get("state", "")
+        state = cast("State", given) if given in STATES else None
+        span = span_of(request.query_params.get("date", ""))
+
+        async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
+            return {
+                "found": await search(
+                    connection, state=state, span=span, beyond=beyond(request), limit=PAGE_SIZE
+                ),
+                "dates": await count_by_date(connection, span),
+                "counts": await count_by_state(connection),
+                "pause": await pause(connection),
+            }
+
+        content = await read(request, seen(request), query, TABLES)
+        return page(
+            request,
+            "notifications/list.html",
+            filter={"state": state, "span": span},
+            most=MOST_COUNTED,
+            **content,
+        )
+
+    @post("/{notification_id:uuid}/again")
+    async def send_again(self, request: Request, notification_id: FromPath[UUID]) -> Response[Any]:
+        done = await execute(request, QueueAgain(notification_id=notification_id))
+        back = request.query_params.get("back", "")
+        where = NOTIFICATIONS + (back if back.startswith("?") else "")
+        return see(request, where, position=done.position, notice=what_became(done))
+
+    @get("/again")
+    async def confirm_all(self, request: Request) -> Response[str]:
+        count = await read(request, seen(request), count_that_may_be_sent_again, TABLES)
+        return page(request, "notifications/again.html", count=count, most=MOST_COUNTED)
+
+    @post("/again")
+    async def send_all_again(self, request: Request) -> Response[Any]:
+        """One command each, in portions that the writer commits as one; not endlessly many."""
+        ids = await read(
+            request,
+            seen(request),
+            lambda connection: that_may_be_sent_again(connection, MOST_COUNTED + 1),
+            TABLES,
+        )
+        ids, more = ids[:MOST_COUNTED], len(ids) > MOST_COUNTED
+        queued, position = 0, None
+        for start in range(0, len(ids), BATCH_LIMIT):
+            commands = [QueueAgain(notification_id=id) for id in ids[start : start + BATCH_LIMIT]]
+            answers = await asyncio.gather(*(execute(request, command) for command in commands))
+            queued += sum(done.value for done in answers)
+            position = max(done.position for done in answers)
+        notice = f"{queued:,} notification{'s' if queued != 1 else ''} will be sent again."
+        if more:
+            notice += " More are left: send those again after them."
+        return see(request, f"{NOTIFICATIONS}?state=waiting", position=position, notice=notice)
+
+
+def what_became(done: Done) -> str:
+    """Of one that was to be sent again."""
+    if done.value:
+        return "The notification will be sent again."
+    return "Nothing was done: the notification has not failed, or is sent again already."

@@ -1,0 +1,58 @@
+"""The panel's routes, all under `/admin`, and what they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from litestar import Router
+
+from api.access import COOKIE
+from api.admin.accounts import AccountPages
+from api.admin.areas import AreaPages
+from api.admin.csrf import check_csrf
+from api.admin.dashboard import dashboard, live_dashboard
+from api.admin.events import EventPages
+from api.admin.files import file
+from api.admin.history import HistoryPages
+from api.admin.notifications import NotificationPages
+from api.admin.password import change_password, password_page
+from api.admin.rebuilds import RebuildPages
+from api.admin.seals import SealPages
+from api.admin.sign_in import sign_in, sign_in_page, sign_out
+from api.admin.syncs import SyncPages
+from api.admin.visitors import VisitorPages
+from api.hosts import Check, in_turn
+
+
+def panel(checks: Sequence[Check | None]) -> Router:
+    """All of it; the checks are what every request to the API goes through."""
+    return Router(
+        "/admin",
+        route_handlers=[
+            dashboard,
+            live_dashboard(),
+            sign_in_page,
+            sign_in,
+            sign_out,
+            AreaPages,
+            EventPages,
+            VisitorPages,
+            NotificationPages,
+            SyncPages,
+            HistoryPages,
+            AccountPages,
+            RebuildPages,
+            SealPages,
+            password_page,
+            change_password,
+            file,
+        ],
+        opt={"signed_in_by": COOKIE},
+        before_request=in_turn(*checks, check_csrf),
+        include_in_schema=False,
+    )
+
+
+def is_of_panel(path: str) -> bool:
+    """Whether there is such an address or not."""
+    return path == "/admin" or path.startswith("/admin/")

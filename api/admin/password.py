@@ -1,0 +1,43 @@
+"""`/admin/password`: who is signed in chooses another password."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Response, get, post
+
+from api.access import COOKIE, Who
+from api.admin import cookies
+from api.admin.forms import Form, parsed, refused, sent_form
+from api.admin.pages import page, see
+from api.auth import PasswordChange
+from api.authentication import password_changed
+from api.credentials import InvalidCredentials
+from api.requests import Request
+from domain.errors import InvalidFields
+
+CHANGED = "Your password was changed, and all your sessions have ended. Sign in with the new one."
+
+
+@get("/password", opt={"access": Who.SIGNED_IN})
+async def password_page(request: Request) -> Response[str]:
+    return page(request, "password.html", form=Form())
+
+
+@post("/password", opt={"access": Who.SIGNED_IN, "limit": "login"})
+async def change_password(request: Request) -> Response[Any]:
+    """Ends all sessions of the account; what was typed wrong is never shown again."""
+    sent = await sent_form(request)
+    try:
+        change = parsed(PasswordChange, sent)
+        if sent.get("again") != change.password:
+            raise InvalidFields(again="is not what was typed above")
+        done = await password_changed(request, change.current, change.password)
+    except InvalidFields as error:
+        return page(request, "password.html", status_code=422, form=refused({}, error))
+    except InvalidCredentials:
+        form = Form({}, {"current": "is not your password"})
+        return page(request, "password.html", status_code=422, form=form)
+    response = see(request, "/admin/sign-in", position=done.position, notice=CHANGED)
+    cookies.forget(response, COOKIE)
+    return response

@@ -1,0 +1,51 @@
+"""`/admin/rebuilds/{name}`: admins have a read table derived from history again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from litestar import Controller, Response, get, post
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+
+from api.access import Who
+from api.admin.pages import page, see
+from api.admin.upkeep import upkeep
+from api.commands import origin_of
+from api.requests import Request
+from projections import rebuild_requests
+from projections.all import ALL
+
+log = structlog.get_logger()
+
+
+class RebuildPages(Controller):
+    path = "/rebuilds"
+    opt = {"access": Who.ADMIN}  # noqa: RUF012  Litestar's own type for it
+
+    @get("/{name:str}")
+    async def confirm(self, request: Request, name: FromPath[str]) -> Response[str]:
+        known, found = _known(name), await upkeep(request)
+        table = next((standing for standing in found.tables if standing.name == known), None)
+        asked = found.rebuilds.get(known)
+        return page(request, "rebuilds/rebuild.html", name=known, table=table, asked=asked)
+
+    @post("/{name:str}")
+    async def ask(self, request: Request, name: FromPath[str]) -> Response[Any]:
+        """A worker does it, as soon as one is free."""
+        known, origin = _known(name), origin_of(request)
+        async with request.connections.primary.connection() as connection:
+            asked = await rebuild_requests.ask(connection, known, origin)
+        if asked:
+            log.info("a rebuild is asked for", projection=known, actor=origin.actor)
+            notice = f"A rebuild of “{known}” is asked for."
+        else:
+            notice = f"A rebuild of “{known}” is under way or asked for already: none was added."
+        return see(request, "/admin/", position=None, notice=notice)
+
+
+def _known(name: str) -> str:
+    if name not in {projection.name for projection in ALL}:
+        raise NotFoundException
+    return name

@@ -1,0 +1,46 @@
+"""`/admin/seals/`: what proves that history is as it was written, to keep elsewhere."""
+
+from __future__ import annotations
+
+import msgspec
+from litestar import Controller, Response, get
+from litestar.exceptions import NotFoundException
+
+from api.access import Who
+from api.admin.pages import page
+from api.admin.upkeep import sealing
+from api.answers import Ready
+from api.requests import Request
+from domain.seals.signing import to_pem
+
+
+class SealPages(Controller):
+    path = "/seals"
+    opt = {"access": Who.STAFF}  # noqa: RUF012  Litestar's own type for it
+
+    @get("/")
+    async def newest(self, request: Request) -> Response[str]:
+        found = await sealing(request)
+        return page(
+            request,
+            "seals/page.html",
+            sealing=found,
+            checkpoint=msgspec.json.encode(found.newest).decode(),
+            public_key=to_pem(found.key),
+        )
+
+    @get("/checkpoint", media_type="application/json")
+    async def checkpoint(self, request: Request) -> Response[bytes]:
+        """A line of the file that `audit verify --checkpoint` takes."""
+        newest = (await sealing(request)).newest
+        if newest.tree_size == 0:
+            raise NotFoundException
+        name = f"checkpoint-{newest.last_position}.jsonl"
+        return Ready(
+            msgspec.json.encode(newest) + b"\n",
+            media_type="application/json",
+            headers={
+                "Cache-Control": "no-store",
+                "Content-Disposition": f'attachment; filename="{name}"',
+            },
+        )

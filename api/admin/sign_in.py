@@ -1,0 +1,72 @@
+"""Signing in to the panel with an account that has a role, and out again."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.response import Redirect
+
+from api.access import COOKIE, Who, may
+from api.admin import cookies
+from api.admin.forms import Form, parsed, refused, sent_form
+from api.admin.pages import page
+from api.auth import Login
+from api.authentication import authenticated
+from api.credentials import InvalidCredentials
+from api.requests import Request
+from domain.errors import InvalidFields
+
+HOME = "/admin/"
+
+_OF_THE_PANEL = re.compile(r"/admin/[\w/-]*(\?[^\s\\]*)?", re.ASCII)
+"""No dots: they would lead out of it."""
+
+NO_ROLE = "This account has no role. Ask an admin for one, then sign in again."
+WRONG = "Username and password do not belong together."
+
+
+@get("/sign-in", opt={"access": Who.ANYONE})
+async def sign_in_page(request: Request) -> Response[str]:
+    return page(request, "sign_in.html", form=Form())
+
+
+@post("/sign-in", opt={"access": Who.ANYONE, "limit": "login"})
+async def sign_in(request: Request) -> Response[Any]:
+    """Goes on to the page that was asked for first."""
+    sent = await sent_form(request)
+    try:
+        login = parsed(Login, sent)
+        credential = await authenticated(request, login.username, login.password)
+    except InvalidFields as error:
+        return _again(request, refused(sent, error))
+    except InvalidCredentials:
+        return _again(request, Form(sent, {"": WRONG}))
+    if not may(credential.roles, Who.STAFF):
+        return _again(request, Form(sent, {"": NO_ROLE}))
+    token = await request.connections.sessions.begin_in_browser(credential)
+    if token is None:
+        return _again(request, Form(sent, {"": WRONG}))
+    response = Redirect(_next(request), status_code=303)
+    response.set_cookie(cookies.signed_in(request, token))
+    return response
+
+
+@post("/sign-out", opt={"access": Who.SIGNED_IN})
+async def sign_out(request: Request) -> Response[Any]:
+    await request.connections.sessions.end_in_browser(request.account)
+    response = Redirect("/admin/sign-in", status_code=303)
+    cookies.forget(response, COOKIE, cookies.SEEN, cookies.NOTICE)
+    return response
+
+
+def _again(request: Request, form: Form) -> Response[str]:
+    values = {key: value for key, value in form.values.items() if key != "password"}
+    return page(request, "sign_in.html", status_code=422, form=Form(values, form.errors))
+
+
+def _next(request: Request) -> str:
+    """A page of the panel, whatever the address says."""
+    asked = request.query_params.get("next", "")
+    return asked if _OF_THE_PANEL.fullmatch(asked) else HOME

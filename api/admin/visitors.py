@@ -1,0 +1,141 @@
+"""`/admin/visitors/`: who registered, for what, and whether their message reached them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from litestar import Controller, Response, get, post
+from litestar.params import FromPath
+from psycopg import AsyncConnection
+
+from api.access import Who
+from api.admin.cookies import seen
+from api.admin.entries import timeline_of
+from api.admin.notifications import what_became
+from api.admin.pages import page, see
+from api.admin.paging import beyond
+from api.commands import execute, origin_of
+from api.reading import read
+from api.requests import Request
+from domain.erasure import Erasure
+from domain.errors import NotFound
+from domain.notifications import QueueAgain
+from domain.values import Email
+from projections import registrations, visitors
+from projections.events import get_event
+from projections.notification_search import notification_of, pause
+from projections.visitor_search import search
+from projections.visitors import VisitorRow
+
+VISITORS = "/admin/visitors/"
+PAGE_SIZE = 50
+TABLES = ["visitors", "events", "outbox", "registrations"]
+
+
+class VisitorPages(Controller):
+    path = "/visitors"
+    opt = {"access": Who.STAFF}  # noqa: RUF012  Litestar's own type for it
+
+    @get("/")
+    async def list_visitors(self, request: Request) -> Response[str]:
+        text = request.query_params.get("q", "")[:255].replace("\0", "")
+        event_id = _event_id(request)
+
+        async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
+            return {
+                "found": await search(
+                    connection,
+                    text=text,
+                    event_id=event_id,
+                    beyond=beyond(request),
+                    limit=PAGE_SIZE,
+                ),
+                "event": await get_event(connection, event_id) if event_id else None,
+                "total": await registrations.total(
+                    connection, event_id or registrations.ALL_EVENTS
+                ),
+            }
+
+        content = await read(request, seen(request), query, TABLES)
+        return page(request, "visitors/list.html", text=text, event_id=event_id, **content)
+
+    @get("/{visitor_id:uuid}")
+    async def visitor(self, request: Request, visitor_id: FromPath[UUID]) -> Response[str]:
+        content = await read(
+            request, seen(request), lambda connection: _visitor(connection, visitor_id), TABLES
+        )
+        timeline = await read(
+            request, seen(request), lambda connection: timeline_of(connection, visitor_id)
+        )
+        return page(request, "visitors/visitor.html", timeline=timeline, **content)
+
+    @post("/{visitor_id:uuid}/send-again", opt={"access": Who.ORGANIZER})
+    async def send_again(self, request: Request, visitor_id: FromPath[UUID]) -> Response[Any]:
+        content = await read(
+            request, seen(request), lambda connection: _visitor(connection, visitor_id), TABLES
+        )
+        if content["notification"] is None:
+            raise NotFound("notification of a visitor", visitor_id)
+        done = await execute(request, QueueAgain(notification_id=content["notification"].id))
+        where = f"{VISITORS}{visitor_id}"
+        return see(request, where, position=done.position, notice=what_became(done))
+
+    @get("/{visitor_id:uuid}/erase", opt={"access": Who.ADMIN})
+    async def confirm_erasure(self, request: Request, visitor_id: FromPath[UUID]) -> Response[str]:
+        return page(request, "visitors/erase.html", visitor=await _row(request, visitor_id))
+
+    @post("/{visitor_id:uuid}/erase", opt={"access": Who.ADMIN})
+    async def erase(self, request: Request, visitor_id: FromPath[UUID]) -> Response[Any]:
+        """Erases the person, with all that they have registered for."""
+        row = await _row(request, visitor_id)
+        where = f"{VISITORS}{visitor_id}"
+        if row.email is None:
+            return see(request, where, position=None, notice="This visitor was erased already.")
+        email = Email.parse(row.email)
+        erasure = await request.connections.erasures.erase(email, origin_of(request))
+        return see(request, where, position=erasure.position, notice=_told(erasure))
+
+
+def _event_id(request: Request) -> UUID | None:
+    """What is no id asks for the visitors of all events."""
+    with suppress(ValueError):
+        return UUID(request.query_params.get("event", ""))
+    return None
+
+
+async def _visitor(connection: AsyncConnection[Any], id: UUID) -> dict[str, Any]:
+    """What the page shows. Raises NotFound."""
+    row = await _found(connection, id)
+    return {
+        "visitor": row,
+        "event": await get_event(connection, row.event_id),
+        "notification": await notification_of(connection, row),
+        "pause": await pause(connection),
+    }
+
+
+async def _row(request: Request, id: UUID) -> VisitorRow:
+    """Raises NotFound."""
+    return await read(
+        request, seen(request), lambda connection: _found(connection, id), ["visitors"]
+    )
+
+
+async def _found(connection: AsyncConnection[Any], id: UUID) -> VisitorRow:
+    row = await visitors.get_visitor(connection, id)
+    if row is None:
+        raise NotFound("visitor", id)
+    return row
+
+
+def _told(erasure: Erasure) -> str:
+    told = f"Erased, for good: {_counted(erasure.registrations, 'registration')}"
+    if erasure.notifications:
+        told += f"; {_counted(erasure.notifications, 'notification')} will not be sent any more"
+    return f"{told}."
+
+
+def _counted(count: int, of_what: str) -> str:
+    return f"{count:,} {of_what}{'' if count == 1 else 's'}"

@@ -1,0 +1,43 @@
+"""The open events that are still to come, the next ones first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+
+from projections.events import EventRow
+
+MOST_COUNTED = 10_000
+
+
+class Coming(msgspec.Struct, frozen=True):
+    count: int
+    """`MOST_COUNTED` + 1 stands for whatever is more than that."""
+    next: Sequence[EventRow]
+
+
+async def coming(connection: AsyncConnection[Any], now: datetime, *, limit: int = 5) -> Coming:
+    cursor = await connection.execute(
+        """
+        SELECT id, name, (SELECT areas.name FROM areas WHERE areas.id = area_id), area_id, status,
+               event_datetime, registration_deadline, version
+        FROM events WHERE status = 'open' AND event_datetime >= %s
+        ORDER BY event_datetime, id LIMIT %s
+        """,
+        [now, limit],
+    )
+    rows = [EventRow(*row) for row in await cursor.fetchall()]
+    cursor = await connection.execute(
+        """
+        SELECT count(*) FROM (
+            SELECT FROM events WHERE status = 'open' AND event_datetime >= %s LIMIT %s
+        ) AS counted
+        """,
+        [now, MOST_COUNTED + 1],
+    )
+    counted = await cursor.fetchone()
+    return Coming(counted[0] if counted else 0, rows)

@@ -1,0 +1,107 @@
+"""Looking for events as organizers do: open and closed ones, by area, by date, in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC
+from typing import Any, Literal, LiteralString
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.sql import SQL, Composed
+
+from domain.events import Status
+from domain.values import fold
+from projections.dates import DateCount, Span
+from projections.events import EventRow, matching
+from projections.trigrams import trigrams
+
+Order = Literal["newest", "oldest", "name", "-name"]
+
+ORDERS: dict[Order, LiteralString] = {
+    "newest": "event_datetime DESC, id DESC",
+    "oldest": "event_datetime, id",
+    "name": "name_folded, id",
+    "-name": "name_folded DESC, id DESC",
+}
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """What events are looked for; None and "" are for all."""
+
+    name_fragment: str = ""
+    status: Status | None = None
+    area_id: UUID | None = None
+    span: Span | None = None
+
+
+async def search(
+    connection: AsyncConnection[Any],
+    wanted: Filter,
+    *,
+    order: Order = "newest",
+    limit: int = 50,
+    offset: int = 0,
+) -> list[EventRow]:
+    cursor = await connection.execute(
+        _statement(
+            """
+            WITH page AS (
+                SELECT id FROM events WHERE {conditions}
+                ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s
+            )
+            SELECT id, name, (SELECT areas.name FROM areas WHERE areas.id = area_id), area_id,
+                   status, event_datetime, registration_deadline, version
+            FROM page JOIN events USING (id)
+            ORDER BY {order}
+            """,
+            wanted,
+            order=SQL(ORDERS[order]),
+        ),
+        {**_parameters(wanted), "limit": limit, "offset": offset},
+        binary=True,
+    )
+    return [EventRow(*row) for row in await cursor.fetchall()]
+
+
+async def count_by_date(connection: AsyncConnection[Any], wanted: Filter) -> Sequence[DateCount]:
+    """How many there are in each year, or in each part of the filter's span: together, all of
+    them."""
+    cursor = await connection.execute(
+        _statement(
+            """
+            SELECT date_trunc(%(unit)s, event_datetime) AS begin, count(*) -- sessions are UTC
+            FROM events WHERE {conditions}
+            GROUP BY begin ORDER BY begin
+            """,
+            wanted,
+        ),
+        {**_parameters(wanted), "unit": wanted.span.parts if wanted.span else "year"},
+    )
+    return [DateCount(begin.astimezone(UTC), count) for begin, count in await cursor.fetchall()]
+
+
+def _statement(text: LiteralString, wanted: Filter, **parts: SQL) -> Composed:
+    conditions: list[LiteralString] = ["true"]
+    if wanted.status:
+        conditions.append("status = %(status)s")
+    if wanted.area_id:
+        conditions.append("area_id = %(area_id)s")
+    if wanted.span:
+        conditions.append("event_datetime >= %(begin)s AND event_datetime < %(end)s")
+    condition = SQL(" AND ").join(SQL(c) for c in conditions)
+    searched = SQL(matching(fold(wanted.name_fragment)))
+    return SQL(text).format(conditions=SQL(" ").join([condition, searched]), **parts)
+
+
+def _parameters(wanted: Filter) -> dict[str, Any]:
+    folded = fold(wanted.name_fragment)
+    return {
+        "folded": folded,
+        "trigrams": trigrams(folded),
+        "status": wanted.status,
+        "area_id": wanted.area_id,
+        "begin": wanted.span and wanted.span.begin,
+        "end": wanted.span and wanted.span.end,
+    }

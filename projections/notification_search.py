@@ -1,0 +1,140 @@
+"""Looking for notifications as organizers do: the newest first, by what became of them, by date."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+
+from projections import keyset
+from projections.dates import Span
+from projections.keyset import Beyond, Search, Slice
+from projections.outbox import State
+from projections.visitors import VisitorRow
+
+MOST_COUNTED = 10_000
+
+NEWEST = Beyond()
+
+_COLUMNS = """
+visitor_id, (SELECT full_name FROM visitors WHERE visitors.id = visitor_id),
+email, state, attempts, last_error, due_at, concluded_at
+"""
+
+_IS_IN: dict[State, LiteralString] = {
+    "waiting": "state = 'waiting'",
+    "sent": "state = 'sent'",
+    "failed": "state = 'failed'",
+}
+
+_MAY_BE_SENT_AGAIN = "state = 'failed' AND email IS NOT NULL"
+
+
+class FoundNotification(msgspec.Struct, frozen=True):
+    created_at: datetime
+    id: UUID
+    visitor_id: UUID
+    full_name: str | None
+    """None, as the email, when the recipient was erased."""
+    email: str | None
+    state: State
+    attempts: int
+    last_error: str | None
+    due_at: datetime
+    """When a waiting one is tried next."""
+    concluded_at: datetime | None
+
+    @property
+    def may_be_sent_again(self) -> bool:
+        """Only to somebody who is not erased."""
+        return self.state == "failed" and self.email is not None
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """All sending rests, because the notification service refuses our credentials."""
+
+    reason: str
+    since: datetime
+    probe_at: datetime
+    """When one notification is tried, to see whether they are right again."""
+
+
+async def search(
+    connection: AsyncConnection[Any],
+    *,
+    state: State | None = None,
+    span: Span | None = None,
+    beyond: Beyond = NEWEST,
+    limit: int = 50,
+) -> Slice[FoundNotification]:
+    conditions: list[LiteralString] = []
+    if span:
+        conditions.append("created_at >= %(begin)s AND created_at < %(end)s")
+    if state in {"sent", "failed"}:
+        conditions.append(_IS_IN[state])
+    return await keyset.find(
+        connection,
+        Search(
+            table="outbox",
+            time="created_at",
+            columns=_COLUMNS,
+            conditions=conditions,
+            rare=_IS_IN[state] if state == "waiting" else None,
+        ),
+        {"begin": span and span.begin, "end": span and span.end},
+        FoundNotification,
+        beyond=beyond,
+        limit=limit,
+    )
+
+
+async def notification_of(
+    connection: AsyncConnection[Any], visitor: VisitorRow
+) -> FoundNotification | None:
+    """The one that the visitor's registration caused; both are of the same moment."""
+    cursor = await connection.execute(
+        f"SELECT created_at, id, {_COLUMNS} FROM outbox WHERE created_at = %s AND visitor_id = %s",  # noqa: S608
+        [visitor.registered_at, visitor.id],
+        binary=True,
+    )
+    row = await cursor.fetchone()
+    return FoundNotification(*row) if row else None
+
+
+async def count_by_state(connection: AsyncConnection[Any]) -> dict[State, int]:
+    """`MOST_COUNTED` + 1 stands for whatever is more than that."""
+    return {state: await _count(connection, condition) for state, condition in _IS_IN.items()}
+
+
+async def count_that_may_be_sent_again(connection: AsyncConnection[Any]) -> int:
+    """`MOST_COUNTED` + 1 stands for whatever is more than that."""
+    return await _count(connection, _MAY_BE_SENT_AGAIN)
+
+
+async def that_may_be_sent_again(connection: AsyncConnection[Any], limit: int) -> list[UUID]:
+    """Their ids, the oldest first."""
+    cursor = await connection.execute(
+        f"SELECT id FROM outbox WHERE {_MAY_BE_SENT_AGAIN} ORDER BY created_at LIMIT %s",  # noqa: S608
+        [limit],
+        binary=True,
+    )
+    return [id for (id,) in await cursor.fetchall()]
+
+
+async def _count(connection: AsyncConnection[Any], condition: LiteralString) -> int:
+    cursor = await connection.execute(
+        f"SELECT count(*) FROM (SELECT FROM outbox WHERE {condition} LIMIT %s) AS counted",  # noqa: S608
+        [MOST_COUNTED + 1],
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else 0
+
+
+async def pause(connection: AsyncConnection[Any]) -> Pause | None:
+    """The one that the workers keep (`workers.pause`)."""
+    cursor = await connection.execute("SELECT reason, since, probe_at FROM delivery_pause")
+    row = await cursor.fetchone()
+    return Pause(*row) if row else None

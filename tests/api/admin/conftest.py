@@ -1,0 +1,53 @@
+"""Browsers at the panel. `WRITE_POLICY` is `anyone` here, which must not open it to anyone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import httpx
+import pytest
+
+from domain.accounts import Role
+from tests.api.admin.panel import Panel
+from tests.api.serving import Api
+
+Browsers = Callable[..., Awaitable[Panel]]
+"""`await browsers()`: a new one, signed in to nothing; `await browsers("ada", "organizer")`: signed
+in with a new account of that name, with these roles."""
+
+
+@pytest.fixture
+async def browsers(api: Api) -> AsyncIterator[Browsers]:
+    async with AsyncExitStack() as open_ones:
+
+        async def browser(username: str | None = None, *roles: Role) -> Panel:
+            http = httpx.AsyncClient(base_url=api.http.base_url, timeout=30, follow_redirects=True)
+            panel = Panel(await open_ones.enter_async_context(http))
+            if username is not None:
+                await api.account(username, *roles)
+                await panel.sign_in(username)
+            return panel
+
+        yield browser
+
+
+@pytest.fixture
+async def organizer(browsers: Browsers) -> Panel:
+    return await browsers("organizer", "organizer")
+
+
+@pytest.fixture
+async def auditor(browsers: Browsers) -> Panel:
+    return await browsers("auditor", "auditor")
+
+
+@pytest.fixture
+async def admin(browsers: Browsers) -> Panel:
+    return await browsers("admin", "admin")
+
+
+@pytest.fixture
+async def stranger(browsers: Browsers) -> Panel:
+    """Signed in to nothing."""
+    return await browsers()

@@ -1,0 +1,161 @@
+"""`/admin/`: figures at first sight, and as long as somebody looks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from psycopg import AsyncConnection
+
+from api.admin import dashboard, onlookers
+from api.admin.figures import Figures
+from tests.api.admin.conftest import Browsers
+from tests.api.admin.panel import Page, Panel
+from tests.api.serving import Api
+from tests.support.html import Element
+from tests.support.waiting import DEADLINE, until_async
+
+pytestmark = pytest.mark.anyio
+
+LIVE = "/admin/live"
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onlookers, "PERIOD", 0.05)
+
+
+def card(page: Page, id: str) -> str:
+    return page.root.one("section", "div", id=id).text
+
+
+class Stream:
+    """What a browser is sent, one event after the other."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self._lines = answer.aiter_lines()
+
+    async def next(self) -> tuple[str, Element]:
+        """Name of the next event, and what it shows."""
+        name, data = "", list[str]()
+        async with asyncio.timeout(DEADLINE):
+            async for line in self._lines:
+                field, _, value = line.partition(": ")
+                if field == "event":
+                    name = value
+                elif field == "data":
+                    data.append(value)
+                elif not line and name:
+                    return name, Element.parse("\n".join(data))
+        raise AssertionError("the stream has ended")
+
+    async def until(self, wanted: str, text: str = "") -> None:
+        while True:
+            name, shown = await self.next()
+            if name == wanted and text in shown.text:
+                return
+
+
+@asynccontextmanager
+async def stream(panel: Panel, address: str = LIVE) -> AsyncIterator[Stream]:
+    async with panel.http.stream("GET", address) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers["cache-control"] == "no-store"
+        yield Stream(answer)
+
+
+async def test_a_new_installation_has_a_dashboard(auditor: Panel, stranger: Panel) -> None:
+    page = await auditor.open("/admin/")
+    assert (page.status, page.heading) == (200, "Dashboard")
+    assert "Nothing that visitors could register for." in card(page, "coming")
+    assert "waiting 0 sent 0 failed 0" in card(page, "notifications")
+    assert "There was none yet." in card(page, "sync")
+    assert "Registrations of the last 48 hours" in card(page, "by-hour")
+    assert "Registrations of the last 30 days" in card(page, "by-day")
+    assert ["events", "running", "not at all"] in page.rows
+    assert (await stranger.open("/admin/")).heading == "Sign in"
+
+
+async def test_it_shows_what_the_browser_itself_has_changed(organizer: Panel) -> None:
+    for number in range(1, 8):
+        await organizer.open("/admin/events/new")
+        await organizer.submit(
+            name=f"Fair {number}",
+            event_datetime=f"2099-05-{number:02}T09:00",
+            registration_deadline="2099-05-01T08:00",
+        )
+        page = await organizer.open("/admin/")
+        assert page.root.one("section", id="coming").one("p", class_="figure").text == str(number)
+    listed = [item.one("a").text for item in page.root.one("ol", class_="next").all("li")]
+    assert listed == [f"Fair {number}" for number in range(1, 6)]
+
+
+async def test_it_follows_what_happens(api: Api, auditor: Panel) -> None:
+    async with stream(auditor) as live:
+        await live.until("figures", "waiting 0")
+        event = await api.event()
+        await api.register(event)
+        await live.until("figures", "waiting 1")
+
+
+async def test_only_so_many_look_on_and_who_leaves_makes_room(
+    browsers: Browsers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onlookers, "MOST", 2)
+    ada, bob, eve = [await browsers(name, "auditor") for name in ("Ada", "Bob", "Eve")]
+    async with stream(ada) as first, stream(bob) as second:
+        await first.until("figures")
+        await second.until("figures")
+        refused = await eve.http.get(LIVE)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "60")
+
+    async def has_room() -> bool:
+        async with eve.http.stream("GET", LIVE) as answer:
+            return answer.status_code == 200
+
+    await until_async(has_room)
+
+
+async def test_a_database_that_is_away_ends_no_stream(
+    auditor: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(connection: AsyncConnection[Any]) -> Figures:
+        raise psycopg.OperationalError
+
+    async with stream(auditor) as live:
+        await live.until("figures")
+        with monkeypatch.context() as outage:
+            outage.setattr(dashboard, "figures", gone)
+            await live.until("away")
+        await live.until("figures")
+
+
+async def test_a_stream_is_for_who_may_see_the_dashboard(
+    stranger: Panel,
+) -> None:
+    answer = await stranger.http.get(LIVE, follow_redirects=False)
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/admin/sign-in")
+
+
+async def test_a_stream_ends_with_the_process(api: Api, auditor: Panel) -> None:
+    async with stream(auditor) as live:
+        await live.until("figures")
+        api.connections.ending.set()
+        with pytest.raises(AssertionError, match="the stream has ended"):
+            await live.until("never")
+
+
+async def test_a_stream_ends_after_a_while_so_that_its_reader_is_looked_at_again(
+    auditor: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onlookers, "STREAM_LIFE", 0.1)
+    async with stream(auditor) as live:
+        with pytest.raises(AssertionError, match="the stream has ended"):
+            await live.until("never")

@@ -1,0 +1,281 @@
+"""`/admin/events/`: what organizers do there, and what auditors only see."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+from uuid import uuid4
+
+import pytest
+
+from domain.history import read_events
+from tests.api.admin.conftest import Browsers
+from tests.api.admin.panel import Page, Panel
+from tests.api.serving import EVENT, Api
+
+pytestmark = pytest.mark.anyio
+
+EVENTS = "/admin/events/"
+
+NOTHING = "\u2013"
+
+TYPED = {
+    "name": "PyCon",
+    "event_datetime": "2099-05-17T09:00",
+    "registration_deadline": "2099-05-16T09:00",
+}
+
+
+async def test_an_organizer_creates_changes_closes_opens_and_deletes_an_event(
+    api: Api, organizer: Panel
+) -> None:
+    area = await api.area()
+    await api.settled()
+    await organizer.open(EVENTS)
+    await organizer.follow("New event")
+    page = await organizer.submit(**TYPED, area_id=area)
+    assert (page.heading, page.notice) == ("PyCon", "“PyCon” was created.")
+    assert "17 May 2099, 09:00 UTC" in page.text
+    assert page.links["Great Hall"] == f"/admin/areas/{area}"
+    await organizer.follow("Edit")
+    page = await organizer.submit(name="EuroPython", area_id="", status="closed")
+    assert (page.heading, page.notice) == ("EuroPython", "The event was changed.")
+    assert "Great Hall" not in page.links
+    page = await organizer.submit(button="Open registration")
+    assert page.notice == "Registration is open."
+    page = await organizer.submit(button="Close registration")
+    assert page.notice == "Registration is closed."
+    event = page.address.removeprefix(EVENTS)
+    assert (await api.register(event)).status_code == 409
+    page = await organizer.follow("Delete")
+    assert page.heading == "Delete “EuroPython”?"
+    page = await organizer.submit()
+    assert (page.address, page.notice) == (EVENTS, "The event was deleted.")
+    assert "There is no event yet" in page.text
+
+
+async def test_history_tells_which_account_did_it(api: Api, stranger: Panel) -> None:
+    ada = await api.account("ada", "organizer")
+    await stranger.sign_in("ada")
+    await stranger.open(f"{EVENTS}new")
+    await stranger.submit(**TYPED)
+    async with api.connections.readers.connection() as connection:
+        history = await read_events(connection, after=0, limit=100)
+    (created,) = [e for e in history if e.event.topic == "Event.Created"]
+    assert created.metadata.actor == ada.id
+    assert created.metadata.correlation_id
+
+
+async def test_an_auditor_sees_events_and_no_way_to_change_them(api: Api, auditor: Panel) -> None:
+    id = await api.event()
+    await api.settled()
+    page = await auditor.open(EVENTS)
+    assert page.rows[0][0] == "PyCon"
+    for shown in (page, await auditor.follow("PyCon")):
+        assert {"New event", "Edit", "Delete"}.isdisjoint(shown.links)
+        assert set(shown.buttons) <= {"Search", "Show"}
+        assert shown.root.one("main").all("input", type="checkbox") == []
+    for path in ("new", f"{id}/edit", f"{id}/delete"):
+        assert (await auditor.open(f"{EVENTS}{path}")).status == 403
+    for path in ("new", "close", f"{id}/edit", f"{id}/closed", f"{id}/delete"):
+        answer = await auditor.send(f"{EVENTS}{path}", id=id, **TYPED)
+        assert answer.status_code == 403
+    assert (await auditor.open(EVENTS)).rows[0][2] == "open"
+
+
+async def test_the_write_policy_opens_no_page(stranger: Panel) -> None:
+    token = await stranger.token()
+    for path in ("new", "close", f"{uuid4()}/delete"):
+        answer = await stranger.send(f"{EVENTS}{path}", csrf_token=token, **TYPED)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/admin/sign-in")
+
+
+async def test_what_was_typed_stays_with_what_is_wrong_beside_it(
+    api: Api, organizer: Panel
+) -> None:
+    area = await api.area()
+    id = await api.event()
+    await api.settled()
+    wrong = TYPED | {"name": "", "registration_deadline": "2099-05-18T09:00", "area_id": area}
+    for path in ("new", f"{id}/edit"):
+        await organizer.open(f"{EVENTS}{path}")
+        page = await organizer.submit(**wrong)
+        assert (page.status, page.errors) == (
+            422,
+            {"name": "must not be empty", "registration_deadline": "must not be after the event"},
+        )
+        assert {field: page.value(field) for field in wrong} == wrong
+    page = await organizer.submit(name="EuroPython", registration_deadline="2099-05-17T09:00")
+    assert (page.heading, page.notice) == ("EuroPython", "The event was changed.")
+
+
+async def test_what_is_no_time_is_said_to_be_none(organizer: Panel) -> None:
+    await organizer.open(f"{EVENTS}new")
+    for garbage in ("", "soon", "2099-05-17T", "99999-01-01T00:00", "T:", "a\0T"):
+        page = await organizer.submit(**TYPED | {"event_datetime": garbage})
+        assert (page.status, list(page.errors)) == (422, ["event_datetime"])
+
+
+async def test_an_area_that_is_gone_is_said_beside_the_field(api: Api, organizer: Panel) -> None:
+    area = await api.area()
+    await api.settled()
+    await organizer.open(f"{EVENTS}new")
+    await api.http.delete(f"/api/events/areas/{area}")
+    page = await organizer.submit(**TYPED, area_id=area)
+    assert (page.status, list(page.errors)) == (422, ["area_id"])
+
+
+async def test_two_who_edit_an_event_keep_what_each_has_typed(api: Api, browsers: Browsers) -> None:
+    id = await api.event(area_id=await api.area())
+    await api.settled()
+    ada, eve = await browsers("ada", "organizer"), await browsers("eve", "organizer")
+    for panel in (ada, eve):
+        await panel.open(f"{EVENTS}{id}/edit")
+    await ada.submit(name="PyCon DE", status="closed", area_id="")
+    page = await eve.submit(name="PyCon FR", registration_deadline="2099-05-15T09:00")
+    assert page.status == 412
+    assert "Somebody else has changed this event" in page.alert
+    assert page.rows == [
+        ["Name", "PyCon", "PyCon DE", "PyCon FR"],
+        ["Area", "Great Hall", "none", NOTHING],
+        ["Registration", "open", "closed", NOTHING],
+    ]
+    assert page.value("name") == "PyCon FR"
+    assert page.value("status") == "closed"
+    assert (await eve.open(f"{EVENTS}{id}")).heading == "PyCon DE"
+    await eve.open(f"{EVENTS}{id}/edit")
+    eve.page = page
+    page = await eve.submit()
+    assert (page.heading, page.notice) == ("PyCon FR", "The event was changed.")
+    assert "15 May 2099" in page.text
+    assert "Open registration" in page.buttons
+
+
+async def test_a_change_and_back_again_is_a_conflict_without_a_difference(
+    api: Api, organizer: Panel
+) -> None:
+    id = await api.event()
+    await api.settled()
+    await organizer.open(f"{EVENTS}{id}/edit")
+    for status in ("closed", "open"):
+        await api.http.patch(f"/api/events/{id}", json={"status": status})
+    page = await organizer.submit(name="PyCon DE")
+    assert (page.status, page.rows) == (412, [])
+    assert (await organizer.submit()).heading == "PyCon DE"
+
+
+async def test_a_made_up_form_overwrites_nothing(api: Api, organizer: Panel) -> None:
+    id = await api.event()
+    await api.settled()
+    for version in ("", "x", "-1", "\u00b2", "9" * 5000):
+        answer = await organizer.send(f"{EVENTS}{id}/edit", **TYPED, version=version)
+        assert answer.status_code == 412, version
+
+
+async def test_the_ticked_events_are_closed_and_the_list_stays_where_it_was(
+    api: Api, organizer: Panel
+) -> None:
+    ids = [await api.event(name=f"Fair {number}") for number in range(3)]
+    await api.settled()
+    page = await organizer.open(f"{EVENTS}?name=fair&order=name")
+    page = await organizer.submit(f"{EVENTS}close", id=ids[:2])
+    assert (page.address, page.notice) == (
+        f"{EVENTS}?name=fair&order=name",
+        "2 events were closed.",
+    )
+    assert page.column(3) == ["closed", "closed", "open"]
+    page = await organizer.submit(f"{EVENTS}close", id=ids[:1])
+    assert page.notice == "1 event was closed."
+    page = await organizer.submit(f"{EVENTS}close")
+    assert page.notice == "Tick the events to close first."
+
+
+async def test_an_event_that_was_deleted_meanwhile_keeps_no_other_open(
+    api: Api, organizer: Panel
+) -> None:
+    gone, fair = await api.event(name="Gone"), await api.event(name="Fair")
+    await api.settled()
+    await organizer.open(EVENTS)
+    await api.http.delete(f"/api/events/{gone}")
+    page = await organizer.submit(f"{EVENTS}close", id=[gone, fair])
+    assert page.notice == "1 event was closed. 1 was deleted meanwhile."
+    assert [row[1:4:2] for row in page.rows] == [["Fair", "closed"]]
+
+
+async def test_made_up_ticks_close_nothing(api: Api, organizer: Panel) -> None:
+    fair = await api.event(name="Fair")
+    await api.settled()
+    for ticks in ([fair, "x"], [fair] * 51, ["\0"]):
+        answer = await organizer.send(f"{EVENTS}close", id=ticks)
+        assert (answer.status_code, Page(answer).heading) == (422, "Validation failed")
+    assert (await organizer.open(EVENTS)).rows[0][3] == "open"
+
+
+async def test_closing_leads_back_to_nothing_but_the_list(organizer: Panel) -> None:
+    token = await organizer.token()
+    for back in ("//evil.example", "\r\nX-Evil: 1", "?\r\nX-Evil: 1", "?name=\u03a9"):
+        address = f"{EVENTS}close?{urlencode({'back': back})}"
+        answer = await organizer.send(address, csrf_token=token)
+        assert answer.status_code == 303
+        path, _, query = answer.headers["location"].partition("?")
+        assert (path, "x-evil" in answer.headers) == (EVENTS, False)
+        assert query.isascii()
+
+
+async def test_events_are_found_by_name_status_area_and_date(api: Api, organizer: Panel) -> None:
+    hall = await api.area()
+    await api.event(name="PyCon DE", area_id=hall)
+    await api.event(name="PyCon FR", status="closed")
+    await api.event(
+        name="Fair",
+        event_datetime="2098-03-02T09:00:00Z",
+        registration_deadline="2098-03-02T09:00:00Z",
+    )
+    await api.settled()
+    page = await organizer.open(EVENTS)
+    assert sorted(page.column(1)[:2]) == ["PyCon DE", "PyCon FR"]
+    assert page.column(1)[2:] == ["Fair"]
+    assert (await organizer.submit(EVENTS, name="pycon", status="open")).column(1) == ["PyCon DE"]
+    assert (await organizer.submit(EVENTS, name="", status="", area=hall)).column(1) == ["PyCon DE"]
+    await organizer.open(f"{EVENTS}?order=-name")
+    await organizer.follow("2098 1")
+    await organizer.follow("March 1")
+    page = await organizer.follow("2 1")
+    assert page.column(1) == ["Fair"]
+    assert page.value("order") == "-name"
+    page = await organizer.follow("2098")
+    assert page.column(1) == ["Fair"]
+    page = await organizer.follow("All dates")
+    assert page.column(1) == ["PyCon FR", "PyCon DE", "Fair"]
+    page = await organizer.submit(EVENTS, name="nothing like this")
+    assert "No event is like that" in page.text
+
+
+async def test_an_order_is_said_to_those_who_do_not_see_it(api: Api, organizer: Panel) -> None:
+    await api.event()
+    await api.settled()
+    for order, heading, direction in [
+        ("name", "Name", "ascending"),
+        ("-name", "Name", "descending"),
+        ("oldest", "Begins", "ascending"),
+        ("newest", "Begins", "descending"),
+    ]:
+        page = await organizer.open(f"{EVENTS}?order={order}")
+        (sorted_by,) = [th for th in page.root.all("th") if th.has("aria-sort")]
+        assert (sorted_by.text, sorted_by.get("aria-sort")) == (heading, direction)
+
+
+async def test_what_is_not_there_is_said_on_a_page(organizer: Panel) -> None:
+    for path in ("", "/edit", "/delete"):
+        page = await organizer.open(f"{EVENTS}{uuid4()}{path}")
+        assert (page.status, page.heading) == (404, "Not found")
+    for path in ("/edit", "/delete", "/closed", "/open", "/sold"):
+        answer = await organizer.send(f"{EVENTS}{uuid4()}{path}", **TYPED)
+        assert (answer.status_code, Page(answer).heading) == (404, "Not found")
+
+
+async def test_a_script_in_a_name_is_text(organizer: Panel) -> None:
+    name = "<script>alert(1)</script>"
+    await organizer.open(f"{EVENTS}new")
+    page = await organizer.submit(**TYPED | {"name": name})
+    assert (page.heading, name in page.notice) == (name, True)
+    assert EVENT["name"] not in page.text

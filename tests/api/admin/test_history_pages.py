@@ -1,0 +1,238 @@
+"""`/admin/history/` and the timelines: who did what, and how things were."""
+
+from __future__ import annotations
+
+import re
+from uuid import uuid4
+
+import pytest
+
+from api.admin import entries, history
+from api.admin.phrases import PHRASES
+from domain import timeline
+from domain.aggregate import EVENT_TYPES
+from tests.api.admin.conftest import Browsers
+from tests.api.admin.panel import Page, Panel
+from tests.api.serving import Api
+
+pytestmark = pytest.mark.anyio
+
+HISTORY = "/admin/history/"
+
+
+def told(page: Page) -> list[str]:
+    """What each entry says, without its time."""
+    lists = page.root.all("ol", class_="timeline")
+    return [entry.text for shown in lists for entry in shown.all("div")]
+
+
+async def changed_event(api: Api, organizer: Panel) -> str:
+    """Named PyCon, then EuroPython, and closed, by the organizer; its page includes that."""
+    id = await api.event(name="PyCon", area_id=await api.area())
+    await api.settled()
+    await organizer.open(f"/admin/events/{id}/edit")
+    await organizer.submit(name="EuroPython", status="closed")
+    return id
+
+
+def test_every_kind_of_event_has_a_phrase() -> None:
+    assert set(EVENT_TYPES) == set(PHRASES)
+
+
+async def test_the_log_tells_who_did_what_to_what_the_newest_first(
+    api: Api, organizer: Panel
+) -> None:
+    id = await changed_event(api, organizer)
+    page = await organizer.open(HISTORY)
+    assert told(page)[:2] == [
+        "organizer closed registration: EuroPython",
+        "organizer renamed the event: EuroPython name: EuroPython",
+    ]
+    assert "anonymous created the area: Great Hall name: Great Hall" in told(page)
+    assert page.links["EuroPython"] == f"/admin/events/{id}"
+    who = page.root.one("ol").all("div")[0].all("a")[0]
+    assert who.text == "organizer"
+    assert len(told(await organizer.open(who.get("href")))) == 2
+
+
+async def test_the_log_is_filtered_by_what_who_when_and_which(api: Api, organizer: Panel) -> None:
+    id = await changed_event(api, organizer)
+    await organizer.open(HISTORY)
+    for typed, count in (
+        ({"type": "Event.Closed"}, 1),
+        ({"type": "Event"}, 3),
+        ({"type": "Event", "actor": "ORGANIZER"}, 2),
+        ({"actor": "system:test"}, 1),
+        ({"aggregate": id}, 3),
+        ({"aggregate": id, "from": "2099-01-01T00:00"}, 0),
+        ({"aggregate": id, "until": "2099-01-01T00:00"}, 3),
+        ({"type": "Event.Deleted"}, 0),
+    ):
+        await organizer.open(HISTORY)
+        page = await organizer.submit(HISTORY, **typed)
+        assert (page.status, len(told(page))) == (200, count), typed
+        assert {name: page.value(name) for name in typed} == typed
+    assert "Nothing like that has happened" in page.text
+
+
+async def test_filters_that_make_no_sense_are_given_back_with_the_reasons(
+    organizer: Panel,
+) -> None:
+    typed = {"actor": "nobody", "from": "yesterday", "until": "2030-13-01T00:00", "aggregate": "7"}
+    await organizer.open(HISTORY)
+    page = await organizer.submit(HISTORY, **typed)
+    assert page.status == 422
+    assert set(page.errors) == set(typed)
+    assert page.errors["actor"] == "is no account's username or id"
+    assert {name: page.value(name) for name in typed} == typed
+    for query in ("type=%00", "type=Event'--", "actor=%00", "older_than=x", "from=%00"):
+        assert (await organizer.open(f"{HISTORY}?{query}")).status in {200, 422}, query
+
+
+async def test_older_pages_follow_and_where_little_is_found_it_goes_on_looking(
+    api: Api, organizer: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "PAGE_SIZE", 2)
+    for number in range(3):
+        await api.area(f"Hall {number}")
+    await organizer.open(f"{HISTORY}?type=Area.Created")
+    page = await organizer.follow("Older →")
+    assert (
+        told(page) == ["anonymous created the area: Hall 0 name: Hall 0"] or "Hall 0" in page.text
+    )
+    assert "Older →" not in page.links
+    assert len(told(await organizer.follow("Newest"))) == 2
+    monkeypatch.setattr(history, "LOOKED_THROUGH", 1)
+    page = await organizer.open(f"{HISTORY}?type=Account.Registered")
+    assert "Nothing like that among" in page.text
+    for _ in range(20):
+        page = await organizer.follow("Look further back →")
+        if told(page):
+            break
+    assert told(page) == ["anonymous registered the account: organizer username: organizer"]
+
+
+async def test_a_page_tells_what_happened_with_old_and_new_values(
+    api: Api, organizer: Panel
+) -> None:
+    id = await changed_event(api, organizer)
+    page = await organizer.open(f"/admin/events/{id}")
+    assert told(page)[:2] == [
+        "organizer closed registration registration: open → closed",
+        "organizer renamed the event name: PyCon → EuroPython",
+    ]
+    assert re.search("created the event name: PyCon .* area: Great Hall", told(page)[2])
+
+
+async def test_areas_visitors_and_accounts_have_a_timeline_too(api: Api, admin: Panel) -> None:
+    area = await api.area()
+    event = await api.event(area_id=area)
+    visitor = (await api.register(event)).json()["data"]["id"]
+    account = (await api.account("ada", "auditor")).id
+    await api.settled()
+    page = await admin.open(f"/admin/areas/{area}")
+    assert told(page)[0] == "anonymous added an event event: PyCon"
+    page = await admin.open(f"/admin/visitors/{visitor}")
+    assert told(page) == ["anonymous registered the visitor event: PyCon name and email are sealed"]
+    page = await admin.open(f"/admin/accounts/{account}")
+    assert told(page)[0] == "system: test granted a role role: auditor"
+
+
+async def test_a_long_timeline_leads_to_all_of_it(
+    api: Api, organizer: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entries, "NEWEST", 2)
+    id = await changed_event(api, organizer)
+    monkeypatch.setattr(timeline, "LONGEST_FOLDED", 2)
+    page = await organizer.open(f"{HISTORY}{id}")
+    assert told(page)[-1] == "organizer renamed the event name: EuroPython"
+    page = await organizer.follow("All that happened to it")
+    assert len(told(page)) == 3
+
+
+async def test_how_it_was_is_shown_change_by_change(api: Api, organizer: Panel) -> None:
+    id = await changed_event(api, organizer)
+    page = await organizer.open(f"{HISTORY}{id}")
+    assert facts(page)["Registration"] == "closed"
+    await organizer.open(f"/admin/events/{id}")
+    await organizer.follow("← Before the last change")
+    page = await organizer.follow("← Before this change")
+    assert (facts(page)["Name"], facts(page)["Registration"]) == ("PyCon", "open")
+    assert page.rows == [
+        ["Name", "PyCon", "EuroPython"],
+        ["Registration", "open", "closed"],
+    ]
+    assert "← Before this change" not in page.links
+    page = await organizer.follow("Next change →")
+    assert (facts(page)["Name"], facts(page)["Registration"]) == ("EuroPython", "open")
+    page = await organizer.follow("As it is now")
+    assert facts(page)["Registration"] == "closed"
+
+
+async def test_how_it_was_at_a_time_is_asked_for_in_a_form(api: Api, organizer: Panel) -> None:
+    id = await changed_event(api, organizer)
+    await organizer.open(f"/admin/events/{id}")
+    page = await organizer.submit(f"{HISTORY}{id}", at="2000-01-01T00:00")
+    assert "Nothing had happened to it by then" in page.text
+    page = await organizer.submit(f"{HISTORY}{id}", at="2099-01-01T00:00:00")
+    assert facts(page)["Registration"] == "closed"
+    assert "Nothing: so it is now" in page.text
+    assert page.value("at") == "2099-01-01T00:00:00"
+    for wrong in ("yesterday", "9" * 30, "\0"):
+        page = await organizer.submit(f"{HISTORY}{id}", at=wrong)
+        assert (page.status, list(page.errors)) == (422, ["at"])
+        assert facts(page)["Registration"] == "closed"
+
+
+async def test_what_never_was_has_no_history(organizer: Panel) -> None:
+    assert (await organizer.open(f"{HISTORY}{uuid4()}")).status == 404
+
+
+async def test_what_was_deleted_is_still_told_of(api: Api, organizer: Panel) -> None:
+    id = await api.area("Cellar")
+    await api.settled()
+    await organizer.open(f"/admin/areas/{id}/delete")
+    await organizer.submit()
+    page = await organizer.open(f"{HISTORY}?type=Area.Deleted")
+    assert page.links[id[:8]] == f"{HISTORY}{id}"
+    page = await organizer.follow(id[:8])
+    assert (facts(page)["Name"], facts(page)["Exists"]) == ("Cellar", "no")
+
+
+async def test_names_emails_and_codes_stay_sealed(api: Api, admin: Panel) -> None:
+    visitor = (await api.register(await api.event())).json()["data"]["id"]
+    await api.settled()
+    for address in (HISTORY, f"{HISTORY}{visitor}"):
+        page = await admin.open(address)
+        assert "registered the visitor" in page.text
+        assert not re.search(r"Lovelace|ada@example|code", page.text)
+
+
+async def test_auditors_read_history_and_strangers_do_not(
+    api: Api, auditor: Panel, stranger: Panel
+) -> None:
+    id = await api.event()
+    await api.account("nobody")
+    await api.settled()
+    for path in ("", id):
+        assert (await auditor.open(f"{HISTORY}{path}")).status == 200
+        page = await stranger.open(f"{HISTORY}{path}")
+        assert page.address.startswith("/admin/sign-in?next=")
+    page = await auditor.open(f"{HISTORY}?type=Account.Registered")
+    assert page.links["nobody"].startswith(HISTORY)  # not where only admins may look
+
+
+async def test_who_was_quicker_is_named(api: Api, browsers: Browsers) -> None:
+    id = await api.event()
+    await api.settled()
+    ada, eve = await browsers("ada", "organizer"), await browsers("eve", "organizer")
+    await eve.open(f"/admin/events/{id}/edit")
+    await ada.open(f"/admin/events/{id}/edit")
+    await ada.submit(name="EuroPython")
+    page = await eve.submit(name="PyConf")
+    assert page.status == 412
+    assert "Last, ada renamed the event" in page.alert
+
+
+def facts(page: Page) -> dict[str, str]:
+    return {fact.one("dt").text: fact.one("dd").text for fact in page.root.one("dl").all("div")}

@@ -1,0 +1,215 @@
+"""`/admin/notifications/`: what is seen there, and sending failed ones again."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from api.admin import notifications
+from domain.batch import Origin
+from domain.notifications import RecordDelivery
+from tests.api.admin.panel import Page, Panel
+from tests.api.serving import Api
+
+pytestmark = pytest.mark.anyio
+
+NOTIFICATIONS = "/admin/notifications/"
+
+
+async def registered(api: Api, panel: Panel, *names: str) -> list[UUID]:
+    """The ids of their notifications, which the panel's pages include afterwards."""
+    event = await api.event(name="Fair")
+    for name in names:
+        body = {"full_name": name, "email": f"{name}@example.com"}
+        answer = await api.http.post(f"/api/events/{event}/register", json=body)
+        include(panel, int(answer.headers["Event-Position"]))
+    await panel.open(NOTIFICATIONS)
+    async with api.connections.readers.connection() as connection:
+        cursor = await connection.execute("SELECT id FROM outbox ORDER BY position")
+        return [id for (id,) in await cursor.fetchall()]
+
+
+async def fail(api: Api, panel: Panel, *ids: UUID) -> None:
+    for id in ids:
+        command = RecordDelivery(notification_id=id, failure="422: no such mailbox")
+        origin = Origin(actor="system:worker", correlation_id="test")
+        include(panel, (await api.connections.writer.execute(command, origin)).position)
+
+
+def include(panel: Panel, position: int) -> None:
+    """Let the panel's browser have made the change itself."""
+    panel.http.cookies.set("events_face_seen", str(position), path="/admin", domain="127.0.0.1")
+
+
+def tab(page: Page, name: str) -> str:
+    (text,) = [text for text in page.links if text.startswith(name)]
+    return text
+
+
+async def test_notifications_are_listed_with_their_state(api: Api, auditor: Panel) -> None:
+    assert "There is no notification yet" in (await auditor.open(NOTIFICATIONS)).text
+    ada, _ = await registered(api, auditor, "ada", "bob")
+    await fail(api, auditor, ada)
+    page = await auditor.open(NOTIFICATIONS)
+    assert [row[:4] for row in page.rows] == [
+        ["bobbob@example.com", "waiting", "0", "\N{EN DASH}"],
+        ["adaada@example.com", "failed", "0", "422: no such mailbox"],
+    ]
+    assert [tab(page, name) for name in ("Waiting", "Sent", "Failed")] == [
+        "Waiting 1",
+        "Sent 0",
+        "Failed 1",
+    ]
+    assert page.buttons == []
+    assert "Send all failed again" not in page.links
+
+
+async def test_they_are_narrowed_by_state_and_date(api: Api, organizer: Panel) -> None:
+    ada, _ = await registered(api, organizer, "ada", "bob")
+    await fail(api, organizer, ada)
+    page = await organizer.open(NOTIFICATIONS)
+    page = await organizer.follow(tab(page, "Failed"))
+    assert len(page.rows) == 1
+    assert (
+        "No notification is like that" in (await organizer.open(f"{NOTIFICATIONS}?state=sent")).text
+    )
+    page = await organizer.open(NOTIFICATIONS)
+    for _ in ("year", "month", "day"):
+        (*_, narrower) = page.root.one("nav", class_="dates").all("a")
+        assert narrower.text.endswith(" 2")
+        page = await organizer.follow(narrower.text)
+        assert len(page.rows) == 2
+    assert "No notification" in (await organizer.open(f"{NOTIFICATIONS}?date=1999")).text
+
+
+async def test_a_failed_one_is_sent_again(api: Api, organizer: Panel) -> None:
+    ada, bob = await registered(api, organizer, "ada", "bob")
+    await fail(api, organizer, ada, bob)
+    await organizer.open(f"{NOTIFICATIONS}?state=failed")
+    page = await organizer.submit(f"{NOTIFICATIONS}{ada}/again")
+    assert page.notice == "The notification will be sent again."
+    assert page.address == f"{NOTIFICATIONS}?state=failed"
+    assert [row[0] for row in page.rows] == ["bobbob@example.com"]
+    answer = await organizer.send(f"{NOTIFICATIONS}{ada}/again")
+    assert answer.status_code == 303
+    assert "Nothing was done" in (await organizer.open(answer.headers["Location"])).notice
+    assert await requeued_by(api) == {await account_of(api, "organizer")}
+
+
+async def test_a_visitors_own_page_sends_theirs_again(api: Api, organizer: Panel) -> None:
+    (ada,) = await registered(api, organizer, "ada")
+    await fail(api, organizer, ada)
+    await organizer.open(NOTIFICATIONS)
+    page = await organizer.follow("ada")
+    assert "422: no such mailbox" in page.text
+    page = await organizer.submit(button="Send again")
+    assert (page.heading, page.notice) == ("ada", "The notification will be sent again.")
+    assert page.root.one("span", class_="tag").text == "waiting"
+    assert "Send again" not in page.buttons
+
+
+async def test_all_failed_ones_are_sent_again_after_confirmation(
+    api: Api, organizer: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No more at once than the page has said."""
+    monkeypatch.setattr(notifications, "MOST_COUNTED", 3)
+    monkeypatch.setattr(notifications, "BATCH_LIMIT", 2)
+    ids = await registered(api, organizer, "ada", "bob", "cy", "di")
+    await fail(api, organizer, *ids)
+    await organizer.open(NOTIFICATIONS)
+    page = await organizer.follow("Send all failed again")
+    assert "More than 3 notifications have failed" in page.text
+    page = await organizer.submit()
+    assert page.notice.startswith("3 notifications will be sent again. More are left")
+    assert page.column(1) == ["waiting"] * 3
+    page = await organizer.open(f"{NOTIFICATIONS}again")
+    assert "1 notification has failed" in page.text
+    page = await organizer.submit()
+    assert page.notice == "1 notification will be sent again."
+    page = await organizer.open(f"{NOTIFICATIONS}again")
+    assert "No notification is to be sent again" in page.text
+    assert page.root.one("button", class_="main").has("disabled")
+
+
+async def test_what_was_erased_is_not_sent_again(api: Api, organizer: Panel) -> None:
+    ids = await registered(api, organizer, "ada")
+    await fail(api, organizer, *ids)
+    await organizer.open(NOTIFICATIONS)
+    async with api.connections.readers.connection() as connection:
+        await connection.execute("UPDATE outbox SET email = NULL")
+    assert (await organizer.open(NOTIFICATIONS)).buttons == []
+    page = await organizer.open(f"{NOTIFICATIONS}again")
+    assert "No notification is to be sent again" in page.text
+
+
+async def test_an_auditor_sends_nothing_again(api: Api, auditor: Panel) -> None:
+    ids = await registered(api, auditor, "ada")
+    await fail(api, auditor, *ids)
+    page = await auditor.open(f"{NOTIFICATIONS}?state=failed")
+    assert page.buttons == []
+    visitor = page.links["ada"]
+    assert (await auditor.open(f"{NOTIFICATIONS}again")).status == 403
+    for address in (f"{NOTIFICATIONS}again", f"{NOTIFICATIONS}{ids[0]}/again"):
+        assert (await auditor.send(address)).status_code == 403
+    assert (await auditor.send(f"{visitor}/send-again")).status_code == 403
+    assert await requeued_by(api) == set()
+
+
+async def test_a_pause_is_shown_with_its_reason(api: Api, organizer: Panel) -> None:
+    await registered(api, organizer, "ada")
+    async with api.connections.readers.connection() as connection:
+        await connection.execute(
+            """
+            INSERT INTO delivery_pause (reason, probe_at, probe_every)
+            VALUES ('401: who are <you>?', now(), '5 s')
+            """
+        )
+    page = await organizer.open(NOTIFICATIONS)
+    assert "401: who are <you>?" in page.alert
+    assert page.column(1) == ["paused"]
+    page = await organizer.follow("ada")
+    assert "401: who are <you>?" in page.alert
+    assert page.root.one("span", class_="tag").text == "paused"
+
+
+@pytest.mark.parametrize(
+    "query", ["state=nonsense", "date=2030-13", "date=x", "older_than=x", "state=waiting&date=9998"]
+)
+async def test_nonsense_in_the_address_is_answered_with_a_list(
+    api: Api, organizer: Panel, query: str
+) -> None:
+    await registered(api, organizer, "ada")
+    page = await organizer.open(f"{NOTIFICATIONS}?{query}")
+    assert (page.status, page.heading) == (200, "Notifications")
+
+
+@pytest.mark.parametrize("back", ["//evil.example", "https://evil.example", "@evil.example"])
+async def test_sending_again_leads_back_into_the_panel(
+    api: Api, organizer: Panel, back: str
+) -> None:
+    (ada,) = await registered(api, organizer, "ada")
+    answer = await organizer.send(f"{NOTIFICATIONS}{ada}/again?back={back}")
+    assert answer.headers["Location"] == NOTIFICATIONS
+
+
+async def requeued_by(api: Api) -> set[str]:
+    """Who has sent notifications again, as history has it."""
+    async with api.connections.readers.connection() as connection:
+        cursor = await connection.execute(
+            """
+            SELECT convert_from(state, 'UTF8')::jsonb ->> 'actor' FROM history_events
+            WHERE topic = 'Notification.Requeued'
+            """
+        )
+        return {actor for (actor,) in await cursor.fetchall()}
+
+
+async def account_of(api: Api, username: str) -> str:
+    async with api.connections.readers.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT id::text FROM accounts WHERE username = %s", [username]
+        )
+        row = await cursor.fetchone()
+        assert row is not None
+        return str(row[0])

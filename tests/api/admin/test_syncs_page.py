@@ -1,0 +1,209 @@
+"""`/admin/syncs/`: what synchronisations brought, and asking for another."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import msgspec
+import pytest
+
+from domain import sync_requests
+from domain.batch import Decider, Request
+from domain.history import connect, last_position
+from domain.personal_data import InstallationKeys
+from domain.syncs import Counts, RecordFailedSync, RecordSync, SkippedItem
+from events_face.services import Services
+from events_face.settings import Settings
+from tests.api.admin.conftest import Browsers
+from tests.api.admin.panel import Page, Panel
+from tests.api.serving import OPERATOR, Api, api_on, projector_on
+from tests.support.http_server import Answer
+from tests.support.provider import Provider, provider
+from workers.sync import SyncFailed, synchronise_as_asked
+
+pytestmark = pytest.mark.anyio
+
+SYNCS = "/admin/syncs/"
+STARTED = datetime(2030, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def source() -> Iterator[Provider]:
+    with provider() as source:
+        source.items = [
+            {
+                "id": str(uuid4()),
+                "name": "Fair",
+                "event_datetime": "2040-05-17T09:00:00Z",
+                "status": "open",
+            },
+            {"name": "<b>no id</b>"},
+        ]
+        yield source
+
+
+@pytest.fixture
+async def api(
+    settings: Settings, services: Services, keys: InstallationKeys, source: Provider
+) -> AsyncIterator[Api]:
+    """One with a provider; the tests are its worker."""
+    settings = msgspec.structs.replace(settings, events_provider_url=source.url)
+    async with projector_on(services, keys), api_on(settings, services, keys) as api:
+        yield api
+
+
+async def recorded(url: str, keys: InstallationKeys, *commands: Any) -> int:
+    """The position after them."""
+    async with await connect(url) as connection:
+        for command in commands:
+            await Decider(keys).execute(connection, [Request(command, OPERATOR)])
+        return await last_position(connection)
+
+
+async def seen_from(panel: Panel, address: str, position: int) -> Page:
+    """The page as of that position."""
+    panel.http.cookies.set("events_face_seen", str(position), path="/admin")
+    return await panel.open(address)
+
+
+def status(page: Page) -> str:
+    return page.root.one("p", role="status").text
+
+
+async def test_an_organizer_asks_for_a_run_and_sees_what_it_brought(
+    organizer: Panel, database_url: str, keys: InstallationKeys, source: Provider
+) -> None:
+    page = await organizer.open(SYNCS)
+    assert "Nothing was synchronised yet" in page.text
+    page = await organizer.submit(button="Take everything anew")
+    assert page.notice == "A synchronisation is asked for."
+    assert "A full one was asked for" in page.root.one("div", id="syncs").text
+    assert page.buttons == []
+    assert page.root.one("div", id="syncs").get("hx-trigger") == "every 2s"
+    await synchronise_as_asked(database_url, source.url, keys)
+    async with await connect(database_url) as connection:
+        page = await seen_from(organizer, SYNCS, await last_position(connection))
+    ((when, *result),) = page.rows
+    assert result[:6] == ["succeeded", "everything", "1", "0", "0", "1"]
+    assert page.buttons == ["Take what has changed", "Take everything anew"]
+    assert not page.root.one("div", id="syncs").has("hx-trigger")
+    page = await organizer.follow(when)
+    assert page.rows == [["item 2", "id is missing; event_datetime is missing; status is missing"]]
+
+
+async def test_who_polls_sees_the_result_as_soon_as_the_run_is_over(
+    organizer: Panel, database_url: str, keys: InstallationKeys, source: Provider
+) -> None:
+    await organizer.open(SYNCS)
+    await organizer.submit(button="Take what has changed")
+    for _ in range(5):
+        await synchronise_as_asked(database_url, source.url, keys)
+        polled = Page(await organizer.http.get(SYNCS, headers={"HX-Request": "true"}))
+        runs = len(polled.rows)
+        await organizer.open(SYNCS)
+        await organizer.submit(button="Take what has changed")
+    assert runs == 5
+
+
+async def test_a_second_click_begins_no_second_run(browsers: Browsers) -> None:
+    ada, bob = await browsers("Ada", "organizer"), await browsers("Bob", "organizer")
+    await ada.open(SYNCS)
+    await bob.open(SYNCS)
+    await ada.submit(button="Take what has changed")
+    page = await bob.submit(button="Take everything anew")
+    assert "this one was not begun" in page.notice
+    assert "One was asked for" in page.root.one("div", id="syncs").text
+
+
+async def test_no_button_while_one_is_under_way(organizer: Panel, database_url: str) -> None:
+    async with await connect(database_url) as connection:
+        assert await sync_requests.lock(connection)
+        page = await organizer.open(SYNCS)
+        assert "One is under way." in page.text
+        assert page.buttons == []
+        assert "not begun" in (await _asked_anyway(organizer)).notice
+
+
+async def _asked_anyway(panel: Panel) -> Page:
+    await panel.send(SYNCS, full="yes")
+    return await panel.open(SYNCS)
+
+
+async def test_a_failed_run_is_shown_with_its_reason(
+    organizer: Panel, database_url: str, keys: InstallationKeys, source: Provider
+) -> None:
+    source.instead = Answer(status=503)
+    await organizer.open(SYNCS)
+    await organizer.submit(button="Take what has changed")
+    with pytest.raises(SyncFailed):
+        await synchronise_as_asked(database_url, source.url, keys)
+    async with await connect(database_url) as connection:
+        page = await seen_from(organizer, SYNCS, await last_position(connection))
+    assert page.column(1) == ["failed"]
+    page = await organizer.follow(page.column(0)[0])
+    assert "503" in page.alert
+
+
+async def test_results_are_leafed_through(
+    auditor: Panel, database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.admin.syncs.PAGE_SIZE", 2)
+    failed = RecordFailedSync(started_at=STARTED, full=False, reason="it was away")
+    runs = [
+        RecordSync(started_at=STARTED, full=True, counts=Counts(new=number)) for number in range(4)
+    ]
+    position = await recorded(database_url, keys, *runs, failed)
+    page = await seen_from(auditor, SYNCS, position)
+    assert page.column(3) == ["–", "3"]  # noqa: RUF001
+    page = await auditor.follow("Older →")
+    assert page.column(3) == ["2", "1"]
+    page = await auditor.follow("Older →")
+    assert page.column(3) == ["0"]
+    assert "Older →" not in page.links
+    page = await auditor.follow("← Newer")
+    assert page.column(3) == ["2", "1"]
+    facts = page.root.all("dl", class_="facts")[0].text
+    assert "Runs 5 Failed 1 New events 6" in facts
+    for query in ("?older_than=x", "?newer_than=%00", "?older_than="):
+        assert (await auditor.open(SYNCS + query)).status == 200
+
+
+async def test_what_a_provider_says_is_shown_as_text(
+    auditor: Panel, database_url: str, keys: InstallationKeys
+) -> None:
+    item = SkippedItem(item="<script>alert(1)</script>", reason="<b>bad</b>")
+    sync = RecordSync(
+        started_at=STARTED, full=True, counts=Counts(skipped=2), skipped_items=(item,)
+    )
+    page = await seen_from(auditor, SYNCS, await recorded(database_url, keys, sync))
+    page = await auditor.follow(page.column(0)[0])
+    assert page.rows == [["<script>alert(1)</script>", "<b>bad</b>"]]
+    assert "The first 1 of 2." in page.text
+
+
+async def test_auditors_see_results_and_ask_for_nothing(auditor: Panel, stranger: Panel) -> None:
+    assert (await auditor.open(SYNCS)).buttons == []
+    assert (await auditor.send(SYNCS)).status_code == 403
+    assert (await auditor.open(f"{SYNCS}{UUID(int=1)}")).status == 404
+    assert (await stranger.open(SYNCS)).heading == "Sign in"
+
+
+async def test_without_a_provider_it_says_so(
+    settings: Settings, services: Services, keys: InstallationKeys
+) -> None:
+    async with (
+        projector_on(services, keys),
+        api_on(settings, services, keys) as api,
+        httpx.AsyncClient(base_url=api.http.base_url, follow_redirects=True) as http,
+    ):
+        panel = Panel(http)
+        await api.account("ada", "organizer")
+        await panel.sign_in("ada")
+        page = await panel.open(SYNCS)
+        assert "EVENTS_PROVIDER_URL" in status(page)
+        assert page.buttons == []
+        assert (await _asked_anyway(panel)).notice == "No events provider is configured."

@@ -1,0 +1,209 @@
+"""Read tables, their rebuilds, and seals, as the panel shows them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+from psycopg import AsyncConnection
+
+from api.admin import onlookers, upkeep
+from domain.history import connect
+from domain.seals.checkpoints import Checkpoint, is_signed_by
+from domain.seals.sealing import Sealer
+from domain.seals.signing import from_pem
+from events_face.installation import signing_key
+from events_face.services import Services
+from events_face.settings import Settings
+from projections.rebuild_progress import announce_progress, lock_for_rebuild
+from projections.rebuild_requests import conclude, next_request, requests
+from tests.api.admin.conftest import Browsers
+from tests.api.admin.panel import Page, Panel
+from tests.api.admin.test_dashboard import stream
+from tests.api.serving import Api
+from tests.workers.processes import environment
+from workers.rebuilds import rebuild_as_asked
+
+pytestmark = pytest.mark.anyio
+
+REBUILD_AREAS = "/admin/rebuilds/areas"
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[AsyncConnection[Any]]:
+    async with await connect(database_url) as connection:
+        yield connection
+
+
+def row_of(page: Page, table: str) -> list[str]:
+    card = page.root.one("section", id="projections")
+    rows = [[cell.text for cell in row.all("td", "th")] for row in card.all("tr")]
+    (row,) = [row for row in rows if row[0] == table]
+    return row
+
+
+async def test_an_admin_has_a_table_rebuilt_and_sees_it_done(
+    api: Api,
+    admin: Panel,
+    database: AsyncConnection[Any],
+    database_url: str,
+    settings: Settings,
+    services: Services,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in environment(settings, services).items():
+        monkeypatch.setenv(name, value)
+    await api.area("Great Hall")
+    await api.settled()
+    page = await admin.open("/admin/")
+    assert page.links["Rebuild"].startswith("/admin/rebuilds/")
+    page = await admin.open(REBUILD_AREAS)
+    assert page.heading == "Rebuild “areas”?"
+    assert "No notification is sent again" in page.text
+    page = await admin.submit(button="Rebuild")
+    assert page.notice == "A rebuild of “areas” is asked for."
+    assert "rebuild asked for" in row_of(page, "areas")[1]
+    assert row_of(page, "areas")[3] == ""
+    (asked,) = (await requests(database)).values()
+    assert asked.origin.actor != "anonymous"
+    before = await _oid(database)
+    await rebuild_as_asked(database_url)
+    assert await _oid(database) != before
+    page = await admin.open("/admin/")
+    assert row_of(page, "areas")[1:] == ["running", "not at all", "Rebuild"]
+
+
+async def _oid(connection: AsyncConnection[Any]) -> Any:
+    return await (await connection.execute("SELECT 'areas'::regclass::oid")).fetchone()
+
+
+async def test_a_second_one_is_refused_while_one_is_under_way(
+    admin: Panel, database: AsyncConnection[Any]
+) -> None:
+    await admin.open(REBUILD_AREAS)
+    await lock_for_rebuild(database, ["areas"])
+    await announce_progress(database, 30, 100)
+    page = await admin.submit(button="Rebuild")
+    assert "under way or asked for already" in page.notice
+    row = row_of(page, "areas")
+    assert row[1].startswith("rebuilding 30%, ")
+    assert row[1].endswith(" events/s")
+    assert await requests(database) == {}
+    page = await admin.open(REBUILD_AREAS)
+    assert page.form().one("button").has("disabled")
+
+
+async def test_why_one_failed_is_shown_until_the_next(
+    admin: Panel, database: AsyncConnection[Any]
+) -> None:
+    await admin.open(REBUILD_AREAS)
+    await admin.submit(button="Rebuild")
+    request = await next_request(database)
+    assert request is not None
+    await conclude(database, request, "<b>what is this?</b>")
+    page = await admin.open("/admin/")
+    assert "rebuild failed" in row_of(page, "areas")[1]
+    assert "<b>what is this?</b>" in row_of(page, "areas")[1]
+    await admin.open(REBUILD_AREAS)
+    page = await admin.submit(button="Rebuild")
+    assert "what is this?" not in page.text
+
+
+async def test_only_admins_rebuild(
+    auditor: Panel, admin: Panel, database: AsyncConnection[Any]
+) -> None:
+    page = await auditor.open("/admin/")
+    assert "Rebuild" not in page.links
+    assert row_of(page, "areas") == ["areas", "running", "not at all"]
+    assert (await auditor.open(REBUILD_AREAS)).status == 403
+    assert (await auditor.send(REBUILD_AREAS)).status_code == 403
+    assert await requests(database) == {}
+    assert (await admin.open("/admin/rebuilds/history_events")).status == 404
+    async with stream(auditor) as live:
+        assert not (await live.next())[1].all("a", href="/admin/rebuilds/areas")
+    async with stream(admin) as live:
+        assert (await live.next())[1].all("a", href="/admin/rebuilds/areas")
+
+
+async def test_progress_is_followed_live(
+    admin: Panel, database: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onlookers, "PERIOD", 0.05)
+    async with stream(admin) as live:
+        await live.until("figures", "areas running")
+        await lock_for_rebuild(database, ["areas"])
+        for reached in (30, 60):
+            await announce_progress(database, reached, 100)
+            await live.until("figures", f"areas rebuilding {reached}%")
+
+
+async def test_a_page_is_never_taken_back_to_what_was_before_it(
+    admin: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onlookers, "PERIOD", 1.0)  # so that the first look is kept for a while
+    async with stream(admin) as live:
+        await live.until("figures", "areas running")
+    await admin.open(REBUILD_AREAS)
+    page = await admin.submit(button="Rebuild")
+    address = page.root.one("div", class_="cards").get("data-live")
+    async with stream(admin, address) as live:
+        _, shown = await live.next()
+        assert "rebuild asked for" in shown.text
+
+
+async def test_without_a_read_table_the_dashboard_says_what_to_do(
+    admin: Panel, database: AsyncConnection[Any]
+) -> None:
+    await database.execute("DROP TABLE areas")
+    await database.execute("UPDATE projections SET schema_version = 0 WHERE name = 'areas'")
+    await database.execute("DROP TABLE sync_results")
+    page = await admin.open("/admin/")
+    assert page.status == 200
+    assert "most figures cannot be told" in page.alert
+    assert row_of(page, "areas")[1] == "outdated its table was lost"
+    assert row_of(page, "areas")[3] == "Rebuild"
+
+
+async def test_seals_are_shown_with_the_newest_checkpoint(
+    api: Api, auditor: Panel, database: AsyncConnection[Any], settings: Settings, database_url: str
+) -> None:
+    page = await auditor.open("/admin/seals/")
+    assert "Nothing is sealed yet" in page.text
+    answer = await auditor.http.get("/admin/seals/checkpoint")
+    assert answer.status_code == 404
+    key = await asyncio.to_thread(signing_key, settings, database_url)
+    await (await Sealer.resume(database, key)).seal()
+    await api.area("Great Hall")
+    page = await auditor.open("/admin/seals/")
+    assert re.search(r"Sealed up to all but \d event.*, the first of them \d+ s old\.", page.text)
+    answer = await auditor.http.get("/admin/seals/checkpoint")
+    assert "attachment" in answer.headers["content-disposition"]
+    checkpoint = msgspec.json.decode(answer.content, type=Checkpoint)
+    text, pem = [found.text for found in page.root.all("pre")][:2]
+    assert text == answer.text.strip()
+    assert checkpoint.key_id in page.text
+    shown_key = page.root.all("pre")[1].one("code").content[0]
+    assert isinstance(shown_key, str)
+    assert is_signed_by(checkpoint, from_pem(shown_key.encode()))
+    assert pem.startswith("-----BEGIN PUBLIC KEY-----")
+
+
+async def test_sealing_that_is_late_is_a_warning(
+    api: Api, auditor: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await api.area("Great Hall")
+    page = await auditor.open("/admin/")
+    assert "Does a scheduler run?" not in page.alert
+    monkeypatch.setattr(upkeep, "LATE", 0.0)
+    page = await auditor.open("/admin/")
+    assert "Does a scheduler run?" in page.alert
+
+
+async def test_seals_are_for_staff(browsers: Browsers, stranger: Panel) -> None:
+    assert (await stranger.open("/admin/seals/")).heading == "Sign in"
+    answer = await stranger.http.get("/admin/seals/checkpoint", follow_redirects=False)
+    assert answer.status_code == 303

@@ -1,0 +1,112 @@
+"""A real Chromium at a real panel. One of each for all these tests; each brings its own data."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from api.access import COOKIE
+from domain.accounts import Role
+from domain.history import load_keys
+from domain.values import Text
+from events_face.services import Services
+from events_face.settings import Settings
+from tests.api.serving import Api, api_on, projector_on
+from tests.browser.content import fill
+from tests.browser.watching import Watch
+from tests.support import chromium
+from tests.support.databases import new_database
+
+PATIENCE = 10_000
+"""Milliseconds that a page may take to be as a test expects it."""
+
+ACCOUNTS: dict[str, tuple[Role, ...]] = {
+    "organizer": ("organizer",),
+    "auditor": ("auditor",),
+    "admin": ("admin",),
+}
+
+People = Callable[..., Awaitable[Page]]
+"""`await people("organizer")`: the page of somebody who is signed in with that account;
+`await people()`: of somebody who is not. What else is given is for `Browser.new_context`."""
+
+find_chromium = cache(chromium.find)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = [item for item in items if Path(__file__).parent in item.path.parents]
+    if here and find_chromium() is None:
+        for item in here:
+            item.add_marker(pytest.mark.skip(reason=chromium.NO_BROWSER))
+
+
+@pytest.fixture(scope="package")
+async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        options = ["--disable-gpu", "--disable-dev-shm-usage"]
+        launched = await playwright.chromium.launch(executable_path=find_chromium(), args=options)
+        expect.set_options(timeout=PATIENCE)
+        yield launched
+        await launched.close()
+
+
+@pytest.fixture(scope="package")
+def services_of_site(template_database: str, valkey_url: str) -> Iterator[Services]:
+    with new_database(template_database) as url:
+        yield Services(database_url=url, redis_url=valkey_url)
+
+
+@pytest.fixture(scope="package")
+async def site(
+    anyio_backend: str, settings: Settings, services_of_site: Services
+) -> AsyncIterator[Api]:
+    """With something on every page, and the accounts above."""
+    with psycopg.connect(services_of_site.database_url) as connection:
+        keys = load_keys(connection, settings.secret_keys)
+    async with (
+        projector_on(services_of_site, keys),
+        api_on(settings, services_of_site, keys) as api,
+    ):
+        for username, roles in ACCOUNTS.items():
+            await api.account(username, *roles)
+        await fill(api)
+        yield api
+
+
+@pytest.fixture
+async def people(browser: Browser, site: Api) -> AsyncIterator[People]:
+    """At the end none of their pages may have done what none should do."""
+    watches: list[Watch] = []
+    async with AsyncExitStack() as contexts:
+
+        async def person(username: str | None = None, **options: Any) -> Page:
+            origin = str(site.http.base_url)
+            context = await browser.new_context(base_url=origin, **options)
+            contexts.push_async_callback(context.close)
+            context.set_default_timeout(PATIENCE)
+            if username is not None:
+                session = await _session(site, username)
+                await context.add_cookies(
+                    [{"name": COOKIE, "value": session, "url": f"{origin}/admin/"}]
+                )
+            page = await context.new_page()
+            watches.append(Watch(page, origin))
+            return page
+
+        yield person
+    assert [complaint for watch in watches for complaint in watch.complaints] == []
+
+
+async def _session(site: Api, username: str) -> str:
+    credential = await site.connections.credentials.of(Text(username))
+    assert credential is not None
+    token = await site.connections.sessions.begin_in_browser(credential)
+    assert token is not None
+    return token

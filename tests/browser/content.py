@@ -1,0 +1,63 @@
+"""Something for every page to show: real conferences, visitors, messages, synchronisations."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from domain.history import read_events
+from domain.notifications import RecordDelivery
+from domain.syncs import Counts, RecordFailedSync, RecordSync, SkippedItem
+from domain.visitors import Registered
+from tests.api.serving import OPERATOR, Api
+from workers.provider_items import Usable, read_item
+
+CONFERENCES = Path(__file__).parent.parent / "support" / "conferences.json"
+
+FULL = "A Very Long Name of a Fair for Everything That Anybody Could Ever Want to Show to Anyone"
+
+NOW = datetime.now(UTC)
+
+
+async def fill(api: Api) -> None:
+    items = msgspec.json.decode(CONFERENCES.read_bytes(), type=list[msgspec.Raw])
+    read = [read_item(item, place) for place, item in enumerate(items, start=1)]
+    await _give(api, *(item.command for item in read if isinstance(item, Usable)))
+    event = await api.event(name=FULL, area_id=await api.area("Great Hall"))
+    for number in range(12):
+        await api.register(event, f"somebody.with.a.long.address.{number}@example.org")
+    ids = await notifications(api)
+    await _give(
+        api,
+        *(RecordDelivery(notification_id=id) for id in ids[:4]),
+        *(RecordDelivery(notification_id=id, failure=REFUSAL) for id in ids[4:8]),
+        RecordSync(
+            started_at=NOW - timedelta(seconds=3),
+            full=True,
+            counts=Counts(new=len(items), skipped=1),
+            skipped_items=(SkippedItem(item="item 62", reason="name: must not be empty"),),
+            cursor=NOW.date(),
+        ),
+        RecordFailedSync(started_at=NOW, full=False, reason="the provider answered 502"),
+    )
+    await api.settled()
+
+
+async def notifications(api: Api) -> list[UUID]:
+    """All that registrations have caused, the newest last."""
+    async with api.connections.readers.connection() as connection:
+        history = await read_events(connection, after=0, limit=10_000)
+    return [e.event.notification_id for e in history if isinstance(e.event, Registered)]
+
+
+REFUSAL = "422: there is no mailbox with the name that this address has"
+
+
+async def _give(api: Api, *commands: Any) -> None:
+    """All at once."""
+    await asyncio.gather(*(api.connections.writer.execute(c, OPERATOR) for c in commands))

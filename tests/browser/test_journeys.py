@@ -1,0 +1,210 @@
+"""What people do at the panel, in a real browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from tests.api.serving import PASSWORD, Api
+from tests.browser.conftest import People
+from tests.browser.looking import field, notice
+
+pytestmark = pytest.mark.anyio
+
+MOST_TABS = 80
+"""More than any page has things to tab to."""
+
+
+async def tab_to(page: Page, wanted: Locator) -> None:
+    """By the keyboard alone."""
+    handle = await wanted.element_handle()
+    for _ in range(MOST_TABS):
+        if await page.evaluate("(wanted) => document.activeElement === wanted", handle):
+            return
+        await page.keyboard.press("Tab")
+    raise AssertionError(f"no way to {wanted} by Tab")
+
+
+async def press(page: Page, wanted: Locator) -> None:
+    await tab_to(page, wanted)
+    await page.keyboard.press("Enter")
+
+
+async def test_the_keyboard_alone_signs_in_creates_an_event_and_closes_it(people: People) -> None:
+    page = await people()
+    await page.goto("/admin/events/")
+    await tab_to(page, field(page, "Username"))
+    await page.keyboard.type("organizer")
+    await page.keyboard.press("Tab")
+    await page.keyboard.type(PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Events")
+    await press(page, page.get_by_role("link", name="New event"))
+    await expect(page.get_by_role("heading", level=1)).to_have_text("New event")
+    await tab_to(page, field(page, "Name"))
+    await page.keyboard.type("By hand")
+    for label in ("Begins (UTC)", "Registration ends (UTC)"):
+        await tab_to(page, field(page, label))
+        await page.keyboard.type("05172099")
+        await page.keyboard.press("Tab")
+        await page.keyboard.type("090000AM")
+    await press(page, page.get_by_role("button", name="Create"))
+    await expect(page.get_by_role("heading", level=1)).to_have_text("By hand")
+    await press(page, page.get_by_role("button", name="Close registration"))
+    await expect(notice(page)).to_have_text("Registration is closed.")
+
+
+async def test_the_first_tab_leads_past_the_navigation(people: People) -> None:
+    page = await people("organizer")
+    await page.goto("/admin/events/")
+    await page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="To the content")
+    await expect(skip).to_be_focused()
+    await expect(skip).to_be_in_viewport()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("main")).to_be_focused()
+
+
+async def test_two_people_who_edit_one_event_are_shown_each_others_changes(
+    site: Api, people: People
+) -> None:
+    event = await site.event(name="Meeting")
+    await site.settled()
+    ada, eve = await people("organizer"), await people("admin")
+    for page in (ada, eve):
+        await page.goto(f"/admin/events/{event}/edit")
+    await field(ada, "Registration").select_option("closed")
+    await ada.get_by_role("button", name="Save").click()
+    await expect(notice(ada)).to_have_text("The event was changed.")
+    await field(eve, "Name").fill("Meeting of two")
+    await eve.get_by_role("button", name="Save").click()
+    conflict = eve.get_by_role("alert")
+    await expect(conflict).to_contain_text("Somebody else has changed this event")
+    row = conflict.get_by_role("row").filter(has_text="Registration")
+    await expect(row.get_by_role("cell")).to_have_text(["open", "closed", "\u2013"])
+    await expect(field(eve, "Name")).to_have_value("Meeting of two")
+    await eve.get_by_role("button", name="Save").click()
+    await expect(eve.get_by_role("heading", level=1)).to_have_text("Meeting of two")
+    await expect(eve.locator(".heading .tag")).to_have_text("closed")
+
+
+async def test_a_form_without_its_token_changes_nothing(people: People) -> None:
+    page = await people("organizer")
+    await page.goto("/admin/areas/new")
+    await field(page, "Name").fill("Forged Hall")
+    await page.evaluate("document.querySelectorAll('[name=csrf_token]').forEach(e => e.remove())")
+    await page.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Not sent")
+    await page.goto("/admin/areas/?name=forged")
+    await expect(page.locator("main")).to_contain_text("No area has “forged” in its name")
+
+
+async def test_who_lacks_a_role_is_shown_no_button_and_told_so_at_the_address(
+    people: People,
+) -> None:
+    page = await people("auditor")
+    await page.goto("/admin/areas/")
+    await expect(page.get_by_role("link", name="Great Hall").first).to_be_visible()
+    await expect(page.get_by_role("link", name="New area")).to_have_count(0)
+    await expect(page.get_by_role("link", name="Accounts")).to_have_count(0)
+    await page.goto("/admin/areas/new")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Forbidden")
+    await page.get_by_role("button", name="Sign out").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+async def test_a_script_in_a_name_is_shown_as_text(people: People) -> None:
+    """A dialog would be a complaint of the watch."""
+    name = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+    page = await people("organizer")
+    await page.goto("/admin/areas/new")
+    await field(page, "Name").fill(name)
+    await page.get_by_role("button", name="Create").click()
+    await expect(notice(page)).to_contain_text(name)
+    await expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
+    for address in ("/admin/events/new", "/admin/events/"):
+        await page.goto(address)
+        await expect(page.get_by_role("combobox", name="Area")).to_contain_text(name)
+
+
+async def test_without_scripts_everything_works(people: People) -> None:
+    page = await people(java_script_enabled=False)
+    await page.goto("/admin/")
+    await field(page, "Username").fill("organizer")
+    await field(page, "Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("link", name="Areas").click()
+    await page.get_by_role("link", name="New area").click()
+    await field(page, "Name").fill("Plain Hall")
+    await page.get_by_role("button", name="Create").click()
+    await expect(notice(page)).to_have_text("The area “Plain Hall” was created.")
+    await page.get_by_role("link", name="Events", exact=True).click()
+    await page.get_by_role("link", name="New event").click()
+    await field(page, "Name").fill("Plain Fair")
+    await field(page, "Begins (UTC)").fill("2099-05-17T09:00")
+    await field(page, "Registration ends (UTC)").fill("2099-05-18T09:00")
+    await page.get_by_role("button", name="Create").click()
+    await expect(page.locator(".wrong")).to_contain_text("must not be after the event")
+    await field(page, "Registration ends (UTC)").fill("2099-05-16T09:00")
+    await field(page, "Area").select_option("Plain Hall")
+    await page.get_by_role("button", name="Create").click()
+    await expect(page.locator("time").first).to_have_text("17 May 2099, 09:00 UTC")
+    await page.goto("/admin/events/?name=plain+fair")
+    await field(page, "Tick Plain Fair").check()
+    await page.get_by_role("button", name="Close the ticked ones").click()
+    await expect(notice(page)).to_have_text("1 event was closed.")
+    assert page.url.endswith("?name=plain+fair")
+
+
+async def test_times_are_in_the_readers_zone_with_utc_on_hover(site: Api, people: People) -> None:
+    event = await site.event(name="Dawn", event_datetime="2099-05-17T21:30:00Z")
+    await site.settled()
+    page = await people("auditor", timezone_id="Asia/Tokyo", locale="en-GB")
+    await page.goto(f"/admin/events/{event}")
+    begins = page.locator("time").first
+    await expect(begins).to_have_text("18 May 2099, 06:30")
+    await expect(begins).to_have_attribute("title", "17 May 2099, 21:30 UTC")
+    organizer = await people("organizer", timezone_id="Asia/Tokyo", locale="en-GB")
+    await organizer.goto(f"/admin/events/{event}/edit")
+    await expect(organizer.locator("output").first).to_have_text("18 May 2099, 06:30 your time")
+    await field(organizer, "Begins (UTC)").fill("2099-05-17T22:30")
+    await expect(organizer.locator("output").first).to_have_text("18 May 2099, 07:30 your time")
+
+
+async def test_pages_follow_each_other_without_loading_anew_and_go_back_as_they_are_now(
+    site: Api, people: People
+) -> None:
+    page = await people("organizer")
+    await page.goto("/admin/areas/")
+    await page.evaluate("window.sameDocument = true")
+    await page.get_by_role("link", name="Events", exact=True).click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Events")
+    await expect(page).to_have_title("Events · Events-Face")
+    assert page.url.endswith("/admin/events/")
+    assert await page.evaluate("window.sameDocument")
+    await expect(page.locator("time").first).not_to_contain_text("UTC")
+    await site.area("Hall of the meantime")
+    await site.settled()
+    await page.go_back()
+    await expect(page.get_by_role("link", name="Hall of the meantime", exact=True)).to_be_visible()
+    assert await page.evaluate("Object.keys({...localStorage, ...sessionStorage}).join()") in {
+        "",
+        "htmx-current-path-for-history",
+    }
+
+
+async def test_an_ended_session_leads_to_sign_in_and_back(site: Api, people: People) -> None:
+    page = await people("organizer")
+    await page.goto("/admin/events/")
+    await page.context.clear_cookies()
+    await page.get_by_role("link", name="Areas").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+    await field(page, "Username").fill("organizer")
+    await field(page, "Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page).to_have_url(re.compile(r"/admin/areas/?$"))
+    await page.get_by_role("button", name="Sign out").click()
+    await page.go_back()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")

@@ -1,0 +1,134 @@
+"""Finding notifications by what became of them and by date, newest first."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from domain.notifications import RecordDelivery
+from projections import keyset, notification_search
+from projections.dates import Span
+from projections.notification_search import (
+    Pause,
+    count_by_state,
+    count_that_may_be_sent_again,
+    notification_of,
+    pause,
+    search,
+    that_may_be_sent_again,
+)
+from projections.outbox import State
+from projections.visitors import get_visitor
+from tests.support.installation import Installation
+
+pytestmark = pytest.mark.anyio
+
+EMAILS = [f"visitor{n}@example.org" for n in range(6)]
+
+
+async def some_notifications(installation: Installation) -> None:
+    """The first two were sent, the next one failed, three are waiting."""
+    event = await installation.event()
+    for email in EMAILS:
+        await installation.register(event, email)
+    await installation.project()
+    ids = {row["email"]: UUID(row["id"]) for row in await installation.rows("outbox")}
+    await installation.give(
+        RecordDelivery(notification_id=ids[EMAILS[0]]),
+        RecordDelivery(notification_id=ids[EMAILS[1]]),
+        RecordDelivery(notification_id=ids[EMAILS[2]], failure="no such mailbox"),
+    )
+    await installation.project()
+
+
+async def emails(
+    installation: Installation, state: State | None = None, span: Span | None = None
+) -> list[str | None]:
+    found = await search(installation.connection, state=state, span=span)
+    return [row.email for row in found.rows]
+
+
+@pytest.mark.parametrize("walk", [1, keyset.WALK])
+@pytest.mark.parametrize(
+    ("state", "found"),
+    [
+        (None, EMAILS[::-1]),
+        ("waiting", EMAILS[:2:-1]),
+        ("sent", EMAILS[1::-1]),
+        ("failed", [EMAILS[2]]),
+    ],
+)
+async def test_they_are_found_by_state_newest_first(
+    installation: Installation,
+    state: State | None,
+    found: list[str],
+    walk: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keyset, "WALK", walk)
+    await some_notifications(installation)
+    assert await emails(installation, state) == found
+
+
+async def test_they_are_found_by_the_date_they_were_created(installation: Installation) -> None:
+    await some_notifications(installation)
+    await installation.connection.execute("UPDATE outbox SET created_at = '2030-05-31T23:59:59Z'")
+    assert len(await emails(installation, span=Span(2030, 5, 31))) == len(EMAILS)
+    assert await emails(installation, "failed", Span(2030, 5)) == [EMAILS[2]]
+    for span in (Span(2030, 5, 30), Span(2030, 6), Span(2031)):
+        assert await emails(installation, span=span) == []
+
+
+async def test_a_notification_says_for_whom_it_is_and_what_went_wrong(
+    installation: Installation,
+) -> None:
+    await some_notifications(installation)
+    (found,) = (await search(installation.connection, state="failed")).rows
+    visitor = await get_visitor(installation.connection, found.visitor_id)
+    assert visitor is not None
+    assert (found.full_name, found.email) == (visitor.full_name, visitor.email)
+    assert found.last_error == "no such mailbox"
+    assert found.concluded_at is not None
+    assert await notification_of(installation.connection, visitor) == found
+
+
+async def test_they_are_counted_up_to_a_bound(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await some_notifications(installation)
+    connection = installation.connection
+    assert await count_by_state(connection) == {"waiting": 3, "sent": 2, "failed": 1}
+    monkeypatch.setattr(notification_search, "MOST_COUNTED", 1)
+    assert await count_by_state(connection) == {"waiting": 2, "sent": 2, "failed": 1}
+
+
+async def test_failed_ones_may_be_sent_again_unless_their_recipient_was_erased(
+    installation: Installation,
+) -> None:
+    await some_notifications(installation)
+    connection = installation.connection
+    (found,) = (await search(connection, state="failed")).rows
+    assert found.may_be_sent_again
+    assert await that_may_be_sent_again(connection, 10) == [found.id]
+    assert await count_that_may_be_sent_again(connection) == 1
+    await connection.execute("UPDATE outbox SET email = NULL")
+    (found,) = (await search(connection, state="failed")).rows
+    assert not found.may_be_sent_again
+    assert await that_may_be_sent_again(connection, 10) == []
+    assert await count_that_may_be_sent_again(connection) == 0
+    assert not any(row.may_be_sent_again for row in (await search(connection, state="sent")).rows)
+
+
+async def test_a_pause_is_told_with_its_reason(installation: Installation) -> None:
+    assert await pause(installation.connection) is None
+    moment = datetime(2030, 5, 17, 9, tzinfo=UTC)
+    await installation.connection.execute(
+        """
+        INSERT INTO delivery_pause (reason, since, probe_at, probe_every)
+        VALUES ('401: who are you?', %(moment)s, %(moment)s, '5 s')
+        """,
+        {"moment": moment},
+    )
+    assert await pause(installation.connection) == Pause("401: who are you?", moment, moment)

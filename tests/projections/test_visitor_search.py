@@ -1,0 +1,149 @@
+"""Finding visitors by name, email and event, newest first, a page at a time."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from domain.events import DeleteEvent
+from projections import keyset
+from projections.keyset import Beyond
+from projections.visitor_search import search
+from tests.support.installation import Installation, a_registration
+
+pytestmark = pytest.mark.anyio
+
+PEOPLE = {
+    "Ada Lovelace": "ada@example.org",
+    "Ada  Byron": "ada.byron@example.com",
+    "Grace Hopper": "grace+navy@example.org",
+    "Zoë Ülkü": "zoe@example.org",
+    "Jean-Luc O’Brien (Jr.)": "jean-luc@example.org",  # noqa: RUF001
+    "李小龙": "bruce@example.org",
+    "100% %_ \\ ' :* | !x": "odd@example.org",
+}
+
+
+async def register_all(installation: Installation) -> UUID:
+    event = await installation.event("Fair")
+    await installation.give(*(a_registration(event, email, name) for name, email in PEOPLE.items()))
+    await installation.project()
+    return event
+
+
+async def names(installation: Installation, text: str, event_id: UUID | None = None) -> list[str]:
+    found = await search(installation.connection, text=text, event_id=event_id)
+    return sorted(str(row.full_name) for row in found.rows)
+
+
+ADAS = ["Ada  Byron", "Ada Lovelace"]
+ODD = ["100% %_ \\ ' :* | !x"]
+
+
+@pytest.mark.parametrize("walk", [1, keyset.WALK])
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ada", ADAS),
+        ("ADA", ADAS),
+        ("ada love", ["Ada Lovelace"]),
+        ("love ad", ["Ada Lovelace"]),
+        ("ovelace", []),
+        ("ada@ex", ["Ada Lovelace"]),
+        ("ada.b", ["Ada  Byron"]),
+        ("grace+n", ["Grace Hopper"]),
+        ("ÜLK", ["Zoë Ülkü"]),
+        ("jean-luc", ["Jean-Luc O’Brien (Jr.)"]),  # noqa: RUF001
+        ("luc o'brien", ["Jean-Luc O’Brien (Jr.)"]),  # noqa: RUF001
+        ("jean-luc@", ["Jean-Luc O’Brien (Jr.)"]),  # noqa: RUF001
+        ("jr", ["Jean-Luc O’Brien (Jr.)"]),  # noqa: RUF001
+        ("李", ["李小龙"]),
+        ("100%", ODD),
+        ("\\", ODD),
+        ("'", []),
+        (":*", ODD),
+        ("!x", ODD),
+        ("ada & grace", []),
+        ("ada | grace", []),
+        ("nobody", []),
+    ],
+)
+async def test_beginnings_of_words_find_a_visitor_literally(
+    installation: Installation,
+    text: str,
+    found: list[str],
+    walk: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Among the next rows, and through the index as well."""
+    monkeypatch.setattr(keyset, "WALK", walk)
+    await register_all(installation)
+    assert await names(installation, text) == found
+
+
+async def test_no_words_find_everybody(installation: Installation) -> None:
+    await register_all(installation)
+    assert await names(installation, " ") == sorted(PEOPLE)
+
+
+async def test_visitors_are_found_by_their_event(installation: Installation) -> None:
+    fair = await register_all(installation)
+    show = await installation.event("Show")
+    await installation.give(a_registration(show, "ada@example.org", "Ada of the Show"))
+    await installation.project()
+    assert await names(installation, "ada", fair) == ADAS
+    assert await names(installation, "ada", show) == ["Ada of the Show"]
+    assert await names(installation, "", show) == ["Ada of the Show"]
+
+
+async def test_a_visitor_comes_with_the_events_name_as_long_as_there_is_one(
+    installation: Installation,
+) -> None:
+    event = await register_all(installation)
+    found = await search(installation.connection, text="grace")
+    assert (found.rows[0].event_id, found.rows[0].event) == (event, "Fair")
+    await installation.give(DeleteEvent(event_id=event))
+    await installation.project()
+    found = await search(installation.connection, text="grace")
+    assert (found.rows[0].event_id, found.rows[0].event) == (event, None)
+
+
+async def test_a_visitor_without_a_name_is_listed_but_not_found(
+    installation: Installation,
+) -> None:
+    await register_all(installation)
+    await installation.connection.execute("UPDATE visitors SET full_name = NULL, email = NULL")
+    assert len((await search(installation.connection)).rows) == len(PEOPLE)
+    assert (await search(installation.connection, text="ada")).rows == []
+
+
+@pytest.mark.parametrize("text", ["", "visitor"])
+@pytest.mark.parametrize("walk", [1, keyset.WALK])
+async def test_a_walk_to_the_oldest_and_back_meets_everybody_once_in_the_same_order(
+    installation: Installation, text: str, walk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyset, "WALK", walk)
+    event = await installation.event()
+    for tens in range(3):  # those of one batch are of one moment
+        emails = [f"visitor{tens}{ones}@example.org" for ones in range(4)]
+        await installation.register(event, *emails)
+    await installation.project()
+    connection = installation.connection
+    page = await search(connection, text=text, limit=5)
+    assert page.newer is None
+    pages = [page]
+    while page.older:
+        page = await search(connection, text=text, beyond=Beyond(page.older), limit=5)
+        pages.append(page)
+    assert [len(page.rows) for page in pages] == [5, 5, 2]
+    everybody = [row for page in pages for row in page.rows]
+    order = [(row.registered_at, row.id) for row in everybody]
+    assert order == sorted(order, reverse=True)
+    assert len({row.id for row in everybody}) == 12
+    back = [page]
+    while page.newer:
+        page = await search(connection, text=text, beyond=Beyond(page.newer, newer=True), limit=5)
+        assert page.older is not None
+        back.insert(0, page)
+    assert [page.rows for page in back] == [page.rows for page in pages]

@@ -1,0 +1,148 @@
+"""Asking for a rebuild: once a table, by way of the scheduler, in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from uuid import uuid4
+
+import pytest
+
+from domain.batch import Origin
+from domain.history import connect, last_position
+from events_face.services import Services
+from events_face.settings import Settings
+from projections import rebuild_requests
+from projections.rebuild_progress import lock_for_rebuild
+from projections.rebuild_requests import ask, next_request, requests
+from tests.support.installation import Installation
+from tests.support.waiting import until_async
+from tests.workers.processes import environment, role
+from workers.rebuilds import rebuild_as_asked
+
+pytestmark = pytest.mark.anyio
+
+ADA = Origin(actor=str(uuid4()), correlation_id="a-click")
+BOB = Origin(actor=str(uuid4()), correlation_id="another-click")
+
+
+@pytest.fixture
+def _as_a_worker(settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rebuild's process finds the installation as a worker's would."""
+    for name, value in environment(settings, services).items():
+        monkeypatch.setenv(name, value)
+
+
+async def lost_table(installation: Installation) -> None:
+    await installation.area("Here")
+    await installation.project()
+    await installation.connection.execute("DROP TABLE areas")
+
+
+async def test_who_asks_a_second_time_adds_nothing(installation: Installation) -> None:
+    connection = installation.connection
+    assert await ask(connection, "areas", ADA)
+    assert not await ask(connection, "areas", BOB)
+    assert await ask(connection, "events", BOB)
+    found = await requests(connection)
+    assert {name: request.origin for name, request in found.items()} == {
+        "areas": ADA,
+        "events": BOB,
+    }
+
+
+async def test_nobody_asks_for_one_that_is_under_way(installation: Installation) -> None:
+    async with await connect(installation.database_url) as rebuild:
+        await lock_for_rebuild(rebuild, ["areas"])
+        assert not await ask(installation.connection, "areas", ADA)
+        assert await ask(installation.connection, "events", ADA)
+
+
+async def test_one_that_somebody_else_has_begun_is_waited_for(installation: Installation) -> None:
+    await ask(installation.connection, "areas", ADA)
+    async with await connect(installation.database_url) as rebuild:
+        await lock_for_rebuild(rebuild, ["areas"])
+        assert await next_request(installation.connection) is None
+    assert "areas" in await requests(installation.connection)
+
+
+@pytest.mark.usefixtures("_as_a_worker")
+async def test_what_is_asked_for_is_done(installation: Installation) -> None:
+    await lost_table(installation)
+    await ask(installation.connection, "areas", ADA)
+    await rebuild_as_asked(installation.database_url)
+    assert len(await installation.rows("areas")) == 1
+    assert await requests(installation.connection) == {}
+
+
+@pytest.mark.usefixtures("_as_a_worker")
+async def test_one_that_fails_says_why_until_the_next_is_asked_for(
+    installation: Installation,
+) -> None:
+    await lost_table(installation)
+    await installation.connection.execute(
+        "UPDATE history_events SET state = 'no JSON' WHERE topic = 'Area.Created'"
+    )
+    await ask(installation.connection, "areas", ADA)
+    await rebuild_as_asked(installation.database_url)
+    failed = (await requests(installation.connection))["areas"]
+    assert failed.failed_at is not None
+    assert failed.failed_because is not None
+    assert failed.failed_because.startswith("areas cannot be rebuilt")
+    assert await next_request(installation.connection) is None
+    assert await ask(installation.connection, "areas", BOB)
+    asked = (await requests(installation.connection))["areas"]
+    assert (asked.origin, asked.failed_at, asked.failed_because) == (BOB, None, None)
+
+
+async def test_only_one_worker_does_what_is_asked_for(installation: Installation) -> None:
+    await ask(installation.connection, "areas", ADA)
+    async with await connect(installation.database_url) as other:
+        assert await rebuild_requests.lock(other)
+        await rebuild_as_asked(installation.database_url)
+    assert "areas" in await requests(installation.connection)
+
+
+async def test_scheduler_and_worker_rebuild_what_is_asked_for(
+    installation: Installation, settings: Settings, services: Services
+) -> None:
+    await lost_table(installation)
+    variables = environment(settings, services)
+    with role(variables, "worker"), role(variables, "scheduler"):
+        await ask(installation.connection, "areas", ADA)
+
+        async def is_done() -> bool:
+            return await requests(installation.connection) == {}
+
+        await until_async(is_done, within=60)
+    (row,) = await installation.rows("areas")
+    assert row["name"] == "Here"
+    assert (await installation.standing("areas"))[0] == await last_position(installation.connection)
+
+
+@pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGKILL])
+async def test_a_worker_that_ends_takes_its_rebuild_along_and_leaves_it_to_another(
+    installation: Installation, settings: Settings, services: Services, ended_by: signal.Signals
+) -> None:
+    await installation.area("Here")
+    await installation.project()
+    variables = environment(settings, services)
+
+    async def is_under_way() -> bool:
+        return not await ask(installation.connection, "areas", BOB) and (
+            await next_request(installation.connection) is None
+        )
+
+    async def is_not() -> bool:
+        return await next_request(installation.connection) is not None
+
+    async with await connect(installation.database_url) as reader, reader.transaction():
+        await reader.execute("SELECT FROM areas")  # so that the rebuild does not come to its end
+        await ask(installation.connection, "areas", ADA)
+        with role(variables, "scheduler"):
+            with role(variables, "worker") as worker:
+                await until_async(is_under_way, within=60)
+                worker.send_signal(ended_by)
+                await asyncio.to_thread(worker.wait, 10)
+            await until_async(is_not, within=20)
+    assert (await requests(installation.connection))["areas"].origin == ADA

@@ -1,0 +1,164 @@
+"""Asking for a synchronisation: once, by way of the scheduler, on behalf of who asked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import psycopg
+import pytest
+
+from domain import sync_requests
+from domain.batch import Origin
+from domain.history import connect, read_events
+from domain.sync_requests import ask, is_to_be_handed_over, state, take_up
+from events_face.services import Services
+from events_face.settings import Settings
+from projections.sync_results import latest
+from tests.support.installation import Installation
+from tests.support.provider import Provider, provider
+from tests.support.waiting import until, until_async
+from tests.workers.processes import environment, role
+from workers.scheduler import schedule_while_active
+from workers.sync import SyncFailed, synchronise, synchronise_as_asked
+from workers.tasks import PeriodicTask
+
+pytestmark = pytest.mark.anyio
+
+ADA = Origin(actor=str(uuid4()), correlation_id="a-click")
+
+
+@pytest.fixture
+def source() -> Iterator[Provider]:
+    with provider() as source:
+        source.items = [an_item()]
+        yield source
+
+
+def an_item(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": str(uuid4()),
+        "name": "Fair",
+        "event_datetime": "2040-05-17T09:00:00Z",
+        "status": "open",
+        **changes,
+    }
+
+
+async def test_who_asks_a_second_time_adds_nothing(installation: Installation) -> None:
+    connection = installation.connection
+    assert (await state(connection)).request is None
+    assert await ask(connection, ADA, full=True)
+    bob = Origin(actor="bob", correlation_id="another-click")
+    assert not await ask(connection, bob, full=False)
+    request = (await state(connection)).request
+    assert request is not None
+    assert (request.full, request.origin) == (True, ADA)
+    assert await take_up(connection) == request
+    assert await take_up(connection) is None
+
+
+async def test_nothing_is_asked_for_while_one_is_under_way(installation: Installation) -> None:
+    connection = installation.connection
+    async with await connect(installation.database_url) as running:
+        assert await sync_requests.lock(running)
+        assert (await state(connection)).running
+        assert not await ask(connection, ADA, full=False)
+    await until_async(lambda: ask(connection, ADA, full=False))
+    assert not (await state(connection)).running
+
+
+async def test_what_nobody_took_up_counts_for_nothing_after_a_while(
+    installation: Installation,
+) -> None:
+    connection = installation.connection
+    for new_one_is_asked in (False, True):
+        await ask(connection, ADA, full=True)
+        await connection.execute("UPDATE sync_requests SET asked_at = asked_at - interval '1 day'")
+        assert (await state(connection)).request is None
+        if new_one_is_asked:
+            assert await ask(connection, ADA, full=False)
+        else:
+            assert await take_up(connection) is None
+
+
+async def test_what_was_not_taken_up_is_handed_over_again(
+    installation: Installation, database_url: str
+) -> None:
+    with psycopg.connect(database_url, autocommit=True) as scheduler:
+        assert not is_to_be_handed_over(scheduler)
+        await ask(installation.connection, ADA, full=True)
+        assert is_to_be_handed_over(scheduler)
+        assert not is_to_be_handed_over(scheduler)
+        scheduler.execute("UPDATE sync_requests SET handed_over_at = now() - interval '1 minute'")
+        assert is_to_be_handed_over(scheduler)
+
+
+async def test_the_active_scheduler_hands_it_over(installation: Installation) -> None:
+    asked, stopping = list[PeriodicTask](), threading.Event()
+    await ask(installation.connection, ADA, full=True)
+    thread = threading.Thread(
+        target=schedule_while_active,
+        args=[installation.database_url, {}, asked.append, stopping],
+    )
+    thread.start()
+    try:
+        until(lambda: asked == ["requested_sync"])
+    finally:
+        stopping.set()
+        thread.join()
+
+
+async def test_what_it_changes_was_done_by_who_asked(
+    installation: Installation, source: Provider
+) -> None:
+    await ask(installation.connection, ADA, full=True)
+    result = await synchronise_as_asked(installation.database_url, source.url, installation.keys)
+    assert result is not None
+    assert (result.full, result.counts.new) == (True, 1)
+    events = await read_events(installation.connection, after=0, limit=100)
+    assert {(e.metadata.actor, e.metadata.correlation_id) for e in events} == {
+        (ADA.actor, ADA.correlation_id)
+    }
+    again = await synchronise_as_asked(installation.database_url, source.url, installation.keys)
+    assert again is None
+    assert len(source.asked) == 1
+
+
+async def test_it_waits_for_the_one_that_is_under_way(
+    installation: Installation, source: Provider
+) -> None:
+    await ask(installation.connection, ADA, full=True)
+    async with await connect(installation.database_url) as running:
+        assert await sync_requests.lock(running)
+        with pytest.raises(SyncFailed, match="another sync is under way"):
+            await synchronise_as_asked(installation.database_url, source.url, installation.keys)
+    assert (await state(installation.connection)).request is not None
+
+
+async def test_another_one_leaves_it_alone(installation: Installation, source: Provider) -> None:
+    await ask(installation.connection, ADA, full=True)
+    await synchronise(installation.database_url, source.url, installation.keys, full=False)
+    assert (await state(installation.connection)).request is not None
+
+
+async def test_scheduler_and_worker_do_what_is_asked_for(
+    installation: Installation, settings: Settings, services: Services, source: Provider
+) -> None:
+    settings = msgspec.structs.replace(
+        settings, events_provider_url=source.url, sync_schedule="0 0 29 2 *"
+    )
+    variables = environment(settings, services)
+    with role(variables, "worker"), role(variables, "scheduler"):
+        await ask(installation.connection, ADA, full=True)
+
+        async def has_result() -> bool:
+            await installation.project()
+            return len(await latest(installation.connection)) == 1
+
+        await until_async(has_result, within=60)
+    (result,) = await latest(installation.connection)
+    assert (result.full_sync, result.new) == (True, 1)
