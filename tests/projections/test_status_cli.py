@@ -53,7 +53,7 @@ async def test_it_prints_where_each_projection_stands(
         for line in (await printed(installation, settings, capsys)).splitlines()
         if (words := [word.strip() for word in line.strip("│").split("│")])
     }
-    assert lines["events"] == [str(end), "0", "0.0", "1", "1", "no projector runs"]
+    assert lines["events"] == [str(end), "0", "0.0", "1", "2", "no projector runs"]
     assert lines["areas"][:-1] == [str(end), "0", "0.0", "1", "1"]
     assert lines["areas"][-1].endswith(f"(Area.Created of {area}): ValueError: [/what] is this?")
     assert lines["visitors"][3:] == [

@@ -36,6 +36,7 @@ async def test_an_admin_finds_an_account_and_changes_its_roles(
 ) -> None:
     ada = await api.account("Ada")
     await api.account("Bob", "auditor")
+    await api.settled()
     page = await found(admin, "Ada")
     assert (page.heading, page.column(2)) == ("Ada", ["no", "no", "no"])
     page = await admin.submit(button="Grant organizer")
@@ -60,6 +61,7 @@ async def test_an_admin_finds_an_account_and_changes_its_roles(
 
 async def test_an_admin_disables_an_account_after_being_asked(api: Api, admin: Panel) -> None:
     ada = await api.account("Ada", "organizer")
+    await api.settled()
     await found(admin, "Ada")
     page = await admin.follow("Disable this account")
     assert page.heading == "Disable “Ada”?"
@@ -100,6 +102,7 @@ async def test_of_two_admins_who_take_each_others_role_one_stays(browsers: Brows
 
 async def test_an_admin_may_leave_once_there_is_another(api: Api, admin: Panel) -> None:
     await api.account("Ada", "admin")
+    await api.settled()
     await found(admin, "admin")
     await admin.follow("Disable this account")
     page = await admin.submit()
@@ -111,6 +114,7 @@ async def test_accounts_are_for_admins_only(
     api: Api, organizer: Panel, auditor: Panel, stranger: Panel
 ) -> None:
     ada = await api.account("Ada")
+    await api.settled()
     for panel in (organizer, auditor):
         page = await panel.open(ACCOUNTS)
         assert page.status == 403
@@ -124,6 +128,7 @@ async def test_an_account_or_role_that_does_not_exist_has_a_page_that_says_so(
     api: Api, admin: Panel
 ) -> None:
     ada = await api.account("Ada")
+    await api.settled()
     nobody = f"{ACCOUNTS}{UUID(int=1)}"
     assert (await admin.open(nobody)).status == 404
     assert (await admin.send(f"{nobody}/roles/admin/grant")).status_code == 404
