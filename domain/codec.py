@@ -6,7 +6,7 @@ what is stored is never rewritten. Golden examples stand under `tests/domain/gol
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -139,6 +139,22 @@ def _event_decoder(
 def _personal_decoder(event_class: type[DomainEvent[Any]]) -> msgspec.json.Decoder[Any]:
     types = {field.name: field.type for field in msgspec.structs.fields(event_class)}
     return msgspec.json.Decoder(types[event_class.personal_field or ""])
+
+
+class _When(msgspec.Struct):
+    timestamp: datetime
+
+
+_decode_when = msgspec.json.Decoder(_When).decode
+
+
+def age_of(state: bytes | None) -> float | None:
+    """Seconds since what is stored happened; None when that cannot be read."""
+    try:
+        recorded = _decode_when(state or b"")
+    except msgspec.DecodeError:
+        return None
+    return max(0.0, (datetime.now(UTC) - recorded.timestamp).total_seconds())
 
 
 class EventMapper(Mapper[UUID]):

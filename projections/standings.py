@@ -6,13 +6,13 @@ lock for each projection that it leads; `projections.rebuild_progress` says what
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
 
+from domain.codec import age_of
 from projections.all import ALL, why_rebuild
 from projections.rebuild_progress import RebuildProgress, rebuilds_under_way
 
@@ -106,10 +106,9 @@ async def standings(connection: AsyncConnection[Any]) -> list[Standing]:
         """,
         [MOST_COUNTED],
     )
-    now = datetime.now(UTC)
     rows = await cursor.fetchall()
     rebuilds = await rebuilds_under_way(connection)
-    return [_standing(*row, rebuild=rebuilds.get(row[0]), now=now) for row in rows]
+    return [_standing(*row, rebuild=rebuilds.get(row[0])) for row in rows]
 
 
 def _standing(
@@ -128,7 +127,6 @@ def _standing(
     any_led: bool,
     *,
     rebuild: RebuildProgress | None,
-    now: datetime,
 ) -> Standing:
     outdated = why_rebuild(name, schema_version if has_table else None)
     state: State = (
@@ -150,7 +148,7 @@ def _standing(
         state=state,
         position=position,
         lag_events=lag_events,
-        lag_seconds=_age(next_state, now),
+        lag_seconds=age_of(next_state) if next_state is not None else 0.0,
         schema_version=schema_version,
         version=version,
         stop=stop,
@@ -158,17 +156,3 @@ def _standing(
         rebuild=rebuild,
         led=led,
     )
-
-
-class _When(msgspec.Struct):
-    timestamp: datetime
-
-
-def _age(state: bytes | None, now: datetime) -> float | None:
-    if state is None:
-        return 0.0
-    try:
-        recorded = msgspec.json.decode(state, type=_When)
-    except msgspec.DecodeError:
-        return None
-    return max(0.0, (now - recorded.timestamp).total_seconds())

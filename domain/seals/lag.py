@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, cast
 
 import msgspec
 from psycopg import AsyncConnection
+
+from domain.codec import age_of
 
 MOST_COUNTED = 1_000_000
 """Events not sealed, beyond which it does not matter how many."""
@@ -34,16 +35,4 @@ async def seal_lag(connection: AsyncConnection[Any]) -> SealLag:
         binary=True,
     )
     events, first = cast("tuple[int, bytes | None]", await cursor.fetchone())
-    return SealLag(events=events, seconds=_age(first) if events else 0.0)
-
-
-class _When(msgspec.Struct):
-    timestamp: datetime
-
-
-def _age(state: bytes | None) -> float | None:
-    try:
-        recorded = msgspec.json.decode(state or b"", type=_When)
-    except msgspec.DecodeError:
-        return None
-    return max(0.0, (datetime.now(UTC) - recorded.timestamp).total_seconds())
+    return SealLag(events=events, seconds=age_of(first) if events else 0.0)

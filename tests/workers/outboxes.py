@@ -1,0 +1,42 @@
+"""An outbox that a test fills and looks at."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from domain.aggregate import RecordedEvent
+from domain.history import read_events
+from tests.support.installation import Installation
+
+
+async def registered(installation: Installation, *emails: str) -> None:
+    """Visitors whose notifications wait."""
+    await installation.register(await installation.event(), *emails)
+    await installation.project()
+
+
+def crowd(size: int) -> list[str]:
+    return [f"visitor{number}@example.org" for number in range(size)]
+
+
+async def rows_by_email(installation: Installation) -> dict[str, dict[str, Any]]:
+    return {row["email"]: row for row in await installation.rows("outbox")}
+
+
+async def the_row(installation: Installation) -> dict[str, Any]:
+    (row,) = await installation.rows("outbox")
+    return row
+
+
+async def history_of(installation: Installation, *kinds: type) -> list[RecordedEvent]:
+    events = await read_events(installation.connection, after=0, limit=10_000)
+    return [recorded for recorded in events if isinstance(recorded.event, kinds)]
+
+
+async def make_due(installation: Installation) -> None:
+    await installation.connection.execute("UPDATE outbox SET due_at = now()")
+
+
+def seconds_until(due_at: str) -> float:
+    return (datetime.fromisoformat(due_at) - datetime.now(UTC)).total_seconds()
