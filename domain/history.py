@@ -18,7 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from domain.aggregate import RecordedEvent
 from domain.codec import EventMapper, decode, encode, open_personal
-from domain.encryption import new_key, wrap_again
+from domain.encryption import CannotOpen, new_key, wrap_again
 from domain.personal_data import (
     INSTALLATION,
     InstallationKeys,
@@ -129,6 +129,10 @@ async def connect(database_url: str) -> AsyncConnection[Any]:
     )
 
 
+KEY_TRIES = 5
+"""Appends with keys that were the newest when they were read; they are hardly ever rotated."""
+
+
 async def append(
     connection: AsyncConnection[Any],
     events: Sequence[RecordedEvent],
@@ -139,11 +143,12 @@ async def append(
 
     `read` are the streams that the decision rests on, each with the version it had then. When
     one of them has moved since, nothing is appended and None is returned.
+
+    Raises `encryption.CannotOpen` when the installation's keys contradict each other.
     """
     personal_keys = [new_key() if e.event.personal_field else None for e in events]
     states = [encode(e, key) for e, key in zip(events, personal_keys, strict=True)]
-    positions: list[int] | None = []
-    while positions == []:  # not for the first time: the data key was rotated meanwhile
+    for _ in range(KEY_TRIES):
         cursor = await connection.execute(
             "SELECT append_to_history(%b, %b, %b, %b, %b, %b, %b)",
             [
@@ -160,9 +165,12 @@ async def append(
             ],
         )
         (positions,) = cast("tuple[list[int] | None]", await cursor.fetchone())
-        if positions == []:
-            await refresh_keys(connection, keys)
-    return positions
+        if positions != []:
+            return positions
+        await refresh_keys(connection, keys)  # the data key was rotated meanwhile
+    raise CannotOpen(
+        "the installation's data key is not the one that personal keys are marked with"
+    )
 
 
 async def lock_history(connection: AsyncConnection[Any]) -> None:

@@ -216,6 +216,15 @@ async def test_a_mark_that_nobody_knows_is_told_from_a_wrong_key(
         await emails(installation, installation.keys)
 
 
+async def test_keys_that_contradict_each_other_end_an_append_instead_of_it_going_on_for_ever(
+    installation: Installation,
+) -> None:
+    event = await installation.event()
+    await installation.connection.execute(r"UPDATE installation_keys SET mark = '\x99'")
+    with pytest.raises(CannotOpen):
+        await installation.register(event, "ada@example.org")
+
+
 @pytest.mark.parametrize("through_rotation", [False, True])
 async def test_a_new_secret_key_takes_over_and_the_old_one_may_be_dropped(
     installation: Installation, settings: Settings, *, through_rotation: bool
