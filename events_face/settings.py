@@ -50,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cleanup_days: int = 7
     cleanup_schedule: str = "0 3 * * *"
     sync_schedule: str = "0 * * * *"
+    token_cleanup_schedule: str = "30 3 * * *"
 
     @classmethod
     def load(
@@ -96,6 +97,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             cleanup_days=read("CLEANUP_DAYS", variables.days, default.cleanup_days),
             cleanup_schedule=read("CLEANUP_SCHEDULE", variables.cron, default.cleanup_schedule),
             sync_schedule=read("SYNC_SCHEDULE", variables.cron, default.sync_schedule),
+            token_cleanup_schedule=read(
+                "TOKEN_CLEANUP_SCHEDULE", variables.cron, default.token_cleanup_schedule
+            ),
         )
         in_production = settings.database_url is not None and not settings.debug
         if in_production and (reason := variables.weakness(settings.secret_keys)):
