@@ -42,19 +42,36 @@ log = structlog.get_logger()
 
 def check(role: str, settings: Settings, services: Services) -> None:
     """Return once the role may start. Raises CommandFailed when it must not."""
-    told = [look(settings) for look in CONFIGURATION.get(role, ())]
+    for look in CONFIGURATION.get(role, ()):
+        _tell(look(settings))
     with _reached(services.database_url) as connection:
-        refused = [database.version(connection), database.encoding(connection)]
-        (refused if settings.in_production else told).append(database.clock(connection))
-        told.append(database.durability(connection))
+        refuse_unfit(connection)
+        clock = database.clock(connection)
+        if settings.in_production:
+            _refuse(clock)
+        _tell(clock)
+        _tell(database.durability(connection))
     if role in BROKERED and services.redis_url is not None:
-        told += broker.examine(services.redis_url)
-    for finding in [*told, *refused]:
-        if finding.level == "warning":
+        for finding in broker.examine(services.redis_url):
+            _tell(finding)
+
+
+def refuse_unfit(connection: Connection[Any]) -> None:
+    """Raises CommandFailed when the database cannot hold this system."""
+    _refuse(database.version(connection))
+    _refuse(database.encoding(connection))
+
+
+def _refuse(finding: Finding) -> None:
+    if finding.level == "error":
+        raise CommandFailed(f"{finding.says}: {finding.remedy}")
+
+
+def _tell(finding: Finding) -> None:
+    match finding.level:
+        case "warning":
             log.warning(finding.says, remedy=finding.remedy)
-        elif finding.level == "error" and finding in refused:
-            raise CommandFailed(f"{finding.says}: {finding.remedy}")
-        elif finding.level == "error":
+        case "error":
             log.error(finding.says, remedy=finding.remedy)
 
 

@@ -74,7 +74,9 @@ def notification_service(settings: Settings) -> Finding:
             "NOTIFICATION_SERVICE_URL is not set: notifications wait in the outbox",
             "set NOTIFICATION_SERVICE_URL and NOTIFICATION_TOKEN for the workers",
         )
-    return ok("notification service", settings.notification_service_url or "the local sink")
+    if settings.notification_service_url is None:
+        return ok("notification service", "the local sink, while `events-face up` runs")
+    return ok("notification service", f"at {urlsplit(settings.notification_service_url).hostname}")
 
 
 def notification_token(settings: Settings) -> Finding:

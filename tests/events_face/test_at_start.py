@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 
 from events_face.checks import at_start, database
 from events_face.errors import CommandFailed
+from events_face.migrate import create_tables
 from events_face.services import Services
 from events_face.settings import Settings
 from tests.support.clocks import OtherClock
@@ -92,12 +93,14 @@ def test_development_only_tells_of_a_wrong_clock(
     assert any("this host's clock" in event for event in logged)
 
 
-def test_every_role_refuses_a_server_that_is_too_old(
+def test_roles_and_migrate_refuse_a_server_that_is_too_old(
     settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "OLDEST", 990000)
     with pytest.raises(CommandFailed, match="is too old: use PostgreSQL 15 or newer"):
         at_start.check("scheduler", settings, services)
+    with pytest.raises(CommandFailed, match="is too old"):
+        create_tables(settings, services)
 
 
 def test_a_risk_is_told_by_the_role_that_it_is_about(
