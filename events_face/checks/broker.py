@@ -36,11 +36,12 @@ def examine(url: str) -> list[Finding]:
 
 def _version(info: dict[str, Any]) -> Finding:
     if valkey := info.get("valkey_version"):
-        return ok("broker", f"Valkey {valkey}")
-    told = str(info["redis_version"])
-    if int(told.partition(".")[0]) < OLDEST:
-        return error("broker", f"Redis {told} is too old", "use Redis 7 or newer, or Valkey")
-    return ok("broker", f"Redis {told}")
+        return ok("broker", f"Valkey {valkey}; nothing it holds need be durable")
+    version = str(info["redis_version"])
+    told = f"Redis {version}"
+    if int(version.partition(".")[0]) < OLDEST:
+        return error("broker", f"{told} is too old", "use Redis 7 or newer, or Valkey")
+    return ok("broker", f"{told}; nothing it holds need be durable")
 
 
 def _eviction(info: dict[str, Any]) -> Finding:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import socket
+import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -56,27 +56,20 @@ def installation(
 def listener(encryption: ssl.SSLContext | None = None) -> Iterator[int]:
     """The port of somebody who takes connections."""
 
-    def take() -> None:
-        while True:
-            try:
-                connection, _ = server.accept()
-            except OSError:
-                return
-            with connection:
-                if encryption is not None:
-                    try:
-                        encryption.wrap_socket(connection, server_side=True).close()
-                    except OSError:
-                        continue
+    class Taking(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            if encryption is not None:
+                with suppress(OSError):
+                    encryption.wrap_socket(self.request, server_side=True).close()
 
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=take)
+    with socketserver.TCPServer(("127.0.0.1", 0), Taking) as server:
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
         thread.start()
         try:
-            yield server.getsockname()[1]
+            yield server.server_address[1]
         finally:
-            server.shutdown(socket.SHUT_RDWR)
-    thread.join()
+            server.shutdown()
+            thread.join()
 
 
 def troubles(settings: Settings) -> dict[str, Finding]:
