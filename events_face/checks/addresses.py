@@ -19,7 +19,7 @@ def of_database(url: str) -> str:
         ports *= len(hosts)
     return ", ".join(
         host if host.startswith("/") else f"{host}:{port or 5432}"
-        for host, port in zip(hosts, ports, strict=True)
+        for host, port in zip(hosts, ports, strict=False)
     )
 
 
