@@ -35,6 +35,9 @@ ACCOUNT_CONNECTIONS = 4
 PROBE_CONNECTIONS = 2
 """Connections that look how the database is, at most."""
 
+CONNECTIONS_OF_A_PROCESS = READERS + ACCOUNT_CONNECTIONS + PROBE_CONNECTIONS + 2
+"""To PostgreSQL, at most; those of the writer and of the positions are the last two."""
+
 POOL_WAIT = 2.0
 """Seconds that a request waits for a connection before its caller is told to come back."""
 

@@ -7,7 +7,6 @@ import gc
 import signal
 import socket
 
-import structlog
 import uvloop
 from granian.constants import Interfaces
 from granian.server.embed import Server
@@ -23,8 +22,6 @@ from events_face.settings import Settings
 
 BACKLOG = 1024
 """Connections that wait to be accepted."""
-
-log = structlog.get_logger()
 
 GRACE = 5.0
 """Seconds that accepted requests have to be answered in, once the process is told to end."""
@@ -42,8 +39,6 @@ def serve(settings: Settings, services: Services, host: str, port: int) -> None:
 async def _serve(
     settings: Settings, services: Services, keys: InstallationKeys, address: str, port: int
 ) -> None:
-    if settings.write_policy == "anyone":
-        log.warning("anyone may create, change and delete areas and events: WRITE_POLICY=anyone")
     async with connected(settings, services, keys) as connections:
         server = http_server(create_app(settings, connections), address, port)
         loop = asyncio.get_running_loop()

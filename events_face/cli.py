@@ -63,6 +63,10 @@ def _run(command: Command, given: argparse.Namespace) -> None:
     function = getattr(importlib.import_module(module), name)
     if command.needs_services:
         with services(settings) as found:
+            if command.role:
+                from events_face.checks import at_start
+
+                at_start.check(given.command, settings, found)
             function(settings, found, **options)
     else:
         function(settings, **options)

@@ -102,6 +102,14 @@ COMMANDS: dict[str, Command] = {
             ),
         ),
     ),
+    "doctor": Command(
+        help="check the installation, and say what to mend",
+        example="events-face doctor",
+        function="events_face.doctor.command:doctor",
+        needs_services=False,
+        offline=True,
+        options=(AS_JSON,),
+    ),
     "ping": Command(
         help="whether the database and the broker answer",
         example="events-face ping",

@@ -8,6 +8,7 @@ import structlog
 
 from domain import history, seals
 from domain.encryption import CannotOpen
+from events_face.checks.at_start import refuse_unfit
 from events_face.errors import CommandFailed
 from events_face.installation import installation_keys
 from events_face.secret_key import with_secret_key
@@ -26,12 +27,14 @@ def migrate(settings: Settings, services: Services) -> None:
 
 def create_tables(settings: Settings, services: Services) -> dict[str, str]:
     """Bring the database up to this release, but for the read tables that are to be rebuilt first:
-    their names, each with the reason. Raises `CommandFailed` when the key does not fit."""
+    their names, each with the reason. Raises `CommandFailed` when the key does not fit, or the
+    database cannot hold this release."""
     import api
     import projections
     import workers
 
     with psycopg.connect(services.database_url, autocommit=True) as connection:
+        refuse_unfit(connection)
         connection.execute("SELECT pg_advisory_lock(hashtext('migrate'))")
         with connection.transaction():
             try:

@@ -50,6 +50,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cleanup_days: int = 7
     cleanup_schedule: str = "0 3 * * *"
     sync_schedule: str = "0 * * * *"
+    token_cleanup_schedule: str = "30 3 * * *"  # noqa: S105 - a schedule
+
+    @property
+    def in_production(self) -> bool:
+        return self.database_url is not None and not self.debug
 
     @classmethod
     def load(
@@ -96,9 +101,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             cleanup_days=read("CLEANUP_DAYS", variables.days, default.cleanup_days),
             cleanup_schedule=read("CLEANUP_SCHEDULE", variables.cron, default.cleanup_schedule),
             sync_schedule=read("SYNC_SCHEDULE", variables.cron, default.sync_schedule),
+            token_cleanup_schedule=read(
+                "TOKEN_CLEANUP_SCHEDULE", variables.cron, default.token_cleanup_schedule
+            ),
         )
-        in_production = settings.database_url is not None and not settings.debug
-        if in_production and (reason := variables.weakness(settings.secret_keys)):
+        if settings.in_production and (reason := variables.weakness(settings.secret_keys)):
             read.wrong["SECRET_KEY"] = reason
         if read.wrong:
             listed = "; ".join(f"{name} {reason}" for name, reason in read.wrong.items())

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import redis
@@ -74,10 +74,20 @@ def _schedule(
 
 
 def schedules_of(settings: Settings) -> dict[PeriodicTask, Schedule]:
-    schedules: dict[PeriodicTask, Schedule] = {"cleanup": Schedule.parse(settings.cleanup_schedule)}
+    schedules: dict[PeriodicTask, Schedule] = {
+        "cleanup": Schedule.parse(settings.cleanup_schedule),
+        "token_cleanup": Schedule.parse(settings.token_cleanup_schedule),
+    }
     if settings.events_provider_url is not None:
         schedules["sync"] = Schedule.parse(settings.sync_schedule)
     return schedules
+
+
+def database_time(connection: Connection[Any]) -> datetime:
+    """The time that all schedulers have in common, whatever their hosts' clocks say."""
+    cursor = connection.execute("SELECT clock_timestamp()")
+    (now,) = cast("tuple[datetime]", cursor.fetchone())
+    return now.astimezone(UTC)
 
 
 def schedule_while_active(
@@ -85,7 +95,7 @@ def schedule_while_active(
     schedules: Mapping[PeriodicTask, Schedule],
     ask: Callable[[PeriodicTask], None],
     stopping: threading.Event,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    clock: Callable[[Connection[Any]], datetime] = database_time,
 ) -> None:
     """Return at once when another scheduler is active, else once `stopping` is set."""
     with psycopg.connect(database_url, autocommit=True, connect_timeout=5) as connection:
@@ -94,8 +104,9 @@ def schedule_while_active(
             return
         log.info("this scheduler is active", tasks=list(schedules))
         while not stopping.is_set():
+            now = clock(connection)
             for task, schedule in schedules.items():
-                _ask_if_due(connection, task, schedule.last_due(clock()), ask)
+                _ask_if_due(connection, task, schedule.last_due(now), ask)
             if is_to_be_handed_over(connection):
                 ask("requested_sync")
             if are_to_be_handed_over(connection):

@@ -76,10 +76,13 @@ class Containers:
         """What its health check says."""
         kind, *words = self.services[name]["healthcheck"]["test"]
         assert kind == "CMD"
-        ended = subprocess.run(
+        return self.run(name, *words).returncode == 0
+
+    def run(self, name: str, *words: str) -> subprocess.CompletedProcess[bytes]:
+        """Run this beside the service, to its end."""
+        return subprocess.run(
             self._here(words), check=False, capture_output=True, **self._around(name)
         )
-        return ended.returncode == 0
 
     def stop(self) -> dict[str, int]:
         """Their exit codes, after SIGTERM; none leaves a process behind."""

@@ -35,6 +35,7 @@ def test_every_bad_variable_is_named_in_one_message() -> None:
         "CLEANUP_DAYS": "-1",
         "CLEANUP_SCHEDULE": "60 * * * *",
         "SYNC_SCHEDULE": "* * * *",
+        "TOKEN_CLEANUP_SCHEDULE": "0 3 * * 8",
     }
     with pytest.raises(SettingsError) as failure:
         load(**bad)
