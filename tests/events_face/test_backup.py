@@ -18,8 +18,7 @@ from psycopg.conninfo import make_conninfo
 
 from api.proof_cli import verify
 from domain.accounts import RegisterAccount
-from domain.batch import Decider
-from domain.history import connect, last_position
+from domain.history import last_position
 from domain.notifications import Failed, QueueAgain
 from domain.personal_data import InstallationKeys
 from domain.values import Username
@@ -32,12 +31,12 @@ from events_face.services import Services
 from events_face.settings import Settings
 from projections.outbox import count_by_state
 from projections.runner import Runner
-from projections.tail import Tail
 from tests.domain.seals.conftest import signing_key
 from tests.domain.seals.sealed_history import seal_all
 from tests.projections.conftest import installation
-from tests.support.installation import Installation, running
+from tests.support.installation import Installation, all_caught_up, installation_on, running
 from tests.support.notification_service import NotificationService
+from tests.support.waiting import until_async
 from tests.workers.conftest import service, worker_settings
 from tests.workers.outboxes import history_of, rows_by_email
 from workers import outbox
@@ -74,14 +73,8 @@ def elsewhere(template_database: str, worker_settings: Settings) -> Iterator[Set
 async def restored(elsewhere: Settings, keys: InstallationKeys) -> AsyncIterator[Installation]:
     """What there is in that database, for after the restore."""
     assert elsewhere.database_url is not None
-    async with await connect(elsewhere.database_url) as connection:
-        yield Installation(
-            database_url=elsewhere.database_url,
-            keys=keys,
-            connection=connection,
-            decider=Decider(keys),
-            tail=Tail(connection, keys),
-        )
+    async with installation_on(elsewhere.database_url, keys) as installation:
+        yield installation
 
 
 async def make_history(installation: Installation, signing_key: Ed25519PrivateKey) -> None:
@@ -295,7 +288,7 @@ async def test_a_system_that_runs_is_not_taken_for_one_that_was_recovered(
 ) -> None:
     await installation.event()
     async with running(Runner(installation.database_url, keys)):
-        await installation.project()
+        await until_async(lambda: all_caught_up(installation))
         with pytest.raises(CommandFailed, match="a projector"):
             await asyncio.to_thread(
                 settle_in, settings, services_of(installation.database_url), hold=True
