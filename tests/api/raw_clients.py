@@ -32,7 +32,13 @@ class RawClient:
         """Raises `OSError` where a connection is refused, or an answer breaks off."""
         content = msgspec.json.encode(body)
         head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        request = f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
+        await self._ask(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
+
+    async def get(self, path: str) -> None:
+        """Raises as `post`."""
+        await self._ask(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+
+    async def _ask(self, request: bytes) -> None:
         while not await self._is_answered(request):
             self.close()
 
