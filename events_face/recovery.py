@@ -90,13 +90,6 @@ async def _bring_outbox_up_to_date(
 
 def _told(end: End, settled: Settled) -> str:
     later = f"after {end.at:%Y-%m-%dT%H:%M:%SZ}" if end.at else "ever"
-    notifications = (
-        f"notifications: {settled.held} that waited are held as failed, because they may have been"
-        " sent since; /admin/notifications/again queues them again"
-        if settled.held
-        else f"notifications: {settled.waiting} wait, and may have been sent since: they are sent"
-        " with the same id and Idempotency-Key as then"
-    )
     return (
         f"restored: {end}\n"
         f"lost: whatever was done {later}; `audit verify --checkpoint FILE` tells whether a pinned"
@@ -104,5 +97,19 @@ def _told(end: End, settled: Settled) -> str:
         f"undone: every erasure {later}: names and emails are back, erase those people again; and"
         " every account disabled, role revoked and password changed\n"
         f"sessions: {settled.sessions} ended; whoever was signed in signs in again\n"
-        f"{notifications}\n"
+        f"notifications: {_of_notifications(settled)}\n"
     )
+
+
+def _of_notifications(settled: Settled) -> str:
+    if settled.held:
+        return (
+            f"{settled.held} that waited are held as failed, because they may have been sent since;"
+            " /admin/notifications/again queues them again"
+        )
+    if settled.waiting:
+        return (
+            f"{settled.waiting} wait, and may have been sent since: they are sent with the same id"
+            " and Idempotency-Key as then"
+        )
+    return "none waits"
