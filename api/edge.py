@@ -2,13 +2,13 @@
 
 Each request has an id, taken from `X-Request-ID` when that is a sane one; HEAD is GET without the
 body (which the server leaves out); each answer is hardened, and tells where its client stands with
-the limits; and each that is our fault is logged.
+the limits, and when the connection ends; and each that is our fault is logged.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import count
 from secrets import token_hex
 from typing import cast
@@ -31,13 +31,16 @@ _ROUTED_AS = {"HEAD": "GET", "OPTIONS": OPTIONS}
 _WITH_ALLOW = {204, 405}
 """Statuses of answers that name the methods there are."""
 
+_LAST_ANSWER: tuple[Header, ...] = ((b"connection", b"close"),)
+"""For who keeps a connection to a process that is about to end."""
+
 log = structlog.get_logger()
 
 _PROCESS = token_hex(8).encode()
 _count = count(1)
 
 
-def edge(app: ASGIApp, clients: Clients) -> ASGIApp:
+def edge(app: ASGIApp, clients: Clients, is_ending: Callable[[], bool]) -> ASGIApp:
     """The application, with the edge around it."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,6 +63,7 @@ def edge(app: ASGIApp, clients: Clients) -> ASGIApp:
                     (b"x-request-id", id),
                     *state.get("limit_headers", ()),
                     *hardening(status, headers, https=clients.came_by_https(scope)),
+                    *(_LAST_ANSWER if is_ending() else ()),
                 ]
                 if status >= 500:
                     path, request_id = scope["path"], id.decode()

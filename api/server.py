@@ -12,6 +12,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 from litestar.types import ASGIApp
 
+from api import listening
 from api.app import create_app
 from api.connections import connected
 from domain.personal_data import InstallationKeys
@@ -22,6 +23,10 @@ from events_face.settings import Settings
 
 BACKLOG = 1024
 """Connections that wait to be accepted."""
+
+FAREWELL = 1.0
+"""Seconds in which those who are connected send what they were about to send. With its answer
+they are told that the connection ends."""
 
 GRACE = 5.0
 """Seconds that accepted requests have to be answered in, once the process is told to end."""
@@ -48,6 +53,8 @@ async def _serve(
         serving = loop.create_task(server.serve())
         ending = loop.create_task(connections.ending.wait())
         await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
+        listening.leave(port)
+        await asyncio.wait({serving}, timeout=FAREWELL)
         server.stop()  # type: ignore[no-untyped-call]
         await asyncio.wait({serving}, timeout=GRACE)
         if serving.done() and (error := serving.exception()):

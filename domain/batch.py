@@ -19,6 +19,7 @@ from psycopg import AsyncConnection
 
 from domain.aggregate import Aggregate, Metadata
 from domain.application import HANDLERS, TOUCHES, Touches
+from domain.codec import UnknownEvent
 from domain.history import append, last_position, lock_history
 from domain.identity import Identity
 from domain.personal_data import InstallationKeys
@@ -55,7 +56,8 @@ class Done(msgspec.Struct, frozen=True):
 
 class Failed(msgspec.Struct, frozen=True):
     """The command was refused (`DomainError`), the database was lost before it was committed
-    (`psycopg.OperationalError`), or it met a bug (any other exception)."""
+    (`psycopg.OperationalError`), what it rests on is of a newer release (`UnknownEvent`), or it met
+    a bug (any other exception)."""
 
     error: Exception
 
@@ -93,6 +95,10 @@ class Decider:
                 if not outcomes:
                     raise
                 decided = [Failed(error)] * len(left)  # the others are committed already
+            except UnknownEvent as error:
+                decided = [Failed(error)]
+                if len(remaining) > 1:  # whom it concerns is found by asking one by one
+                    decided = [(await self.execute(connection, [one]))[0] for one in remaining]
             outcomes |= zip(left, decided, strict=True)
         return [outcomes[place] for place in range(len(requests))]
 

@@ -3,6 +3,7 @@
 import os
 
 from events_face.cli_audit_commands import AUDIT_COMMANDS
+from events_face.cli_backup_commands import BACKUP_COMMANDS
 from events_face.cli_options import AS_JSON, QUEUES, Command, Option, count, queues, seconds
 from events_face.variables import days, port
 
@@ -233,7 +234,9 @@ COMMANDS: dict[str, Command] = {
             ),
         ),
     ),
-} | AUDIT_COMMANDS
+    **AUDIT_COMMANDS,
+    **BACKUP_COMMANDS,
+}
 """Names of two words are grouped under the first, whose help is in GROUPS."""
 
 GROUPS = {

@@ -23,7 +23,7 @@ from events_face.services import Services
 from events_face.settings import Settings
 from projections.all import ALL
 from projections.projection import Projection
-from projections.tail import PositionMoved, Tail
+from projections.tail import RETRY_STOPPED, PositionMoved, Tail
 
 log = structlog.get_logger()
 
@@ -67,6 +67,7 @@ class Runner:
         self._keys = keys
         self._projections = projections
         self._backoff = FIRST_BACKOFF
+        self._aside_until: dict[Projection, float] = {}
 
     async def run(self) -> None:
         """Until cancelled, which is safe at any moment."""
@@ -101,13 +102,32 @@ class Runner:
                 await self._elect(connection, tail)
                 election_at = loop.time() + ELECTION
             next_look = loop.time() + PACE
-            if not await tail.step():
+            more = await tail.step()
+            await self._stand_aside(connection, tail)
+            if not more:
                 await asyncio.sleep(next_look - loop.time())
                 await _announcement(connection)
 
+    async def _stand_aside(self, connection: AsyncConnection[Any], tail: Tail) -> None:
+        """Let a projector of the release lead that wrote what this one does not know, if there
+        is one."""
+        while tail.beyond_us:
+            projection = tail.beyond_us.pop()
+            del tail.positions[projection]
+            self._aside_until[projection] = asyncio.get_running_loop().time() + RETRY_STOPPED
+            await connection.execute(
+                "SELECT pg_advisory_unlock(hashtext('projections'), hashtext(%s))",
+                [projection.name],
+            )
+
     async def _elect(self, connection: AsyncConnection[Any], tail: Tail) -> None:
         """Take the lead of each projection that nobody leads and whose table is of our shape."""
-        others = [p for p in self._projections if p not in tail.positions]
+        now = asyncio.get_running_loop().time()
+        others = [
+            p
+            for p in self._projections
+            if p not in tail.positions and self._aside_until.get(p, now) <= now
+        ]
         if not others:
             return
         cursor = await connection.execute(

@@ -17,6 +17,7 @@ import structlog
 from psycopg import AsyncConnection
 
 from domain.aggregate import EVENT_TYPES, RecordedEvent
+from domain.codec import UnknownEvent
 from domain.history import open_all, read_events
 from domain.personal_data import InstallationKeys
 from projections.projection import Projection
@@ -56,6 +57,8 @@ class Tail:
         self._skipped = list(skipped)
         self._retry_at: dict[str, float] = {}
         self.positions: dict[Projection, int] = {}
+        self.beyond_us: set[Projection] = set()
+        """Those that stopped at an event of a newer release."""
 
     async def follow(self, projections: Iterable[Projection]) -> None:
         """Go on with these, from where their tables are."""
@@ -210,6 +213,8 @@ class Tail:
         if others:
             await self._commit(others, [], place, position)
         await self._stop(concerned, place, position, error)
+        if isinstance(error, UnknownEvent):
+            self.beyond_us.update(concerned)
 
     async def _stop(
         self, cohort: Sequence[Projection], place: int, position: int, error: Exception

@@ -31,6 +31,7 @@ from workers import outbox, pause
 from workers.notification_service import (
     CONNECTIONS,
     Answer,
+    CutShort,
     Notification,
     NotificationService,
     Refused,
@@ -189,7 +190,7 @@ class Delivery:
         try:
             return row, await self._service.send(notification)
         except asyncio.CancelledError:
-            return row, TryLater("stopped before the service had answered")
+            return row, CutShort()
         except Exception as error:  # a bug must not keep its row from waiting longer each time
             log.exception("a bug in sending")
             return row, TryLater(f"a bug here: {type(error).__name__}")

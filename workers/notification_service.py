@@ -50,7 +50,11 @@ class BadCredentials(msgspec.Struct, frozen=True):
     reason: str
 
 
-Answer = Sent | Refused | TryLater | BadCredentials
+class CutShort(msgspec.Struct, frozen=True):
+    """We hung up before it had answered: says nothing about the notification either."""
+
+
+Answer = Sent | Refused | TryLater | BadCredentials | CutShort
 
 
 class Notification(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ from psycopg import AsyncConnection
 from domain.batch import Decider, Failed, Origin, Request
 from domain.notifications import RecordDelivery
 from workers import pause
-from workers.notification_service import Answer, BadCredentials, Refused, Sent, TryLater
+from workers.notification_service import Answer, BadCredentials, CutShort, Refused, Sent, TryLater
 
 LEASE = timedelta(seconds=30)
 
@@ -162,6 +162,8 @@ def _change(row: Leased, outcome: Answer) -> _Change:
             return _Change("waiting", row.attempts, max(backoff(row.attempts), not_within), reason)
         case BadCredentials(reason):
             return _Change("waiting", row.attempts - 1, error=reason)
+        case CutShort():  # another worker may take it at once
+            return _Change("waiting", row.attempts - 1)
 
 
 def backoff(attempts: int) -> float:

@@ -146,7 +146,8 @@ async def test_a_stop_ends_calls_under_way_and_gives_their_leases_back(
     await running
     rows = await installation.rows("outbox")
     assert {(row["state"], row["lease_token"]) for row in rows} == {("waiting", None)}
-    assert max(seconds_until(row["due_at"]) for row in rows) <= outbox.FIRST_BACKOFF
+    assert max(seconds_until(row["due_at"]) for row in rows) <= 0
+    assert {row["attempts"] for row in rows} == {0}
     assert len(service.received) == calling.CONNECTIONS
 
 
