@@ -48,6 +48,13 @@ class Leased(msgspec.Struct, frozen=True):
     """Of the registration that the notification is for."""
 
 
+class NotTried(msgspec.Struct, frozen=True):
+    """It was leased, and is given back as it was."""
+
+
+Outcome = Answer | NotTried
+
+
 async def lease(
     connection: AsyncConnection[Any], limit: int, due_by: datetime | None = None
 ) -> list[Leased]:
@@ -79,7 +86,7 @@ async def lease(
 async def settle(
     connection: AsyncConnection[Any],
     decider: Decider,
-    outcomes: Sequence[tuple[Leased, Answer]],
+    outcomes: Sequence[tuple[Leased, Outcome]],
 ) -> None:
     """Record all of it, in the rows and in history, in one transaction.
 
@@ -104,7 +111,7 @@ async def settle(
 
 async def _update_rows(
     connection: AsyncConnection[Any],
-    outcomes: Sequence[tuple[Leased, Answer]],
+    outcomes: Sequence[tuple[Leased, Outcome]],
     concluded_at: datetime,
 ) -> set[UUID]:
     """Ids of the rows whose lease is still ours, which now hold their outcome."""
@@ -152,7 +159,7 @@ class _Change(msgspec.Struct, frozen=True):
     error: str | None = None
 
 
-def _change(row: Leased, outcome: Answer) -> _Change:
+def _change(row: Leased, outcome: Outcome) -> _Change:
     match outcome:
         case Sent():
             return _Change("sent", row.attempts)
@@ -162,6 +169,8 @@ def _change(row: Leased, outcome: Answer) -> _Change:
             return _Change("waiting", row.attempts, max(backoff(row.attempts), not_within), reason)
         case BadCredentials(reason):
             return _Change("waiting", row.attempts - 1, error=reason)
+        case NotTried():
+            return _Change("waiting", row.attempts - 1)
 
 
 def backoff(attempts: int) -> float:
@@ -173,7 +182,7 @@ def backoff(attempts: int) -> float:
 async def _append(
     connection: AsyncConnection[Any],
     decider: Decider,
-    outcomes: Sequence[tuple[Leased, Answer]],
+    outcomes: Sequence[tuple[Leased, Outcome]],
     concluded_at: datetime,
 ) -> None:
     requests = [
