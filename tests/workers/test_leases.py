@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -131,7 +132,7 @@ async def test_a_run_takes_what_comes_in_meanwhile_when_it_is_woken(
     assert not delivery.running
 
 
-async def test_a_stop_ends_calls_under_way_and_gives_their_leases_back(
+async def test_a_stop_ends_calls_under_way_and_gives_all_leases_back(
     installation: Installation,
     service: NotificationService,
     delivery: Delivery,
@@ -148,6 +149,22 @@ async def test_a_stop_ends_calls_under_way_and_gives_their_leases_back(
     assert {(row["state"], row["lease_token"]) for row in rows} == {("waiting", None)}
     assert max(seconds_until(row["due_at"]) for row in rows) <= outbox.FIRST_BACKOFF
     assert len(service.received) == calling.CONNECTIONS
+    assert Counter(row["attempts"] for row in rows) == {1: calling.CONNECTIONS, 0: 36}
+
+
+async def test_a_free_connection_takes_the_next_row_before_outcomes_are_recorded(
+    installation: Installation,
+    service: NotificationService,
+    delivery: Delivery,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(delivering, "PACE", 600)
+    await registered(installation, *crowd(delivering.IN_HAND + 10))
+    running = asyncio.create_task(delivery.run())
+    await until_async(_true_once(lambda: len(service.received) == delivering.IN_HAND))
+    assert {row["state"] for row in await installation.rows("outbox")} == {"waiting"}
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_answers_are_recorded_although_the_connection_was_lost_meanwhile(
