@@ -22,6 +22,10 @@ import msgspec
 LARGEST_ANSWER = 64 * 1024
 """Bytes; of a body that goes on after them this much is enough."""
 
+KEPT_FOR = 5.0
+"""Seconds without a request after which a connection is not trusted to be there any more: a
+firewall in between may have forgotten it, and tells nobody."""
+
 HAPPY_EYEBALLS_DELAY = 0.25
 """Seconds that one address of the service has before the next is tried beside it."""
 
@@ -61,7 +65,7 @@ def target(url: httpx.URL, headers: Mapping[str, str], encryption: ssl.SSLContex
 
 
 class Connection:
-    """Connects when it has to. Errors are `httpx`'s, whose names operators know."""
+    """Connects when it has to."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -81,11 +85,12 @@ class Connection:
             len(body),
             body,
         )
-        if self._wire is not None and self._wire.is_open:
+        if self._wire is not None and self._wire.is_usable:
             try:
                 return await self._wire.exchange(request)
             except _ClosedUnanswered:
                 pass
+        await self.close()
         self._wire = await _connected(self._target)
         return await self._wire.exchange(request)
 
@@ -122,10 +127,12 @@ class _Wire(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._answer: _Answer | None = None
+        self._used_at = 0.0
 
     @property
-    def is_open(self) -> bool:
-        return not self._transport.is_closing()
+    def is_usable(self) -> bool:
+        idle_for = asyncio.get_running_loop().time() - self._used_at
+        return idle_for < KEPT_FOR and not self._transport.is_closing()
 
     def cut(self) -> None:
         self._transport.abort()
@@ -137,6 +144,7 @@ class _Wire(asyncio.Protocol):
             return await answer.response
         finally:
             self._answer = None
+            self._used_at = asyncio.get_running_loop().time()
             if not answer.keeps_connection:
                 self.cut()
 

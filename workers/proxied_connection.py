@@ -1,6 +1,6 @@
 """A connection to one service through the proxy that the environment names.
 
-httpx knows proxies, tunnels and `NO_PROXY`; for each request it takes twenty times the processor
+httpx knows proxies, tunnels and `NO_PROXY`; for each request it takes over ten times the processor
 time of a connection of our own.
 """
 

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
+from workers import http_connection
 from workers.http_connection import LARGEST_ANSWER, Connection, Response, target
 
 pytestmark = pytest.mark.anyio
@@ -223,6 +224,17 @@ async def test_a_kept_connection_that_closes_under_a_request_does_not_count_as_a
         assert (await client.post("the-second", b"{}")).status == 200
     assert server.connections == 2
     assert server.requests[1] == server.requests[2]
+
+
+async def test_a_connection_that_was_idle_for_long_is_not_used_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http_connection, "KEPT_FOR", 0.0)
+    async with asyncio.timeout(10), talking([OK], [OK]) as (server, client):
+        for _ in range(2):
+            assert (await client.post("the-key", b"{}")).status == 200
+        await server.closed.wait()
+    assert server.connections == 2
 
 
 async def test_a_request_is_sent_again_once_and_only_if_nothing_was_answered() -> None:
