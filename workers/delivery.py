@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from datetime import datetime
 from types import TracebackType
@@ -30,15 +30,18 @@ from events_face.settings import Settings
 from workers import outbox, pause
 from workers.notification_service import (
     CONNECTIONS,
-    Answer,
-    CutShort,
+    BadCredentials,
     Notification,
     NotificationService,
     Refused,
     Sent,
     TryLater,
 )
-from workers.outbox import Leased
+from workers.outbox import GivenBack, Leased, Outcome
+
+IN_HAND = 3 * CONNECTIONS
+"""Rows leased at once: a connection that is free takes the next while the outcomes of others are
+recorded. So few that the last has its answer well before its lease runs out."""
 
 STOP_GRACE = 2.0
 """Seconds that calls under way have left once a stop is asked for."""
@@ -82,8 +85,9 @@ class Delivery:
         self._owner_id = owner_id
         self._decider = decider
         self._connection: AsyncConnection[Any] | None = None
-        self._sending = set[asyncio.Task[tuple[Leased, Answer]]]()
-        self._answered: list[tuple[Leased, Answer]] = []
+        self._to_send = deque[Leased]()
+        self._sending = set[asyncio.Task[tuple[Leased, Outcome]]]()
+        self._concluded: list[tuple[Leased, Outcome]] = []
         self._progress = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -131,8 +135,9 @@ class Delivery:
         self._progress.set()
 
     def stop(self) -> None:
-        """Lease no more, now or later, and let the calls under way end within `STOP_GRACE`."""
+        """Call no more, now or later, and let the calls under way end within `STOP_GRACE`."""
         self._stopping = True
+        self._give_back()
         self._progress.set()
         asyncio.get_running_loop().call_later(STOP_GRACE, self._cut_short)
 
@@ -146,8 +151,8 @@ class Delivery:
 
     async def _run(
         self, *, due_by: datetime | None = None, ends: float = math.inf
-    ) -> Counter[type[Answer]]:
-        counts, lost = Counter[type[Answer]](), None
+    ) -> Counter[type[Outcome]]:
+        counts, lost = Counter[type[Outcome]](), None
         self._idle.clear()
         try:
             while True:
@@ -156,16 +161,18 @@ class Delivery:
                         await self._lease_more(due_by)
                     except psycopg.OperationalError as error:
                         lost = error
+                        self._give_back()
                 if not self._sending and not self._progress.is_set():
                     break
                 await self._progress.wait()
                 if self._sending and not self._stopping:
                     await asyncio.sleep(PACE)
                 self._progress.clear()
-                answered, self._answered = self._answered, []
-                await self._settle(answered)
-                counts.update(type(answer) for _, answer in answered)
+                concluded, self._concluded = self._concluded, []
+                await self._settle(concluded)
+                counts.update(type(outcome) for _, outcome in concluded)
         finally:
+            self._give_back()
             self._cut_short()
             self._idle.set()
         if lost is not None:
@@ -173,48 +180,65 @@ class Delivery:
         return counts
 
     async def _lease_more(self, due_by: datetime | None) -> None:
-        """Give every connection that is free a row to send."""
+        """Have `IN_HAND` rows, those that are being sent included."""
         connection = await self._connected()
         if not self._probed:
             await pause.probe_at_once(connection)
             self._probed = True
-        for row in await outbox.lease(connection, CONNECTIONS - len(self._sending), due_by):
-            call = asyncio.create_task(self._send(row))
+        wanted = IN_HAND - len(self._sending) - len(self._to_send)
+        self._to_send.extend(await outbox.lease(connection, wanted, due_by))
+        if self._stopping:
+            self._give_back()
+        self._send_more()
+
+    def _send_more(self) -> None:
+        """Give every connection that is free a row to send."""
+        while self._to_send and len(self._sending) < CONNECTIONS:
+            call = asyncio.create_task(self._send(self._to_send.popleft()))
             self._sending.add(call)
             call.add_done_callback(self._ended)
 
-    async def _send(self, row: Leased) -> tuple[Leased, Answer]:
+    def _give_back(self) -> None:
+        """Let go of the rows that are not being sent."""
+        self._concluded += [(row, GivenBack()) for row in self._to_send]
+        self._to_send.clear()
+
+    async def _send(self, row: Leased) -> tuple[Leased, Outcome]:
         if row.email is None:
             return row, Refused(ERASED)
         notification = Notification(row.id, self._owner_id, row.email, row.message)
         try:
             return row, await self._service.send(notification)
         except asyncio.CancelledError:
-            return row, CutShort()
+            return row, GivenBack()
         except Exception as error:  # a bug must not keep its row from waiting longer each time
             log.exception("a bug in sending")
             return row, TryLater(f"a bug here: {type(error).__name__}")
 
-    def _ended(self, call: asyncio.Task[tuple[Leased, Answer]]) -> None:
+    def _ended(self, call: asyncio.Task[tuple[Leased, Outcome]]) -> None:
         self._sending.discard(call)
         self._progress.set()
         if not call.cancelled():
-            self._answered.append(call.result())
+            row, outcome = call.result()
+            self._concluded.append((row, outcome))
+            if isinstance(outcome, BadCredentials):
+                self._give_back()
+        self._send_more()
 
     def _cut_short(self) -> None:
         for call in self._sending:
             call.cancel()
 
-    async def _settle(self, answered: Sequence[tuple[Leased, Answer]]) -> None:
-        """Record the answers, again and again while the database is away and the leases last."""
+    async def _settle(self, concluded: Sequence[tuple[Leased, Outcome]]) -> None:
+        """Record the outcomes, again and again while the database is away and the leases last."""
         gives_up = time.monotonic() + outbox.LEASE.total_seconds()
-        while answered:
+        while concluded:
             try:
-                await outbox.settle(await self._connected(), self._decider, answered)
+                await outbox.settle(await self._connected(), self._decider, concluded)
             except (psycopg.OperationalError, OutcomeUnknown) as error:
                 if self._stopping or time.monotonic() > gives_up:
                     raise
-                log.warning("outcomes wait for the database", rows=len(answered), error=str(error))
+                log.warning("outcomes wait for the database", rows=len(concluded), error=str(error))
                 await asyncio.sleep(SETTLE_AGAIN)
             else:
                 return

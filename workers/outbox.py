@@ -20,7 +20,7 @@ from psycopg import AsyncConnection
 from domain.batch import Decider, Failed, Origin, Request
 from domain.notifications import RecordDelivery
 from workers import pause
-from workers.notification_service import Answer, BadCredentials, CutShort, Refused, Sent, TryLater
+from workers.notification_service import Answer, BadCredentials, Refused, Sent, TryLater
 
 LEASE = timedelta(seconds=30)
 
@@ -46,6 +46,14 @@ class Leased(msgspec.Struct, frozen=True):
     correlation_id: str
     position: int
     """Of the registration that the notification is for."""
+
+
+class GivenBack(msgspec.Struct, frozen=True):
+    """It was leased, and is given back as it was: nothing came of it, so another worker may take it
+    at once."""
+
+
+Outcome = Answer | GivenBack
 
 
 async def lease(
@@ -79,7 +87,7 @@ async def lease(
 async def settle(
     connection: AsyncConnection[Any],
     decider: Decider,
-    outcomes: Sequence[tuple[Leased, Answer]],
+    outcomes: Sequence[tuple[Leased, Outcome]],
 ) -> None:
     """Record all of it, in the rows and in history, in one transaction.
 
@@ -104,7 +112,7 @@ async def settle(
 
 async def _update_rows(
     connection: AsyncConnection[Any],
-    outcomes: Sequence[tuple[Leased, Answer]],
+    outcomes: Sequence[tuple[Leased, Outcome]],
     concluded_at: datetime,
 ) -> set[UUID]:
     """Ids of the rows whose lease is still ours, which now hold their outcome."""
@@ -152,7 +160,7 @@ class _Change(msgspec.Struct, frozen=True):
     error: str | None = None
 
 
-def _change(row: Leased, outcome: Answer) -> _Change:
+def _change(row: Leased, outcome: Outcome) -> _Change:
     match outcome:
         case Sent():
             return _Change("sent", row.attempts)
@@ -162,7 +170,7 @@ def _change(row: Leased, outcome: Answer) -> _Change:
             return _Change("waiting", row.attempts, max(backoff(row.attempts), not_within), reason)
         case BadCredentials(reason):
             return _Change("waiting", row.attempts - 1, error=reason)
-        case CutShort():  # another worker may take it at once
+        case GivenBack():
             return _Change("waiting", row.attempts - 1)
 
 
@@ -175,7 +183,7 @@ def backoff(attempts: int) -> float:
 async def _append(
     connection: AsyncConnection[Any],
     decider: Decider,
-    outcomes: Sequence[tuple[Leased, Answer]],
+    outcomes: Sequence[tuple[Leased, Outcome]],
     concluded_at: datetime,
 ) -> None:
     requests = [
