@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,11 +21,13 @@ import msgspec
 import psycopg
 import structlog
 from psycopg import AsyncConnection
+from structlog.contextvars import bind_contextvars
 
 from domain.batch import Decider, OutcomeUnknown
 from domain.history import connect
 from domain.notifications import ERASED
 from domain.personal_data import InstallationKeys
+from events_face.commands_observed import count_batch
 from events_face.errors import CommandFailed
 from events_face.settings import Settings
 from workers import outbox, pause
@@ -38,6 +41,7 @@ from workers.notification_service import (
     TryLater,
 )
 from workers.outbox import Leased
+from workers.tries import Tries
 
 STOP_GRACE = 2.0
 """Seconds that calls under way have left once a stop is asked for."""
@@ -67,7 +71,8 @@ def new_delivery(settings: Settings, database_url: str, keys: InstallationKeys) 
     if settings.notification_service_url is None:
         raise CommandFailed("NOTIFICATION_SERVICE_URL is not set, and no local sink runs")
     service = NotificationService(settings.notification_service_url, settings.notification_token)
-    return Delivery(database_url, service, settings.notification_service_owner_id, Decider(keys))
+    decider = Decider(keys, observer=count_batch)
+    return Delivery(database_url, service, settings.notification_service_owner_id, decider)
 
 
 class Delivery:
@@ -83,6 +88,7 @@ class Delivery:
         self._connection: AsyncConnection[Any] | None = None
         self._sending = set[asyncio.Task[tuple[Leased, Answer]]]()
         self._answered: list[tuple[Leased, Answer]] = []
+        self._tries = Tries()
         self._progress = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -177,7 +183,10 @@ class Delivery:
         if not self._probed:
             await pause.probe_at_once(connection)
             self._probed = True
-        for row in await outbox.lease(connection, CONNECTIONS - len(self._sending), due_by):
+        begun = perf_counter()
+        rows = await outbox.lease(connection, CONNECTIONS - len(self._sending), due_by)
+        self._tries.leased(rows, begun)
+        for row in rows:
             call = asyncio.create_task(self._send(row))
             self._sending.add(call)
             call.add_done_callback(self._ended)
@@ -185,14 +194,20 @@ class Delivery:
     async def _send(self, row: Leased) -> tuple[Leased, Answer]:
         if row.email is None:
             return row, Refused(ERASED)
-        notification = Notification(row.id, self._owner_id, row.email, row.message)
+        bind_contextvars(correlation_id=row.correlation_id)
+        begun = perf_counter()
+        answer = await self._call(Notification(row.id, self._owner_id, row.email, row.message))
+        self._tries.called(row, answer, begun)
+        return row, answer
+
+    async def _call(self, notification: Notification) -> Answer:
         try:
-            return row, await self._service.send(notification)
+            return await self._service.send(notification)
         except asyncio.CancelledError:
-            return row, TryLater("stopped before the service had answered")
+            return TryLater("stopped before the service had answered")
         except Exception as error:  # a bug must not keep its row from waiting longer each time
             log.exception("a bug in sending")
-            return row, TryLater(f"a bug here: {type(error).__name__}")
+            return TryLater(f"a bug here: {type(error).__name__}")
 
     def _ended(self, call: asyncio.Task[tuple[Leased, Answer]]) -> None:
         self._sending.discard(call)
@@ -207,6 +222,7 @@ class Delivery:
     async def _settle(self, answered: Sequence[tuple[Leased, Answer]]) -> None:
         """Record the answers, again and again while the database is away and the leases last."""
         gives_up = time.monotonic() + outbox.LEASE.total_seconds()
+        begun = perf_counter()
         while answered:
             try:
                 await outbox.settle(await self._connected(), self._decider, answered)
@@ -216,6 +232,7 @@ class Delivery:
                 log.warning("outcomes wait for the database", rows=len(answered), error=str(error))
                 await asyncio.sleep(SETTLE_AGAIN)
             else:
+                self._tries.recorded([row for row, _ in answered], begun)
                 return
 
     async def _connected(self) -> AsyncConnection[Any]:

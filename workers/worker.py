@@ -19,6 +19,7 @@ from dramatiq.asyncio import EventLoopThread, get_event_loop_thread
 from dramatiq.brokers.redis import RedisBroker
 
 from domain.personal_data import InstallationKeys
+from events_face import metrics
 from events_face.errors import CommandFailed
 from events_face.installation import installation_keys
 from events_face.services import Services
@@ -48,6 +49,7 @@ def run(settings: Settings, services: Services, queues: Collection[str]) -> None
     and later."""
     if services.redis_url is None:
         raise CommandFailed("REDIS_URL is not set, and no embedded Valkey runs on this data dir")
+    metrics.serve(settings)
     stopping = _asked_to_stop()
     keys = _keys(settings, services.database_url, stopping)
     if keys is None:
