@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from logging import DEBUG
+import logging
 from time import perf_counter
 
-import msgspec
 import structlog
 from litestar.types import Scope
-from prometheus_client import Counter, Histogram
 
 from api.hosts import FOR_PROBES
+from api.request_counts import count_request
 from events_face import tracing
-from events_face.metrics import REGISTRY, SECONDS
-
-REQUESTS = Counter(
-    "events_face_requests",
-    "Requests answered; the status is its class, as 2xx.",
-    ["method", "route", "status"],
-    registry=REGISTRY,
-)
-ANSWERED_IN = Histogram(
-    "events_face_request_seconds",
-    "From a request's arrival to the end of its answer.",
-    ["method", "route"],
-    buckets=SECONDS,
-    registry=REGISTRY,
-)
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -36,54 +19,39 @@ NOWHERE = "none"
 
 log = structlog.get_logger()
 
-_counters: dict[tuple[str, str, int], tuple[Callable[[], None], Callable[[float], None]]] = {}
-"""Looking one up in the library costs more than counting."""
+_level = logging.getLogger(__name__)
 
 
-class Arrival(msgspec.Struct, frozen=True):
-    """What is known of a request before anything is done about it."""
-
-    method: str
-    correlation_id: str
-    caller_id: int | None
-    """The span, outside, that the request is part of."""
-    at: float
-    """By `time.perf_counter`."""
-
-
-def answered(arrival: Arrival, scope: Scope, status: int) -> None:
-    """Nothing of it tells the path, in which anybody may write anything, names included."""
+def answered(
+    scope: Scope,
+    method: str,
+    status: int,
+    arrived: float,
+    correlation_id: str,
+    caller_id: int | None,
+) -> None:
+    """`arrived` is by `time.perf_counter`; `caller_id` is the span, outside, that the request is
+    part of. Nothing of it tells the path, in which anybody may write anything, names included."""
     now = perf_counter()
     route = scope.get("path_template", NOWHERE)
-    method = arrival.method if arrival.method in METHODS else "other"
-    _count(method, route, status, now - arrival.at)
+    if method not in METHODS:
+        method = "other"
+    count_request(method, route, status, now - arrived)
     if status >= 500:
         log.error("answered", method=method, route=route, status=status)
-    elif log.isEnabledFor(DEBUG):
+    elif _level.isEnabledFor(logging.DEBUG):  # asked first, because structlog takes as long
         log.debug("answered", method=method, route=route, status=status)
-    if tracing.is_traced(arrival.correlation_id) and not route.startswith(FOR_PROBES):
+    if tracing.is_traced(correlation_id) and not route.startswith(FOR_PROBES):
         tracing.root_span(
             f"{method} {route}",
-            arrival.correlation_id,
-            arrival.at,
+            correlation_id,
+            arrived,
             now,
             {
                 "http.request.method": method,
                 "http.route": route,
                 "http.response.status_code": status,
             },
-            caller_id=arrival.caller_id,
+            caller_id=caller_id,
             failed=status >= 500,
         )
-
-
-def _count(method: str, route: str, status: int, seconds: float) -> None:
-    key = (method, route, status // 100)
-    if key not in _counters:
-        _counters[key] = (
-            REQUESTS.labels(method, route, f"{key[2]}xx").inc,
-            ANSWERED_IN.labels(method, route).observe,
-        )
-    count, observe = _counters[key]
-    count()
-    observe(seconds)

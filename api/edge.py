@@ -17,11 +17,11 @@ from typing import cast
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Method, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars
 
-from api.answered import Arrival, answered
+from api.answered import answered
 from api.clients import Clients
 from api.headers import Header, hardening
+from events_face.logging import correlation_id
 from events_face.tracing import caller_in
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
@@ -46,14 +46,13 @@ def edge(app: ASGIApp, clients: Clients) -> ASGIApp:
         if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
-        at = perf_counter()
+        arrived = perf_counter()
         method = scope["method"]
         scope["method"] = cast("Method", _ROUTED_AS.get(method, method))
         id, caller_id = _ids_of(scope["headers"])
-        arrival = Arrival(method, id.decode(), caller_id, at)
-        bind_contextvars(correlation_id=arrival.correlation_id)
         state = scope.setdefault("state", {})
-        state["request_id"] = arrival.correlation_id
+        state["request_id"] = request_id = id.decode()
+        correlation_id.set(request_id)
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -71,7 +70,7 @@ def edge(app: ASGIApp, clients: Clients) -> ASGIApp:
             await send(message)
 
         await app(scope, receive, send_with_id)
-        answered(arrival, scope, status)
+        answered(scope, method, status, arrived, request_id, caller_id)
 
     return answer
 

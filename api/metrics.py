@@ -20,6 +20,7 @@ from api.database_watch import Backlog, Overview
 from api.limits import UNLIMITED
 from api.requests import Request
 from domain.seals.lag import SealLag
+from events_face.gathered import count_all
 from events_face.metrics import counted, gauge, gauge_by, of_this_process
 from projections.standings import Standing, State
 
@@ -35,6 +36,7 @@ async def metrics(request: Request) -> Response[str]:
     """Its text format. Without the database it answers all the same, with
     `events_face_database_up 0` and what this process knows of itself."""
     overview = await request.connections.watch.overview()
+    count_all()
     return Ready(generate_latest(_Told(overview)), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -1,5 +1,5 @@
-"""How many commands wait for the writer, told once a second: also while the database hangs, and
-no batch ends."""
+"""How many commands wait for the writer, told by the clock: they are the more while the database
+hangs, and no batch ends that could tell."""
 
 from __future__ import annotations
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
+from collections.abc import Sequence
 
 import psycopg
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter
 
 from domain.batch import Batch, Done, Failed, OutcomeUnknown, Request
 from domain.errors import DomainError
 from events_face import tracing
+from events_face.gathered import Gathered, HistogramOfMany
 from events_face.metrics import COUNTS, REGISTRY, SECONDS
 
 COMMANDS = Counter(
@@ -18,19 +20,19 @@ COMMANDS = Counter(
     ["command", "outcome"],
     registry=REGISTRY,
 )
-BATCH_SIZE = Histogram(
+BATCH_SIZE = HistogramOfMany(
     "events_face_command_batch_size",
     "Commands decided together.",
     buckets=COUNTS,
     registry=REGISTRY,
 )
-DECIDE = Histogram(
+DECIDE = HistogramOfMany(
     "events_face_command_decide_seconds",
     "Loading what a batch needs, and deciding it.",
     buckets=SECONDS,
     registry=REGISTRY,
 )
-COMMIT = Histogram(
+COMMIT = HistogramOfMany(
     "events_face_command_commit_seconds",
     "Appending to history what a batch led to.",
     buckets=SECONDS,
@@ -50,7 +52,7 @@ LOCKED = Counter(
 
 def observe_batch(batch: Batch) -> None:
     """Of commands that requests gave: they are traced besides."""
-    count_batch(batch)
+    _batches.add(batch)
     if tracing.is_on():
         for request, outcome in zip(batch.requests, batch.outcomes, strict=True):
             if tracing.is_traced(request.origin.correlation_id):
@@ -58,21 +60,28 @@ def observe_batch(batch: Batch) -> None:
 
 
 def count_batch(batch: Batch) -> None:
-    kinds = Tally(
-        (type(request.command).__name__, _name(outcome))
-        for request, outcome in zip(batch.requests, batch.outcomes, strict=True)
-    )
-    for (command, outcome), number in kinds.items():
-        COMMANDS.labels(command, outcome).inc(number)
-    BATCH_SIZE.observe(len(batch.requests))
-    appending = sum(append.ended - append.begun for append in batch.appends)
-    DECIDE.observe(batch.ended - batch.begun - appending)
-    if batch.appends:
-        COMMIT.observe(appending)
-    if conflicts := _conflicts(batch):
-        CONFLICTS.inc(conflicts)
-    if batch.locked:
-        LOCKED.inc()
+    _batches.add(batch)
+
+
+def _count(batches: Sequence[Batch]) -> None:
+    outcomes: Tally[tuple[str, str]] = Tally()
+    for batch in batches:
+        for request, outcome in zip(batch.requests, batch.outcomes, strict=True):
+            outcomes[type(request.command).__name__, _name(outcome)] += 1
+    for kind, number in outcomes.items():
+        COMMANDS.labels(*kind).inc(number)
+    BATCH_SIZE.observe_all([len(batch.requests) for batch in batches])
+    DECIDE.observe_all([batch.ended - batch.begun - _appending(batch) for batch in batches])
+    COMMIT.observe_all([_appending(batch) for batch in batches if batch.appends])
+    CONFLICTS.inc(sum(_conflicts(batch) for batch in batches))
+    LOCKED.inc(sum(batch.locked for batch in batches))
+
+
+_batches = Gathered(_count)
+
+
+def _appending(batch: Batch) -> float:
+    return sum(append.ended - append.begun for append in batch.appends)
 
 
 def _trace(batch: Batch, request: Request, outcome: Done | Failed) -> None:

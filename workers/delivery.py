@@ -21,7 +21,6 @@ import msgspec
 import psycopg
 import structlog
 from psycopg import AsyncConnection
-from structlog.contextvars import bind_contextvars
 
 from domain.batch import Decider, OutcomeUnknown
 from domain.history import connect
@@ -29,6 +28,7 @@ from domain.notifications import ERASED
 from domain.personal_data import InstallationKeys
 from events_face.commands_observed import count_batch
 from events_face.errors import CommandFailed
+from events_face.logging import correlation_id
 from events_face.settings import Settings
 from workers import outbox, pause
 from workers.notification_service import (
@@ -194,7 +194,7 @@ class Delivery:
     async def _send(self, row: Leased) -> tuple[Leased, Answer]:
         if row.email is None:
             return row, Refused(ERASED)
-        bind_contextvars(correlation_id=row.correlation_id)
+        correlation_id.set(row.correlation_id)
         begun = perf_counter()
         answer = await self._call(Notification(row.id, self._owner_id, row.email, row.message))
         self._tries.called(row, answer, begun)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter as Tally
+from collections.abc import Iterable, Sequence
 from time import perf_counter
 from uuid import UUID
 
 import structlog
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter
 
 from events_face import tracing
+from events_face.gathered import Gathered, HistogramOfMany
 from events_face.metrics import REGISTRY, SECONDS
 from workers.notification_service import Answer, BadCredentials, Refused, Sent, TryLater
 from workers.outbox import Leased
@@ -20,7 +22,7 @@ TRIES = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
-CALL = Histogram(
+CALL = HistogramOfMany(
     "events_face_delivery_call_seconds",
     "Calls of the notification service.",
     buckets=SECONDS,
@@ -35,6 +37,15 @@ OUTCOMES: dict[type[Answer], str] = {
 }
 
 log = structlog.get_logger()
+
+
+def _count(calls: Sequence[tuple[str, float]]) -> None:
+    for outcome, number in Tally(outcome for outcome, _ in calls).items():
+        TRIES.labels(outcome).inc(number)
+    CALL.observe_all([seconds for _, seconds in calls])
+
+
+_calls = Gathered(_count)
 
 
 class Tries:
@@ -53,13 +64,10 @@ class Tries:
     def called(self, row: Leased, answer: Answer, begun: float) -> None:
         now = perf_counter()
         outcome = OUTCOMES[type(answer)]
-        TRIES.labels(outcome).inc()
-        CALL.observe(now - begun)
-        match answer:
-            case Refused(reason):
-                log.warning("refused for good", notification=str(row.id), reason=reason)
-            case TryLater(reason):
-                log.debug("not sent yet", notification=str(row.id), reason=reason)
+        _calls.add((outcome, now - begun))
+        # Not the reason, which its row has: a service may name people in it.
+        tell = log.warning if isinstance(answer, Refused) else log.debug
+        tell("delivery", notification=str(row.id), outcome=outcome, tries=row.attempts)
         if tracing.is_traced(row.correlation_id):
             self._spans[row.id] = tracing.span(
                 "deliver",
