@@ -16,12 +16,14 @@ from api.database_watch import DatabaseWatch
 from api.erasures import Erasures
 from api.known_answers import KnownAnswers
 from api.passwords import Passwords
+from api.queue import queue_told
 from api.sessions import Sessions
 from api.tokens import Tokens
 from domain.batch import Decider
 from domain.history import BY_KEY, PATIENCE, SESSION
 from domain.personal_data import InstallationKeys
 from domain.writer import Writer
+from events_face.commands_observed import observe_batch
 from events_face.services import Services
 from events_face.settings import Settings
 from projections.positions import Positions
@@ -87,16 +89,19 @@ async def connected(
         )
         probes = await held.enter_async_context(probe_pool(services.database_url))
         reads_replica = settings.read_database_url is not None
+        decider = Decider(keys, observer=observe_batch)
+        writer = await held.enter_async_context(Writer(services.database_url, decider))
+        await held.enter_async_context(queue_told(writer))
         yield Connections(
             keys=keys,
             readers=readers,
             primary=accounts,
             positions=await held.enter_async_context(Positions(services.database_url)),
-            writer=await held.enter_async_context(Writer(services.database_url, Decider(keys))),
+            writer=writer,
             broker=broker,
             reads_replica=reads_replica,
             known_answers=KnownAnswers(),
-            credentials=Credentials(accounts, keys),
+            credentials=Credentials(accounts, keys, observe_batch),
             erasures=Erasures(accounts, keys),
             passwords=await held.enter_async_context(Passwords()),
             sessions=Sessions(accounts, Tokens(settings.secret_keys)),

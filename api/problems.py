@@ -140,7 +140,7 @@ def problem_of(request: Request[Any, Any, Any], error: Exception) -> tuple[Probl
     request_id = id_of(request.scope)
     slug, detail = _name(error)
     if slug == "internal-error":
-        logger.error("a bug", request_id=request_id, path=request.scope["path"], exc_info=error)
+        logger.error("a bug", exc_info=error)
     kind = KINDS[slug]
     problem = Problem(
         type=f"/problems/{slug}",

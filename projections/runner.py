@@ -18,6 +18,7 @@ from psycopg import AsyncConnection
 
 from domain import history
 from domain.personal_data import InstallationKeys
+from events_face import metrics
 from events_face.installation import installation_keys
 from events_face.services import Services
 from events_face.settings import Settings
@@ -45,6 +46,7 @@ def run(settings: Settings, services: Services) -> None:
     """The projector's process, until SIGTERM or SIGINT."""
     import uvloop
 
+    metrics.serve(settings)
     keys = installation_keys(settings, services.database_url)
     uvloop.run(_until_signalled(Runner(services.database_url, keys)))
 

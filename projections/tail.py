@@ -20,6 +20,7 @@ from domain.aggregate import EVENT_TYPES, RecordedEvent
 from domain.codec import UnknownEvent
 from domain.history import open_all, read_events
 from domain.personal_data import InstallationKeys
+from projections.applied import Application
 from projections.projection import Projection
 
 log = structlog.get_logger()
@@ -136,12 +137,16 @@ class Tail:
         self, cohort: Sequence[Projection], events: Sequence[RecordedEvent], old: int, new: int
     ) -> None:
         changes: list[int | None] = []
+        application = Application(events)
         async with self._connection.transaction():
             for projection in cohort:
                 handled = [e for e in events if type(e.event) in projection.handles]
-                changed = bool(handled) and await projection.apply(self._connection, handled)
+                with application.to(projection.name, handled):
+                    changed = bool(handled) and await projection.apply(self._connection, handled)
                 changes.append(handled[-1].position if changed else None)
             await self._move(cohort, changes, old, new)
+        if self._announces:
+            application.committed()
         for projection in cohort:
             self.positions[projection] = new
             if self._retry_at.pop(projection.name, None):

@@ -13,6 +13,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from datetime import datetime
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,7 +26,9 @@ from domain.batch import Decider, OutcomeUnknown
 from domain.history import connect
 from domain.notifications import ERASED
 from domain.personal_data import InstallationKeys
+from events_face.commands_observed import count_batch
 from events_face.errors import CommandFailed
+from events_face.logging import correlation_id
 from events_face.settings import Settings
 from workers import outbox, pause
 from workers.notification_service import (
@@ -38,6 +41,7 @@ from workers.notification_service import (
     TryLater,
 )
 from workers.outbox import GivenBack, Leased, Outcome
+from workers.tries import Tries
 
 IN_HAND = 3 * CONNECTIONS
 """Rows leased at once: a connection that is free takes the next while the outcomes of others are
@@ -71,7 +75,8 @@ def new_delivery(settings: Settings, database_url: str, keys: InstallationKeys) 
     if settings.notification_service_url is None:
         raise CommandFailed("NOTIFICATION_SERVICE_URL is not set, and no local sink runs")
     service = NotificationService(settings.notification_service_url, settings.notification_token)
-    return Delivery(database_url, service, settings.notification_service_owner_id, Decider(keys))
+    decider = Decider(keys, observer=count_batch)
+    return Delivery(database_url, service, settings.notification_service_owner_id, decider)
 
 
 class Delivery:
@@ -88,6 +93,7 @@ class Delivery:
         self._to_send = deque[Leased]()
         self._sending = set[asyncio.Task[tuple[Leased, Outcome]]]()
         self._concluded: list[tuple[Leased, Outcome]] = []
+        self._tries = Tries()
         self._progress = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -186,7 +192,10 @@ class Delivery:
             await pause.probe_at_once(connection)
             self._probed = True
         wanted = IN_HAND - len(self._sending) - len(self._to_send)
-        self._to_send.extend(await outbox.lease(connection, wanted, due_by))
+        begun = perf_counter()
+        rows = await outbox.lease(connection, wanted, due_by)
+        self._tries.leased(rows, begun)
+        self._to_send.extend(rows)
         if self._stopping:
             self._give_back()
         self._send_more()
@@ -206,14 +215,18 @@ class Delivery:
     async def _send(self, row: Leased) -> tuple[Leased, Outcome]:
         if row.email is None:
             return row, Refused(ERASED)
+        correlation_id.set(row.correlation_id)
         notification = Notification(row.id, self._owner_id, row.email, row.message)
+        begun = perf_counter()
         try:
-            return row, await self._service.send(notification)
+            answer = await self._service.send(notification)
         except asyncio.CancelledError:
             return row, GivenBack()
         except Exception as error:  # a bug must not keep its row from waiting longer each time
             log.exception("a bug in sending")
-            return row, TryLater(f"a bug here: {type(error).__name__}")
+            answer = TryLater(f"a bug here: {type(error).__name__}")
+        self._tries.called(row, answer, begun)
+        return row, answer
 
     def _ended(self, call: asyncio.Task[tuple[Leased, Outcome]]) -> None:
         self._sending.discard(call)
@@ -232,6 +245,7 @@ class Delivery:
     async def _settle(self, concluded: Sequence[tuple[Leased, Outcome]]) -> None:
         """Record the outcomes, again and again while the database is away and the leases last."""
         gives_up = time.monotonic() + outbox.LEASE.total_seconds()
+        begun = perf_counter()
         while concluded:
             try:
                 await outbox.settle(await self._connected(), self._decider, concluded)
@@ -241,6 +255,7 @@ class Delivery:
                 log.warning("outcomes wait for the database", rows=len(concluded), error=str(error))
                 await asyncio.sleep(SETTLE_AGAIN)
             else:
+                self._tries.recorded([row for row, _ in concluded], begun)
                 return
 
     async def _connected(self) -> AsyncConnection[Any]:

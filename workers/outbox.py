@@ -96,9 +96,13 @@ async def settle(
     concluded_at = datetime.now(UTC)  # in both, so that a rebuild gives the same row
     async with connection.transaction():
         ours = await _update_rows(connection, outcomes, concluded_at)
-        stale = [row.id for row, _ in outcomes if row.id not in ours]
-        if stale:
-            log.warning("leases had run out, their outcomes are not recorded", ids=stale)
+        for row, _ in outcomes:
+            if row.id not in ours:
+                log.warning(
+                    "the lease had run out: its outcome is not recorded",
+                    notification=str(row.id),
+                    correlation_id=row.correlation_id,
+                )
         answers = [answer for row, answer in outcomes if row.id in ours]
         refusals = [answer.reason for answer in answers if isinstance(answer, BadCredentials)]
         if refusals:

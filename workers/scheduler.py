@@ -21,6 +21,7 @@ from dramatiq.brokers.redis import RedisBroker
 from psycopg import Connection
 
 from domain.sync_requests import is_to_be_handed_over
+from events_face import metrics
 from events_face.errors import CommandFailed
 from events_face.installation import signing_key
 from events_face.services import Services
@@ -45,6 +46,7 @@ def run(settings: Settings, services: Services) -> None:
     for."""
     if services.redis_url is None:
         raise CommandFailed("REDIS_URL is not set, and no embedded Valkey runs on this data dir")
+    metrics.serve(settings)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

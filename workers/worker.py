@@ -17,6 +17,7 @@ import structlog
 from dramatiq.asyncio import EventLoopThread, get_event_loop_thread
 from dramatiq.brokers.redis import RedisBroker
 
+from events_face import metrics
 from events_face.errors import CommandFailed
 from events_face.installation import installation_keys
 from events_face.services import Services
@@ -42,6 +43,7 @@ def run(settings: Settings, services: Services, queues: Collection[str]) -> None
     """Work on these queues until SIGTERM or SIGINT. What goes away is waited for."""
     if services.redis_url is None:
         raise CommandFailed("REDIS_URL is not set, and no embedded Valkey runs on this data dir")
+    metrics.serve(settings)
     stopping = _asked_to_stop()
     keys = installation_keys(settings, services.database_url)
     broker = redis_broker(services.redis_url)

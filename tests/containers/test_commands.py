@@ -81,7 +81,9 @@ def _the_dashboard_asks_for_what_is_told(running: Containers) -> None:
         for panel in json.loads(file.read_text("utf-8"))["panels"]
         for target in panel["targets"]
     ]
-    told = httpx.get(f"{running.api}/metrics").text
+    ports = (running.metrics[name] for name in ROLES - {"api", "sink"})
+    scraped = [f"{running.api}/metrics", *(f"http://127.0.0.1:{port}/metrics" for port in ports)]
+    told = "".join(httpx.get(address).text for address in scraped)
     names = {name for expression in asked for name in re.findall(r"events_face_\w+", expression)}
     assert names
     assert {name for name in names if not re.search(rf"^{name}[ {{]", told, re.MULTILINE)} == set()
