@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter as Tally
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import psycopg
 from prometheus_client import Counter
@@ -52,7 +53,7 @@ LOCKED = Counter(
 
 def observe_batch(batch: Batch) -> None:
     """Of commands that requests gave: they are traced besides."""
-    _batches.add(batch)
+    count_batch(batch)
     if tracing.is_on():
         for request, outcome in zip(batch.requests, batch.outcomes, strict=True):
             if tracing.is_traced(request.origin.correlation_id):
@@ -60,28 +61,43 @@ def observe_batch(batch: Batch) -> None:
 
 
 def count_batch(batch: Batch) -> None:
-    _batches.add(batch)
+    appending = sum(append.ended - append.begun for append in batch.appends)
+    _batches.add(
+        _Figures(
+            outcomes=[
+                (type(request.command), _name(outcome))
+                for request, outcome in zip(batch.requests, batch.outcomes, strict=True)
+            ],
+            deciding=batch.ended - batch.begun - appending,
+            appending=appending if batch.appends else None,
+            conflicts=_conflicts(batch),
+            locked=batch.locked,
+        )
+    )
 
 
-def _count(batches: Sequence[Batch]) -> None:
-    outcomes: Tally[tuple[str, str]] = Tally()
-    for batch in batches:
-        for request, outcome in zip(batch.requests, batch.outcomes, strict=True):
-            outcomes[type(request.command).__name__, _name(outcome)] += 1
-    for kind, number in outcomes.items():
-        COMMANDS.labels(*kind).inc(number)
-    BATCH_SIZE.observe_all([len(batch.requests) for batch in batches])
-    DECIDE.observe_all([batch.ended - batch.begun - _appending(batch) for batch in batches])
-    COMMIT.observe_all([_appending(batch) for batch in batches if batch.appends])
-    CONFLICTS.inc(sum(_conflicts(batch) for batch in batches))
+class _Figures(NamedTuple):
+    """What is left of a batch until it is counted: people's data is not kept for it."""
+
+    outcomes: list[tuple[type, str]]
+    deciding: float
+    appending: float | None
+    conflicts: int
+    locked: bool
+
+
+def _count(batches: Sequence[_Figures]) -> None:
+    outcomes = Tally(outcome for batch in batches for outcome in batch.outcomes)
+    for (command, outcome), number in outcomes.items():
+        COMMANDS.labels(command.__name__, outcome).inc(number)
+    BATCH_SIZE.observe_all([len(batch.outcomes) for batch in batches])
+    DECIDE.observe_all([batch.deciding for batch in batches])
+    COMMIT.observe_all([batch.appending for batch in batches if batch.appending is not None])
+    CONFLICTS.inc(sum(batch.conflicts for batch in batches))
     LOCKED.inc(sum(batch.locked for batch in batches))
 
 
 _batches = Gathered(_count)
-
-
-def _appending(batch: Batch) -> float:
-    return sum(append.ended - append.begun for append in batch.appends)
 
 
 def _trace(batch: Batch, request: Request, outcome: Done | Failed) -> None:

@@ -88,8 +88,7 @@ async def test_commands_are_counted_with_what_became_of_them(lone_api: Api) -> N
     assert counted["commands_total,RegisterAccount,accepted"] == 1
     assert counted["command_batch_size_count"] == counted["command_batch_size_sum"] == 6
     assert counted["command_decide_seconds_count"] == 6
-    assert counted["command_commit_seconds_count"] == 3
-    assert counted["command_conflicts_total"] == 0
+    assert counted["command_commit_seconds_count"] == 3 + counted["command_conflicts_total"]
 
 
 async def test_the_queue_is_told_while_no_command_is_decided(
@@ -100,10 +99,11 @@ async def test_the_queue_is_told_while_no_command_is_decided(
         asyncio.TaskGroup() as tasks,
     ):
         await connection.execute("SELECT pg_advisory_xact_lock(hashtext('append_to_history'))")
-        for _ in range(3):
-            tasks.create_task(lone_api.event())
+        given = iter(range(30))
 
         async def some_wait() -> bool:
+            if next(given, None) is not None:  # more than the batch that hangs has taken
+                tasks.create_task(lone_api.event())
             return (await scraped(lone_api))["command_queue"] > 0
 
         await until_async(some_wait)
@@ -235,7 +235,8 @@ async def test_a_process_tells_of_itself_when_there_is_no_database(
     assert told["database_up"] == 0
     assert any(name.startswith("build_info,") for name in told)
     assert any(name.startswith("process_resident_memory_bytes,") for name in told)
-    assert not any(name.startswith(("projection", "outbox", "history")) for name in told)
+    of_the_database = ("projection_position", "projection_state", "outbox", "history")
+    assert not any(name.startswith(of_the_database) for name in told)
 
 
 async def test_scrapes_cost_the_database_little_however_many_there_are(

@@ -1,0 +1,78 @@
+"""What an observer is told of batches, and that nobody pays for it."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+import pytest
+
+from domain.batch import Batch, Decider, Done, Failed, Request
+from domain.errors import NotFound
+from domain.events import ChangeEvent
+from domain.history import connect
+from domain.personal_data import InstallationKeys
+from domain.writer import Writer
+from tests.domain.test_writer import ORIGIN, a_fair, visitor
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_an_observer_is_told_what_became_of_a_batch_and_when(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    batches = list[Batch]()
+    async with Writer(database_url, Decider(keys, observer=batches.append)) as one:
+        fair = (await one.execute(a_fair(), ORIGIN)).value.event.id
+        known, unknown = await asyncio.gather(
+            one.execute(visitor(fair, 1), ORIGIN),
+            one.execute(visitor(UUID(int=0), 1), ORIGIN),
+            return_exceptions=True,
+        )
+    assert isinstance(known, Done)
+    assert isinstance(unknown, NotFound)
+    both = batches[-1]
+    assert [type(outcome) for outcome in both.outcomes] == [Done, Failed]
+    assert both.outcomes[0] is known
+    (append,) = both.appends
+    assert append.taken
+    assert not both.locked
+    since = both.requests[0].waiting_since
+    assert since is not None
+    assert since <= both.begun <= append.begun <= append.ended <= both.ended
+
+
+async def test_an_append_that_history_refused_is_told(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    batches = list[Batch]()
+    async with await connect(database_url) as connection:
+
+        async def give(decider: Decider, command: object) -> Done | Failed:
+            (outcome,) = await decider.execute(connection, [Request(command, ORIGIN)])
+            await asyncio.sleep(0)  # the observer's turn
+            return outcome
+
+        observed, other = Decider(keys, observer=batches.append), Decider(keys)
+        created = await give(observed, a_fair())
+        assert isinstance(created, Done)
+        fair = created.value.event.id
+        await give(observed, visitor(fair, 1))
+        await give(other, ChangeEvent(event_id=fair, status="closed"))
+        assert isinstance(await give(observed, visitor(fair, 2)), Failed)
+    assert [append.taken for append in batches[-1].appends] == [False]
+
+
+async def test_an_observer_with_a_bug_hurts_no_command(
+    database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, met = asyncio.get_running_loop(), list[object]()
+    monkeypatch.setattr(loop, "call_exception_handler", met.append)
+
+    def observe(batch: Batch) -> None:
+        raise RuntimeError("a bug")
+
+    async with Writer(database_url, Decider(keys, observer=observe)) as one:
+        for _ in range(2):
+            assert isinstance(await one.execute(a_fair(), ORIGIN), Done)
+    assert len(met) == 2
