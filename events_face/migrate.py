@@ -9,7 +9,7 @@ import structlog
 from domain import history, seals
 from domain.encryption import CannotOpen
 from events_face.errors import CommandFailed
-from events_face.installation import installation_keys
+from events_face.installation import installation_keys, session
 from events_face.secret_key import with_secret_key
 from events_face.services import Services
 from events_face.settings import Settings
@@ -31,7 +31,7 @@ def create_tables(settings: Settings, services: Services) -> dict[str, str]:
     import projections
     import workers
 
-    with psycopg.connect(services.database_url, autocommit=True) as connection:
+    with session(services.database_url) as connection:
         connection.execute("SELECT pg_advisory_lock(hashtext('migrate'))")
         with connection.transaction():
             try:

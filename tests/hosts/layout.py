@@ -1,4 +1,4 @@
-"""An installation on several hosts: two serve the API, two do the rest, one has the data."""
+"""An installation on several hosts: some serve the API, some do the rest, one has the broker."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from typing import Any
 
 import httpx
 import msgspec
+import psycopg
 import redis
 from psycopg import Connection
 
 from events_face.embedded import valkey
 from tests.containers.servers import free_port
-from tests.hosts.network import Host, Network, network
-from tests.hosts.postgresql import PostgreSQL
+from tests.hosts.network import Host, Network
 from tests.support.notification_service import NotificationService, notification_service
 from tests.support.waiting import until
 
 FRONT, BACK = ("front-a", "front-b"), ("back-a", "back-b")
+
+BROKER = "broker"
 
 BEHIND = ("projector", "worker", "scheduler")
 
@@ -49,15 +51,19 @@ class Layout:
     by its host's name in the database."""
 
     def __init__(
-        self, network: Network, folder: Path, postgresql: PostgreSQL, redis_url: str, sink_url: str
+        self, network: Network, folder: Path, database_url: str, redis_url: str, sink_url: str
     ) -> None:
         self.network = network
         self.folder = folder
-        self.postgresql = postgresql
-        self.origins = {name: f"http://{network[name].address}:{free_port()}" for name in FRONT}
+        self.database_url = database_url
+        self.origins = {
+            name: f"http://{host.address}:{free_port()}"
+            for name, host in network.hosts.items()
+            if name in FRONT
+        }
         self._environment = {
             "PATH": os.environ["PATH"],
-            "DATABASE_URL": postgresql.url,
+            "DATABASE_URL": database_url,
             "REDIS_URL": redis_url,
             "SECRET_KEY": "0123456789abcdef-0123456789abcdef-0123456789",
             "NOTIFICATION_SERVICE_URL": sink_url,
@@ -76,15 +82,20 @@ class Layout:
         else:
             for role in BEHIND:
                 self._role(host, role)
-            with self.postgresql.connect() as connection:
+            with self.connect() as connection:
                 until(lambda: self.is_back(connection, name, begun), within=STARTED_WITHIN)
 
+    def connect(self) -> Connection[Any]:
+        return psycopg.connect(self.database_url, autocommit=True)
+
     def command(self, *words: str) -> None:
-        self.network["data"].run(
-            [sys.executable, "-m", "events_face", *words],
-            env=self._environment_of("data"),
-            stdout=(self.folder / "commands.log").open("ab"),
-        )
+        """Run on the broker's host."""
+        with (self.folder / "commands.txt").open("ab") as output:
+            self.network[BROKER].run(
+                [sys.executable, "-m", "events_face", *words],
+                env=self._environment_of(BROKER),
+                stdout=output,
+            )
 
     def is_alive(self, name: str) -> bool:
         try:
@@ -131,17 +142,17 @@ class Layout:
 
 
 @contextmanager
-def layout(folder: Path) -> Iterator[tuple[Layout, NotificationService]]:
+def layout(
+    network: Network, folder: Path, database_url: str
+) -> Iterator[tuple[Layout, NotificationService]]:
     """All of it at work, with a notification service outside."""
-    with network(*FRONT, *BACK, "data") as hosts, notification_service(hosts.here) as service:
-        data = hosts["data"]
-        postgresql = PostgreSQL(data, folder / "postgresql")
-        postgresql.create()
-        redis_url = _valkey(data, folder)
-        running = Layout(hosts, folder, postgresql, redis_url, service.url)
+    with notification_service(network.here) as service:
+        redis_url = _valkey(network[BROKER], folder)
+        running = Layout(network, folder, database_url, redis_url, service.url)
         running.command("migrate")
         for name in (*BACK, *FRONT):
-            running.start(name)
+            if name in network.hosts:
+                running.start(name)
         yield running, service
 
 

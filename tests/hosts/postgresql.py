@@ -12,6 +12,7 @@ from psycopg import Connection
 
 from events_face.embedded import cluster
 from events_face.embedded.account import Account
+from events_face.embedded.cluster import DATABASE
 from tests.containers.servers import free_port
 from tests.hosts.network import Host
 from tests.support.waiting import until
@@ -34,7 +35,7 @@ class PostgreSQL:
 
     @property
     def url(self) -> str:
-        return self.url_of(cluster.DATABASE)
+        return self.url_of(DATABASE)
 
     def url_of(self, database: str) -> str:
         return f"postgresql://postgres:{PASSWORD}@{self.host.address}:{self.port}/{database}"
@@ -54,15 +55,15 @@ class PostgreSQL:
             rules.write("host replication all 0.0.0.0/0 scram-sha-256\n")
         self.start()
         with psycopg.connect(self.url_of("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {cluster.DATABASE}")
+            connection.execute(f"CREATE DATABASE {DATABASE}")
 
-    def start(self, *settings: str) -> None:
+    def start(self) -> None:
         here = (
             f"listen_addresses={self.host.address}",
             "unix_socket_directories=",
             f"port={self.port}",
         )
-        options = [word for setting in (*here, *settings) for word in ("-c", setting)]
+        options = [word for setting in here for word in ("-c", setting)]
         self._process = self.host.start(
             [cluster.binary("postgres"), "-D", self.folder, *options],
             self.folder.with_suffix(".log"),
@@ -70,28 +71,26 @@ class PostgreSQL:
         )
         until(self._answers, within=UP_WITHIN)
 
-    def replica(self, folder: Path, *settings: str) -> PostgreSQL:
+    def replica(self, host: Host, folder: Path) -> PostgreSQL:
         """One that follows this server."""
-        replica = PostgreSQL(self.host, folder)
+        replica = PostgreSQL(host, folder)
         replica._make_folder()
         replica._run(
             *("pg_basebackup", f"--pgdata={folder}", f"--dbname={self.url_of('postgres')}"),
             *("--write-recovery-conf", "--checkpoint=fast", "--no-sync"),
         )
-        replica.start(*settings)
+        replica.start()
         return replica
+
+    def promote(self) -> None:
+        """Make a replica a primary."""
+        with self.connect() as connection:
+            connection.execute("SELECT pg_promote()")
 
     def stop(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGINT)
         self._process.wait(UP_WITHIN)
-
-    def kill(self) -> None:
-        """As a host that loses its power does: the sessions end with it."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
-        until(lambda: not self._answers(), within=UP_WITHIN)
 
     def connect(self) -> Connection[Any]:
         return psycopg.connect(self.url, autocommit=True)
