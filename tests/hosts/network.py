@@ -10,14 +10,14 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from ipaddress import ip_network
+from ipaddress import IPv4Network
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 import psutil
 
-FOR_TESTS = ip_network("198.18.0.0/15")
+FOR_TESTS = IPv4Network("198.18.0.0/15")
 """Set aside for tests of networks, so that nothing else is there."""
 
 
@@ -170,9 +170,9 @@ def _namespaces(names: Sequence[str]) -> Iterator[Network]:
                 _ip(f"netns delete {namespace}")
 
 
-def _unused_network() -> Any:
+def _unused_network() -> IPv4Network:
     taken = {
-        ip_network(f"{address.address}/24", strict=False)
+        IPv4Network(f"{address.address}/24", strict=False)
         for interface in psutil.net_if_addrs().values()
         for address in interface
         if address.family.name == "AF_INET"

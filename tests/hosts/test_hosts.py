@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ pytestmark = pytest.mark.anyio
 
 TAKEN_OVER_WITHIN = 60.0
 """Seconds."""
+
+LED = {*(projection.name for projection in ALL), "scheduler", "sealer"}
 
 
 async def test_nothing_is_lost_or_done_twice_when_hosts_are_killed_or_cut_off(folder: Path) -> None:
@@ -45,59 +47,66 @@ async def test_nothing_is_lost_or_done_twice_when_hosts_are_killed_or_cut_off(fo
 
 
 async def _a_host_of_each_kind_is_killed(installed: Layout, connection: Connection[Any]) -> None:
-    leader, other = await _leads(installed, connection)
+    takeover = await _prepared(installed, connection)
     front, _ = FRONT
-    begun = time.monotonic()
-    for name in (leader, front):
+    for name in (takeover.leader, front):
         installed.network[name].kill()
     connection.execute("UPDATE schedule_runs SET last_due = last_due - interval '2 days'")
-    await _taken_over(installed, connection, other, begun, "killed")
-    for name in (leader, front):
+    await takeover.completed("killed")
+    for name in (takeover.leader, front):
         await asyncio.to_thread(installed.start, name)
 
 
 async def _a_host_of_each_kind_is_cut_off(installed: Layout, connection: Connection[Any]) -> None:
-    leader, other = await _leads(installed, connection)
+    takeover = await _prepared(installed, connection)
     _, front = FRONT
-    begun = time.monotonic()
-    for name in (leader, front):
+    for name in (takeover.leader, front):
         installed.network[name].cut_off()
-    await _taken_over(installed, connection, other, begun, "cut off")
+    await takeover.completed("cut off")
     healed, begun = datetime.now(UTC), time.monotonic()
-    for name in (leader, front):
+    for name in (takeover.leader, front):
         installed.network[name].connect()
-    await _holds(lambda: installed.is_back(connection, leader, healed))
+    await _holds(lambda: installed.is_back(connection, takeover.leader, healed))
     await _holds(lambda: installed.is_alive(front))
     tell("back after the cut", f"{time.monotonic() - begun:.1f} s")
-    begun = time.monotonic()
-    assert await asyncio.to_thread(installed.network[other].stop) == [0, 0, 0]
-    await _taken_over(installed, connection, leader, begun, "stopped")
+    takeover = await _prepared(installed, connection)
+    assert await asyncio.to_thread(installed.network[takeover.leader].stop) == [0, 0, 0]
+    await takeover.completed("stopped")
 
 
-async def _leads(installed: Layout, connection: Connection[Any]) -> tuple[str, str]:
-    """A host that leads something, and the other one."""
-    everything = {*(projection.name for projection in ALL), "scheduler", "sealer"}
-    await _holds(lambda: set(installed.leaders(connection)) == everything)
-    leader = installed.leaders(connection)["events"]
-    (other,) = set(BACK) - {leader}
-    return leader, other
+class _Takeover:
+    """Of all that one host leads, by the other one; begins as it is made."""
+
+    def __init__(
+        self, installed: Layout, connection: Connection[Any], leaders: Mapping[str, str]
+    ) -> None:
+        self.leader = leaders["events"]
+        (self._other,) = set(BACK) - {self.leader}
+        self._led = [name for name, host in leaders.items() if host == self.leader]
+        self._installed = installed
+        self._connection = connection
+        self._begun = time.monotonic()
+
+    async def completed(self, fate: str) -> None:
+        """Returns when it is, and tells how long it took after the leader met with that fate."""
+        took = dict[str, float]()
+
+        def all_taken_over() -> bool:
+            for name, host in self._installed.leaders(self._connection).items():
+                if host == self._other:
+                    took.setdefault(name, time.monotonic() - self._begun)
+            return took.keys() == LED
+
+        await _holds(all_taken_over)
+        for name in ("events", "scheduler", "sealer"):
+            if name in self._led:
+                tell(f"{name} taken over from a host that was {fate}", f"{took[name]:.1f} s")
 
 
-async def _taken_over(
-    installed: Layout, connection: Connection[Any], by: str, begun: float, fate: str
-) -> None:
-    """Wait until that host leads everything, and tell how long it took."""
-    took = dict[str, float]()
-
-    def all_taken_over() -> bool:
-        for name, host in installed.leaders(connection).items():
-            if host == by:
-                took.setdefault(name, time.monotonic() - begun)
-        return len(took) == len(ALL) + 2
-
-    await _holds(all_taken_over)
-    for name in ("events", "scheduler", "sealer"):
-        tell(f"{name} taken over from a host that was {fate}", f"{took[name]:.1f} s")
+async def _prepared(installed: Layout, connection: Connection[Any]) -> _Takeover:
+    """Once everything is led."""
+    await _holds(lambda: installed.leaders(connection).keys() == LED)
+    return _Takeover(installed, connection, installed.leaders(connection))
 
 
 async def _holds(condition: Callable[[], bool]) -> None:
