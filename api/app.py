@@ -74,7 +74,7 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
         debug=False,
     )
     require_declarations(app)
-    return edge(for_origins(app, settings.cors_origins), clients)
+    return edge(for_origins(app, settings.cors_origins), clients, connections.ending.is_set)
 
 
 def _answer_failure(request: AnyRequest[Any, Any, Any], error: Exception) -> Response[Any]:

@@ -7,6 +7,7 @@ the body to `JsonBody`, which reads it with `Reader`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
@@ -47,7 +48,12 @@ class JsonBody(AbstractDTO[Any]):
     def decode_bytes(self, value: bytes) -> Any:
         """Raises UnsupportedMediaType, MalformedBody, InvalidFields."""
         require_json(self.asgi_connection.scope["headers"])
-        return self._readers[self.asgi_connection.route_handler.handler_id].read(value)
+        return self._reader_of(self.asgi_connection.route_handler).read(value)
+
+    @classmethod
+    @cache  # a handler works out its id anew each time
+    def _reader_of(cls, handler: Any) -> Reader[Any]:
+        return cls._readers[handler.handler_id]
 
     @classmethod
     def create_openapi_schema(

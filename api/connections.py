@@ -16,6 +16,7 @@ from api.database_watch import DatabaseWatch
 from api.erasures import Erasures
 from api.known_answers import KnownAnswers
 from api.passwords import Passwords
+from api.queue import queue_told
 from api.read_connection import ReadConnection
 from api.sessions import Sessions
 from api.tokens import Tokens
@@ -24,6 +25,7 @@ from domain.history import BY_KEY, PATIENCE, SESSION
 from domain.personal_data import InstallationKeys
 from domain.pooler import MARK
 from domain.writer import Writer
+from events_face.commands_observed import observe_batch
 from events_face.services import Services
 from events_face.settings import Settings
 from projections.positions import Positions
@@ -36,6 +38,9 @@ ACCOUNT_CONNECTIONS = 4
 
 PROBE_CONNECTIONS = 2
 """Connections that look how the database is, at most."""
+
+CONNECTIONS_OF_A_PROCESS = READERS + ACCOUNT_CONNECTIONS + PROBE_CONNECTIONS + 2
+"""To PostgreSQL, at most; those of the writer and of the positions are the last two."""
 
 POOL_WAIT = 2.0
 """Seconds that a request waits for a connection before its caller is told to come back."""
@@ -86,16 +91,19 @@ async def connected(
         )
         probes = await held.enter_async_context(probe_pool(services.database_url))
         reads_replica = settings.read_database_url is not None
+        decider = Decider(keys, observer=observe_batch)
+        writer = await held.enter_async_context(Writer(services.database_url, decider))
+        await held.enter_async_context(queue_told(writer))
         yield Connections(
             keys=keys,
             readers=readers,
             primary=accounts,
             positions=await held.enter_async_context(Positions(services.database_url)),
-            writer=await held.enter_async_context(Writer(services.database_url, Decider(keys))),
+            writer=writer,
             broker=broker,
             reads_replica=reads_replica,
             known_answers=KnownAnswers(),
-            credentials=Credentials(accounts, keys),
+            credentials=Credentials(accounts, keys, observe_batch),
             erasures=Erasures(accounts, keys),
             passwords=await held.enter_async_context(Passwords()),
             sessions=Sessions(accounts, Tokens(settings.secret_keys)),

@@ -22,7 +22,7 @@ from domain.accounts import (
     RevokeRole,
     Role,
 )
-from domain.batch import Decider, Done, Failed, Origin, Request
+from domain.batch import Decider, Done, Failed, Observer, Origin, Request
 from domain.identity import Identity
 from domain.personal_data import InstallationKeys
 from domain.values import Text
@@ -56,9 +56,12 @@ class Credentials:
     The methods that give a command raise its `DomainError`.
     """
 
-    def __init__(self, pool: Pool, keys: InstallationKeys) -> None:
+    def __init__(
+        self, pool: Pool, keys: InstallationKeys, observer: Observer | None = None
+    ) -> None:
         self._pool = pool
         self._keys = keys
+        self._observer = observer
         self._identity = Identity(keys.identity)
 
     async def of(self, username: Text) -> Credential | None:
@@ -151,7 +154,8 @@ class Credentials:
     ) -> Done:
         # A decider keeps what it has appended: one that outlived a transaction which is then
         # rolled back would know of events that never were.
-        (outcome,) = await Decider(self._keys).execute(connection, [Request(command, origin)])
+        decider = Decider(self._keys, observer=self._observer)
+        (outcome,) = await decider.execute(connection, [Request(command, origin)])
         if isinstance(outcome, Failed):
             raise outcome.error
         return outcome

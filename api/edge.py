@@ -1,24 +1,28 @@
 """What is the same for every request, before any route is looked up.
 
-Each request has an id, taken from `X-Request-ID` when that is a sane one; HEAD is GET without the
-body (which the server leaves out); each answer is hardened, and tells where its client stands with
-the limits; and each that is our fault is logged.
+Each request has an id, taken from `X-Request-ID` when that is a sane one, or else from
+`traceparent`; HEAD is GET without the body (which the server leaves out); each answer is hardened,
+and tells where its client stands with the limits, and when the connection ends; and each is told of
+(`api.answered`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import count
 from secrets import token_hex
+from time import perf_counter
 from typing import cast
 
-import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Method, Receive, Scope, Send
 
+from api.answered import answered
 from api.clients import Clients
 from api.headers import Header, hardening
+from events_face.logging import correlation_id
+from events_face.tracing import caller_in
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
@@ -31,26 +35,31 @@ _ROUTED_AS = {"HEAD": "GET", "OPTIONS": OPTIONS}
 _WITH_ALLOW = {204, 405}
 """Statuses of answers that name the methods there are."""
 
-log = structlog.get_logger()
+_LAST_ANSWER: tuple[Header, ...] = ((b"connection", b"close"),)
+"""For who keeps a connection to a process that is about to end."""
 
 _PROCESS = token_hex(8).encode()
 _count = count(1)
 
 
-def edge(app: ASGIApp, clients: Clients) -> ASGIApp:
+def edge(app: ASGIApp, clients: Clients, is_ending: Callable[[], bool]) -> ASGIApp:
     """The application, with the edge around it."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
+        arrived = perf_counter()
         method = scope["method"]
         scope["method"] = cast("Method", _ROUTED_AS.get(method, method))
-        id = _id_of(scope["headers"])
+        id, caller_id = _ids_of(scope["headers"])
         state = scope.setdefault("state", {})
-        state["request_id"] = id.decode()
+        state["request_id"] = request_id = id.decode()
+        correlation_id.set(request_id)
+        status = 0
 
         async def send_with_id(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
                 status, headers = message["status"], list(message["headers"])
                 if status in _WITH_ALLOW:
@@ -60,22 +69,25 @@ def edge(app: ASGIApp, clients: Clients) -> ASGIApp:
                     (b"x-request-id", id),
                     *state.get("limit_headers", ()),
                     *hardening(status, headers, https=clients.came_by_https(scope)),
+                    *(_LAST_ANSWER if is_ending() else ()),
                 ]
-                if status >= 500:
-                    path, request_id = scope["path"], id.decode()
-                    log.error("answered", status=status, path=path, request_id=request_id)
             await send(message)
 
         await app(scope, receive, send_with_id)
+        answered(scope, method, status, arrived, request_id, caller_id)
 
     return answer
 
 
-def _id_of(headers: Iterable[Header]) -> bytes:
+def _ids_of(headers: Iterable[Header]) -> tuple[bytes, int | None]:
+    """The request's, and that of the span which it is part of elsewhere, if it says so."""
+    caller = None
     for name, value in headers:
         if name == b"x-request-id" and _SANE_ID.fullmatch(value):
-            return value
-    return b"%s-%x" % (_PROCESS, next(_count))
+            return value, None
+        if name == b"traceparent":
+            caller = caller_in(value)
+    return caller or (b"%s-%x" % (_PROCESS, next(_count)), None)
 
 
 def _allowing_head(headers: Iterable[Header]) -> list[Header]:

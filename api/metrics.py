@@ -1,25 +1,17 @@
-"""`/metrics`: what Prometheus is told, in its text format. docs/decisions/0017 says why so.
+"""`/metrics`: what Prometheus is told, in its text format. docs/decisions/0017 and 0021 say why so.
 
 The API processes of a host share their port, and a scrape reaches any one of them. So each tells
-the same of the database, and of itself only what carries its `pid`. What is to be counted in all
-of them belongs into files that each can read: `prometheus_client` keeps its counters there when
-`PROMETHEUS_MULTIPROC_DIR` is set (by `up`, to a folder that begins empty), and `_Told` is to give
-what a `MultiProcessCollector` sums up besides.
+the same of the database and of what all of them count, and of itself only what carries its `pid`.
 """
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Iterable, Iterator
-from functools import cache
-from importlib.metadata import version
 from typing import get_args
 
-import psutil
 from litestar import Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from api.access import Who
@@ -28,6 +20,8 @@ from api.database_watch import Backlog, Overview
 from api.limits import UNLIMITED
 from api.requests import Request
 from domain.seals.lag import SealLag
+from events_face.gathered import count_all
+from events_face.metrics import counted, gauge, gauge_by, of_this_process
 from projections.standings import Standing, State
 
 
@@ -42,6 +36,7 @@ async def metrics(request: Request) -> Response[str]:
     """Its text format. Without the database it answers all the same, with
     `events_face_database_up 0` and what this process knows of itself."""
     overview = await request.connections.watch.overview()
+    count_all()
     return Ready(generate_latest(_Told(overview)), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -52,10 +47,11 @@ class _Told(Collector):
         self._overview = overview
 
     def collect(self) -> Iterator[Metric]:
-        yield from _process()
-        yield _gauge("database_up", "Whether the database answers.", self._overview is not None)
+        yield from of_this_process()
+        yield from counted()
+        yield gauge("database_up", "Whether the database answers.", self._overview is not None)
         if self._overview is not None:
-            yield _gauge(
+            yield gauge(
                 "history_position",
                 "Position of the newest event in history.",
                 self._overview.last_position,
@@ -66,49 +62,26 @@ class _Told(Collector):
                 yield from _outbox(self._overview.backlog)
 
 
-def _process() -> Iterator[Metric]:
-    pid = str(os.getpid())
-    process = psutil.Process()
-    with process.oneshot():
-        used, memory, started = (
-            process.cpu_times(),
-            process.memory_info().rss,
-            process.create_time(),
-        )
-    build = GaugeMetricFamily(
-        "events_face_build_info", "The release that answers.", labels=["version", "python"]
-    )
-    build.add_metric([_release(), platform.python_version()], 1)
-    yield build
-    yield _by("process_start_time_seconds", "When this API process began.", "pid", [(pid, started)])
-    yield _by("process_resident_memory_bytes", "Its memory.", "pid", [(pid, memory)])
-    cpu = CounterMetricFamily(
-        "events_face_process_cpu_seconds", "The processor time it has used.", labels=["pid"]
-    )
-    cpu.add_metric([pid], used.user + used.system)
-    yield cpu
-
-
 def _projections(standings: Iterable[Standing]) -> Iterator[Metric]:
-    yield _by(
+    yield gauge_by(
         "projection_position",
         "Position of the last event that the projection's table includes.",
         "projection",
         [(s.name, s.position) for s in standings],
     )
-    yield _by(
+    yield gauge_by(
         "projection_lag_events",
         "Events that the table does not include yet.",
         "projection",
         [(s.name, s.lag_events) for s in standings],
     )
-    yield _by(
+    yield gauge_by(
         "projection_lag_seconds",
         "Age of the first of them.",
         "projection",
         [(s.name, s.lag_seconds) for s in standings if s.lag_seconds is not None],
     )
-    yield _by(
+    yield gauge_by(
         "projection_stopped",
         "Whether there is an event that the projection cannot apply.",
         "projection",
@@ -126,31 +99,15 @@ def _projections(standings: Iterable[Standing]) -> Iterator[Metric]:
 
 
 def _seals(unsealed: SealLag) -> Iterator[Metric]:
-    yield _gauge("unsealed_events", "Events that no seal covers yet.", unsealed.events)
+    yield gauge("unsealed_events", "Events that no seal covers yet.", unsealed.events)
     if unsealed.seconds is not None:
-        yield _gauge("seal_lag_seconds", "Age of the first of them.", unsealed.seconds)
+        yield gauge("seal_lag_seconds", "Age of the first of them.", unsealed.seconds)
 
 
 def _outbox(backlog: Backlog) -> Iterator[Metric]:
-    yield _by("outbox_rows", "Notifications by state.", "state", backlog.rows.items())
-    yield _gauge(
+    yield gauge_by("outbox_rows", "Notifications by state.", "state", backlog.rows.items())
+    yield gauge(
         "outbox_oldest_due_seconds",
         "For how long the notification that is due the longest has been.",
         backlog.oldest_due,
     )
-
-
-def _gauge(name: str, meaning: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"events_face_{name}", meaning, value=value)
-
-
-def _by(name: str, meaning: str, label: str, values: Iterable[tuple[str, float]]) -> Metric:
-    gauge = GaugeMetricFamily(f"events_face_{name}", meaning, labels=[label])
-    for of, value in values:
-        gauge.add_metric([of], value)
-    return gauge
-
-
-@cache
-def _release() -> str:
-    return version("events-face")

@@ -34,6 +34,7 @@ from api.reading import Lagging
 from api.requests import SenderGone, id_of
 from api.tokens import TokenInvalid
 from domain.batch import OutcomeUnknown
+from domain.codec import UnknownEvent
 from domain.errors import DomainError, InvalidFields
 from domain.writer import HistoryUnavailable, Overloaded
 
@@ -105,6 +106,7 @@ _FAILURES: dict[type[Exception], tuple[str, str | None]] = {
     Overloaded: ("overloaded", None),
     HistoryUnavailable: ("overloaded", None),
     OutcomeUnknown: ("overloaded", None),
+    UnknownEvent: ("overloaded", "A newer release has been at work on this; try again shortly"),
     PoolTimeout: ("overloaded", "All connections are busy; try again shortly"),
     OperationalError: ("overloaded", "The database does not answer; try again shortly"),
     NotFoundException: ("not-found", "There is nothing at this address"),
@@ -138,7 +140,7 @@ def problem_of(request: Request[Any, Any, Any], error: Exception) -> tuple[Probl
     request_id = id_of(request.scope)
     slug, detail = _name(error)
     if slug == "internal-error":
-        logger.error("a bug", request_id=request_id, path=request.scope["path"], exc_info=error)
+        logger.error("a bug", exc_info=error)
     kind = KINDS[slug]
     problem = Problem(
         type=f"/problems/{slug}",

@@ -7,12 +7,12 @@ import gc
 import signal
 import socket
 
-import structlog
 import uvloop
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from litestar.types import ASGIApp
 
+from api import listening
 from api.app import create_app
 from api.connections import connected
 from domain.personal_data import InstallationKeys
@@ -24,7 +24,9 @@ from events_face.settings import Settings
 BACKLOG = 1024
 """Connections that wait to be accepted."""
 
-log = structlog.get_logger()
+FAREWELL = 1.0
+"""Seconds in which those who are connected send what they were about to send. With its answer
+they are told that the connection ends."""
 
 GRACE = 5.0
 """Seconds that accepted requests have to be answered in, once the process is told to end."""
@@ -42,8 +44,6 @@ def serve(settings: Settings, services: Services, host: str, port: int) -> None:
 async def _serve(
     settings: Settings, services: Services, keys: InstallationKeys, address: str, port: int
 ) -> None:
-    if settings.write_policy == "anyone":
-        log.warning("anyone may create, change and delete areas and events: WRITE_POLICY=anyone")
     async with connected(settings, services, keys) as connections:
         server = http_server(create_app(settings, connections), address, port)
         loop = asyncio.get_running_loop()
@@ -53,6 +53,8 @@ async def _serve(
         serving = loop.create_task(server.serve())
         ending = loop.create_task(connections.ending.wait())
         await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
+        listening.leave(port)
+        await asyncio.wait({serving}, timeout=FAREWELL)
         server.stop()  # type: ignore[no-untyped-call]
         await asyncio.wait({serving}, timeout=GRACE)
         if serving.done() and (error := serving.exception()):

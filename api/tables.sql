@@ -16,4 +16,9 @@ CREATE TABLE IF NOT EXISTS sessions (
     refresh_hash bytea NOT NULL, -- of the one refresh token that is not spent
     expires_at   timestamptz NOT NULL
 );
-CREATE INDEX IF NOT EXISTS sessions_of_account ON sessions (account_id);
+-- IF NOT EXISTS would hold up who signs in, even where it exists.
+DO $$ BEGIN
+    IF to_regclass('sessions_of_account') IS NULL THEN
+        CREATE INDEX sessions_of_account ON sessions (account_id);
+    END IF;
+END $$;

@@ -34,6 +34,7 @@ class DomainEvent(msgspec.Struct, Generic[A], frozen=True, kw_only=True, omit_de
 
     topic: ClassVar[str]
     schema_version: ClassVar[int]
+    written_as: ClassVar[int]
     personal_field: ClassVar[str | None]
     aggregate_class: ClassVar[type[Aggregate]]
 
@@ -79,8 +80,13 @@ EVENT_TYPES: dict[str, type[DomainEvent[Any]]] = {}
 """Topic as stored in history -> event class."""
 
 
-def stored_as(topic: str, *, version: int = 1, personal: str | None = None) -> Callable[[E_], E_]:
+def stored_as(
+    topic: str, *, version: int = 1, written_as: int | None = None, personal: str | None = None
+) -> Callable[[E_], E_]:
     """Name an event class in history. The topic is for ever; the version grows with its fields.
+
+    `written_as` is an older version, for a release that reads the present one already, and has
+    neighbours that do not: all that has come since is fields with defaults, which it leaves alone.
 
     `personal` names the field that history holds encrypted, under a key of its own.
     """
@@ -90,6 +96,7 @@ def stored_as(topic: str, *, version: int = 1, personal: str | None = None) -> C
             raise ValueError(f"two event classes are stored as {topic!r}")
         event_class.topic = topic
         event_class.schema_version = version
+        event_class.written_as = written_as or version
         event_class.personal_field = personal
         (event_class.aggregate_class,) = get_args(event_class.__orig_bases__[0])  # type: ignore[attr-defined]
         EVENT_TYPES[topic] = event_class

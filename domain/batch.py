@@ -8,9 +8,11 @@ is decided again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -19,6 +21,7 @@ from psycopg import AsyncConnection
 
 from domain.aggregate import Aggregate, Metadata
 from domain.application import HANDLERS, TOUCHES, Touches
+from domain.codec import UnknownEvent
 from domain.history import append, last_position, lock_history
 from domain.identity import Identity
 from domain.personal_data import InstallationKeys
@@ -43,6 +46,8 @@ class Request(msgspec.Struct, frozen=True):
     origin: Origin
     at: datetime | None = None
     """The time of its events; None for when it is decided."""
+    waiting_since: float | None = None
+    """By `time.perf_counter`; None when it did not wait for its batch."""
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -55,9 +60,34 @@ class Done(msgspec.Struct, frozen=True):
 
 class Failed(msgspec.Struct, frozen=True):
     """The command was refused (`DomainError`), the database was lost before it was committed
-    (`psycopg.OperationalError`), or it met a bug (any other exception)."""
+    (`psycopg.OperationalError`), what it rests on is of a newer release (`UnknownEvent`), or it met
+    a bug (any other exception)."""
 
     error: Exception
+
+
+class Append(msgspec.Struct, frozen=True):
+    """One attempt to append what a batch led to."""
+
+    begun: float
+    ended: float
+    taken: bool
+    """False when a stream that was read had moved: what was refused is decided again."""
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """How a batch went, for whoever counts or traces. Times are by `time.perf_counter`."""
+
+    requests: Sequence[Request]
+    outcomes: Sequence[Done | Failed]
+    begun: float
+    ended: float
+    appends: Sequence[Append]
+    locked: bool
+    """Whether it had to hold history's lock while it decided."""
+
+
+Observer = Callable[[Batch], object]
 
 
 class OutcomeUnknown(Exception):
@@ -65,13 +95,24 @@ class OutcomeUnknown(Exception):
 
 
 class Decider:
-    """Decides batches of commands; keeps what it has read of history between them."""
+    """Decides batches of commands, one at a time; keeps what it has read of history between them.
 
-    def __init__(self, keys: InstallationKeys, surroundings: Surroundings | None = None) -> None:
+    `observer` is told of each batch once its callers have their answers; they never wait for it.
+    """
+
+    def __init__(
+        self,
+        keys: InstallationKeys,
+        surroundings: Surroundings | None = None,
+        observer: Observer | None = None,
+    ) -> None:
         self._keys = keys
         self._identity = Identity(keys.identity)
         self._surroundings = surroundings or Surroundings()
+        self._observer = observer
         self._streams = Streams()
+        self._appends: list[Append] = []
+        self._locked = False
 
     async def execute(
         self, connection: AsyncConnection[Any], requests: Sequence[Request]
@@ -81,6 +122,35 @@ class Decider:
 
         The requests count as given at the same time: which is decided first is not promised.
         """
+        begun, self._appends, self._locked = perf_counter(), [], False
+        try:
+            outcomes = await self._decide(connection, requests)
+        except Exception as error:
+            self._tell(requests, [Failed(error)] * len(requests), begun)
+            raise
+        self._tell(requests, outcomes, begun)
+        return outcomes
+
+    def _tell(
+        self, requests: Sequence[Request], outcomes: Sequence[Done | Failed], begun: float
+    ) -> None:
+        """By way of the event loop, so that a bug in the observer is no command's."""
+        if self._observer is None:
+            return
+        batch = Batch(
+            requests=requests,
+            outcomes=outcomes,
+            begun=begun,
+            ended=perf_counter(),
+            appends=self._appends,
+            locked=self._locked,
+        )
+        asyncio.get_running_loop().call_soon(self._observer, batch)
+
+    async def _decide(
+        self, connection: AsyncConnection[Any], requests: Sequence[Request]
+    ) -> list[Done | Failed]:
+        """By what is known, and what that does not settle by what history has."""
         outcomes: dict[int, Done | Failed] = {}
         with suppress(_Moved):
             outcomes |= await self._decide_on_what_is_known(connection, requests)
@@ -93,6 +163,10 @@ class Decider:
                 if not outcomes:
                     raise
                 decided = [Failed(error)] * len(left)  # the others are committed already
+            except UnknownEvent as error:
+                decided = [Failed(error)]
+                if len(remaining) > 1:  # whom it concerns is found by asking one by one
+                    decided = [(await self.execute(connection, [one]))[0] for one in remaining]
             outcomes |= zip(left, decided, strict=True)
         return [outcomes[place] for place in range(len(requests))]
 
@@ -129,6 +203,7 @@ class Decider:
         for _ in range(OPTIMISTIC_TRIES):
             with suppress(_Moved):
                 return await self._try(connection, requests)
+        self._locked = True
         with _commit_of(connection):
             async with connection.transaction():
                 await lock_history(connection)
@@ -200,8 +275,10 @@ class Decider:
             return []
         # Streams that the batch itself begins were not loaded: they were read as blank.
         read = {id: _version(loaded.get(id)) for a in accepted for id in a.work.read}
+        begun = perf_counter()
         with _commit_of(connection):
             positions = await append(connection, events, read, self._keys)
+        self._appends.append(Append(begun, perf_counter(), taken=positions is not None))
         if positions is None:
             raise _Moved
         changed = [a for one in accepted for a in one.work.changed.values()]

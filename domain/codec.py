@@ -74,7 +74,7 @@ def encode(recorded: RecordedEvent, personal_key: bytes | None = None) -> bytes:
             correlation_id=metadata.correlation_id,
             data=msgspec.Raw(to_json(event)),
             causation_id=metadata.causation_id,
-            schema_version=event.schema_version,
+            schema_version=event.written_as,
             sealed=sealed,
         )
     )

@@ -211,6 +211,19 @@ async def last_position(connection: AsyncConnection[Any]) -> int:
     return (row and row[0]) or 0
 
 
+async def leave_gap(connection: AsyncConnection[Any], positions: int) -> None:
+    """Have the next event come so many positions later: whoever remembers a position that was lost
+    must not take another event for the one that was there."""
+    await connection.execute(
+        """
+        SELECT setval(sequence, nextval(sequence) + %s)
+        FROM CAST(pg_get_serial_sequence('history_events', 'notification_id') AS regclass)
+             AS of (sequence)
+        """,
+        [positions],
+    )
+
+
 async def open_all(
     connection: AsyncConnection[Any], events: Sequence[RecordedEvent], keys: InstallationKeys
 ) -> list[RecordedEvent]:

@@ -38,12 +38,18 @@ CREATE TABLE IF NOT EXISTS personal_keys (
     PRIMARY KEY (originator_id, originator_version)
 );
 
--- No samples of it are kept as statistics, where a deleted key would live on.
-ALTER TABLE personal_keys ALTER COLUMN wrapped SET STATISTICS 0;
-
 -- What is there is not touched: IF NOT EXISTS would lock the tables first, and who appends holds
 -- rows of others by then, for which a migration waits in its turn.
 DO $$ BEGIN
+    -- No samples of it are kept as statistics, where a deleted key would live on.
+    IF EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = to_regclass('personal_keys') AND attname = 'wrapped'
+          AND attstattarget IS DISTINCT FROM 0
+    ) THEN
+        ALTER TABLE personal_keys ALTER COLUMN wrapped SET STATISTICS 0;
+    END IF;
+
     IF to_regclass('history_events_notification_id_idx') IS NULL THEN
         CREATE UNIQUE INDEX history_events_notification_id_idx ON history_events (notification_id);
     END IF;

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import select
 from collections.abc import Sequence
+from time import perf_counter
 from typing import Any
 
 import psycopg
@@ -61,6 +62,11 @@ class Writer:
             await asyncio.gather(self._task, return_exceptions=True)
         await self._disconnect()
 
+    @property
+    def waiting(self) -> int:
+        """Commands that no batch has taken yet."""
+        return self._queue.qsize()
+
     async def execute(self, command: Any, origin: Origin) -> Done:
         """Commit one command with whatever else is waiting.
 
@@ -69,7 +75,8 @@ class Writer:
         """
         answer: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
         try:
-            self._queue.put_nowait((Request(command, origin), answer))
+            request = Request(command, origin, waiting_since=perf_counter())
+            self._queue.put_nowait((request, answer))
         except asyncio.QueueFull:
             raise Overloaded from None
         return await answer

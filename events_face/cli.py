@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from types import FrameType
 from typing import NoReturn
 
@@ -44,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(command: Command, given: argparse.Namespace) -> None:
-    from events_face import logging
+    from events_face import logging, tracing
+    from events_face.checks import at_start
     from events_face.secret_key import with_secret_key
     from events_face.services import services
 
@@ -54,18 +56,23 @@ def _run(command: Command, given: argparse.Namespace) -> None:
     settings = Settings.load({**os.environ, **chosen})
     if not command.offline:
         settings = with_secret_key(settings)
-    logging.configure(given.command, debug=settings.debug)
+    logging.configure(given.command, settings)
     options = {
         option.name: value_of(option, getattr(given, option.name), settings)
         for option in command.options
     }
     module, name = command.function.split(":")
     function = getattr(importlib.import_module(module), name)
-    if command.needs_services:
-        with services(settings) as found:
-            function(settings, found, **options)
-    else:
-        function(settings, **options)
+    with ExitStack() as held:
+        if command.role:
+            held.enter_context(tracing.sent(given.command, settings.opentelemetry))
+        if not command.needs_services:
+            function(settings, **options)
+            return
+        found = held.enter_context(services(settings))
+        if command.role:
+            at_start.check(given.command, settings, found)
+        function(settings, found, **options)
 
 
 def _parser() -> argparse.ArgumentParser:

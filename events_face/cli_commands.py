@@ -3,6 +3,7 @@
 import os
 
 from events_face.cli_audit_commands import AUDIT_COMMANDS
+from events_face.cli_backup_commands import BACKUP_COMMANDS
 from events_face.cli_options import AS_JSON, QUEUES, Command, Option, count, queues, seconds
 from events_face.variables import days, port
 
@@ -101,6 +102,14 @@ COMMANDS: dict[str, Command] = {
                 more={"type": port, "default": 8001},
             ),
         ),
+    ),
+    "doctor": Command(
+        help="check the installation, and say what to mend",
+        example="events-face doctor",
+        function="events_face.doctor.command:doctor",
+        needs_services=False,
+        offline=True,
+        options=(AS_JSON,),
     ),
     "ping": Command(
         help="whether the database and the broker answer",
@@ -225,7 +234,9 @@ COMMANDS: dict[str, Command] = {
             ),
         ),
     ),
-} | AUDIT_COMMANDS
+    **AUDIT_COMMANDS,
+    **BACKUP_COMMANDS,
+}
 """Names of two words are grouped under the first, whose help is in GROUPS."""
 
 GROUPS = {

@@ -31,7 +31,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """`function` ("module:name") gets the settings, the services if `needs_services`, the options.
 
     A `role` is a long-running process: what ends one unexpectedly is shown in full. An `offline`
-    command works where there is no installation, and leaves none behind.
+    command works where there is no installation, and makes up no SECRET_KEY for one.
     """
 
     help: str

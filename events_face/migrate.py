@@ -2,17 +2,29 @@
 
 import asyncio
 import sys
+import time
+from typing import Any
 
 import psycopg
 import structlog
+from psycopg.errors import LockNotAvailable
 
 from domain import history, seals
 from domain.encryption import CannotOpen
+from events_face.checks.at_start import refuse_unfit
 from events_face.errors import CommandFailed
 from events_face.installation import installation_keys, session
 from events_face.secret_key import with_secret_key
 from events_face.services import Services
 from events_face.settings import Settings
+
+LOCK_TIMEOUT = "2s"
+"""Whoever needs the table queues behind a lock that is waited for: rather try again than that."""
+
+LOCK_PAUSE = 1.0
+"""Seconds in which they go on."""
+
+LOCK_TRIES = 20
 
 log = structlog.get_logger()
 
@@ -26,24 +38,38 @@ def migrate(settings: Settings, services: Services) -> None:
 
 def create_tables(settings: Settings, services: Services) -> dict[str, str]:
     """Bring the database up to this release, but for the read tables that are to be rebuilt first:
-    their names, each with the reason. Raises `CommandFailed` when the key does not fit."""
+    their names, each with the reason. Raises `CommandFailed` when the key does not fit, or the
+    database cannot hold this release."""
+    with session(services.database_url) as connection:
+        refuse_unfit(connection)
+        secret_keys = with_secret_key(settings).secret_keys
+        connection.execute("SELECT pg_advisory_lock(hashtext('migrate'))")
+        for _ in range(LOCK_TRIES):
+            try:
+                with connection.transaction():
+                    connection.execute(f"SET LOCAL lock_timeout TO '{LOCK_TIMEOUT}'")
+                    return _create_tables(connection, secret_keys)
+            except LockNotAvailable:
+                log.warning("some transaction keeps a table in use: trying again")
+                time.sleep(LOCK_PAUSE)
+            except CannotOpen as error:
+                raise CommandFailed(str(error)) from None
+    raise CommandFailed("some transaction keeps a table in use that is to be changed; end it first")
+
+
+def _create_tables(
+    connection: psycopg.Connection[Any], secret_keys: tuple[str, ...]
+) -> dict[str, str]:
     import api
     import projections
     import workers
 
-    with session(services.database_url) as connection:
-        connection.execute("SELECT pg_advisory_lock(hashtext('migrate'))")
-        with connection.transaction():
-            try:
-                secret_keys = with_secret_key(settings).secret_keys
-                history.create_tables(connection, secret_keys)
-                seals.create_tables(connection, secret_keys)
-            except CannotOpen as error:
-                raise CommandFailed(str(error)) from None
-            projections.create_tables(connection)
-            workers.create_tables(connection)
-            api.create_tables(connection)
-            return projections.due_rebuilds(connection)
+    history.create_tables(connection, secret_keys)
+    seals.create_tables(connection, secret_keys)
+    projections.create_tables(connection)
+    workers.create_tables(connection)
+    api.create_tables(connection)
+    return projections.due_rebuilds(connection)
 
 
 def rebuild_what_is_due(settings: Settings, services: Services) -> None:

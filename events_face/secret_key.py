@@ -19,6 +19,14 @@ def with_secret_key(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, secret_keys=(key,))
 
 
+def with_existing_key(settings: Settings) -> Settings:
+    """The same, for what was kept under some key. Raises `CommandFailed` when there is none."""
+    kept = settings.data_dir / "secret_key"
+    if not settings.secret_keys and not kept.exists():
+        raise CommandFailed(f"no SECRET_KEY: set it, or put the one that was kept into {kept}")
+    return with_secret_key(settings)
+
+
 def _read_or_create(path: Path) -> str:
     if not path.exists():
         _create(path)

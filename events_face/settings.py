@@ -12,7 +12,7 @@ import msgspec
 
 from events_face import variables
 from events_face.errors import CommandFailed
-from events_face.variables import Network, Rate
+from events_face.variables import LogFormat, LogLevel, Network, Rate
 
 
 class SettingsError(CommandFailed):
@@ -23,7 +23,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What the environment asks for. A URL of None means that nothing is configured.
 
     `secret_keys`: the first one signs, all verify; empty as loaded when none is configured, and
-    filled by `events_face.secret_key.with_secret_key` before a command runs.
+    filled by `events_face.secret_key.with_secret_key` before a command runs. `log_level` of None
+    is debug with DEBUG, else info.
     """
 
     database_url: str | None = None
@@ -35,6 +36,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allowed_hosts: tuple[str, ...] = ("*",)
     app_host: str = "127.0.0.1"
     app_port: int = 8000
+    log_format: LogFormat = "auto"
+    log_level: LogLevel | None = None
+    metrics_port: int | None = None
+    opentelemetry: Mapping[str, str] = {}
     notification_service_url: str | None = None
     notification_token: str = ""
     notification_service_owner_id: str = "events-face"
@@ -50,6 +55,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cleanup_days: int = 7
     cleanup_schedule: str = "0 3 * * *"
     sync_schedule: str = "0 * * * *"
+    token_cleanup_schedule: str = "30 3 * * *"  # noqa: S105 - a schedule
+
+    @property
+    def in_production(self) -> bool:
+        return self.database_url is not None and not self.debug
 
     @classmethod
     def load(
@@ -71,6 +81,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             allowed_hosts=read("ALLOWED_HOSTS", variables.comma_separated, default.allowed_hosts),
             app_host=read("APP_HOST", str, default.app_host),
             app_port=read("APP_PORT", variables.port, default.app_port),
+            log_format=read("LOG_FORMAT", variables.log_format, default.log_format),
+            log_level=read("LOG_LEVEL", variables.log_level, None),
+            metrics_port=read("METRICS_PORT", variables.port, None),
+            opentelemetry=_opentelemetry(read),
             notification_service_url=read("NOTIFICATION_SERVICE_URL", variables.http_url, None),
             notification_token=read(
                 "NOTIFICATION_TOKEN", variables.bearer_token, default.notification_token
@@ -96,9 +110,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             cleanup_days=read("CLEANUP_DAYS", variables.days, default.cleanup_days),
             cleanup_schedule=read("CLEANUP_SCHEDULE", variables.cron, default.cleanup_schedule),
             sync_schedule=read("SYNC_SCHEDULE", variables.cron, default.sync_schedule),
+            token_cleanup_schedule=read(
+                "TOKEN_CLEANUP_SCHEDULE", variables.cron, default.token_cleanup_schedule
+            ),
         )
-        in_production = settings.database_url is not None and not settings.debug
-        if in_production and (reason := variables.weakness(settings.secret_keys)):
+        if settings.in_production and (reason := variables.weakness(settings.secret_keys)):
             read.wrong["SECRET_KEY"] = reason
         if read.wrong:
             listed = "; ".join(f"{name} {reason}" for name, reason in read.wrong.items())
@@ -116,6 +132,12 @@ def _dotenv_values(dotenv: Path | None) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{dotenv} cannot be read: {error}") from error
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _opentelemetry(read: variables.Reading) -> dict[str, str]:
+    """All of its variables, for its library to read: https://opentelemetry.io/docs/specs/otel."""
+    read("OTEL_EXPORTER_OTLP_ENDPOINT", variables.http_url, None)  # that it can be one
+    return read.beginning("OTEL_")
 
 
 def _database_url(read: variables.Reading) -> str | None:

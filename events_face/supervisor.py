@@ -25,6 +25,9 @@ SETTLED = 30.0  # and forgotten once it has lived so long
 STOP_TIMEOUT = 5.0  # seconds for all roles together, before they are killed
 STOP_SHARE = 3.0  # seconds of these that one stage may take
 
+NAME = "EVENTS_FACE_ROLE"
+"""The variable in which a child finds its role's name."""
+
 log = structlog.get_logger()
 
 
@@ -118,7 +121,12 @@ class _Child:
             self.role.before_start()
         self._process = subprocess.Popen(
             self.role.command,
-            env={**os.environ, **self.role.environment, lifeline.VARIABLE: str(self._lifeline)},
+            env={
+                **os.environ,
+                **self.role.environment,
+                lifeline.VARIABLE: str(self._lifeline),
+                NAME: self.role.name,
+            },
             pass_fds=[self._lifeline],
             stdin=subprocess.DEVNULL,
             process_group=0,

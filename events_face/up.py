@@ -5,6 +5,7 @@ uses it: each role finds it through the data dir, and the last one out stops it.
 """
 
 import errno
+import shutil
 import signal
 import socket
 import sys
@@ -64,6 +65,8 @@ def _roles(settings: Settings, running: Services, host: str, port: int, workers:
         "DATA_DIR": str(settings.data_dir),
         "SECRET_KEY": ",".join(settings.secret_keys),
         "REDIS_URL": running.redis_url or "",
+        "PROMETHEUS_MULTIPROC_DIR": str(_emptied(settings.data_dir / "metrics")),
+        "METRICS_PORT": "",  # the API tells for all of them
     }
     roles = []
     if settings.redis_url is None:
@@ -100,6 +103,12 @@ def _roles(settings: Settings, running: Services, host: str, port: int, workers:
             for number in range(1, workers + 1)
         ),
     ]
+
+
+def _emptied(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
 
 
 def _command(*words: str) -> list[str]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
 import msgspec
@@ -17,6 +17,9 @@ T = TypeVar("T")
 D = TypeVar("D")
 
 Network = IPv4Network | IPv6Network
+
+LogFormat = Literal["auto", "json", "pretty"]
+LogLevel = Literal["debug", "info", "warning", "error"]
 
 PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}  # seconds
 
@@ -51,6 +54,10 @@ class Reading:
 
     def holds(self, name: str) -> bool:
         return name in self._raw
+
+    def beginning(self, prefix: str) -> dict[str, str]:
+        """All variables with such names, as they are."""
+        return {name: text for name, text in self._raw.items() if name.startswith(prefix)}
 
     def __call__(self, name: str, parse: Callable[[str], T], default: D) -> T | D:
         """The parsed value, or `default` if there is none or none that can be used."""
@@ -135,6 +142,14 @@ def write_policy(text: str) -> Literal["organizer", "anyone"]:
             raise ValueError("must be organizer or anyone")
 
 
+def log_format(text: str) -> LogFormat:
+    return _one_of(get_args(LogFormat), text)
+
+
+def log_level(text: str) -> LogLevel:
+    return _one_of(get_args(LogLevel), text.lower())
+
+
 def postgresql_url(text: str) -> str:
     wanted = "must look like postgresql://user:password@host:5432/database"
     for one in _with_each_host(text):
@@ -192,6 +207,13 @@ def weakness(secret_keys: tuple[str, ...]) -> str | None:
     if any(OBVIOUS_SECRET_KEYS.search(key) for key in secret_keys):
         return "must be random in production, not an example's"
     return None
+
+
+def _one_of(choices: tuple[T, ...], text: str) -> T:
+    for choice in choices:
+        if choice == text:
+            return choice
+    raise ValueError(f"must be one of {', '.join(map(str, choices))}")
 
 
 def _integer(text: str, least: int, most: int, wanted: str) -> int:

@@ -18,12 +18,13 @@ from psycopg import AsyncConnection
 
 from domain import history
 from domain.personal_data import InstallationKeys
+from events_face import metrics
 from events_face.installation import installation_keys
 from events_face.services import Services
 from events_face.settings import Settings
 from projections.all import ALL
 from projections.projection import Projection
-from projections.tail import PositionMoved, Tail
+from projections.tail import RETRY_STOPPED, PositionMoved, Tail
 
 log = structlog.get_logger()
 
@@ -45,6 +46,7 @@ def run(settings: Settings, services: Services) -> None:
     """The projector's process, until SIGTERM or SIGINT."""
     import uvloop
 
+    metrics.serve(settings)
     keys = installation_keys(settings, services.database_url)
     uvloop.run(_until_signalled(Runner(services.database_url, keys)))
 
@@ -67,6 +69,7 @@ class Runner:
         self._keys = keys
         self._projections = projections
         self._backoff = FIRST_BACKOFF
+        self._aside_until: dict[Projection, float] = {}
 
     async def run(self) -> None:
         """Until cancelled, which is safe at any moment."""
@@ -101,13 +104,32 @@ class Runner:
                 await self._elect(connection, tail)
                 election_at = loop.time() + ELECTION
             next_look = loop.time() + PACE
-            if not await tail.step():
+            more = await tail.step()
+            await self._stand_aside(connection, tail)
+            if not more:
                 await asyncio.sleep(next_look - loop.time())
                 await _announcement(connection)
 
+    async def _stand_aside(self, connection: AsyncConnection[Any], tail: Tail) -> None:
+        """Let a projector of the release lead that wrote what this one does not know, if there
+        is one."""
+        while tail.beyond_us:
+            projection = tail.beyond_us.pop()
+            del tail.positions[projection]
+            self._aside_until[projection] = asyncio.get_running_loop().time() + RETRY_STOPPED
+            await connection.execute(
+                "SELECT pg_advisory_unlock(hashtext('projections'), hashtext(%s))",
+                [projection.name],
+            )
+
     async def _elect(self, connection: AsyncConnection[Any], tail: Tail) -> None:
         """Take the lead of each projection that nobody leads and whose table is of our shape."""
-        others = [p for p in self._projections if p not in tail.positions]
+        now = asyncio.get_running_loop().time()
+        others = [
+            p
+            for p in self._projections
+            if p not in tail.positions and self._aside_until.get(p, now) <= now
+        ]
         if not others:
             return
         cursor = await connection.execute(

@@ -17,8 +17,10 @@ import structlog
 from psycopg import AsyncConnection
 
 from domain.aggregate import EVENT_TYPES, RecordedEvent
+from domain.codec import UnknownEvent
 from domain.history import open_all, read_events
 from domain.personal_data import InstallationKeys
+from projections.applied import Application
 from projections.projection import Projection
 
 log = structlog.get_logger()
@@ -56,6 +58,8 @@ class Tail:
         self._skipped = list(skipped)
         self._retry_at: dict[str, float] = {}
         self.positions: dict[Projection, int] = {}
+        self.beyond_us: set[Projection] = set()
+        """Those that stopped at an event of a newer release."""
 
     async def follow(self, projections: Iterable[Projection]) -> None:
         """Go on with these, from where their tables are."""
@@ -133,12 +137,16 @@ class Tail:
         self, cohort: Sequence[Projection], events: Sequence[RecordedEvent], old: int, new: int
     ) -> None:
         changes: list[int | None] = []
+        application = Application(events)
         async with self._connection.transaction():
             for projection in cohort:
                 handled = [e for e in events if type(e.event) in projection.handles]
-                changed = bool(handled) and await projection.apply(self._connection, handled)
+                with application.to(projection.name, handled):
+                    changed = bool(handled) and await projection.apply(self._connection, handled)
                 changes.append(handled[-1].position if changed else None)
             await self._move(cohort, changes, old, new)
+        if self._announces:
+            application.committed()
         for projection in cohort:
             self.positions[projection] = new
             if self._retry_at.pop(projection.name, None):
@@ -210,6 +218,8 @@ class Tail:
         if others:
             await self._commit(others, [], place, position)
         await self._stop(concerned, place, position, error)
+        if isinstance(error, UnknownEvent):
+            self.beyond_us.update(concerned)
 
     async def _stop(
         self, cohort: Sequence[Projection], place: int, position: int, error: Exception

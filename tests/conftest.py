@@ -21,6 +21,7 @@ from events_face.migrate import migrate
 from events_face.services import Services
 from events_face.settings import Settings
 from tests.support.chromium import NO_BROWSER
+from tests.support.clocks import OtherClock
 from tests.support.databases import TEMPLATE, new_database
 from tests.support.waiting import until
 
@@ -90,6 +91,11 @@ def redis_url(valkey_url: str) -> str:
     with redis.Redis.from_url(valkey_url) as client:
         client.flushall()
     return valkey_url
+
+
+@pytest.fixture
+def other_clock(database_url: str) -> OtherClock:
+    return OtherClock(database_url)
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import AsyncIO, Middleware, Retries, ShutdownNotifications
 
+from workers.tasks_counted import TasksCounted
+
 NOTIFICATIONS = "notifications"
 PERIODIC = "periodic"
 
@@ -27,7 +29,12 @@ def redis_broker(redis_url: str) -> RedisBroker:
     client = redis.Redis.from_url(
         redis_url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT
     )
-    middleware: list[Middleware] = [_EventLoop(), ShutdownNotifications(), Retries(max_retries=3)]
+    middleware: list[Middleware] = [
+        _EventLoop(),
+        ShutdownNotifications(),
+        Retries(max_retries=3),
+        TasksCounted(),
+    ]
     return RedisBroker(client=client, middleware=middleware)  # type: ignore[no-untyped-call]
 
 

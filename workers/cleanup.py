@@ -9,6 +9,7 @@ from domain.batch import Decider, Failed, Origin, Request
 from domain.events import CleanUpEvent
 from domain.history import connect
 from domain.personal_data import InstallationKeys
+from events_face.commands_observed import count_batch
 
 BATCH = 256
 """Events in one commit."""
@@ -19,7 +20,7 @@ ACTOR = "system:cleanup"
 async def clean_up(database_url: str, keys: InstallationKeys, days: int) -> int:
     """Remove the events that took place over `days` days ago; answers how many."""
     before = datetime.now(UTC) - timedelta(days=days)
-    decider = Decider(keys)
+    decider = Decider(keys, observer=count_batch)
     origin = Origin(actor=ACTOR, correlation_id=str(uuid4()))
     removed = 0
     async with await connect(database_url) as connection:

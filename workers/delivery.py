@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from datetime import datetime
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,19 +26,26 @@ from domain.batch import Decider, OutcomeUnknown
 from domain.history import connect
 from domain.notifications import ERASED
 from domain.personal_data import InstallationKeys
+from events_face.commands_observed import count_batch
 from events_face.errors import CommandFailed
+from events_face.logging import correlation_id
 from events_face.settings import Settings
 from workers import outbox, pause
 from workers.notification_service import (
     CONNECTIONS,
-    Answer,
+    BadCredentials,
     Notification,
     NotificationService,
     Refused,
     Sent,
     TryLater,
 )
-from workers.outbox import Leased
+from workers.outbox import GivenBack, Leased, Outcome
+from workers.tries import Tries
+
+IN_HAND = 3 * CONNECTIONS
+"""Rows leased at once: a connection that is free takes the next while the outcomes of others are
+recorded. So few that the last has its answer well before its lease runs out."""
 
 STOP_GRACE = 2.0
 """Seconds that calls under way have left once a stop is asked for."""
@@ -67,7 +75,8 @@ def new_delivery(settings: Settings, database_url: str, keys: InstallationKeys) 
     if settings.notification_service_url is None:
         raise CommandFailed("NOTIFICATION_SERVICE_URL is not set, and no local sink runs")
     service = NotificationService(settings.notification_service_url, settings.notification_token)
-    return Delivery(database_url, service, settings.notification_service_owner_id, Decider(keys))
+    decider = Decider(keys, observer=count_batch)
+    return Delivery(database_url, service, settings.notification_service_owner_id, decider)
 
 
 class Delivery:
@@ -81,8 +90,10 @@ class Delivery:
         self._owner_id = owner_id
         self._decider = decider
         self._connection: AsyncConnection[Any] | None = None
-        self._sending = set[asyncio.Task[tuple[Leased, Answer]]]()
-        self._answered: list[tuple[Leased, Answer]] = []
+        self._to_send = deque[Leased]()
+        self._sending = set[asyncio.Task[tuple[Leased, Outcome]]]()
+        self._concluded: list[tuple[Leased, Outcome]] = []
+        self._tries = Tries()
         self._progress = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -130,8 +141,9 @@ class Delivery:
         self._progress.set()
 
     def stop(self) -> None:
-        """Lease no more, now or later, and let the calls under way end within `STOP_GRACE`."""
+        """Call no more, now or later, and let the calls under way end within `STOP_GRACE`."""
         self._stopping = True
+        self._give_back()
         self._progress.set()
         asyncio.get_running_loop().call_later(STOP_GRACE, self._cut_short)
 
@@ -145,8 +157,8 @@ class Delivery:
 
     async def _run(
         self, *, due_by: datetime | None = None, ends: float = math.inf
-    ) -> Counter[type[Answer]]:
-        counts, lost = Counter[type[Answer]](), None
+    ) -> Counter[type[Outcome]]:
+        counts, lost = Counter[type[Outcome]](), None
         self._idle.clear()
         try:
             while True:
@@ -155,16 +167,18 @@ class Delivery:
                         await self._lease_more(due_by)
                     except psycopg.OperationalError as error:
                         lost = error
+                        self._give_back()
                 if not self._sending and not self._progress.is_set():
                     break
                 await self._progress.wait()
                 if self._sending and not self._stopping:
                     await asyncio.sleep(PACE)
                 self._progress.clear()
-                answered, self._answered = self._answered, []
-                await self._settle(answered)
-                counts.update(type(answer) for _, answer in answered)
+                concluded, self._concluded = self._concluded, []
+                await self._settle(concluded)
+                counts.update(type(outcome) for _, outcome in concluded)
         finally:
+            self._give_back()
             self._cut_short()
             self._idle.set()
         if lost is not None:
@@ -172,50 +186,76 @@ class Delivery:
         return counts
 
     async def _lease_more(self, due_by: datetime | None) -> None:
-        """Give every connection that is free a row to send."""
+        """Have `IN_HAND` rows, those that are being sent included."""
         connection = await self._connected()
         if not self._probed:
             await pause.probe_at_once(connection)
             self._probed = True
-        for row in await outbox.lease(connection, CONNECTIONS - len(self._sending), due_by):
-            call = asyncio.create_task(self._send(row))
+        wanted = IN_HAND - len(self._sending) - len(self._to_send)
+        begun = perf_counter()
+        rows = await outbox.lease(connection, wanted, due_by)
+        self._tries.leased(rows, begun)
+        self._to_send.extend(rows)
+        if self._stopping:
+            self._give_back()
+        self._send_more()
+
+    def _send_more(self) -> None:
+        """Give every connection that is free a row to send."""
+        while self._to_send and len(self._sending) < CONNECTIONS:
+            call = asyncio.create_task(self._send(self._to_send.popleft()))
             self._sending.add(call)
             call.add_done_callback(self._ended)
 
-    async def _send(self, row: Leased) -> tuple[Leased, Answer]:
+    def _give_back(self) -> None:
+        """Let go of the rows that are not being sent."""
+        self._concluded += [(row, GivenBack()) for row in self._to_send]
+        self._to_send.clear()
+
+    async def _send(self, row: Leased) -> tuple[Leased, Outcome]:
         if row.email is None:
             return row, Refused(ERASED)
+        correlation_id.set(row.correlation_id)
         notification = Notification(row.id, self._owner_id, row.email, row.message)
+        begun = perf_counter()
         try:
-            return row, await self._service.send(notification)
+            answer = await self._service.send(notification)
         except asyncio.CancelledError:
-            return row, TryLater("stopped before the service had answered")
+            return row, GivenBack()
         except Exception as error:  # a bug must not keep its row from waiting longer each time
             log.exception("a bug in sending")
-            return row, TryLater(f"a bug here: {type(error).__name__}")
+            answer = TryLater(f"a bug here: {type(error).__name__}")
+        self._tries.called(row, answer, begun)
+        return row, answer
 
-    def _ended(self, call: asyncio.Task[tuple[Leased, Answer]]) -> None:
+    def _ended(self, call: asyncio.Task[tuple[Leased, Outcome]]) -> None:
         self._sending.discard(call)
         self._progress.set()
         if not call.cancelled():
-            self._answered.append(call.result())
+            row, outcome = call.result()
+            self._concluded.append((row, outcome))
+            if isinstance(outcome, BadCredentials):
+                self._give_back()
+        self._send_more()
 
     def _cut_short(self) -> None:
         for call in self._sending:
             call.cancel()
 
-    async def _settle(self, answered: Sequence[tuple[Leased, Answer]]) -> None:
-        """Record the answers, again and again while the database is away and the leases last."""
+    async def _settle(self, concluded: Sequence[tuple[Leased, Outcome]]) -> None:
+        """Record the outcomes, again and again while the database is away and the leases last."""
         gives_up = time.monotonic() + outbox.LEASE.total_seconds()
-        while answered:
+        begun = perf_counter()
+        while concluded:
             try:
-                await outbox.settle(await self._connected(), self._decider, answered)
+                await outbox.settle(await self._connected(), self._decider, concluded)
             except (psycopg.OperationalError, OutcomeUnknown) as error:
                 if self._stopping or time.monotonic() > gives_up:
                     raise
-                log.warning("outcomes wait for the database", rows=len(answered), error=str(error))
+                log.warning("outcomes wait for the database", rows=len(concluded), error=str(error))
                 await asyncio.sleep(SETTLE_AGAIN)
             else:
+                self._tries.recorded([row for row, _ in concluded], begun)
                 return
 
     async def _connected(self) -> AsyncConnection[Any]:

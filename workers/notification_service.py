@@ -8,10 +8,14 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from html import unescape
 from urllib.parse import unquote
+from urllib.request import getproxies
 from uuid import UUID
 
 import httpx
 import msgspec
+
+from workers.http_connection import Connection, Response, target
+from workers.proxied_connection import ProxiedConnection
 
 CONNECTIONS = 64
 """Calls under way at once, each on a connection that is kept for the next."""
@@ -23,6 +27,8 @@ LONGEST_WAIT = 10 * 365 * 86_400.0
 """Seconds; a service that asks for more than ten years means never, and no date holds it."""
 
 _READ_AT_MOST = 16 * 1024
+"""Bytes of an answer that a reason is made from."""
+
 _EXCERPT_LENGTH = 200
 
 
@@ -63,80 +69,63 @@ class Notification(msgspec.Struct, frozen=True):
 
 
 class NotificationService:
-    """Calls the service, at most `CONNECTIONS` times at once.
-
-    Each call has a client of its own, with one connection that is kept for the next: in a pool
-    that many share, httpx looks at every connection at every call, which takes it five times
-    as long at 64.
-    """
+    """Calls the service, at most `CONNECTIONS` times at once, each time on a connection that is
+    kept for the next."""
 
     def __init__(self, url: str, token: str) -> None:
-        self._url = httpx.URL(url)
         headers = {
             "Content-Type": "application/json",
+            "Accept": "*/*",
             "Accept-Encoding": "identity",
             "User-Agent": "Events-Face",
         }
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        encryption = httpx.create_ssl_context()
-        self._idle = [
-            httpx.AsyncClient(headers=headers, timeout=ANSWER_TIMEOUT, verify=encryption)
-            for _ in range(CONNECTIONS)
-        ]
+        self._idle = _connections(httpx.URL(url), headers)
 
     async def close(self) -> None:
-        for client in self._idle:
-            await client.aclose()
+        for connection in self._idle:
+            await connection.close()
 
     async def send(self, notification: Notification) -> Answer:
         """Try once. Whatever goes wrong on the way is an answer too."""
-        client = self._idle.pop()
+        connection = self._idle.pop()
         try:
-            async with (
-                asyncio.timeout(ANSWER_TIMEOUT),
-                client.stream(
-                    "POST",
-                    self._url,
-                    content=_encode(notification),
-                    headers={"Idempotency-Key": str(notification.id)},
-                ) as response,
-            ):
-                body = await _beginning(response)
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                response = await connection.post(str(notification.id), _encode(notification))
         except (TimeoutError, httpx.TimeoutException):
             return TryLater(f"no answer within {ANSWER_TIMEOUT:.0f} s")
         except httpx.TransportError as error:
             return TryLater(f"{type(error).__name__}: {error}"[:_EXCERPT_LENGTH])
         finally:
-            self._idle.append(client)
-        return understand(response, body, notification)
+            self._idle.append(connection)
+        return understand(response, notification)
+
+
+def _connections(url: httpx.URL, headers: dict[str, str]) -> list[Connection | ProxiedConnection]:
+    encryption = httpx.create_ssl_context()
+    if getproxies().keys() & {url.scheme, "all"}:
+        return [ProxiedConnection(url, headers, encryption) for _ in range(CONNECTIONS)]
+    encryption.set_alpn_protocols(["http/1.1"])
+    service = target(url, headers, encryption)
+    return [Connection(service) for _ in range(CONNECTIONS)]
 
 
 _encode = msgspec.json.Encoder().encode
 
 
-async def _beginning(response: httpx.Response) -> bytes:
-    """What fits into a reason; most answers are read whole, so that the connection is kept."""
-    body = b""
-    async for chunk in response.aiter_raw():
-        body += chunk
-        if len(body) > _READ_AT_MOST:
-            break
-    return body[:_READ_AT_MOST]
-
-
-def understand(response: httpx.Response, body: bytes, notification: Notification) -> Answer:
+def understand(response: Response, notification: Notification) -> Answer:
     """What an answer of the service means for the notification."""
-    status = response.status_code
+    status = response.status
     if 200 <= status < 300:
         return Sent()
     reason = f"HTTP {status}"
     if status in (401, 403):
         return BadCredentials(reason)
-    if excerpt := _excerpt(body, notification):
+    if excerpt := _excerpt(response.body[:_READ_AT_MOST], notification):
         reason = f"{reason}: {excerpt}"
     if status in (408, 429) or not 400 <= status < 500:
-        return TryLater(reason, _retry_after(response.headers.get("Retry-After", "")))
+        return TryLater(reason, _retry_after(response.retry_after))
     return Refused(reason)
 
 

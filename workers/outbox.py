@@ -48,6 +48,14 @@ class Leased(msgspec.Struct, frozen=True):
     """Of the registration that the notification is for."""
 
 
+class GivenBack(msgspec.Struct, frozen=True):
+    """It was leased, and is given back as it was: nothing came of it, so another worker may take it
+    at once."""
+
+
+Outcome = Answer | GivenBack
+
+
 async def lease(
     connection: AsyncConnection[Any], limit: int, due_by: datetime | None = None
 ) -> list[Leased]:
@@ -79,7 +87,7 @@ async def lease(
 async def settle(
     connection: AsyncConnection[Any],
     decider: Decider,
-    outcomes: Sequence[tuple[Leased, Answer]],
+    outcomes: Sequence[tuple[Leased, Outcome]],
 ) -> None:
     """Record all of it, in the rows and in history, in one transaction.
 
@@ -88,9 +96,13 @@ async def settle(
     concluded_at = datetime.now(UTC)  # in both, so that a rebuild gives the same row
     async with connection.transaction():
         ours = await _update_rows(connection, outcomes, concluded_at)
-        stale = [row.id for row, _ in outcomes if row.id not in ours]
-        if stale:
-            log.warning("leases had run out, their outcomes are not recorded", ids=stale)
+        for row, _ in outcomes:
+            if row.id not in ours:
+                log.warning(
+                    "the lease had run out: its outcome is not recorded",
+                    notification=str(row.id),
+                    correlation_id=row.correlation_id,
+                )
         answers = [answer for row, answer in outcomes if row.id in ours]
         refusals = [answer.reason for answer in answers if isinstance(answer, BadCredentials)]
         if refusals:
@@ -104,7 +116,7 @@ async def settle(
 
 async def _update_rows(
     connection: AsyncConnection[Any],
-    outcomes: Sequence[tuple[Leased, Answer]],
+    outcomes: Sequence[tuple[Leased, Outcome]],
     concluded_at: datetime,
 ) -> set[UUID]:
     """Ids of the rows whose lease is still ours, which now hold their outcome."""
@@ -152,7 +164,7 @@ class _Change(msgspec.Struct, frozen=True):
     error: str | None = None
 
 
-def _change(row: Leased, outcome: Answer) -> _Change:
+def _change(row: Leased, outcome: Outcome) -> _Change:
     match outcome:
         case Sent():
             return _Change("sent", row.attempts)
@@ -162,6 +174,8 @@ def _change(row: Leased, outcome: Answer) -> _Change:
             return _Change("waiting", row.attempts, max(backoff(row.attempts), not_within), reason)
         case BadCredentials(reason):
             return _Change("waiting", row.attempts - 1, error=reason)
+        case GivenBack():
+            return _Change("waiting", row.attempts - 1)
 
 
 def backoff(attempts: int) -> float:
@@ -173,7 +187,7 @@ def backoff(attempts: int) -> float:
 async def _append(
     connection: AsyncConnection[Any],
     decider: Decider,
-    outcomes: Sequence[tuple[Leased, Answer]],
+    outcomes: Sequence[tuple[Leased, Outcome]],
     concluded_at: datetime,
 ) -> None:
     requests = [

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import redis
@@ -22,6 +22,7 @@ from psycopg import Connection
 
 from domain.history import PATIENCE, SESSION
 from domain.sync_requests import is_to_be_handed_over
+from events_face import metrics
 from events_face.errors import CommandFailed
 from events_face.installation import signing_key
 from events_face.services import Services
@@ -46,6 +47,7 @@ def run(settings: Settings, services: Services) -> None:
     for."""
     if services.redis_url is None:
         raise CommandFailed("REDIS_URL is not set, and no embedded Valkey runs on this data dir")
+    metrics.serve(settings)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -75,10 +77,20 @@ def _schedule(
 
 
 def schedules_of(settings: Settings) -> dict[PeriodicTask, Schedule]:
-    schedules: dict[PeriodicTask, Schedule] = {"cleanup": Schedule.parse(settings.cleanup_schedule)}
+    schedules: dict[PeriodicTask, Schedule] = {
+        "cleanup": Schedule.parse(settings.cleanup_schedule),
+        "token_cleanup": Schedule.parse(settings.token_cleanup_schedule),
+    }
     if settings.events_provider_url is not None:
         schedules["sync"] = Schedule.parse(settings.sync_schedule)
     return schedules
+
+
+def database_time(connection: Connection[Any]) -> datetime:
+    """The time that all schedulers have in common, whatever their hosts' clocks say."""
+    cursor = connection.execute("SELECT clock_timestamp()")
+    (now,) = cast("tuple[datetime]", cursor.fetchone())
+    return now.astimezone(UTC)
 
 
 def schedule_while_active(
@@ -86,7 +98,7 @@ def schedule_while_active(
     schedules: Mapping[PeriodicTask, Schedule],
     ask: Callable[[PeriodicTask], None],
     stopping: threading.Event,
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    clock: Callable[[Connection[Any]], datetime] = database_time,
 ) -> None:
     """Return at once when another scheduler is active, else once `stopping` is set."""
     with psycopg.connect(database_url, autocommit=True, options=SESSION, **PATIENCE) as connection:
@@ -95,8 +107,9 @@ def schedule_while_active(
             return
         log.info("this scheduler is active", tasks=list(schedules))
         while not stopping.is_set():
+            now = clock(connection)
             for task, schedule in schedules.items():
-                _ask_if_due(connection, task, schedule.last_due(clock()), ask)
+                _ask_if_due(connection, task, schedule.last_due(now), ask)
             if is_to_be_handed_over(connection):
                 ask("requested_sync")
             if are_to_be_handed_over(connection):

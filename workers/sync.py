@@ -22,6 +22,7 @@ from domain.history import connect
 from domain.personal_data import InstallationKeys
 from domain.sync_requests import lock, take_up
 from domain.syncs import Counts, RecordFailedSync, RecordSync, SkippedItem
+from events_face.commands_observed import count_batch
 from events_face.errors import CommandFailed
 from projections.sync_results import last_cursor
 from workers.provider import FetchFailed, Item, fetch_items
@@ -57,7 +58,8 @@ async def synchronise(
     `report` is told how many of the items are done. Raises `SyncFailed`.
     """
     async with await connect(database_url) as connection, _alone(connection):
-        run = _Run(connection, Decider(keys), Origin(actor=ACTOR, correlation_id=str(uuid4())))
+        origin = Origin(actor=ACTOR, correlation_id=str(uuid4()))
+        run = _Run(connection, Decider(keys, observer=count_batch), origin)
         return await _synchronise(run, provider_url, full, report)
 
 
@@ -70,7 +72,7 @@ async def synchronise_as_asked(
         request = await take_up(connection)
         if request is None:
             return None
-        run = _Run(connection, Decider(keys), request.origin)
+        run = _Run(connection, Decider(keys, observer=count_batch), request.origin)
         return await _synchronise(run, provider_url, request.full, no_report)
 
 

@@ -6,6 +6,7 @@ periodic        sync                 the scheduler
 periodic        requested_sync       the scheduler, when somebody has asked for one
 periodic        requested_rebuilds   the scheduler, when somebody has asked for some
 periodic        cleanup              the scheduler
+periodic        token_cleanup        the scheduler
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from workers.cleanup import clean_up
 from workers.delivery import Delivery
 from workers.rebuilds import rebuild_as_asked
 from workers.sync import SyncFailed, synchronise, synchronise_as_asked
+from workers.token_cleanup import clean_up_tokens
 
 LONGEST_DELIVERY = 30.0
 """Seconds of constant work, after which another worker may go on."""
@@ -39,7 +41,10 @@ WAKE_UP_KEY = "events-face:deliver-due"
 WAKE_UP_STANDS = 10
 """Seconds that one wake-up stands for all; then it counts as lost."""
 
-PeriodicTask = Literal["sync", "requested_sync", "requested_rebuilds", "cleanup"]
+ASKED_KEY = "events-face:asked-for:{task}"
+"""Holds the id of the last message that asks for the task."""
+
+PeriodicTask = Literal["sync", "requested_sync", "requested_rebuilds", "cleanup", "token_cleanup"]
 
 log = structlog.get_logger()
 
@@ -51,8 +56,13 @@ def wake_workers(broker: RedisBroker) -> None:
 
 
 def ask_for(broker: RedisBroker, task: PeriodicTask) -> None:
-    """Have some worker do it, once."""
-    broker.enqueue(_message(PERIODIC, task))
+    """Have some worker do it, once: however long no worker comes to it, one message asks for it."""
+    key = ASKED_KEY.format(task=task)
+    asked = broker.client.get(key)
+    if asked is not None and broker.client.hexists(f"{broker.namespace}:{PERIODIC}.msgs", asked):
+        return
+    message = broker.enqueue(_message(PERIODIC, task))
+    broker.client.set(key, message.options["redis_message_id"])
 
 
 def _message(queue: str, task: str) -> dramatiq.Message[Any]:
@@ -112,5 +122,8 @@ def declare_periodic(
     async def cleanup() -> None:
         log.info("cleaned up", removed=await clean_up(database_url, keys, settings.cleanup_days))
 
-    for task in (sync, requested_sync, requested_rebuilds, cleanup):
+    async def token_cleanup() -> None:
+        log.info("cleaned up sessions", removed=await clean_up_tokens(database_url))
+
+    for task in (sync, requested_sync, requested_rebuilds, cleanup, token_cleanup):
         dramatiq.actor(broker=broker, queue_name=PERIODIC, notify_shutdown=True)(task)

@@ -13,12 +13,11 @@ from functools import partial
 from typing import NoReturn
 
 import dramatiq
-import psycopg
 import structlog
 from dramatiq.asyncio import EventLoopThread, get_event_loop_thread
 from dramatiq.brokers.redis import RedisBroker
 
-from domain.personal_data import InstallationKeys
+from events_face import metrics
 from events_face.errors import CommandFailed
 from events_face.installation import installation_keys
 from events_face.services import Services
@@ -37,21 +36,16 @@ IDLE_POLL = 100
 STOP_TIMEOUT = 4_000
 """Milliseconds that tasks under way have to end."""
 
-DATABASE_RETRY = 2.0
-"""Seconds between two tries to reach the database at the start."""
-
 log = structlog.get_logger()
 
 
 def run(settings: Settings, services: Services, queues: Collection[str]) -> None:
-    """Work on these queues until SIGTERM or SIGINT. What is unreachable is waited for, at the start
-    and later."""
+    """Work on these queues until SIGTERM or SIGINT. What goes away is waited for."""
     if services.redis_url is None:
         raise CommandFailed("REDIS_URL is not set, and no embedded Valkey runs on this data dir")
+    metrics.serve(settings)
     stopping = _asked_to_stop()
-    keys = _keys(settings, services.database_url, stopping)
-    if keys is None:
-        return
+    keys = installation_keys(settings, services.database_url)
     broker = redis_broker(services.redis_url)
     if PERIODIC in queues:
         declare_periodic(broker, settings, services.database_url, keys)
@@ -116,16 +110,3 @@ def _end_with_the_relay(relaying: Future[NoReturn]) -> None:
     if not relaying.cancelled():
         log.critical("the relay failed", exc_info=relaying.exception())
         os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _keys(
-    settings: Settings, database_url: str, stopping: threading.Event
-) -> InstallationKeys | None:
-    """The installation's keys as soon as the database is there; None if a stop comes first."""
-    while not stopping.is_set():
-        try:
-            return installation_keys(settings, database_url)
-        except psycopg.OperationalError as error:
-            log.warning("waiting for the database", error=str(error))
-            stopping.wait(DATABASE_RETRY)
-    return None

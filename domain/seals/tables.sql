@@ -20,8 +20,17 @@ CREATE TABLE IF NOT EXISTS history_seals (
     leaf_hashes   bytea          NOT NULL -- 32 bytes for each event, in the order of positions
 );
 
--- Hashes do not get smaller by compressing.
-ALTER TABLE history_seals ALTER COLUMN leaf_hashes SET STORAGE EXTERNAL;
+-- Hashes do not get smaller by compressing. Where that is known, it is not said again: it would
+-- lock the table, behind whoever reads all of it and before everybody else.
+DO $$ BEGIN
+    IF EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = to_regclass('history_seals') AND attname = 'leaf_hashes'
+          AND attstorage <> 'e'
+    ) THEN
+        ALTER TABLE history_seals ALTER COLUMN leaf_hashes SET STORAGE EXTERNAL;
+    END IF;
+END $$;
 
 -- The tree's nodes of every eighth level above the leaves: with them a proof is short to compute.
 CREATE TABLE IF NOT EXISTS history_seal_nodes (

@@ -147,7 +147,7 @@ async def _answers(http: httpx.AsyncClient) -> bool:
 
 @contextmanager
 def api_process(
-    settings: Settings, services: Services, port: int
+    settings: Settings, services: Services, port: int, **more: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process of its own, killed at the end of the block if it still runs."""
     environ = os.environ | {
@@ -158,6 +158,7 @@ def api_process(
         "DEBUG": "true",
         "WRITE_POLICY": settings.write_policy,
         "RATE_LIMITS": "on" if settings.rate_limits else "off",
+        **more,
     }
     command = [sys.executable, "-m", "events_face", "api", "--port", str(port)]
     with subprocess.Popen(command, env=environ) as process:

@@ -1,9 +1,14 @@
-"""`/metrics`: what Prometheus is told, with and without the database."""
+"""`/metrics`: what Prometheus is told, with and without the database, by one process or several."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from uuid import uuid4
 
+import httpx
 import msgspec
 import psycopg
 import pytest
@@ -13,8 +18,9 @@ from api import database_watch
 from domain.personal_data import InstallationKeys
 from events_face.services import Services
 from events_face.settings import Settings
-from tests.api.serving import Api, api_on
-from tests.support.waiting import until_async
+from events_face.supervisor import NAME
+from tests.api.serving import EVENT, Api, accepts, api_on, api_process, free_port
+from tests.support.waiting import until, until_async
 
 pytestmark = pytest.mark.anyio
 
@@ -27,7 +33,11 @@ def each_scrape_looks_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def scraped(api: Api) -> dict[str, float]:
     """Values by sample: `events_face_outbox_rows{state="sent"}`, without the prefix."""
-    answer = await api.http.get("/metrics")
+    return await told_at(api.http)
+
+
+async def told_at(http: httpx.AsyncClient) -> dict[str, float]:
+    answer = await http.get("/metrics")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/plain; version=")
     return {
@@ -36,6 +46,106 @@ async def scraped(api: Api) -> dict[str, float]:
         for family in text_string_to_metric_families(answer.text)
         for sample in family.samples
     }
+
+
+@asynccontextmanager
+async def counting(api: Api) -> AsyncIterator[dict[str, float]]:
+    """Filled at the end with what was counted during the block."""
+    before, grown = await scraped(api), dict[str, float]()
+    yield grown
+    after = await scraped(api)
+    grown |= {name: value - before.get(name, 0) for name, value in after.items()}
+
+
+async def test_requests_are_counted_by_their_route(lone_api: Api) -> None:
+    async with counting(lone_api) as counted:
+        for path in ("/api/events/nonsense", "/nowhere/ada@example.com"):
+            assert (await lone_api.http.get(path)).status_code == 404
+        for _ in range(2):
+            assert (await lone_api.http.get(f"/api/events/{uuid4()}")).status_code == 404
+        assert (await lone_api.http.request("BREW", "/api/events/list")).status_code == 405
+        await lone_api.event()
+    assert counted["requests_total,GET,/api/events/{event_id},4xx"] == 2
+    assert counted["requests_total,POST,/api/events,2xx"] == 1
+    assert counted["requests_total,GET,none,4xx"] == 2
+    assert counted["requests_total,other,none,4xx"] == 1
+    assert counted["request_seconds_count,GET,/api/events/{event_id}"] == 2
+    assert counted["request_seconds_bucket,+Inf,GET,/api/events/{event_id}"] == 2
+    assert counted["request_seconds_sum,GET,/api/events/{event_id}"] > 0
+    assert not any("ada@" in name for name in counted)
+
+
+async def test_commands_are_counted_with_what_became_of_them(lone_api: Api) -> None:
+    async with counting(lone_api) as counted:
+        event = await lone_api.event()
+        for expected in (201, 409, 409):
+            assert (await lone_api.register(event)).status_code == expected
+        assert (await lone_api.register(str(uuid4()))).status_code == 404
+        await lone_api.account("ada")
+    assert counted["commands_total,RegisterVisitor,accepted"] == 1
+    assert counted["commands_total,RegisterVisitor,duplicate-registration"] == 2
+    assert counted["commands_total,RegisterVisitor,not-found"] == 1
+    assert counted["commands_total,RegisterAccount,accepted"] == 1
+    assert counted["command_batch_size_count"] == counted["command_batch_size_sum"] == 6
+    assert counted["command_decide_seconds_count"] == 6
+    assert counted["command_commit_seconds_count"] == 3
+    assert counted["command_conflicts_total"] == 0
+
+
+async def test_the_queue_is_told_while_no_command_is_decided(
+    lone_api: Api, database_url: str
+) -> None:
+    async with (
+        await psycopg.AsyncConnection.connect(database_url) as connection,
+        asyncio.TaskGroup() as tasks,
+    ):
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtext('append_to_history'))")
+        for _ in range(3):
+            tasks.create_task(lone_api.event())
+
+        async def some_wait() -> bool:
+            return (await scraped(lone_api))["command_queue"] > 0
+
+        await until_async(some_wait)
+        await connection.rollback()
+
+
+async def test_processes_that_share_a_port_tell_what_all_of_them_count(
+    settings: Settings, services: Services, tmp_path: Path
+) -> None:
+    port = free_port()
+
+    def process(name: str) -> ExitStack:
+        more = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path), NAME: name}
+        held = ExitStack()
+        held.enter_context(api_process(settings, services, port, **more))
+        return held
+
+    async def created(count: int) -> None:
+        """On a connection for each, which the processes share out."""
+        for _ in range(count):
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+                assert (await http.post("/api/events/", json=EVENT)).status_code == 201
+
+    async def told(events: int) -> bool:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+            counted = await told_at(http)
+        assert counted["database_up"] == 1
+        assert counted["command_queue"] == 0
+        return counted["requests_total,POST,/api/events,2xx"] == events
+
+    with ExitStack() as running:
+        running.enter_context(process("api 1"))
+        second = process("api 2")
+        until(lambda: len(list(tmp_path.glob("counter_*.db"))) == 2)
+        await created(20)
+        await until_async(lambda: told(20))
+        second.close()  # killed
+        await until_async(lambda: told(20))
+        running.enter_context(process("api 2"))
+        await created(20)
+        await until_async(lambda: told(40))
+        assert accepts(port)
 
 
 async def test_projections_and_history_are_told(api: Api) -> None:

@@ -12,8 +12,9 @@ import pytest
 from domain.history import connect, last_position
 from events_face.services import Services
 from events_face.settings import Settings
+from tests.api.raw_clients import RawClient, Seen
 from tests.api.serving import EVENT, accepts, api_process, free_port
-from tests.support.waiting import until
+from tests.support.waiting import until, until_async
 
 pytestmark = pytest.mark.anyio
 
@@ -45,6 +46,57 @@ async def test_what_was_accepted_is_answered_before_the_process_ends(
         assert await last_position(connection) == 1 + len(accepted)
 
 
+@pytest.mark.parametrize("keeps", [True, False], ids=["keeping connections", "one for each"])
+async def test_a_process_that_leaves_a_shared_port_turns_nobody_away(
+    settings: Settings, services: Services, keeps: bool
+) -> None:
+    port, seen = free_port(), Seen()
+    ended = asyncio.Event()
+    with api_process(settings, services, port) as first, api_process(settings, services, port):
+        await until_async(lambda: two_answer(f"http://127.0.0.1:{port}/health/live"))
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            event = (await client.post("/api/events", json=EVENT)).json()["data"]["id"]
+
+        async def visitor(name: int) -> None:
+            client, number = RawClient(port, seen, keeps=keeps), 0
+            while not ended.is_set():
+                number += 1
+                body = {"full_name": "Ada", "email": f"{name}-{number}@example.com"}
+                await client.post(f"/api/events/{event}/register", body)
+            client.close()
+
+        async def answered(more: int) -> None:
+            wanted = len(seen.statuses) + more
+            await until_async(lambda: asyncio.sleep(0, len(seen.statuses) >= wanted))
+
+        async with asyncio.TaskGroup() as load:
+            for name in range(32):
+                load.create_task(visitor(name))
+            await answered(300)
+            first.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(first.wait, 15) == 0
+            await answered(300)
+            ended.set()
+    assert set(seen.statuses) == {201}  # none was sent again that had been accepted
+    assert seen.unanswered == 0
+    async with await connect(services.database_url) as connection:
+        assert await last_position(connection) == 1 + len(seen.statuses)
+
+
+async def test_who_keeps_a_connection_is_told_when_it_ends(
+    settings: Settings, services: Services
+) -> None:
+    port, seen = free_port(), Seen()
+    with api_process(settings, services, port) as process:
+        client = RawClient(port, seen, keeps=True)
+        await client.post("/api/events/", EVENT)
+        process.send_signal(signal.SIGTERM)
+        until(lambda: not accepts(port))
+        await client.post("/api/events/", EVENT)
+        assert (seen.statuses, seen.told, seen.hung_up) == ([201, 201], 1, 0)
+        assert await asyncio.to_thread(process.wait, 15) == 0
+
+
 def test_a_sender_that_stalls_does_not_keep_the_process_from_ending(
     settings: Settings, services: Services
 ) -> None:
@@ -72,6 +124,15 @@ def test_two_processes_share_a_port_and_one_that_is_killed_leaves_it_to_the_othe
             first.wait()
             until(lambda: answers(url))
         until(lambda: not accepts(port))
+
+
+async def two_answer(url: str) -> bool:
+    """Whether two processes share the port by now: each has names of its own for requests."""
+    names = set()
+    for _ in range(20):
+        async with httpx.AsyncClient() as client:
+            names.add((await client.get(url)).headers["X-Request-ID"].partition("-")[0])
+    return len(names) == 2
 
 
 def answers(url: str) -> bool:

@@ -32,6 +32,7 @@ class Containers:
         self.folder = folder
         self.database_url = _database_url(self.services["migrate"]["environment"], postgresql)
         api, sink = servers.free_port(), servers.free_port()
+        self.metrics = {name: servers.free_port() for name in self.services}
         self.api, self.sink = f"http://127.0.0.1:{api}", f"http://127.0.0.1:{sink}"
         self._elsewhere = {
             "valkey:6379": f"127.0.0.1:{broker}",
@@ -76,10 +77,13 @@ class Containers:
         """What its health check says."""
         kind, *words = self.services[name]["healthcheck"]["test"]
         assert kind == "CMD"
-        ended = subprocess.run(
+        return self.run(name, *words).returncode == 0
+
+    def run(self, name: str, *words: str) -> subprocess.CompletedProcess[bytes]:
+        """Run this beside the service, to its end."""
+        return subprocess.run(
             self._here(words), check=False, capture_output=True, **self._around(name)
         )
-        return ended.returncode == 0
 
     def stop(self) -> dict[str, int]:
         """Their exit codes, after SIGTERM; none leaves a process behind."""
@@ -123,6 +127,7 @@ class Containers:
         }
         environment = {variable: self._word(value) for variable, value in variables.items()}
         environment["DATA_DIR"] = str(self.data_dir(name))
+        environment["METRICS_PORT"] = str(self.metrics[name])
         environment["PYTHONPATH"] = str(self.folder / "hidden")
         return {"env": environment, "cwd": self.folder}
 

@@ -40,6 +40,7 @@ def test_the_services_register_deliver_clean_up_and_stop(folder: Path) -> None:
         _a_registration_is_delivered(running)
         _a_cleanup_that_was_missed_is_done(running)
         _the_dashboard_asks_for_what_is_told(running)
+        _the_doctor_finds_nothing_wrong(running)
         assert running.stop() == dict.fromkeys(ROLES, 0)
     written = {name for name in ROLES if running.data_dir(name).exists()}
     assert written == {"sink"}
@@ -80,7 +81,17 @@ def _the_dashboard_asks_for_what_is_told(running: Containers) -> None:
         for panel in json.loads(file.read_text("utf-8"))["panels"]
         for target in panel["targets"]
     ]
-    told = httpx.get(f"{running.api}/metrics").text
+    ports = (running.metrics[name] for name in ROLES - {"api", "sink"})
+    scraped = [f"{running.api}/metrics", *(f"http://127.0.0.1:{port}/metrics" for port in ports)]
+    told = "".join(httpx.get(address).text for address in scraped)
     names = {name for expression in asked for name in re.findall(r"events_face_\w+", expression)}
     assert names
     assert {name for name in names if not re.search(rf"^{name}[ {{]", told, re.MULTILINE)} == set()
+
+
+def _the_doctor_finds_nothing_wrong(running: Containers) -> None:
+    ended = running.run("scheduler", "events-face", "doctor", "--json")
+    found = json.loads(ended.stdout)
+    assert {finding["check"] for finding in found} >= {"database", "broker", "scheduler", "seals"}
+    assert [finding for finding in found if finding["level"] == "error"] == []
+    assert ended.returncode == 0

@@ -86,11 +86,24 @@ def test_the_image_holds_every_package_and_no_embedded_server() -> None:
 
 def test_what_grafana_and_prometheus_are_told_names_services_that_there_are() -> None:
     prometheus = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text("utf-8"))
-    (job,) = prometheus["scrape_configs"]
-    (found_by,) = job["dns_sd_configs"]
-    assert found_by["names"] == ["api"]
-    assert str(found_by["port"]) == SERVICES["api"]["environment"]["APP_PORT"]
+    scraped = {
+        name: str(found_by["port"])
+        for job in prometheus["scrape_configs"]
+        for found_by in job["dns_sd_configs"]
+        for name in found_by["names"]
+    }
+    settings = SERVICES["api"]["environment"]
+    assert scraped.pop("api") == settings["APP_PORT"]
+    assert set(scraped.values()) == {settings["METRICS_PORT"]}
+    assert scraped.keys() == {
+        name for name, service in SERVICES.items() if is_ours(service) and "sink" not in name
+    } - {"api", "migrate"}
+    for name in scraped:
+        assert {"watched", "outside"} & set(SERVICES[name]["networks"])
     folder = ROOT / "deploy" / "grafana" / "datasources"
     (source,) = yaml.safe_load((folder / "prometheus.yaml").read_text("utf-8"))["datasources"]
     assert source["url"] == "http://prometheus:9090"
+    (source,) = yaml.safe_load((folder / "jaeger.yaml").read_text("utf-8"))["datasources"]
+    assert source["url"] == "http://jaeger:16686"
+    assert SERVICES["jaeger"]["ports"] == ["127.0.0.1:16686:16686"]
     assert SERVICES["prometheus"]["ports"] == ["127.0.0.1:9090:9090"]

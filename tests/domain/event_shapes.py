@@ -44,6 +44,12 @@ def faults(recorded: Mapping[str, Shape], golden: Path = GOLDEN) -> Iterator[str
                 f"{topic} has changed, and is version {version} still: give it version "
                 f"{version + 1} and an upcaster from {version}, or take the change back"
             )
+        older = event_class.written_as
+        if older != version and not _only_adds(recorded[_key(topic, older)], shape(event_class)):
+            yield (
+                f"{topic} cannot be written as version {older}: what has come since must be "
+                f"fields with defaults"
+            )
         steps = len(event_class.upcasters())
         if steps != version - 1:
             yield f"{topic} is version {version} and has {steps} upcasters: it takes {version - 1}"
@@ -57,6 +63,17 @@ def faults(recorded: Mapping[str, Shape], golden: Path = GOLDEN) -> Iterator[str
         known = EVENT_TYPES.get(topic)
         if known is None or known.schema_version < int(version_of_it):
             yield f"{key} is gone, but history may hold such events: bring it back"
+
+
+def _only_adds(older: Shape, newer: Shape) -> bool:
+    """Whether what is stored of the newer one, its new fields left alone, is as of the older."""
+    was, fields = older["data"], newer["data"]
+    added = [field for name, field in fields.items() if name not in was]
+    return (
+        older["personal"] == newer["personal"]
+        and all(fields.get(name) == field for name, field in was.items())
+        and all(isinstance(field, dict) and "default" in field for field in added)
+    )
 
 
 _RECORD = "run `python -m tests.domain.event_shapes --add`"

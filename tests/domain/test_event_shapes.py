@@ -153,6 +153,18 @@ def test_a_new_version_with_all_that_it_needs_is_no_fault_once_it_is_recorded(
     )
 
 
+@pytest.mark.parametrize(
+    ("changed", "may_be"),
+    [(WithAnotherField, True), (PaintedOnce, False), (WithAnotherType, False)],
+)
+def test_what_is_written_as_an_older_version_has_only_fields_more_that_may_be_left_alone(
+    changed: type[DomainEvent[Any]], may_be: bool, recorded: dict[str, Shape], golden: Path
+) -> None:
+    stored_as("Area.Painted", version=2, written_as=1)(changed)
+    found = [fault for fault in about_it(with_new_versions(recorded), golden) if "written" in fault]
+    assert len(found) == (0 if may_be else 1)
+
+
 def test_make_check_fails_with_what_is_to_be_done(tmp_path: Path) -> None:
     """On a copy of the domain in which one field has another name."""
     shutil.copytree(ROOT / "domain", tmp_path / "domain")

@@ -68,7 +68,7 @@ def stored_by(version: int) -> bytes:
     """The event as the release with that version of the class stored it."""
     event = VERSIONS[version]
     type(event).topic = "Area.Painted"
-    type(event).schema_version = version
+    type(event).schema_version = type(event).written_as = version
     type(event).personal_field = "painter"
     metadata = Metadata(timestamp=AT, actor="anonymous", correlation_id="c-1")
     recorded = RecordedEvent(originator_id=ID, originator_version=2, event=event, metadata=metadata)
@@ -83,3 +83,25 @@ def test_each_version_is_led_up_to_the_present_one(version: int) -> None:
     read = open_personal(decode(ID, 2, "Area.Painted", state), KEY)
     assert read.event == VERSIONS[3]
     assert msgspec.json.decode(state).get("schema_version", 1) == version
+
+
+class PaintedBySomebody(PaintedLater, frozen=True, kw_only=True):
+    """Version 3 of another story: a field that may be left alone."""
+
+    by: str | None = None
+
+    @classmethod
+    def upcasters(cls) -> tuple[Callable[[dict[str, Any]], dict[str, Any]], ...]:
+        return (_to_several_colours, lambda data: data)
+
+
+@pytest.mark.usefixtures("invented_events")
+def test_a_release_that_reads_a_version_before_it_writes_it_leaves_its_neighbours_at_ease() -> None:
+    stored_as("Area.Painted", version=3, written_as=2, personal="painter")(PaintedBySomebody)
+    event = PaintedBySomebody(colours=("red",), at=AT.timestamp(), painter="Ada")
+    metadata = Metadata(timestamp=AT, actor="anonymous", correlation_id="c-1")
+    recorded = RecordedEvent(originator_id=ID, originator_version=2, event=event, metadata=metadata)
+    state = encode(recorded, KEY)
+    assert open_personal(decode(ID, 2, "Area.Painted", state), KEY).event == event
+    older, here = msgspec.json.decode(state), msgspec.json.decode(stored_by(2))
+    assert (older["data"], older["schema_version"]) == (here["data"], 2)

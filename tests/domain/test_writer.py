@@ -19,6 +19,7 @@ from domain.aggregate import RecordedEvent, replay
 from domain.application import HANDLERS, TOUCHES, Touches
 from domain.areas import CreateArea, RenameArea
 from domain.batch import Decider, Done, Failed, Origin, Request
+from domain.codec import UnknownEvent
 from domain.errors import DomainError
 from domain.events import ChangeEvent, CreateEvent, Event
 from domain.history import History, connect, last_position, open_all, read_events
@@ -380,3 +381,24 @@ def test_refusals_have_stable_names() -> None:
         "registration-deadline-passed",
         "duplicate-registration",
     }
+
+
+async def test_an_event_of_a_newer_release_is_met_by_those_alone_whom_it_concerns(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    async with await connect(database_url) as connection:
+        given = [Request(a_fair(), ORIGIN), Request(a_fair(), ORIGIN)]
+        fairs = [done.value.event.id for done in await Decider(keys).execute(connection, given)]  # type: ignore[union-attr]
+        await connection.execute(
+            """
+            UPDATE history_events SET state = convert_to(
+                (convert_from(state, 'UTF8')::jsonb || '{"schema_version": 99}')::text, 'UTF8')
+            WHERE originator_id = %s
+            """,
+            [fairs[0]],
+        )
+        registrations = [Request(visitor(fair, 1), ORIGIN) for fair in fairs]
+        newer, known = await Decider(keys).execute(connection, registrations)
+    assert isinstance(newer, Failed)
+    assert isinstance(newer.error, UnknownEvent)
+    assert isinstance(known, Done)

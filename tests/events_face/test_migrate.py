@@ -2,23 +2,123 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import psycopg
+import pytest
+from psycopg import sql
 
+from domain.batch import Decider, Done
+from domain.personal_data import InstallationKeys
+from domain.writer import Writer
+from events_face import migrate as migrating
+from events_face.errors import CommandFailed
 from events_face.migrate import migrate
 from events_face.services import Services
 from events_face.settings import Settings
+from tests.support.installation import ORIGIN, a_registration, an_event
 from tests.support.waiting import until
+from tests.workers.processes import environment, events_face
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def services(database_url: str) -> Services:
+    return Services(database_url=database_url, redis_url=None)
+
+
+@contextmanager
+def every_table_in_use(database_url: str) -> Iterator[None]:
+    """As by readers, by writers, and by a vacuum that does not give way."""
+    with psycopg.connect(database_url) as connection:
+        cursor = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        tables = [sql.Identifier(name) for (name,) in cursor.fetchall()]
+        lock = sql.SQL("LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE")
+        connection.execute(lock.format(sql.SQL(", ").join(tables)))
+        yield
 
 
 def test_it_does_not_wait_for_those_who_append_and_may_wait_for_it(
-    settings: Settings, database_url: str
+    settings: Settings, database_url: str, services: Services
 ) -> None:
-    services = Services(database_url=database_url, redis_url=None)
     with ThreadPoolExecutor(1) as thread, psycopg.connect(database_url) as appending:
         appending.execute("SELECT mark FROM installation_keys")
         appending.execute("INSERT INTO history_events VALUES (gen_random_uuid(), 1, '', '')")
-        migrating = thread.submit(migrate, settings, services)
-        until(migrating.done)
-        migrating.result()
+        done = thread.submit(migrate, settings, services)
+        until(done.done)
+        done.result()
+
+
+def test_where_nothing_is_to_be_changed_it_waits_for_nobody(
+    settings: Settings, database_url: str, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrating, "LOCK_TRIES", 1)
+    with every_table_in_use(database_url):
+        migrate(settings, services)
+
+
+def test_what_is_to_be_changed_is_tried_in_turns_that_let_others_go_on(
+    settings: Settings,
+    database_url: str,
+    services: Services,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(migrating, "LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr(migrating, "LOCK_PAUSE", 0.05)
+    with ThreadPoolExecutor(1) as thread, psycopg.connect(database_url) as others:
+        others.execute("DROP INDEX sessions_of_account")
+        others.commit()
+        others.execute("DELETE FROM sessions")  # which the index has to wait for
+        done = thread.submit(migrate, settings, services)
+        until(lambda: "keeps a table in use" in capsys.readouterr().out)
+        with psycopg.connect(database_url) as another:
+            another.execute("DELETE FROM sessions")
+        others.rollback()
+        done.result()
+        found = others.execute("SELECT to_regclass('sessions_of_account') IS NOT NULL")
+        assert found.fetchone() == (True,)
+
+
+def test_it_gives_up_on_a_transaction_that_does_not_end(
+    settings: Settings, database_url: str, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrating, "LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr(migrating, "LOCK_PAUSE", 0.01)
+    monkeypatch.setattr(migrating, "LOCK_TRIES", 2)
+    with psycopg.connect(database_url) as others:
+        others.execute("DROP INDEX sessions_of_account")
+        others.commit()
+        others.execute("DELETE FROM sessions")
+        with pytest.raises(CommandFailed, match="some transaction keeps a table in use"):
+            migrate(settings, services)
+
+
+async def test_registrations_go_on_while_two_processes_migrate_beside_a_long_reader(
+    settings: Settings, database_url: str, services: Services, keys: InstallationKeys
+) -> None:
+    here = environment(settings, services)
+    with every_table_in_use(database_url):
+        async with Writer(database_url, Decider(keys)) as writer:
+            event = (await writer.execute(an_event(), ORIGIN)).value.event.id
+            ended, registered = asyncio.Event(), list[Done]()
+
+            async def visitors(name: str) -> None:
+                while not ended.is_set():
+                    email = f"{name}{len(registered)}@example.com"
+                    registered.append(await writer.execute(a_registration(event, email), ORIGIN))
+
+            async with asyncio.TaskGroup() as load:
+                for name in ("a", "b", "c"):
+                    load.create_task(visitors(name))
+                for _ in range(2):
+                    ran = await asyncio.gather(
+                        *(asyncio.to_thread(events_face, here, "migrate") for _ in range(2))
+                    )
+                    assert [(each.code, each.err) for each in ran] == [(0, "")] * 2
+                ended.set()
+    assert len(registered) > 2

@@ -23,6 +23,10 @@ def test_every_bad_variable_is_named_in_one_message() -> None:
         "DATA_DIR": __file__,
         "DEBUG": "maybe",
         "APP_PORT": "65536",
+        "METRICS_PORT": "many",
+        "LOG_FORMAT": "xml",
+        "LOG_LEVEL": "loud",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "localhost:4318",
         "NOTIFICATION_SERVICE_URL": "ftp://host/",
         "NOTIFICATION_TOKEN": "two words",
         "EVENTS_PROVIDER_URL": "host/path",
@@ -35,6 +39,7 @@ def test_every_bad_variable_is_named_in_one_message() -> None:
         "CLEANUP_DAYS": "-1",
         "CLEANUP_SCHEDULE": "60 * * * *",
         "SYNC_SCHEDULE": "* * * *",
+        "TOKEN_CLEANUP_SCHEDULE": "0 3 * * 8",
     }
     with pytest.raises(SettingsError) as failure:
         load(**bad)

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from domain import history
+from domain.areas import Created
 from projections import runner
 from projections.all import ALL
 from projections.areas import AREAS
@@ -116,6 +117,33 @@ async def test_a_table_of_another_shape_is_left_to_the_release_it_belongs_to(
         await until_async(lambda: led(installation))
         assert await led(installation) == {p.name for p in ALL if p is not AREAS}
     assert await installation.rows("areas") == []
+
+
+async def test_an_event_of_a_newer_release_is_left_to_a_projector_of_that(
+    installation: Installation,
+) -> None:
+    await installation.area("Here")
+    await installation.connection.execute(
+        """
+        UPDATE history_events SET state = convert_to(
+            (convert_from(state, 'UTF8')::jsonb || '{"schema_version": 99}')::text, 'UTF8')
+        WHERE topic = 'Area.Created'
+        """
+    )
+    others = {p.name for p in ALL if Created not in p.handles}
+    async with running(Runner(installation.database_url, installation.keys)):
+
+        async def stopped() -> bool:
+            return (await installation.standing("areas"))[2] is not None
+
+        await until_async(stopped)
+        await until_async(lambda: led_are(installation, others))
+    assert "UnknownEvent" in ((await installation.standing("areas"))[3] or "")
+    assert await installation.rows("areas") == []
+
+
+async def led_are(installation: Installation, names: set[str]) -> bool:
+    return await led(installation) == names
 
 
 async def test_a_database_that_cannot_be_reached_is_waited_for(

@@ -16,7 +16,7 @@ from psycopg.sql import SQL, Identifier
 from domain.areas import CreateArea
 from domain.batch import Decider, Failed, Origin, Request
 from domain.events import CreateEvent, Status
-from domain.history import last_position
+from domain.history import connect, last_position
 from domain.personal_data import InstallationKeys
 from domain.values import Email, FullName, Text
 from domain.visitors import RegisterVisitor
@@ -94,6 +94,19 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
         row = await cursor.fetchone()
         assert row is not None
         return row[0], row[1], row[2], row[3]
+
+
+@asynccontextmanager
+async def installation_on(database_url: str, keys: InstallationKeys) -> AsyncIterator[Installation]:
+    """Every projection is there, and none under way."""
+    async with await connect(database_url) as connection:
+        yield Installation(
+            database_url=database_url,
+            keys=keys,
+            connection=connection,
+            decider=Decider(keys),
+            tail=Tail(connection, keys),
+        )
 
 
 def an_event(

@@ -131,7 +131,7 @@ async def test_a_run_takes_what_comes_in_meanwhile_when_it_is_woken(
     assert not delivery.running
 
 
-async def test_a_stop_ends_calls_under_way_and_gives_their_leases_back(
+async def test_a_stop_ends_calls_under_way_and_gives_all_leases_back(
     installation: Installation,
     service: NotificationService,
     delivery: Delivery,
@@ -146,8 +146,24 @@ async def test_a_stop_ends_calls_under_way_and_gives_their_leases_back(
     await running
     rows = await installation.rows("outbox")
     assert {(row["state"], row["lease_token"]) for row in rows} == {("waiting", None)}
-    assert max(seconds_until(row["due_at"]) for row in rows) <= outbox.FIRST_BACKOFF
+    assert max(seconds_until(row["due_at"]) for row in rows) <= 0
+    assert {row["attempts"] for row in rows} == {0}
     assert len(service.received) == calling.CONNECTIONS
+
+
+async def test_a_free_connection_takes_the_next_row_before_outcomes_are_recorded(
+    installation: Installation,
+    service: NotificationService,
+    delivery: Delivery,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(delivering, "PACE", 600)
+    await registered(installation, *crowd(delivering.IN_HAND + 10))
+    running = asyncio.create_task(delivery.run())
+    await until_async(_true_once(lambda: len(service.received) == delivering.IN_HAND))
+    assert {row["state"] for row in await installation.rows("outbox")} == {"waiting"}
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_answers_are_recorded_although_the_connection_was_lost_meanwhile(

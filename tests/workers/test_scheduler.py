@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import psycopg
@@ -13,13 +13,14 @@ import pytest
 
 from events_face.services import Services
 from events_face.settings import Settings
+from tests.support.clocks import OtherClock
 from tests.support.waiting import until
 from tests.workers.processes import environment, role
 from workers import scheduler
 from workers.broker import PERIODIC, redis_broker
 from workers.schedule import Schedule
-from workers.scheduler import schedule_while_active, schedules_of
-from workers.tasks import PeriodicTask
+from workers.scheduler import database_time, schedule_while_active, schedules_of
+from workers.tasks import PeriodicTask, ask_for
 
 DAILY: dict[PeriodicTask, Schedule] = {"cleanup": Schedule.parse("0 3 * * *")}
 
@@ -31,7 +32,7 @@ class Clock:
     def set(self, day: int, hour: int) -> None:
         self.now = datetime(2030, 5, day, hour, tzinfo=UTC)
 
-    def __call__(self) -> datetime:
+    def __call__(self, _: object) -> datetime:
         return self.now
 
 
@@ -126,10 +127,41 @@ def test_one_scheduler_is_active_and_another_takes_over(database_url: str) -> No
     assert (asked, others) == ([], ["cleanup"])
 
 
+def test_a_clock_that_is_behind_the_one_before_repeats_nothing(database_url: str) -> None:
+    ahead, behind, asked = Clock(1, 12), Clock(2, 2), list[PeriodicTask]()
+    with active_scheduler(database_url, ahead, asked.append):
+        until(lambda: noted(database_url) == hour(1))
+        ahead.set(2, 3)
+        until(lambda: noted(database_url) == hour(2))
+    with active_scheduler(database_url, behind, asked.append):
+        behind.set(2, 4)
+        behind.set(3, 3)
+        until(lambda: noted(database_url) == hour(3))
+    assert asked == ["cleanup", "cleanup"]
+
+
+def test_time_is_the_databases_whatever_a_host_thinks(other_clock: OtherClock) -> None:
+    url = other_clock(timedelta(days=-365))
+    with psycopg.connect(url) as connection:
+        told = database_time(connection)
+    assert timedelta(days=364) < datetime.now(UTC) - told < timedelta(days=366)
+
+
+def test_what_no_worker_has_come_to_is_asked_for_once(redis_url: str) -> None:
+    broker = redis_broker(redis_url)
+    for _ in range(24):
+        ask_for(broker, "sync")
+    ask_for(broker, "cleanup")
+    assert broker.client.llen(f"dramatiq:{PERIODIC}") == 2
+    broker.client.flushall()  # Redis forgets
+    ask_for(broker, "sync")
+    assert broker.client.llen(f"dramatiq:{PERIODIC}") == 1
+
+
 def test_a_sync_is_scheduled_only_with_a_provider(settings: Settings) -> None:
-    assert set(schedules_of(settings)) == {"cleanup"}
+    assert set(schedules_of(settings)) == {"cleanup", "token_cleanup"}
     with_provider = msgspec.structs.replace(settings, events_provider_url="http://provider.example")
-    assert set(schedules_of(with_provider)) == {"cleanup", "sync"}
+    assert set(schedules_of(with_provider)) == {"cleanup", "token_cleanup", "sync"}
 
 
 def test_the_process_asks_the_workers_by_way_of_redis(

@@ -21,6 +21,7 @@ from tests.support.notification_service import NotificationService
 from tests.support.provider import provider
 from tests.support.waiting import until_async
 from tests.workers.processes import environment, role
+from tests.workers.test_token_cleanup import sessions_held
 from workers.broker import NOTIFICATIONS, PERIODIC, redis_broker
 from workers.tasks import ask_for, wake_workers
 
@@ -166,11 +167,19 @@ async def test_a_worker_does_what_the_scheduler_asks_for(
             await installation.project()
             ask_for(broker, "cleanup")
             await until_async(lambda: last_is(installation, CleanedUp))
+            sessions_held(services.database_url, "-1 hour")
+            ask_for(broker, "token_cleanup")
+            await until_async(lambda: no_session_is_left(installation))
 
 
 async def last_is(installation: Installation, kind: type) -> bool:
     events = await read_events(installation.connection, after=0, limit=100)
     return bool(events) and isinstance(events[-1].event, kind)
+
+
+async def no_session_is_left(installation: Installation) -> bool:
+    cursor = await installation.connection.execute("SELECT FROM sessions")
+    return cursor.rowcount == 0
 
 
 async def test_a_flood_of_wake_ups_makes_one_message(redis_url: str) -> None:

@@ -1,0 +1,79 @@
+"""All checks of an installation, in the order in which one rests on the other."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+
+import psycopg
+
+from api.connections import CONNECTIONS_OF_A_PROCESS
+from events_face.checks import broker, configuration, database
+from events_face.checks.addresses import of_database
+from events_face.checks.finding import Finding, error, in_one_line, ok
+from events_face.doctor import surroundings, system
+from events_face.embedded.cluster import Cluster
+from events_face.errors import CommandFailed
+from events_face.secret_key import with_secret_key
+from events_face.services import Services, services
+from events_face.settings import Settings
+
+CONNECT_TIMEOUT = 5  # seconds
+
+CONFIGURATION = (
+    configuration.debug,
+    configuration.allowed_hosts,
+    configuration.trusted_proxies,
+    configuration.rate_limits,
+    configuration.write_policy,
+    configuration.notification_service,
+    configuration.notification_token,
+)
+
+DATABASE = (
+    database.version,
+    database.encoding,
+    database.writable,
+    database.clock,
+    database.durability,
+)
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Whatever is wrong is a finding: nothing is raised."""
+    found = [look(settings) for look in CONFIGURATION]
+    found += surroundings.examine(settings)
+    if settings.database_url is None and not Cluster(settings.data_dir).folder.is_dir():
+        nothing = f"there is none in {settings.data_dir}"
+        return [*found, error("installation", nothing, "run `events-face up`, or set DATABASE_URL")]
+    if (settings.data_dir / "secret_key").exists():
+        settings = with_secret_key(settings)
+    with ExitStack() as held:
+        try:
+            running = held.enter_context(services(settings))
+        except CommandFailed as failure:
+            log = Cluster(settings.data_dir).log
+            return [*found, error("database", str(failure), f"read the end of {log}")]
+        return found + _broker(running) + _database(settings, running)
+
+
+def _broker(running: Services) -> list[Finding]:
+    if running.redis_url is None:
+        return [error("broker", "none runs", "run `events-face up`, or set REDIS_URL")]
+    return broker.examine(running.redis_url)
+
+
+def _database(settings: Settings, running: Services) -> list[Finding]:
+    where = of_database(running.database_url)
+    try:
+        with psycopg.connect(
+            running.database_url, autocommit=True, connect_timeout=CONNECT_TIMEOUT
+        ) as connection:
+            found = [ok("database", f"{where} answers")]
+            found += [look(connection) for look in DATABASE]
+            found.append(database.free_connections(connection, CONNECTIONS_OF_A_PROCESS))
+        found += asyncio.run(system.examine(settings, running.database_url))
+    except psycopg.OperationalError as failure:
+        silent = f"{where} does not answer: {in_one_line(failure)}"
+        return [error("database", silent, "start it, or let DATABASE_URL name the right one")]
+    return found

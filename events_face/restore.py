@@ -1,0 +1,73 @@
+"""The command `restore`: what `backup` wrote, into an empty database."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+
+from domain.encryption import CannotOpen
+from domain.personal_data import InstallationKeys
+from events_face.errors import CommandFailed
+from events_face.postgres_tools import Tool, pg_restore
+from events_face.recovery import settle_in
+from events_face.secret_key import with_existing_key
+from events_face.services import services
+from events_face.settings import Settings
+
+KEYS_ROW = re.compile(rb"^t\t\\\\x([0-9a-f]+)", re.MULTILINE)
+"""The row of `installation_keys` as PostgreSQL copies it out: true, and the wrapped keys."""
+
+
+def restore(settings: Settings, *, file: Path, hold: bool) -> None:
+    """Restore all or nothing, and do what follows (`recovery`). Raises `CommandFailed` when the
+    database is not empty, or `SECRET_KEY` not the one that the backup was made under."""
+    if not file.is_file():
+        raise CommandFailed(f"there is no file {file}")
+    settings = with_existing_key(settings)
+    with services(settings) as found:
+        with psycopg.connect(found.database_url) as connection:
+            _require_empty(connection)
+            tool = pg_restore(connection.info.server_version // 10_000)
+        _require_key(tool, file, settings.secret_keys)
+        tool.run(
+            *("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"),
+            str(file),
+            database_url=found.database_url,
+        )
+        settle_in(settings, found, hold)
+
+
+def _require_empty(connection: Connection[Any]) -> None:
+    cursor = connection.execute(
+        """
+        SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+          AND NOT EXISTS (
+              SELECT FROM pg_depend d
+              WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+          )
+        ORDER BY c.relname LIMIT 1
+        """
+    )
+    if row := cursor.fetchone():
+        raise CommandFailed(
+            f"the database is not empty: it has {row[0]}; restore into a new one, and drop the old "
+            "one when you have looked at what came of it"
+        )
+
+
+def _require_key(tool: Tool, file: Path, secret_keys: tuple[str, ...]) -> None:
+    """Look into the backup before anything is changed."""
+    copied = tool.run("--data-only", "--table=installation_keys", "--file=-", str(file))
+    row = KEYS_ROW.search(copied)
+    if row is None:
+        raise CommandFailed(f"{file} is no backup of Events-Face: it has no installation's keys")
+    try:
+        InstallationKeys.unwrap(bytes.fromhex(row[1].decode()), secret_keys)
+    except CannotOpen:
+        raise CommandFailed(
+            f"SECRET_KEY is not the one that {file} was made under: put that one first, or after "
+            "the present one and a comma"
+        ) from None

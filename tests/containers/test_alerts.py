@@ -1,0 +1,72 @@
+"""What Prometheus is told to watch for: expressions that it can read, of metrics that there are,
+and for each alert somebody who says what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import promql_parser
+import pytest
+import yaml
+
+from tests.containers.composed import ROOT, composed
+
+ALERTS: list[dict[str, Any]] = [
+    rule
+    for group in yaml.safe_load((ROOT / "deploy" / "alerts.yml").read_text("utf-8"))["groups"]
+    for rule in group["rules"]
+]
+
+METRICS = ROOT / "docs" / "metrics.md"
+
+OF_PROMETHEUS = {"up"}
+
+each_alert = pytest.mark.parametrize("rule", ALERTS, ids=[rule["alert"] for rule in ALERTS])
+
+
+def metrics_of(expression: str) -> Iterator[str]:
+    """Raises ValueError when Prometheus would not understand it."""
+    found: list[str] = []
+
+    def visit(part: promql_parser.Expr) -> None:
+        if isinstance(part, promql_parser.VectorSelector) and part.name is not None:
+            found.append(part.name)
+
+    promql_parser.walk(promql_parser.parse(expression), visit)
+    return (re.sub(r"_(bucket|count|sum)$", "", name) for name in found)
+
+
+@each_alert
+def test_an_alert_asks_for_metrics_that_there_are(rule: dict[str, Any]) -> None:
+    asked = set(metrics_of(rule["expr"])) - OF_PROMETHEUS
+    assert all(name.startswith("events_face_") for name in asked)
+    if not METRICS.exists():
+        pytest.skip("docs/metrics.md, the list of all metrics, is not there")
+    documented = set(re.findall(r"events_face_\w+", METRICS.read_text("utf-8")))
+    assert asked <= documented
+
+
+@each_alert
+def test_an_alert_says_how_urgent_it_is_and_where_the_run_book_has_it(
+    rule: dict[str, Any],
+) -> None:
+    assert rule["labels"]["severity"] in {"page", "ticket"}
+    assert rule["annotations"]["summary"]
+    file, _, heading = rule["annotations"]["runbook"].partition("#")
+    assert heading == rule["alert"].lower()
+    assert f"\n### {rule['alert']}\n" in (ROOT / file).read_text("utf-8")
+
+
+def test_no_alert_is_explained_that_there_is_not() -> None:
+    book = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    alerts, _, _ = book.partition("## Alerts\n")[2].partition("\n## ")
+    assert re.findall(r"^### (\w+)$", alerts, re.MULTILINE) == [rule["alert"] for rule in ALERTS]
+
+
+def test_prometheus_reads_the_rules() -> None:
+    told = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text("utf-8"))
+    mounted = composed()["services"]["prometheus"]["volumes"]
+    for file in told["rule_files"]:
+        assert f"./deploy/{file}:/etc/prometheus/{file}:ro" in mounted

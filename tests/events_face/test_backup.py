@@ -1,0 +1,295 @@
+"""`backup` and `restore`: what is kept, what comes back, and what is said of the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import msgspec
+import psycopg
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from api.proof_cli import verify
+from domain.accounts import RegisterAccount
+from domain.history import last_position
+from domain.notifications import Failed, QueueAgain
+from domain.personal_data import InstallationKeys
+from domain.values import Username
+from events_face import postgres_tools
+from events_face.backup import backup
+from events_face.errors import CommandFailed
+from events_face.recovery import GAP, HELD, settle_in
+from events_face.restore import restore
+from events_face.services import Services
+from events_face.settings import Settings
+from projections.outbox import count_by_state
+from projections.runner import Runner
+from tests.domain.seals.conftest import signing_key
+from tests.domain.seals.sealed_history import seal_all
+from tests.projections.conftest import installation
+from tests.support.installation import Installation, all_caught_up, installation_on, running
+from tests.support.notification_service import NotificationService
+from tests.support.waiting import until_async
+from tests.workers.conftest import service, worker_settings
+from tests.workers.outboxes import history_of, rows_by_email
+from workers import outbox
+from workers.delivery import new_delivery
+from workers.notification_service import Answer, Sent, TryLater
+
+__all__ = ["installation", "service", "signing_key", "worker_settings"]
+
+pytestmark = pytest.mark.anyio
+
+
+def services_of(database_url: str) -> Services:
+    return Services(database_url=database_url, redis_url=None)
+
+
+@contextmanager
+def empty_database(server_url: str) -> Iterator[str]:
+    name = f"test_{uuid4().hex}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield make_conninfo(server_url, dbname=name)
+        drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+        connection.execute(drop)
+
+
+@pytest.fixture
+def elsewhere(template_database: str, worker_settings: Settings) -> Iterator[Settings]:
+    """An empty database is what is configured."""
+    with empty_database(template_database) as url:
+        yield msgspec.structs.replace(worker_settings, database_url=url)
+
+
+@pytest.fixture
+async def restored(elsewhere: Settings, keys: InstallationKeys) -> AsyncIterator[Installation]:
+    """What there is in that database, for after the restore."""
+    assert elsewhere.database_url is not None
+    async with installation_on(elsewhere.database_url, keys) as installation:
+        yield installation
+
+
+async def make_history(installation: Installation, signing_key: Ed25519PrivateKey) -> None:
+    """Four visitors: one is notified, one was tried, one is being notified, and the last one has
+    only just registered."""
+    event = await installation.event()
+    emails = [f"{name}@example.com" for name in ("sent", "tried", "leased")]
+    await installation.register(event, *emails)
+    await installation.project()
+    rows = await rows_by_email(installation)
+    leased = {row.email: row for row in await outbox.lease(installation.connection, 3)}
+    assert set(leased) == set(rows)
+    answers: list[tuple[outbox.Leased, Answer]] = [
+        (leased["sent@example.com"], Sent()),
+        (leased["tried@example.com"], TryLater("it is busy", not_within=3600.0)),
+    ]
+    await outbox.settle(installation.connection, installation.decider, answers)
+    await installation.project()
+    await installation.register(event, "late@example.com")
+    (account,) = await installation.give(RegisterAccount(username=Username("ada"), roles=()))
+    await installation.connection.execute(
+        "INSERT INTO credentials VALUES (%s, 'ada', '', 1, '{}', false)", [account.id]
+    )
+    await installation.connection.execute(
+        "INSERT INTO sessions VALUES (gen_random_uuid(), %s, '', now() + '1 day')", [account.id]
+    )
+    await seal_all(installation.connection, signing_key)
+
+
+async def test_a_restored_system_goes_on_from_the_backup_and_sends_nothing_twice(
+    installation: Installation,
+    signing_key: Ed25519PrivateKey,
+    settings: Settings,
+    elsewhere: Settings,
+    restored: Installation,
+    service: NotificationService,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    await make_history(installation, signing_key)
+    file, end = tmp_path / "backup", await last_position(installation.connection)
+    await asyncio.to_thread(backup, settings, services_of(installation.database_url), file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    said = capsys.readouterr().out
+    assert f"history up to position {end}, of " in said
+    assert "SECRET_KEY is not in it" in said
+
+    await asyncio.to_thread(restore, elsewhere, file=file, hold=False)
+    said = capsys.readouterr().out
+    assert f"restored: history up to position {end}, of " in said
+    assert "sessions: 1 ended" in said
+    assert "notifications: 3 wait, and may have been sent since" in said
+    await asyncio.to_thread(
+        verify, elsewhere, services_of(restored.database_url), checkpoint=None, json=False
+    )
+    assert f"up to position {end};" in capsys.readouterr().out
+
+    rows = await rows_by_email(restored)
+    assert {row["state"] for row in rows.values() if row["email"] != "sent@example.com"} == {
+        "waiting"
+    }
+    assert all(row["lease_token"] is None for row in rows.values())
+    async with new_delivery(elsewhere, restored.database_url, restored.keys) as delivery:
+        await delivery.drain()
+    assert sorted(service.emails) == ["late@example.com", "leased@example.com"]  # both are due
+    assert {str(received.id) for received in service.received} == {
+        rows[email]["id"] for email in service.emails
+    }
+    await restored.project()
+    assert await count_by_state(restored.connection) == {"waiting": 1, "sent": 3, "failed": 0}
+    assert await last_position(restored.connection) > end + GAP
+
+
+async def test_what_waits_is_held_on_demand_until_somebody_queues_it_again(
+    installation: Installation,
+    signing_key: Ed25519PrivateKey,
+    settings: Settings,
+    elsewhere: Settings,
+    restored: Installation,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    await make_history(installation, signing_key)
+    file = tmp_path / "backup"
+    await asyncio.to_thread(backup, settings, services_of(installation.database_url), file)
+    await asyncio.to_thread(restore, elsewhere, file=file, hold=True)
+    assert "notifications: 3 that waited are held" in capsys.readouterr().out
+    held = await history_of(restored, Failed)
+    assert [recorded.event for recorded in held] == [Failed(reason=HELD)] * 3
+    await restored.project()
+    assert await count_by_state(restored.connection) == {"waiting": 0, "sent": 1, "failed": 3}
+    await restored.give(QueueAgain(notification_id=held[0].originator_id))
+    await restored.project()
+    assert await count_by_state(restored.connection) == {"waiting": 1, "sent": 1, "failed": 2}
+
+
+async def test_a_backup_is_of_one_moment_however_much_goes_on(
+    installation: Installation,
+    keys: InstallationKeys,
+    settings: Settings,
+    elsewhere: Settings,
+    restored: Installation,
+    tmp_path: Path,
+) -> None:
+    event, ended = await installation.event(), asyncio.Event()
+
+    async def visitors() -> None:
+        number = 0
+        while not ended.is_set():
+            number += 1
+            await installation.register(event, f"visitor{number}@example.com")
+
+    async with running(Runner(installation.database_url, keys)), asyncio.TaskGroup() as load:
+        load.create_task(visitors())
+        for name in ("first", "second"):
+            services = services_of(installation.database_url)
+            await asyncio.to_thread(backup, settings, services, tmp_path / name)
+        ended.set()
+    await asyncio.to_thread(restore, elsewhere, file=tmp_path / "second", hold=False)
+    cursor = await restored.connection.execute(
+        """
+        SELECT (SELECT count(*) FROM history_events WHERE topic = 'Visitor.Registered'),
+               (SELECT count(*) FROM outbox),
+               (SELECT count(*) FROM visitors) - (
+                   SELECT count(*) FROM history_events WHERE topic = 'Visitor.Registered'
+                       AND notification_id <= (SELECT position FROM projections p
+                                               WHERE p.name = 'visitors'))
+        """
+    )
+    registered, in_outbox, too_many = await cursor.fetchone() or (0, 0, 0)
+    assert 0 < registered < await last_position(installation.connection)
+    assert in_outbox == registered
+    assert too_many == 0
+
+
+def tables(database_url: str) -> int:
+    with psycopg.connect(database_url) as connection:
+        cursor = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+        (count,) = cursor.fetchone() or (0,)
+        return int(count)
+
+
+async def test_another_secret_key_is_told_before_anything_is_changed(
+    settings: Settings, database_url: str, elsewhere: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "backup"
+    backup(settings, services_of(database_url), file)
+    another = msgspec.structs.replace(elsewhere, secret_keys=("another",))
+    with pytest.raises(CommandFailed, match="SECRET_KEY is not the one that"):
+        restore(another, file=file, hold=False)
+    assert elsewhere.database_url is not None
+    assert tables(elsewhere.database_url) == 0
+    beside = msgspec.structs.replace(elsewhere, secret_keys=("another", *settings.secret_keys))
+    await asyncio.to_thread(restore, beside, file=file, hold=False)
+
+
+def test_only_an_empty_database_is_filled(
+    settings: Settings, database_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "backup"
+    backup(settings, services_of(database_url), file)
+    full = msgspec.structs.replace(settings, database_url=database_url)
+    with pytest.raises(CommandFailed, match="the database is not empty"):
+        restore(full, file=file, hold=False)
+
+
+def test_a_backup_is_not_written_over(
+    settings: Settings, database_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "backup"
+    file.write_text("an older one")
+    with pytest.raises(CommandFailed, match="exists: backups are not written over"):
+        backup(settings, services_of(database_url), file)
+    assert file.read_text() == "an older one"
+
+
+def test_half_a_backup_restores_nothing(
+    settings: Settings, database_url: str, elsewhere: Settings, tmp_path: Path
+) -> None:
+    whole, half = tmp_path / "backup", tmp_path / "half"
+    backup(settings, services_of(database_url), whole)
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(CommandFailed, match="pg_restore: error"):
+        restore(elsewhere, file=half, hold=False)
+    assert elsewhere.database_url is not None
+    assert tables(elsewhere.database_url) == 0
+
+
+def test_without_the_key_that_was_kept_no_new_one_is_made_up(
+    settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "backup").touch()
+    data_dir = tmp_path / "data"
+    keyless = msgspec.structs.replace(settings, secret_keys=(), data_dir=data_dir)
+    with pytest.raises(CommandFailed, match="no SECRET_KEY: set it, or put the one"):
+        restore(keyless, file=tmp_path / "backup", hold=False)
+    assert not data_dir.exists()
+
+
+def test_a_machine_without_the_tools_is_told_what_to_install(
+    settings: Settings, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_tools, "_places", lambda name: [])
+    with pytest.raises(CommandFailed, match="no pg_dump of PostgreSQL"):
+        backup(settings, services_of(database_url), tmp_path / "backup")
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_system_that_runs_is_not_taken_for_one_that_was_recovered(
+    installation: Installation, keys: InstallationKeys, settings: Settings
+) -> None:
+    await installation.event()
+    async with running(Runner(installation.database_url, keys)):
+        await until_async(lambda: all_caught_up(installation))
+        with pytest.raises(CommandFailed, match="a projector"):
+            await asyncio.to_thread(
+                settle_in, settings, services_of(installation.database_url), hold=True
+            )

@@ -1,0 +1,237 @@
+"""`events-face doctor`: each fault is made, found, and told with what mends it."""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import psycopg
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from events_face.checks import database
+from events_face.checks.finding import Finding
+from events_face.doctor import surroundings
+from events_face.doctor.command import doctor
+from events_face.doctor.examination import examine
+from events_face.settings import Settings
+from tests.workers.processes import environment, events_face
+
+
+@pytest.fixture
+def installation(
+    settings: Settings, database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Settings]:
+    """One that is well: somebody leads each projection, schedules and seals."""
+    monkeypatch.setattr(database, "_DURABLE", ["full_page_writes"])  # the tests' server is lax
+    with (
+        listener() as port,
+        psycopg.connect(database_url, autocommit=True) as projector,
+        psycopg.connect(database_url, autocommit=True) as scheduler,
+    ):
+        projector.execute(
+            "SELECT pg_advisory_lock(hashtext('projections'), hashtext(name)) FROM projections"
+        )
+        scheduler.execute("SELECT pg_advisory_lock(hashtext('scheduler'))")
+        yield msgspec.structs.replace(
+            settings,
+            database_url=database_url,
+            redis_url=redis_url,
+            write_policy="organizer",
+            notification_service_url=f"http://127.0.0.1:{port}/",
+        )
+
+
+@contextmanager
+def listener(encryption: ssl.SSLContext | None = None) -> Iterator[int]:
+    """The port of somebody who takes connections."""
+
+    class Taking(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            if encryption is not None:
+                with suppress(OSError):
+                    encryption.wrap_socket(self.request, server_side=True).close()
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Taking) as server:
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def troubles(settings: Settings) -> dict[str, Finding]:
+    return {found.check: found for found in examine(settings) if found.level != "ok"}
+
+
+def test_one_that_is_well_has_nothing_to_mend(installation: Settings) -> None:
+    assert troubles(installation) == {}
+
+
+STOPPED = "UPDATE projections SET stopped_at = 7, stopped_because = 'a riddle' WHERE name = 'areas'"
+OLDER = "UPDATE projections SET schema_version = schema_version - 1 WHERE name = 'events'"
+NEWER = "UPDATE projections SET schema_version = schema_version + 1 WHERE name = 'events'"
+UNKNOWN = "INSERT INTO projections (name, schema_version) VALUES ('people', 1)"
+REFUSED = "INSERT INTO delivery_pause VALUES (true, 'HTTP 401', now(), now(), interval '5 seconds')"
+NOTIFICATION = """
+INSERT INTO outbox (id, visitor_id, event_id, message, state, due_at, position, correlation_id,
+                    created_at)
+VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), '', '{}',
+        now() - interval '1 hour', 1, '', now())
+"""
+REBUILD = """
+INSERT INTO rebuild_requests (projection, actor, correlation_id, failed_at, failed_because)
+VALUES ('events', 'ada', '', now(), 'no room')
+"""
+LONG_AGO = """
+INSERT INTO history_events
+VALUES (gen_random_uuid(), 1, 'A.Riddle', '{"timestamp":"2001-01-01T00:00:00Z"}')
+"""
+FOREIGN_SEAL = """
+INSERT INTO history_seals
+VALUES (0, 1, '\\x00', 1, now(), '\\x00', '\\x00', int8multirange(int8range(1, 2)), '\\x00')
+"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "check", "level", "words"),
+    [
+        (STOPPED, "projection areas", "error", "a riddle"),
+        (OLDER, "projection events", "error", "run `events-face projections rebuild events`"),
+        (NEWER, "projection events", "error", "of a newer release"),
+        ("DROP TABLE visitors", "projection visitors", "error", "was lost"),
+        (UNKNOWN, "projection people", "warning", "no such projection"),
+        (LONG_AGO, "projection events", "warning", "1 events behind"),
+        (LONG_AGO, "sealing", "warning", "1 events are not sealed"),
+        (FOREIGN_SEAL, "seals", "error", "run `events-face audit verify`"),
+        (REBUILD, "rebuild of events", "warning", "no room"),
+        (REFUSED, "outbox", "error", "refuses us: HTTP 401"),
+        (NOTIFICATION.format("waiting"), "outbox", "error", "has been for 3600 s"),
+        (NOTIFICATION.format("failed"), "failed notifications", "warning", "refused 1"),
+        ("DROP TABLE outbox", "outbox", "error", "run `events-face migrate`"),
+        ("DROP TABLE installation_keys", "keys", "error", "run `events-face migrate`"),
+        ("DELETE FROM signing_key", "seals", "error", "run `events-face migrate`"),
+    ],
+)
+def test_a_fault_in_the_database_is_found(
+    installation: Settings, database_url: str, fault: str, check: str, level: str, words: str
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute(fault.encode())
+    found = troubles(installation)[check]
+    assert (found.level, words in f"{found.says}; {found.remedy}") == (level, True), found
+
+
+def test_roles_that_do_not_run_are_missed(installation: Settings, database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            """
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()
+            """
+        )
+    found = troubles(installation)
+    assert set(found) == {"projector", "scheduler"}
+    assert "start `events-face projector`" in (found["projector"].remedy or "")
+
+
+def test_a_key_of_another_installation_is_found(installation: Settings) -> None:
+    other = msgspec.structs.replace(installation, secret_keys=("another-key-" * 4,))
+    assert "SECRET_KEY is not the one" in troubles(other)["keys"].says
+
+
+def test_services_that_cannot_be_reached_are_found(installation: Settings) -> None:
+    away = msgspec.structs.replace(
+        installation,
+        read_database_url="postgresql://u:hunter2@127.0.0.1:1/x",
+        redis_url="redis://:hunter2@127.0.0.1:1/0",
+        notification_service_url="http://127.0.0.1:1/",
+        events_provider_url="https://nowhere.invalid/",
+    )
+    found = troubles(away)
+    assert set(found) == {"replica", "broker", "notifications", "events provider"}
+    assert b"hunter2" not in msgspec.json.encode(found)
+
+
+def test_a_certificate_that_nobody_vouches_for_is_found(tmp_path: Path) -> None:
+    with listener(_encryption(tmp_path)) as port:
+        found = surroundings.reachable("notifications", f"https://127.0.0.1:{port}/")
+    assert found.level == "error"
+    assert "no certificate to trust: self-signed" in found.says
+
+
+def test_a_disk_that_is_nearly_full_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert surroundings.disk(tmp_path / "not" / "there").check == "disk"
+    monkeypatch.setattr(surroundings, "LITTLE", 2**40)
+    assert surroundings.disk(tmp_path).level == "warning"
+    monkeypatch.setattr(surroundings, "TOO_LITTLE", 2**40)
+    assert surroundings.disk(tmp_path).level == "error"
+
+
+def test_while_nothing_is_up_it_tells_so_and_exits_with_1(settings: Settings) -> None:
+    away = environment(settings, None) | {
+        "DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x",
+        "REDIS_URL": "redis://:hunter2@127.0.0.1:1/0",
+    }
+    ended = events_face(away, "doctor")
+    assert ended.code == 1
+    lines = ended.out.splitlines()
+    assert any(line.startswith("error   database: 127.0.0.1:1 does not answer") for line in lines)
+    assert any(line.startswith("error   broker: 127.0.0.1:1 does not answer") for line in lines)
+    assert ended.err.endswith("checks found something to mend\n")
+    assert ended.err.count("\n") == 1
+    assert "hunter2" not in ended.out + ended.err
+
+
+def test_where_nothing_is_installed_it_leaves_nothing_behind(
+    settings: Settings, tmp_path: Path
+) -> None:
+    nowhere = environment(settings, None) | {"DATA_DIR": str(tmp_path / "none"), "SECRET_KEY": ""}
+    ended = events_face(nowhere, "doctor", "--json")
+    assert ended.code == 1
+    found = {finding["check"]: finding for finding in json.loads(ended.out)}
+    assert "run `events-face up`" in found["installation"]["remedy"]
+    assert not (tmp_path / "none").exists()
+
+
+def test_it_exits_with_0_when_only_warnings_are_left(
+    installation: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    doctor(msgspec.structs.replace(installation, write_policy="anyone"), json=False)
+    (told,) = [line for line in capfd.readouterr().out.splitlines() if not line.startswith("ok ")]
+    assert told.startswith("warning write policy: anyone may create")
+    assert told.endswith("; set WRITE_POLICY=organizer where others than you reach the API")
+
+
+def _encryption(folder: Path) -> ssl.SSLContext:
+    """With a certificate that its holder has signed."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "certificate.pem"
+    file.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + certificate.public_bytes(Encoding.PEM)
+    )
+    encryption = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    encryption.load_cert_chain(file)
+    return encryption

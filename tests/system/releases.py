@@ -1,0 +1,73 @@
+"""Releases of this code that are still to come, as folders that processes run from."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOMS = ("domain", "projections", "api", "workers", "events_face")
+HERE = Path(__file__).parents[2]
+
+Changes = Mapping[str, Sequence[tuple[str, str]]]
+"""File -> what stands there, and what is to stand there instead."""
+
+
+def make_release(folder: Path, before: Path, changes: Changes) -> Path:
+    """A copy of the release `before` with these changes."""
+    for room in ROOMS:
+        shutil.copytree(before / room, folder / room)
+    for file, replacements in changes.items():
+        text = (folder / file).read_text()
+        for old, new in replacements:
+            assert text.count(old) == 1, (file, old)
+            text = text.replace(old, new)
+        (folder / file).write_text(text)
+    return folder
+
+
+EXPAND: Changes = {
+    "domain/visitors.py": [
+        (
+            '@stored_as("Visitor.Registered", personal="person")',
+            '@stored_as("Visitor.Registered", version=2, written_as=1, personal="person")',
+        ),
+        (
+            '    person: Person | None = None\n    """None where',
+            """    source: str = "form"
+
+    @classmethod
+    def upcasters(cls):
+        return (lambda data: data,)
+
+    person: Person | None = None
+    \"\"\"None where""",
+        ),
+    ],
+    "projections/areas.py": [
+        (
+            "    version     bigint NOT NULL\n",
+            "    version bigint NOT NULL,\n    note text DEFAULT ''\n",
+        ),
+        ('name="areas", schema_version=1', 'name="areas", schema_version=2'),
+        ("FROM areas WHERE position", "FROM areas WHERE note = '' AND position"),
+    ],
+}
+"""Reads a newer version of an event and writes the older one; adds a column to a read table."""
+
+SWITCH: Changes = {
+    "domain/visitors.py": [
+        ("written_as=1, ", ""),
+        ("person=person\n", 'person=person, source="web"\n'),
+    ],
+    "projections/areas.py": [("note = '' AND ", "")],
+}
+"""Writes the newer version; reads the column no more."""
+
+CONTRACT: Changes = {
+    "projections/areas.py": [
+        (",\n    note text DEFAULT ''\n", "\n"),
+        ('name="areas", schema_version=2', 'name="areas", schema_version=3'),
+    ],
+}
+"""Has no such column."""

@@ -1,0 +1,125 @@
+"""What is logged while visitors register, are refused and are notified, and while that fails: which
+request each line is about, and nothing of whose it was."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from events_face.services import Services
+from events_face.settings import Settings
+from tests.api.serving import EVENT, accepts, free_port
+from tests.support.http_server import Answer
+from tests.support.notification_service import NotificationService
+from tests.support.waiting import until
+from tests.workers.conftest import service, worker_settings
+from tests.workers.processes import environment
+
+__all__ = ["service", "worker_settings"]
+
+WITH_A_BUG = """
+import sys
+from domain import application, visitors
+def register_visitor(command, work):
+    try:
+        raise LookupError(command.full_name)
+    except LookupError:
+        raise RuntimeError(f"cannot handle {command}")
+right = application.HANDLERS[visitors.RegisterVisitor]
+def sometimes(command, work):
+    return (register_visitor if "bug" in command.email else right)(command, work)
+application.HANDLERS[visitors.RegisterVisitor] = sometimes
+from events_face.cli import main
+main(sys.argv[1:])
+"""
+
+PERSONAL = ("@example", "ada", "lovelace", "grace", "hopper")
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+@pytest.fixture
+def api(
+    worker_settings: Settings, services: Services, service: NotificationService, log: Path
+) -> Iterator[str]:
+    """The address of one that has a bug, with a projector and a worker beside it."""
+    variables = environment(worker_settings, services) | {
+        "DEBUG": "false",
+        "LOG_LEVEL": "debug",
+        "LOG_FORMAT": "json",
+        "WRITE_POLICY": "anyone",
+        "RATE_LIMITS": "off",
+    }
+    port = free_port()
+    with log.open("w") as stderr, ExitStack() as held:
+        for words in (["api", "--port", str(port)], ["projector"], ["worker"]):
+            command = [sys.executable, "-c", WITH_A_BUG, *words]
+            process = held.enter_context(subprocess.Popen(command, env=variables, stderr=stderr))
+            held.callback(process.terminate)
+        until(lambda: accepts(port))
+        yield f"http://127.0.0.1:{port}"
+
+
+def test_lines_carry_the_correlation_id_and_nothing_personal(
+    api: str, service: NotificationService, log: Path
+) -> None:
+    service.by_email = {
+        "ada.refused@example.com": Answer(
+            status=400, body=b'{"detail": "ada.refused@example.com: no such mailbox"}'
+        ),
+    }
+    service.answer_next(Answer(status=503, body=b"Ada Lovelace must wait"))
+    with httpx.Client(base_url=api, timeout=30) as http:
+        event = http.post("/api/events/", json=EVENT).json()["data"]["id"]
+
+        def register(email: str, id: str = event) -> httpx.Response:
+            body = {"full_name": "Ada Lovelace", "email": email}
+            return http.post(f"/api/events/{id}/register", json=body)
+
+        assert register("grace.hopper@example.com").status_code == 201
+        until(lambda: len(service.received) == 2)
+        assert register("GRACE.HOPPER@example.com").status_code == 409
+        assert register("no-email of Ada").status_code == 422
+        assert register("ada@example.com", id="ada@example.com").status_code == 404
+        bug = register("ada.bug@example.com")
+        assert bug.status_code == 500
+        refused = register("ada.refused@example.com")
+        assert refused.status_code == 201
+    until(lambda: '"refused"' in log.read_text())
+
+    text = log.read_text()
+    assert [word for word in PERSONAL if word in text.lower()] == []
+    lines = [msgspec.json.decode(line) for line in text.splitlines()]
+    id = bug.headers["X-Request-ID"]
+    shown = _one(lines, "a bug", id)["exception"]
+    assert shown.startswith("  File ")
+    assert "LookupError\n\nwhich led to:" in shown
+    assert shown.endswith("RuntimeError")
+    route = "/api/events/{event_id}/register"
+    answered = _one(lines, "answered", id)
+    assert (answered["level"], answered["route"], answered["status"]) == ("error", route, 500)
+    id = refused.headers["X-Request-ID"]
+    assert _one(lines, "answered", id)["level"] == "debug"
+    delivery = _one(lines, "delivery", id)
+    assert (delivery["role"], delivery["level"]) == ("worker", "warning")
+    assert (delivery["outcome"], delivery["tries"]) == ("refused", 1)
+
+
+def _one(lines: list[dict[str, Any]], event: str, correlation_id: str) -> dict[str, Any]:
+    (line,) = (
+        line
+        for line in lines
+        if line["event"] == event and line.get("correlation_id") == correlation_id
+    )
+    return line

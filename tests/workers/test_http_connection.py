@@ -1,0 +1,326 @@
+"""The connection to the notification service against servers that do their worst, on both loops."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from socket import AF_INET6, socket
+from typing import Any
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509.oid import NameOID
+
+from workers import http_connection
+from workers.http_connection import LARGEST_ANSWER, Connection, Response, target
+
+pytestmark = pytest.mark.anyio
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+CLOSE = None
+"""In a script: the server closes the connection."""
+
+Script = Sequence[bytes | None]
+"""What a server sends after a request, piece by piece."""
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["uvloop", "asyncio"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    return "asyncio", {"use_uvloop": request.param}
+
+
+class Server:
+    """Answers requests as scripted, one script after the other, whoever asks."""
+
+    def __init__(self, scripts: Sequence[Script]) -> None:
+        self._scripts = list(scripts)
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self.closed = asyncio.Event()
+        """Set when a client has closed its connection."""
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+                self.requests.append(head + await reader.readexactly(length))
+                for piece in self._scripts.pop(0):
+                    if piece is CLOSE:
+                        return
+                    writer.write(piece)
+                    await writer.drain()
+                    await asyncio.sleep(0)  # so that pieces come apart
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self.closed.set()
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def serving(
+    *scripts: Script, host: str = "127.0.0.1", encryption: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[Server, int]]:
+    server = Server(scripts)
+    listening = await asyncio.start_server(server.accept, host, 0, ssl=encryption)
+    try:
+        yield server, listening.sockets[0].getsockname()[1]
+    finally:
+        listening.close()
+
+
+@asynccontextmanager
+async def connection(
+    url: str, encryption: ssl.SSLContext | None = None
+) -> AsyncIterator[Connection]:
+    client = Connection(
+        target(httpx.URL(url), {"X-Ours": "1"}, encryption or ssl.create_default_context())
+    )
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+@asynccontextmanager
+async def talking(*scripts: Script) -> AsyncIterator[tuple[Server, Connection]]:
+    async with (
+        serving(*scripts) as (server, port),
+        connection(f"http://127.0.0.1:{port}/take?all=1") as client,
+    ):
+        yield server, client
+
+
+async def answer(*script: bytes | None) -> Response:
+    async with asyncio.timeout(10), talking(script) as (_, client):
+        return await client.post("the-key", b"{}")
+
+
+async def test_a_request_is_whole_and_the_connection_is_kept_for_the_next() -> None:
+    async with talking([OK], [OK]) as (server, client):
+        for body in (b'{"n": 1}', b'{"n": 22}'):
+            assert await client.post("the-key", body) == Response(200, "", b"ok")
+    assert server.connections == 1
+    first, second = server.requests
+    assert first.startswith(b"POST /take?all=1 HTTP/1.1\r\nHost: 127.0.0.1:")
+    assert b"\r\nX-Ours: 1\r\n" in first
+    assert b"\r\nIdempotency-Key: the-key\r\n" in first
+    assert first.endswith(b'\r\nContent-Length: 8\r\n\r\n{"n": 1}')
+    assert second.endswith(b'\r\nContent-Length: 9\r\n\r\n{"n": 22}')
+
+
+async def test_credentials_in_the_url_are_sent() -> None:
+    async with (
+        serving([OK]) as (server, port),
+        connection(f"http://ada:l%40ce@127.0.0.1:{port}/") as client,
+    ):
+        await client.post("the-key", b"{}")
+    assert b"\r\nAuthorization: Basic YWRhOmxAY2U=\r\n" in server.requests[0]
+    assert b"Host: 127.0.0.1:" in server.requests[0]
+
+
+CHUNKED = b"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ([OK[i : i + 1] for i in range(len(OK))], Response(200, "", b"ok")),
+        (
+            [CHUNKED, b"3;x=y\r\nabc\r", b"\n2\r\nde\r\n0\r\nRetry-After: 9\r\nX: y\r\n\r\n"],
+            Response(429, "7", b"abcde"),
+        ),
+        ([b"HTTP/1.1 204 None\r\n\r\n"], Response(204, "", b"")),
+        ([b"HTTP/1.1 503\r\ncontent-length:0\r\nRETRY-AFTER: 3\r\n\r\n"], Response(503, "3", b"")),
+        (
+            [b"HTTP/1.1 100 Continue\r\nRetry-After: 5\r\n\r\nHTTP/1.1 103 Hints\r\n\r\n", OK],
+            Response(200, "", b"ok"),
+        ),
+        (
+            [b"HTTP/1.1 422 No\r\n\r\nuntil", b" the end", CLOSE],
+            Response(422, "", b"until the end"),
+        ),
+        ([b"HTTP/1.0 200 OK\r\n\r\nold", CLOSE], Response(200, "", b"old")),
+    ],
+    ids=["byte by byte", "chunked", "empty", "no reason", "interim", "until the end", "1.0"],
+)
+async def test_every_shape_of_an_answer_is_read(script: Script, expected: Response) -> None:
+    assert await answer(*script) == expected
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [CLOSE],
+        [b"HTTP/1.1 20", CLOSE],
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", CLOSE],
+        [CHUNKED, b"9\r\nab", CLOSE],
+        [b"HTTP/1.1 100 Continue\r\n\r\n", CLOSE],
+        [b"SSH-2.0-OpenSSH_9.2\r\n"],
+        [b"\x15\x03\x01\x00\x02\x02\x16"],
+        [b"HTTP/1.1 999999 OK\r\n\r\n"],
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok"],
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
+        [b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nok"],
+        [CHUNKED, b"zz\r\nab\r\n"],
+        [b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"],
+        [b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2 * LARGEST_ANSWER],
+        [b"HTTP/1.1 200 OK\r\n", *([b"X: " + b"x" * 1000 + b"\r\n"] * 100)],
+        [b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000],
+    ],
+)
+async def test_what_is_no_answer_is_an_error_and_the_next_call_connects_anew(
+    script: Script,
+) -> None:
+    async with asyncio.timeout(10), talking(script, [OK]) as (server, client):
+        with pytest.raises(httpx.TransportError):
+            await client.post("the-key", b"{}")
+        assert (await client.post("the-key", b"{}")).status == 200
+    assert (server.connections, len(server.requests)) == (2, 2)
+
+
+async def test_an_endless_body_is_not_waited_for() -> None:
+    endless = [b"HTTP/1.1 422 No\r\n\r\n", *([b"x" * 10_000] * 1_000)]
+    async with asyncio.timeout(10), talking(endless, [OK]) as (server, client):
+        response = await client.post("the-key", b"{}")
+        assert response.status == 422
+        assert 0.9 * LARGEST_ANSWER < len(response.body) < 10 * LARGEST_ANSWER
+        assert (await client.post("the-key", b"{}")).status == 200
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"],
+        [OK + b"HTTP/1.1 201 Forged\r\nContent-Length: 0\r\n\r\n"],
+        [OK + b"H"],
+        [OK, b"HTTP/1.1 201 Forged\r\nContent-Length: 0\r\n\r\n"],
+        [OK, CLOSE],
+    ],
+    ids=["asked to close", "two answers", "one and a beginning", "a late second", "closed"],
+)
+async def test_a_connection_that_may_hold_something_else_is_not_used_again(script: Script) -> None:
+    async with asyncio.timeout(10), talking(script, [OK]) as (server, client):
+        assert (await client.post("the-key", b"{}")).status == 200
+        if script[-1] is not CLOSE:
+            await server.closed.wait()
+        assert (await client.post("the-key", b"{}")).status == 200
+    assert server.connections == 2
+
+
+async def test_a_kept_connection_that_closes_under_a_request_does_not_count_as_a_try() -> None:
+    async with talking([OK], [CLOSE], [OK]) as (server, client):
+        await client.post("the-first", b"{}")
+        assert (await client.post("the-second", b"{}")).status == 200
+    assert server.connections == 2
+    assert server.requests[1] == server.requests[2]
+
+
+async def test_a_connection_that_was_idle_for_long_is_not_used_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http_connection, "KEPT_FOR", 0.0)
+    async with asyncio.timeout(10), talking([OK], [OK]) as (server, client):
+        for _ in range(2):
+            assert (await client.post("the-key", b"{}")).status == 200
+        await server.closed.wait()
+    assert server.connections == 2
+
+
+async def test_a_request_is_sent_again_once_and_only_if_nothing_was_answered() -> None:
+    async with talking([OK], [CLOSE], [CLOSE]) as (server, client):
+        await client.post("the-first", b"{}")
+        with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
+            await client.post("the-second", b"{}")
+    assert len(server.requests) == 3
+    async with talking([OK], [b"HTTP/1.1 200", CLOSE], [OK]) as (server, client):
+        await client.post("the-first", b"{}")
+        with pytest.raises(httpx.RemoteProtocolError, match="broke off"):
+            await client.post("the-second", b"{}")
+    assert len(server.requests) == 2
+
+
+async def test_a_call_that_is_given_up_leaves_no_answer_behind_for_the_next() -> None:
+    async with talking([b"HTTP/1.1 422 "], [OK]) as (server, client):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await client.post("the-first", b"{}")
+        assert (await client.post("the-second", b"{}")).status == 200
+    assert server.connections == 2
+
+
+async def test_where_nobody_listens_it_cannot_connect() -> None:
+    async with serving() as (_, port):
+        pass
+    for host in (f"127.0.0.1:{port}", "nobody.invalid", f"{'x' * 70}.invalid"):
+        async with connection(f"http://{host}/") as client:
+            with pytest.raises(httpx.ConnectError):
+                await client.post("the-key", b"{}")
+
+
+async def test_ipv6_is_spoken() -> None:
+    try:
+        with socket(AF_INET6) as there:
+            there.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    async with (
+        serving([OK], host="::1") as (server, port),
+        connection(f"http://[::1]:{port}/") as client,
+    ):
+        assert (await client.post("the-key", b"{}")).status == 200
+    assert f"Host: [::1]:{port}".encode() in server.requests[0]
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Key and certificate of `localhost` and nobody else, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + signed.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+async def test_a_server_must_prove_who_it_is(certificate: Path) -> None:
+    served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    served.load_cert_chain(certificate)
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    async with serving([OK], [OK], encryption=served) as (server, port):
+        async with connection(f"https://localhost:{port}/", trusting) as client:
+            assert (await client.post("the-key", b"{}")).status == 200
+            assert (await client.post("the-key", b"{}")).status == 200
+        assert server.connections == 1
+        for url, trusted in (
+            (f"https://localhost:{port}/", None),  # signed by nobody we know
+            (f"https://127.0.0.1:{port}/", trusting),  # the certificate of another host
+        ):
+            async with connection(url, trusted) as client:
+                with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+                    await client.post("the-key", b"{}")
+    assert len(server.requests) == 2

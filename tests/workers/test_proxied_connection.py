@@ -1,0 +1,49 @@
+"""Where the environment names a proxy, notifications go through it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from tests.support.notification_service import NotificationService
+from workers import notification_service as calling
+from workers.notification_service import Notification, Sent, TryLater
+
+pytestmark = pytest.mark.anyio
+
+NOTIFICATION = Notification(
+    id=UUID(int=7), owner_id="the-owner", email="ada@example.org", message="1234"
+)
+
+
+async def sent(url: str) -> calling.Answer:
+    calls = calling.NotificationService(url, "the-token")
+    try:
+        return await calls.send(NOTIFICATION)
+    finally:
+        await calls.close()
+
+
+async def test_calls_go_through_the_proxy_that_the_environment_names(
+    service: NotificationService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", service.server.origin)
+    assert await sent("http://notifications.invalid/take") == Sent()
+    (received,) = service.received
+    assert received.request.target == "http://notifications.invalid/take"
+    assert received.request.headers["host"] == "notifications.invalid"
+    assert received.request.headers["authorization"] == "Bearer the-token"
+    assert received.request.headers["idempotency-key"] == str(NOTIFICATION.id)
+    assert received.email == "ada@example.org"
+
+
+async def test_hosts_that_need_no_proxy_are_called_directly(
+    service: NotificationService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("all_proxy", "http://proxy.invalid:3128")
+    assert isinstance(await sent(service.url), TryLater)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert await sent(service.url) == Sent()
+    (received,) = service.received
+    assert received.request.target == "/api/notifications"

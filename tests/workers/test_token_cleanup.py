@@ -1,0 +1,48 @@
+"""Cleaning up sessions: those that have run out go, nothing else does."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from workers import token_cleanup
+from workers.token_cleanup import clean_up_tokens
+
+pytestmark = pytest.mark.anyio
+
+
+def sessions_held(database_url: str, *expire_in: str) -> list[UUID]:
+    """Of one account, in the order of their ids."""
+    account, ids = uuid4(), sorted(uuid4() for _ in expire_in)
+    with psycopg.connect(database_url) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO credentials VALUES (%s, 'ada', 'a hash', 1, '{}', false)", [account]
+        )
+        cursor.executemany(
+            "INSERT INTO sessions VALUES (%s, %s, '', now() + %s::interval)",
+            [(id, account, life) for id, life in zip(ids, expire_in, strict=True)],
+        )
+    return ids
+
+
+def remaining(database_url: str) -> list[UUID]:
+    with psycopg.connect(database_url) as connection:
+        return [id for (id,) in connection.execute("SELECT id FROM sessions ORDER BY id")]
+
+
+async def test_sessions_that_have_run_out_are_removed(database_url: str) -> None:
+    ids = sessions_held(database_url, "-1 second", "1 hour", "-14 days", "14 days")
+    assert await clean_up_tokens(database_url) == 2
+    assert remaining(database_url) == [ids[1], ids[3]]
+    assert await clean_up_tokens(database_url) == 0
+
+
+async def test_many_sessions_are_removed_a_batch_at_a_time(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_cleanup, "BATCH", 3)
+    ids = sessions_held(database_url, *["-1 hour", "1 hour"] * 5)
+    assert await clean_up_tokens(database_url) == 5
+    assert remaining(database_url) == ids[1::2]
