@@ -17,11 +17,13 @@ from api.erasures import Erasures
 from api.known_answers import KnownAnswers
 from api.passwords import Passwords
 from api.queue import queue_told
+from api.read_connection import ReadConnection
 from api.sessions import Sessions
 from api.tokens import Tokens
 from domain.batch import Decider
 from domain.history import BY_KEY, PATIENCE, SESSION
 from domain.personal_data import InstallationKeys
+from domain.pooler import MARK
 from domain.writer import Writer
 from events_face.commands_observed import observe_batch
 from events_face.services import Services
@@ -111,7 +113,8 @@ async def connected(
 
 
 def read_pool(database_url: str) -> Pool:
-    return _pool(database_url, READERS)
+    """A pooler may be before this database."""
+    return _pool(database_url, READERS, MARK, connection_class=ReadConnection)
 
 
 def account_pool(database_url: str) -> Pool:

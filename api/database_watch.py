@@ -23,6 +23,9 @@ Pool = AsyncConnectionPool[AsyncConnection[Any]]
 PATIENCE = 2.0
 """Seconds that an answer may take."""
 
+REPLICA_PATIENCE = PATIENCE / 2
+"""Seconds of them that the replica may take."""
+
 KEPT = 1.0
 """Seconds for which an overview is not read again."""
 
@@ -68,8 +71,7 @@ class DatabaseWatch:
         """As they are now. Raises `psycopg.Error`, TimeoutError."""
         async with asyncio.timeout(PATIENCE):
             if self._replica is not None:
-                async with self._replica.connection() as connection:
-                    await connection.execute("SELECT")
+                await _answers(self._replica)
             async with self._primary.connection() as connection:
                 return await standings(connection)
 
@@ -108,3 +110,13 @@ class DatabaseWatch:
                 async with asyncio.timeout(PATIENCE), self._primary.connection() as connection:
                     self._rows = await count_by_state(connection)
             self._count_again_at = loop.time() + COUNT_KEPT * (loop.time() - begun)
+
+
+async def _answers(replica: Pool) -> None:
+    """Raises `psycopg.OperationalError`, which says that it is the replica that does not."""
+    try:
+        async with asyncio.timeout(REPLICA_PATIENCE), replica.connection() as connection:
+            await connection.execute("SELECT")
+    except (psycopg.Error, TimeoutError) as error:
+        reason = f"the replica (READ_DATABASE_URL): {str(error) or 'no answer'}"
+        raise psycopg.OperationalError(reason) from error

@@ -15,6 +15,7 @@ from psycopg_pool import PoolTimeout
 from api import etags
 from api.answers import Listing, Ready, tagged
 from api.connections import Connections
+from api.credentials import Pool
 from api.requests import Request
 from domain.codec import to_json
 
@@ -67,14 +68,19 @@ async def read(
     connections = request.connections
     if at_least > 0:
         await _catch_up(connections, tables, at_least)
+    return await _answer(connections.readers, query)
+
+
+async def _answer(readers: Pool, query: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> T:
+    """Raises `psycopg_pool.PoolTimeout`, `psycopg.OperationalError`."""
     for last_try in (False, True):
         try:
-            async with connections.readers.connection() as connection:
+            async with readers.connection() as connection:
                 return await query(connection)
         except psycopg.OperationalError as error:
             if last_try or isinstance(error, PoolTimeout | psycopg.errors.QueryCanceled):
                 raise
-            await connections.readers.check()  # it may have died while idle, and others with it
+            await readers.check()  # it may have died while idle, and others with it
     raise AssertionError("unreachable")
 
 
@@ -91,12 +97,14 @@ async def _catch_up(connections: Connections, tables: Sequence[str], position: i
 
 
 async def _replica_lacks(connections: Connections, tables: Sequence[str], position: int) -> bool:
-    async with connections.readers.connection() as connection:
+    async def lacks(connection: AsyncConnection[Any]) -> bool:
         cursor = await connection.execute(
             "SELECT 1 FROM projections WHERE name = ANY(%s) AND position < %s",
             [list(tables), position],
         )
         return await cursor.fetchone() is not None
+
+    return await _answer(connections.readers, lacks)
 
 
 async def read_listing(

@@ -40,9 +40,14 @@ CHANNEL = "history"
 """PostgreSQL tells the listeners of this channel the last position of each append."""
 
 
-SESSION = "-c TimeZone=UTC -c idle_in_transaction_session_timeout=10s"
-"""Options of every session: times are read as they were written, and a client that stopped in
-the middle of a transaction does not keep what it has locked."""
+SESSION = (
+    "-c TimeZone=UTC -c idle_in_transaction_session_timeout=10s"
+    " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3"
+    " -c tcp_user_timeout=12s"
+)
+"""Options of every session: times are read as they were written, and neither a client that stopped
+in the middle of a transaction nor one whose host was cut off keeps what it has locked. By itself
+PostgreSQL takes two hours to notice the latter."""
 
 PATIENCE: dict[str, Any] = {
     "connect_timeout": 5,

@@ -9,11 +9,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from domain.encryption import CannotOpen
 from domain.history import load_keys
 from domain.personal_data import InstallationKeys
+from domain.pooler import PoolerBetween, connect_in_session
 from domain.seals.signing import load_key
 from events_face.errors import CommandFailed
 from events_face.settings import Settings
-
-CONNECT_TIMEOUT = 5  # seconds
 
 K = TypeVar("K")
 
@@ -29,13 +28,25 @@ def signing_key(settings: Settings, database_url: str) -> Ed25519PrivateKey:
     return _loaded(load_key, settings, database_url)
 
 
+def session(database_url: str) -> psycopg.Connection[Any]:
+    """A connection in autocommit mode. Raises `psycopg.OperationalError` when the database is away,
+    `CommandFailed` when a pooler is before it."""
+    try:
+        return connect_in_session(database_url)
+    except PoolerBetween:
+        raise CommandFailed(
+            "DATABASE_URL leads to a pooler (PgBouncer?) and must lead to PostgreSQL itself;"
+            " READ_DATABASE_URL may lead to one"
+        ) from None
+
+
 def _loaded(
     load: Callable[[psycopg.Connection[Any], tuple[str, ...]], K],
     settings: Settings,
     database_url: str,
 ) -> K:
     try:
-        with psycopg.connect(database_url, connect_timeout=CONNECT_TIMEOUT) as connection:
+        with session(database_url) as connection:
             return load(connection, settings.secret_keys)
     except psycopg.errors.UndefinedTable:
         raise CommandFailed("the database has no tables yet: run `events-face migrate`") from None

@@ -13,7 +13,7 @@ from domain import history, seals
 from domain.encryption import CannotOpen
 from events_face.checks.at_start import refuse_unfit
 from events_face.errors import CommandFailed
-from events_face.installation import installation_keys
+from events_face.installation import installation_keys, session
 from events_face.secret_key import with_secret_key
 from events_face.services import Services
 from events_face.settings import Settings
@@ -40,7 +40,7 @@ def create_tables(settings: Settings, services: Services) -> dict[str, str]:
     """Bring the database up to this release, but for the read tables that are to be rebuilt first:
     their names, each with the reason. Raises `CommandFailed` when the key does not fit, or the
     database cannot hold this release."""
-    with psycopg.connect(services.database_url, autocommit=True) as connection:
+    with session(services.database_url) as connection:
         refuse_unfit(connection)
         secret_keys = with_secret_key(settings).secret_keys
         connection.execute("SELECT pg_advisory_lock(hashtext('migrate'))")

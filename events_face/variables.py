@@ -152,9 +152,10 @@ def log_level(text: str) -> LogLevel:
 
 def postgresql_url(text: str) -> str:
     wanted = "must look like postgresql://user:password@host:5432/database"
-    parts = _url(text, ("postgresql", "postgres"), wanted)
-    if not (parts.hostname or parse_qs(parts.query).get("host")) or not parts.path.strip("/"):
-        raise ValueError(wanted)
+    for one in _with_each_host(text):
+        parts = _url(one, ("postgresql", "postgres"), wanted)
+        if not (parts.hostname or parse_qs(parts.query).get("host")) or not parts.path.strip("/"):
+            raise ValueError(wanted)
     return text
 
 
@@ -230,6 +231,15 @@ def _url(text: str, schemes: tuple[str, ...], wanted: str) -> SplitResult:
     if not known or re.search(r"\s", text):
         raise ValueError(wanted)
     return parts
+
+
+def _with_each_host(text: str) -> list[str]:
+    """The URL for each of its hosts: PostgreSQL's may name several, separated by commas."""
+    scheme, slashes, rest = text.partition("//")
+    authority, slash, path = rest.partition("/")
+    login, at, hosts = authority.rpartition("@")
+    before, after = f"{scheme}{slashes}{login}{at}", f"{slash}{path}"
+    return [f"{before}{host}{after}" for host in hosts.split(",")]
 
 
 def _cron_range(text: str, least: int, most: int) -> bool:

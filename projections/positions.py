@@ -11,6 +11,8 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection
 
+from domain.history import PATIENCE, SESSION
+
 log = structlog.get_logger()
 
 REREAD = 5.0
@@ -71,7 +73,7 @@ class Positions:
 
     async def _follow(self) -> None:
         async with await AsyncConnection.connect(
-            self._database_url, autocommit=True, connect_timeout=5
+            self._database_url, autocommit=True, options=SESSION, **PATIENCE
         ) as connection:
             await connection.execute("LISTEN projections")
             while True:

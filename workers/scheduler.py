@@ -20,6 +20,7 @@ import structlog
 from dramatiq.brokers.redis import RedisBroker
 from psycopg import Connection
 
+from domain.history import PATIENCE, SESSION
 from domain.sync_requests import is_to_be_handed_over
 from events_face import metrics
 from events_face.errors import CommandFailed
@@ -100,7 +101,7 @@ def schedule_while_active(
     clock: Callable[[Connection[Any]], datetime] = database_time,
 ) -> None:
     """Return at once when another scheduler is active, else once `stopping` is set."""
-    with psycopg.connect(database_url, autocommit=True, connect_timeout=5) as connection:
+    with psycopg.connect(database_url, autocommit=True, options=SESSION, **PATIENCE) as connection:
         cursor = connection.execute("SELECT pg_try_advisory_lock(hashtext('scheduler'))")
         if cursor.fetchone() != (True,):
             return

@@ -103,7 +103,9 @@ async def test_a_replica_that_does_not_answer_is_a_failure(
     async with api_on(nowhere, services, keys) as api:
         answer = await api.http.get("/health/ready")
     assert answer.status_code == 503
-    assert answer.json()["checks"]["database"]["status"] == "failing"
+    database = answer.json()["checks"]["database"]
+    assert database["status"] == "failing"
+    assert "READ_DATABASE_URL" in database["reason"]
 
 
 @pytest.mark.parametrize("redis_url", [None, "redis://127.0.0.1:1/0"])

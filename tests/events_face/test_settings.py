@@ -78,6 +78,14 @@ def test_a_database_can_be_given_in_parts() -> None:
     assert settings.database_url == "postgresql://me:p%40ss%2Fword@db:5432/events_face"
 
 
+def test_a_database_may_be_on_one_of_several_hosts() -> None:
+    url = "postgresql://me:p%2Cw@h1:5432,[::1]:5433,h3/db?target_session_attrs=read-write"
+    assert load(DATABASE_URL=url, SECRET_KEY=STRONG).database_url == url
+    for bad in ("postgresql://h1,/db", "postgresql://h1:5432,h2:x/db", "postgresql://h1,h2"):
+        with pytest.raises(SettingsError, match="DATABASE_URL"):
+            load(DATABASE_URL=bad, SECRET_KEY=STRONG)
+
+
 def test_a_user_and_a_password_alone_are_no_database() -> None:
     assert load(POSTGRES_USER="me", POSTGRES_PASSWORD="x").database_url is None
 

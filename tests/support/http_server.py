@@ -39,8 +39,9 @@ class HttpServer:
     `respond` runs in the server's thread.
     """
 
-    def __init__(self, respond: Callable[[Request], Answer]) -> None:
+    def __init__(self, respond: Callable[[Request], Answer], address: str = "127.0.0.1") -> None:
         self._respond = respond
+        self._address = address
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._serving = set[asyncio.Task[None]]()
@@ -48,7 +49,7 @@ class HttpServer:
 
     @property
     def origin(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self._address}:{self.port}"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -68,7 +69,7 @@ class HttpServer:
 
     def start(self) -> None:
         """Listen, at the same port as before if there was one."""
-        self._server = self._wait(asyncio.start_server(self._accept, "127.0.0.1", self.port))
+        self._server = self._wait(asyncio.start_server(self._accept, self._address, self.port))
         self.port = self._server.sockets[0].getsockname()[1]
 
     def stop(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,18 +19,20 @@ class Received(msgspec.Struct, frozen=True):
     owner_id: str
     email: str
     message: str
+    at: float
+    """By `time.monotonic`."""
 
 
 class NotificationService:
     """Takes everything, unless told otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
         self.received: list[Received] = []
         self.usual = Answer(status=202)
         """To whatever nothing else was said about."""
         self.by_email: dict[str, Answer] = {}
         self._next = deque[Answer]()
-        self.server = HttpServer(self._respond)
+        self.server = HttpServer(self._respond, address)
 
     @property
     def url(self) -> str:
@@ -47,7 +50,14 @@ class NotificationService:
     def _respond(self, request: Request) -> Answer:
         body = msgspec.json.decode(request.body)
         self.received.append(
-            Received(request, UUID(body["id"]), body["owner_id"], body["email"], body["message"])
+            Received(
+                request=request,
+                id=UUID(body["id"]),
+                owner_id=body["owner_id"],
+                email=body["email"],
+                message=body["message"],
+                at=time.monotonic(),
+            )
         )
         if self._next:
             return self._next.popleft()
@@ -55,7 +65,7 @@ class NotificationService:
 
 
 @contextmanager
-def notification_service() -> Iterator[NotificationService]:
-    service = NotificationService()
+def notification_service(address: str = "127.0.0.1") -> Iterator[NotificationService]:
+    service = NotificationService(address)
     with service.server:
         yield service

@@ -1,0 +1,58 @@
+"""PgBouncer in transaction mode, before a database of this machine."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from events_face.embedded.account import Account
+from tests.api.serving import accepts
+from tests.containers.servers import free_port
+from tests.support.waiting import until
+
+BINARY = shutil.which("pgbouncer", path="/usr/local/bin:/usr/bin:/usr/sbin:/opt/homebrew/bin")
+
+needs_pgbouncer = pytest.mark.skipif(BINARY is None, reason="PgBouncer is not installed")
+
+SESSIONS = 2
+"""That all connections share."""
+
+
+@contextmanager
+def pgbouncer(database_url: str, servers_dir: Path, *, ignored: str) -> Iterator[str]:
+    """Its URL for the database, whose server it reaches as that server's own account; `ignored` are
+    parameters that it accepts without passing them on."""
+    database = conninfo_to_dict(database_url)
+    port = free_port()
+    configuration = servers_dir / f"pgbouncer-{port}.ini"
+    configuration.write_text(
+        f"""
+        [databases]
+        pooled = host={database["host"]} dbname={database["dbname"]} user=postgres
+        [pgbouncer]
+        listen_addr = 127.0.0.1
+        listen_port = {port}
+        unix_socket_dir =
+        auth_type = any
+        pool_mode = transaction
+        default_pool_size = {SESSIONS}
+        ignore_startup_parameters = {ignored}
+        """
+    )
+    account = Account(servers_dir / "postgres")
+    account.own(configuration)
+    with subprocess.Popen(
+        [str(BINARY), "-q", configuration], cwd="/", stderr=subprocess.DEVNULL, **account.options()
+    ) as process:
+        try:
+            until(lambda: accepts(port))
+            yield f"postgresql://postgres@127.0.0.1:{port}/pooled"
+        finally:
+            process.send_signal(signal.SIGTERM)

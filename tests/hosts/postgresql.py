@@ -1,0 +1,115 @@
+"""PostgreSQL servers on TCP ports, of the embedded binaries: a primary and its replicas."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+
+from events_face.embedded import cluster
+from events_face.embedded.account import Account
+from events_face.embedded.cluster import DATABASE
+from tests.containers.servers import free_port
+from tests.hosts.network import Host
+from tests.support.waiting import until
+
+PASSWORD = "only-for-tests"
+
+UP_WITHIN = 60.0
+"""Seconds."""
+
+
+class PostgreSQL:
+    """A server whose files are in `folder`, which a test run by root gives to another account."""
+
+    def __init__(self, host: Host, folder: Path) -> None:
+        self.host = host
+        self.port = free_port()
+        self.folder = folder
+        self._account = Account(folder)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return self.url_of(DATABASE)
+
+    def url_of(self, database: str) -> str:
+        return f"postgresql://postgres:{PASSWORD}@{self.host.address}:{self.port}/{database}"
+
+    def create(self) -> None:
+        """With an empty database."""
+        password = self.folder.with_suffix(".password")
+        password.write_text(PASSWORD)
+        self._make_folder()
+        self._account.own(password)
+        self._run(
+            *("initdb", f"--pgdata={self.folder}", f"--pwfile={password}", "--no-sync"),
+            *("--auth=scram-sha-256", "--username=postgres", "--locale=C", "--encoding=UTF8"),
+        )
+        with (self.folder / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all 0.0.0.0/0 scram-sha-256\n")
+            rules.write("host replication all 0.0.0.0/0 scram-sha-256\n")
+        self.start()
+        with psycopg.connect(self.url_of("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {DATABASE}")
+
+    def start(self) -> None:
+        here = (
+            f"listen_addresses={self.host.address}",
+            "unix_socket_directories=",
+            f"port={self.port}",
+        )
+        options = [word for setting in here for word in ("-c", setting)]
+        self._process = self.host.start(
+            [cluster.binary("postgres"), "-D", self.folder, *options],
+            self.folder.with_suffix(".log"),
+            **self._account.options(),
+        )
+        until(self._answers, within=UP_WITHIN)
+
+    def replica(self, host: Host, folder: Path) -> PostgreSQL:
+        """One that follows this server."""
+        replica = PostgreSQL(host, folder)
+        replica._make_folder()
+        replica._run(
+            *("pg_basebackup", f"--pgdata={folder}", f"--dbname={self.url_of('postgres')}"),
+            *("--write-recovery-conf", "--checkpoint=fast", "--no-sync"),
+        )
+        replica.start()
+        return replica
+
+    def promote(self) -> None:
+        """Make a replica a primary."""
+        with self.connect() as connection:
+            connection.execute("SELECT pg_promote()")
+
+    def stop(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(UP_WITHIN)
+
+    def connect(self) -> Connection[Any]:
+        return psycopg.connect(self.url, autocommit=True)
+
+    def _make_folder(self) -> None:
+        self._account.let_through(cluster.binary("postgres"))
+        self.folder.mkdir(mode=0o700)
+        self._account.own(self.folder)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        self.host.run(
+            [cluster.binary(program), *arguments],
+            stdout=subprocess.DEVNULL,
+            **self._account.options(),
+        )
+
+    def _answers(self) -> bool:
+        try:
+            with psycopg.connect(self.url_of("postgres"), connect_timeout=5):
+                return True
+        except psycopg.OperationalError:
+            return False
