@@ -50,8 +50,7 @@ MEASURES: Mapping[str, Callable[[Stage], list[Comparison]]] = {
     "deliveries": deliveries.measure,
     "syncs": syncs.measure,
     "startup": startup.measure,
-    "history": growth.measure_history,
-    "processes": growth.measure_processes,
+    "growth": growth.measure,
     "panel": panel.measure,
 }
 

@@ -9,7 +9,7 @@ import httpx
 
 IN_A_YEAR = datetime.now(UTC) + timedelta(days=365)
 
-SOON = timedelta(seconds=1.5)
+SOON = timedelta(seconds=1)
 """Until a deadline that is waited for."""
 
 REFUSED = (400, 422)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 
 import httpx
 
@@ -29,68 +29,58 @@ from domain.history import load_keys
 FLAT = 1.15
 
 
-def measure_history(stage: Stage) -> list[Comparison]:
+def measure(stage: Stage) -> list[Comparison]:
+    lengths = {_long(events): (PROCESSES, events) for events in stage.sizes.growth}
+    processes = {_many(number): (number, 0) for number in stage.sizes.processes}
     with ExitStack() as held:
-        service = held.enter_context(_service(stage))
+        service = held.enter_context(
+            stub(stage.folder / "unwilling.log", "--status", "503", "--retry-after", LATER)
+        )
         turns = {
-            _long(size): held.enter_context(
-                _turn_of(stage, events_face(notifications=service), size)
+            name: held.enter_context(
+                _turn_of(stage, events_face(notifications=service, processes=number), events)
             )
-            for size in stage.sizes.growth
+            for name, (number, events) in (lengths | processes).items()
         }
         figures = stage.interleaved(turns)
-    least, most = min(stage.sizes.growth), max(stage.sizes.growth)
-    flat = (Reach(text="flat within 15 %", beside=_long(least), times=1 / FLAT),)
-    return [
+    rates, alone = figures["registrations/s"], figures["ms alone"]
+    least, most = _long(min(stage.sizes.growth)), _long(max(stage.sizes.growth))
+    flat = (Reach(text="flat within 15 %", beside=least, times=1 / FLAT),)
+    found = [
         Comparison(
             what="registrations, 64 connections, by the length of history",
             unit="/s",
-            figures=figures["registrations/s"],
-            ours=_long(most),
+            figures={name: rates[name] for name in lengths},
+            ours=most,
             reaches=flat,
         ),
         Comparison(
             what="registrations, 1 connection, p50, by the length of history",
             unit="ms",
-            figures=figures["ms alone"],
+            figures={name: alone[name] for name in lengths},
             more_is_better=False,
-            ours=_long(most),
+            ours=most,
             reaches=flat,
         ),
     ]
-
-
-def measure_processes(stage: Stage) -> list[Comparison]:
-    with ExitStack() as held:
-        service = held.enter_context(_service(stage))
-        turns = {
-            _named(number): held.enter_context(
-                _turn_of(stage, events_face(notifications=service, processes=number), 0)
+    if processes:
+        found.append(
+            Comparison(
+                what="registrations, 64 connections, by the number of API processes",
+                unit="/s",
+                figures={name: rates[name] for name in processes},
+                ours=_many(PROCESSES),
             )
-            for number in stage.sizes.processes
-        }
-        figures = stage.interleaved(turns)
-    usual = _named(PROCESSES)
-    return [
-        Comparison(
-            what="registrations, 64 connections, by the number of API processes",
-            unit="/s",
-            figures=figures["registrations/s"],
-            ours=usual if usual in turns else next(iter(turns)),
         )
-    ]
+    return found
 
 
 def _long(events: int) -> str:
     return f"{events:,} events"
 
 
-def _named(processes: int) -> str:
-    return f"{processes} API process{'es' if processes > 1 else ''}"
-
-
-def _service(stage: Stage) -> AbstractContextManager[str]:
-    return stub(stage.folder / "unwilling.log", "--status", "503", "--retry-after", LATER)
+def _many(processes: int) -> str:
+    return "1 API process" if processes == 1 else f"{processes} API processes"
 
 
 @contextmanager

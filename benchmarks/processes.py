@@ -7,13 +7,14 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
+import psutil
 
 STARTS_WITHIN = 60.0
-STOPS_WITHIN = 30.0
+STOPS_WITHIN = 15.0
 LOOK = 0.02
 """Seconds."""
 
@@ -52,7 +53,7 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> str:
 def started(
     command: Sequence[str], environment: Mapping[str, str], *, log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Ended, with a chance to do so in order, when the block ends."""
+    """Ended when the block ends: in order, or with all that it started when that takes too long."""
     with (
         log.open("ab") as output,
         subprocess.Popen(
@@ -62,11 +63,21 @@ def started(
         try:
             yield process
         finally:
-            process.terminate()
-            try:
-                process.wait(STOPS_WITHIN)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    family = list[psutil.Process]()
+    with suppress(psutil.NoSuchProcess):  # it has ended by itself
+        family = psutil.Process(process.pid).children(recursive=True)
+    process.terminate()
+    try:
+        process.wait(STOPS_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    for left in family:
+        with suppress(psutil.NoSuchProcess):
+            left.kill()
 
 
 @contextmanager

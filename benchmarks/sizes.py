@@ -52,8 +52,8 @@ FULL = Sizes(
 
 QUICK = Sizes(
     rounds=1,
-    warm_up=0.2,
-    seconds=1.0,
+    warm_up=0.1,
+    seconds=0.4,
     events=2_000,
     hot=200,
     deliveries=200,
@@ -64,5 +64,5 @@ QUICK = Sizes(
     visitors=1_000,
     pages=5,
     growth=(10_000,),
-    processes=(1,),
+    processes=(),
 )
