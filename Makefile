@@ -13,7 +13,7 @@ ARGS ?=
 COMPOSE ?= $(shell for engine in "docker compose" "podman compose" podman-compose; do \
 	$$engine version >/dev/null 2>&1 && echo "$$engine" && break; done)
 EVERYTHING := --profile sink --profile monitoring
-.PHONY: help run test browser check format install migrate csu lock clean engine \
+.PHONY: help run test bench browser check format install migrate csu lock clean engine \
 	build run_all down destroy stop restart ps logs
 
 help: ## list the targets
@@ -24,6 +24,9 @@ run: $(INSTALLED) ## the whole system on this machine; ARGS="--port 9000" and th
 
 test: $(INSTALLED) ## the whole test suite; ARGS="-k outbox" and the like are passed on
 	@$(BIN)/pytest -n auto $(ARGS)
+
+bench: $(INSTALLED) ## the benchmarks beside their peers; ONLY=list,lag takes some, QUICK=1 only sees that they run
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 browser: $(INSTALLED) ## get a Chromium for the tests of the admin panel, if there is none
 	@$(BIN)/python -m tests.support.chromium
@@ -84,9 +87,10 @@ lock: $(INSTALLED) ## pin every dependency again; ARGS=--upgrade moves to the ne
 		-o requirements/dev.txt
 	echo hatchling | $(LOCK) - --constraint requirements/dev.txt $(ARGS) -o requirements/build.txt
 	echo uv | $(LOCK) - $(ARGS) -o requirements/uv.txt
+	for pins in $(basename $(wildcard benchmarks/peers/*/requirements.in)); do $(LOCK) $$pins.in $(ARGS) -o $$pins.txt || exit; done
 
 clean: ## remove the environment and all caches, keeping .data
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-peers .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml requirements/dev.txt requirements/uv.txt Makefile

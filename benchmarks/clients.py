@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,14 +9,13 @@ from contextlib import contextmanager
 
 import httpx
 
+from benchmarks.fairness import new_event
+
 EVERY = 0.05
 """Seconds from one request of a client to the next."""
 
 SLOW = 0.2
 """Seconds."""
-
-WAIT = 60.0
-"""Seconds for the system to be ready."""
 
 
 class Seen:
@@ -45,31 +41,8 @@ class Seen:
 
 
 @contextmanager
-def served(environment: dict[str, str]) -> Iterator[Seen]:
-    """The whole system runs during the block, and two clients use it. Raises `RuntimeError` when
-    it does not get ready."""
-    with running(environment) as origin:
-        yield from _used(origin)
-
-
-@contextmanager
-def running(environment: dict[str, str]) -> Iterator[str]:
-    """The whole system, during the block; gives its origin. Raises `RuntimeError`."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-P", "-m", "events_face", "up", "--port", str(port)]
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet) as system:
-        try:
-            origin = f"http://127.0.0.1:{port}"
-            _wait_until_ready(origin)
-            yield origin
-        finally:
-            system.terminate()
-
-
-def _used(origin: str) -> Iterator[Seen]:
+def used(origin: str) -> Iterator[Seen]:
+    """Two clients use the system during the block."""
     seen, done = Seen(), threading.Event()
     clients = [
         threading.Thread(target=client, args=[origin, seen, done]) for client in (_list, _register)
@@ -84,18 +57,6 @@ def _used(origin: str) -> Iterator[Seen]:
             client.join()
 
 
-def _wait_until_ready(origin: str) -> None:
-    ends = time.monotonic() + WAIT
-    while time.monotonic() < ends:
-        try:
-            if httpx.get(f"{origin}/health/ready").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(EVERY)
-    raise RuntimeError("the system did not get ready")
-
-
 def _list(origin: str, seen: Seen, done: threading.Event) -> None:
     with httpx.Client(base_url=origin, timeout=30.0) as client:
         while not done.wait(EVERY):
@@ -104,17 +65,12 @@ def _list(origin: str, seen: Seen, done: threading.Event) -> None:
 
 def _register(origin: str, seen: Seen, done: threading.Event) -> None:
     with httpx.Client(base_url=origin, timeout=30.0) as client:
-        fair = {
-            "name": "While it is rebuilt",
-            "event_datetime": "2099-05-17T09:00:00Z",
-            "registration_deadline": "2099-05-16T09:00:00Z",
-        }
-        id = client.post("/api/events/", json=fair).json()["data"]["id"]
+        path = new_event(client)
         number = 0
         while not done.wait(EVERY):
             number += 1
             body = {"full_name": "Ada Lovelace", "email": f"ada.{number}@example.org"}
-            _ask(seen, client, "POST", f"/api/events/{id}/register", body)
+            _ask(seen, client, "POST", path, body)
 
 
 def _ask(

@@ -1,37 +1,26 @@
-"""How long the admin panel's pages take when there is much to show.
-
-    python -m benchmarks.panel [--events 100000] [--visitors 1000000]
-
-The read tables of a new installation are filled by SQL, and the whole system serves them; each page
-is asked for one time after the other. Prints median and 99th percentile of the time to the answer.
-"""
+"""How long the admin panel's pages take when there is much to show, for one who asks for one after
+the other."""
 
 from __future__ import annotations
 
-import argparse
-import os
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any, LiteralString
 
 import httpx
 import psycopg
 from psycopg import Connection
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.clients import running
+from benchmarks.contenders import command, events_face, settings, stub
+from benchmarks.processes import run
+from benchmarks.results import OURS, Comparison
+from benchmarks.stage import Stage
 from domain.values import fold
-from events_face.embedded.postgres import embedded_postgres
 from projections.registrations import ALL_BY_DAY, ALL_EVENTS
 from projections.trigrams import trigrams
 
-TIMES = 100
-"""Requests for each page."""
+WARM_UP = 3
+"""Requests for each page before those that count."""
 
 PASSWORD = "a long enough password"  # noqa: S105  of an account that lives for a minute
 
@@ -70,24 +59,29 @@ FILL: tuple[LiteralString, ...] = (
 """A tenth of the visitors come to the first event."""
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--events", type=int, default=100_000)
-    options.add_argument("--visitors", type=int, default=1_000_000)
-    chosen = options.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "DATA_DIR": folder,
-            "RATE_LIMITS": "off",
-            "EVENTS_FACE_PASSWORD": PASSWORD,
-        }
-        with running(environment) as origin:
-            create = [sys.executable, "-P", "-m", "events_face", "createsuperuser"]
-            subprocess.run([*create, "--username", "root"], env=environment, check=True)
-            with embedded_postgres(Path(folder)) as url, psycopg.connect(url) as connection:
-                addresses = _fill(connection, chosen.events, chosen.visitors)
-            _measure(origin, addresses)
+def measure(stage: Stage) -> list[Comparison]:
+    sizes, log = stage.sizes, stage.folder / "panel.log"
+    with (
+        stage.server.new_database() as database,
+        stub(log) as service,
+        events_face(notifications=service)(database, log) as origin,
+    ):
+        create = command("createsuperuser", "--username", "root")
+        environment = settings(database, stage.folder / database.environment["PGDATABASE"])
+        run(create, {**environment, "EVENTS_FACE_PASSWORD": PASSWORD})
+        with psycopg.connect(database.url) as connection:
+            addresses = _fill(connection, sizes.events, sizes.visitors)
+        times = _times(origin, addresses, sizes.pages)
+    return [
+        Comparison(
+            what=f"{page}, p{percentile}",
+            unit="ms",
+            figures={OURS: (statistics.quantiles(taken, n=100)[percentile - 1],)},
+            more_is_better=False,
+        )
+        for page, taken in times.items()
+        for percentile in (50, 99)
+    ]
 
 
 def _fill(connection: Connection[Any], events: int, visitors: int) -> list[str]:
@@ -149,24 +143,20 @@ def _fill(connection: Connection[Any], events: int, visitors: int) -> list[str]:
     ]
 
 
-def _measure(origin: str, addresses: list[str]) -> None:
-    table = Table("page", "median ms", "p99 ms")
+def _times(origin: str, addresses: list[str], requests: int) -> dict[str, list[float]]:
+    """Milliseconds to the answer, signed in, one request after the other."""
+    times = dict[str, list[float]]()
     with httpx.Client(base_url=origin, follow_redirects=True, timeout=60) as browser:
         page = browser.get("/admin/sign-in").text
         token = page.partition('name="csrf_token" value="')[2].partition('"')[0]
         form = {"csrf_token": token, "username": "root", "password": PASSWORD}
         browser.post("/admin/sign-in", data=form).raise_for_status()
         for address in addresses:
-            times = []
-            for _ in range(TIMES):
-                began = time.perf_counter()
-                browser.get(address).raise_for_status()
-                times.append((time.perf_counter() - began) * 1000)
-            times = times[3:]
-            p99 = statistics.quantiles(times, n=100)[98]
-            table.add_row(address, f"{statistics.median(times):.1f}", f"{p99:.1f}")
-    Console(width=100).print(table)
+            times[address] = [_time(browser, address) for _ in range(WARM_UP + requests)][WARM_UP:]
+    return times
 
 
-if __name__ == "__main__":
-    main()
+def _time(browser: httpx.Client, address: str) -> float:
+    began = time.perf_counter()
+    browser.get(address).raise_for_status()
+    return (time.perf_counter() - began) * 1000

@@ -1,0 +1,135 @@
+"""Measures what we claim, beside peers and limits, in one run on one machine.
+
+    python -m benchmarks [--quick] [--only registrations,list] [--lengths 10000,10000000]
+
+Prints a table of each measure. A run that is not quick keeps its figures in benchmarks/results, one
+file a day, in which a measure that is taken again replaces the one before, and renders
+docs/performance.md from it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from benchmarks import (
+    deliveries,
+    growth,
+    hot_event,
+    lag,
+    listing,
+    panel,
+    rebuild,
+    registrations,
+    startup,
+    syncs,
+)
+from benchmarks.machine import machine, revision, versions
+from benchmarks.plots import draw
+from benchmarks.report import render, show
+from benchmarks.results import Comparison, Measured, Results, load, save
+from benchmarks.servers import postgres
+from benchmarks.sizes import FULL, QUICK
+from benchmarks.stage import Stage
+
+MEASURES: Mapping[str, Callable[[Stage], list[Comparison]]] = {
+    "registrations": registrations.measure,
+    "hot_event": hot_event.measure,
+    "list": listing.measure,
+    "lag": lag.measure,
+    "rebuild": rebuild.measure,
+    "deliveries": deliveries.measure,
+    "syncs": syncs.measure,
+    "startup": startup.measure,
+    "growth": growth.measure,
+    "panel": panel.measure,
+}
+
+ROOT = Path(__file__).parents[1]
+"""Scratch goes there too: the system's folder for it may be in memory, where nothing is durable."""
+
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "performance.md"
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(prog="python -m benchmarks")
+    options.add_argument("--quick", action="store_true", help="see that all runs, not how fast")
+    options.add_argument("--only", type=_names, default=list(MEASURES), metavar="NAME,...")
+    options.add_argument(
+        "--lengths", type=_numbers, metavar="NUMBER,...", help="events of history to grow to"
+    )
+    given = options.parse_args()
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    sizes = QUICK if given.quick else FULL
+    with (
+        tempfile.TemporaryDirectory(prefix=".bench-", dir=ROOT) as folder,
+        postgres(Path(folder)) as server,
+    ):
+        stage = Stage(
+            folder=Path(folder),
+            server=server,
+            sizes=msgspec.structs.replace(sizes, growth=given.lengths or sizes.growth),
+            tell=lambda line: console.print(f"  {line}", style="dim", highlight=False),
+        )
+        for name in given.only:
+            console.rule(name)
+            measured = _take(stage, name)
+            show(measured.comparisons, console)
+            console.print(f"  in {measured.seconds:.0f} s")
+            if not given.quick:
+                _keep(name, measured)
+        if given.quick:
+            console.print("A quick run sees that all runs; its figures say nothing.")
+
+
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := set(names) - set(MEASURES):
+        raise argparse.ArgumentTypeError(
+            f"no measure is named {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}"
+        )
+    return names
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in text.split(","))
+
+
+def _take(stage: Stage, name: str) -> Measured:
+    at, began, load_before = datetime.now(UTC), time.perf_counter(), os.getloadavg()[0]
+    comparisons = MEASURES[name](stage)
+    return Measured(
+        at=at.isoformat(timespec="minutes"),
+        revision=revision(),
+        seconds=time.perf_counter() - began,
+        load_before=load_before,
+        settings=stage.server.settings(),
+        sizes=stage.sizes,
+        comparisons=tuple(comparisons),
+    )
+
+
+def _keep(name: str, measured: Measured) -> None:
+    file = RESULTS / f"{measured.at[:10]}.json"
+    if file.exists():
+        results = load(file)
+    else:
+        results = Results(machine=machine(), versions=versions(), measures={})
+    results = results.with_measure(name, measured)
+    save(results, file)
+    draw(results, PAGE.with_name("performance"))
+    render(results, PAGE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""Equal work: a contender must keep the rules of a registration before it is measured."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import httpx
+
+IN_A_YEAR = datetime.now(UTC) + timedelta(days=365)
+
+SOON = timedelta(seconds=1)
+"""Until a deadline that is waited for."""
+
+REFUSED = (400, 422)
+"""What a bad body is answered with."""
+
+
+class Unfair(Exception):
+    """A contender does not keep a rule that the others keep."""
+
+
+def new_event(client: httpx.Client, *, status: str = "open", deadline: datetime = IN_A_YEAR) -> str:
+    """The path to register at."""
+    body = {
+        "name": "Fair",
+        "event_datetime": IN_A_YEAR.isoformat(),
+        "registration_deadline": deadline.isoformat(),
+        "status": status,
+    }
+    answer = client.post("/api/events/", json=body)
+    if answer.status_code != 201:
+        raise Unfair(f"creating an event: {answer.text}")
+    return f"/api/events/{answer.json()['data']['id']}/register"
+
+
+def check(origin: str) -> None:
+    """Raises `Unfair`."""
+    ada = {"full_name": "Ada Lovelace", "email": "Ada@example.org"}
+    deadline = datetime.now(UTC) + SOON
+    with httpx.Client(base_url=origin, trust_env=False, timeout=30) as client:
+        passed = new_event(client, deadline=deadline)
+        fair = new_event(client)
+        _expect(client, fair, ada, 201)
+        _expect(client, fair, ada | {"email": "ada@example.org"}, 409)
+        _expect(client, fair, ada | {"email": "ada"}, *REFUSED)
+        _expect(client, fair, ada | {"full_name": ""}, *REFUSED)
+        _expect(client, new_event(client, status="closed"), ada, 409)
+        nowhere = "/api/events/00000000-0000-4000-8000-000000000000/register"
+        _expect(client, nowhere, ada, 404)
+        time.sleep(max(0.0, (deadline - datetime.now(UTC)).total_seconds() + 0.1))
+        _expect(client, passed, ada, 409)
+
+
+def _expect(client: httpx.Client, path: str, body: dict[str, str], *statuses: int) -> None:
+    answer = client.post(path, json=body)
+    if answer.status_code not in statuses:
+        raise Unfair(f"{body} at {path} is answered {answer.status_code}: {answer.text[:500]}")

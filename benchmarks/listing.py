@@ -1,0 +1,182 @@
+"""The public list with many events in it: its first page, a search, far pages."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import LiteralString
+
+import httpx
+
+from benchmarks.contenders import DJANGO, FASTAPI, Contender, django, events_face, fastapi, stub
+from benchmarks.load import at_rate, saturate
+from benchmarks.results import OURS, Comparison, Reach
+from benchmarks.servers import Database
+from benchmarks.stage import Stage, Turn
+from domain.values import fold
+from projections.trigrams import trigrams
+
+CONNECTIONS = 16
+PAGE = 20
+
+DIFFERENT = 200
+"""Pages that are asked for in turn, so that hardly an answer is one that is kept."""
+
+WORDS = ("Rust", "Python", "Data", "Zürich")
+TOPICS = ("Databases", "Compilers", "Gardens", "Robots", "Ethics")
+
+COPY_OURS = """
+COPY events (id, name, name_folded, trigrams, status, event_datetime, registration_deadline,
+             version) FROM STDIN
+"""
+
+COPY_PEERS: Mapping[str, LiteralString] = {
+    DJANGO: """
+    COPY django_drf_event (id, name, status, event_datetime, registration_deadline) FROM STDIN
+    """,
+    FASTAPI: """
+    COPY events (id, name, status, event_datetime, registration_deadline) FROM STDIN
+    """,
+}
+
+TABLES = {OURS: "events", DJANGO: "django_drf_event", FASTAPI: "events"}
+
+FIRST, SEARCH, FAR, CURSOR = "first page", "name filter", "half-way by offset", "cursor"
+
+REACHES: Mapping[str, tuple[Reach, ...]] = {
+    FIRST: (Reach(text="30 × Django REST framework", beside=DJANGO, times=30),),
+    SEARCH: (Reach(text="100 × Django REST framework", beside=DJANGO, times=100),),
+    FAR: (),
+    CURSOR: (Reach(text="30 × Django REST framework", beside=DJANGO, times=30),),
+}
+
+SHARE = 0.5
+"""Of what a contender answers at saturation, at which its latency is measured as well."""
+
+
+def measure(stage: Stage) -> list[Comparison]:
+    served: dict[str, Contender] = {DJANGO: django, FASTAPI: fastapi}
+    with ExitStack() as held:
+        service = held.enter_context(stub(stage.folder / "service.log"))
+        served = {OURS: events_face(notifications=service), **served}
+        turns = {n: held.enter_context(_turn_of(stage, n, served[n])) for n in served}
+        figures = stage.interleaved(turns)
+    rates = [
+        Comparison(
+            what=f"list, {stage.sizes.events:,} events, {kind}",
+            unit="/s",
+            figures=figures[f"{kind}/s"],
+            reaches=reaches,
+        )
+        for kind, reaches in REACHES.items()
+    ]
+    latencies = [
+        Comparison(
+            what=f"list, {kind}, p99 at {CONNECTIONS} connections",
+            unit="ms",
+            figures=figures[f"{kind} p99"],
+            more_is_better=False,
+            reaches=(Reach(text="30 ms", bound=30),),
+        )
+        for kind in REACHES
+    ]
+    paced = [
+        Comparison(
+            what=f"list, {kind}, p99 at half of that rate, kept up",
+            unit="ms",
+            figures=figures[f"{kind} paced p99"],
+            more_is_better=False,
+        )
+        for kind in REACHES
+    ]
+    return [*rates, *latencies, *paced]
+
+
+@contextmanager
+def _turn_of(stage: Stage, name: str, contender: Contender) -> Iterator[Turn]:
+    sizes, log = stage.sizes, stage.folder / f"list {name}.log"
+    with stage.server.new_database() as database:
+
+        def turn() -> Mapping[str, float]:
+            found = dict[str, float]()
+            with contender(database, log) as origin:
+                _fill(database, name, sizes.events)
+                for kind, paths in _paths(origin, name, sizes.events).items():
+                    saturate(origin, paths, connections=CONNECTIONS, seconds=sizes.warm_up)
+                    busy = saturate(
+                        origin, paths, connections=CONNECTIONS, seconds=sizes.seconds / 2
+                    )
+                    paced = at_rate(
+                        origin,
+                        paths,
+                        rate=max(1.0, busy.rate * SHARE),
+                        seconds=sizes.seconds / 2,
+                        connections=CONNECTIONS,
+                    )
+                    found |= {
+                        f"{kind}/s": busy.rate,
+                        f"{kind} p99": busy.p99,
+                        f"{kind} paced p99": paced.p99,
+                    }
+            return found
+
+        yield turn
+
+
+def _paths(origin: str, name: str, events: int) -> dict[str, list[str]]:
+    """What is asked for, by its kind. The peers have no cursor: a reader who goes on from page to
+    page asks for one offset after the other."""
+    page = f"/api/events/list?limit={PAGE}"
+    places = random.Random(1).sample(range(events - PAGE), DIFFERENT)  # noqa: S311  the same for all
+    return {
+        FIRST: [page],
+        SEARCH: [f"{page}&name={text}" for text in _fragments()],
+        FAR: [f"{page}&offset={events // 2 + place}" for place in range(DIFFERENT)],
+        CURSOR: _cursors(origin, page)
+        if name == OURS
+        else [f"{page}&offset={place}" for place in places],
+    }
+
+
+def _fragments() -> list[str]:
+    """Parts of names that one event of a thousand has."""
+    return [f"{number:03}%20on" for number in range(DIFFERENT)]
+
+
+def _cursors(origin: str, page: str) -> list[str]:
+    """Of pages all over the list."""
+    found, step = list[str](), page.replace(f"limit={PAGE}", "limit=100")
+    path = step
+    with httpx.Client(base_url=origin, trust_env=False) as client:
+        while len(found) < DIFFERENT:
+            cursor = client.get(path).json()["pagination"]["next_cursor"]
+            if cursor is None:
+                break
+            found.append(f"{page}&cursor={cursor}")
+            path = f"{step}&cursor={cursor}"
+    return found
+
+
+def _fill(database: Database, name: str, events: int) -> None:
+    """The same events for all, straight into the tables that are read; done once."""
+    if database.count(TABLES[name]):
+        return
+    with database.connect() as connection:
+        with connection.cursor().copy(COPY_PEERS.get(name, COPY_OURS)) as copy:
+            for row in _rows(events):
+                copy.write_row(row if name != OURS else _ours(row))
+        connection.execute("VACUUM ANALYZE")
+
+
+def _rows(events: int) -> Iterator[Sequence[str]]:
+    for number in range(events):
+        title = f"Conference {number} on {WORDS[number % 4]} and {TOPICS[number % 5]}"
+        at = f"20{30 + number % 15}-{1 + number % 12:02}-{1 + number % 28:02} 09:00Z"
+        yield (f"00000000-0000-4000-8000-{number:012x}", title, "open", at, at)
+
+
+def _ours(row: Sequence[str]) -> Sequence[object]:
+    id, title, status, at, deadline = row
+    folded = fold(title)
+    return (id, title, folded, trigrams(folded), status, at, deadline, 1)

@@ -1,0 +1,112 @@
+"""Load from a process of its own: wrk where there is one, else a client of ours."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.client import Asked, Got
+
+SCRIPT = Path(__file__).with_name("load.lua")
+
+PATIENCE = 30
+"""Seconds that an answer may take."""
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    requests: int
+    refused: int
+    """Answered with 400 or above."""
+    lost: int
+    """Not answered."""
+    seconds: float
+    p50: float
+    """Milliseconds, as is `p99`."""
+    p99: float
+
+    @property
+    def rate(self) -> float:
+        return self.requests / self.seconds
+
+
+class WentWrong(Exception):
+    """Some requests were refused or lost, so that the figures say nothing."""
+
+
+def load_generator() -> str:
+    """Its name and version."""
+    wrk = shutil.which("wrk")
+    if wrk is None:
+        return "benchmarks.client"
+    said = subprocess.run([wrk, "--version"], capture_output=True, text=True, check=False).stdout
+    return " ".join(said.split()[:2])
+
+
+def saturate(origin: str, paths: Sequence[str], *, connections: int, seconds: float) -> Answered:
+    """Each connection asks again as soon as it is answered. Raises `WentWrong`."""
+    wrk = shutil.which("wrk")
+    if wrk is None or seconds < 1:  # wrk counts in whole seconds
+        asked = Asked(origin=origin, paths=tuple(paths), connections=connections, seconds=seconds)
+        return _whole(_answered(ask(asked)))
+    options = ["--threads", "1", "--connections", str(connections), "--timeout", str(PATIENCE)]
+    command = [wrk, *options, "--duration", str(round(seconds)), "--script", str(SCRIPT)]
+    done = subprocess.run(
+        [*command, origin, "--", secrets.token_hex(4), *paths],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    outcome = done.stdout.partition("OUTCOME ")[2]
+    if not outcome:
+        raise WentWrong(done.stdout + done.stderr)
+    return _whole(msgspec.json.decode(outcome, type=Answered))
+
+
+def at_rate(
+    origin: str, paths: Sequence[str], *, rate: float, seconds: float, connections: int = 64
+) -> Answered:
+    """So many requests a second, whatever becomes of them: latency counts from the moment that
+    each was due, so that waiting for a slow answer is not left out. Raises `WentWrong`."""
+    asked = Asked(
+        origin=origin,
+        paths=tuple(paths),
+        connections=connections,
+        seconds=seconds,
+        rate=rate,
+    )
+    return _whole(_answered(ask(asked)))
+
+
+def ask(asked: Asked) -> Got:
+    """Have our own client do it. Raises `WentWrong`."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "benchmarks.client", msgspec.json.encode(asked).decode()],
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        raise WentWrong(done.stderr.decode())
+    return msgspec.json.decode(done.stdout, type=Got)
+
+
+def _answered(got: Got) -> Answered:
+    return Answered(
+        requests=sum(got.statuses.values()),
+        refused=sum(count for status, count in got.statuses.items() if int(status) >= 400),
+        lost=got.lost,
+        seconds=got.seconds,
+        p50=got.p50,
+        p99=got.p99,
+    )
+
+
+def _whole(answered: Answered) -> Answered:
+    if answered.refused or answered.lost:
+        raise WentWrong(str(answered))
+    return answered

@@ -1,0 +1,1 @@
+"""The peer: Django, Django REST framework and psycopg behind gunicorn's threads."""

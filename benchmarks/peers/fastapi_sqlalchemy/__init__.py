@@ -1,0 +1,1 @@
+"""The peer: FastAPI, SQLAlchemy's asyncio ORM and asyncpg behind uvicorn."""

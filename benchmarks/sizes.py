@@ -1,0 +1,68 @@
+"""How much is measured, and for how long."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Sizes(msgspec.Struct, frozen=True, kw_only=True):
+    rounds: int
+    """Turns that each contender has."""
+    warm_up: float
+    """Seconds of load before what counts."""
+    seconds: float
+    """Of load that counts, in each turn."""
+    events: int
+    """In the list."""
+    hot: int
+    """Registrations for one event."""
+    deliveries: int
+    peer_deliveries: int
+    """By a loop that posts one by one."""
+    rebuilt: int
+    """Events of history."""
+    peer_rebuilt: int
+    synced: int
+    visitors: int
+    """Behind the panel's pages."""
+    pages: int
+    """Requests for each of the panel's pages."""
+    growth: tuple[int, ...]
+    """Events in history."""
+    processes: tuple[int, ...]
+    """Of the API."""
+
+
+FULL = Sizes(
+    rounds=5,
+    warm_up=3.0,
+    seconds=8.0,
+    events=100_000,
+    hot=10_000,
+    deliveries=20_000,
+    peer_deliveries=500,
+    rebuilt=1_000_000,
+    peer_rebuilt=20_000,
+    synced=4_005,
+    visitors=1_000_000,
+    pages=100,
+    growth=(10_000, 100_000, 1_000_000),
+    processes=(1, 2, 4),
+)
+
+QUICK = Sizes(
+    rounds=1,
+    warm_up=0.1,
+    seconds=0.4,
+    events=2_000,
+    hot=200,
+    deliveries=200,
+    peer_deliveries=10,
+    rebuilt=20_000,
+    peer_rebuilt=1_000,
+    synced=200,
+    visitors=1_000,
+    pages=5,
+    growth=(10_000,),
+    processes=(),
+)

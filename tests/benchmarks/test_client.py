@@ -1,0 +1,74 @@
+"""The load generator of ours: what it asks for, and what it counts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from benchmarks.client import Asked, Got, ask
+from tests.support.http_server import Answer, HttpServer, Request
+
+
+@pytest.fixture
+def bodies() -> list[bytes]:
+    """Of all requests."""
+    return []
+
+
+@pytest.fixture
+def server(bodies: list[bytes]) -> Iterator[HttpServer]:
+    def respond(request: Request) -> Answer:
+        again = request.body in bodies
+        bodies.append(request.body)
+        return Answer(status=409 if again else 201)
+
+    with HttpServer(respond) as server:
+        yield server
+
+
+def asked(server: HttpServer, **more: object) -> Got:
+    paths = ("/one/register", "/other/register")
+    wanted = {"origin": server.origin, "paths": paths, "connections": 8, **more}
+    return asyncio.run(ask(msgspec.convert(wanted, Asked)))
+
+
+def test_so_many_requests_are_made_as_are_asked_for_each_for_another_visitor(
+    server: HttpServer, bodies: list[bytes]
+) -> None:
+    got = asked(server, requests=100)
+
+    assert got.statuses == {"201": 100}
+    assert len(set(bodies)) == 100
+
+
+def test_duplicates_are_sent_as_often_as_asked_for(server: HttpServer, bodies: list[bytes]) -> None:
+    got = asked(server, requests=105, again_every=21)
+
+    assert got.statuses == {"201": 100, "409": 5}
+    assert sorted(Counter(bodies).values())[-6:] == [1, 2, 2, 2, 2, 2]
+
+
+def test_at_a_fixed_rate_no_more_is_asked_than_is_due(server: HttpServer) -> None:
+    got = asked(server, seconds=0.5, rate=100.0)
+
+    assert 0 < sum(got.statuses.values()) <= 50
+    assert got.lost == 0
+
+
+def test_waiting_behind_a_slow_answer_counts_as_latency() -> None:
+    with HttpServer(lambda request: Answer(delay=0.02)) as server:
+        got = asked(server, seconds=0.2, rate=100.0, connections=1)
+
+    assert got.p99 > 100  # at one connection the last of twenty waits for all before it
+
+
+def test_answers_that_never_come_are_lost() -> None:
+    with HttpServer(lambda request: Answer(hang_up=True)) as server:
+        got = asked(server, requests=8)
+
+    assert got.lost == 8
+    assert got.statuses == {}
