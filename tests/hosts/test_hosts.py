@@ -117,4 +117,6 @@ async def _holds(condition: Callable[[], bool]) -> None:
 
 
 def _what_was_missed_was_handed_over_once(installed: Layout) -> None:
-    assert [line["task"] for line in installed.logged("handed over")] == ["cleanup"]
+    tasks = [line["task"] for line in installed.logged("handed over")]
+    assert "cleanup" in tasks
+    assert len(tasks) == len(set(tasks))
