@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from types import FrameType
 from typing import NoReturn
 
@@ -45,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(command: Command, given: argparse.Namespace) -> None:
-    from events_face import logging, tracing
+    from events_face import logging
     from events_face.secret_key import with_secret_key
     from events_face.services import services
 
@@ -62,13 +61,11 @@ def _run(command: Command, given: argparse.Namespace) -> None:
     }
     module, name = command.function.split(":")
     function = getattr(importlib.import_module(module), name)
-    with ExitStack() as held:
-        if command.role:
-            held.enter_context(tracing.sent(given.command, settings.opentelemetry))
-        if command.needs_services:
-            function(settings, held.enter_context(services(settings)), **options)
-        else:
-            function(settings, **options)
+    if command.needs_services:
+        with services(settings) as found:
+            function(settings, found, **options)
+    else:
+        function(settings, **options)
 
 
 def _parser() -> argparse.ArgumentParser:
