@@ -16,6 +16,7 @@ from api import listening
 from api.app import create_app
 from api.connections import connected
 from domain.personal_data import InstallationKeys
+from events_face import tracing
 from events_face.errors import CommandFailed
 from events_face.installation import installation_keys
 from events_face.services import Services
@@ -38,7 +39,8 @@ def serve(settings: Settings, services: Services, host: str, port: int) -> None:
     Several processes may serve one port. Raises CommandFailed.
     """
     keys = installation_keys(settings, services.database_url)
-    uvloop.run(_serve(settings, services, keys, _address(host), port))
+    with tracing.sent("api", settings):
+        uvloop.run(_serve(settings, services, keys, _address(host), port))
 
 
 async def _serve(

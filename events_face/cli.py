@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from types import FrameType
 from typing import NoReturn
 
@@ -45,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(command: Command, given: argparse.Namespace) -> None:
-    from events_face import logging, tracing
+    from events_face import logging
     from events_face.checks import at_start
     from events_face.secret_key import with_secret_key
     from events_face.services import services
@@ -63,13 +62,10 @@ def _run(command: Command, given: argparse.Namespace) -> None:
     }
     module, name = command.function.split(":")
     function = getattr(importlib.import_module(module), name)
-    with ExitStack() as held:
-        if command.role:
-            held.enter_context(tracing.sent(given.command, settings.opentelemetry))
-        if not command.needs_services:
-            function(settings, **options)
-            return
-        found = held.enter_context(services(settings))
+    if not command.needs_services:
+        function(settings, **options)
+        return
+    with services(settings) as found:
         if command.role:
             at_start.check(given.command, settings, found)
         function(settings, found, **options)

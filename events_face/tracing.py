@@ -16,6 +16,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from events_face.settings import Settings
+
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
@@ -55,15 +57,15 @@ _sender: Sender | None = None
 
 
 @contextmanager
-def sent(role: str, variables: Mapping[str, str]) -> Iterator[None]:
-    """Spans are sent during the block, if OpenTelemetry's variables say where to."""
+def sent(role: str, settings: Settings) -> Iterator[None]:
+    """Spans are sent during the block, if the settings say where to."""
     global _sender  # noqa: PLW0603  one for all of a process, as its log is
-    if ENDPOINT not in variables:
+    if ENDPOINT not in settings.opentelemetry:
         yield
         return
     from events_face.otlp import OtlpSender
 
-    sender = OtlpSender(role, variables)
+    sender = OtlpSender(role, settings.opentelemetry)
     _sender = sender
     try:
         yield

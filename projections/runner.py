@@ -18,7 +18,7 @@ from psycopg import AsyncConnection
 
 from domain import history
 from domain.personal_data import InstallationKeys
-from events_face import metrics
+from events_face import metrics, tracing
 from events_face.installation import installation_keys
 from events_face.services import Services
 from events_face.settings import Settings
@@ -48,7 +48,8 @@ def run(settings: Settings, services: Services) -> None:
 
     metrics.serve(settings)
     keys = installation_keys(settings, services.database_url)
-    uvloop.run(_until_signalled(Runner(services.database_url, keys)))
+    with tracing.sent("projector", settings):
+        uvloop.run(_until_signalled(Runner(services.database_url, keys)))
 
 
 async def _until_signalled(runner: Runner) -> None:

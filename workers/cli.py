@@ -14,6 +14,7 @@ import uvloop
 from rich.console import Console
 from rich.progress import Progress
 
+from events_face import tracing
 from events_face.errors import CommandFailed
 from events_face.installation import installation_keys
 from events_face.services import Services
@@ -67,7 +68,8 @@ def outbox(settings: Settings, services: Services, sleep: float, once: bool) -> 
         settings = msgspec.structs.replace(settings, notification_service_url=url)
     keys = installation_keys(settings, services.database_url)
     delivery = new_delivery(settings, services.database_url, keys)
-    uvloop.run(_drain(delivery) if once else _deliver(delivery, sleep))
+    with tracing.sent("outbox", settings):
+        uvloop.run(_drain(delivery) if once else _deliver(delivery, sleep))
 
 
 async def _drain(delivery: Delivery) -> None:

@@ -17,7 +17,7 @@ import structlog
 from dramatiq.asyncio import EventLoopThread, get_event_loop_thread
 from dramatiq.brokers.redis import RedisBroker
 
-from events_face import metrics
+from events_face import metrics, tracing
 from events_face.errors import CommandFailed
 from events_face.installation import installation_keys
 from events_face.services import Services
@@ -55,7 +55,11 @@ def run(settings: Settings, services: Services, queues: Collection[str]) -> None
         return
     delivery = new_delivery(settings, services.database_url, keys)
     declare_delivery(broker, delivery)
-    with _working(broker) as loop, _delivering(broker, services.database_url, delivery, loop):
+    with (
+        tracing.sent("worker", settings),
+        _working(broker) as loop,
+        _delivering(broker, services.database_url, delivery, loop),
+    ):
         stopping.wait()
 
 

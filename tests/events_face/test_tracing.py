@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from events_face import tracing
+from events_face.settings import Settings
 from events_face.tracing import caller_in, root_id_of, trace_id_of
 from tests.support.collector import Collector, collector
 from tests.support.http_server import Answer
@@ -22,6 +23,10 @@ def no_variable_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ENDPOINT", "BSP_SCHEDULE_DELAY", "TRACES_SAMPLER", "TRACES_SAMPLER_ARG"):
         full = "OTEL_EXPORTER_OTLP_ENDPOINT" if name == "ENDPOINT" else f"OTEL_{name}"
         monkeypatch.setenv(full, "")
+
+
+def sending_to(traces: Collector, **more: str) -> Settings:
+    return Settings(opentelemetry=traces.variables | more)
 
 
 def a_span(correlation_id: str = "a-request") -> None:
@@ -62,13 +67,13 @@ def test_a_callers_trace_is_read_from_its_header(
 
 
 def test_nothing_is_traced_unless_there_is_somewhere_to_send_it() -> None:
-    with tracing.sent("api", {}):
+    with tracing.sent("api", Settings()):
         assert not tracing.is_on()
 
 
 def test_what_is_left_is_sent_at_the_end() -> None:
     with collector() as traces:
-        with tracing.sent("api", traces.variables | {"OTEL_BSP_SCHEDULE_DELAY": "60000"}):
+        with tracing.sent("api", sending_to(traces, OTEL_BSP_SCHEDULE_DELAY="60000")):
             a_span()
         (span,) = traces.spans
     assert (span.service, span.name, span.attributes) == ("events-face api", "step", {"try": 1})
@@ -83,7 +88,7 @@ def test_a_sampler_takes_the_same_traces_in_every_process() -> None:
     with collector() as traces:
         taken = []
         for role in ("api", "worker"):
-            with tracing.sent(role, traces.variables | half):
+            with tracing.sent(role, sending_to(traces, **half)):
                 taken.append({id for id in ids if tracing.is_traced(id)})
     assert taken[0] == taken[1]
     assert 50 < len(taken[0]) < 150
@@ -92,7 +97,7 @@ def test_a_sampler_takes_the_same_traces_in_every_process() -> None:
 def test_a_collector_that_takes_nothing_is_said_once() -> None:
     with collector() as traces:
         traces.answer = Answer(status=400)
-        with capture_logs() as lines, tracing.sent("api", traces.variables):
+        with capture_logs() as lines, tracing.sent("api", sending_to(traces)):
             for _ in range(2):
                 _asked_again(traces)
             traces.answer = Answer()
