@@ -70,7 +70,7 @@ def main() -> None:
     )
     given = options.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 140)
-    sizes = QUICK if given.quick else FULL
+    sizes, at = QUICK if given.quick else FULL, revision()
     with (
         tempfile.TemporaryDirectory(prefix=".bench-", dir=ROOT) as folder,
         postgres(Path(folder)) as server,
@@ -83,7 +83,7 @@ def main() -> None:
         )
         for name in given.only:
             console.rule(name)
-            measured = _take(stage, name)
+            measured = _take(stage, name, at)
             show(measured.comparisons, console)
             console.print(f"  in {measured.seconds:.0f} s")
             if not given.quick:
@@ -105,12 +105,12 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in text.split(","))
 
 
-def _take(stage: Stage, name: str) -> Measured:
+def _take(stage: Stage, name: str, revision: str) -> Measured:
     at, began, load_before = datetime.now(UTC), time.perf_counter(), os.getloadavg()[0]
     comparisons = MEASURES[name](stage)
     return Measured(
         at=at.isoformat(timespec="minutes"),
-        revision=revision(),
+        revision=revision,
         seconds=time.perf_counter() - began,
         load_before=load_before,
         settings=stage.server.settings(),
@@ -121,10 +121,9 @@ def _take(stage: Stage, name: str) -> Measured:
 
 def _keep(name: str, measured: Measured) -> None:
     file = RESULTS / f"{measured.at[:10]}.json"
-    if file.exists():
-        results = load(file)
-    else:
-        results = Results(machine=machine(), versions=versions(), measures={})
+    results = Results(machine=machine(), versions=versions(), measures={})
+    if file.exists() and (before := load(file)).machine == results.machine:
+        results = msgspec.structs.replace(results, measures=before.measures)
     results = results.with_measure(name, measured)
     save(results, file)
     draw(results, PAGE.with_name("performance"))

@@ -26,7 +26,8 @@ TICK = 0.001
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     origin: str
     paths: tuple[str, ...]
-    """Asked for in turn; those that end with /register get a new visitor each time."""
+    """Asked for in turn: those that end with /register with a new visitor each time, those that
+    end with = with a text that was never there before."""
     connections: int
     seconds: float | None = None
     requests: int | None = None
@@ -99,6 +100,8 @@ class Work:
     def _request(self) -> bytes:
         number = next(self._numbers)
         path = self.asked.paths[number % len(self.asked.paths)]
+        if path.endswith("="):
+            path = f"{path}{self._salt}{number}"
         if not path.endswith("/register"):
             return f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode()
         again = self.asked.again_every

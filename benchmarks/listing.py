@@ -21,7 +21,11 @@ CONNECTIONS = 16
 PAGE = 20
 
 DIFFERENT = 200
-"""Pages that are asked for in turn, so that hardly an answer is one that is kept."""
+"""Pages that are asked for in turn."""
+
+NEVER_ASKED = "&never="
+"""With a text of its own a question was never asked before, and no answer to it is kept. All but
+the first page, which everybody asks for, is measured so."""
 
 WORDS = ("Rust", "Python", "Data", "Zürich")
 TOPICS = ("Databases", "Compilers", "Gardens", "Robots", "Ethics")
@@ -42,10 +46,12 @@ COPY_PEERS: Mapping[str, LiteralString] = {
 
 TABLES = {OURS: "events", DJANGO: "django_drf_event", FASTAPI: "events"}
 
-FIRST, SEARCH, FAR, CURSOR = "first page", "name filter", "half-way by offset", "cursor"
+FIRST, NEW_FIRST = "first page", "first page as after a change"
+SEARCH, FAR, CURSOR = "name filter", "half-way by offset", "cursor"
 
 REACHES: Mapping[str, tuple[Reach, ...]] = {
     FIRST: (Reach(text="30 × Django REST framework", beside=DJANGO, times=30),),
+    NEW_FIRST: (),
     SEARCH: (Reach(text="100 × Django REST framework", beside=DJANGO, times=100),),
     FAR: (),
     CURSOR: (Reach(text="30 × Django REST framework", beside=DJANGO, times=30),),
@@ -56,10 +62,13 @@ SHARE = 0.5
 
 
 def measure(stage: Stage) -> list[Comparison]:
-    served: dict[str, Contender] = {DJANGO: django, FASTAPI: fastapi}
     with ExitStack() as held:
         service = held.enter_context(stub(stage.folder / "service.log"))
-        served = {OURS: events_face(notifications=service), **served}
+        served: dict[str, Contender] = {
+            OURS: events_face(notifications=service),
+            DJANGO: django,
+            FASTAPI: fastapi,
+        }
         turns = {n: held.enter_context(_turn_of(stage, n, served[n])) for n in served}
         figures = stage.interleaved(turns)
     rates = [
@@ -129,18 +138,20 @@ def _paths(origin: str, name: str, events: int) -> dict[str, list[str]]:
     page asks for one offset after the other."""
     page = f"/api/events/list?limit={PAGE}"
     places = random.Random(1).sample(range(events - PAGE), DIFFERENT)  # noqa: S311  the same for all
-    return {
-        FIRST: [page],
+    pages = {
+        NEW_FIRST: [page],
         SEARCH: [f"{page}&name={text}" for text in _fragments()],
         FAR: [f"{page}&offset={events // 2 + place}" for place in range(DIFFERENT)],
         CURSOR: _cursors(origin, page)
         if name == OURS
         else [f"{page}&offset={place}" for place in places],
     }
+    never = {kind: [path + NEVER_ASKED for path in paths] for kind, paths in pages.items()}
+    return {FIRST: [page], **never}
 
 
 def _fragments() -> list[str]:
-    """Parts of names that one event of a thousand has."""
+    """Parts of names, each of one event in a thousand."""
     return [f"{number:03}%20on" for number in range(DIFFERENT)]
 
 

@@ -1,5 +1,6 @@
--- For wrk: asks for its arguments, paths, one after the other; /register with a new visitor each time.
--- The first argument makes emails differ from those of other runs. Tells the outcome as JSON.
+-- For wrk: asks for its arguments, paths, one after the other: /register with a new visitor each time,
+-- what ends with = with a text that was never there before. The first argument makes both differ from
+-- other runs'. Tells the outcome as JSON.
 
 local paths, salt, number = {}, "", 0
 local headers = { ["Content-Type"] = "application/json" }
@@ -12,6 +13,7 @@ end
 function request()
   number = number + 1
   local path = paths[number % #paths + 1]
+  if path:sub(-1) == "=" then path = path .. salt .. number end
   if path:sub(-9) ~= "/register" then return wrk.format("GET", path) end
   local body = '{"full_name":"Ada Lovelace","email":"ada.' .. salt .. "." .. number .. '@example.com"}'
   return wrk.format("POST", path, headers, body)

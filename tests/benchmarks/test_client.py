@@ -31,8 +31,8 @@ def server(bodies: list[bytes]) -> Iterator[HttpServer]:
 
 
 def asked(server: HttpServer, **more: object) -> Got:
-    paths = ("/one/register", "/other/register")
-    wanted = {"origin": server.origin, "paths": paths, "connections": 8, **more}
+    usual = {"paths": ("/one/register", "/other/register"), "connections": 8}
+    wanted = {"origin": server.origin, **usual, **more}
     return asyncio.run(ask(msgspec.convert(wanted, Asked)))
 
 
@@ -43,6 +43,21 @@ def test_so_many_requests_are_made_as_are_asked_for_each_for_another_visitor(
 
     assert got.statuses == {"201": 100}
     assert len(set(bodies)) == 100
+
+
+def test_what_ends_with_an_equals_sign_is_never_asked_for_twice() -> None:
+    targets = list[str]()
+
+    def respond(request: Request) -> Answer:
+        targets.append(request.target)
+        return Answer()
+
+    with HttpServer(respond) as server:
+        for _ in range(2):
+            asked(server, paths=("/list?page=1&n=",), requests=3)
+
+    assert len(set(targets)) == 6
+    assert all(target.startswith("/list?page=1&n=") for target in targets)
 
 
 def test_duplicates_are_sent_as_often_as_asked_for(server: HttpServer, bodies: list[bytes]) -> None:
