@@ -29,6 +29,7 @@ from events_face.commands_observed import observe_batch
 from events_face.services import Services
 from events_face.settings import Settings
 from projections.positions import Positions
+from projections.totals import Totals
 
 READERS = 10
 """Connections that queries share, at most."""
@@ -64,6 +65,7 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
     broker: Redis | None
     reads_replica: bool
     known_answers: KnownAnswers
+    totals: Totals
     credentials: Credentials
     erasures: Erasures
     passwords: Passwords
@@ -103,6 +105,7 @@ async def connected(
             broker=broker,
             reads_replica=reads_replica,
             known_answers=KnownAnswers(),
+            totals=Totals(),
             credentials=Credentials(accounts, keys, observe_batch),
             erasures=Erasures(accounts, keys),
             passwords=await held.enter_async_context(Passwords()),

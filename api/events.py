@@ -103,6 +103,7 @@ class EventCalls(Controller):
         async def listing(connection: AsyncConnection[Any]) -> tuple[str, Listing[Event]]:
             page = await events.list_open(
                 connection,
+                request.connections.totals,
                 name_fragment=name,
                 descending=order_by == "desc",
                 limit=limit,

@@ -23,6 +23,10 @@ class KnownAnswers:
         self._room = budget
         self._answers: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
 
+    def __contains__(self, asked: str) -> bool:
+        """Whether there is an answer, right or not by now."""
+        return asked in self._answers
+
     def get(self, asked: str, etag: str) -> bytes | None:
         """The answer that has this tag, if it is known."""
         known = self._answers.get(asked)

@@ -119,12 +119,13 @@ async def read_listing(
     known = request.connections.known_answers
 
     async def query(connection: AsyncConnection[Any]) -> tuple[str, bytes]:
-        etag = f'"{await version(connection)}"'
-        body = known.get(asked, etag)
-        if body is None:
-            now, content = await listing(connection)
-            etag, body = f'"{now}"', to_json(content)
-            known.keep(asked, etag, body)
+        if asked in known:
+            etag = f'"{await version(connection)}"'
+            if (body := known.get(asked, etag)) is not None:
+                return etag, body
+        now, content = await listing(connection)
+        etag, body = f'"{now}"', to_json(content)
+        known.keep(asked, etag, body)
         return etag, body
 
     etag, body = await read(request, at_least, query)

@@ -46,7 +46,7 @@ COPY_PEERS: Mapping[str, LiteralString] = {
 
 TABLES = {OURS: "events", DJANGO: "django_drf_event", FASTAPI: "events"}
 
-FIRST, NEW_FIRST = "first page", "first page as after a change"
+FIRST, NEW_FIRST = "first page", "first page, no answer kept"
 SEARCH, FAR, CURSOR = "name filter", "half-way by offset", "cursor"
 
 REACHES: Mapping[str, tuple[Reach, ...]] = {

@@ -17,6 +17,7 @@ from domain.events import Details, Event, Status
 from domain.values import fold
 from projections.page import Cursor, Page, versions
 from projections.projection import Projection, events_of, fold_into
+from projections.totals import Totals
 from projections.trigrams import trigrams
 
 TABLE = """
@@ -67,6 +68,7 @@ async def get_event(connection: AsyncConnection[Any], id: UUID) -> EventRow | No
 
 async def list_open(
     connection: AsyncConnection[Any],
+    totals: Totals,
     *,
     name_fragment: str = "",
     descending: bool = True,
@@ -77,24 +79,33 @@ async def list_open(
     """Open events by the time they begin, those at the same time by id.
 
     `name_fragment` is a part of the name, whatever its case; none of its characters is special.
-    `offset` counts from the cursor when there is one. Raises `page.BadCursor`.
+    `offset` counts from the cursor when there is one. `totals` are those of earlier pages, and
+    learn this one's. Raises `page.BadCursor`.
     """
     folded = fold(name_fragment)
     start = Cursor.parse(cursor) if cursor is not None else None
-    answer = await connection.execute(
-        _list_statement(matching(folded), start is not None, descending),
-        {
-            "folded": folded,
-            "trigrams": trigrams(folded),
-            "start_time": start and start.time,
-            "start_id": start and start.id,
-            "limit": limit + 1,
-            "offset": offset,
-        },
-        binary=True,
-    )
-    found = await answer.fetchall()
+    parameters = {
+        "folded": folded,
+        "trigrams": trigrams(folded),
+        "start_time": start and start.time,
+        "start_id": start and start.id,
+        "limit": limit + 1,
+        "offset": offset,
+    }
+
+    async def ask(*, counted: bool) -> list[tuple[Any, ...]]:
+        statement = _list_statement(matching(folded), start is not None, descending, counted)
+        return await (await connection.execute(statement, parameters, binary=True)).fetchall()
+
+    counted = folded not in totals
+    found = await ask(counted=counted)
+    if not counted and totals.of(folded, found[0][0]) is None:  # events have changed since
+        counted, found = True, await ask(counted=True)
     events_version, areas_version, total = found[0][:3]
+    if counted:
+        totals.keep(folded, events_version, total)
+    else:
+        total = totals.of(folded, events_version)
     rows = [EventRow(*row[3:]) for row in found if row[3] is not None]
     more, rows = len(rows) > limit, rows[:limit]
     return Page(
@@ -120,9 +131,11 @@ def matching(folded: str) -> LiteralString:
 
 
 @cache
-def _list_statement(matching: LiteralString, resumed: bool, descending: bool) -> Composed:
-    """The versions, the total and the rows are all of one snapshot. There is always a row; on an
-    empty page it has no event.
+def _list_statement(
+    matching: LiteralString, resumed: bool, descending: bool, counted: bool
+) -> Composed:
+    """The versions, the total (null unless `counted`) and the rows are all of one snapshot. There
+    is always a row; on an empty page it has no event.
 
     Searched by name, the index finds everything that is counted, and it is looked for only once;
     otherwise the order's own index gives the first rows without looking at the others.
@@ -141,12 +154,13 @@ def _list_statement(matching: LiteralString, resumed: bool, descending: bool) ->
         FROM (
             SELECT (SELECT version FROM projections WHERE name = 'events') AS events,
                    (SELECT version FROM projections WHERE name = 'areas') AS areas,
-                   (SELECT count(*) FROM found) AS total
+                   {total} AS total
         ) v
         LEFT JOIN (page JOIN events e USING (id) LEFT JOIN areas a ON a.id = e.area_id) ON true
         ORDER BY e.event_datetime {order}, e.id {order}
         """
     ).format(
+        total=SQL("(SELECT count(*) FROM found)" if counted else "NULL::bigint"),
         materialized=SQL("MATERIALIZED" if matching else "NOT MATERIALIZED"),
         matching=SQL(matching),
         beyond=SQL(

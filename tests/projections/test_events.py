@@ -12,13 +12,14 @@ from domain.events import ChangeEvent, CleanUpEvent, DeleteEvent, SyncEvent
 from domain.values import Text
 from projections.events import EventRow, get_event, list_open
 from projections.page import BadCursor, Cursor
+from projections.totals import Totals
 from tests.support.installation import IN_A_MONTH, Installation, an_event
 
 pytestmark = pytest.mark.anyio
 
 
 async def found(installation: Installation, fragment: str) -> list[str]:
-    page = await list_open(installation.connection, name_fragment=fragment, limit=100)
+    page = await list_open(installation.connection, Totals(), name_fragment=fragment, limit=100)
     assert page.total == len(page.rows)
     return sorted(row.name for row in page.rows)
 
@@ -151,10 +152,12 @@ async def test_a_walk_by_cursor_meets_the_same_events_as_one_by_offset(
     times = [IN_A_MONTH + timedelta(days=number // 4) for number in range(17)]
     await installation.give(*(an_event("Fair", at=at) for at in times))
     await installation.project()
+    totals = Totals()
 
     async def by_offset(offset: int) -> list[EventRow]:
         page = await list_open(
             installation.connection,
+            totals,
             name_fragment=fragment,
             descending=descending,
             limit=3,
@@ -166,6 +169,7 @@ async def test_a_walk_by_cursor_meets_the_same_events_as_one_by_offset(
     while pages == 0 or cursor is not None:
         page = await list_open(
             installation.connection,
+            totals,
             name_fragment=fragment,
             descending=descending,
             limit=3,
@@ -184,16 +188,50 @@ async def test_an_empty_page_still_tells_the_total_and_the_version(
 ) -> None:
     await installation.event()
     await installation.project()
-    page = await list_open(installation.connection, offset=5)
+    page = await list_open(installation.connection, Totals(), offset=5)
     assert (page.rows, page.total, page.next_cursor) == ([], 1, None)
-    assert page.version == (await list_open(installation.connection)).version
+    assert page.version == (await list_open(installation.connection, Totals())).version
+
+
+async def test_a_total_that_is_known_is_counted_again_once_events_have_changed(
+    installation: Installation,
+) -> None:
+    totals = Totals()
+
+    async def total(fragment: str = "") -> int:
+        await installation.project()
+        page = await list_open(installation.connection, totals, name_fragment=fragment, limit=1)
+        return page.total
+
+    await installation.give(an_event("Fair"), an_event("Fair"), an_event("Other"))
+    assert [await total(), await total("FAIR"), await total(), await total("fair")] == [3, 2, 3, 2]
+    await installation.give(an_event("Fair"))
+    assert [await total(), await total("fair")] == [4, 3]
+
+
+async def test_a_total_that_is_known_is_not_counted(installation: Installation) -> None:
+    totals = Totals()
+    await installation.give(an_event(), an_event())
+    await installation.project()
+    assert (await list_open(installation.connection, totals)).total == 2
+    await installation.connection.execute("DELETE FROM events")  # behind the projection's back
+    page = await list_open(installation.connection, totals)
+    assert (page.rows, page.total) == ([], 2)
+
+
+def test_the_totals_of_questions_that_were_asked_long_ago_are_forgotten() -> None:
+    totals = Totals(remembered=2)
+    for question in ("first", "second", "third"):
+        totals.keep(question, 1, 10)
+        assert totals.of("second", 1) in (None, 10)
+    assert ["first" in totals, "second" in totals, "third" in totals] == [False, True, True]
 
 
 async def test_the_last_page_has_no_cursor(installation: Installation) -> None:
     await installation.give(an_event(), an_event())
     await installation.project()
-    assert (await list_open(installation.connection, limit=2)).next_cursor is None
-    assert (await list_open(installation.connection, limit=1)).next_cursor is not None
+    assert (await list_open(installation.connection, Totals(), limit=2)).next_cursor is None
+    assert (await list_open(installation.connection, Totals(), limit=1)).next_cursor is not None
 
 
 @pytest.mark.parametrize(
@@ -201,7 +239,7 @@ async def test_the_last_page_has_no_cursor(installation: Installation) -> None:
 )
 async def test_what_is_no_cursor_is_refused(installation: Installation, cursor: str) -> None:
     with pytest.raises(BadCursor):
-        await list_open(installation.connection, cursor=cursor)
+        await list_open(installation.connection, Totals(), cursor=cursor)
 
 
 def test_a_cursor_is_read_back_as_it_was_written() -> None:
@@ -217,7 +255,7 @@ async def test_the_version_moves_with_the_rows_and_not_with_registrations(
 
     async def version() -> str:
         await installation.project()
-        return (await list_open(installation.connection)).version
+        return (await list_open(installation.connection, Totals())).version
 
     first = await version()
     await installation.register(event, "ada@example.org")

@@ -32,6 +32,7 @@ from projections.projection import Projection
 from projections.rebuild import CannotRebuild, rebuild_tables
 from projections.rebuild_progress import lock_for_rebuild
 from projections.runner import Runner
+from projections.totals import Totals
 from projections.visitors import VISITORS
 from tests.support.installation import IN_A_MONTH, Installation, all_caught_up, running
 from tests.support.waiting import until_async
@@ -118,16 +119,16 @@ async def test_queries_answer_and_events_are_applied_while_a_table_is_rebuilt(
     async with running(Runner(installation.database_url, installation.keys)):
         rebuilding = asyncio.create_task(rebuild(installation, slow))
         await half_way.wait()
-        assert (await list_open(installation.connection)).total == 1
+        assert (await list_open(installation.connection, Totals())).total == 1
         await installation.event("Meanwhile")
         await until_async(lambda: all_caught_up(installation))
-        assert (await list_open(installation.connection)).total == 2
+        assert (await list_open(installation.connection, Totals())).total == 2
         go_on.set()
         await rebuilding
-        assert (await list_open(installation.connection)).total == 2
+        assert (await list_open(installation.connection, Totals())).total == 2
         await installation.event("Afterwards")
         await until_async(lambda: all_caught_up(installation))
-        assert (await list_open(installation.connection)).total == 3
+        assert (await list_open(installation.connection, Totals())).total == 3
 
 
 async def test_rebuilds_under_load_lose_nothing(
