@@ -83,10 +83,14 @@ def _the_dashboard_asks_for_what_is_told(running: Containers) -> None:
     ]
     ports = (running.metrics[name] for name in ROLES - {"api", "sink"})
     scraped = [f"{running.api}/metrics", *(f"http://127.0.0.1:{port}/metrics" for port in ports)]
-    told = "".join(httpx.get(address).text for address in scraped)
     names = {name for expression in asked for name in re.findall(r"events_face_\w+", expression)}
     assert names
-    assert {name for name in names if not re.search(rf"^{name}[ {{]", told, re.MULTILINE)} == set()
+
+    def untold() -> set[str]:
+        told = "".join(httpx.get(address).text for address in scraped)
+        return {name for name in names if not re.search(rf"^{name}[ {{]", told, re.MULTILINE)}
+
+    until(lambda: not untold(), within=10)
 
 
 def _the_doctor_finds_nothing_wrong(running: Containers) -> None:
