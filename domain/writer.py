@@ -24,6 +24,11 @@ QUEUE_LIMIT = 1_000
 BATCH_LIMIT = 128
 """Commands in one commit; a larger one gains little and keeps its first caller waiting."""
 
+GATHER = 0.002
+GATHER_FROM = 8
+"""Seconds that a batch waits for more, if the one before it had so many: under such a load they are
+on their way, and a batch costs more than five commands."""
+
 
 class Overloaded(Exception):
     """More commands are waiting than can be taken; try again shortly"""
@@ -82,8 +87,12 @@ class Writer:
         return await answer
 
     async def _run(self) -> None:
+        waiting = list[_Waiting]()
         while True:
+            busy = len(waiting) >= GATHER_FROM
             waiting = [await self._queue.get()]
+            if busy:
+                await asyncio.sleep(GATHER)
             while len(waiting) < BATCH_LIMIT and not self._queue.empty():
                 waiting.append(self._queue.get_nowait())
             try:

@@ -42,10 +42,11 @@ from workers.notification_service import (
 )
 from workers.outbox import GivenBack, Leased, Outcome
 from workers.tries import Tries
+from workers.window import Window
 
-IN_HAND = 3 * CONNECTIONS
-"""Rows leased at once: a connection that is free takes the next while the outcomes of others are
-recorded. So few that the last has its answer well before its lease runs out."""
+IN_HAND = 3
+"""Rows leased for each call at once: a connection that is free takes the next while the outcomes of
+others are recorded. So few that the last has its answer well before its lease runs out."""
 
 STOP_GRACE = 2.0
 """Seconds that calls under way have left once a stop is asked for."""
@@ -94,6 +95,7 @@ class Delivery:
         self._sending = set[asyncio.Task[tuple[Leased, Outcome]]]()
         self._concluded: list[tuple[Leased, Outcome]] = []
         self._tries = Tries()
+        self._careful = self._window = Window(CONNECTIONS)
         self._progress = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -113,7 +115,9 @@ class Delivery:
 
     async def drain(self) -> Drained:
         """Try everything that is due as this begins, once. Raises `psycopg.OperationalError`."""
-        counts = await self._run(due_by=await outbox.now(await self._connected()))
+        due_by = await outbox.now(await self._connected())
+        every_row = Window(CONNECTIONS, least=CONNECTIONS)
+        counts = await self._run(every_row, due_by=due_by)
         connection = await self._connected()
         return Drained(
             sent=counts[Sent],
@@ -129,7 +133,7 @@ class Delivery:
         is recorded if it comes back while the leases last.
         """
         ends = time.monotonic() + seconds
-        await self._run(ends=ends)
+        await self._run(self._careful, ends=ends)
         return time.monotonic() >= ends
 
     @property
@@ -156,9 +160,10 @@ class Delivery:
             await self._connection.close()
 
     async def _run(
-        self, *, due_by: datetime | None = None, ends: float = math.inf
+        self, window: Window, *, due_by: datetime | None = None, ends: float = math.inf
     ) -> Counter[type[Outcome]]:
         counts, lost = Counter[type[Outcome]](), None
+        self._window = window
         self._idle.clear()
         try:
             while True:
@@ -186,14 +191,14 @@ class Delivery:
         return counts
 
     async def _lease_more(self, due_by: datetime | None) -> None:
-        """Have `IN_HAND` rows, those that are being sent included."""
+        """Have `IN_HAND` rows for each call, those that are being sent included."""
         connection = await self._connected()
         if not self._probed:
             await pause.probe_at_once(connection)
             self._probed = True
-        wanted = IN_HAND - len(self._sending) - len(self._to_send)
+        in_hand = len(self._sending) + len(self._to_send)
         begun = perf_counter()
-        rows = await outbox.lease(connection, wanted, due_by)
+        rows = await outbox.lease(connection, max(0, IN_HAND * self._window.size - in_hand), due_by)
         self._tries.leased(rows, begun)
         self._to_send.extend(rows)
         if self._stopping:
@@ -201,8 +206,8 @@ class Delivery:
         self._send_more()
 
     def _send_more(self) -> None:
-        """Give every connection that is free a row to send."""
-        while self._to_send and len(self._sending) < CONNECTIONS:
+        """Make as many calls as there may be."""
+        while self._to_send and len(self._sending) < self._window.size:
             call = asyncio.create_task(self._send(self._to_send.popleft()))
             self._sending.add(call)
             call.add_done_callback(self._ended)
@@ -217,14 +222,17 @@ class Delivery:
             return row, Refused(ERASED)
         correlation_id.set(row.correlation_id)
         notification = Notification(row.id, self._owner_id, row.email, row.message)
-        begun = perf_counter()
         try:
+            if self._window.rest:
+                await asyncio.sleep(self._window.rest)
+            begun = perf_counter()
             answer = await self._service.send(notification)
         except asyncio.CancelledError:
             return row, GivenBack()
         except Exception as error:  # a bug must not keep its row from waiting longer each time
             log.exception("a bug in sending")
             answer = TryLater(f"a bug here: {type(error).__name__}")
+        self._window.answered(answer)
         self._tries.called(row, answer, begun)
         return row, answer
 
@@ -234,7 +242,7 @@ class Delivery:
         if not call.cancelled():
             row, outcome = call.result()
             self._concluded.append((row, outcome))
-            if isinstance(outcome, BadCredentials):
+            if isinstance(outcome, BadCredentials) or self._window.rest:
                 self._give_back()
         self._send_more()
 

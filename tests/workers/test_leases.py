@@ -158,9 +158,10 @@ async def test_a_free_connection_takes_the_next_row_before_outcomes_are_recorded
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(delivering, "PACE", 600)
-    await registered(installation, *crowd(delivering.IN_HAND + 10))
+    in_hand = delivering.IN_HAND * calling.CONNECTIONS
+    await registered(installation, *crowd(in_hand + 10))
     running = asyncio.create_task(delivery.run())
-    await until_async(_true_once(lambda: len(service.received) == delivering.IN_HAND))
+    await until_async(_true_once(lambda: len(service.received) == in_hand))
     assert {row["state"] for row in await installation.rows("outbox")} == {"waiting"}
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

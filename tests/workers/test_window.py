@@ -1,0 +1,89 @@
+"""A notification service that takes nothing is left in peace, and is found when it is back."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.support.http_server import Answer
+from tests.support.installation import Installation
+from tests.support.notification_service import NotificationService
+from tests.support.waiting import until_async
+from tests.workers.outboxes import crowd, make_due, registered
+from workers import outbox
+from workers import window as windows
+from workers.delivery import Delivery
+from workers.notification_service import CONNECTIONS, Refused, Sent, TryLater
+from workers.window import REST, Window
+
+pytestmark = pytest.mark.anyio
+
+LATER = TryLater("HTTP 503")
+
+
+def test_each_answer_that_says_later_halves_the_calls_and_each_other_doubles_them() -> None:
+    window = Window(8)
+    sizes = list[int]()
+    for answer in (LATER, LATER, Sent(), LATER, LATER, LATER, Refused("HTTP 400"), Sent(), Sent()):
+        window.answered(answer)
+        sizes.append(window.size)
+    assert sizes == [4, 2, 4, 2, 1, 1, 2, 4, 8]
+
+
+def test_there_is_a_rest_before_a_call_while_the_only_one_is_told_to_come_later() -> None:
+    window = Window(2)
+    rests = list[float]()
+    for answer in (LATER, LATER, Sent(), LATER):
+        window.answered(answer)
+        rests.append(window.rest)
+    assert rests == [REST, REST, 0.0, REST]
+
+
+def test_it_closes_no_further_than_it_may() -> None:
+    window = Window(8, least=8)
+    window.answered(LATER)
+    assert (window.size, window.rest) == (8, 0.0)
+
+
+async def test_a_service_that_is_down_is_asked_once_in_a_while_until_it_is_back(
+    installation: Installation,
+    service: NotificationService,
+    delivery: Delivery,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outbox, "LONGEST_BACKOFF", 0.01)  # what is tried is due again at once
+    monkeypatch.setattr(windows, "REST", 60.0)
+    service.usual = Answer(status=503)
+    await registered(installation, *crowd(500))
+    running = asyncio.create_task(delivery.run())
+
+    async def resting() -> bool:
+        rows = await installation.rows("outbox")
+        leased = [row for row in rows if row["lease_token"] is not None]
+        return len(service.received) >= CONNECTIONS and 0 < len(leased) < 10
+
+    await until_async(resting)
+    assert len(service.received) == CONNECTIONS  # those that were under way together
+    delivery.stop()
+    await running
+
+
+async def test_all_is_sent_once_a_service_that_was_down_is_back(
+    installation: Installation, service: NotificationService, delivery: Delivery
+) -> None:
+    service.usual = Answer(status=503)
+    await registered(installation, *crowd(300))
+    running = asyncio.create_task(delivery.run())
+    await until_async(lambda: _is_more_than(CONNECTIONS, service))
+    service.usual = Answer()
+    service.received.clear()
+    await running
+    await make_due(installation)
+    await delivery.run()
+    assert {row["state"] for row in await installation.rows("outbox")} == {"sent"}
+    assert len(service.received) == 300
+
+
+async def _is_more_than(number: int, service: NotificationService) -> bool:
+    return len(service.received) > number
