@@ -34,9 +34,12 @@ ELECTION = 3.0
 POLL = 1.0
 """Seconds after which history is looked at although nothing was announced."""
 
-PACE = 0.02
-"""Seconds from one look at history to the next, but for batches that were full. A lone event is
-applied at once, and under load each round takes what gathered: rounds cost more than events."""
+PACE = 0.01
+BUSY_PACE = 0.02
+BUSY = 40
+"""Seconds from one look at history to the next, but for batches that were full; the second when the
+last look found so many events. A lone event is applied at once, and under load each round takes
+what gathered: a round costs as much as many events."""
 
 FIRST_BACKOFF, LAST_BACKOFF = 0.2, 5.0
 """Seconds before a lost database is looked for again, doubling from one to the other."""
@@ -104,11 +107,12 @@ class Runner:
             if loop.time() >= election_at:
                 await self._elect(connection, tail)
                 election_at = loop.time() + ELECTION
-            next_look = loop.time() + PACE
+            looked = loop.time()
             more = await tail.step()
             await self._stand_aside(connection, tail)
             if not more:
-                await asyncio.sleep(next_look - loop.time())
+                pace = BUSY_PACE if tail.taken >= BUSY else PACE
+                await asyncio.sleep(looked + pace - loop.time())
                 await _announcement(connection)
 
     async def _stand_aside(self, connection: AsyncConnection[Any], tail: Tail) -> None:

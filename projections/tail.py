@@ -58,6 +58,8 @@ class Tail:
         self._skipped = list(skipped)
         self._retry_at: dict[str, float] = {}
         self.positions: dict[Projection, int] = {}
+        self.taken = 0
+        """Events that the last step read."""
         self.beyond_us: set[Projection] = set()
         """Those that stopped at an event of a newer release."""
 
@@ -71,7 +73,7 @@ class Tail:
         """Take each projection further by a batch; whether there may be more to read at once."""
         now = asyncio.get_running_loop().time()
         running = [p for p in self.positions if self._retry_at.get(p.name, now) <= now]
-        more = False
+        more, self.taken = False, 0
         ahead: int | None = None
         for place in sorted({self.positions[p] for p in running}, reverse=True):
             cohort = [p for p in running if self.positions[p] == place]
@@ -96,6 +98,7 @@ class Tail:
                     return True
                 batch //= 2
         full = len(events) == batch
+        self.taken += len(events)
         events = [e for e in events if ahead is None or e.position <= ahead]
         if events:
             await self._apply(cohort, events, place, events[-1].position)
