@@ -1,6 +1,6 @@
 """Measures what we claim, beside peers and limits, in one run on one machine.
 
-    python -m benchmarks [--quick] [--only registrations,list] [--lengths 10000,10000000]
+    python -m benchmarks [--quick] [--only registrations,list] [--rounds 2] [--lengths 10000]
 
 Prints a table of each measure. A run that is not quick keeps its figures in benchmarks/results, one
 file a day, in which a measure that is taken again replaces the one before, and renders
@@ -68,9 +68,13 @@ def main() -> None:
     options.add_argument(
         "--lengths", type=_numbers, metavar="NUMBER,...", help="events of history to grow to"
     )
+    options.add_argument("--rounds", type=int, metavar="NUMBER", help="turns of each contender")
     given = options.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 140)
     sizes, at = QUICK if given.quick else FULL, revision()
+    sizes = msgspec.structs.replace(
+        sizes, growth=given.lengths or sizes.growth, rounds=given.rounds or sizes.rounds
+    )
     with (
         tempfile.TemporaryDirectory(prefix=".bench-", dir=ROOT) as folder,
         postgres(Path(folder)) as server,
@@ -78,7 +82,7 @@ def main() -> None:
         stage = Stage(
             folder=Path(folder),
             server=server,
-            sizes=msgspec.structs.replace(sizes, growth=given.lengths or sizes.growth),
+            sizes=sizes,
             tell=lambda line: console.print(f"  {line}", style="dim", highlight=False),
         )
         for name in given.only:
