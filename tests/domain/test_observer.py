@@ -13,7 +13,7 @@ from domain.events import ChangeEvent
 from domain.history import connect
 from domain.personal_data import InstallationKeys
 from domain.writer import Writer
-from tests.domain.test_writer import ORIGIN, a_fair, visitor
+from tests.domain.writing import ORIGIN, a_fair, visitor
 
 pytestmark = pytest.mark.anyio
 

@@ -1,69 +1,35 @@
-"""The writer and history in a real PostgreSQL: what holds in races and when things break."""
+"""The writer and history in a real PostgreSQL: what holds in races."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable
+from datetime import UTC
 from typing import Any, cast
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import msgspec
 import psycopg
 import pytest
 
 from domain import areas, events, visitors, writer
-from domain.aggregate import RecordedEvent, replay
+from domain.aggregate import replay
 from domain.application import HANDLERS, TOUCHES, Touches
 from domain.areas import CreateArea, RenameArea
-from domain.batch import Decider, Done, Failed, Origin, Request
-from domain.codec import UnknownEvent
+from domain.batch import Batch, Decider, Done, Failed, Origin, Request
 from domain.errors import DomainError
-from domain.events import ChangeEvent, CreateEvent, Event
-from domain.history import History, connect, last_position, open_all, read_events
+from domain.events import ChangeEvent, Event
+from domain.history import History, connect, open_all, read_events
 from domain.personal_data import InstallationKeys
-from domain.streams import LONG_STREAM, Streams
-from domain.values import Email, FullName, Text
-from domain.visitors import DuplicateRegistration, EventClosed, RegisterVisitor
-from domain.writer import HistoryUnavailable, Overloaded, Writer
+from domain.streams import LONG_STREAM
+from domain.values import Text
+from domain.visitors import DuplicateRegistration, EventClosed
+from domain.writer import GATHER_FROM, Writer
+from tests.domain.writing import ORIGIN, a_fair, history, visitor, writers
+from tests.support.waiting import until_async
 
 pytestmark = pytest.mark.anyio
-
-ORIGIN = Origin(actor="anonymous", correlation_id="test")
-
-
-def a_fair() -> CreateEvent:
-    now = datetime.now(UTC)
-    return CreateEvent(
-        name=Text("Fair"),
-        event_datetime=now + timedelta(days=30),
-        registration_deadline=now + timedelta(days=20),
-    )
-
-
-def visitor(event_id: UUID, number: int) -> RegisterVisitor:
-    return RegisterVisitor(
-        event_id=event_id, full_name=FullName("Ada"), email=Email(f"ada{number}@example.com")
-    )
-
-
-@asynccontextmanager
-async def writers(
-    database_url: str, keys: InstallationKeys, count: int
-) -> AsyncIterator[Sequence[Writer]]:
-    """Several, each with a connection and a cache of its own, as so many API processes have."""
-    async with AsyncExitStack() as stack:
-        yield [
-            await stack.enter_async_context(Writer(database_url, Decider(keys)))
-            for _ in range(count)
-        ]
-
-
-async def history(database_url: str) -> list[RecordedEvent]:
-    async with await connect(database_url) as connection:
-        return await read_events(connection, after=0, limit=100_000)
 
 
 async def test_no_registration_stands_after_the_close_it_should_have_seen(
@@ -269,95 +235,6 @@ async def test_the_librarys_application_replays_what_was_appended(
         assert before == created.value.event
 
 
-async def test_a_full_queue_is_said_at_once_and_loses_nothing(
-    database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(writer, "QUEUE_LIMIT", 20)
-    async with Writer(database_url, Decider(keys)) as one:
-        fair = (await one.execute(a_fair(), ORIGIN)).value.event.id
-        outcomes = await asyncio.gather(
-            *(one.execute(visitor(fair, number), ORIGIN) for number in range(50)),
-            return_exceptions=True,
-        )
-    kinds = Counter(type(outcome) for outcome in outcomes)
-    assert kinds == {Done: 20, Overloaded: 30}
-    stored = await history(database_url)
-    assert sum(isinstance(e.event, visitors.Registered) for e in stored) == 20
-
-
-async def test_what_was_rolled_back_is_not_taken_for_known(
-    database_url: str, keys: InstallationKeys
-) -> None:
-    decider = Decider(keys)
-    async with await connect(database_url) as connection:
-
-        async def give(command: Any) -> Done:
-            (outcome,) = await decider.execute(connection, [Request(command, ORIGIN)])
-            assert isinstance(outcome, Done), outcome
-            return outcome
-
-        fair = (await give(a_fair())).value.event.id
-        await give(visitor(fair, 1))
-        async with connection.transaction(force_rollback=True):
-            await give(ChangeEvent(event_id=fair, status="closed"))
-        await give(visitor(fair, 2))
-        changed = await give(ChangeEvent(event_id=fair, name=Text("Big Fair")))
-        assert changed.value.event.version == 2
-
-
-async def test_a_loss_of_the_database_is_not_told_to_those_who_were_committed_before_it(
-    database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def lost(*_: object) -> None:
-        raise psycopg.OperationalError("the server went away")
-
-    monkeypatch.setattr(Streams, "load", lost)
-    async with Writer(database_url, Decider(keys)) as one:
-        created, unknown = await asyncio.gather(
-            one.execute(a_fair(), ORIGIN),
-            one.execute(visitor(uuid4(), 1), ORIGIN),
-            return_exceptions=True,
-        )
-    assert isinstance(created, Done)
-    assert isinstance(unknown, HistoryUnavailable)
-
-
-async def test_a_connection_that_was_cut_is_replaced_without_anybody_noticing(
-    database_url: str, keys: InstallationKeys
-) -> None:
-    async with Writer(database_url, Decider(keys)) as one:
-        await one.execute(CreateArea(name=Text("Hall")), ORIGIN)
-        async with await connect(database_url) as other:
-            await other.execute(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-        await one.execute(CreateArea(name=Text("Annex")), ORIGIN)
-
-
-async def test_an_unreachable_database_is_said_to_every_caller(keys: InstallationKeys) -> None:
-    async with Writer("postgresql://nobody@127.0.0.1:1/nowhere", Decider(keys)) as one:
-        outcomes = await asyncio.gather(
-            *(one.execute(CreateArea(name=Text(f"Hall {n}")), ORIGIN) for n in range(3)),
-            return_exceptions=True,
-        )
-    assert [type(o) for o in outcomes] == [HistoryUnavailable] * 3
-
-
-async def test_what_was_taken_is_committed_before_the_writer_ends(
-    database_url: str, keys: InstallationKeys
-) -> None:
-    async with Writer(database_url, Decider(keys)) as one:
-        taken = [
-            asyncio.ensure_future(one.execute(CreateArea(name=Text(f"Hall {n}")), ORIGIN))
-            for n in range(50)
-        ]
-        await asyncio.sleep(0)
-    assert all(isinstance(task.result(), Done) for task in taken)
-    async with await connect(database_url) as connection:
-        assert await last_position(connection) == 100
-
-
 def test_a_wrong_secret_key_is_refused(database_url: str) -> None:
     from domain.encryption import CannotOpen
     from domain.history import load_keys
@@ -383,22 +260,24 @@ def test_refusals_have_stable_names() -> None:
     }
 
 
-async def test_an_event_of_a_newer_release_is_met_by_those_alone_whom_it_concerns(
-    database_url: str, keys: InstallationKeys
+async def test_a_busy_writer_waits_for_commands_that_are_on_their_way(
+    database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with await connect(database_url) as connection:
-        given = [Request(a_fair(), ORIGIN), Request(a_fair(), ORIGIN)]
-        fairs = [done.value.event.id for done in await Decider(keys).execute(connection, given)]  # type: ignore[union-attr]
-        await connection.execute(
-            """
-            UPDATE history_events SET state = convert_to(
-                (convert_from(state, 'UTF8')::jsonb || '{"schema_version": 99}')::text, 'UTF8')
-            WHERE originator_id = %s
-            """,
-            [fairs[0]],
-        )
-        registrations = [Request(visitor(fair, 1), ORIGIN) for fair in fairs]
-        newer, known = await Decider(keys).execute(connection, registrations)
-    assert isinstance(newer, Failed)
-    assert isinstance(newer.error, UnknownEvent)
-    assert isinstance(known, Done)
+    monkeypatch.setattr(writer, "GATHER", 0.5)
+    batches = list[Batch]()
+    async with Writer(database_url, Decider(keys, observer=batches.append)) as one:
+        fair = (await one.execute(a_fair(), ORIGIN)).value.event.id
+        crowd = range(GATHER_FROM)
+        await asyncio.gather(*(one.execute(visitor(fair, n), ORIGIN) for n in crowd))
+        early = asyncio.create_task(one.execute(visitor(fair, GATHER_FROM), ORIGIN))
+        await asyncio.sleep(0)  # so that it is waiting,
+        await until_async(_is_taken(one))  # and until the writer has taken it
+        await asyncio.gather(early, one.execute(visitor(fair, GATHER_FROM + 1), ORIGIN))
+    assert [len(batch.requests) for batch in batches] == [1, GATHER_FROM, 2]
+
+
+def _is_taken(one: Writer) -> Callable[[], Awaitable[bool]]:
+    async def none_waits() -> bool:
+        return one.waiting == 0
+
+    return none_waits

@@ -1,0 +1,135 @@
+"""A writer that is full, that loses its database, or that meets what it does not know."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from domain import visitors, writer
+from domain.areas import CreateArea
+from domain.batch import Decider, Done, Failed, Request
+from domain.codec import UnknownEvent
+from domain.events import ChangeEvent
+from domain.history import connect, last_position
+from domain.personal_data import InstallationKeys
+from domain.streams import Streams
+from domain.values import Text
+from domain.writer import HistoryUnavailable, Overloaded, Writer
+from tests.domain.writing import ORIGIN, a_fair, history, visitor
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_full_queue_is_said_at_once_and_loses_nothing(
+    database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "QUEUE_LIMIT", 20)
+    async with Writer(database_url, Decider(keys)) as one:
+        fair = (await one.execute(a_fair(), ORIGIN)).value.event.id
+        outcomes = await asyncio.gather(
+            *(one.execute(visitor(fair, number), ORIGIN) for number in range(50)),
+            return_exceptions=True,
+        )
+    kinds = Counter(type(outcome) for outcome in outcomes)
+    assert kinds == {Done: 20, Overloaded: 30}
+    stored = await history(database_url)
+    assert sum(isinstance(e.event, visitors.Registered) for e in stored) == 20
+
+
+async def test_what_was_rolled_back_is_not_taken_for_known(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    decider = Decider(keys)
+    async with await connect(database_url) as connection:
+
+        async def give(command: Any) -> Done:
+            (outcome,) = await decider.execute(connection, [Request(command, ORIGIN)])
+            assert isinstance(outcome, Done), outcome
+            return outcome
+
+        fair = (await give(a_fair())).value.event.id
+        await give(visitor(fair, 1))
+        async with connection.transaction(force_rollback=True):
+            await give(ChangeEvent(event_id=fair, status="closed"))
+        await give(visitor(fair, 2))
+        changed = await give(ChangeEvent(event_id=fair, name=Text("Big Fair")))
+        assert changed.value.event.version == 2
+
+
+async def test_a_loss_of_the_database_is_not_told_to_those_who_were_committed_before_it(
+    database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(*_: object) -> None:
+        raise psycopg.OperationalError("the server went away")
+
+    monkeypatch.setattr(Streams, "load", lost)
+    async with Writer(database_url, Decider(keys)) as one:
+        created, unknown = await asyncio.gather(
+            one.execute(a_fair(), ORIGIN),
+            one.execute(visitor(uuid4(), 1), ORIGIN),
+            return_exceptions=True,
+        )
+    assert isinstance(created, Done)
+    assert isinstance(unknown, HistoryUnavailable)
+
+
+async def test_a_connection_that_was_cut_is_replaced_without_anybody_noticing(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    async with Writer(database_url, Decider(keys)) as one:
+        await one.execute(CreateArea(name=Text("Hall")), ORIGIN)
+        async with await connect(database_url) as other:
+            await other.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        await one.execute(CreateArea(name=Text("Annex")), ORIGIN)
+
+
+async def test_an_unreachable_database_is_said_to_every_caller(keys: InstallationKeys) -> None:
+    async with Writer("postgresql://nobody@127.0.0.1:1/nowhere", Decider(keys)) as one:
+        outcomes = await asyncio.gather(
+            *(one.execute(CreateArea(name=Text(f"Hall {n}")), ORIGIN) for n in range(3)),
+            return_exceptions=True,
+        )
+    assert [type(o) for o in outcomes] == [HistoryUnavailable] * 3
+
+
+async def test_what_was_taken_is_committed_before_the_writer_ends(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    async with Writer(database_url, Decider(keys)) as one:
+        taken = [
+            asyncio.ensure_future(one.execute(CreateArea(name=Text(f"Hall {n}")), ORIGIN))
+            for n in range(50)
+        ]
+        await asyncio.sleep(0)
+    assert all(isinstance(task.result(), Done) for task in taken)
+    async with await connect(database_url) as connection:
+        assert await last_position(connection) == 100
+
+
+async def test_an_event_of_a_newer_release_is_met_by_those_alone_whom_it_concerns(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    async with await connect(database_url) as connection:
+        given = [Request(a_fair(), ORIGIN), Request(a_fair(), ORIGIN)]
+        fairs = [done.value.event.id for done in await Decider(keys).execute(connection, given)]  # type: ignore[union-attr]
+        await connection.execute(
+            """
+            UPDATE history_events SET state = convert_to(
+                (convert_from(state, 'UTF8')::jsonb || '{"schema_version": 99}')::text, 'UTF8')
+            WHERE originator_id = %s
+            """,
+            [fairs[0]],
+        )
+        registrations = [Request(visitor(fair, 1), ORIGIN) for fair in fairs]
+        newer, known = await Decider(keys).execute(connection, registrations)
+    assert isinstance(newer, Failed)
+    assert isinstance(newer.error, UnknownEvent)
+    assert isinstance(known, Done)

@@ -1,0 +1,51 @@
+"""Commands for a writer, and what history has of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from domain.aggregate import RecordedEvent
+from domain.batch import Decider, Origin
+from domain.events import CreateEvent
+from domain.history import connect, read_events
+from domain.personal_data import InstallationKeys
+from domain.values import Email, FullName, Text
+from domain.visitors import RegisterVisitor
+from domain.writer import Writer
+
+ORIGIN = Origin(actor="anonymous", correlation_id="test")
+
+
+def a_fair() -> CreateEvent:
+    now = datetime.now(UTC)
+    return CreateEvent(
+        name=Text("Fair"),
+        event_datetime=now + timedelta(days=30),
+        registration_deadline=now + timedelta(days=20),
+    )
+
+
+def visitor(event_id: UUID, number: int) -> RegisterVisitor:
+    return RegisterVisitor(
+        event_id=event_id, full_name=FullName("Ada"), email=Email(f"ada{number}@example.com")
+    )
+
+
+@asynccontextmanager
+async def writers(
+    database_url: str, keys: InstallationKeys, count: int
+) -> AsyncIterator[Sequence[Writer]]:
+    """Several, each with a connection and a cache of its own, as so many API processes have."""
+    async with AsyncExitStack() as stack:
+        yield [
+            await stack.enter_async_context(Writer(database_url, Decider(keys)))
+            for _ in range(count)
+        ]
+
+
+async def history(database_url: str) -> list[RecordedEvent]:
+    async with await connect(database_url) as connection:
+        return await read_events(connection, after=0, limit=100_000)
