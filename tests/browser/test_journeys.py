@@ -206,5 +206,6 @@ async def test_an_ended_session_leads_to_sign_in_and_back(site: Api, people: Peo
     await page.get_by_role("button", name="Sign in").click()
     await expect(page).to_have_url(re.compile(r"/admin/areas/?$"))
     await page.get_by_role("button", name="Sign out").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
     await page.go_back()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")

@@ -13,6 +13,7 @@ from litestar.routes import HTTPRoute
 from api import reading
 from api.access import Who
 from api.admin.panel import panel as routes
+from api.requests import Request
 from tests.api.admin.conftest import Browsers
 from tests.api.admin.panel import Page, Panel
 from tests.api.serving import Api
@@ -27,7 +28,7 @@ ENDS_OR_HAS_NO_END = {"/admin/sign-out", "/admin/live"}
 
 def _pages() -> Iterator[tuple[str, str, Who]]:
     """Method, path and whom it is for."""
-    for route in Litestar([routes(())], openapi_config=None).routes:
+    for route in Litestar([routes(())], request_class=Request, openapi_config=None).routes:
         assert isinstance(route, HTTPRoute)
         for handler in route.route_handlers:
             for method in handler.http_methods & {"GET", "POST"}:
