@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,9 +17,11 @@ from api.database_watch import DatabaseWatch
 from api.erasures import Erasures
 from api.known_answers import KnownAnswers
 from api.passwords import Passwords
+from api.queries import ask
 from api.queue import queue_told
 from api.read_connection import ReadConnection
 from api.sessions import Sessions
+from api.shared import Shared
 from api.tokens import Tokens
 from domain.batch import Decider
 from domain.history import BY_KEY, PATIENCE, SESSION
@@ -28,6 +31,7 @@ from domain.writer import Writer
 from events_face.commands_observed import observe_batch
 from events_face.services import Services
 from events_face.settings import Settings
+from projections.page import Versions, versions
 from projections.positions import Positions
 from projections.totals import Totals
 
@@ -65,6 +69,8 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
     broker: Redis | None
     reads_replica: bool
     known_answers: KnownAnswers
+    versions: Shared[Versions]
+    """Of the read tables, as they are when it is asked."""
     totals: Totals
     credentials: Credentials
     erasures: Erasures
@@ -105,6 +111,7 @@ async def connected(
             broker=broker,
             reads_replica=reads_replica,
             known_answers=KnownAnswers(),
+            versions=Shared(partial(ask, readers, versions)),
             totals=Totals(),
             credentials=Credentials(accounts, keys, observe_batch),
             erasures=Erasures(accounts, keys),

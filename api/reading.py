@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
-import psycopg
 from litestar import Response
 from litestar.params import HeaderParameter, QueryParameter
 from psycopg import AsyncConnection
-from psycopg_pool import PoolTimeout
 
 from api import etags
 from api.answers import Listing, Ready, tagged
 from api.connections import Connections
-from api.credentials import Pool
+from api.queries import Query, ask
 from api.requests import Request
 from domain.codec import to_json
+from projections.page import Versions
 
 T = TypeVar("T")
 
@@ -58,7 +57,7 @@ class Lagging(Exception):
 async def read(
     request: Request,
     at_least: int,
-    query: Callable[[AsyncConnection[Any]], Awaitable[T]],
+    query: Query[T],
     tables: Sequence[str] = TABLES,
 ) -> T:
     """What the query gives, on read tables that include the position `at_least`.
@@ -68,20 +67,7 @@ async def read(
     connections = request.connections
     if at_least > 0:
         await _catch_up(connections, tables, at_least)
-    return await _answer(connections.readers, query)
-
-
-async def _answer(readers: Pool, query: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> T:
-    """Raises `psycopg_pool.PoolTimeout`, `psycopg.OperationalError`."""
-    for last_try in (False, True):
-        try:
-            async with readers.connection() as connection:
-                return await query(connection)
-        except psycopg.OperationalError as error:
-            if last_try or isinstance(error, PoolTimeout | psycopg.errors.QueryCanceled):
-                raise
-            await readers.check()  # it may have died while idle, and others with it
-    raise AssertionError("unreachable")
+    return await ask(connections.readers, query)
 
 
 async def _catch_up(connections: Connections, tables: Sequence[str], position: int) -> None:
@@ -104,32 +90,44 @@ async def _replica_lacks(connections: Connections, tables: Sequence[str], positi
         )
         return await cursor.fetchone() is not None
 
-    return await _answer(connections.readers, lacks)
+    return await ask(connections.readers, lacks)
 
 
 async def read_listing(
     request: Request,
     at_least: int,
-    version: Callable[[AsyncConnection[Any]], Awaitable[str]],
-    listing: Callable[[AsyncConnection[Any]], Awaitable[tuple[str, Listing[Any]]]],
+    version: Callable[[Versions], str],
+    listing: Query[tuple[str, Listing[Any]]],
 ) -> Response[Any]:
     """The listing, which comes with the version of its tables; while `version` tells that they are
     as they were when the same was asked before, it is not read again. Raises as `read`."""
     asked = f"{request.scope['path']}?{request.scope['query_string'].decode('latin-1')}"
-    known = request.connections.known_answers
-
-    async def query(connection: AsyncConnection[Any]) -> tuple[str, bytes]:
-        if asked in known:
-            etag = f'"{await version(connection)}"'
-            if (body := known.get(asked, etag)) is not None:
-                return etag, body
-        now, content = await listing(connection)
-        etag, body = f'"{now}"', to_json(content)
-        known.keep(asked, etag, body)
-        return etag, body
-
-    etag, body = await read(request, at_least, query)
+    connections = request.connections
+    if at_least > 0:
+        await _catch_up(connections, TABLES, at_least)
+    etag, body = await _kept(connections, asked, version) or await _read(
+        connections, asked, listing
+    )
     return unless_known(request, Ready(body, headers=tagged(etag), media_type="application/json"))
+
+
+async def _kept(
+    connections: Connections, asked: str, version: Callable[[Versions], str]
+) -> tuple[str, bytes] | None:
+    if asked not in connections.known_answers:
+        return None
+    etag = f'"{version(await connections.versions())}"'
+    body = connections.known_answers.get(asked, etag)
+    return None if body is None else (etag, body)
+
+
+async def _read(
+    connections: Connections, asked: str, listing: Query[tuple[str, Listing[Any]]]
+) -> tuple[str, bytes]:
+    version, content = await ask(connections.readers, listing)
+    etag, body = f'"{version}"', to_json(content)
+    connections.known_answers.keep(asked, etag, body)
+    return etag, body
 
 
 def unless_known(request: Request, response: Response[T]) -> Response[Any]:

@@ -24,8 +24,7 @@ DIFFERENT = 200
 """Pages that are asked for in turn."""
 
 NEVER_ASKED = "&never="
-"""With a text of its own a question was never asked before, and no answer to it is kept. All but
-the first page, which everybody asks for, is measured so."""
+"""With a text of its own a question was never asked before, and no answer to it is kept."""
 
 WORDS = ("Rust", "Python", "Data", "Zürich")
 TOPICS = ("Databases", "Compilers", "Gardens", "Robots", "Ethics")
@@ -47,12 +46,14 @@ COPY_PEERS: Mapping[str, LiteralString] = {
 TABLES = {OURS: "events", DJANGO: "django_drf_event", FASTAPI: "events"}
 
 FIRST, NEW_FIRST = "first page", "first page, no answer kept"
-SEARCH, FAR, CURSOR = "name filter", "half-way by offset", "cursor"
+SEARCH, NEW_SEARCH = "name filter", "name filter, no answer kept"
+FAR, CURSOR = "half-way by offset", "cursor"
 
 REACHES: Mapping[str, tuple[Reach, ...]] = {
     FIRST: (Reach(text="30 × Django REST framework", beside=DJANGO, times=30),),
     NEW_FIRST: (),
     SEARCH: (Reach(text="100 × Django REST framework", beside=DJANGO, times=100),),
+    NEW_SEARCH: (),
     FAR: (),
     CURSOR: (Reach(text="30 × Django REST framework", beside=DJANGO, times=30),),
 }
@@ -138,16 +139,17 @@ def _paths(origin: str, name: str, events: int) -> dict[str, list[str]]:
     page asks for one offset after the other."""
     page = f"/api/events/list?limit={PAGE}"
     places = random.Random(1).sample(range(events - PAGE), DIFFERENT)  # noqa: S311  the same for all
-    pages = {
-        NEW_FIRST: [page],
-        SEARCH: [f"{page}&name={text}" for text in _fragments()],
+    often = {FIRST: [page], SEARCH: [f"{page}&name={text}" for text in _fragments()]}
+    anew = {
+        NEW_FIRST: often[FIRST],
+        NEW_SEARCH: often[SEARCH],
         FAR: [f"{page}&offset={events // 2 + place}" for place in range(DIFFERENT)],
         CURSOR: _cursors(origin, page)
         if name == OURS
         else [f"{page}&offset={place}" for place in places],
     }
-    never = {kind: [path + NEVER_ASKED for path in paths] for kind, paths in pages.items()}
-    return {FIRST: [page], **never}
+    never = {kind: [path + NEVER_ASKED for path in paths] for kind, paths in anew.items()}
+    return {**often, **never}
 
 
 def _fragments() -> list[str]:

@@ -10,12 +10,12 @@ from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
-from psycopg.sql import SQL, Composed
+from psycopg.sql import SQL, Literal
 
 from domain.aggregate import RecordedEvent
 from domain.events import Details, Event, Status
 from domain.values import fold
-from projections.page import Cursor, Page, versions
+from projections.page import Cursor, Page, Versions
 from projections.projection import Projection, events_of, fold_into
 from projections.totals import Totals
 from projections.trigrams import trigrams
@@ -89,12 +89,18 @@ async def list_open(
         "trigrams": trigrams(folded),
         "start_time": start and start.time,
         "start_id": start and start.id,
-        "limit": limit + 1,
         "offset": offset,
     }
 
     async def ask(*, counted: bool) -> list[tuple[Any, ...]]:
-        statement = _list_statement(matching(folded), start is not None, descending, counted)
+        statement = _list_statement(
+            matching(folded),
+            resumed=start is not None,
+            descending=descending,
+            counted=counted,
+            limit=limit + 1,
+            skipping=offset > 0,
+        )
         return await (await connection.execute(statement, parameters, binary=True)).fetchall()
 
     counted = folded not in totals
@@ -116,9 +122,8 @@ async def list_open(
     )
 
 
-async def list_version(connection: AsyncConnection[Any]) -> str:
-    """The version that a page of `list_open` would have now."""
-    now = await versions(connection, "events", "areas")
+def list_version(now: Versions) -> str:
+    """The version that a page of `list_open` would have."""
     return f"e{now['events']}.a{now['areas']}"
 
 
@@ -132,22 +137,30 @@ def matching(folded: str) -> LiteralString:
 
 @cache
 def _list_statement(
-    matching: LiteralString, resumed: bool, descending: bool, counted: bool
-) -> Composed:
+    matching: LiteralString,
+    *,
+    resumed: bool,
+    descending: bool,
+    counted: bool,
+    limit: int,
+    skipping: bool,
+) -> bytes:
     """The versions, the total (null unless `counted`) and the rows are all of one snapshot. There
     is always a row; on an empty page it has no event.
 
     Searched by name, the index finds everything that is counted, and it is looked for only once;
     otherwise the order's own index gives the first rows without looking at the others.
+
+    The limit is no parameter: knowing it, PostgreSQL plans a statement once for all.
     """
-    return SQL(
+    statement = SQL(
         """
         WITH found AS {materialized} (
             SELECT id, event_datetime FROM events WHERE status = 'open' {matching}
         ), page AS (
             SELECT id FROM found {beyond}
             ORDER BY event_datetime {order}, id {order}
-            LIMIT %(limit)s OFFSET %(offset)s
+            LIMIT {limit} {skipped}
         )
         SELECT v.events, v.areas, v.total, e.id, e.name, a.name, e.area_id, e.status,
                e.event_datetime, e.registration_deadline, e.version
@@ -170,7 +183,10 @@ def _list_statement(
             else ""
         ),
         order=SQL("DESC" if descending else "ASC"),
+        limit=Literal(limit),
+        skipped=SQL("OFFSET %(offset)s" if skipping else ""),
     )
+    return statement.as_bytes()
 
 
 class _StoredRow(msgspec.Struct, frozen=True):

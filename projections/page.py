@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
@@ -25,11 +26,13 @@ class Page(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
     next_cursor: str | None = None
 
 
-async def versions(connection: AsyncConnection[Any], *projections: str) -> dict[str, int]:
-    """Of each projection, the version that its rows have now."""
-    cursor = await connection.execute(
-        "SELECT name, version FROM projections WHERE name = ANY(%s)", [list(projections)]
-    )
+Versions = Mapping[str, int]
+"""Of each projection, the version that its rows have."""
+
+
+async def versions(connection: AsyncConnection[Any]) -> Versions:
+    """As they are now."""
+    cursor = await connection.execute("SELECT name, version FROM projections", binary=True)
     return dict(await cursor.fetchall())
 
 
