@@ -21,6 +21,9 @@ from workers import outbox
 SWEEP_EVERY = 2.0
 """Seconds; also the time until a wake-up that came to nothing is repeated."""
 
+CALM = 0.1
+"""Seconds after a wake-up in which there is no other: whoever was woken looks for itself."""
+
 log = structlog.get_logger()
 
 
@@ -35,6 +38,7 @@ async def relay(database_url: str, wake_workers: Callable[[], object]) -> NoRetu
                     due_in = await outbox.next_due_in(connection)
                     if due_in is not None and due_in <= 0:
                         await asyncio.to_thread(wake_workers)
+                        await asyncio.sleep(CALM)
                     if trouble:
                         log.info("the relay works again")
                         trouble = None
