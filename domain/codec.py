@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from eventsourcing.persistence import Mapper, StoredEvent
 
 from domain import (  # noqa: F401  whoever decodes knows every event class
     accounts,
@@ -155,26 +154,3 @@ def age_of(state: bytes | None) -> float | None:
     except msgspec.DecodeError:
         return None
     return max(0.0, (datetime.now(UTC) - recorded.timestamp).total_seconds())
-
-
-class EventMapper(Mapper[UUID]):
-    """The library's way to this codec."""
-
-    def __init__(self) -> None:
-        """Needs none of the library's transcoder, compressor or cipher."""
-
-    def to_stored_event(self, domain_event: RecordedEvent) -> StoredEvent:  # type: ignore[override]
-        return StoredEvent(
-            originator_id=domain_event.originator_id,
-            originator_version=domain_event.originator_version,
-            topic=domain_event.event.topic,
-            state=encode(domain_event),
-        )
-
-    def to_domain_event(self, stored_event: StoredEvent) -> RecordedEvent:
-        return decode(
-            UUID(str(stored_event.originator_id)),
-            stored_event.originator_version,
-            stored_event.topic,
-            stored_event.state,
-        )

@@ -1,6 +1,7 @@
 """History: the append-only event store in PostgreSQL, and the ways in and out of it.
 
-The tables have the `eventsourcing` library's shape, and its `Application` reads them (`History`).
+The tables have the `eventsourcing` library's shape, and its `Application` reads them
+(`domain.library.History`).
 What is appended goes through one function of ours, `append_to_history` (history.sql), because the
 library's recorder can neither check what a decision has *read* nor append for many at once.
 """
@@ -12,12 +13,10 @@ from importlib.resources import files
 from typing import Any, cast
 from uuid import UUID
 
-from eventsourcing.application import Application
 from psycopg import AsyncConnection, Connection
-from psycopg.conninfo import conninfo_to_dict
 
 from domain.aggregate import RecordedEvent
-from domain.codec import EventMapper, decode, encode, open_personal
+from domain.codec import decode, encode, open_personal
 from domain.encryption import CannotOpen, new_key, wrap_again
 from domain.personal_data import (
     INSTALLATION,
@@ -57,32 +56,6 @@ PATIENCE: dict[str, Any] = {
     "tcp_user_timeout": 15_000,
 }
 """How long a server that does not answer is waited for; seconds, the last one in milliseconds."""
-
-
-class History(Application[UUID]):
-    """The library's view of our history, for reading: its repository and notification log."""
-
-    name = "history"
-
-    def __init__(self, database_url: str) -> None:
-        super().__init__(_library_settings(database_url))
-
-    def construct_mapper(self) -> EventMapper:
-        return EventMapper()
-
-
-def _library_settings(database_url: str) -> dict[str, str]:
-    parts = {name: str(value) for name, value in conninfo_to_dict(database_url).items()}
-    return {
-        "PERSISTENCE_MODULE": "eventsourcing.postgres",
-        "POSTGRES_DBNAME": parts.get("dbname", "postgres"),
-        "POSTGRES_HOST": parts.get("host", "localhost"),
-        "POSTGRES_PORT": parts.get("port", "5432"),
-        "POSTGRES_USER": parts.get("user", "postgres"),
-        "POSTGRES_PASSWORD": parts.get("password", ""),
-        "POSTGRES_POOL_SIZE": "1",
-        "CREATE_TABLE": "no",
-    }
 
 
 def create_tables(connection: Connection[Any], secret_keys: tuple[str, ...]) -> None:

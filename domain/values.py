@@ -9,10 +9,6 @@ import re
 import unicodedata
 from typing import ClassVar, Self
 
-from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
-
-SPECIAL_USE_DOMAIN_NAMES.clear()  # whether visitor@load.test is an address hangs on its form alone
-
 
 class Invalid(ValueError):
     """What is wrong with a value, in words for whoever sent it."""
@@ -95,11 +91,15 @@ class Email(str):
 
     @staticmethod
     def _parse_unusual(address: str) -> str:
+        import email_validator  # only for these: it takes 20 ms to load
+
+        # Whether visitor@load.test is an address hangs on its form alone.
+        email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
         try:
-            checked = validate_email(
+            checked = email_validator.validate_email(
                 address, check_deliverability=False, globally_deliverable=False, strict=True
             )
-        except EmailNotValidError as error:
+        except email_validator.EmailNotValidError as error:
             raise Invalid(f"must be an email address: {error}") from None
         if "." not in checked.ascii_domain:
             raise Invalid("must be an email address: the part after the @ needs a dot")

@@ -45,7 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _run(command: Command, given: argparse.Namespace) -> None:
     from events_face import logging
-    from events_face.checks import at_start
     from events_face.secret_key import with_secret_key
     from events_face.services import services
 
@@ -67,6 +66,8 @@ def _run(command: Command, given: argparse.Namespace) -> None:
         return
     with services(settings) as found:
         if command.role:
+            from events_face.checks import at_start
+
             at_start.check(given.command, settings, found)
         function(settings, found, **options)
 

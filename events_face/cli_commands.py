@@ -124,7 +124,7 @@ COMMANDS: dict[str, Command] = {
     "sync": Command(
         help="take events from the provider (EVENTS_PROVIDER_URL)",
         example="events-face sync --all",
-        function="workers.cli:sync",
+        function="workers.sync_cli:sync",
         options=(
             Option(
                 flag="--all",

@@ -15,14 +15,13 @@ from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
 
-from domain.batch import Decider, Done, Origin, Request
+from domain.batch import Decider, Done, Observer, Origin, Request
 from domain.errors import DomainError
 from domain.events import SyncOutcome
 from domain.history import connect
 from domain.personal_data import InstallationKeys
 from domain.sync_requests import lock, take_up
 from domain.syncs import Counts, RecordFailedSync, RecordSync, SkippedItem
-from events_face.commands_observed import count_batch
 from events_face.errors import CommandFailed
 from projections.sync_results import last_cursor
 from workers.provider import FetchFailed, Item, fetch_items
@@ -52,19 +51,25 @@ async def synchronise(
     *,
     full: bool,
     report: Callable[[int, int], None] = no_report,
+    observer: Observer | None = None,
 ) -> RecordSync:
     """One run, and what it recorded: the changes since the last run's cursor, or all of it.
 
-    `report` is told how many of the items are done. Raises `SyncFailed`.
+    `report` is told how many of the items are done, `observer` of each batch of commands. Raises
+    `SyncFailed`.
     """
     async with await connect(database_url) as connection, _alone(connection):
         origin = Origin(actor=ACTOR, correlation_id=str(uuid4()))
-        run = _Run(connection, Decider(keys, observer=count_batch), origin)
+        run = _Run(connection, Decider(keys, observer=observer), origin)
         return await _synchronise(run, provider_url, full, report)
 
 
 async def synchronise_as_asked(
-    database_url: str, provider_url: str, keys: InstallationKeys
+    database_url: str,
+    provider_url: str,
+    keys: InstallationKeys,
+    *,
+    observer: Observer | None = None,
 ) -> RecordSync | None:
     """The run that somebody has asked for, on their behalf; None when nobody has. Raises as
     `synchronise`; while another one is under way, what is asked for goes on being so."""
@@ -72,7 +77,7 @@ async def synchronise_as_asked(
         request = await take_up(connection)
         if request is None:
             return None
-        run = _Run(connection, Decider(keys, observer=count_batch), request.origin)
+        run = _Run(connection, Decider(keys, observer=observer), request.origin)
         return await _synchronise(run, provider_url, request.full, no_report)
 
 

@@ -26,6 +26,7 @@ from dramatiq.brokers.redis import RedisBroker
 
 from domain.personal_data import InstallationKeys
 from domain.syncs import RecordSync
+from events_face.commands_observed import count_batch
 from events_face.settings import Settings
 from workers.broker import NOTIFICATIONS, PERIODIC
 from workers.cleanup import clean_up
@@ -94,10 +95,10 @@ def declare_periodic(
     """Let this process do what the scheduler asks for."""
 
     async def sync() -> None:
-        await _with_provider(partial(synchronise, full=False))
+        await _with_provider(partial(synchronise, full=False, observer=count_batch))
 
     async def requested_sync() -> None:
-        await _with_provider(synchronise_as_asked)
+        await _with_provider(partial(synchronise_as_asked, observer=count_batch))
 
     async def _with_provider(
         synchronised: Callable[[str, str, InstallationKeys], Awaitable[RecordSync | None]],

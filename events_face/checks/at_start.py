@@ -11,7 +11,7 @@ import psycopg
 import structlog
 from psycopg import Connection
 
-from events_face.checks import broker, configuration, database
+from events_face.checks import configuration, database
 from events_face.checks.addresses import of_database
 from events_face.checks.finding import Finding, in_one_line
 from events_face.errors import CommandFailed
@@ -52,6 +52,8 @@ def check(role: str, settings: Settings, services: Services) -> None:
         _tell(clock)
         _tell(database.durability(connection))
     if role in BROKERED and services.redis_url is not None:
+        from events_face.checks import broker  # with its client, which others never need
+
         for finding in broker.examine(services.redis_url):
             _tell(finding)
 

@@ -20,7 +20,8 @@ from domain.areas import CreateArea, RenameArea
 from domain.batch import Batch, Decider, Done, Failed, Origin, Request
 from domain.errors import DomainError
 from domain.events import ChangeEvent, Event
-from domain.history import History, connect, open_all, read_events
+from domain.history import connect, open_all, read_events
+from domain.library import History
 from domain.personal_data import InstallationKeys
 from domain.streams import LONG_STREAM
 from domain.values import Text

@@ -105,3 +105,27 @@ def test_a_database_that_does_not_answer_is_one_line_and_exits_1(tmp_path: Path)
     assert ended.returncode == 1
     assert ended.stderr.startswith("events-face: the database or the broker cannot be used: ")
     assert ended.stderr.count("\n") == 1
+
+
+def test_a_command_loads_no_library_that_it_does_not_use(tmp_path: Path) -> None:
+    came = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "events_face", "sync"],
+        env={
+            "DATA_DIR": str(tmp_path),
+            "DATABASE_URL": "postgresql://nowhere.invalid/none",
+            "DEBUG": "true",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stderr
+    assert "EVENTS_PROVIDER_URL is not set" in came
+    loaded = {line.rpartition("|")[2].strip() for line in came.splitlines()}
+    assert "workers.sync" in loaded
+    assert not loaded & {
+        "redis",
+        "dramatiq",
+        "prometheus_client",
+        "eventsourcing",
+        "email_validator",
+    }

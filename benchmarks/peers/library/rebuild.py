@@ -14,7 +14,8 @@ from eventsourcing.projection import Projection, ProjectionRunner
 from psycopg.conninfo import conninfo_to_dict
 
 from domain.aggregate import RecordedEvent
-from domain.codec import EventMapper, open_personal
+from domain.codec import open_personal
+from domain.library import EventMapper
 from domain.notifications import Failed, Requeued, Sent
 from domain.personal_data import InstallationKeys, place, unwrap
 from domain.visitors import Registered

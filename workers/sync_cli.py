@@ -1,0 +1,43 @@
+"""The command `sync`."""
+
+from __future__ import annotations
+
+import sys
+
+import msgspec
+import uvloop
+from rich.console import Console
+from rich.progress import Progress
+
+from events_face.errors import CommandFailed
+from events_face.installation import installation_keys
+from events_face.services import Services
+from events_face.settings import Settings
+from workers.sync import synchronise
+
+SKIPPED_SHOWN = 20
+
+
+def sync(settings: Settings, services: Services, full: bool) -> None:
+    """Prints the counts; the reasons of what was skipped go to stderr."""
+    if settings.events_provider_url is None:
+        raise CommandFailed("EVENTS_PROVIDER_URL is not set")
+    keys = installation_keys(settings, services.database_url)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("Synchronising", total=None)
+        result = uvloop.run(
+            synchronise(
+                services.database_url,
+                settings.events_provider_url,
+                keys,
+                full=full,
+                report=lambda done, total: progress.update(bar, completed=done, total=total),
+            )
+        )
+    counts = msgspec.structs.asdict(result.counts)
+    said = ", ".join(f"{outcome} {count}" for outcome, count in counts.items())
+    sys.stdout.write(f"{said}\n")
+    for skipped in result.skipped_items[:SKIPPED_SHOWN]:
+        sys.stderr.write(f"skipped {skipped.item}: {skipped.reason}\n")
+    if (more := result.counts.skipped - SKIPPED_SHOWN) > 0:
+        sys.stderr.write(f"skipped {more} more\n")
