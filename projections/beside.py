@@ -57,28 +57,47 @@ async def prepare(connection: AsyncConnection[Any], projections: Sequence[Projec
     return place
 
 
-async def take_off_indexes(connection: AsyncConnection[Any], table: str) -> list[bytes]:
-    """For filling it quickly; gives the statements that put them on again."""
+class Indexes(msgspec.Struct, frozen=True):
+    """Those of a table that were taken off, as the statements that put them on again."""
+
+    create: list[bytes]
+    """These may run beside each other. What takes longest comes first."""
+    complete: list[bytes]
+    """Then these, which take a moment: constraints, and what statistics are not to be kept."""
+
+
+async def take_off_indexes(connection: AsyncConnection[Any], table: str) -> Indexes:
+    """For filling it quickly."""
     cursor = await connection.execute(
         """
-        SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname),
-               format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s',
-                      conrelid::regclass, conname, pg_get_constraintdef(oid))
-        FROM pg_constraint
-        WHERE conrelid = %(table)s::regclass AND contype IN ('p', 'u', 'x')
-        UNION ALL
-        SELECT format('DROP INDEX %%s', indexrelid::regclass), pg_get_indexdef(indexrelid)
+        SELECT CASE WHEN conname IS NULL THEN format('DROP INDEX %%s', indexrelid::regclass)
+                    ELSE format('ALTER TABLE %%s DROP CONSTRAINT %%I', indrelid::regclass, conname)
+               END,
+               pg_get_indexdef(indexrelid),
+               array(
+                   SELECT format('ALTER INDEX %%s ALTER COLUMN %%s SET STATISTICS %%s',
+                                 indexrelid::regclass, attnum, attstattarget)
+                   FROM pg_attribute WHERE attrelid = indexrelid AND attstattarget >= 0
+               ) || CASE WHEN conname IS NOT NULL THEN
+                   format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s USING INDEX %%I',
+                          indrelid::regclass, conname,
+                          CASE contype WHEN 'p' THEN 'PRIMARY KEY' ELSE 'UNIQUE' END, relname)
+               END
         FROM pg_index
+        JOIN pg_class ON pg_class.oid = indexrelid
+        JOIN pg_am ON pg_am.oid = relam
+        LEFT JOIN pg_constraint ON conindid = indexrelid AND contype IN ('p', 'u')
         WHERE indrelid = %(table)s::regclass
-          AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+        ORDER BY amname = 'gin' DESC
         """,
         {"table": table},
     )
-    put_on = []
-    for take_off, create in await cursor.fetchall():
+    indexes = Indexes(create=[], complete=[])
+    for take_off, create, complete in await cursor.fetchall():
         await connection.execute(take_off.encode())
-        put_on.append(create.encode())
-    return put_on
+        indexes.create.append(create.encode())
+        indexes.complete.extend(statement.encode() for statement in complete if statement)
+    return indexes
 
 
 async def lock_present(

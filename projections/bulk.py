@@ -2,7 +2,7 @@
 
 Each process takes the next stretch when it is done with one: it reads it, opens the personal data,
 and copies the rows that the projections make of it (`Projection.bulk`). What is left over is noted
-in the table `left_over`, for `apply`. In the end the indexes are built, a process a table.
+in the table `left_over`, for `apply`. In the end the indexes are built, several at once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from domain.aggregate import EVENT_TYPES
 from domain.history import BY_KEY, PATIENCE, SESSION
 from domain.personal_data import InstallationKeys
 from domain.stretches import read_stretch
-from projections.beside import Place
+from projections.beside import Indexes, Place
 from projections.projection import Bulk, EventClass, Projection
 
 STRETCH = 8_000
@@ -41,8 +41,9 @@ much memory, and wait for each other."""
 NICENESS = 10
 """Whoever answers clients goes first."""
 
-MEMORY = "128MB"
-"""PostgreSQL's, for building an index."""
+BUILDING = "-c maintenance_work_mem=128MB -c max_parallel_maintenance_workers=0"
+"""PostgreSQL's options for building an index in each process: workers of its own beside them would
+only share the same processors, and cost something to begin and to merge."""
 
 _LEFT_OVER = (("projection", "text"), ("position", "int8"))
 
@@ -63,7 +64,7 @@ async def load(
     keys: InstallationKeys,
     place: Place,
     projections: Sequence[Projection],
-    indexes: Mapping[str, Sequence[bytes]],
+    indexes: Mapping[str, Indexes],
     upto: int,
 ) -> AsyncGenerator[int, None]:
     """Fill the new tables with history up to a position, and then create their indexes, given by
@@ -89,9 +90,11 @@ async def load(
         for stretch in asyncio.as_completed(loading):
             done += await stretch
             yield done
-        await asyncio.gather(
-            *(loop.run_in_executor(processes, _complete, *item) for item in indexes.items())
-        )
+        for step in (
+            [(_create_index, create) for taken in indexes.values() for create in taken.create],
+            [(_complete, *item) for item in indexes.items()],
+        ):
+            await asyncio.gather(*(loop.run_in_executor(processes, *call) for call in step))
     except BrokenProcessPool:
         raise ProcessLost(ProcessLost.__doc__) from None
     finally:
@@ -123,7 +126,7 @@ def _begin(database_url: str, keys: InstallationKeys, job: _Job) -> None:
     _connection = psycopg.connect(
         database_url,
         autocommit=True,
-        options=f"{SESSION} {BY_KEY} -c synchronous_commit=off",
+        options=f"{SESSION} {BY_KEY} {BUILDING} -c synchronous_commit=off",
         **PATIENCE,
     )
     _connection.execute(job.place.search_path)
@@ -148,10 +151,13 @@ def _load_stretch(after: int, upto: int) -> int:
     return upto - after
 
 
-def _complete(table: str, indexes: Sequence[bytes]) -> None:
-    _connection.execute("SELECT set_config('maintenance_work_mem', %s, false)", [MEMORY])
-    for create in indexes:
-        _connection.execute(create)
+def _create_index(create: bytes) -> None:
+    _connection.execute(create)
+
+
+def _complete(table: str, indexes: Indexes) -> None:
+    for statement in indexes.complete:
+        _connection.execute(statement)
     _connection.execute(SQL("ANALYZE {}").format(Identifier(table)))
 
 

@@ -158,7 +158,7 @@ BULK = Bulk(
 
 VISITORS = Projection(
     name="visitors",
-    schema_version=2,
+    schema_version=3,
     table=TABLE,
     handles=events_of(Visitor),
     apply=apply,

@@ -128,6 +128,9 @@ async def test_the_new_tables_have_the_columns_keys_and_indexes_of_the_old_ones(
             UNION ALL
             SELECT tablename, indexname, indexdef, NULL, NULL
             FROM pg_indexes WHERE tablename IN ('visitors', 'outbox')
+            UNION ALL
+            SELECT attrelid::regclass::text, attname, attstattarget::text, NULL, NULL
+            FROM pg_attribute WHERE attrelid = 'visitors_words'::regclass
             ORDER BY 1, 2, 3
             """
         )
@@ -138,6 +141,7 @@ async def test_the_new_tables_have_the_columns_keys_and_indexes_of_the_old_ones(
     await rebuild_all(installation)
     assert await shape() == before
     assert any("outbox_due" in row[1] for row in before)
+    assert ("visitors_words", "array_to_tsvector", "0", None, None) in before
 
 
 @pytest.mark.usefixtures("in_bulk")
