@@ -147,9 +147,10 @@ async def _answers(http: httpx.AsyncClient) -> bool:
 
 @contextmanager
 def api_process(
-    settings: Settings, services: Services, port: int, **more: str
+    settings: Settings, services: Services, port: int, *, first: str = "", **more: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of its own, killed at the end of the block if it still runs."""
+    """A process of its own, killed at the end of the block if it still runs. What it does `first`
+    is Python."""
     environ = os.environ | {
         "DATABASE_URL": _as_url(services.database_url),
         "REDIS_URL": services.redis_url or "",
@@ -160,7 +161,8 @@ def api_process(
         "RATE_LIMITS": "on" if settings.rate_limits else "off",
         **more,
     }
-    command = [sys.executable, "-m", "events_face", "api", "--port", str(port)]
+    program = f"{first}\nfrom events_face.cli import main\nmain()"
+    command = [sys.executable, "-c", program, "api", "--port", str(port)]
     with subprocess.Popen(command, env=environ) as process:
         try:
             until(lambda: accepts(port))

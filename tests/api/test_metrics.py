@@ -124,11 +124,11 @@ async def test_processes_that_share_a_port_tell_what_all_of_them_count(
     async def created(count: int) -> None:
         """On a connection for each, which the processes share out."""
         for _ in range(count):
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
                 assert (await http.post("/api/events/", json=EVENT)).status_code == 201
 
     async def told(events: int) -> bool:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
             counted = await told_at(http)
         assert counted["database_up"] == 1
         assert counted["command_queue"] == 0

@@ -12,6 +12,7 @@ import pytest
 from events_face.services import Services
 from events_face.settings import Settings
 from tests.api.serving import EVENT, api_process, free_port
+from tests.support.waiting import DEADLINE
 
 PASSWORD = "correct-horse-battery"
 EMAIL = "ada.lovelace@example.com"
@@ -49,7 +50,7 @@ def test_failing_logins_and_registrations_leave_no_secret_behind(
         ]
         unready = client.get("/health/ready", params={"token": TOKEN})
         process.terminate()  # which it does once all is told
-        process.wait(timeout=30)
+        process.wait(DEADLINE)
     assert {answer.status_code for answer in refused} == {400, 401, 409, 415, 422}
     assert unready.status_code == 503
     for answer in [*refused, unready]:

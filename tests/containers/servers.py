@@ -79,7 +79,7 @@ def broker(service: Mapping[str, Any], folder: Path) -> Iterator[int]:
     with subprocess.Popen([str(binary), *options, *here], stdout=subprocess.DEVNULL) as server:
         try:
             with redis.Redis(port=port) as client:
-                until(lambda: _answers(client), within=60)
+                until(lambda: _answers(client))
             yield port
         finally:
             _stop(server, signal.SIGTERM)
@@ -106,7 +106,7 @@ def _create_database(environment: Mapping[str, str], port: int) -> None:
             return False
         return True
 
-    until(created, within=60)
+    until(created)
 
 
 def _answers(client: redis.Redis) -> bool:

@@ -61,7 +61,7 @@ def _a_registration_is_delivered(running: Containers) -> None:
             taken = http.get(f"{running.sink}/notifications").json()["notifications"]
             return [notification["email"] for notification in taken]
 
-        until(lambda: delivered() == ["ada@example.com"], within=60)
+        until(lambda: delivered() == ["ada@example.com"])
 
 
 def _a_cleanup_that_was_missed_is_done(running: Containers) -> None:
@@ -70,7 +70,7 @@ def _a_cleanup_that_was_missed_is_done(running: Containers) -> None:
             "UPDATE schedule_runs SET last_due = last_due - interval '2 days'"
             " WHERE task = 'cleanup'"
         )
-    until(lambda: "cleaned up" in running.log("worker-periodic").read_text(), within=60)
+    until(lambda: "cleaned up" in running.log("worker-periodic").read_text())
     assert "cleaned up" not in running.log("worker-notifications").read_text()
 
 
@@ -87,10 +87,10 @@ def _the_dashboard_asks_for_what_is_told(running: Containers) -> None:
     assert names
 
     def untold() -> set[str]:
-        told = "".join(httpx.get(address).text for address in scraped)
+        told = "".join(httpx.get(address, timeout=30).text for address in scraped)
         return {name for name in names if not re.search(rf"^{name}[ {{]", told, re.MULTILINE)}
 
-    until(lambda: not untold(), within=10)
+    until(lambda: not untold())
 
 
 def _the_doctor_finds_nothing_wrong(running: Containers) -> None:

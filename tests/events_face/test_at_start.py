@@ -22,7 +22,7 @@ from events_face.services import Services
 from events_face.settings import Settings
 from tests.support.clocks import OtherClock
 from tests.support.databases import TEMPLATE
-from tests.support.waiting import until
+from tests.support.waiting import DEADLINE, until
 from tests.workers.processes import environment, events_face
 
 
@@ -47,13 +47,13 @@ def test_a_role_waits_until_the_database_is_there(
         ) as projector,
     ):
         try:
-            until(lambda: "waiting for the database" in log.read_text(), within=60)
+            until(lambda: "waiting for the database" in log.read_text())
             create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
             server.execute(create.format(sql.Identifier(name), sql.Identifier(TEMPLATE)))
-            until(lambda: "leading projections" in log.read_text(), within=60)
+            until(lambda: "leading projections" in log.read_text())
         finally:
             projector.terminate()
-            projector.wait(30)
+            projector.wait(DEADLINE)
             server.execute(
                 sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
             )
@@ -68,9 +68,9 @@ def test_a_role_that_waits_can_be_stopped(settings: Settings, tmp_path: Path) ->
             [sys.executable, "-m", "events_face", "worker"], env=given, stderr=taken
         ) as worker,
     ):
-        until(lambda: '"at": "127.0.0.1:1"' in log.read_text(), within=60)
+        until(lambda: '"at": "127.0.0.1:1"' in log.read_text())
         worker.terminate()
-        assert worker.wait(30) == 143  # as a process that SIGTERM has ended
+        assert worker.wait(DEADLINE) == 143  # as a process that SIGTERM has ended
     assert "Traceback" not in log.read_text()
 
 

@@ -44,7 +44,7 @@ class Visitors:
     async def open_event(self) -> None:
         starts = (datetime.now(UTC) + timedelta(days=30)).isoformat()
         event = {"name": "Fair", "event_datetime": starts, "registration_deadline": starts}
-        async with httpx.AsyncClient(base_url=self._origins[0]) as http:
+        async with httpx.AsyncClient(base_url=self._origins[0], timeout=30) as http:
             answer = await http.post("/api/events/", json=event)
             self._path = f"/api/events/{answer.raise_for_status().json()['data']['id']}/register"
 

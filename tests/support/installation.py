@@ -100,6 +100,7 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
 async def installation_on(database_url: str, keys: InstallationKeys) -> AsyncIterator[Installation]:
     """Every projection is there, and none under way."""
     async with await connect(database_url) as connection:
+        await connection.execute("SET idle_in_transaction_session_timeout TO 0")  # tests wait
         yield Installation(
             database_url=database_url,
             keys=keys,

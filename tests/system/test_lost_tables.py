@@ -37,7 +37,7 @@ async def register(system: System, *emails: str, event_id: str | None = None) ->
 
 
 def metrics(system: System) -> str:
-    return httpx.get(f"{system.origin}/metrics").text
+    return httpx.get(f"{system.origin}/metrics", timeout=30).text
 
 
 def rows(connection: psycopg.Connection[Any]) -> dict[str, list[Any]]:

@@ -63,7 +63,7 @@ class Running:
         async def are_there() -> bool:
             return len(await self._names() - before) == API_PROCESSES
 
-        await until_async(are_there, within=60)
+        await until_async(are_there)
 
     async def stop(self, release: Path) -> None:
         """All of the release's."""
@@ -82,7 +82,7 @@ class Running:
         """Of the processes that answer: each has its own for the requests it gets."""
         names = set[str]()
         for _ in range(16 * API_PROCESSES):
-            async with httpx.AsyncClient() as client:
+            async with httpx.AsyncClient(timeout=30) as client:
                 try:
                     answer = await client.get(f"http://127.0.0.1:{self.port}/health/live")
                 except httpx.TransportError:
@@ -160,7 +160,9 @@ async def test_three_upgrades_under_load_refuse_nobody(
     with running(settings, services) as system:
         system.start(HERE, "projector")
         await system.start_api(HERE)
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{system.port}") as client:
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{system.port}", timeout=30
+        ) as client:
             event = (await client.post("/api/events/", json=EVENT)).json()["data"]["id"]
             await client.post("/api/events/areas/", json={"name": "Great Hall"})
         async with load(system.port, event) as seen:
@@ -178,7 +180,9 @@ async def test_three_upgrades_under_load_refuse_nobody(
         await system.stop(contract)
 
         await system.start_api(HERE)  # too far back
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{system.port}") as client:
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{system.port}", timeout=30
+        ) as client:
             for email, status in (("a.new.one@example.com", 201), ("0-1@example.com", 409)):
                 body = {"full_name": "Ada", "email": email}
                 answer = await client.post(f"/api/events/{event}/register", json=body)

@@ -15,7 +15,7 @@ from events_face.services import Services
 from events_face.settings import Settings
 from events_face.variables import composed_postgresql_url
 
-LAST_RESORT = 30.0
+LAST_RESORT = 60.0
 """Seconds after which a process that should have ended is killed."""
 
 

@@ -50,7 +50,7 @@ async def test_a_worker_and_a_projector_tell_what_they_did(
         role(variables | {"METRICS_PORT": str(projector)}, "projector"),
         role(variables | {"METRICS_PORT": str(worker)}, "worker"),
     ):
-        until(lambda: told(worker, "delivery_tries_total") == {"sent": 1, "refused": 1}, within=60)
+        until(lambda: told(worker, "delivery_tries_total") == {"sent": 1, "refused": 1})
         until(lambda: told(worker, "tasks_total").get("done,deliver_due"))
         until(lambda: sum(told(worker, "commands_total").values()) == 2)
         assert told(worker, "commands_total") == {"RecordDelivery,accepted": 2}

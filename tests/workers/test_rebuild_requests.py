@@ -16,7 +16,7 @@ from projections import rebuild_requests
 from projections.rebuild_progress import lock_for_rebuild
 from projections.rebuild_requests import ask, next_request, requests
 from tests.support.installation import Installation
-from tests.support.waiting import until_async
+from tests.support.waiting import DEADLINE, until_async
 from tests.workers.processes import environment, role
 from workers.rebuilds import rebuild_as_asked
 
@@ -114,7 +114,7 @@ async def test_scheduler_and_worker_rebuild_what_is_asked_for(
         async def is_done() -> bool:
             return await requests(installation.connection) == {}
 
-        await until_async(is_done, within=60)
+        await until_async(is_done)
     (row,) = await installation.rows("areas")
     assert row["name"] == "Here"
     assert (await installation.standing("areas"))[0] == await last_position(installation.connection)
@@ -137,12 +137,13 @@ async def test_a_worker_that_ends_takes_its_rebuild_along_and_leaves_it_to_anoth
         return await next_request(installation.connection) is not None
 
     async with await connect(installation.database_url) as reader, reader.transaction():
+        await reader.execute("SET LOCAL idle_in_transaction_session_timeout TO 0")
         await reader.execute("SELECT FROM areas")  # so that the rebuild does not come to its end
         await ask(installation.connection, "areas", ADA)
         with role(variables, "scheduler"):
             with role(variables, "worker") as worker:
-                await until_async(is_under_way, within=60)
+                await until_async(is_under_way)
                 worker.send_signal(ended_by)
-                await asyncio.to_thread(worker.wait, 10)
-            await until_async(is_not, within=20)
+                await asyncio.to_thread(worker.wait, DEADLINE)
+            await until_async(is_not)
     assert (await requests(installation.connection))["areas"].origin == ADA

@@ -31,7 +31,7 @@ def sink(settings: Settings, host: str = "127.0.0.1") -> Iterator[httpx.Client]:
         port = free.getsockname()[1]
     with (
         role(environment(settings, None), "sink", "--host", host, "--port", str(port)) as process,
-        httpx.Client(base_url=f"http://{host}:{port}", trust_env=False) as client,
+        httpx.Client(base_url=f"http://{host}:{port}", trust_env=False, timeout=30) as client,
     ):
         until(lambda: answers(client))
         yield client

@@ -159,6 +159,6 @@ async def test_scheduler_and_worker_do_what_is_asked_for(
             await installation.project()
             return len(await latest(installation.connection)) == 1
 
-        await until_async(has_result, within=60)
+        await until_async(has_result)
     (result,) = await latest(installation.connection)
     assert (result.full_sync, result.new) == (True, 1)

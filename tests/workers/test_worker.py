@@ -20,7 +20,7 @@ from tests.support.installation import Installation
 from tests.support.notification_service import NotificationService
 from tests.support.provider import provider
 from tests.support.waiting import until_async
-from tests.workers.processes import environment, role
+from tests.workers.processes import LAST_RESORT, environment, role
 from tests.workers.test_token_cleanup import sessions_held
 from workers.broker import NOTIFICATIONS, PERIODIC, redis_broker
 from workers.tasks import ask_for, wake_workers
@@ -41,7 +41,7 @@ async def all_are_sent(installation: Installation, count: int) -> None:
             "failed": 0,
         }
 
-    await until_async(sent, within=60)
+    await until_async(sent)
 
 
 def crowd(size: int, name: str = "visitor") -> list[str]:
@@ -75,9 +75,9 @@ async def test_a_worker_ends_by_itself_when_asked_to(
         async def is_calling() -> bool:
             return bool(service.received)
 
-        await until_async(is_calling, within=60)
+        await until_async(is_calling)
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(30) == 0
+        assert worker.wait(LAST_RESORT) == 0
     (row,) = await installation.rows("outbox")
     assert (row["state"], row["lease_token"]) == ("waiting", None)
 
@@ -95,7 +95,7 @@ async def test_what_a_killed_worker_had_leased_is_sent_by_another(
         async def is_calling() -> bool:
             return len(service.received) == 10
 
-        await until_async(is_calling, within=60)
+        await until_async(is_calling)
         worker.kill()
     service.usual = Answer()
     await installation.connection.execute("UPDATE outbox SET due_at = now()")  # leases run out
@@ -137,7 +137,7 @@ async def test_a_worker_goes_on_by_itself_once_the_credentials_are_good_again(
         return cursor.rowcount == 1
 
     with role(environment(worker_settings, services), "worker"):
-        await until_async(paused, within=60)
+        await until_async(paused)
         service.usual = Answer()
         await connection.execute("UPDATE delivery_pause SET probe_at = now()")  # time passes
         await all_are_sent(installation, 10)
@@ -163,7 +163,7 @@ async def test_a_worker_does_what_the_scheduler_asks_for(
         settings = msgspec.structs.replace(settings, events_provider_url=source.url)
         with role(environment(settings, services), "worker"):
             ask_for(broker, "sync")
-            await until_async(lambda: last_is(installation, Completed), within=60)
+            await until_async(lambda: last_is(installation, Completed))
             await installation.project()
             ask_for(broker, "cleanup")
             await until_async(lambda: last_is(installation, CleanedUp))
@@ -203,7 +203,7 @@ async def test_a_worker_takes_only_the_queues_that_it_is_told(
         wake_workers(broker)
         with role(environment(settings, services), "worker", "--queues", PERIODIC):
             ask_for(broker, "sync")
-            await until_async(lambda: last_is(installation, Completed), within=60)
+            await until_async(lambda: last_is(installation, Completed))
         assert service.received == []
         assert broker.client.llen(f"dramatiq:{NOTIFICATIONS}") == 1
         ask_for(broker, "sync")

@@ -130,7 +130,7 @@ async def test_the_cookies_are_for_nothing_but_our_own_pages(organizer: Panel) -
     token = await organizer.token()
     fields = {"username": "organizer", "password": PASSWORD, "csrf_token": token}
     answer = await organizer.http.post(SIGN_IN, data=fields, follow_redirects=False)
-    fresh = await httpx.AsyncClient(base_url=organizer.http.base_url).get(SIGN_IN)
+    fresh = await httpx.AsyncClient(base_url=organizer.http.base_url, timeout=30).get(SIGN_IN)
     created = await organizer.send("/admin/areas/new", name="Great Hall")
     cookies = [*_cookies(answer), *_cookies(fresh), *_cookies(created)]
     assert len(cookies) == 4
@@ -185,7 +185,9 @@ async def test_sign_in_leads_to_nowhere_but_the_panel(api: Api, stranger: Panel)
 
 async def test_who_guesses_is_slowed_down_and_told_so_on_a_page(set_to: Set) -> None:
     async with set_to(rate_limits=True, rate_limit_login=Rate(2, 60)) as api:
-        panel = Panel(httpx.AsyncClient(base_url=api.http.base_url, follow_redirects=True))
+        panel = Panel(
+            httpx.AsyncClient(base_url=api.http.base_url, timeout=30, follow_redirects=True)
+        )
         pages = [await panel.sign_in("ada", "wrong password") for _ in range(3)]
         assert [page.status for page in pages] == [422, 422, 429]
         assert pages[-1].heading == "Too many requests"

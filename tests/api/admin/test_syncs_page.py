@@ -198,7 +198,7 @@ async def test_without_a_provider_it_says_so(
     async with (
         projector_on(services, keys),
         api_on(settings, services, keys) as api,
-        httpx.AsyncClient(base_url=api.http.base_url, follow_redirects=True) as http,
+        httpx.AsyncClient(base_url=api.http.base_url, timeout=30, follow_redirects=True) as http,
     ):
         panel = Panel(http)
         await api.account("ada", "organizer")
