@@ -21,7 +21,7 @@ import psutil
 from tests.support.waiting import until
 
 READY_WITHIN = 60.0
-STOPPED_WITHIN = 60.0
+STOPPED_WITHIN = 30.0
 """Seconds; the product's own limit is 10, on a machine with nothing else to do."""
 
 
