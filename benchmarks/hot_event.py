@@ -10,7 +10,7 @@ import httpx
 from benchmarks.client import Asked
 from benchmarks.contenders import DJANGO, FASTAPI, Contender, django, events_face, fastapi, stub
 from benchmarks.fairness import new_event
-from benchmarks.load import WentWrong, ask
+from benchmarks.load import WentWrong, ask, rush
 from benchmarks.processes import until
 from benchmarks.results import OURS, Comparison, Reach
 from benchmarks.servers import Database
@@ -64,19 +64,14 @@ def _turn(stage: Stage, name: str, contender: Contender) -> Turn:
             with httpx.Client(base_url=origin, trust_env=False) as client:
                 path = new_event(client)
                 others = new_event(client)
-            asked = Asked(
-                origin=origin,
-                paths=(path,),
-                connections=CONNECTIONS,
-                requests=new + new // (AGAIN_EVERY - 1),
-                again_every=AGAIN_EVERY,
-            )
             ask(Asked(origin=origin, paths=(others,), connections=CONNECTIONS, requests=WARM_UP))
-            got = ask(asked)
-            if got.statuses != {"201": new, "409": new // (AGAIN_EVERY - 1)}:
-                raise WentWrong(f"{name} answered {got.statuses}, {got.lost} were lost")
+            rushed = rush(
+                origin, path, visitors=new, connections=CONNECTIONS, again_every=AGAIN_EVERY
+            )
+            if rushed.statuses.keys() != {"201", "409"} or rushed.statuses["201"] != new:
+                raise WentWrong(f"{name} answered {rushed.statuses}")
             _check(database, TABLES[name], new + WARM_UP)
-        return {RATE: new / got.seconds}
+        return {RATE: new / rushed.seconds}
 
     return turn
 

@@ -14,6 +14,9 @@ import msgspec
 from benchmarks.client import Asked, Got
 
 SCRIPT = Path(__file__).with_name("load.lua")
+RUSH = Path(__file__).with_name("rush.lua")
+RUSH_ENDS_WITHIN = 300
+"""Seconds."""
 
 PATIENCE = 30
 """Seconds that an answer may take."""
@@ -35,6 +38,11 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
         return self.requests / self.seconds
 
 
+class Rushed(msgspec.Struct, frozen=True):
+    statuses: dict[str, int]
+    seconds: float
+
+
 class WentWrong(Exception):
     """Some requests were refused or lost, so that the figures say nothing."""
 
@@ -54,18 +62,44 @@ def saturate(origin: str, paths: Sequence[str], *, connections: int, seconds: fl
     if wrk is None or seconds < 1:  # wrk counts in whole seconds
         asked = Asked(origin=origin, paths=tuple(paths), connections=connections, seconds=seconds)
         return _whole(_answered(ask(asked)))
-    options = ["--threads", "1", "--connections", str(connections), "--timeout", str(PATIENCE)]
-    command = [wrk, *options, "--duration", str(round(seconds)), "--script", str(SCRIPT)]
-    done = subprocess.run(
-        [*command, origin, "--", secrets.token_hex(4), *paths],
-        capture_output=True,
-        text=True,
-        check=False,
+    outcome = _wrk(wrk, SCRIPT, connections, round(seconds), origin, *paths)
+    return _whole(msgspec.json.decode(outcome, type=Answered))
+
+
+def rush(origin: str, path: str, *, visitors: int, connections: int, again_every: int) -> Rushed:
+    """So many new visitors register as fast as they are answered, and every so many requests the
+    one before is sent once more. Raises `WentWrong` when not all of them are answered."""
+    wrk = shutil.which("wrk")
+    if wrk is not None:
+        numbers = (str(visitors), str(again_every))
+        outcome = _wrk(wrk, RUSH, connections, RUSH_ENDS_WITHIN, origin, path, *numbers)
+        return msgspec.json.decode(outcome, type=Rushed)
+    got = ask(
+        Asked(
+            origin=origin,
+            paths=(path,),
+            connections=connections,
+            requests=visitors + visitors // (again_every - 1),
+            again_every=again_every,
+        )
     )
+    if got.lost:
+        raise WentWrong(f"{got.lost} requests were lost")
+    return Rushed(got.statuses, got.seconds)
+
+
+def _wrk(wrk: str, script: Path, connections: int, seconds: int, origin: str, *given: str) -> str:
+    """The outcome that the script tells, given a text that no other run has, and these."""
+    command = [
+        *(wrk, "--threads", "1", "--connections", str(connections), "--timeout", str(PATIENCE)),
+        *("--duration", str(seconds), "--script", str(script)),
+        *(origin, "--", secrets.token_hex(4), *given),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     outcome = done.stdout.partition("OUTCOME ")[2]
     if not outcome:
         raise WentWrong(done.stdout + done.stderr)
-    return _whole(msgspec.json.decode(outcome, type=Answered))
+    return outcome
 
 
 def at_rate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 
@@ -10,6 +11,7 @@ import msgspec
 import pytest
 
 from benchmarks.client import Asked, Got, ask
+from benchmarks.load import rush
 from tests.support.http_server import Answer, HttpServer, Request
 
 
@@ -87,3 +89,20 @@ def test_answers_that_never_come_are_lost() -> None:
 
     assert got.lost == 8
     assert got.statuses == {}
+
+
+@pytest.mark.parametrize("generator", ["wrk", "ours"])
+def test_a_rush_ends_when_so_many_are_in(
+    server: HttpServer, bodies: list[bytes], generator: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if generator == "ours":
+        monkeypatch.setattr(shutil, "which", lambda _: None)
+    elif shutil.which("wrk") is None:
+        pytest.skip("wrk is not installed")
+
+    rushed = rush(server.origin, "/one/register", visitors=100, connections=8, again_every=21)
+
+    assert rushed.statuses.keys() == {"201", "409"}
+    assert rushed.statuses["201"] == 100
+    assert rushed.seconds > 0
+    assert len(set(bodies)) == 100

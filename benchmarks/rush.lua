@@ -1,0 +1,43 @@
+-- For wrk: registers as many new visitors as the third argument says at the path that is the second,
+-- and every so many requests (the fourth) the one before once more; tells the outcome as JSON, and
+-- ends, once the last of them is in. What is asked until then is the last one again. The first
+-- argument makes its visitors differ from other runs'.
+
+local ffi = require("ffi")
+ffi.cdef [[
+  typedef struct { long seconds, microseconds; } moment;
+  int gettimeofday(moment *now, void *zone);
+]]
+
+local salt, path, wanted, again
+local sent, visitor, began = -1, 0, nil -- wrk looks at one request before it sends any
+local statuses = {}
+local headers = { ["Content-Type"] = "application/json" }
+
+local function now()
+  local moment = ffi.new("moment")
+  ffi.C.gettimeofday(moment, nil)
+  return tonumber(moment.seconds) + tonumber(moment.microseconds) / 1e6
+end
+
+function init(arguments)
+  salt, path, wanted, again = arguments[1], arguments[2], tonumber(arguments[3]), tonumber(arguments[4])
+end
+
+function request()
+  sent = sent + 1
+  if sent == 1 then began = now() end
+  if sent % again ~= 0 and visitor < wanted then visitor = visitor + 1 end
+  local body = '{"full_name":"Ada Lovelace","email":"ada.' .. salt .. "." .. visitor .. '@example.com"}'
+  return wrk.format("POST", path, headers, body)
+end
+
+function response(status)
+  statuses[status] = (statuses[status] or 0) + 1
+  if statuses[201] ~= wanted then return end
+  local told = {}
+  for code, number in pairs(statuses) do told[#told + 1] = string.format('"%d":%d', code, number) end
+  io.write(string.format(
+    '\nOUTCOME {"statuses":{%s},"seconds":%.6f}\n', table.concat(told, ","), now() - began))
+  os.exit(0)
+end
