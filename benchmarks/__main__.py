@@ -72,6 +72,7 @@ def main() -> None:
     given = options.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 140)
     sizes, at = QUICK if given.quick else FULL, revision()
+    file = RESULTS / f"{datetime.now(UTC):%Y-%m-%d}.json"
     sizes = msgspec.structs.replace(
         sizes, growth=given.lengths or sizes.growth, rounds=given.rounds or sizes.rounds
     )
@@ -91,7 +92,7 @@ def main() -> None:
             show(measured.comparisons, console)
             console.print(f"  in {measured.seconds:.0f} s")
             if not given.quick:
-                _keep(name, measured)
+                _keep(file, name, measured)
         if given.quick:
             console.print("A quick run sees that all runs; its figures say nothing.")
 
@@ -123,8 +124,7 @@ def _take(stage: Stage, name: str, revision: str) -> Measured:
     )
 
 
-def _keep(name: str, measured: Measured) -> None:
-    file = RESULTS / f"{measured.at[:10]}.json"
+def _keep(file: Path, name: str, measured: Measured) -> None:
     results = Results(machine=machine(), versions=versions(), measures={})
     if file.exists() and (before := load(file)).machine == results.machine:
         results = msgspec.structs.replace(results, measures=before.measures)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 import httpx
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from benchmarks.contenders import (
     PROCESSES,
@@ -24,7 +26,9 @@ from benchmarks.registrations import FAIRS, LATER
 from benchmarks.results import Comparison, Reach
 from benchmarks.servers import Database
 from benchmarks.stage import Stage, Turn
-from domain.history import load_keys
+from domain.history import connect, load_keys
+from domain.seals.sealing import Sealer
+from domain.seals.signing import load_key
 
 FLAT = 1.15
 
@@ -103,9 +107,21 @@ def _turn_of(stage: Stage, contender: Contender, events: int) -> Iterator[Turn]:
 
 
 def _fill(stage: Stage, database: Database, events: int) -> None:
+    """With all that has long been done to a history of that length: it is projected, sealed and
+    vacuumed, so that nothing of it is left to be done while registrations are measured."""
     environment = settings(database, stage.folder / database.environment["PGDATABASE"])
     run(command("migrate"), environment)
     with database.connect() as connection:
         keys = load_keys(connection, (SECRET_KEY,))
-    fill(database.url, keys, events)
-    run(command("projections", "rebuild"), environment)
+        signing_key = load_key(connection, (SECRET_KEY,))
+        fill(database.url, keys, events)
+        run(command("projections", "rebuild"), environment)
+        asyncio.run(_seal(database.url, signing_key))
+        connection.execute("VACUUM ANALYZE")
+
+
+async def _seal(database_url: str, key: Ed25519PrivateKey) -> None:
+    async with await connect(database_url) as connection:
+        sealer = await Sealer.resume(connection, key)
+        while await sealer.seal():
+            pass

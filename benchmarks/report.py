@@ -75,7 +75,9 @@ def markdown(results: Results) -> str:
     on = ", ".join(f"{name} {value}" for name, value in results.machine.items())
     parts = [f"Taken on: {on}.", "", f"With: {told}."]
     for name, measured in results.measures.items():
-        parts += ["", f"### {name}", "", f"At {measured.at}, revision {measured.revision}.", ""]
+        rounds = f"{measured.sizes.rounds} round{'s' if measured.sizes.rounds > 1 else ''}"
+        taken = f"At {measured.at}, revision {measured.revision}, {rounds}."
+        parts += ["", f"### {name}", "", taken, ""]
         parts += [_row(COLUMNS), _row(["---"] * len(COLUMNS))]
         for comparison in measured.comparisons:
             parts += [_row(line) for line in lines(comparison)]
