@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import tempfile
 from collections.abc import Generator, Iterator
@@ -24,6 +25,11 @@ from tests.support.chromium import NO_BROWSER
 from tests.support.clocks import OtherClock
 from tests.support.databases import TEMPLATE, new_database
 from tests.support.waiting import until
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell has what it begins in the background ignore Ctrl-C, and that is passed on to each
+    # process of a test.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
