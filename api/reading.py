@@ -65,13 +65,14 @@ async def read(
     Raises Lagging, `psycopg_pool.PoolTimeout`, `psycopg.OperationalError`.
     """
     connections = request.connections
-    if at_least > 0:
-        await _catch_up(connections, tables, at_least)
+    await _catch_up(connections, tables, at_least)
     return await ask(connections.readers, query)
 
 
 async def _catch_up(connections: Connections, tables: Sequence[str], position: int) -> None:
     """Return when the tables include the position. Raises Lagging."""
+    if position == 0:
+        return
     try:
         async with asyncio.timeout(CATCH_UP):
             if not await connections.positions.wait_for(tables, position, timeout=CATCH_UP):
@@ -103,11 +104,9 @@ async def read_listing(
     as they were when the same was asked before, it is not read again. Raises as `read`."""
     asked = f"{request.scope['path']}?{request.scope['query_string'].decode('latin-1')}"
     connections = request.connections
-    if at_least > 0:
-        await _catch_up(connections, TABLES, at_least)
-    etag, body = await _kept(connections, asked, version) or await _read(
-        connections, asked, listing
-    )
+    await _catch_up(connections, TABLES, at_least)
+    kept = await _kept(connections, asked, version)
+    etag, body = kept or await _read(connections, asked, listing)
     return unless_known(request, Ready(body, headers=tagged(etag), media_type="application/json"))
 
 

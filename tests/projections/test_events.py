@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from psycopg import AsyncConnection
 
 from domain.areas import RenameArea
 from domain.events import ChangeEvent, CleanUpEvent, DeleteEvent, SyncEvent
@@ -265,3 +266,26 @@ async def test_the_version_moves_with_the_rows_and_not_with_registrations(
     assert second != first
     await installation.give(ChangeEvent(event_id=event, name=Text("Another")))
     assert await version() not in (first, second)
+
+
+async def test_a_page_is_not_planned_anew_each_time(installation: Installation) -> None:
+    await installation.connection.execute(
+        """
+        INSERT INTO events
+        SELECT gen_random_uuid(), 'Fair', 'fair', '{}', NULL, 'open', at, at, 1
+        FROM generate_series(now(), now() + interval '5000 hours', '1 hour') AS at
+        """
+    )
+    await installation.connection.execute("ANALYZE events")
+    totals = Totals()
+    async with await AsyncConnection.connect(
+        installation.database_url, autocommit=True, prepare_threshold=1
+    ) as connection:
+        for _ in range(10):
+            await list_open(connection, totals, limit=10)
+        cursor = await connection.execute(
+            "SELECT sum(generic_plans) FROM pg_prepared_statements WHERE statement LIKE '%found%'"
+        )
+        row = await cursor.fetchone()
+        assert row is not None
+        assert row[0] > 0
