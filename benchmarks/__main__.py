@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -80,19 +81,24 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix=".bench-", dir=ROOT) as folder,
         postgres(Path(folder)) as server,
     ):
-        stage = Stage(
-            folder=Path(folder),
-            server=server,
-            sizes=sizes,
-            tell=lambda line: console.print(f"  {line}", style="dim", highlight=False),
-        )
-        for name in given.only:
-            console.rule(name)
+
+        def take(name: str) -> Measured:
+            stage = Stage(
+                folder=Path(folder),
+                server=server,
+                sizes=sizes,
+                tell=lambda line: console.print(f"  {name}: {line}", style="dim", highlight=False),
+            )
             measured = _take(stage, name, at)
-            show(measured.comparisons, console)
-            console.print(f"  in {measured.seconds:.0f} s")
             if not given.quick:
                 _keep(file, name, measured)
+            return measured
+
+        with ThreadPoolExecutor(sizes.at_once) as taking:
+            for name, measured in zip(given.only, taking.map(take, given.only), strict=True):
+                console.rule(name)
+                show(measured.comparisons, console)
+                console.print(f"  in {measured.seconds:.0f} s")
         if given.quick:
             console.print("A quick run sees that all runs; its figures say nothing.")
 

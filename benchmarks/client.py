@@ -1,15 +1,11 @@
 """A lean HTTP client with many connections, for what wrk cannot do: a fixed rate, a fixed number of
-requests, duplicates.
-
-Runs in a process of its own: `python -m benchmarks.client '{"origin": ...}'`, see `Asked`; answers
-with `Got` as JSON. Answers must come with their Content-Length.
+requests, duplicates. Answers must come with their Content-Length.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-import sys
 import time
 from collections import Counter, deque
 from itertools import count
@@ -189,10 +185,5 @@ async def ask(asked: Asked) -> Got:
     return got
 
 
-def main() -> None:
-    asked = msgspec.json.decode(sys.argv[1], type=Asked)
-    sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(ask(asked))))
-
-
-if __name__ == "__main__":
-    main()
+def run(asked: Asked) -> Got:
+    return uvloop.run(ask(asked))

@@ -18,9 +18,6 @@ FASTAPI = "FastAPI, SQLAlchemy"
 LIBRARY = "eventsourcing"
 EMPTY = "an empty route"
 
-PROCESSES = 2
-"""Of a peer; as many as the product has here by default."""
-
 DJANGO_THREADS = 8
 """A process."""
 
@@ -28,8 +25,11 @@ SECRET_KEY = secrets.token_urlsafe(48)
 
 
 class Contender(Protocol):
-    def __call__(self, database: Database, log: Path) -> AbstractContextManager[str]:
-        """Its origin, while it serves on a database that is empty or its own."""
+    def __call__(
+        self, database: Database, log: Path, processes: int
+    ) -> AbstractContextManager[str]:
+        """Its origin, while so many of its processes serve on a database that is empty or its
+        own."""
 
 
 def settings(database: Database, data_dir: Path) -> dict[str, str]:
@@ -47,11 +47,11 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-P", "-m", "events_face", *words]
 
 
-def events_face(*, notifications: str, processes: int = PROCESSES) -> Contender:
+def events_face(*, notifications: str) -> Contender:
     """The whole system, all its roles; its worker calls this notification service."""
 
     @contextmanager
-    def serve(database: Database, log: Path) -> Iterator[str]:
+    def serve(database: Database, log: Path, processes: int) -> Iterator[str]:
         port = free_port()
         environment = settings(database, log.parent / database.environment["PGDATABASE"])
         up = command("up", "--port", str(port), "--workers", str(processes))
@@ -77,12 +77,12 @@ def django_environment(database: Database) -> Mapping[str, str]:
 
 
 @contextmanager
-def django(database: Database, log: Path) -> Iterator[str]:
+def django(database: Database, log: Path, processes: int) -> Iterator[str]:
     port, environment = free_port(), django_environment(database)
     run([python("django_drf"), "-m", "django", "migrate", "--run-syncdb"], environment)
     gunicorn = [
         *(python("django_drf"), "-m", "gunicorn", "django.core.wsgi:get_wsgi_application()"),
-        *("--worker-class", "gthread", "--workers", str(PROCESSES)),
+        *("--worker-class", "gthread", "--workers", str(processes)),
         *("--threads", str(DJANGO_THREADS), "--keep-alive", "75"),
         *("--no-control-socket", "--bind", f"127.0.0.1:{port}"),
     ]
@@ -91,12 +91,12 @@ def django(database: Database, log: Path) -> Iterator[str]:
 
 
 @contextmanager
-def fastapi(database: Database, log: Path) -> Iterator[str]:
+def fastapi(database: Database, log: Path, processes: int) -> Iterator[str]:
     port, environment = free_port(), {**database.environment, "PYTHONPATH": str(PEERS)}
     run([python("fastapi_sqlalchemy"), "-m", "fastapi_sqlalchemy.models"], environment)
     uvicorn = [
         *(python("fastapi_sqlalchemy"), "-m", "uvicorn", "fastapi_sqlalchemy.app:app"),
-        *("--workers", str(PROCESSES), "--loop", "uvloop", "--http", "httptools"),
+        *("--workers", str(processes), "--loop", "uvloop", "--http", "httptools"),
         *("--no-access-log", "--log-level", "warning", "--port", str(port)),
     ]
     with served(uvicorn, environment, port=port, log=log) as origin:
@@ -104,43 +104,33 @@ def fastapi(database: Database, log: Path) -> Iterator[str]:
 
 
 @contextmanager
-def library(database: Database, log: Path) -> Iterator[str]:
+def library(database: Database, log: Path, processes: int) -> Iterator[str]:
     """With its projection running beside it."""
     port = free_port()
     environment = database.environment
     projection = [sys.executable, "-P", "-m", "benchmarks.peers.library.projection"]
+    app = _granian("benchmarks.peers.library.app:app", port, processes)
     with (
-        served(
-            _granian("benchmarks.peers.library.app:app", port), environment, port=port, log=log
-        ) as origin,
+        served(app, environment, port=port, log=log) as origin,
         started(projection, environment, log=log),
     ):
         yield origin
 
 
 @contextmanager
-def empty_route(database: Database, log: Path) -> Iterator[str]:
+def empty_route(database: Database, log: Path, processes: int) -> Iterator[str]:
     """A limit: what the server and the load generator do when nothing is done."""
     port = free_port()
-    with served(
-        _granian("benchmarks.peers.empty_route:app", port), {}, port=port, log=log
-    ) as origin:
+    app = _granian("benchmarks.peers.empty_route:app", port, processes)
+    with served(app, {}, port=port, log=log) as origin:
         yield origin
 
 
-def _granian(app: str, port: int) -> list[str]:
+def _granian(app: str, port: int, processes: int) -> list[str]:
     return [
-        *(
-            sys.executable,
-            "-P",
-            "-m",
-            "granian",
-            "--interface",
-            "asginl",
-            "--workers",
-            str(PROCESSES),
-        ),
-        *("--loop", "uvloop", "--no-ws", "--no-access-log", "--port", str(port), app),
+        *(sys.executable, "-P", "-m", "granian", "--interface", "asginl"),
+        *("--workers", str(processes), "--loop", "uvloop", "--no-ws", "--no-access-log"),
+        *("--port", str(port), app),
     ]
 
 

@@ -111,7 +111,7 @@ def _installation(stage: Stage) -> Iterator[tuple[Database, Mapping[str, str]]]:
 def _django(stage: Stage, service: str) -> float:
     wanted, log = stage.sizes.peer_deliveries, stage.folder / "deliveries.log"
     with stage.server.new_database() as database:
-        with django(database, log) as origin:
+        with django(database, log, stage.sizes.serving) as origin:
             _register(origin, wanted)
         stage.server.settle()
         loop = [python("django_drf"), "-m", "django_drf.outbox", service]

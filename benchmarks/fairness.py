@@ -37,10 +37,10 @@ def new_event(client: httpx.Client, *, status: str = "open", deadline: datetime 
 def check(origin: str) -> None:
     """Raises `Unfair`."""
     ada = {"full_name": "Ada Lovelace", "email": "Ada@example.org"}
-    deadline = datetime.now(UTC) + SOON
     with httpx.Client(base_url=origin, trust_env=False, timeout=30) as client:
-        passed = new_event(client, deadline=deadline)
         fair = new_event(client)
+        deadline = datetime.now(UTC) + SOON
+        passed = new_event(client, deadline=deadline)
         _expect(client, fair, ada, 201)
         _expect(client, fair, ada | {"email": "ada@example.org"}, 409)
         _expect(client, fair, ada | {"email": "ada"}, *REFUSED)

@@ -10,7 +10,6 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from benchmarks.contenders import (
-    PROCESSES,
     SECRET_KEY,
     Contender,
     command,
@@ -20,7 +19,7 @@ from benchmarks.contenders import (
 )
 from benchmarks.fairness import new_event
 from benchmarks.history import fill
-from benchmarks.load import saturate
+from benchmarks.load import saturate, warm_up
 from benchmarks.processes import run
 from benchmarks.registrations import FAIRS, LATER
 from benchmarks.results import Comparison, Reach
@@ -34,16 +33,16 @@ FLAT = 1.15
 
 
 def measure(stage: Stage) -> list[Comparison]:
-    lengths = {_long(events): (PROCESSES, events) for events in stage.sizes.growth}
+    served = stage.sizes.serving
+    lengths = {_long(events): (served, events) for events in stage.sizes.growth}
     processes = {_many(number): (number, 0) for number in stage.sizes.processes}
     with ExitStack() as held:
         service = held.enter_context(
             stub(stage.folder / "unwilling.log", "--status", "503", "--retry-after", LATER)
         )
+        contender = events_face(notifications=service)
         turns = {
-            name: held.enter_context(
-                _turn_of(stage, events_face(notifications=service, processes=number), events)
-            )
+            name: held.enter_context(_turn_of(stage, contender, number, events))
             for name, (number, events) in (lengths | processes).items()
         }
         figures = stage.interleaved(turns)
@@ -73,7 +72,7 @@ def measure(stage: Stage) -> list[Comparison]:
                 what="registrations, 64 connections, by the number of API processes",
                 unit="/s",
                 figures={name: rates[name] for name in processes},
-                ours=_many(PROCESSES),
+                ours=_many(served),
             )
         )
     return found
@@ -88,17 +87,17 @@ def _many(processes: int) -> str:
 
 
 @contextmanager
-def _turn_of(stage: Stage, contender: Contender, events: int) -> Iterator[Turn]:
+def _turn_of(stage: Stage, contender: Contender, processes: int, events: int) -> Iterator[Turn]:
     sizes = stage.sizes
     with stage.server.new_database() as database:
         if events:
             _fill(stage, database, events)
 
         def turn() -> Mapping[str, float]:
-            with contender(database, stage.folder / "growth.log") as origin:
+            with contender(database, stage.folder / "growth.log", processes) as origin:
                 with httpx.Client(base_url=origin, trust_env=False) as client:
                     paths = [new_event(client) for _ in range(FAIRS)]
-                saturate(origin, paths, connections=64, seconds=sizes.warm_up)
+                warm_up(origin, paths, seconds=sizes.warm_up)
                 busy = saturate(origin, paths, connections=64, seconds=sizes.seconds)
                 alone = saturate(origin, paths, connections=1, seconds=sizes.seconds / 2)
             return {"registrations/s": busy.rate, "ms alone": alone.p50}

@@ -20,9 +20,6 @@ CONNECTIONS = 256
 AGAIN_EVERY = 21
 """One of so many registrations is a duplicate of the one just sent."""
 
-WARM_UP = 300
-"""Registrations for another event."""
-
 CATCHES_UP_WITHIN = 120.0
 """Seconds."""
 
@@ -56,21 +53,21 @@ def measure(stage: Stage) -> list[Comparison]:
 
 def _turn(stage: Stage, name: str, contender: Contender) -> Turn:
     def turn() -> Mapping[str, float]:
-        new = stage.sizes.hot
+        new, before = stage.sizes.hot, stage.sizes.beforehand
         with (
             stage.server.new_database() as database,
-            contender(database, stage.folder / f"hot {name}.log") as origin,
+            contender(database, stage.folder / f"hot {name}.log", stage.sizes.serving) as origin,
         ):
             with httpx.Client(base_url=origin, trust_env=False) as client:
                 path = new_event(client)
                 others = new_event(client)
-            ask(Asked(origin=origin, paths=(others,), connections=CONNECTIONS, requests=WARM_UP))
+            ask(Asked(origin=origin, paths=(others,), connections=CONNECTIONS, requests=before))
             rushed = rush(
                 origin, path, visitors=new, connections=CONNECTIONS, again_every=AGAIN_EVERY
             )
             if rushed.statuses.keys() != {"201", "409"} or rushed.statuses["201"] != new:
                 raise WentWrong(f"{name} answered {rushed.statuses}")
-            _check(database, TABLES[name], new + WARM_UP)
+            _check(database, TABLES[name], new + before)
         return {RATE: new / rushed.seconds}
 
     return turn

@@ -13,7 +13,7 @@ import psycopg
 
 from benchmarks.contenders import events_face, stub
 from benchmarks.fairness import new_event
-from benchmarks.load import at_rate
+from benchmarks.load import at_rate, warm_up
 from benchmarks.results import OURS, Comparison, Reach
 from benchmarks.servers import Database
 from benchmarks.stage import Stage
@@ -24,14 +24,15 @@ RATE = 1_000.0
 
 def measure(stage: Stage) -> list[Comparison]:
     def turn() -> Mapping[str, float]:
+        log = stage.folder / "lag.log"
         with (
             stage.server.new_database() as database,
-            stub(stage.folder / "service.log") as service,
-            events_face(notifications=service)(database, stage.folder / "lag.log") as origin,
+            stub(log) as service,
+            events_face(notifications=service)(database, log, stage.sizes.serving) as origin,
         ):
             with httpx.Client(base_url=origin, trust_env=False) as client:
                 paths = [new_event(client)]
-            at_rate(origin, paths, rate=RATE, seconds=stage.sizes.warm_up)
+            warm_up(origin, paths, seconds=stage.sizes.warm_up)
             watch = Watch(database)
             answered = at_rate(origin, paths, rate=RATE, seconds=stage.sizes.seconds)
             lags = watch.end()

@@ -10,7 +10,7 @@ from typing import LiteralString
 import httpx
 
 from benchmarks.contenders import DJANGO, FASTAPI, Contender, django, events_face, fastapi, stub
-from benchmarks.load import at_rate, saturate
+from benchmarks.load import at_rate, saturate, warm_up
 from benchmarks.results import OURS, Comparison, Reach
 from benchmarks.servers import Database
 from benchmarks.stage import Stage, Turn
@@ -110,10 +110,10 @@ def _turn_of(stage: Stage, name: str, contender: Contender) -> Iterator[Turn]:
 
         def turn() -> Mapping[str, float]:
             found = dict[str, float]()
-            with contender(database, log) as origin:
+            with contender(database, log, sizes.serving) as origin:
                 _fill(database, name, sizes.events)
                 for kind, paths in _paths(origin, name, sizes.events).items():
-                    saturate(origin, paths, connections=CONNECTIONS, seconds=sizes.warm_up)
+                    warm_up(origin, paths, connections=CONNECTIONS, seconds=sizes.warm_up)
                     busy = saturate(
                         origin, paths, connections=CONNECTIONS, seconds=sizes.seconds / 2
                     )

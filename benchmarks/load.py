@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import secrets
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import msgspec
 
-from benchmarks.client import Asked, Got
+from benchmarks.client import Asked, Got, run
 
 SCRIPT = Path(__file__).with_name("load.lua")
 RUSH = Path(__file__).with_name("rush.lua")
@@ -20,6 +21,10 @@ RUSH_ENDS_WITHIN = 300
 
 PATIENCE = 30
 """Seconds that an answer may take."""
+
+APART = multiprocessing.get_context("forkserver")
+"""Where our client runs: in a new process each time, which does not have to load it first."""
+APART.set_forkserver_preload(["benchmarks.client"])
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +69,12 @@ def saturate(origin: str, paths: Sequence[str], *, connections: int, seconds: fl
         return _whole(_answered(ask(asked)))
     outcome = _wrk(wrk, SCRIPT, connections, round(seconds), origin, *paths)
     return _whole(msgspec.json.decode(outcome, type=Answered))
+
+
+def warm_up(origin: str, paths: Sequence[str], *, connections: int = 64, seconds: float) -> None:
+    """Load that does not count. Raises `WentWrong`."""
+    if seconds:
+        saturate(origin, paths, connections=connections, seconds=seconds)
 
 
 def rush(origin: str, path: str, *, visitors: int, connections: int, again_every: int) -> Rushed:
@@ -118,15 +129,9 @@ def at_rate(
 
 
 def ask(asked: Asked) -> Got:
-    """Have our own client do it. Raises `WentWrong`."""
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "benchmarks.client", msgspec.json.encode(asked).decode()],
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode:
-        raise WentWrong(done.stderr.decode())
-    return msgspec.json.decode(done.stdout, type=Got)
+    """Have our own client do it."""
+    with ProcessPoolExecutor(1, mp_context=APART) as process:
+        return process.submit(run, asked).result()
 
 
 def _answered(got: Got) -> Answered:

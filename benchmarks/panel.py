@@ -67,7 +67,7 @@ def measure(stage: Stage) -> list[Comparison]:
     with (
         stage.server.new_database() as database,
         stub(log) as service,
-        events_face(notifications=service)(database, log) as origin,
+        events_face(notifications=service)(database, log, sizes.serving) as origin,
     ):
         create = command("createsuperuser", "--username", "root")
         environment = settings(database, stage.folder / database.environment["PGDATABASE"])

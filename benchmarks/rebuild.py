@@ -108,7 +108,7 @@ def _rebuild_serving(
     log = stage.folder / "rebuild.log"
     with (
         stub(log) as service,
-        events_face(notifications=service)(database, log) as origin,
+        events_face(notifications=service)(database, log, stage.sizes.serving) as origin,
         used(origin) as seen,
     ):
         reached = _rebuild(environment, events)

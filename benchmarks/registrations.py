@@ -22,7 +22,7 @@ from benchmarks.contenders import (
     stub,
 )
 from benchmarks.fairness import check, new_event
-from benchmarks.load import Answered, at_rate, saturate
+from benchmarks.load import Answered, at_rate, saturate, warm_up
 from benchmarks.results import OURS, Comparison, Reach
 from benchmarks.stage import Stage, Turn
 
@@ -113,9 +113,9 @@ def turn_of(stage: Stage, name: str, contender: Contender) -> Iterator[Turn]:
     with stage.server.new_database() as database:
 
         def turn() -> Mapping[str, float]:
-            with contender(database, log) as origin:
+            with contender(database, log, sizes.serving) as origin:
                 paths = _paths(origin, contender)
-                saturate(origin, paths, connections=64, seconds=sizes.warm_up)
+                warm_up(origin, paths, seconds=sizes.warm_up)
                 busy = saturate(origin, paths, connections=64, seconds=sizes.seconds)
                 alone = saturate(origin, paths, connections=1, seconds=sizes.seconds / 2)
                 rates = (EASY, *BUSY) if name in (OURS, DELIVERING) else (EASY,)

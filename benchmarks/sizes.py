@@ -6,6 +6,12 @@ import msgspec
 
 
 class Sizes(msgspec.Struct, frozen=True, kw_only=True):
+    at_once: int = 1
+    """Measures that are taken beside each other: more than one where figures do not matter."""
+    serving: int = 2
+    """Processes of a contender's server; as many as the product has on two cores by itself."""
+    beforehand: int = 1_000
+    """Registrations before what is looked at."""
     rounds: int
     """Turns that each contender has."""
     warm_up: float
@@ -51,18 +57,21 @@ FULL = Sizes(
 )
 
 QUICK = Sizes(
+    at_once=3,
+    serving=1,
+    beforehand=20,
     rounds=1,
-    warm_up=0.1,
+    warm_up=0,
     seconds=0.4,
     events=2_000,
-    hot=200,
+    hot=50,
     deliveries=200,
     peer_deliveries=10,
-    rebuilt=20_000,
-    peer_rebuilt=1_000,
+    rebuilt=5_000,
+    peer_rebuilt=500,
     synced=200,
     visitors=1_000,
     pages=5,
-    growth=(10_000,),
+    growth=(2_000,),
     processes=(),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import httpx
@@ -20,9 +20,6 @@ from benchmarks.stage import Stage
 
 MEGABYTE = 1e6
 
-REGISTRATIONS = 1_000
-"""Already there."""
-
 IDLE = 3.0
 """Seconds without work before memory is looked at."""
 
@@ -36,16 +33,21 @@ def measure(stage: Stage) -> list[Comparison]:
         "WRITE_POLICY": "anyone",
     }
 
+    def up() -> AbstractContextManager[str]:
+        port, log = free_port(), stage.folder / "up.log"
+        whole = command("up", "--port", str(port))
+        return served(whole, environment, port=port, log=log, ready="/health/ready")
+
     def turn() -> Mapping[str, float]:
-        port, began = free_port(), time.perf_counter()
-        up, log = command("up", "--port", str(port)), stage.folder / "up.log"
-        with served(up, environment, port=port, log=log, ready="/health/ready") as origin:
+        began = time.perf_counter()
+        with up() as origin:
             ready = time.perf_counter() - began
-            _use(origin)
+            _use(origin, stage.sizes.beforehand)
             time.sleep(IDLE)
             return {"s to ready": ready, "MB idle": _memory(data_dir) / MEGABYTE}
 
-    turn()  # the data dir exists from here on
+    with up() as origin:  # the data dir exists from here on
+        _use(origin, stage.sizes.beforehand)
     figures = stage.interleaved({OURS: turn})
     return [
         Comparison(
@@ -65,10 +67,10 @@ def measure(stage: Stage) -> list[Comparison]:
     ]
 
 
-def _use(origin: str) -> None:
+def _use(origin: str, registrations: int) -> None:
     with httpx.Client(base_url=origin, trust_env=False) as client:
         path = new_event(client)
-    ask(Asked(origin=origin, paths=(path,), connections=16, requests=REGISTRATIONS))
+    ask(Asked(origin=origin, paths=(path,), connections=16, requests=registrations))
 
 
 def _memory(data_dir: Path) -> int:
@@ -83,6 +85,10 @@ def _memory(data_dir: Path) -> int:
 def _processes(data_dir: Path) -> Iterator[psutil.Process]:
     """`up` and all that it started; PostgreSQL is in a session of its own."""
     server = psutil.Process(int((data_dir / "postgres" / "postmaster.pid").read_text().split()[0]))
-    ours = [child for child in psutil.Process().children() if "events_face" in child.cmdline()]
+    ours = [
+        process
+        for process in psutil.process_iter(["environ"])
+        if (process.info["environ"] or {}).get("DATA_DIR") == str(data_dir)
+    ]
     seen = {p.pid: p for top in (server, *ours) for p in (top, *top.children(recursive=True))}
     yield from seen.values()
