@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.processes import run
+from events_face.file_lock import alone
 
 PEERS = Path(__file__).parent
 MADE = PEERS.parents[1] / ".venv-peers"
@@ -28,12 +29,14 @@ def python(peer: str) -> str:
     folder = MADE / peer
     made_from = hashlib.sha256(pins.read_bytes() + sys.version.encode()).hexdigest()
     mark = folder / ".made-from"
-    if not mark.exists() or mark.read_text() != made_from:
-        uv = str(Path(sys.executable).with_name("uv"))
-        run([uv, "venv", "--clear", "--python", sys.executable, str(folder)], os.environ)
-        sync = [uv, "pip", "sync", "--python", str(folder), "--compile-bytecode"]
-        run([*sync, "--require-hashes", str(pins)], os.environ)
-        mark.write_text(made_from)
+    MADE.mkdir(exist_ok=True)
+    with alone(MADE / f"{peer}.lock"):
+        if not mark.exists() or mark.read_text() != made_from:
+            uv = str(Path(sys.executable).with_name("uv"))
+            run([uv, "venv", "--clear", "--python", sys.executable, str(folder)], os.environ)
+            sync = [uv, "pip", "sync", "--python", str(folder), "--compile-bytecode"]
+            run([*sync, "--require-hashes", str(pins)], os.environ)
+            mark.write_text(made_from)
     return str(folder / "bin" / "python")
 
 
