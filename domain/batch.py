@@ -172,11 +172,12 @@ class Decider:
 
     async def _decide_on_what_is_known(
         self, connection: AsyncConnection[Any], requests: Sequence[Request]
-    ) -> dict[int, Done]:
-        """What can be done without asking history first, by place among the requests.
+    ) -> dict[int, Done | Failed]:
+        """What can be decided without asking history first, by place among the requests.
 
-        The append refuses a decision that knew too little, so what it takes is as sound as any.
-        A refusal has no such proof and is left to be decided again. Raises `_Moved`.
+        The append refuses decisions that knew too little, so when it takes what some led to, they
+        are all as sound as any, refusals too. Without an append there is no such proof, and all is
+        left to be decided again. Raises `_Moved`.
         """
         known: Loaded = {}
         places = list[int]()
@@ -188,13 +189,17 @@ class Decider:
                 known |= self._streams.known(touches.begun)
                 places.append(place)
         decisions = self._run_handlers([requests[place] for place in places], known)
-        accepted = {
-            place: decision
-            for place, decision in zip(places, decisions, strict=True)
-            if isinstance(decision, _Accepted) and decision.work.recorded
-        }
-        positions = await self._append(connection, accepted.values(), known)
-        return dict(zip(accepted, _done(accepted.values(), positions), strict=True))
+        accepted, refused = dict[int, _Accepted](), dict[int, _Refused]()
+        for place, decision in zip(places, decisions, strict=True):
+            if isinstance(decision, _Refused):
+                refused[place] = decision
+            elif isinstance(decision, _Accepted) and decision.work.recorded:
+                accepted[place] = decision
+        if not accepted:
+            return {}
+        positions = await self._append(connection, accepted.values(), known, refused.values())
+        done = zip(accepted, _done(accepted.values(), positions), strict=True)
+        return {place: one.outcome for place, one in refused.items()} | dict(done)
 
     async def _decide_surely(
         self, connection: AsyncConnection[Any], requests: Sequence[Request]
@@ -219,11 +224,11 @@ class Decider:
         if not all(a.work.recorded for a in accepted):
             positions = [*positions, await last_position(connection)]
         done = _done(accepted, positions)
-        return [d if isinstance(d, Failed) else next(done) for d in decisions]
+        return [d.outcome if isinstance(d, _Refused) else next(done) for d in decisions]
 
     async def _load_and_decide(
         self, connection: AsyncConnection[Any], requests: Sequence[Request]
-    ) -> tuple[Loaded, list[_Accepted | Failed]]:
+    ) -> tuple[Loaded, list[_Accepted | _Refused]]:
         """Decide each request on what history has, and the ones before it led to."""
         touches = [self._touches(request) for request in requests]
         wanted = {id for touched in touches for id in (*touched.existing, *touched.begun)}
@@ -240,8 +245,8 @@ class Decider:
 
     def _run_handlers(
         self, requests: Sequence[Request], loaded: Loaded
-    ) -> list[_Accepted | Failed | NotLoaded]:
-        staged, decisions = dict(loaded), list[_Accepted | Failed | NotLoaded]()
+    ) -> list[_Accepted | _Refused | NotLoaded]:
+        staged, decisions = dict(loaded), list[_Accepted | _Refused | NotLoaded]()
         now = self._surroundings.now()
         for request in requests:
             work = Work(
@@ -260,21 +265,27 @@ class Decider:
             except NotLoaded as not_loaded:
                 decisions.append(not_loaded)
             except Exception as error:  # noqa: BLE001  refused, or a bug: the caller is told
-                decisions.append(Failed(error))
+                decisions.append(_Refused(Failed(error), work))
             else:
                 staged.update(work.changed)
                 decisions.append(_Accepted(value, work))
         return decisions
 
     async def _append(
-        self, connection: AsyncConnection[Any], accepted: Collection[_Accepted], loaded: Loaded
+        self,
+        connection: AsyncConnection[Any],
+        accepted: Collection[_Accepted],
+        loaded: Loaded,
+        refused: Iterable[_Refused] = (),
     ) -> list[int]:
-        """Positions of the events. Raises `_Moved` when a stream moved since it was `loaded`."""
+        """Positions of the events. Raises `_Moved` when a stream that one of them read moved since
+        it was `loaded`."""
         events = [event for a in accepted for event in a.work.recorded]
         if not events:
             return []
         # Streams that the batch itself begins were not loaded: they were read as blank.
-        read = {id: _version(loaded.get(id)) for a in accepted for id in a.work.read}
+        works = [*(a.work for a in accepted), *(r.work for r in refused)]
+        read = {id: _version(loaded.get(id)) for work in works for id in work.read}
         begun = perf_counter()
         with _commit_of(connection):
             positions = await append(connection, events, read, self._keys)
@@ -303,6 +314,13 @@ class _Moved(Exception):
 
 class _Accepted(msgspec.Struct, frozen=True):
     value: Any
+    work: Work
+
+
+class _Refused(msgspec.Struct, frozen=True):
+    """Or met with a bug."""
+
+    outcome: Failed
     work: Work
 
 

@@ -23,7 +23,7 @@ from domain.events import ChangeEvent, Event
 from domain.history import connect, open_all, read_events
 from domain.library import History
 from domain.personal_data import InstallationKeys
-from domain.streams import LONG_STREAM
+from domain.streams import LONG_STREAM, Streams
 from domain.values import Text
 from domain.visitors import DuplicateRegistration, EventClosed
 from domain.writer import GATHER_FROM, Writer
@@ -88,6 +88,43 @@ async def test_what_another_process_changed_is_seen_although_it_was_known_otherw
         with pytest.raises(DuplicateRegistration):
             await one.execute(visitor(fair, 1), ORIGIN)
         assert (await other.execute(visitor(fair, 3), ORIGIN)).position == 6
+
+
+async def test_a_refusal_on_what_was_known_before_is_decided_again(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    async with await connect(database_url) as connection:
+
+        async def give(decider: Decider, *commands: object) -> list[Done | Failed]:
+            return await decider.execute(connection, [Request(c, ORIGIN) for c in commands])
+
+        one, other = Decider(keys), Decider(keys)
+        created = await give(one, a_fair(), a_fair())
+        closed, open_one = (cast("Done", done).value.event.id for done in created)
+        await give(one, ChangeEvent(event_id=closed, status="closed"))
+        await give(one, visitor(open_one, 1))
+        await give(other, ChangeEvent(event_id=closed, status="open"))
+        outcomes = await give(one, visitor(closed, 2), visitor(open_one, 2))
+    assert [type(outcome) for outcome in outcomes] == [Done, Done]
+
+
+async def test_the_append_of_a_batch_proves_its_refusals_as_well(
+    database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: object) -> None:
+        raise AssertionError
+
+    async with await connect(database_url) as connection:
+        decider = Decider(keys)
+        (created,) = await decider.execute(connection, [Request(a_fair(), ORIGIN)])
+        fair = cast("Done", created).value.event.id
+        await decider.execute(connection, [Request(visitor(fair, 1), ORIGIN)])
+        monkeypatch.setattr(Streams, "load", never)
+        twice = [Request(visitor(fair, 2), ORIGIN)] * 2
+        accepted, refused = await decider.execute(connection, twice)
+    assert isinstance(accepted, Done)
+    assert isinstance(refused, Failed)
+    assert isinstance(refused.error, DuplicateRegistration)
 
 
 async def test_one_of_many_racing_registrations_of_a_person_wins(
