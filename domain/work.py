@@ -10,13 +10,13 @@ import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 
 from domain.aggregate import Aggregate, DomainEvent, Metadata, RecordedEvent
 from domain.errors import ChangedMeanwhile, NotFound
-from domain.identity import Identity
+from domain.identity import Identity, new_id
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -25,7 +25,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     """What decisions take from outside: time, new ids and codes. Tests hold their own."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    new_id: Callable[[], UUID] = uuid4
+    new_id: Callable[[], UUID] = new_id
     new_code: Callable[[], str] = lambda: f"{secrets.randbelow(10_000):04}"
     """Four decimal digits."""
 

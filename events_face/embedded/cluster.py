@@ -44,7 +44,6 @@ max_connections = 100
 shared_buffers = 128MB
 fsync = on
 synchronous_commit = on
-wal_compression = on
 wal_buffers = 16MB
 # Few checkpoints mean few full-page images; 2 GB replay well within the start's timeout.
 max_wal_size = 2GB
