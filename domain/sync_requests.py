@@ -47,9 +47,14 @@ class SyncState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def lock(connection: AsyncConnection[Any]) -> bool:
-    """Whether this connection is now the one that synchronises, for as long as it lasts."""
+    """Whether this connection is now the one that synchronises, until it ends or unlocks."""
     cursor = await connection.execute("SELECT pg_try_advisory_lock(hashtext('sync'))")
     return await cursor.fetchone() == (True,)
+
+
+async def unlock(connection: AsyncConnection[Any]) -> None:
+    """Let the next one begin at once: closing the connection does as well, a little later."""
+    await connection.execute("SELECT pg_advisory_unlock(hashtext('sync'))")
 
 
 _RUNNING = """

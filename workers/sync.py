@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 from psycopg import AsyncConnection
 
 from domain.batch import Decider, Done, Observer, Origin, Request
@@ -20,7 +21,7 @@ from domain.errors import DomainError
 from domain.events import SyncOutcome
 from domain.history import connect
 from domain.personal_data import InstallationKeys
-from domain.sync_requests import lock, take_up
+from domain.sync_requests import lock, take_up, unlock
 from domain.syncs import Counts, RecordFailedSync, RecordSync, SkippedItem
 from events_face.errors import CommandFailed
 from projections.sync_results import last_cursor
@@ -116,10 +117,14 @@ async def _synchronise(
 
 @asynccontextmanager
 async def _alone(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
-    """As the only sync of the installation, for as long as the connection lasts."""
+    """As the only sync of the installation, for the length of the block."""
     if not await lock(connection):
         raise SyncFailed("another sync is under way")
-    yield
+    try:
+        yield
+    finally:
+        with suppress(psycopg.OperationalError):  # it ended, and the lock with it
+            await unlock(connection)
 
 
 def _sorted_out(items: Sequence[Item]) -> tuple[dict[UUID, Usable], list[SkippedItem]]:

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
+from psycopg import AsyncConnection
 
 from domain.events import CleanUpEvent, DeleteEvent
 from domain.history import connect, last_position
@@ -62,6 +63,22 @@ async def test_the_providers_events_become_ours(
     assert names == {item["id"]: item["name"] for item in source.items}
     areas = {row["name"] for row in await installation.rows("areas")}
     assert areas == {item["area"]["name"] for item in source.items if item["area"]}
+
+
+async def test_the_next_run_may_begin_before_the_lasts_connection_has_ended(
+    installation: Installation, source: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lingering = list[AsyncConnection[Any]]()
+
+    async def linger(connection: AsyncConnection[Any]) -> None:
+        lingering.append(connection)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(AsyncConnection, "close", linger)
+        for _ in range(2):
+            await synchronise(installation.database_url, source.url, installation.keys, full=True)
+    for connection in lingering:
+        await connection.close()
 
 
 async def test_what_is_unchanged_appends_nothing(
