@@ -192,13 +192,15 @@ class Delivery:
 
     async def _lease_more(self, due_by: datetime | None) -> None:
         """Have `IN_HAND` rows for each call, those that are being sent included."""
+        wanted = IN_HAND * self._window.size - len(self._sending) - len(self._to_send)
+        if wanted <= 0:
+            return
         connection = await self._connected()
         if not self._probed:
             await pause.probe_at_once(connection)
             self._probed = True
-        in_hand = len(self._sending) + len(self._to_send)
         begun = perf_counter()
-        rows = await outbox.lease(connection, max(0, IN_HAND * self._window.size - in_hand), due_by)
+        rows = await outbox.lease(connection, wanted, due_by)
         self._tries.leased(rows, begun)
         self._to_send.extend(rows)
         if self._stopping:

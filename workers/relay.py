@@ -7,7 +7,7 @@ Redis loses only costs time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 import psycopg
@@ -27,8 +27,8 @@ CALM = 0.1
 log = structlog.get_logger()
 
 
-async def relay(database_url: str, wake_workers: Callable[[], object]) -> NoReturn:
-    """Call `wake_workers` (it may block) while rows are due, until cancelled."""
+async def relay(database_url: str, wake: Callable[[], Awaitable[object]]) -> NoReturn:
+    """Call `wake` while rows are due, until cancelled."""
     trouble = None
     while True:
         try:
@@ -37,7 +37,7 @@ async def relay(database_url: str, wake_workers: Callable[[], object]) -> NoRetu
                 while True:
                     due_in = await outbox.next_due_in(connection)
                     if due_in is not None and due_in <= 0:
-                        await asyncio.to_thread(wake_workers)
+                        await wake()
                         await asyncio.sleep(CALM)
                     if trouble:
                         log.info("the relay works again")

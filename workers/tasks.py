@@ -1,7 +1,8 @@
 """The tasks that workers take from the broker, and how to ask for each.
 
 Queue           Task                 Asked for by
-notifications   deliver_due          the relay, while rows of the outbox are due
+notifications   deliver_due          the relay, while rows of the outbox are due and its own process
+                                     does not deliver
 periodic        sync                 the scheduler
 periodic        requested_sync       the scheduler, when somebody has asked for one
 periodic        requested_rebuilds   the scheduler, when somebody has asked for some
@@ -54,6 +55,14 @@ def wake_workers(broker: RedisBroker) -> None:
     """Have some worker deliver what is due. A flood of calls makes few messages."""
     if broker.client.set(WAKE_UP_KEY, b"", nx=True, ex=WAKE_UP_STANDS):
         broker.enqueue(_message(NOTIFICATIONS, "deliver_due"))
+
+
+async def wake(broker: RedisBroker, delivery: Delivery) -> None:
+    """Have what is due delivered: by this process if it is at it already, else by some worker."""
+    if delivery.running:
+        delivery.wake()
+    else:
+        await asyncio.to_thread(wake_workers, broker)
 
 
 def ask_for(broker: RedisBroker, task: PeriodicTask) -> None:

@@ -25,7 +25,7 @@ from events_face.settings import Settings
 from workers.broker import NOTIFICATIONS, PERIODIC, redis_broker
 from workers.delivery import Delivery, new_delivery
 from workers.relay import relay
-from workers.tasks import declare_delivery, declare_periodic, wake_workers
+from workers.tasks import declare_delivery, declare_periodic, wake
 
 THREADS = 4
 """Each waits for one task, which is under way in the event loop."""
@@ -99,7 +99,7 @@ def _delivering(
 ) -> Iterator[None]:
     """Relay the outbox; at the end, let what is being sent come to its end."""
     relaying = asyncio.run_coroutine_threadsafe(
-        relay(database_url, partial(wake_workers, broker)), loop.loop
+        relay(database_url, partial(wake, broker, delivery)), loop.loop
     )
     relaying.add_done_callback(_end_with_the_relay)
     try:

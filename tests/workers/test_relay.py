@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -23,7 +23,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def relayed(installation: Installation, wake: Callable[[], object]) -> AsyncIterator[None]:
+async def relayed(
+    installation: Installation, wake: Callable[[], Awaitable[None]]
+) -> AsyncIterator[None]:
     task = asyncio.create_task(relay(installation.database_url, wake))
     yield
     task.cancel()
@@ -42,7 +44,7 @@ class Wakes:
         self.count = 0
         self.failures = 0
 
-    def __call__(self) -> None:
+    async def __call__(self) -> None:
         if self.failures:
             self.failures -= 1
             raise redis.ConnectionError("no Redis")

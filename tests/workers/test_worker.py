@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ import redis
 
 from domain.events import CleanedUp
 from domain.history import read_events
+from domain.personal_data import InstallationKeys
 from domain.syncs import Completed
 from events_face.services import Services
 from events_face.settings import Settings
@@ -23,7 +25,8 @@ from tests.support.waiting import until_async
 from tests.workers.processes import LAST_RESORT, environment, role
 from tests.workers.test_token_cleanup import sessions_held
 from workers.broker import NOTIFICATIONS, PERIODIC, redis_broker
-from workers.tasks import ask_for, wake_workers
+from workers.delivery import new_delivery
+from workers.tasks import ask_for, wake, wake_workers
 
 pytestmark = pytest.mark.anyio
 
@@ -187,6 +190,20 @@ async def test_a_flood_of_wake_ups_makes_one_message(redis_url: str) -> None:
     for _ in range(100):
         wake_workers(broker)
     assert broker.client.llen(f"dramatiq:{NOTIFICATIONS}") == 1
+
+
+async def test_who_delivers_already_is_woken_without_a_message(
+    worker_settings: Settings, services: Services, keys: InstallationKeys, redis_url: str
+) -> None:
+    broker = redis_broker(redis_url)
+    async with new_delivery(worker_settings, services.database_url, keys) as delivery:
+        under_way = asyncio.create_task(delivery.run())
+        await asyncio.sleep(0)
+        await wake(broker, delivery)
+        assert broker.client.llen(f"dramatiq:{NOTIFICATIONS}") == 0
+        await under_way
+        await wake(broker, delivery)
+        assert broker.client.llen(f"dramatiq:{NOTIFICATIONS}") == 1
 
 
 async def test_a_worker_takes_only_the_queues_that_it_is_told(
