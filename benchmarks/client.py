@@ -69,6 +69,7 @@ class Work:
         else:
             await self._pace(self.asked.rate)
         if self._under_way:
+            self.finished.clear()  # at a fixed rate there were moments with nothing under way
             await self.finished.wait()
 
     async def _pace(self, rate: float) -> None:

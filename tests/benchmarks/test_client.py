@@ -83,6 +83,20 @@ def test_waiting_behind_a_slow_answer_counts_as_latency() -> None:
     assert got.p99 > 100  # at one connection the last of twenty waits for all before it
 
 
+def test_whoever_is_under_way_at_the_end_is_waited_for() -> None:
+    served = list[Request]()
+
+    def respond(request: Request) -> Answer:
+        served.append(request)
+        return Answer(delay=0.0 if len(served) < 3 else 0.3)
+
+    with HttpServer(respond) as server:
+        got = asked(server, seconds=0.2, rate=50.0, connections=2)
+
+    assert got.lost == 0
+    assert sum(got.statuses.values()) == len(served) > 0
+
+
 def test_answers_that_never_come_are_lost() -> None:
     with HttpServer(lambda request: Answer(hang_up=True)) as server:
         got = asked(server, requests=8)
