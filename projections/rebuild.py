@@ -33,6 +33,7 @@ from projections.rebuild_progress import (
     DROP_LITTER,
     announce_progress,
     lock_for_rebuild,
+    unlock_for_rebuild,
 )
 from projections.tail import BATCH, Tail
 
@@ -64,9 +65,9 @@ async def rebuild_tables(
     Raises `CannotRebuild`; when cancelled, the tables in use are as they were.
     """
     async with await connect(database_url) as connection:
-        if busy := await lock_for_rebuild(connection, [p.name for p in projections]):
-            raise CannotRebuild(f"another rebuild of {', '.join(busy)} is at work; wait for it")
         try:
+            if busy := await lock_for_rebuild(connection, [p.name for p in projections]):
+                raise CannotRebuild(f"another rebuild of {', '.join(busy)} is at work; wait for it")
             place = await beside.prepare(connection, projections)
             await _fill(connection, database_url, keys, place, projections, progress)
             return min([await _replace(connection, keys, place, p, progress) for p in projections])
@@ -77,6 +78,7 @@ async def rebuild_tables(
         finally:
             if not connection.closed:
                 await connection.execute(DROP_LITTER)
+                await unlock_for_rebuild(connection)
 
 
 async def _fill(

@@ -34,8 +34,8 @@ END $$;
 
 
 async def lock_for_rebuild(connection: AsyncConnection[Any], names: Sequence[str]) -> list[str]:
-    """Hold off other rebuilds of these projections until the connection is closed. Gives the names
-    of those that are being rebuilt already."""
+    """Hold off other rebuilds of these projections until the connection ends or unlocks. Gives the
+    names of those that are being rebuilt already."""
     cursor = await connection.execute(
         """
         SELECT name FROM unnest(%s::text[]) AS wanted (name)
@@ -44,6 +44,11 @@ async def lock_for_rebuild(connection: AsyncConnection[Any], names: Sequence[str
         [list(names)],
     )
     return [name for (name,) in await cursor.fetchall()]
+
+
+async def unlock_for_rebuild(connection: AsyncConnection[Any]) -> None:
+    """Let the next one begin at once: closing the connection does as well, a little later."""
+    await connection.execute("SELECT pg_advisory_unlock_all()")
 
 
 class RebuildProgress(msgspec.Struct, frozen=True, kw_only=True):

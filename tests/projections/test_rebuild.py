@@ -35,6 +35,7 @@ from projections.runner import Runner
 from projections.totals import Totals
 from projections.visitors import VISITORS
 from tests.support.installation import IN_A_MONTH, Installation, all_caught_up, running
+from tests.support.lingering import lingering_connections
 from tests.support.waiting import until_async
 
 pytestmark = pytest.mark.anyio
@@ -257,6 +258,14 @@ async def test_two_rebuilds_of_one_projection_exclude_each_other(
         with pytest.raises(CannotRebuild, match="another rebuild of areas is at work"):
             await rebuild(installation, EVENTS, AREAS)
         await rebuild(installation, EVENTS)
+
+
+async def test_the_next_rebuild_may_begin_before_the_lasts_connection_has_ended(
+    installation: Installation,
+) -> None:
+    async with lingering_connections():
+        await rebuild(installation, AREAS)
+        await rebuild(installation, AREAS)
 
 
 async def test_what_a_killed_rebuild_left_is_in_nobodys_way(installation: Installation) -> None:

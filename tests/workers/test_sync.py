@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
-from psycopg import AsyncConnection
 
 from domain.events import CleanUpEvent, DeleteEvent
 from domain.history import connect, last_position
@@ -18,6 +17,7 @@ from domain.syncs import Counts, RecordSync
 from projections.sync_results import latest
 from tests.support.http_server import Answer
 from tests.support.installation import Installation
+from tests.support.lingering import lingering_connections
 from tests.support.provider import Provider, provider
 from workers.sync import MOST_SKIPPED_RECORDED, SyncFailed, synchronise
 
@@ -66,19 +66,11 @@ async def test_the_providers_events_become_ours(
 
 
 async def test_the_next_run_may_begin_before_the_lasts_connection_has_ended(
-    installation: Installation, source: Provider, monkeypatch: pytest.MonkeyPatch
+    installation: Installation, source: Provider
 ) -> None:
-    lingering = list[AsyncConnection[Any]]()
-
-    async def linger(connection: AsyncConnection[Any]) -> None:
-        lingering.append(connection)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(AsyncConnection, "close", linger)
+    async with lingering_connections():
         for _ in range(2):
             await synchronise(installation.database_url, source.url, installation.keys, full=True)
-    for connection in lingering:
-        await connection.close()
 
 
 async def test_what_is_unchanged_appends_nothing(
