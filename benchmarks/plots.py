@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.report import number
 from benchmarks.results import Comparison, Results
 
-WIDTH, LABELS, BARS = 760, 260, 400
+WIDTH, LABELS, BARS = 800, 260, 400
 BAR, GAP, TITLE = 16, 6, 30
 
 STYLE = """
