@@ -1,9 +1,9 @@
 """What is the same for every request, before any route is looked up.
 
 Each request has an id, taken from `X-Request-ID` when that is a sane one, or else from
-`traceparent`; HEAD is GET without the body (which the server leaves out); each answer is hardened,
-and tells where its client stands with the limits, and when the connection ends; and each is told of
-(`api.answered`).
+`traceparent`; HEAD is GET without the body (which the server leaves out); each answer waits for the
+end of what it answers (`api.incoming`), is hardened, and tells where its client stands with the
+limits, and when the connection ends; and each is told of (`api.answered`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from litestar.types import ASGIApp, Message, Method, Receive, Scope, Send
 from api.answered import answered
 from api.clients import Clients
 from api.headers import Header, hardening
+from api.incoming import Incoming
 from events_face.logging import correlation_id
 from events_face.tracing import caller_in
 
@@ -56,11 +57,13 @@ def edge(app: ASGIApp, clients: Clients, is_ending: Callable[[], bool]) -> ASGIA
         state = scope.setdefault("state", {})
         state["request_id"] = request_id = id.decode()
         correlation_id.set(request_id)
+        incoming = Incoming(receive, scope["headers"])
         status = 0
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
+                await incoming.discard_rest()
                 status, headers = message["status"], list(message["headers"])
                 if status in _WITH_ALLOW:
                     headers = _allowing_head(headers)
@@ -73,7 +76,7 @@ def edge(app: ASGIApp, clients: Clients, is_ending: Callable[[], bool]) -> ASGIA
                 ]
             await send(message)
 
-        await app(scope, receive, send_with_id)
+        await app(scope, incoming, send_with_id)
         answered(scope, method, status, arrived, request_id, caller_id)
 
     return answer
