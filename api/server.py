@@ -55,8 +55,9 @@ async def _serve(
         serving = loop.create_task(server.serve())
         ending = loop.create_task(connections.ending.wait())
         await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
-        listening.leave(port)
-        await asyncio.wait({serving}, timeout=FAREWELL)
+        await listening.leave(port)
+        for _ in range(10):  # in parts, so that a machine which stands still does not use it up
+            await asyncio.wait({serving}, timeout=FAREWELL / 10)
         server.stop()  # type: ignore[no-untyped-call]
         await asyncio.wait({serving}, timeout=GRACE)
         if serving.done() and (error := serving.exception()):
