@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.async_api import Locator, Page
+from playwright.async_api import Locator, Page, expect
 
 
 def field(page: Page, label: str) -> Locator:
@@ -11,3 +11,10 @@ def field(page: Page, label: str) -> Locator:
 
 def notice(page: Page) -> Locator:
     return page.locator(".notice")
+
+
+async def follow(page: Page, link: str, *, to: str) -> None:
+    """Returns on the page of this heading. A click does not wait for it, and the page before may
+    have a field of the same name."""
+    await page.get_by_role("link", name=link, exact=True).click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text(to)

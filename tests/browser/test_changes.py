@@ -9,7 +9,7 @@ from domain.notifications import RecordDelivery
 from tests.api.serving import OPERATOR, PASSWORD, Api
 from tests.browser.conftest import People
 from tests.browser.content import notifications
-from tests.browser.looking import field, notice
+from tests.browser.looking import field, follow, notice
 
 pytestmark = pytest.mark.anyio
 
@@ -38,7 +38,7 @@ async def test_an_event_is_created_edited_closed_opened_and_deleted(
     await field(page, "Registration ends (UTC)").fill("2099-05-16T09:00:30")
     await page.get_by_role("button", name="Create").click()
     await expect(said).to_have_text("“Fair of all” was created.")
-    await page.get_by_role("link", name="Edit").click()
+    await follow(page, "Edit", to="Edit “Fair of all”")
     await field(page, "Name").fill("Fair of many")
     await field(page, "Area").select_option("Great Hall")
     await page.get_by_role("button", name="Save").click()
@@ -47,8 +47,7 @@ async def test_an_event_is_created_edited_closed_opened_and_deleted(
     await expect(said).to_have_text("Registration is closed.")
     await page.get_by_role("button", name="Open registration").click()
     await expect(said).to_have_text("Registration is open.")
-    await page.get_by_role("link", name="Delete").click()
-    await expect(heading).to_have_text("Delete “Fair of many”?")
+    await follow(page, "Delete", to="Delete “Fair of many”?")
     await page.get_by_role("button", name="Delete").click()
     await expect(said).to_have_text("The event was deleted.")
     await field(page, "Name").fill("fair of")
@@ -63,7 +62,7 @@ async def test_an_area_is_created_renamed_and_deleted(people: People) -> None:
     await field(page, "Name").fill("Cellar")
     await page.get_by_role("button", name="Create").click()
     await expect(said).to_have_text("The area “Cellar” was created.")
-    await page.get_by_role("link", name="Cellar", exact=True).click()
+    await follow(page, "Cellar", to="Cellar")
     await field(page, "Name").fill("GREAT HALL")
     await page.get_by_role("button", name="Rename").click()
     await expect(page.locator(".wrong")).to_contain_text("An area with this name exists already.")
@@ -71,7 +70,7 @@ async def test_an_area_is_created_renamed_and_deleted(people: People) -> None:
     await field(page, "Name").fill("Attic")
     await page.get_by_role("button", name="Rename").click()
     await expect(said).to_have_text("The area is “Attic” now.")
-    await page.get_by_role("link", name="Delete Attic").click()
+    await follow(page, "Delete Attic", to="Delete “Attic”?")
     await page.get_by_role("button", name="Delete").click()
     await expect(said).to_have_text("The area was deleted.")
 

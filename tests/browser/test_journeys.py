@@ -9,7 +9,7 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.api.serving import PASSWORD, Api
 from tests.browser.conftest import People
-from tests.browser.looking import field, notice
+from tests.browser.looking import field, follow, notice
 
 pytestmark = pytest.mark.anyio
 
@@ -135,13 +135,13 @@ async def test_without_scripts_everything_works(people: People) -> None:
     await field(page, "Username").fill("organizer")
     await field(page, "Password").fill(PASSWORD)
     await page.get_by_role("button", name="Sign in").click()
-    await page.get_by_role("link", name="Areas").click()
-    await page.get_by_role("link", name="New area").click()
+    await follow(page, "Areas", to="Areas")
+    await follow(page, "New area", to="New area")
     await field(page, "Name").fill("Plain Hall")
     await page.get_by_role("button", name="Create").click()
     await expect(notice(page)).to_have_text("The area “Plain Hall” was created.")
-    await page.get_by_role("link", name="Events", exact=True).click()
-    await page.get_by_role("link", name="New event").click()
+    await follow(page, "Events", to="Events")
+    await follow(page, "New event", to="New event")
     await field(page, "Name").fill("Plain Fair")
     await field(page, "Begins (UTC)").fill("2099-05-17T09:00")
     await field(page, "Registration ends (UTC)").fill("2099-05-18T09:00")
@@ -179,8 +179,7 @@ async def test_pages_follow_each_other_without_loading_anew_and_go_back_as_they_
     page = await people("organizer")
     await page.goto("/admin/areas/")
     await page.evaluate("window.sameDocument = true")
-    await page.get_by_role("link", name="Events", exact=True).click()
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Events")
+    await follow(page, "Events", to="Events")
     await expect(page).to_have_title("Events · Events-Face")
     assert page.url.endswith("/admin/events/")
     assert await page.evaluate("window.sameDocument")
@@ -199,8 +198,7 @@ async def test_an_ended_session_leads_to_sign_in_and_back(site: Api, people: Peo
     page = await people("organizer")
     await page.goto("/admin/events/")
     await page.context.clear_cookies()
-    await page.get_by_role("link", name="Areas").click()
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+    await follow(page, "Areas", to="Sign in")
     await field(page, "Username").fill("organizer")
     await field(page, "Password").fill(PASSWORD)
     await page.get_by_role("button", name="Sign in").click()
