@@ -35,8 +35,9 @@ from projections.page import Versions, versions
 from projections.positions import Positions
 from projections.totals import Totals
 
-READERS = 10
-"""Connections that queries share, at most."""
+READERS = 4
+"""Connections that queries share, at most. They come in turn: more would wait for each other inside
+PostgreSQL, where the last may be served first."""
 
 ACCOUNT_CONNECTIONS = 4
 """Connections that sign in, and look sessions up, at most."""
