@@ -28,14 +28,8 @@ from domain.personal_data import InstallationKeys
 from events_face.services import Services
 from events_face.settings import Settings
 from projections.runner import Runner
+from tests.support.ports import free_port
 from tests.support.waiting import DEADLINE, until, until_async
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Account(msgspec.Struct, frozen=True):

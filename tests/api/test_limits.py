@@ -15,6 +15,7 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 from structlog.testing import capture_logs
 
+from api import tally
 from api.app import ROUTES
 from api.bodies import JsonBody
 from api.clients import Clients
@@ -24,9 +25,10 @@ from domain.personal_data import InstallationKeys
 from events_face.services import Services
 from events_face.settings import Settings
 from events_face.variables import Rate
-from tests.api.serving import Api, api_on, free_port
+from tests.api.serving import Api, api_on
 from tests.api.test_problems import problem
-from tests.support.waiting import until_async
+from tests.support.ports import free_port
+from tests.support.waiting import DEADLINE, until_async
 
 pytestmark = pytest.mark.anyio
 
@@ -44,6 +46,12 @@ def limited(settings: Settings, services: Services, keys: InstallationKeys) -> L
         return api_on(changed, services, keys)
 
     return on
+
+
+@pytest.fixture(autouse=True)
+def _redis_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine too."""
+    monkeypatch.setattr(tally, "PATIENCE", DEADLINE)
 
 
 def standing(answer: httpx.Response) -> list[int]:
@@ -158,8 +166,10 @@ async def test_without_redis_everybody_is_answered_and_it_is_said_once(
 
 
 async def test_a_redis_that_never_answers_keeps_nobody_waiting_for_long(
-    limited: Limited, services: Services
+    limited: Limited, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(tally, "PATIENCE", 0.1)
+
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()

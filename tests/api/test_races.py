@@ -17,7 +17,8 @@ from domain.history import connect, read_events
 from domain.visitors import Registered
 from events_face.services import Services
 from events_face.settings import Settings
-from tests.api.serving import EVENT, api_process, free_port
+from tests.api.serving import EVENT, api_process
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.anyio
 

@@ -15,6 +15,7 @@ import psutil
 from events_face.variables import composed_postgresql_url
 from tests.containers import servers
 from tests.containers.composed import ENV_FILE, composed, is_ours
+from tests.support.ports import free_port
 
 STOPPED_WITHIN = 30.0
 """Seconds; compose.yaml's own limit is half of it, on a machine with nothing else to do."""
@@ -31,8 +32,8 @@ class Containers:
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.folder = folder
         self.database_url = _database_url(self.services["migrate"]["environment"], postgresql)
-        api, sink = servers.free_port(), servers.free_port()
-        self.metrics = {name: servers.free_port() for name in self.services}
+        api, sink = free_port(), free_port()
+        self.metrics = {name: free_port() for name in self.services}
         self.api, self.sink = f"http://127.0.0.1:{api}", f"http://127.0.0.1:{sink}"
         self._elsewhere = {
             "valkey:6379": f"127.0.0.1:{broker}",

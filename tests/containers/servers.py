@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,19 +18,13 @@ from psycopg import sql
 from events_face.embedded import cluster, valkey
 from events_face.embedded.account import Account
 from events_face.variables import composed_postgresql_url
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 DEBIAN = Path("/usr/lib/postgresql")
 
 STOPPED_WITHIN = 60.0
 """Seconds."""
-
-
-def free_port() -> int:
-    with socket.socket() as attempt:
-        attempt.bind(("127.0.0.1", 0))
-        port: int = attempt.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -138,7 +138,7 @@ def test_roles_that_do_not_run_are_missed(installation: Settings, database_url: 
     with psycopg.connect(database_url) as connection:
         connection.execute(
             """
-            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
             WHERE datname = current_database() AND pid <> pg_backend_pid()
             """
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import httpx
 import msgspec
 import psutil
 
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 READY_WITHIN = 60.0
@@ -70,7 +70,7 @@ class System(msgspec.Struct, frozen=True):
 @contextmanager
 def up(data_dir: Path, *words: str, **settings: str) -> Iterator[System]:
     """Ready when the block begins; stopped, cleanly and wholly, when it ends."""
-    port = _free_port()
+    port = free_port()
     environment = {
         "PATH": os.environ["PATH"],
         "DATA_DIR": str(data_dir),
@@ -101,10 +101,3 @@ def _first_line(stdout: IO[str]) -> str:
     lines = Queue[str]()
     Thread(target=lambda: lines.put(stdout.readline()), daemon=True).start()
     return lines.get(timeout=READY_WITHIN)
-
-
-def _free_port() -> int:
-    with socket.socket() as attempt:
-        attempt.bind(("127.0.0.1", 0))
-        port: int = attempt.getsockname()[1]
-        return port

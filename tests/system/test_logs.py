@@ -17,9 +17,10 @@ import pytest
 
 from events_face.services import Services
 from events_face.settings import Settings
-from tests.api.serving import EVENT, accepts, free_port
+from tests.api.serving import EVENT, accepts
 from tests.support.http_server import Answer
 from tests.support.notification_service import NotificationService
+from tests.support.ports import free_port
 from tests.support.waiting import until
 from tests.workers.conftest import service, worker_settings
 from tests.workers.processes import environment
@@ -42,7 +43,7 @@ from events_face.cli import main
 main(sys.argv[1:])
 """
 
-PERSONAL = ("@example", "ada", "lovelace", "grace", "hopper")
+PERSONAL = ("@example", "augusta", "lovelace", "grace", "hopper")
 
 
 @pytest.fixture
@@ -76,27 +77,27 @@ def test_lines_carry_the_correlation_id_and_nothing_personal(
     api: str, service: NotificationService, log: Path
 ) -> None:
     service.by_email = {
-        "ada.refused@example.com": Answer(
-            status=400, body=b'{"detail": "ada.refused@example.com: no such mailbox"}'
+        "augusta.refused@example.com": Answer(
+            status=400, body=b'{"detail": "augusta.refused@example.com: no such mailbox"}'
         ),
     }
-    service.answer_next(Answer(status=503, body=b"Ada Lovelace must wait"))
+    service.answer_next(Answer(status=503, body=b"Augusta Lovelace must wait"))
     with httpx.Client(base_url=api, timeout=30) as http:
         event = http.post("/api/events/", json=EVENT).json()["data"]["id"]
 
         def register(email: str, id: str = event) -> httpx.Response:
-            body = {"full_name": "Ada Lovelace", "email": email}
+            body = {"full_name": "Augusta Lovelace", "email": email}
             return http.post(f"/api/events/{id}/register", json=body)
 
         assert register("grace.hopper@example.com").status_code == 201
         until(lambda: len(service.received) == 2)
         assert register("GRACE.HOPPER@example.com").status_code == 409
-        assert register("no-email of Ada").status_code == 422
-        assert register("ada@example.com", id="ada@example.com").status_code == 404
+        assert register("no-email of Augusta").status_code == 422
+        assert register("augusta@example.com", id="augusta@example.com").status_code == 404
         with ThreadPoolExecutor() as visitors:
-            bugs = list(visitors.map(register, [f"ada.bug{n}@example.com" for n in range(8)]))
+            bugs = list(visitors.map(register, [f"augusta.bug{n}@example.com" for n in range(8)]))
         assert {bug.status_code for bug in bugs} == {500}
-        refused = register("ada.refused@example.com")
+        refused = register("augusta.refused@example.com")
         assert refused.status_code == 201
     until(lambda: '"refused"' in log.read_text())
 

@@ -38,6 +38,7 @@ def environment(settings: Settings, services: Services | None) -> dict[str, str]
         "NOTIFICATION_TOKEN": settings.notification_token,
         "NOTIFICATION_SERVICE_OWNER_ID": settings.notification_service_owner_id,
         "EVENTS_PROVIDER_URL": settings.events_provider_url or "",
+        "SYNC_SCHEDULE": settings.sync_schedule,
     }
 
 

@@ -115,7 +115,7 @@ async def test_a_run_takes_what_comes_in_meanwhile_when_it_is_woken(
     installation: Installation, service: NotificationService, delivery: Delivery
 ) -> None:
     await registered(installation, "slow@example.org")
-    service.by_email["slow@example.org"] = Answer(delay=3)
+    service.by_email["slow@example.org"] = Answer(delay=6)
     running = asyncio.create_task(delivery.run())
     await until_async(_true_once(lambda: service.emails == ["slow@example.org"]))
     await registered(installation, "quick@example.org")

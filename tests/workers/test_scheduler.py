@@ -56,7 +56,7 @@ def active_scheduler(
 def nobody_is_active(database_url: str) -> bool:
     """PostgreSQL lets a lock go a moment after its connection was closed."""
     with psycopg.connect(database_url) as connection:
-        cursor = connection.execute("SELECT pg_try_advisory_lock(hashtext('scheduler'))")
+        cursor = connection.execute("SELECT pg_try_advisory_xact_lock(hashtext('scheduler'))")
         return cursor.fetchone() == (True,)
 
 
@@ -111,6 +111,7 @@ def test_what_could_not_be_handed_over_is_tried_again(database_url: str) -> None
 
     with pytest.raises(ConnectionError):
         schedule_while_active(database_url, DAILY, fail, threading.Event(), clock)
+    until(lambda: nobody_is_active(database_url))
     assert noted(database_url) == hour(1)
     with active_scheduler(database_url, clock, asked.append):
         until(lambda: asked == ["cleanup"])

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from socket import socket
 
 import httpx
 import msgspec
 import pytest
 
 from events_face.settings import Settings
+from tests.support.ports import free_port
 from tests.support.waiting import until
 from tests.workers.processes import environment, role
 from workers.sink import running_at
@@ -26,9 +26,7 @@ def own_settings(settings: Settings, tmp_path: Path) -> Settings:
 
 @contextmanager
 def sink(settings: Settings, host: str = "127.0.0.1") -> Iterator[httpx.Client]:
-    with socket() as free:
-        free.bind((host, 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with (
         role(environment(settings, None), "sink", "--host", host, "--port", str(port)) as process,
         httpx.Client(base_url=f"http://{host}:{port}", trust_env=False, timeout=30) as client,

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+from domain import sync_requests
 from domain.events import CleanUpEvent, DeleteEvent
 from domain.history import connect, last_position
 from domain.syncs import Counts, RecordSync
@@ -189,6 +190,7 @@ async def test_a_second_sync_at_the_same_time_says_so(
         await another.execute("SELECT pg_advisory_lock(hashtext('sync'))")
         with pytest.raises(SyncFailed, match="under way"):
             await synced(installation, source)
+        await sync_requests.unlock(another)
     assert (await synced(installation, source)).counts.new == 60
 
 

@@ -26,6 +26,7 @@ async def browsers(api: Api) -> AsyncIterator[Browsers]:
             panel = Panel(await open_ones.enter_async_context(http))
             if username is not None:
                 await api.account(username, *roles)
+                await api.settled()
                 await panel.sign_in(username)
             return panel
 

@@ -12,6 +12,7 @@ import httpx
 import msgspec
 import pytest
 
+from api import tally
 from api.access import COOKIE
 from domain.personal_data import InstallationKeys
 from events_face.services import Services
@@ -20,6 +21,7 @@ from events_face.variables import Rate
 from tests.api.admin.conftest import Browsers
 from tests.api.admin.panel import Page, Panel
 from tests.api.serving import PASSWORD, Api, api_on
+from tests.support.waiting import DEADLINE
 
 pytestmark = pytest.mark.anyio
 
@@ -183,7 +185,10 @@ async def test_sign_in_leads_to_nowhere_but_the_panel(api: Api, stranger: Panel)
         stranger.http.cookies.delete(COOKIE)
 
 
-async def test_who_guesses_is_slowed_down_and_told_so_on_a_page(set_to: Set) -> None:
+async def test_who_guesses_is_slowed_down_and_told_so_on_a_page(
+    set_to: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tally, "PATIENCE", DEADLINE)
     async with set_to(rate_limits=True, rate_limit_login=Rate(2, 60)) as api:
         panel = Panel(
             httpx.AsyncClient(base_url=api.http.base_url, timeout=30, follow_redirects=True)
