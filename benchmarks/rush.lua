@@ -1,7 +1,7 @@
 -- For wrk: registers as many new visitors as the third argument says at the path that is the second,
 -- and every so many requests (the fourth) the one before once more; tells the outcome as JSON, and
--- ends, once the last of them is in. What is asked until then is the last one again. The first
--- argument makes its visitors differ from other runs'.
+-- ends, once all of them are answered. A connection that has nothing left to ask is quiet meanwhile.
+-- The first argument makes its visitors differ from other runs'.
 
 local ffi = require("ffi")
 ffi.cdef [[
@@ -10,7 +10,7 @@ ffi.cdef [[
 ]]
 
 local salt, path, wanted, again
-local sent, visitor, began = -1, 0, nil -- wrk looks at one request before it sends any
+local sent, answered, visitor, began = -1, 0, 0, nil -- wrk looks at one request before it sends any
 local statuses = {}
 local headers = { ["Content-Type"] = "application/json" }
 
@@ -25,16 +25,17 @@ function init(arguments)
 end
 
 function request()
+  if visitor == wanted then return "" end
   sent = sent + 1
   if sent == 1 then began = now() end
-  if sent % again ~= 0 and visitor < wanted then visitor = visitor + 1 end
+  if sent % again ~= 0 then visitor = visitor + 1 end
   local body = '{"full_name":"Ada Lovelace","email":"ada.' .. salt .. "." .. visitor .. '@example.com"}'
   return wrk.format("POST", path, headers, body)
 end
 
 function response(status)
-  statuses[status] = (statuses[status] or 0) + 1
-  if statuses[201] ~= wanted then return end
+  answered, statuses[status] = answered + 1, (statuses[status] or 0) + 1
+  if visitor < wanted or answered < sent then return end
   local told = {}
   for code, number in pairs(statuses) do told[#told + 1] = string.format('"%d":%d', code, number) end
   io.write(string.format(

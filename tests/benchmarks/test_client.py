@@ -105,18 +105,31 @@ def test_answers_that_never_come_are_lost() -> None:
     assert got.statuses == {}
 
 
-@pytest.mark.parametrize("generator", ["wrk", "ours"])
-def test_a_rush_ends_when_so_many_are_in(
-    server: HttpServer, bodies: list[bytes], generator: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if generator == "ours":
+@pytest.fixture(params=["wrk", "ours"])
+def generator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a rush is made with."""
+    if request.param == "ours":
         monkeypatch.setattr(shutil, "which", lambda _: None)
     elif shutil.which("wrk") is None:
         pytest.skip("wrk is not installed")
 
+
+@pytest.mark.usefixtures("generator")
+def test_a_rush_ends_when_all_are_in(server: HttpServer, bodies: list[bytes]) -> None:
     rushed = rush(server.origin, "/one/register", visitors=100, connections=8, again_every=21)
 
     assert rushed.statuses.keys() == {"201", "409"}
     assert rushed.statuses["201"] == 100
     assert rushed.seconds > 0
     assert len(set(bodies)) == 100
+    assert len(bodies) == sum(rushed.statuses.values())
+
+
+@pytest.mark.usefixtures("generator")
+def test_a_rush_ends_too_when_somebody_is_not_let_in() -> None:
+    statuses = iter([201, 201, 500, *[201] * 7])
+
+    with HttpServer(lambda request: Answer(status=next(statuses))) as server:
+        rushed = rush(server.origin, "/one/register", visitors=10, connections=2, again_every=21)
+
+    assert rushed.statuses == {"201": 9, "500": 1}

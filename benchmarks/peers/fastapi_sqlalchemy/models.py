@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 CONNECTIONS = 16  # a process; asyncpg finds the server in PGHOST, PGPORT, PGUSER and PGDATABASE
+PATIENCE = 300  # seconds; of 256 waiting for a connection, some wait longer than the usual 30
 
 engine = create_async_engine(
-    "postgresql+asyncpg://", pool_size=CONNECTIONS, max_overflow=0, pool_timeout=30
+    "postgresql+asyncpg://", pool_size=CONNECTIONS, max_overflow=0, pool_timeout=PATIENCE
 )
 Session = async_sessionmaker(engine, expire_on_commit=False)
 
