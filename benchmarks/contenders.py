@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks.peers.environments import PEERS, python
-from benchmarks.processes import free_port, run, served, started
+from benchmarks.processes import run, served, started
 from benchmarks.servers import Database
+from events_face.ports import free_port
 
 DJANGO = "Django REST framework"
 FASTAPI = "FastAPI, SQLAlchemy"

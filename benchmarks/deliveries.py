@@ -21,11 +21,12 @@ from benchmarks.contenders import (
 from benchmarks.fairness import new_event
 from benchmarks.load import ask, saturate
 from benchmarks.peers.environments import python
-from benchmarks.processes import free_port, run, served, started, until
+from benchmarks.processes import run, served, started, until
 from benchmarks.results import OURS, Comparison, Reach
 from benchmarks.servers import Database
 from benchmarks.stage import Stage
 from events_face.embedded import valkey
+from events_face.ports import free_port
 
 DELAY = "0.02"
 """Seconds."""

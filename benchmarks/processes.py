@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,13 +19,6 @@ LOOK = 0.02
 
 LOG_TAIL = 2_000
 """Characters of a server's output that a failure shows."""
-
-
-def free_port() -> int:
-    with socket.socket() as attempt:
-        attempt.bind(("127.0.0.1", 0))
-        port: int = attempt.getsockname()[1]
-        return port
 
 
 def until(holds: Callable[[], bool], *, within: float, otherwise: str) -> None:

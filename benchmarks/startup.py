@@ -14,9 +14,10 @@ from benchmarks.client import Asked
 from benchmarks.contenders import SECRET_KEY, command
 from benchmarks.fairness import new_event
 from benchmarks.load import ask
-from benchmarks.processes import free_port, served
+from benchmarks.processes import served
 from benchmarks.results import OURS, Comparison, Reach
 from benchmarks.stage import Stage
+from events_face.ports import free_port
 
 MEGABYTE = 1e6
 

@@ -25,6 +25,7 @@ from events_face.embedded import postgres, valkey
 from events_face.errors import CommandFailed
 from events_face.file_lock import FileLock
 from events_face.migrate import create_tables, rebuild_what_is_due
+from events_face.ports import free_port
 from events_face.services import Services, services
 from events_face.settings import Settings
 from events_face.supervisor import Role, Supervisor
@@ -79,7 +80,7 @@ def _roles(settings: Settings, running: Services, host: str, port: int, workers:
             )
         )
     if settings.notification_service_url is None:
-        sink = _free_port()
+        sink = free_port()
         environment["NOTIFICATION_SERVICE_URL"] = f"http://127.0.0.1:{sink}/notifications"
         command = _command("sink", "--port", str(sink))
         roles.append(
@@ -175,13 +176,6 @@ def _check_that_port_is_free(host: str, port: int) -> None:
         if error.errno == errno.EADDRINUSE:
             raise CommandFailed(f"port {port} is in use: choose another with --port") from error
         raise CommandFailed(f"cannot listen at {host}:{port}: {error.strerror}") from error
-
-
-def _free_port() -> int:
-    with socket.socket() as attempt:
-        attempt.bind(("127.0.0.1", 0))
-        port: int = attempt.getsockname()[1]
-        return port
 
 
 @contextmanager

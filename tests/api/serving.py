@@ -25,10 +25,10 @@ from domain.accounts import GrantRole, Role
 from domain.batch import Origin
 from domain.history import last_position
 from domain.personal_data import InstallationKeys
+from events_face.ports import free_port
 from events_face.services import Services
 from events_face.settings import Settings
 from projections.runner import Runner
-from tests.support.ports import free_port
 from tests.support.waiting import DEADLINE, until, until_async
 
 

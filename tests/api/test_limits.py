@@ -22,12 +22,12 @@ from api.clients import Clients
 from api.limits import EVERY_CALL, Limits
 from api.requests import Request
 from domain.personal_data import InstallationKeys
+from events_face.ports import free_port
 from events_face.services import Services
 from events_face.settings import Settings
 from events_face.variables import Rate
 from tests.api.serving import Api, api_on
 from tests.api.test_problems import problem
-from tests.support.ports import free_port
 from tests.support.waiting import DEADLINE, until_async
 
 pytestmark = pytest.mark.anyio

@@ -16,11 +16,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api import database_watch
 from domain.personal_data import InstallationKeys
+from events_face.ports import free_port
 from events_face.services import Services
 from events_face.settings import Settings
 from events_face.supervisor import NAME
 from tests.api.serving import EVENT, Api, accepts, api_on, api_process
-from tests.support.ports import free_port
 from tests.support.waiting import until, until_async
 
 pytestmark = pytest.mark.anyio

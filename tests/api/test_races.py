@@ -15,10 +15,10 @@ from domain import events
 from domain.aggregate import RecordedEvent
 from domain.history import connect, read_events
 from domain.visitors import Registered
+from events_face.ports import free_port
 from events_face.services import Services
 from events_face.settings import Settings
 from tests.api.serving import EVENT, api_process
-from tests.support.ports import free_port
 
 pytestmark = pytest.mark.anyio
 

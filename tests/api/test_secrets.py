@@ -9,10 +9,10 @@ import httpx
 import msgspec
 import pytest
 
+from events_face.ports import free_port
 from events_face.services import Services
 from events_face.settings import Settings
 from tests.api.serving import EVENT, api_process
-from tests.support.ports import free_port
 from tests.support.waiting import DEADLINE
 
 PASSWORD = "correct-horse-battery"

@@ -10,11 +10,11 @@ import httpx
 import pytest
 
 from domain.history import connect, last_position
+from events_face.ports import free_port
 from events_face.services import Services
 from events_face.settings import Settings
 from tests.api.raw_clients import RawClient, Seen
 from tests.api.serving import EVENT, accepts, api_process
-from tests.support.ports import free_port
 from tests.support.waiting import DEADLINE, until, until_async
 
 pytestmark = pytest.mark.anyio

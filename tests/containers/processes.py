@@ -12,10 +12,10 @@ from typing import Any
 
 import psutil
 
+from events_face.ports import free_port
 from events_face.variables import composed_postgresql_url
 from tests.containers import servers
 from tests.containers.composed import ENV_FILE, composed, is_ours
-from tests.support.ports import free_port
 
 STOPPED_WITHIN = 30.0
 """Seconds; compose.yaml's own limit is half of it, on a machine with nothing else to do."""

@@ -17,8 +17,8 @@ from psycopg import sql
 
 from events_face.embedded import cluster, valkey
 from events_face.embedded.account import Account
+from events_face.ports import free_port
 from events_face.variables import composed_postgresql_url
-from tests.support.ports import free_port
 from tests.support.waiting import until
 
 DEBIAN = Path("/usr/lib/postgresql")

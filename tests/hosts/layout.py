@@ -17,9 +17,9 @@ import redis
 from psycopg import Connection
 
 from events_face.embedded import valkey
+from events_face.ports import free_port
 from tests.hosts.network import Host, Network
 from tests.support.notification_service import NotificationService, notification_service
-from tests.support.ports import free_port
 from tests.support.waiting import until
 
 FRONT, BACK = ("front-a", "front-b"), ("back-a", "back-b")

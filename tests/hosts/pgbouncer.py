@@ -13,8 +13,8 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from events_face.embedded.account import Account
+from events_face.ports import free_port
 from tests.api.serving import accepts
-from tests.support.ports import free_port
 from tests.support.waiting import until
 
 BINARY = shutil.which("pgbouncer", path="/usr/local/bin:/usr/bin:/usr/sbin:/opt/homebrew/bin")

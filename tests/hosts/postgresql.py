@@ -13,8 +13,8 @@ from psycopg import Connection
 from events_face.embedded import cluster
 from events_face.embedded.account import Account
 from events_face.embedded.cluster import DATABASE
+from events_face.ports import free_port
 from tests.hosts.network import Host
-from tests.support.ports import free_port
 from tests.support.waiting import until
 
 PASSWORD = "only-for-tests"

@@ -15,12 +15,12 @@ import httpx
 import msgspec
 import pytest
 
+from events_face.ports import free_port
 from events_face.services import Services
 from events_face.settings import Settings
 from tests.api.serving import EVENT, accepts
 from tests.support.http_server import Answer
 from tests.support.notification_service import NotificationService
-from tests.support.ports import free_port
 from tests.support.waiting import until
 from tests.workers.conftest import service, worker_settings
 from tests.workers.processes import environment

@@ -12,12 +12,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from events_face.ports import free_port
 from events_face.services import Services
 from events_face.settings import Settings
 from tests.api.raw_clients import RawClient, Seen
 from tests.api.serving import EVENT
 from tests.support.installation import Installation, all_caught_up
-from tests.support.ports import free_port
 from tests.support.waiting import until_async
 from tests.system.releases import CONTRACT, EXPAND, HERE, SWITCH, make_release
 from tests.workers.conftest import installation

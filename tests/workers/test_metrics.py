@@ -9,12 +9,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from domain.history import last_position
+from events_face.ports import free_port
 from events_face.services import Services
 from events_face.settings import Settings
 from tests.support.http_server import Answer
 from tests.support.installation import Installation
 from tests.support.notification_service import NotificationService
-from tests.support.ports import free_port
 from tests.support.waiting import until
 from tests.workers.processes import environment, events_face, role
 

@@ -12,8 +12,8 @@ import httpx
 import msgspec
 import pytest
 
+from events_face.ports import free_port
 from events_face.settings import Settings
-from tests.support.ports import free_port
 from tests.support.waiting import until
 from tests.workers.processes import environment, role
 from workers.sink import running_at

@@ -1,0 +1,19 @@
+"""Ports for servers that are yet to start."""
+
+import errno
+import secrets
+import socket
+from contextlib import suppress
+
+_CANDIDATES = range(15_000, 32_000)
+"""Kernels give none of these to a socket that asks for any port. Where they would, somebody else
+could be given a port between its being found here and its being used."""
+
+
+def free_port() -> int:
+    """One that nobody listens at. Raises OSError when there is none."""
+    for port in secrets.SystemRandom().sample(_CANDIDATES, len(_CANDIDATES)):
+        with socket.socket() as attempt, suppress(OSError):
+            attempt.bind(("", port))
+            return port
+    raise OSError(errno.EADDRINUSE, f"no port is free from {_CANDIDATES[0]} to {_CANDIDATES[-1]}")
