@@ -6,6 +6,7 @@ the message: "APP_PORT must be a port, 1 to 65535". None of them repeats what ma
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
@@ -26,16 +27,15 @@ PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}  # seconds
 SHORTEST_SECRET_KEY = 32  # characters
 OBVIOUS_SECRET_KEYS = re.compile(r"change.?me|django-insecure|(your|my|a).?secret|(.)\2{15}", re.I)
 
-CRON_SHORTHANDS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
-CRON_FIELDS = {
-    "minute": (0, 59),
-    "hour": (0, 23),
-    "day of month": (1, 31),
-    "month": (1, 12),
-    "day of week": (0, 7),
+CRON_SHORTHANDS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
 }
-CRON_RANGE = re.compile(r"(?:\*|(?P<first>\d{1,2})(?:-(?P<last>\d{1,2}))?)(?:/(?P<step>\d{1,2}))?")
-WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -184,17 +184,16 @@ def composed_postgresql_url(user: str, password: str, host: str, port: int, data
 
 
 def cron(text: str) -> str:
-    """Checks five cron fields; periodiq, which runs them, takes any number and waits for ever."""
-    if text in CRON_SHORTHANDS:
-        return text
-    fields = text.lower().split()
-    if len(fields) != len(CRON_FIELDS):
+    """Five fields as Debian's cron reads them; cronsim, which reads them here, takes a sixth."""
+    from cronsim import CronSim, CronSimError  # not for commands where no schedule is set
+
+    expression = CRON_SHORTHANDS.get(text, text)
+    if len(expression.split()) != 5:
         raise ValueError("must be a cron expression of five fields, as 0 3 * * *")
-    for number, day in enumerate(WEEKDAYS):
-        fields[4] = fields[4].replace(day, str(number))
-    for field, (name, (least, most)) in zip(fields, CRON_FIELDS.items(), strict=True):
-        if not all(_cron_range(part, least, most) for part in field.split(",")):
-            raise ValueError(f"must be a cron expression, and its {name} is not {least} to {most}")
+    try:
+        CronSim(expression, datetime.now(UTC))
+    except CronSimError as error:
+        raise ValueError(f"must be a cron expression, and has a {str(error).lower()}") from None
     return text
 
 
@@ -240,12 +239,3 @@ def _with_each_host(text: str) -> list[str]:
     login, at, hosts = authority.rpartition("@")
     before, after = f"{scheme}{slashes}{login}{at}", f"{slash}{path}"
     return [f"{before}{host}{after}" for host in hosts.split(",")]
-
-
-def _cron_range(text: str, least: int, most: int) -> bool:
-    found = CRON_RANGE.fullmatch(text)
-    if found is None or (found["step"] is not None and int(found["step"]) == 0):
-        return False
-    first = int(found["first"] or least)
-    last = int(found["last"] or first)
-    return least <= first <= last <= most

@@ -102,12 +102,25 @@ def test_the_environment_wins_over_the_dotenv_file(tmp_path: Path) -> None:
     assert settings.notification_token == "a${b}$c"
 
 
-@pytest.mark.parametrize("schedule", ["*/15 0-6,12 * 1 mon-fri", "@daily", "0 3 * * 7"])
+@pytest.mark.parametrize(
+    "schedule", ["*/15 0-6,12 * 1 mon-fri", "@daily", "0 3 * * 7", "0 9 1 * 0-6"]
+)
 def test_cron_expressions_are_taken_as_they_are(schedule: str) -> None:
     assert load(SYNC_SCHEDULE=schedule).sync_schedule == schedule
 
 
-@pytest.mark.parametrize("schedule", ["*/0 * * * *", "5-1 * * * *", "0 24 * * *", "a b c d e"])
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "*/0 * * * *",
+        "5-1 * * * *",
+        "0 24 * * *",
+        "a b c d e",
+        "0 0 30 2 *",
+        "0 0 0 3 * *",
+        "@never",
+    ],
+)
 def test_a_cron_expression_that_never_fits_is_refused(schedule: str) -> None:
     with pytest.raises(SettingsError, match="SYNC_SCHEDULE must be a cron expression"):
         load(SYNC_SCHEDULE=schedule)
