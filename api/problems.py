@@ -21,7 +21,6 @@ from litestar.exceptions import (
     ValidationException,
 )
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
-from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
 from api.access import Forbidden
@@ -33,6 +32,7 @@ from api.passwords import PasswordsWaiting
 from api.reading import Lagging
 from api.requests import SenderGone, id_of
 from api.tokens import TokenInvalid
+from domain.availability import UNAVAILABLE
 from domain.batch import OutcomeUnknown
 from domain.codec import UnknownEvent
 from domain.errors import DomainError, InvalidFields
@@ -108,7 +108,7 @@ _FAILURES: dict[type[Exception], tuple[str, str | None]] = {
     OutcomeUnknown: ("overloaded", None),
     UnknownEvent: ("overloaded", "A newer release has been at work on this; try again shortly"),
     PoolTimeout: ("overloaded", "All connections are busy; try again shortly"),
-    OperationalError: ("overloaded", "The database does not answer; try again shortly"),
+    **dict.fromkeys(UNAVAILABLE, ("overloaded", "The database is unavailable; try again shortly")),
     NotFoundException: ("not-found", "There is nothing at this address"),
     MethodNotAllowedException: ("method-not-allowed", "See the Allow header for what is allowed"),
     RequestEntityTooLarge: ("payload-too-large", "The body is too large"),

@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import PoolTimeout
 
 from api.credentials import Pool
+from domain.availability import UNAVAILABLE
 
 T = TypeVar("T")
 
@@ -17,12 +18,12 @@ Query = Callable[[AsyncConnection[Any]], Awaitable[T]]
 
 
 async def ask(readers: Pool, query: Query[T]) -> T:
-    """Raises `psycopg_pool.PoolTimeout`, `psycopg.OperationalError`."""
+    """Raises `UNAVAILABLE`."""
     for last_try in (False, True):
         try:
             async with readers.connection() as connection:
                 return await query(connection)
-        except psycopg.OperationalError as error:
+        except UNAVAILABLE as error:
             if last_try or isinstance(error, PoolTimeout | psycopg.errors.QueryCanceled):
                 raise
             await readers.check()  # it may have died while idle, and others with it

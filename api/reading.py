@@ -62,7 +62,7 @@ async def read(
 ) -> T:
     """What the query gives, on read tables that include the position `at_least`.
 
-    Raises Lagging, `psycopg_pool.PoolTimeout`, `psycopg.OperationalError`.
+    Raises Lagging, `UNAVAILABLE`.
     """
     connections = request.connections
     await _catch_up(connections, tables, at_least)

@@ -21,6 +21,7 @@ from psycopg import AsyncConnection
 
 from domain.aggregate import Aggregate, Metadata
 from domain.application import HANDLERS, TOUCHES, Touches
+from domain.availability import UNAVAILABLE
 from domain.codec import UnknownEvent
 from domain.history import append, last_position, lock_history
 from domain.identity import Identity
@@ -60,8 +61,8 @@ class Done(msgspec.Struct, frozen=True):
 
 class Failed(msgspec.Struct, frozen=True):
     """The command was refused (`DomainError`), the database was lost before it was committed
-    (`psycopg.OperationalError`), what it rests on is of a newer release (`UnknownEvent`), or it met
-    a bug (any other exception)."""
+    (`UNAVAILABLE`), what it rests on is of a newer release (`UnknownEvent`), or it met a bug (any
+    other exception)."""
 
     error: Exception
 
@@ -159,7 +160,7 @@ class Decider:
             remaining = [requests[place] for place in left]
             try:
                 decided = await self._decide_surely(connection, remaining)
-            except (psycopg.OperationalError, OutcomeUnknown) as error:
+            except _LOST as error:
                 if not outcomes:
                     raise
                 decided = [Failed(error)] * len(left)  # the others are committed already
@@ -297,12 +298,15 @@ class Decider:
         return positions
 
 
+_LOST: tuple[type[Exception], ...] = (*UNAVAILABLE, OutcomeUnknown)
+
+
 @contextmanager
 def _commit_of(connection: AsyncConnection[Any]) -> Iterator[None]:
     """A connection lost in here leaves it open whether the server committed."""
     try:
         yield
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
         if connection.closed:
             raise OutcomeUnknown from error
         raise

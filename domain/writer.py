@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection
 
+from domain.availability import UNAVAILABLE
 from domain.batch import Decider, Done, Failed, Origin, Request
 from domain.history import connect
 
@@ -119,7 +120,7 @@ class Writer:
                 await self._disconnect()
                 self._connection = await connect(self._database_url)
             return await self._decider.execute(self._connection, requests)
-        except psycopg.OperationalError as error:
+        except UNAVAILABLE as error:
             await self._disconnect()
             raise HistoryUnavailable from error
 
@@ -148,7 +149,7 @@ def _give(answer: asyncio.Future[Done], outcome: Done | Failed) -> None:
     if answer.done():
         return  # its caller went away
     if isinstance(outcome, Failed):
-        lost = isinstance(outcome.error, psycopg.OperationalError)
+        lost = isinstance(outcome.error, UNAVAILABLE)
         answer.set_exception(HistoryUnavailable() if lost else outcome.error)
     else:
         answer.set_result(outcome)

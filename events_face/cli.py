@@ -121,12 +121,12 @@ def _connection_errors() -> tuple[type[Exception], ...]:
     import psycopg
     import redis
 
+    from domain.availability import UNAVAILABLE
     from domain.batch import OutcomeUnknown
 
     return (
-        psycopg.OperationalError,
+        *UNAVAILABLE,
         psycopg.errors.InsufficientPrivilege,
-        psycopg.errors.ReadOnlySqlTransaction,
         redis.ConnectionError,
         redis.TimeoutError,
         OutcomeUnknown,

@@ -6,9 +6,9 @@ from collections import Counter as Tally
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import psycopg
 from prometheus_client import Counter
 
+from domain.availability import UNAVAILABLE
 from domain.batch import Batch, Done, Failed, OutcomeUnknown, Request
 from domain.errors import DomainError
 from events_face import tracing
@@ -136,7 +136,5 @@ def _name(outcome: Done | Failed) -> str:
             return refusal.slug
         case OutcomeUnknown():
             return "unknown"
-        case psycopg.OperationalError():
-            return "unavailable"
-        case _:
-            return "bug"
+        case error:
+            return "unavailable" if isinstance(error, UNAVAILABLE) else "bug"

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-import psycopg
 import structlog
 from psycopg import AsyncConnection
 
 from domain import history
+from domain.availability import UNAVAILABLE
 from domain.personal_data import InstallationKeys
 from events_face import metrics, tracing
 from events_face.installation import installation_keys
@@ -81,7 +81,7 @@ class Runner:
             try:
                 async with await history.connect(self._database_url) as connection:
                     await self._work(connection)
-            except psycopg.OperationalError as error:
+            except UNAVAILABLE as error:
                 log.warning("database lost", reason=str(error), retry_in_seconds=self._backoff)
                 await asyncio.sleep(self._backoff)
                 self._backoff = min(2 * self._backoff, LAST_BACKOFF)

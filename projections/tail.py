@@ -17,6 +17,7 @@ import structlog
 from psycopg import AsyncConnection
 
 from domain.aggregate import EVENT_TYPES, RecordedEvent
+from domain.availability import UNAVAILABLE
 from domain.codec import UnknownEvent
 from domain.history import open_all, read_events
 from domain.personal_data import InstallationKeys
@@ -39,7 +40,7 @@ class PositionMoved(Exception):
 class Tail:
     """Some projections, and where each of them is, on one connection in autocommit mode.
 
-    Raises `PositionMoved`, and `psycopg.OperationalError` for whatever may pass by itself.
+    Raises `PositionMoved`, and `UNAVAILABLE` for whatever may pass by itself.
     """
 
     def __init__(
@@ -262,4 +263,4 @@ def _may_pass(error: Exception) -> bool:
     """Whether it says nothing about the events: the same ones may well be applied later."""
     if isinstance(error, psycopg.errors.ProgramLimitExceeded):
         return False  # PostgreSQL's limits, of the size of a value for one, do not pass
-    return isinstance(error, psycopg.OperationalError | PositionMoved)
+    return isinstance(error, (*UNAVAILABLE, PositionMoved))

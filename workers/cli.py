@@ -8,10 +8,10 @@ import signal
 import sys
 
 import msgspec
-import psycopg
 import structlog
 import uvloop
 
+from domain.availability import UNAVAILABLE
 from events_face import tracing
 from events_face.errors import CommandFailed
 from events_face.installation import installation_keys
@@ -61,7 +61,7 @@ async def _deliver(delivery: Delivery, sleep: float) -> None:
         while not stopping.is_set():
             try:
                 await delivery.run()
-            except psycopg.OperationalError as error:
+            except UNAVAILABLE as error:
                 log.warning("waiting for the database", error=str(error))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), sleep)

@@ -22,6 +22,7 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection
 
+from domain.availability import UNAVAILABLE
 from domain.batch import Decider, OutcomeUnknown
 from domain.history import connect
 from domain.notifications import ERASED
@@ -114,7 +115,7 @@ class Delivery:
         await self.close()
 
     async def drain(self) -> Drained:
-        """Try everything that is due as this begins, once. Raises `psycopg.OperationalError`."""
+        """Try everything that is due as this begins, once. Raises `UNAVAILABLE`."""
         due_by = await outbox.now(await self._connected())
         every_row = Window(CONNECTIONS, least=CONNECTIONS)
         counts = await self._run(every_row, due_by=due_by)
@@ -129,8 +130,7 @@ class Delivery:
     async def run(self, seconds: float = math.inf) -> bool:
         """Deliver until nothing is due, or the time is over, which it answers with True.
 
-        Raises `psycopg.OperationalError` when the database is gone; what was answered until then
-        is recorded if it comes back while the leases last.
+        Raises `UNAVAILABLE`, but not before what was answered is recorded, unless it is stopped.
         """
         ends = time.monotonic() + seconds
         await self._run(self._careful, ends=ends)
@@ -156,8 +156,7 @@ class Delivery:
         self.stop()
         await self._idle.wait()
         await self._service.close()
-        if self._connection is not None:
-            await self._connection.close()
+        await self._disconnect()
 
     async def _run(
         self, window: Window, *, due_by: datetime | None = None, ends: float = math.inf
@@ -170,9 +169,10 @@ class Delivery:
                 if not self._stopping and lost is None and time.monotonic() < ends:
                     try:
                         await self._lease_more(due_by)
-                    except psycopg.OperationalError as error:
+                    except UNAVAILABLE as error:
                         lost = error
                         self._give_back()
+                        await self._disconnect()
                 if not self._sending and not self._progress.is_set():
                     break
                 await self._progress.wait()
@@ -253,20 +253,27 @@ class Delivery:
             call.cancel()
 
     async def _settle(self, concluded: Sequence[tuple[Leased, Outcome]]) -> None:
-        """Record the outcomes, again and again while the database is away and the leases last."""
-        gives_up = time.monotonic() + outbox.LEASE.total_seconds()
+        """Record the outcomes, again and again while the database is unavailable: who forgets one
+        has its notification sent twice."""
         begun = perf_counter()
         while concluded:
             try:
                 await outbox.settle(await self._connected(), self._decider, concluded)
-            except (psycopg.OperationalError, OutcomeUnknown) as error:
-                if self._stopping or time.monotonic() > gives_up:
+            except (psycopg.Error, OutcomeUnknown) as error:
+                if self._stopping:
                     raise
                 log.warning("outcomes wait for the database", rows=len(concluded), error=str(error))
+                self._give_back()
+                await self._disconnect()
                 await asyncio.sleep(SETTLE_AGAIN)
             else:
                 self._tries.recorded([row for row, _ in concluded], begun)
                 return
+
+    async def _disconnect(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
 
     async def _connected(self) -> AsyncConnection[Any]:
         if self._connection is None or self._connection.closed:

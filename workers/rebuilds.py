@@ -28,7 +28,7 @@ log = structlog.get_logger()
 async def rebuild_as_asked(database_url: str) -> None:
     """Do what is asked for until nothing is; nothing at all while another worker does.
 
-    Raises `psycopg.OperationalError` when the database is gone: what is asked for then still is.
+    Raises `UNAVAILABLE` when the database is gone: what is asked for then still is.
     """
     async with await connect(database_url) as connection:
         if not await lock(connection):

@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
-import psycopg
 import redis
 import structlog
 
+from domain.availability import UNAVAILABLE
 from domain.history import connect
 from projections.outbox import CHANNEL
 from workers import outbox
@@ -23,6 +23,8 @@ SWEEP_EVERY = 2.0
 
 CALM = 0.1
 """Seconds after a wake-up in which there is no other: whoever was woken looks for itself."""
+
+_TROUBLE: tuple[type[Exception], ...] = (*UNAVAILABLE, redis.RedisError)
 
 log = structlog.get_logger()
 
@@ -44,7 +46,7 @@ async def relay(database_url: str, wake: Callable[[], Awaitable[object]]) -> NoR
                         trouble = None
                     async for _ in connection.notifies(timeout=_pause(due_in), stop_after=1):
                         pass
-        except (psycopg.OperationalError, redis.RedisError) as error:
+        except _TROUBLE as error:
             if trouble is None:
                 log.warning("the relay waits until it can work again", error=str(error))
             trouble = error

@@ -20,6 +20,7 @@ import structlog
 from dramatiq.brokers.redis import RedisBroker
 from psycopg import Connection
 
+from domain.availability import UNAVAILABLE
 from domain.history import PATIENCE, SESSION
 from domain.sync_requests import is_to_be_handed_over
 from events_face import metrics
@@ -38,6 +39,8 @@ TICK = 1.0
 
 STAND_BY = 5.0
 """Seconds between two tries to become the active one, or to reach the database."""
+
+_TROUBLE: tuple[type[Exception], ...] = (*UNAVAILABLE, redis.RedisError)
 
 log = structlog.get_logger()
 
@@ -71,7 +74,7 @@ def _schedule(
             schedule_while_active(
                 database_url, schedules, lambda task: ask_for(broker, task), stopping
             )
-        except (psycopg.OperationalError, redis.RedisError) as error:
+        except _TROUBLE as error:
             log.warning("the scheduler waits until it can work again", error=str(error))
         stopping.wait(STAND_BY)
 

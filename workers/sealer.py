@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import threading
 
-import psycopg
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from domain.availability import UNAVAILABLE
 from domain.history import connect
 from domain.seals.sealing import MOST_AT_ONCE, Overtaken, Sealer, SealsDamaged
 
@@ -32,7 +32,7 @@ def run(database_url: str, key: Ed25519PrivateKey, stopping: threading.Event) ->
     while not stopping.is_set():
         try:
             asyncio.run(seal_while_elected(database_url, key, stopping))
-        except psycopg.OperationalError as error:
+        except UNAVAILABLE as error:
             log.warning("the sealer waits for the database", error=str(error))
         except Overtaken:
             log.warning("another sealer was faster")

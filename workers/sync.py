@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
 from psycopg import AsyncConnection
 
+from domain.availability import UNAVAILABLE
 from domain.batch import Decider, Done, Observer, Origin, Request
 from domain.errors import DomainError
 from domain.events import SyncOutcome
@@ -123,7 +123,7 @@ async def _alone(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        with suppress(psycopg.OperationalError):  # it ended, and the lock with it
+        with suppress(*UNAVAILABLE):  # it ended, and the lock with it
             await unlock(connection)
 
 

@@ -20,11 +20,11 @@ from typing import Any, Literal
 
 import dramatiq
 import msgspec
-import psycopg
 import redis
 import structlog
 from dramatiq.brokers.redis import RedisBroker
 
+from domain.availability import UNAVAILABLE
 from domain.personal_data import InstallationKeys
 from domain.syncs import RecordSync
 from events_face.commands_observed import count_batch
@@ -91,7 +91,7 @@ def declare_delivery(broker: RedisBroker, delivery: Delivery) -> None:
         try:
             if await delivery.run(LONGEST_DELIVERY):
                 await asyncio.to_thread(wake_workers, broker)
-        except psycopg.OperationalError as error:
+        except UNAVAILABLE as error:
             log.warning("delivering ended; the relay will ask for it again", error=str(error))
 
     # No retries: while rows are due the relay asks again.
@@ -126,7 +126,7 @@ def declare_periodic(
     async def requested_rebuilds() -> None:
         try:
             await rebuild_as_asked(database_url)
-        except psycopg.OperationalError as error:
+        except UNAVAILABLE as error:
             log.warning("rebuilding ended; the scheduler will ask for it again", error=str(error))
 
     async def cleanup() -> None:

@@ -7,12 +7,11 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import suppress
 
-import psycopg
 import structlog
 from litestar.response import ServerSentEventMessage
-from psycopg_pool import PoolTimeout
 
 from api.reading import Lagging
+from domain.availability import UNAVAILABLE
 
 MOST = 50
 """Streams of one process."""
@@ -28,6 +27,8 @@ STREAM_LIFE = 120.0
 
 Shown = Mapping[bool, str]
 """What is shown to those who may have tables rebuilt, and to the others."""
+
+_TROUBLE: tuple[type[Exception], ...] = (*UNAVAILABLE, Lagging)
 
 log = structlog.get_logger()
 
@@ -83,7 +84,7 @@ class Onlookers:
                 begun, self._looked_at = loop.time(), time.time()
                 try:
                     self._shown = await look()
-                except (psycopg.OperationalError, PoolTimeout, Lagging) as error:
+                except _TROUBLE as error:
                     if self._shown is not None:
                         log.warning("the dashboard's figures are not to be had", reason=str(error))
                     self._shown = None

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import psycopg
 
 from api.connections import CONNECTIONS_OF_A_PROCESS
+from domain.availability import UNAVAILABLE
 from events_face.checks import broker, configuration, database
 from events_face.checks.addresses import of_database
 from events_face.checks.finding import Finding, error, in_one_line, ok
@@ -73,7 +74,7 @@ def _database(settings: Settings, running: Services) -> list[Finding]:
             found += [look(connection) for look in DATABASE]
             found.append(database.free_connections(connection, CONNECTIONS_OF_A_PROCESS))
         found += asyncio.run(system.examine(settings, running.database_url))
-    except psycopg.OperationalError as failure:
+    except UNAVAILABLE as failure:
         silent = f"{where} does not answer: {in_one_line(failure)}"
         return [error("database", silent, "start it, or let DATABASE_URL name the right one")]
     return found

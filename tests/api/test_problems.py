@@ -192,6 +192,8 @@ async def test_the_id_of_a_request_comes_back_and_stands_in_history(lone_api: Ap
         OutcomeUnknown(),
         PoolTimeout("no connection"),
         psycopg.OperationalError("server closed the connection"),
+        psycopg.errors.ReadOnlySqlTransaction("cannot execute INSERT"),
+        psycopg.errors.IdleInTransactionSessionTimeout("terminating connection"),
     ],
 )
 async def test_who_comes_at_a_bad_time_is_asked_to_come_back(
