@@ -6,6 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header
+WITHOUT_DJANGO := --override requirements/overrides.txt
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -82,8 +83,9 @@ engine:
 		echo "no container engine: install docker compose or podman compose (make run needs neither)" >&2; exit 1; }
 
 lock: $(INSTALLED) ## pin every dependency again; ARGS=--upgrade moves to the newest
-	$(LOCK) pyproject.toml $(ARGS) -o requirements/runtime.txt
-	$(LOCK) pyproject.toml --extra embedded --group dev --constraint requirements/runtime.txt $(ARGS) \
+	$(LOCK) pyproject.toml $(WITHOUT_DJANGO) $(ARGS) -o requirements/runtime.txt
+	$(LOCK) pyproject.toml $(WITHOUT_DJANGO) --extra embedded --group dev \
+		--constraint requirements/runtime.txt $(ARGS) \
 		-o requirements/dev.txt
 	echo hatchling | $(LOCK) - --constraint requirements/dev.txt $(ARGS) -o requirements/build.txt
 	echo uv | $(LOCK) - $(ARGS) -o requirements/uv.txt

@@ -1,6 +1,7 @@
 """`/api/schema`, `/api/swagger`, `/api/redoc`: the OpenAPI document, and two pages to read it on.
 
-The pages need nothing from elsewhere: what they load lies in `assets/`.
+The pages load nothing from other hosts: their files are in `assets/`, and in installed packages
+(`api.bundles`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from litestar.types import ControllerRouterHandler
 
 from api.access import Who, WritePolicy
 from api.answers import Ready, tagged
+from api.bundles import DOCUMENTATION, installed
 from api.openapi import document
 from api.reading import unless_known
 from api.requests import Request
@@ -60,21 +62,21 @@ async def redoc(request: Request) -> Response[bytes]:
 
 @get("/api/assets/{name:path}", include_in_schema=False, opt={"access": Who.ANYONE})
 async def asset(request: Request, name: FromPath[str]) -> Response[bytes]:
-    if name not in _names():
+    if name.removeprefix("/") not in _files():
         raise NotFoundException
-    return unless_known(request, _asset(name))
+    return unless_known(request, _asset(name.removeprefix("/")))
 
 
 @cache
-def _names() -> frozenset[str]:
-    """What is served: nothing is looked up by a name that a sender chose."""
-    found = (path for path in ASSETS.rglob("*") if path.suffix in _MEDIA_TYPES)
-    return frozenset(f"/{path.relative_to(ASSETS).as_posix()}" for path in found)
+def _files() -> dict[str, Path]:
+    """What is served, by name: no path is made from a name that a client sent."""
+    ours = {path.name: path for path in ASSETS.iterdir() if path.suffix in _MEDIA_TYPES}
+    return ours | {name: installed(file) for name, file in DOCUMENTATION.items()}
 
 
 @cache
 def _asset(name: str) -> Ready:
-    path = ASSETS / name.removeprefix("/")
+    path = _files()[name]
     return _file(path.read_bytes(), _MEDIA_TYPES[path.suffix])
 
 

@@ -12,6 +12,7 @@ from litestar.params import FromPath
 
 from api.access import Who
 from api.answers import Ready
+from api.bundles import PANEL, installed
 from api.limits import UNLIMITED
 
 _FOLDER = Path(__file__).with_name("assets")
@@ -41,9 +42,10 @@ def address_of(name: str) -> str:
 
 @cache
 def _contents() -> dict[str, bytes]:
-    """What is served: nothing is looked up by a name that a sender chose."""
-    found = (path for path in _FOLDER.iterdir() if path.suffix in _MEDIA_TYPES)
-    return {path.name: path.read_bytes() for path in found}
+    """What is served, by name: no path is made from a name that a client sent."""
+    ours = {path.name: path for path in _FOLDER.iterdir() if path.suffix in _MEDIA_TYPES}
+    files = ours | {name: installed(file) for name, file in PANEL.items()}
+    return {name: path.read_bytes() for name, path in files.items()}
 
 
 @cache

@@ -1,0 +1,35 @@
+"""Scripts and styles of other projects, served from the packages that bring them.
+
+The packages are not imported: they are made for Django, and only their files are used. NOTICE names
+their licences.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+_SWAGGER_UI = "drf_spectacular_sidecar/static/drf_spectacular_sidecar/swagger-ui-dist"
+_REDOC = "drf_spectacular_sidecar/static/drf_spectacular_sidecar/redoc/bundles"
+
+DOCUMENTATION = {
+    "swagger-ui/swagger-ui-bundle.js": f"{_SWAGGER_UI}/swagger-ui-bundle.js",
+    "swagger-ui/swagger-ui.css": f"{_SWAGGER_UI}/swagger-ui.css",
+    "redoc/redoc.standalone.js": f"{_REDOC}/redoc.standalone.js",
+}
+"""What the documentation pages load: the name in their addresses, and the installed file."""
+
+PANEL = {"htmx.min.js": "django_htmx/static/django_htmx/htmx-2.min.js"}
+"""What the admin panel loads, likewise."""
+
+
+def installed(file: str) -> Path:
+    """The path of a file whose first folder is an installed package.
+
+    Raises LookupError when the package is not installed.
+    """
+    package, _, rest = file.partition("/")
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise LookupError(f"the package {package} is not installed")
+    return Path(spec.submodule_search_locations[0]) / rest
