@@ -48,6 +48,9 @@ ALTER TABLE outbox ALTER email SET STATISTICS 0; -- no samples, which would outl
 
 State = Literal["waiting", "sent", "failed"]
 
+BEGUN_WITHIN = 5.0
+"""Seconds after the lease of a row in which a worker begins to send it, or gives it back."""
+
 
 async def count_by_state(connection: AsyncConnection[Any]) -> dict[State, int]:
     cursor = await connection.execute("SELECT state, count(*) FROM outbox GROUP BY state")
@@ -81,7 +84,8 @@ async def count_failed(connection: AsyncConnection[Any]) -> int:
 async def blank(connection: AsyncConnection[Any], ids: Sequence[UUID], at: datetime) -> None:
     """Take the recipients out of these rows, at once: their erasure is applied again in its turn.
 
-    What is still to be sent is given up, and who has a lease on it has that no more.
+    What is still to be sent is given up; a worker that has it leased may be sending it now, and
+    keeps its lease until it is done (`in_hand`).
     """
     await connection.execute(
         """
@@ -90,12 +94,20 @@ async def blank(connection: AsyncConnection[Any], ids: Sequence[UUID], at: datet
             state = CASE state WHEN 'waiting' THEN 'failed' ELSE state END,
             last_error = CASE state WHEN 'waiting' THEN %(erased)b ELSE last_error END,
             due_at = CASE state WHEN 'waiting' THEN %(at)b ELSE due_at END,
-            concluded_at = CASE state WHEN 'waiting' THEN %(at)b ELSE concluded_at END,
-            lease_token = NULL
-        WHERE id = ANY(%(ids)b::uuid[])
+            concluded_at = CASE state WHEN 'waiting' THEN %(at)b ELSE concluded_at END
+        WHERE id = ANY(%(ids)b::uuid[]) AND (email IS NOT NULL OR state = 'waiting')
         """,
         {"erased": ERASED, "at": at, "ids": sorted(ids)},
     )
+
+
+async def in_hand(connection: AsyncConnection[Any], ids: Sequence[UUID]) -> bool:
+    """Whether a worker has any of these rows leased."""
+    cursor = await connection.execute(
+        "SELECT EXISTS (SELECT FROM outbox WHERE id = ANY(%b::uuid[]) AND lease_token IS NOT NULL)",
+        [ids],
+    )
+    return await cursor.fetchone() == (True,)
 
 
 async def apply(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
@@ -252,10 +264,15 @@ UPDATE outbox
 SET attempts = previous.attempts, due_at = previous.due_at,
     lease_token = previous.lease_token, last_error = previous.last_error
 FROM {previous} AS previous
-WHERE outbox.id = previous.id AND outbox.state = 'waiting' AND previous.state = 'waiting'
+WHERE outbox.id = previous.id AND outbox.state = 'waiting' AND previous.state = 'waiting';
+UPDATE outbox
+SET lease_token = previous.lease_token
+FROM {previous} AS previous
+WHERE outbox.id = previous.id AND outbox.state = 'failed' AND previous.state = 'failed'
+  AND previous.lease_token IS NOT NULL
 """
 """Tries and leases are no history: a worker that is sending while the table is rebuilt must find
-its lease in the new one, or the message would be sent twice."""
+its lease in the new one, or the message would be sent twice; and an erasure that waits for it."""
 
 OUTBOX = Projection(
     name="outbox",

@@ -1,8 +1,8 @@
 """Delivering: rows of the outbox are leased, sent many at once, and their outcomes recorded.
 
 No transaction is open while the notification service is called. A notification is never lost; it
-is sent twice only if a worker dies between the service's answer and the record of it, and then
-with the same id.
+is sent twice only if a worker dies between the service's answer and the record of it, or does not
+run until its lease is over, and then with the same id.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from events_face.errors import CommandFailed
 from events_face.logging import correlation_id
 from events_face.settings import Settings
 from workers import outbox, pause
+from workers.http_connection import NotBegun
 from workers.notification_service import (
     CONNECTIONS,
     BadCredentials,
@@ -228,8 +229,8 @@ class Delivery:
             if self._window.rest:
                 await asyncio.sleep(self._window.rest)
             begun = perf_counter()
-            answer = await self._service.send(notification)
-        except asyncio.CancelledError:
+            answer = await self._service.send(notification, row.may_begin)
+        except (asyncio.CancelledError, NotBegun):
             return row, GivenBack()
         except Exception as error:  # a bug must not keep its row from waiting longer each time
             log.exception("a bug in sending")

@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 
 from domain.batch import Decider
 from workers.notification_service import Refused
-from workers.outbox import LEASE, Leased, settle
+from workers.outbox import LEASE, Leased, clock, settle
 
 PORTION = 1_000
 """Rows that are given up at once."""
@@ -41,9 +41,10 @@ async def _take(connection: AsyncConnection[Any]) -> list[Leased]:
         """
         UPDATE outbox SET lease_token = %(token)b, due_at = now() + %(lease)b
         WHERE id IN (SELECT id FROM outbox WHERE state = 'waiting' ORDER BY due_at LIMIT %(limit)b)
-        RETURNING id, lease_token, email, message, attempts, correlation_id, position
+        RETURNING id, lease_token, email, message, attempts, correlation_id, position,
+            %(leased_at)b::float8
         """,
-        {"token": uuid4(), "lease": LEASE, "limit": PORTION},
+        {"token": uuid4(), "lease": LEASE, "limit": PORTION, "leased_at": clock()},
         binary=True,
     )
     return [Leased(*row) for row in await cursor.fetchall()]

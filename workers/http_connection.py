@@ -3,6 +3,9 @@
 llhttp reads the answers; what is left to do here is to connect, and to tell whether what came is
 an answer to what was asked, and whether the connection can be used again. Nothing is sent before
 the answer to what went before was read.
+
+The head of an answer says what became of a request. Its body is only read so that the connection
+can be used again: whatever is wrong with it costs the connection, never the answer.
 """
 
 from __future__ import annotations
@@ -10,17 +13,20 @@ from __future__ import annotations
 import asyncio
 import ssl
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from socket import SOCK_STREAM
-from typing import cast
+from typing import TypeVar, cast
 
 import aiohappyeyeballs
 import httptools
 import httpx
 import msgspec
 
+FINAL = 200
+"""The least status of an answer that is not an interim one, as 100 Continue is."""
+
 LARGEST_ANSWER = 64 * 1024
-"""Bytes; of a body that goes on after them this much is enough."""
+"""Bytes; a head must end within them, and a longer body is not read to its end."""
 
 KEPT_FOR = 5.0
 """Seconds without a request after which a connection is not trusted to be there any more: a
@@ -29,12 +35,19 @@ firewall in between may have forgotten it, and tells nobody."""
 HAPPY_EYEBALLS_DELAY = 0.25
 """Seconds that one address of the service has before the next is tried beside it."""
 
+LAST_LOOK = 0.1
+"""Seconds in which is read what has come before a deadline or a close."""
+
+T = TypeVar("T")
+
 
 class Response(msgspec.Struct, frozen=True):
     status: int
-    retry_after: str
-    body: bytes
-    """All of it, or at least its first `LARGEST_ANSWER` bytes, head and framing included."""
+    retry_after: str = ""
+
+
+class NotBegun(Exception):
+    """It must not begin any more; nothing was sent"""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -71,14 +84,20 @@ class Connection:
         self._target = target
         self._wire: _Wire | None = None
 
-    async def post(self, key: str, body: bytes) -> Response:
-        """The final answer. Raises `httpx.TransportError`; when this is cancelled, the connection
-        is cut.
+    async def post(
+        self, key: str, body: bytes, *, within: float, may_begin: Callable[[], bool]
+    ) -> Response:
+        """The final answer. Raises `httpx.TransportError`, or `TimeoutError` when it does not come
+        `within` so many seconds; when this is cancelled, the connection is cut.
+
+        `may_begin` is asked right before the request is sent, when the connection is there. Raises
+        `NotBegun` if it says no.
 
         A kept connection that ends before anything was answered on it was most likely closed
         while nobody used it: once, the request is sent again on a new one. `key`, its
         `Idempotency-Key`, makes that safe.
         """
+        deadline = asyncio.get_running_loop().time() + within
         request = b"%bIdempotency-Key: %b\r\nContent-Length: %d\r\n\r\n%b" % (
             self._target.head,
             key.encode("ascii"),
@@ -87,21 +106,26 @@ class Connection:
         )
         if self._wire is not None and self._wire.is_usable:
             try:
-                return await self._wire.exchange(request)
+                return await self._wire.exchange(request, deadline, may_begin)
             except _ClosedUnanswered:
                 pass
         await self.close()
-        self._wire = await _connected(self._target)
-        return await self._wire.exchange(request)
+        async with asyncio.timeout_at(deadline):
+            self._wire = await _connected(self._target)
+        return await self._wire.exchange(request, deadline, may_begin)
 
     async def close(self) -> None:
         if self._wire is not None:
             self._wire.cut()
 
 
-class _ClosedUnanswered(httpx.RemoteProtocolError):
+class BadAnswer(httpx.RemoteProtocolError):
+    """What came is no HTTP answer. The message is ours, and repeats nothing of it."""
+
+
+class _ClosedUnanswered(BadAnswer):
     def __init__(self) -> None:
-        super().__init__("Server disconnected without sending a response.")
+        super().__init__("the connection was closed without an answer")
 
 
 async def _connected(target: Target) -> _Wire:
@@ -111,12 +135,12 @@ async def _connected(target: Target) -> _Wire:
         socket = await aiohappyeyeballs.start_connection(
             addresses, happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY, interleave=1
         )
-        _, wire = await loop.create_connection(
-            _Wire,
-            sock=socket,
-            ssl=target.encryption,
-            server_hostname=target.host if target.encryption else None,
-        )
+        transport, wire = await loop.create_connection(_Wire, sock=socket)
+        # uvloop keeps small writes until its callbacks are done, and this process may be stopped
+        # meanwhile: what is written after `may_begin` must leave at once.
+        transport.set_write_buffer_limits(high=0)
+        if target.encryption is not None:
+            await wire.encrypt(target.encryption, target.host)
     except (OSError, UnicodeError) as error:  # a name that cannot be one is the latter
         raise httpx.ConnectError(str(error)) from error
     return wire
@@ -125,9 +149,18 @@ async def _connected(target: Target) -> _Wire:
 class _Wire(asyncio.Protocol):
     """The bytes of one connection, from its beginning to its end."""
 
+    _transport: asyncio.Transport
+
     def __init__(self) -> None:
         self._answer: _Answer | None = None
         self._used_at = 0.0
+
+    async def encrypt(self, encryption: ssl.SSLContext, host: str) -> None:
+        """Raises `OSError`, and then the connection is cut."""
+        encrypted = await asyncio.get_running_loop().start_tls(
+            self._transport, self, encryption, server_hostname=host
+        )
+        self._transport = cast("asyncio.Transport", encrypted)
 
     @property
     def is_usable(self) -> bool:
@@ -137,16 +170,22 @@ class _Wire(asyncio.Protocol):
     def cut(self) -> None:
         self._transport.abort()
 
-    async def exchange(self, request: bytes) -> Response:
+    async def exchange(
+        self, request: bytes, deadline: float, may_begin: Callable[[], bool]
+    ) -> Response:
+        if not may_begin():
+            raise NotBegun
         self._answer = answer = _Answer()
         self._transport.write(request)
         try:
-            return await answer.response
+            if not await settled(answer.response, deadline):
+                answer.end(TimeoutError())
         finally:
             self._answer = None
             self._used_at = asyncio.get_running_loop().time()
             if not answer.keeps_connection:
                 self.cut()
+        return answer.response.result()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -159,7 +198,24 @@ class _Wire(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._answer is not None:
-            self._answer.end(error)
+            self._answer.lose(error)
+
+
+async def settled(future: asyncio.Future[T], deadline: float) -> bool:
+    """Wait for it until the deadline; whether it is done.
+
+    When this process does not run for a while, the deadline is over before it has read an answer
+    that came in time: so what is there by then is still read. Done in the same moment as this is
+    cancelled counts as done.
+    """
+    try:
+        await asyncio.wait([future], timeout=deadline - asyncio.get_running_loop().time())
+        if not future.done():
+            await asyncio.wait([future], timeout=LAST_LOOK)
+    except asyncio.CancelledError:
+        if not future.done():
+            raise
+    return future.done()
 
 
 class _Answer:
@@ -169,43 +225,52 @@ class _Answer:
         self.response: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self.keeps_connection = False
         self._parser = httptools.HttpResponseParser(self)
+        # Folded lines (RFC 9112, 5.2), line feeds alone (2.2), lengths beside codings (6.3): where
+        # they leave an answer's end open, the connection is not used again.
+        self._parser.set_dangerous_leniencies(
+            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_chunked_length=True
+        )
         self._received = 0
+        self._is_complete = False
         self._begin_head()
 
     def _begin_head(self) -> None:
         self._status = 0
         """0 as long as the head is not complete."""
-        self._ends_with_connection = True
         self._retry_after = ""
-        self._body = b""
+        self._has_length = False
+        self._is_chunked = False
 
     def feed(self, data: bytes) -> None:
         self._received += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._fail(httpx.RemoteProtocolError("it changes to another protocol, unasked"))
+            self.end(BadAnswer("it changes to another protocol, unasked"))
         except httptools.HttpParserError as error:
-            self._fail(httpx.RemoteProtocolError(str(error)))
+            self.end(BadAnswer(str(error)))
         if self._received > LARGEST_ANSWER:
-            if self._is_final:
-                self._conclude()
-            else:
-                self._fail(httpx.RemoteProtocolError("the head of the answer is too large"))
+            self.end(BadAnswer("the head of the answer is too large"))
 
-    def end(self, error: Exception | None) -> None:
+    def lose(self, error: Exception | None) -> None:
         """The connection is gone."""
         if not self._received:
-            self._fail(_ClosedUnanswered())
+            self.end(_ClosedUnanswered())
         elif error is not None:
-            self._fail(httpx.ReadError(str(error)))
-        elif self._is_final and self._ends_with_connection:
-            self._conclude()
+            self.end(httpx.ReadError(str(error)))
         else:
-            self._fail(httpx.RemoteProtocolError("the answer broke off"))
+            self.end(BadAnswer("the answer broke off"))
+
+    def end(self, error: Exception) -> None:
+        """No more of it is read; `error` is what comes of it if its head is not here."""
+        self.keeps_connection = False
+        if self._is_final:
+            self._conclude()
+        elif not self.response.done():
+            self.response.set_exception(error)
 
     def on_message_begin(self) -> None:
-        if self.response.done():
+        if self._is_final:
             self.keeps_connection = False  # more than was asked for
         else:
             self._begin_head()
@@ -214,32 +279,34 @@ class _Answer:
         if self._status:
             return  # a trailer
         match name.lower():
-            case b"content-length" | b"transfer-encoding":
-                self._ends_with_connection = False
+            case b"content-length":
+                self._has_length = True
+            case b"transfer-encoding":
+                self._is_chunked |= b"chunked" in value.lower()
             case b"retry-after":
                 self._retry_after = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        self._status = self._parser.get_status_code()
-
-    def on_body(self, part: bytes) -> None:
-        self._body += part
+        if self._is_final:
+            return
+        if self._has_length and self._is_chunked:
+            self.end(BadAnswer("it says in two ways where the answer ends"))
+            return
+        self._status = status = self._parser.get_status_code()
+        if status >= FINAL and not self._parser.should_keep_alive():
+            asyncio.get_running_loop().call_later(LAST_LOOK, self._conclude)
 
     def on_message_complete(self) -> None:
-        if self._is_final and not self.response.done():
+        if self._is_final and not self._is_complete:
+            self._is_complete = True
             self.keeps_connection = self._parser.should_keep_alive()
             self._conclude()
 
     @property
     def _is_final(self) -> bool:
-        """Whether the head is here, and not that of an interim answer, as 100 Continue."""
-        return self._status >= 200
+        """Whether the head is here, and not that of an interim answer."""
+        return self._status >= FINAL
 
     def _conclude(self) -> None:
         if not self.response.done():
-            self.response.set_result(Response(self._status, self._retry_after, self._body))
-
-    def _fail(self, error: httpx.TransportError) -> None:
-        self.keeps_connection = False
-        if not self.response.done():
-            self.response.set_exception(error)
+            self.response.set_result(Response(self._status, self._retry_after))

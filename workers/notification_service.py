@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from html import unescape
-from urllib.parse import unquote
 from urllib.request import getproxies
 from uuid import UUID
 
 import httpx
 import msgspec
 
-from workers.http_connection import Connection, Response, target
+from workers.http_connection import BadAnswer, Connection, Response, target
+from workers.outside_errors import kind_of
 from workers.proxied_connection import ProxiedConnection
 
 CONNECTIONS = 64
@@ -23,13 +22,8 @@ CONNECTIONS = 64
 ANSWER_TIMEOUT = 5.0
 """Seconds from the first try to connect to the last byte read."""
 
-LONGEST_WAIT = 10 * 365 * 86_400.0
-"""Seconds; a service that asks for more than ten years means never, and no date holds it."""
-
-_READ_AT_MOST = 16 * 1024
-"""Bytes of an answer that a reason is made from."""
-
-_EXCERPT_LENGTH = 200
+LONGEST_WAIT = 86_400.0
+"""Seconds that the service can ask for; one that is a day late is of little use."""
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -87,19 +81,28 @@ class NotificationService:
         for connection in self._idle:
             await connection.close()
 
-    async def send(self, notification: Notification) -> Answer:
-        """Try once. Whatever goes wrong on the way is an answer too."""
+    async def send(
+        self, notification: Notification, may_begin: Callable[[], bool] = lambda: True
+    ) -> Answer:
+        """Try once. Whatever goes wrong on the way is an answer too; but raises `NotBegun` when
+        `may_begin`, asked right before anything is sent, says no."""
         connection = self._idle.pop()
         try:
-            async with asyncio.timeout(ANSWER_TIMEOUT):
-                response = await connection.post(str(notification.id), _encode(notification))
+            response = await connection.post(
+                str(notification.id),
+                _encode(notification),
+                within=ANSWER_TIMEOUT,
+                may_begin=may_begin,
+            )
         except (TimeoutError, httpx.TimeoutException):
             return TryLater(f"no answer within {ANSWER_TIMEOUT:.0f} s")
+        except BadAnswer as error:
+            return TryLater(f"no HTTP answer: {error}")
         except httpx.TransportError as error:
-            return TryLater(f"{type(error).__name__}: {error}"[:_EXCERPT_LENGTH])
+            return TryLater(kind_of(error))
         finally:
             self._idle.append(connection)
-        return understand(response, notification)
+        return understand(response)
 
 
 def _connections(url: httpx.URL, headers: dict[str, str]) -> list[Connection | ProxiedConnection]:
@@ -114,16 +117,18 @@ def _connections(url: httpx.URL, headers: dict[str, str]) -> list[Connection | P
 _encode = msgspec.json.Encoder().encode
 
 
-def understand(response: Response, notification: Notification) -> Answer:
-    """What an answer of the service means for the notification."""
+def understand(response: Response) -> Answer:
+    """What an answer of the service means for the notification.
+
+    Reasons hold nothing else of it: they go into history, where no erasure reaches them, and no
+    mask finds every way to write a name.
+    """
     status = response.status
+    reason = f"HTTP {status}"
     if 200 <= status < 300:
         return Sent()
-    reason = f"HTTP {status}"
     if status in (401, 403):
         return BadCredentials(reason)
-    if excerpt := _excerpt(response.body[:_READ_AT_MOST], notification):
-        reason = f"{reason}: {excerpt}"
     if status in (408, 429) or not 400 <= status < 500:
         return TryLater(reason, _retry_after(response.retry_after))
     return Refused(reason)
@@ -141,30 +146,3 @@ def _retry_after(header: str) -> float:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), LONGEST_WAIT)
-
-
-_WORD = re.compile(r"""[^\s"'<>(),;:=]+""")
-_ESCAPED = re.compile(r"\\u([0-9a-f]{4})", re.IGNORECASE)
-
-_TOO_SHORT_TO_TELL = 2
-"""Characters; a part of an address that is as short as this stands for nobody."""
-
-
-def _excerpt(body: bytes, notification: Notification) -> str:
-    """The beginning of an answer, as one line without anything personal: it goes into history,
-    where no erasure reaches it."""
-    text = _unescaped(body.decode("utf-8", errors="replace"))
-    text = text.replace(notification.message, "[message]")
-    name, _, domain = notification.email.rpartition("@")
-    for part in (notification.email, name, domain):
-        if len(part) > _TOO_SHORT_TO_TELL:
-            alone = rf"(?<!\w){re.escape(part)}(?!\w)"
-            text = re.sub(alone, "[email]", text, flags=re.IGNORECASE)
-    text = _WORD.sub(lambda word: "[email]" if "@" in word[0] else word[0], text)
-    line = "".join(c for c in " ".join(text.split()) if c.isprintable())
-    return line[:_EXCERPT_LENGTH]
-
-
-def _unescaped(text: str) -> str:
-    """As it reads, were it in a URL, in HTML or in JSON."""
-    return _ESCAPED.sub(lambda code: chr(int(code[1], 16)), unescape(unquote(text)))

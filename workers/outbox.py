@@ -3,11 +3,16 @@
 `due_at` is the one time that says when a worker may take a row: its creation, its next try, or
 the end of the lease that somebody has on it. The rows themselves are the projection's
 (`projections.outbox`).
+
+A call begins soon after its row was leased, or not at all: however long this process or its host
+stood still, nothing is sent that another worker may have sent by now, or whose recipient was
+erased. The lease is far longer, so that what was begun is recorded before it runs out.
 """
 
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
@@ -19,6 +24,7 @@ from psycopg import AsyncConnection
 
 from domain.batch import Decider, Failed, Origin, Request
 from domain.notifications import RecordDelivery
+from projections.outbox import BEGUN_WITHIN
 from workers import pause
 from workers.notification_service import Answer, BadCredentials, Refused, Sent, TryLater
 
@@ -31,6 +37,15 @@ LONGEST_BACKOFF = 600.0
 ACTOR = "system:worker"
 
 log = structlog.get_logger()
+
+
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Goes on while the machine sleeps."""
+
+
+def clock() -> float:
+    """Seconds, for comparison with others of this process."""
+    return time.clock_gettime(_CLOCK)
 
 
 class Leased(msgspec.Struct, frozen=True):
@@ -46,6 +61,11 @@ class Leased(msgspec.Struct, frozen=True):
     correlation_id: str
     position: int
     """Of the registration that the notification is for."""
+    leased_at: float
+    """By `clock`; rather too early than too late."""
+
+    def may_begin(self) -> bool:
+        return clock() - self.leased_at < BEGUN_WITHIN
 
 
 class GivenBack(msgspec.Struct, frozen=True):
@@ -76,9 +96,19 @@ async def lease(
         SET lease_token = %(token)b, due_at = now() + %(lease)b, attempts = attempts + 1
         FROM due
         WHERE outbox.id = due.id
-        RETURNING outbox.id, lease_token, email, message, attempts, correlation_id, position
+        RETURNING outbox.id, lease_token,
+            -- A projector that read of them before they were erased may have written it just now.
+            CASE WHEN EXISTS (SELECT FROM personal_keys WHERE originator_id = visitor_id)
+                 THEN email END,
+            message, attempts, correlation_id, position, %(leased_at)b::float8
         """,
-        {"due_by": due_by, "limit": allowed, "token": uuid4(), "lease": LEASE},
+        {
+            "due_by": due_by,
+            "limit": allowed,
+            "token": uuid4(),
+            "lease": LEASE,
+            "leased_at": clock(),
+        },
         binary=True,
     )
     return [Leased(*row) for row in await cursor.fetchall()]
@@ -96,13 +126,8 @@ async def settle(
     concluded_at = datetime.now(UTC)  # in both, so that a rebuild gives the same row
     async with connection.transaction():
         ours = await _update_rows(connection, outcomes, concluded_at)
-        for row, _ in outcomes:
-            if row.id not in ours:
-                log.warning(
-                    "the lease had run out: its outcome is not recorded",
-                    notification=str(row.id),
-                    correlation_id=row.correlation_id,
-                )
+        if lost := [(row, outcome) for row, outcome in outcomes if row.id not in ours]:
+            await _let_go(connection, lost)
         answers = [answer for row, answer in outcomes if row.id in ours]
         refusals = [answer.reason for answer in answers if isinstance(answer, BadCredentials)]
         if refusals:
@@ -138,7 +163,8 @@ async def _update_rows(
             %(waits)b::float8[], %(errors)b::text[]
         ) AS outcome (id, token, state, attempts, wait, error)
         WHERE outbox.id = outcome.id
-          AND outbox.lease_token = outcome.token -- which only a waiting row has
+          AND outbox.lease_token = outcome.token -- which a waiting row has, or an erased one
+          AND outbox.state <> 'failed'
         RETURNING outbox.id
         """,
         {
@@ -153,6 +179,26 @@ async def _update_rows(
         binary=True,
     )
     return {id for (id,) in await cursor.fetchall()}
+
+
+async def _let_go(connection: AsyncConnection[Any], lost: Sequence[tuple[Leased, Outcome]]) -> None:
+    """Of rows that are not ours any more: somebody else has leased them, or their recipients were
+    erased, and then the erasure waits for this."""
+    for row, outcome in lost:
+        if not isinstance(outcome, GivenBack):
+            log.warning(
+                "the lease had run out: its outcome is not recorded",
+                notification=str(row.id),
+                correlation_id=row.correlation_id,
+            )
+    await connection.execute(
+        """
+        UPDATE outbox SET lease_token = NULL
+        FROM unnest(%b::uuid[], %b::uuid[]) AS lost (id, token)
+        WHERE outbox.id = lost.id AND outbox.lease_token = lost.token
+        """,
+        [[row.id for row, _ in lost], [row.lease_token for row, _ in lost]],
+    )
 
 
 class _Change(msgspec.Struct, frozen=True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 from uuid import UUID
@@ -15,7 +17,7 @@ import pytest
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier
 
-from api import erasure_cli
+from api import erasure_cli, erasures
 from domain import erasure, streams
 from domain.batch import Decider
 from domain.history import connect, last_position, read_events
@@ -28,6 +30,7 @@ from domain.visitors import Erased, Registered
 from events_face.errors import CommandFailed
 from events_face.services import Services
 from events_face.settings import Settings
+from projections import outbox as rows_of_outbox
 from projections import visitors
 from projections.outbox import OUTBOX
 from projections.rebuild import rebuild_tables
@@ -40,8 +43,9 @@ from tests.support.notification_service import NotificationService, notification
 from tests.support.waiting import until_async
 from workers import outbox
 from workers.delivery import Delivery, new_delivery
+from workers.notification_service import CONNECTIONS, Refused, TryLater
 from workers.notification_service import Answer as Outcome
-from workers.notification_service import Refused, TryLater
+from workers.outbox import GivenBack
 
 pytestmark = pytest.mark.anyio
 
@@ -278,7 +282,9 @@ async def test_a_worker_that_is_sending_brings_nothing_back(
     keys: InstallationKeys,
     connection: AsyncConnection[Any],
     outcome: Outcome,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(rows_of_outbox, "BEGUN_WITHIN", -erasures.MARGIN)  # it waits for nobody
     admin = await an_admin(api)
     await register(api, await api.event())
     await until_async(lambda: caught_up(connection))
@@ -289,6 +295,90 @@ async def test_a_worker_that_is_sending_brings_nothing_back(
     await until_async(lambda: caught_up(connection))
     assert tables_with(services.database_url, TRACES) == set()
     assert await outbox.lease(connection, 10) == []
+
+
+async def test_once_an_erasure_is_answered_nothing_is_sent_to_the_person(
+    api: Api,
+    connection: AsyncConnection[Any],
+    service: NotificationService,
+    delivery: Delivery,
+) -> None:
+    """A worker has rows in hand for a while before it sends them."""
+    admin, event = await an_admin(api), await api.event()
+    people = [{"full_name": "Ada", "email": f"ada{n}@ockham-park.uk"} for n in range(200)]
+    for start in range(0, 200, 50):
+        await asyncio.gather(*(register(api, event, one) for one in people[start : start + 50]))
+    await until_async(lambda: caught_up(connection))
+    service.usual = ServiceAnswer(delay=0.5)
+    delivering = asyncio.create_task(delivery.run())
+    await until_async(lambda: asyncio.sleep(0, len(service.received) >= CONNECTIONS))
+    in_hand = [one["email"] for one in people if one["email"] not in service.emails]
+    erased_at = dict[str, float]()
+
+    async def erase_one(email: str) -> None:
+        await erase(api, admin, email)
+        erased_at[email] = time.monotonic()
+
+    await asyncio.gather(*map(erase_one, in_hand[:40]))
+    await delivering
+    late = [r.email for r in service.received if r.at > erased_at.get(r.email, math.inf)]
+    assert late == []
+    rows_left = [r for r in await rows(connection, "outbox") if r["lease_token"]]
+    assert rows_left == []
+
+
+async def test_a_worker_that_stands_still_is_waited_for_until_it_may_not_send_any_more(
+    api: Api, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows_of_outbox, "BEGUN_WITHIN", 0.5)
+    monkeypatch.setattr(outbox, "BEGUN_WITHIN", 0.5)
+    monkeypatch.setattr(erasures, "MARGIN", 0.0)
+    admin = await an_admin(api)
+    await register(api, await api.event())
+    await until_async(lambda: caught_up(connection))
+    (leased,) = await outbox.lease(connection, 10)
+    assert leased.may_begin()
+    await erase(api, admin)
+    assert not leased.may_begin()
+
+
+async def test_what_a_projector_brings_after_an_erasure_is_not_sent(
+    api: Api,
+    connection: AsyncConnection[Any],
+    service: NotificationService,
+    delivery: Delivery,
+) -> None:
+    """It may have read of the person before."""
+    admin = await an_admin(api)
+    await register(api, await api.event())
+    await until_async(lambda: caught_up(connection))
+    await erase(api, admin)
+    await until_async(lambda: caught_up(connection))
+    await connection.execute(
+        "UPDATE outbox SET email = %s, state = 'waiting', due_at = now()", [EMAIL]
+    )
+    assert (await delivery.drain()).failed == 1
+    assert service.received == []
+
+
+async def test_a_lease_that_an_erasure_waits_for_outlasts_a_rebuild(
+    api: Api,
+    services: Services,
+    keys: InstallationKeys,
+    connection: AsyncConnection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rows_of_outbox, "BEGUN_WITHIN", -erasures.MARGIN)
+    admin = await an_admin(api)
+    await register(api, await api.event())
+    await until_async(lambda: caught_up(connection))
+    (leased,) = await outbox.lease(connection, 10)
+    await erase(api, admin)
+    await until_async(lambda: caught_up(connection))
+    await rebuild_tables(services.database_url, keys, [OUTBOX])
+    assert await rows_of_outbox.in_hand(connection, [leased.id])
+    await outbox.settle(connection, Decider(keys), [(leased, GivenBack())])
+    assert not await rows_of_outbox.in_hand(connection, [leased.id])
 
 
 async def test_a_registration_that_came_while_the_erasure_looked_is_erased_with_it(

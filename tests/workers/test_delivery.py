@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from uuid import UUID
@@ -98,7 +101,7 @@ async def test_a_passing_failure_is_tried_again_later(
     assert await delivery.drain() == Drained(sent=0, failed=0, waiting=1, paused=None)
     row = await the_row(installation)
     assert (row["state"], row["attempts"], row["lease_token"]) == ("waiting", 1, None)
-    assert row["last_error"] == f"HTTP {status}: busy"
+    assert row["last_error"] == f"HTTP {status}"
 
     await make_due(installation)
     assert (await delivery.drain()).sent == 1
@@ -166,7 +169,7 @@ async def test_nothing_is_tried_before_the_service_said(
     }
     assert 290 < due_in["seconds@example.org"] <= 300
     assert 880 < due_in["date@example.org"] <= 900
-    assert due_in["never@example.org"] > 365 * 86_400
+    assert 86_000 < due_in["never@example.org"] <= 86_400
     assert (await delivery.drain()).waiting == 3
     assert len(service.received) == 3
 
@@ -179,7 +182,7 @@ async def test_a_refusal_is_kept_with_its_reason_and_can_be_queued_again(
     service.answer_next(Answer(status=status, body=b"the mailbox\r\nis full"))
     assert await delivery.drain() == Drained(sent=0, failed=1, waiting=0, paused=None)
     row = await the_row(installation)
-    reason = f"HTTP {status}: the mailbox is full"
+    reason = f"HTTP {status}"
     assert (row["state"], row["last_error"]) == ("failed", reason)
     (failed,) = await history_of(installation, Failed)
     assert isinstance(failed.event, Failed)
@@ -193,43 +196,67 @@ async def test_a_refusal_is_kept_with_its_reason_and_can_be_queued_again(
     assert {received.id for received in service.received} == {UUID(row["id"])}
 
 
-async def test_a_reason_holds_nothing_personal(
-    installation: Installation, service: NotificationService, delivery: Delivery
-) -> None:
-    await registered(installation, "ada@example.org")
-    message = (await the_row(installation))["message"]
-    echo = f'{{"to": "Ada@Example.org", "q": "ada%40example.org", "text": "{message}"}}'
-    service.answer_next(Answer(status=422, body=echo.encode() + b"\x00\xff" + b"x" * 100_000))
-    await delivery.drain()
-    reason = (await the_row(installation))["last_error"]
-    assert "example.org" not in reason.lower()
-    assert message not in reason
-    assert len(reason) < 300
+ECHO = "ada.lovelace@example.org"
 
 
 @pytest.mark.parametrize(
-    "echo",
+    "body",
     [
-        "no mailbox Ada.Lovelace@Example.org here",
-        '{"to": "ada.lovelace\\u0040example.org"}',
-        "<p>ada.lovelace&#64;example.org</p>",
-        "<p>ada.lovelace&commat;example.org</p>",
-        "/unknown?to=ada%2Elovelace%40example%2Eorg",
-        "user ada.lovelace is not known",
-        "user (Ada.Lovelace) at example.org",
-        "EXAMPLE.ORG takes no mail",
+        ECHO.encode(),
+        ECHO.encode("utf-16"),
+        b64encode(ECHO.encode()),
+        ECHO.encode().hex().encode(),
+        "ada.\u200blove\u00adlace at example.org".encode(),
+        b"a d a . l o v e l a c e",
+        ECHO[::-1].encode(),
+        b"user ada.lovelace is not known",
+        b"\x00\xff" + b"x" * 100_000,
     ],
 )
-async def test_a_reason_names_no_part_of_the_address_however_it_is_written(
-    installation: Installation, service: NotificationService, delivery: Delivery, echo: str
+@pytest.mark.parametrize("status", [400, 401, 422, 503])
+async def test_nothing_that_a_service_says_of_a_person_is_kept_or_logged(
+    installation: Installation,
+    service: NotificationService,
+    delivery: Delivery,
+    caplog: pytest.LogCaptureFixture,
+    status: int,
+    body: bytes,
 ) -> None:
-    await registered(installation, "ada.lovelace@example.org")
-    service.answer_next(Answer(status=422, body=echo.encode()))
+    caplog.set_level(logging.DEBUG)
+    await registered(installation, ECHO)
+    service.answer_next(Answer(status=status, body=body, headers={"X-To": ECHO}))
     await delivery.drain()
-    (failed,) = await history_of(installation, Failed)
-    assert isinstance(failed.event, Failed)
-    reason = failed.event.reason
-    assert (await the_row(installation))["last_error"] == reason
-    assert reason.startswith("HTTP 422: ")
-    assert "[email]" in reason
-    assert not any(part in reason.lower() for part in ("ada", "lovelace", "example"))
+    assert (await the_row(installation))["last_error"] == f"HTTP {status}"
+    for recorded in await history_of(installation, Failed):
+        assert isinstance(recorded.event, Failed)
+        assert recorded.event.reason == f"HTTP {status}"
+    assert "lovelace" not in caplog.text.lower()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 ada.lovelace@example.org\r\n\r\n",
+        b"ada.lovelace@example.org\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nada.lovelace@example.org\r\n\r\n",
+    ],
+)
+@pytest.mark.parametrize("proxied", [False, True], ids=["directly", "by a proxy"])
+async def test_an_answer_that_is_none_is_no_reason_either(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes, proxied: bool
+) -> None:
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"}")
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    if proxied:
+        monkeypatch.setenv("http_proxy", origin)
+    async with server:
+        calls = calling.NotificationService("http://service.invalid/" if proxied else origin, "")
+        answered = await calls.send(calling.Notification(UUID(int=1), "o", ECHO, "1234"))
+        await calls.close()
+    assert isinstance(answered, calling.TryLater)
+    assert "lovelace" not in answered.reason
