@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, tzinfo
 
 import msgspec
 
@@ -14,16 +14,19 @@ _RFC3339_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
 _END_OF_DAY = time(23, 59, 59)
 
 
-def parse_moment(raw: object) -> datetime:
-    """A point in time, UTC; a date without a time is its midnight."""
-    moment = parse_deadline(raw)
+def parse_moment(raw: object, zone: tzinfo | None = None) -> datetime:
+    """A point in time, UTC; a date without a time is its midnight, in UTC as well.
+
+    `zone` is that of times without an offset; None refuses them. Raises `Invalid`.
+    """
+    moment = parse_deadline(raw, zone)
     return moment if isinstance(moment, datetime) else datetime.combine(moment, time(), UTC)
 
 
-def parse_deadline(raw: object) -> datetime | date:
+def parse_deadline(raw: object, zone: tzinfo | None = None) -> datetime | date:
     """A point in time in UTC, or a bare date that `end_of` resolves once the event's time is known.
 
-    Raises `Invalid`.
+    `zone` as for `parse_moment`. Raises `Invalid`.
     """
     if not isinstance(raw, str):
         raise Invalid("must be a time as text, such as 2030-05-17T09:00:00Z")
@@ -37,7 +40,9 @@ def parse_deadline(raw: object) -> datetime | date:
             return date(year, month, day)
         moment = msgspec.convert(text, datetime)
         if moment.tzinfo is None:
-            raise Invalid("must end in Z or an offset such as +02:00")
+            if zone is None:
+                raise Invalid("must end in Z or an offset such as +02:00")
+            moment = moment.replace(tzinfo=zone)
         return moment.astimezone(UTC)
     except (msgspec.ValidationError, OverflowError):
         raise Invalid("must be a time such as 2030-05-17T09:00:00Z, or MM.DD.YYYY") from None

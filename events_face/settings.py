@@ -44,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     notification_token: str = ""
     notification_service_owner_id: str = "events-face"
     events_provider_url: str | None = None
+    events_provider_hosts: tuple[str, ...] = ()
+    events_provider_timezone: str = "UTC"
     write_policy: Literal["organizer", "anyone"] = "organizer"
     rate_limits: bool = True
     rate_limit_default: Rate = Rate(6000, 60)
@@ -93,6 +95,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "NOTIFICATION_SERVICE_OWNER_ID", str, default.notification_service_owner_id
             ),
             events_provider_url=read("EVENTS_PROVIDER_URL", variables.http_url, None),
+            events_provider_hosts=read("EVENTS_PROVIDER_HOSTS", variables.hosts, ()),
+            events_provider_timezone=read(
+                "EVENTS_PROVIDER_TIMEZONE", variables.timezone, default.events_provider_timezone
+            ),
             write_policy=read("WRITE_POLICY", variables.write_policy, default.write_policy),
             rate_limits=read("RATE_LIMITS", variables.boolean, default.rate_limits),
             rate_limit_default=read(

@@ -11,6 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 from urllib.parse import SplitResult, parse_qs, quote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -90,6 +91,26 @@ def host(text: str) -> str:
     if re.search(r"[\s@?#]", text):
         raise ValueError("must be a host name, an address or a socket's folder")
     return text
+
+
+def hosts(text: str) -> tuple[str, ...]:
+    found = comma_separated(text)
+    for one in found:
+        try:
+            parts = urlsplit(f"http://{one}")
+            is_host = parts.netloc == one and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_host = False
+        if not is_host or re.search(r"[\s@]", one):
+            raise ValueError("must be hosts, as example.com or example.com:8443, by commas")
+    return found
+
+
+def timezone(text: str) -> str:
+    try:
+        return ZoneInfo(text).key
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ValueError("must be a time zone by its IANA name, as Europe/Berlin") from None
 
 
 def folder(text: str) -> Path:

@@ -1,97 +1,117 @@
-"""The external events provider: fetching everything it has to say, page by page."""
+"""The external events provider: fetching everything it has to say, page by page.
+
+Whatever it answers, a fetch ends and takes little memory: time, bytes, pages and items are bounded,
+and it leads to no host that is not configured. What it answered is in no message.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from datetime import date
-from urllib.parse import urljoin, urlsplit
 
 import httpx
 import msgspec
 
+from events_face.settings import Settings
+from workers.provider_address import Address, Addresses, BadAddress
+from workers.provider_body import Allowance, NotReadable, read_body
+from workers.provider_page import Item, NotAPage, Page, TooManyItems, read_page
+
 PAGE_TIMEOUT = 30.0  # seconds of silence
-FETCH_TIMEOUT = 600.0  # seconds for all pages
-LARGEST_FETCH = 256 * 1024 * 1024  # bytes in all pages
+FETCH_TIMEOUT = 300.0  # seconds for all pages
+LARGEST_FETCH = 64 * 1024 * 1024  # bytes in all pages, as they are sent and unpacked
 MOST_PAGES = 10_000
+MOST_ITEMS = 200_000
+MOST_REDIRECTS = 10  # for one page
+
+HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where events come from."""
+
+    url: str
+    other_hosts: tuple[str, ...] = ()
+    """To which pages and redirects may lead besides, each as `host` or `host:port`."""
+    timezone: str = "UTC"
+    """Of times that it gives without an offset."""
+
+
+def configured(settings: Settings) -> Source | None:
+    """None when no provider is."""
+    if settings.events_provider_url is None:
+        return None
+    return Source(
+        url=settings.events_provider_url,
+        other_hosts=settings.events_provider_hosts,
+        timezone=settings.events_provider_timezone,
+    )
 
 
 class FetchFailed(Exception):
     """The provider cannot be read; the message says why."""
 
 
-class _Page(msgspec.Struct):
-    results: list[msgspec.Raw]
-    next: str | None = None
-
-
-Item = msgspec.Raw
-"""One item's JSON, as it came."""
-
-
-async def fetch_items(url: str, changed_at: date | None = None) -> list[Item]:
+async def fetch_items(source: Source, changed_at: date | None = None) -> list[Item]:
     """All items, or only those that changed on that day or since. Raises `FetchFailed`."""
     try:
         async with (
             asyncio.timeout(FETCH_TIMEOUT),
-            httpx.AsyncClient(timeout=PAGE_TIMEOUT, follow_redirects=True) as client,
+            httpx.AsyncClient(timeout=PAGE_TIMEOUT, follow_redirects=False) as client,
         ):
-            return await _fetch_pages(client, url, changed_at)
+            return await _Fetch(client, source).all_items(changed_at)
     except TimeoutError:
         raise FetchFailed(f"not finished after {FETCH_TIMEOUT:.0f} s") from None
     except httpx.TimeoutException as error:
         raise FetchFailed(f"no answer within {PAGE_TIMEOUT:.0f} s") from error
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise FetchFailed(f"{type(error).__name__}: {error}") from error
+    except httpx.ConnectError as error:  # in the words of this host
+        raise FetchFailed(f"ConnectError: {error}") from error
+    except httpx.HTTPError as error:
+        raise FetchFailed(f"the connection failed: {type(error).__name__}") from error
+    except NotAPage as error:
+        raise FetchFailed("the answer is not a list or a page of items") from error
+    except (BadAddress, NotReadable) as error:
+        raise FetchFailed(str(error)) from error
+    except TooManyItems as error:
+        raise FetchFailed(f"more than {MOST_ITEMS:,} items") from error
 
 
-async def _fetch_pages(client: httpx.AsyncClient, url: str, changed_at: date | None) -> list[Item]:
-    first = httpx.URL(url)
-    if changed_at is not None:
-        first = first.copy_merge_params({"changed_at": changed_at.isoformat()})
-    items, seen, budget = list[Item](), set[str](), LARGEST_FETCH
-    following: str | None = str(first)
-    while following is not None:
-        if following in seen:
-            raise FetchFailed("the pages go round in a circle")
-        if len(seen) == MOST_PAGES:
-            raise FetchFailed(f"more than {MOST_PAGES:,} pages")
-        seen.add(following)
-        body = await _read(client, following, budget)
-        budget -= len(body)
-        page = _decode(body)
-        items += page.results
-        following = _absolute(page.next, following) if page.next else None
-    return items
+class _Fetch:
+    """One, and what is left of its bounds."""
 
+    def __init__(self, client: httpx.AsyncClient, source: Source) -> None:
+        self._client = client
+        self._addresses = Addresses(source.url, source.other_hosts)
+        self._allowance = Allowance(LARGEST_FETCH)
 
-async def _read(client: httpx.AsyncClient, url: str, limit: int) -> bytes:
-    async with client.stream("GET", url, headers={"Accept": "application/json"}) as response:
-        if response.status_code != httpx.codes.OK:
-            raise FetchFailed(f"the provider answered HTTP {response.status_code}")
-        body = bytearray()
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > limit:
-                raise FetchFailed(f"more than {LARGEST_FETCH // 1024**2} MiB")
-        return bytes(body)
+    async def all_items(self, changed_at: date | None) -> list[Item]:
+        address = self._addresses.first
+        if changed_at is not None:
+            address = address.copy_merge_params({"changed_at": changed_at.isoformat()})
+        items, seen = list[Item](), set[Address]()
+        while True:
+            if address in seen:
+                raise FetchFailed("the pages go round in a circle")
+            if len(seen) == MOST_PAGES:
+                raise FetchFailed(f"more than {MOST_PAGES:,} pages")
+            seen.add(address)
+            page, answered_by = await self._page(address, MOST_ITEMS - len(items))
+            items += page.results
+            if not page.next:
+                return items
+            address = self._addresses.following(page.next, answered_by)
 
-
-def _decode(body: bytes) -> _Page:
-    try:
-        if body.lstrip()[:1] == b"[":
-            return _Page(msgspec.json.decode(body, type=list[msgspec.Raw]))
-        return msgspec.json.decode(body, type=_Page)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise FetchFailed(f"the answer is not a list or a page of items: {error}") from error
-
-
-def _absolute(link: str, page_url: str) -> str:
-    """The next page's address; providers give it in full, or relative to the page."""
-    try:
-        url = urljoin(page_url, link)
-        on_the_web = urlsplit(url).scheme in ("http", "https")
-    except ValueError as error:
-        raise FetchFailed(f"the next page has no address: {link!r}") from error
-    if not on_the_web:
-        raise FetchFailed(f"the next page is not on the web: {link!r}")
-    return url
+    async def _page(self, address: Address, most_items: int) -> tuple[Page, Address]:
+        """The page, and the address that gave it after all redirects."""
+        for _ in range(MOST_REDIRECTS + 1):
+            async with self._client.stream(
+                "GET", address, headers=HEADERS, auth=self._addresses.auth(address)
+            ) as response:
+                self._client.cookies.clear()  # else they would pile up
+                if response.status_code == httpx.codes.OK:
+                    body = await read_body(response, self._allowance)
+                    return read_page(body, most_items), address
+                if not response.has_redirect_location:
+                    raise FetchFailed(f"the provider answered HTTP {response.status_code}")
+                address = self._addresses.following(response.headers["location"], address)
+        raise FetchFailed(f"more than {MOST_REDIRECTS} redirects")

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, tzinfo
+from functools import partial
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import msgspec
 
+from domain.codec import to_json
 from domain.events import Status, SyncEvent
 from domain.syncs import SkippedItem
 from domain.times import end_of, parse_deadline, parse_moment
 from domain.values import Invalid, Text
+from workers.provider_page import Item
 
 T = TypeVar("T")
+
+LARGEST_ITEM = 1024 * 1024  # bytes
 
 LONGEST_NAME = 100
 """Characters of an unusable id that a report repeats."""
@@ -25,20 +32,48 @@ class Usable(msgspec.Struct, frozen=True):
     changed_on: date | None
 
 
-def read_item(raw: msgspec.Raw, place: int) -> Usable | SkippedItem:
-    """`place` names the item in the report when it has no id: its number in the answer, from 1."""
+pack = to_json
+"""A command as bytes: as objects, the texts of all items may take four times as much as they did
+when they came."""
+
+unpack = msgspec.json.Decoder(SyncEvent, dec_hook=lambda kind, raw: kind(raw)).decode
+
+
+class _Members(msgspec.Struct, frozen=True):
+    """Those that count; what else there is in an item is passed over."""
+
+    id: Any = None
+    name: Any = None
+    event_datetime: Any = None
+    registration_deadline: Any = None
+    status: Any = None
+    area: Any = None
+    changed_at: Any = None
+
+
+_decode = msgspec.json.Decoder(_Members).decode
+
+
+def read_item(raw: Item, place: int, zone: tzinfo = UTC) -> Usable | SkippedItem:
+    """`place` names the item in the report when it has no id: its number in the answer, from 1.
+    Times without an offset are taken to be in `zone`."""
+    if memoryview(raw).nbytes > LARGEST_ITEM:
+        return SkippedItem(item=f"item {place}", reason="is larger than 1 MiB")
     try:
-        item = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return SkippedItem(item=f"item {place}", reason=f"is not JSON: {error}")
-    if not isinstance(item, dict):
-        return SkippedItem(item=f"item {place}", reason="is not an object")
+        item = _decode(raw)
+    except RecursionError:
+        return SkippedItem(item=f"item {place}", reason="is nested too deeply")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        lenient = _decode_leniently(raw)
+        if lenient is None:
+            return SkippedItem(item=f"item {place}", reason="is not a JSON object")
+        item = lenient
     reading = _Reading(item)
     event_id = reading.field("id", _uuid)
     name = reading.field("name", Text.parse)
-    starts = reading.field("event_datetime", parse_moment)
+    starts = reading.field("event_datetime", partial(parse_moment, zone=zone))
     status = reading.field("status", _status)
-    ends = reading.field("registration_deadline", parse_deadline, optional=True)
+    ends = reading.field("registration_deadline", partial(parse_deadline, zone=zone), optional=True)
     area_name = reading.field("area", _area_name, optional=True)
     if event_id is None or name is None or starts is None or status is None or reading.wrong:
         return SkippedItem(item=_called(item, place), reason="; ".join(reading.wrong))
@@ -50,24 +85,38 @@ def read_item(raw: msgspec.Raw, place: int) -> Usable | SkippedItem:
         area_name=area_name,
         status=status,
     )
-    return Usable(command, _changed_on(item))
+    return Usable(command, _changed_on(item, zone))
+
+
+def _decode_leniently(raw: Item) -> _Members | None:
+    """Takes half of a surrogate pair, and numbers of any size, for what they are."""
+    try:
+        item = json.loads(bytes(raw))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(item, dict):
+        return None
+    return _Members(**{name: item.get(name) for name in _Members.__struct_fields__})
 
 
 class _Reading:
     """Reads the fields of one item, collecting what is wrong with them."""
 
-    def __init__(self, item: dict[str, Any]) -> None:
+    def __init__(self, item: _Members) -> None:
         self._item = item
         self.wrong: list[str] = []
 
     def field(self, name: str, parse: Callable[[object], T], *, optional: bool = False) -> T | None:
-        raw = self._item.get(name)
+        raw = getattr(self._item, name)
         if raw is None:
             if not optional:
                 self.wrong.append(f"{name} is missing")
             return None
         try:
             return parse(raw)
+        except UnicodeEncodeError:
+            self.wrong.append(f"{name} is no text in Unicode")
+            return None
         except Invalid as error:
             self.wrong.append(f"{name} {error}")
             return None
@@ -96,19 +145,20 @@ def _area_name(raw: object) -> Text | None:
     return Text.parse(raw)
 
 
-def _changed_on(item: dict[str, Any]) -> date | None:
+def _changed_on(item: _Members, zone: tzinfo) -> date | None:
     """Only where the next run begins rests on it: one that cannot be read is passed over."""
     try:
-        changed = parse_moment(item.get("changed_at"))
+        changed = parse_moment(item.changed_at, zone)
     except Invalid:
         return None
     return changed.date()
 
 
-def _called(item: dict[str, Any], place: int) -> str:
-    """Its id, though not one that may be an email: the report goes into history."""
-    id = item.get("id")
+def _called(item: _Members, place: int) -> str:
+    """Its id, though not one that may be a name or an email: the report goes into history."""
+    id = item.id
     printable = "".join(c for c in id if c.isprintable()).strip() if isinstance(id, str) else ""
-    if not printable or "@" in printable:
-        return f"item {place}"
-    return printable[:LONGEST_NAME]
+    return printable[:LONGEST_NAME] if _LIKE_AN_ID.fullmatch(printable) else f"item {place}"
+
+
+_LIKE_AN_ID = re.compile(r"[A-Za-z0-9._:/-]+")

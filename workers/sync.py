@@ -1,17 +1,19 @@
 """Synchronising with the events provider: fetch everything, then bring our events to it.
 
 Nothing is stored before the whole fetch has succeeded, and nothing is appended for an item that
-says what is already so.
+says what is already so. An item that cannot be used is skipped, whatever is in it.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 from psycopg import AsyncConnection
 
@@ -25,8 +27,9 @@ from domain.sync_requests import lock, take_up, unlock
 from domain.syncs import Counts, RecordFailedSync, RecordSync, SkippedItem
 from events_face.errors import CommandFailed
 from projections.sync_results import last_cursor
-from workers.provider import FetchFailed, Item, fetch_items
-from workers.provider_items import Usable, read_item
+from workers.provider import FetchFailed, Source, fetch_items
+from workers.provider_items import Usable, pack, read_item, unpack
+from workers.provider_page import Item
 
 BATCH = 256
 """Events in one commit."""
@@ -47,7 +50,7 @@ def no_report(done: int, total: int) -> None:
 
 async def synchronise(
     database_url: str,
-    provider_url: str,
+    provider: Source,
     keys: InstallationKeys,
     *,
     full: bool,
@@ -62,12 +65,12 @@ async def synchronise(
     async with await connect(database_url) as connection, _alone(connection):
         origin = Origin(actor=ACTOR, correlation_id=str(uuid4()))
         run = _Run(connection, Decider(keys, observer=observer), origin)
-        return await _synchronise(run, provider_url, full, report)
+        return await _synchronise(run, provider, full, report)
 
 
 async def synchronise_as_asked(
     database_url: str,
-    provider_url: str,
+    provider: Source,
     keys: InstallationKeys,
     *,
     observer: Observer | None = None,
@@ -79,38 +82,24 @@ async def synchronise_as_asked(
         if request is None:
             return None
         run = _Run(connection, Decider(keys, observer=observer), request.origin)
-        return await _synchronise(run, provider_url, request.full, no_report)
+        return await _synchronise(run, provider, request.full, no_report)
 
 
 async def _synchronise(
-    run: _Run, provider_url: str, full: bool, report: Callable[[int, int], None]
+    run: _Run, provider: Source, full: bool, report: Callable[[int, int], None]
 ) -> RecordSync:
     previous = await last_cursor(run.connection)
     try:
-        items = await fetch_items(provider_url, None if full else previous)
+        items = await fetch_items(provider, None if full else previous)
     except FetchFailed as error:
         await run.execute(
             [RecordFailedSync(started_at=run.started_at, full=full, reason=str(error))]
         )
         raise SyncFailed(f"the events provider could not be read: {error}") from error
-    usable, skipped = _sorted_out(items)
-    outcomes, refused = await run.store(list(usable.values()), report)
-    skipped += refused
-    today = run.started_at.date()
-    seen = [item.changed_on for item in usable.values() if item.changed_on]
-    result = RecordSync(
-        started_at=run.started_at,
-        full=full,
-        counts=Counts(
-            new=outcomes["new"],
-            updated=outcomes["updated"],
-            unchanged=outcomes["unchanged"],
-            skipped=len(skipped),
-        ),
-        skipped_items=tuple(skipped[:MOST_SKIPPED_RECORDED]),
-        # A provider's clock that is ahead must not hide its next changes from us.
-        cursor=min(max(seen), today) if seen else previous or today,
-    )
+    usable = await _read_all(items, ZoneInfo(provider.timezone), run)
+    del items
+    await run.store(list(usable.values()), report)
+    result = run.result(full, previous)
     await run.execute([result])
     return result
 
@@ -127,27 +116,62 @@ async def _alone(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
             await unlock(connection)
 
 
-def _sorted_out(items: Sequence[Item]) -> tuple[dict[UUID, Usable], list[SkippedItem]]:
-    """Usable items by the event's id, of several with one id the last; and all others."""
-    usable, skipped = dict[UUID, Usable](), list[SkippedItem]()
+async def _read_all(items: Sequence[Item], zone: ZoneInfo, run: _Run) -> dict[UUID, bytes]:
+    """Usable items by the event's id, of several with one id the last, each packed."""
+    usable = dict[UUID, bytes]()
     for place, raw in enumerate(items, start=1):
-        item = read_item(raw, place)
+        item = read_item(raw, place, zone)
         if isinstance(item, Usable):
             id = item.command.event_id
             if id in usable:
-                skipped.append(SkippedItem(item=str(id), reason="stands again further on"))
-            usable[id] = item
+                run.skip(SkippedItem(item=str(id), reason="stands again further on"))
+            usable[id] = pack(item.command)
+            run.see(item.changed_on)
         else:
-            skipped.append(item)
-    return usable, skipped
+            run.skip(item)
+        if place % BATCH == 0:
+            await asyncio.sleep(0)  # a moment to be cancelled in
+    return usable
 
 
 class _Run:
+    """One synchronisation, and what has come of it so far."""
+
     def __init__(self, connection: AsyncConnection[Any], decider: Decider, origin: Origin) -> None:
         self.started_at = datetime.now(UTC)
         self.connection = connection
         self._decider = decider
         self._origin = origin
+        self._outcomes = Counter[SyncOutcome]()
+        self._skipped = 0
+        self._skipped_items: list[SkippedItem] = []
+        self._last_change: date | None = None
+
+    def see(self, changed_on: date | None) -> None:
+        """That the provider changed something on that day."""
+        if changed_on is not None:
+            self._last_change = max(changed_on, self._last_change or changed_on)
+
+    def skip(self, item: SkippedItem) -> None:
+        self._skipped += 1
+        if len(self._skipped_items) < MOST_SKIPPED_RECORDED:
+            self._skipped_items.append(item)
+
+    def result(self, full: bool, previous_cursor: date | None) -> RecordSync:
+        today = self.started_at.date()
+        return RecordSync(
+            started_at=self.started_at,
+            full=full,
+            counts=Counts(
+                new=self._outcomes["new"],
+                updated=self._outcomes["updated"],
+                unchanged=self._outcomes["unchanged"],
+                skipped=self._skipped,
+            ),
+            skipped_items=tuple(self._skipped_items),
+            # A provider's clock that is ahead must not hide its next changes from us.
+            cursor=min(self._last_change or previous_cursor or today, today),
+        )
 
     async def execute(self, commands: Sequence[Any]) -> list[Done | DomainError]:
         """What became of each command: done, or refused."""
@@ -162,17 +186,13 @@ class _Run:
                 raise result.error
         return results
 
-    async def store(
-        self, items: Sequence[Usable], report: Callable[[int, int], None]
-    ) -> tuple[Counter[SyncOutcome], list[SkippedItem]]:
-        """How many items led to what, and those that a rule refused."""
-        outcomes, refused = Counter[SyncOutcome](), list[SkippedItem]()
+    async def store(self, items: Sequence[bytes], report: Callable[[int, int], None]) -> None:
+        """Items that a rule refuses are skipped."""
         for start in range(0, len(items), BATCH):
-            batch = [item.command for item in items[start : start + BATCH]]
+            batch = [unpack(item) for item in items[start : start + BATCH]]
             for command, result in zip(batch, await self.execute(batch), strict=True):
                 if isinstance(result, Done):
-                    outcomes[result.value] += 1
+                    self._outcomes[result.value] += 1
                 else:
-                    refused.append(SkippedItem(item=str(command.event_id), reason=str(result)))
+                    self.skip(SkippedItem(item=str(command.event_id), reason=str(result)))
             report(start + len(batch), len(items))
-        return outcomes, refused

@@ -13,6 +13,7 @@ from events_face.errors import CommandFailed
 from events_face.installation import installation_keys
 from events_face.services import Services
 from events_face.settings import Settings
+from workers.provider import configured
 from workers.sync import synchronise
 
 SKIPPED_SHOWN = 20
@@ -20,7 +21,8 @@ SKIPPED_SHOWN = 20
 
 def sync(settings: Settings, services: Services, full: bool) -> None:
     """Prints the counts; the reasons of what was skipped go to stderr."""
-    if settings.events_provider_url is None:
+    provider = configured(settings)
+    if provider is None:
         raise CommandFailed("EVENTS_PROVIDER_URL is not set")
     keys = installation_keys(settings, services.database_url)
     with Progress(console=Console(stderr=True), transient=True) as progress:
@@ -28,7 +30,7 @@ def sync(settings: Settings, services: Services, full: bool) -> None:
         result = uvloop.run(
             synchronise(
                 services.database_url,
-                settings.events_provider_url,
+                provider,
                 keys,
                 full=full,
                 report=lambda done, total: progress.update(bar, completed=done, total=total),

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Literal
 
@@ -29,9 +29,11 @@ from domain.personal_data import InstallationKeys
 from domain.syncs import RecordSync
 from events_face.commands_observed import count_batch
 from events_face.settings import Settings
+from workers.aside import called_back, run_aside
 from workers.broker import NOTIFICATIONS, PERIODIC
 from workers.cleanup import clean_up
 from workers.delivery import Delivery
+from workers.provider import configured
 from workers.rebuilds import rebuild_as_asked
 from workers.sync import SyncFailed, synchronise, synchronise_as_asked
 from workers.token_cleanup import clean_up_tokens
@@ -104,19 +106,21 @@ def declare_periodic(
     """Let this process do what the scheduler asks for."""
 
     async def sync() -> None:
-        await _with_provider(partial(synchronise, full=False, observer=count_batch))
+        await _with_provider(partial(synchronise, full=False))
 
     async def requested_sync() -> None:
-        await _with_provider(partial(synchronise_as_asked, observer=count_batch))
+        await _with_provider(synchronise_as_asked)
 
     async def _with_provider(
-        synchronised: Callable[[str, str, InstallationKeys], Awaitable[RecordSync | None]],
+        synchronised: Callable[..., Coroutine[Any, Any, RecordSync | None]],
     ) -> None:
-        if settings.events_provider_url is None:
+        provider = configured(settings)
+        if provider is None:
             log.warning("no sync: EVENTS_PROVIDER_URL is not set")
             return
+        observer = called_back(count_batch)
         try:
-            result = await synchronised(database_url, settings.events_provider_url, keys)
+            result = await run_aside(synchronised(database_url, provider, keys, observer=observer))
         except SyncFailed as error:
             log.error("not synchronised", reason=str(error))  # noqa: TRY400 - the reason is all
         else:
@@ -130,7 +134,8 @@ def declare_periodic(
             log.warning("rebuilding ended; the scheduler will ask for it again", error=str(error))
 
     async def cleanup() -> None:
-        log.info("cleaned up", removed=await clean_up(database_url, keys, settings.cleanup_days))
+        removed = await run_aside(clean_up(database_url, keys, settings.cleanup_days))
+        log.info("cleaned up", removed=removed)
 
     async def token_cleanup() -> None:
         log.info("cleaned up sessions", removed=await clean_up_tokens(database_url))

@@ -30,6 +30,8 @@ def test_every_bad_variable_is_named_in_one_message() -> None:
         "NOTIFICATION_SERVICE_URL": "ftp://host/",
         "NOTIFICATION_TOKEN": "two words",
         "EVENTS_PROVIDER_URL": "host/path",
+        "EVENTS_PROVIDER_HOSTS": "https://other.example",
+        "EVENTS_PROVIDER_TIMEZONE": "Europe",
         "WRITE_POLICY": "nobody",
         "RATE_LIMITS": "some",
         "RATE_LIMIT_LOGIN": "10/fortnight",

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import msgspec
 
 from tests.support.http_server import Answer, HttpServer, Request
+from workers.provider import Source
 
 Item = dict[str, Any]
 
@@ -31,6 +32,10 @@ class Provider:
     @property
     def url(self) -> str:
         return f"{self.server.origin}/api/events"
+
+    @property
+    def source(self) -> Source:
+        return Source(url=self.url)
 
     def _respond(self, request: Request) -> Answer:
         self.asked.append(request.target)

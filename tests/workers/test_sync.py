@@ -35,7 +35,9 @@ def source() -> Iterator[Provider]:
 
 
 async def synced(installation: Installation, source: Provider, *, full: bool = False) -> RecordSync:
-    result = await synchronise(installation.database_url, source.url, installation.keys, full=full)
+    result = await synchronise(
+        installation.database_url, source.source, installation.keys, full=full
+    )
     await installation.project()
     return result
 
@@ -71,7 +73,9 @@ async def test_the_next_run_may_begin_before_the_lasts_connection_has_ended(
 ) -> None:
     async with lingering_connections():
         for _ in range(2):
-            await synchronise(installation.database_url, source.url, installation.keys, full=True)
+            await synchronise(
+                installation.database_url, source.source, installation.keys, full=True
+            )
 
 
 async def test_what_is_unchanged_appends_nothing(
@@ -137,6 +141,17 @@ async def test_unusable_items_are_reported_and_hurt_nobody(
     (recorded,) = await latest(installation.connection)
     assert recorded.skipped_items == result.skipped_items
     assert recorded.skipped == 3
+
+
+async def test_no_item_stops_the_others_whatever_is_in_it(
+    installation: Installation, source: Provider
+) -> None:
+    good = msgspec.json.encode(an_item())
+    bad = [b'{"id": "\\ud83d"}', b"[" * 1_000 + b"]" * 1_000, b'"\xff"', b'{"id": 1 2}', b"nul"]
+    source.instead = Answer(body=b"\xef\xbb\xbf[" + b",".join([*bad, good]) + b"]")
+    result = await synced(installation, source)
+    assert result.counts == Counts(new=1, skipped=5)
+    assert [skipped.item for skipped in result.skipped_items] == [f"item {n}" for n in range(1, 6)]
 
 
 async def test_an_id_that_is_something_else_here_is_skipped(
@@ -217,7 +232,7 @@ async def test_progress_is_reported_to_the_last_item(
     reports: list[tuple[int, int]] = []
     await synchronise(
         installation.database_url,
-        source.url,
+        source.source,
         installation.keys,
         full=True,
         report=lambda done, total: reports.append((done, total)),

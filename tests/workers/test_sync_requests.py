@@ -116,14 +116,14 @@ async def test_what_it_changes_was_done_by_who_asked(
     installation: Installation, source: Provider
 ) -> None:
     await ask(installation.connection, ADA, full=True)
-    result = await synchronise_as_asked(installation.database_url, source.url, installation.keys)
+    result = await synchronise_as_asked(installation.database_url, source.source, installation.keys)
     assert result is not None
     assert (result.full, result.counts.new) == (True, 1)
     events = await read_events(installation.connection, after=0, limit=100)
     assert {(e.metadata.actor, e.metadata.correlation_id) for e in events} == {
         (ADA.actor, ADA.correlation_id)
     }
-    again = await synchronise_as_asked(installation.database_url, source.url, installation.keys)
+    again = await synchronise_as_asked(installation.database_url, source.source, installation.keys)
     assert again is None
     assert len(source.asked) == 1
 
@@ -135,13 +135,13 @@ async def test_it_waits_for_the_one_that_is_under_way(
     async with await connect(installation.database_url) as running:
         assert await sync_requests.lock(running)
         with pytest.raises(SyncFailed, match="another sync is under way"):
-            await synchronise_as_asked(installation.database_url, source.url, installation.keys)
+            await synchronise_as_asked(installation.database_url, source.source, installation.keys)
     assert (await state(installation.connection)).request is not None
 
 
 async def test_another_one_leaves_it_alone(installation: Installation, source: Provider) -> None:
     await ask(installation.connection, ADA, full=True)
-    await synchronise(installation.database_url, source.url, installation.keys, full=False)
+    await synchronise(installation.database_url, source.source, installation.keys, full=False)
     assert (await state(installation.connection)).request is not None
 
 

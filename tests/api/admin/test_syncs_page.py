@@ -84,7 +84,7 @@ async def test_an_organizer_asks_for_a_run_and_sees_what_it_brought(
     assert "A full one was asked for" in page.root.one("div", id="syncs").text
     assert page.buttons == []
     assert page.root.one("div", id="syncs").get("hx-trigger") == "every 2s"
-    await synchronise_as_asked(database_url, source.url, keys)
+    await synchronise_as_asked(database_url, source.source, keys)
     async with await connect(database_url) as connection:
         page = await seen_from(organizer, SYNCS, await last_position(connection))
     ((when, *result),) = page.rows
@@ -101,7 +101,7 @@ async def test_who_polls_sees_the_result_as_soon_as_the_run_is_over(
     await organizer.open(SYNCS)
     await organizer.submit(button="Take what has changed")
     for _ in range(5):
-        await synchronise_as_asked(database_url, source.url, keys)
+        await synchronise_as_asked(database_url, source.source, keys)
         polled = Page(await organizer.http.get(SYNCS, headers={"HX-Request": "true"}))
         runs = len(polled.rows)
         await organizer.open(SYNCS)
@@ -140,7 +140,7 @@ async def test_a_failed_run_is_shown_with_its_reason(
     await organizer.open(SYNCS)
     await organizer.submit(button="Take what has changed")
     with pytest.raises(SyncFailed):
-        await synchronise_as_asked(database_url, source.url, keys)
+        await synchronise_as_asked(database_url, source.source, keys)
     async with await connect(database_url) as connection:
         page = await seen_from(organizer, SYNCS, await last_position(connection))
     assert page.column(1) == ["failed"]

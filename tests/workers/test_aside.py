@@ -1,0 +1,59 @@
+"""Running a coroutine aside: its loop may be busy for long, the loop that waits for it is not."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from workers.aside import called_back, run_aside
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_it_runs_in_a_thread_of_its_own_and_its_result_comes_back() -> None:
+    async def which() -> int:
+        return threading.get_ident()
+
+    assert await run_aside(which()) != threading.get_ident()
+
+
+async def test_what_it_raises_is_raised() -> None:
+    async def fails() -> None:
+        raise LookupError("nothing")
+
+    with pytest.raises(LookupError):
+        await run_aside(fails())
+
+
+async def test_it_is_cancelled_with_who_waits_for_it_and_has_then_ended() -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    async def goes_on() -> None:
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    waiting = asyncio.create_task(run_aside(goes_on()))
+    await asyncio.to_thread(begun.wait, 60)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert ended.is_set()
+
+
+async def test_what_it_calls_back_is_called_on_the_loop_that_waits() -> None:
+    called = asyncio.Queue[tuple[str, int]]()
+
+    async def calls(back: object) -> None:
+        assert callable(back)
+        back("done")
+
+    def note(what: str) -> None:
+        called.put_nowait((what, threading.get_ident()))
+
+    await run_aside(calls(called_back(note)))
+    assert await called.get() == ("done", threading.get_ident())
