@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TypeVar
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from api.passwords import Password, Secret
 from api.requests import Request
 from api.sessions import TokenPair
 from domain.accounts import RegisterAccount, Role
+from domain.availability import UNAVAILABLE
 from domain.values import Text, Username
 
 T = TypeVar("T")
@@ -74,10 +76,11 @@ class AuthCalls(Controller):
         done = await connections.credentials.register(
             RegisterAccount(username=data.username), hashed, origin_of(request)
         )
-        credential = await connections.credentials.by_id(done.value.id)
         meta = {"message": "Successful registration"}
-        if credential is not None and (pair := await connections.sessions.begin(credential)):
-            meta |= msgspec.structs.asdict(pair)
+        with suppress(*UNAVAILABLE):  # the account is there, and can sign in later
+            credential = await connections.credentials.by_id(done.value.id)
+            if credential is not None and (pair := await connections.sessions.begin(credential)):
+                meta |= msgspec.structs.asdict(pair)
         account = RegisteredAccount(id=done.value.id, username=done.value.username)
         return _private(
             json_response(Answer(data=account, meta=meta), status_code=201, position=done.position)

@@ -17,6 +17,7 @@ from api.database_watch import DatabaseWatch
 from api.erasures import Erasures
 from api.known_answers import KnownAnswers
 from api.passwords import Passwords
+from api.primary_pool import PrimaryPool
 from api.queries import ask
 from api.queue import queue_told
 from api.read_connection import ReadConnection
@@ -95,9 +96,7 @@ async def connected(
         if services.redis_url is not None:
             broker = await held.enter_async_context(Redis.from_url(services.redis_url))
         accounts = await held.enter_async_context(account_pool(services.database_url))
-        readers = await held.enter_async_context(
-            read_pool(settings.read_database_url or services.database_url)
-        )
+        readers = await held.enter_async_context(read_pool(settings, services))
         probes = await held.enter_async_context(probe_pool(services.database_url))
         reads_replica = settings.read_database_url is not None
         decider = Decider(keys, observer=observe_batch)
@@ -123,21 +122,29 @@ async def connected(
         )
 
 
-def read_pool(database_url: str) -> Pool:
-    """A pooler may be before this database."""
-    return _pool(database_url, READERS, MARK, connection_class=ReadConnection)
+def read_pool(settings: Settings, services: Services) -> Pool:
+    """To the replica, if there is one. A pooler may be before this database."""
+    replica = settings.read_database_url
+    kind: type[Pool] = AsyncConnectionPool if replica else PrimaryPool
+    url = replica or services.database_url
+    return _pool(kind, url, READERS, MARK, connection_class=ReadConnection)
 
 
 def account_pool(database_url: str) -> Pool:
     """Statements on these look rows up by key. Each connection is tried before it is used."""
     return _pool(
-        database_url, ACCOUNT_CONNECTIONS, BY_KEY, check=AsyncConnectionPool.check_connection
+        PrimaryPool,
+        database_url,
+        ACCOUNT_CONNECTIONS,
+        BY_KEY,
+        check=AsyncConnectionPool.check_connection,
     )
 
 
 def probe_pool(database_url: str) -> Pool:
     """Each connection is tried before it is used, and made when there is something to look at."""
     return _pool(
+        PrimaryPool,
         database_url,
         PROBE_CONNECTIONS,
         min_size=0,
@@ -145,8 +152,8 @@ def probe_pool(database_url: str) -> Pool:
     )
 
 
-def _pool(database_url: str, size: int, options: str = "", **more: Any) -> Pool:
-    return AsyncConnectionPool(
+def _pool(kind: type[Pool], database_url: str, size: int, options: str = "", **more: Any) -> Pool:
+    return kind(
         database_url,
         max_size=size,
         timeout=POOL_WAIT,

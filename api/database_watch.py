@@ -13,6 +13,7 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from domain.availability import only_reads
 from domain.history import last_position
 from domain.seals.lag import SealLag, seal_lag
 from projections.outbox import State, count_by_state, waiting
@@ -45,6 +46,14 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds for which the row that has been due the longest has been; 0 when none is."""
 
 
+class Now(msgspec.Struct, frozen=True, kw_only=True):
+    """What decides whether it is ready."""
+
+    standings: list[Standing]
+    only_reads: bool
+    """Whether it takes no writes."""
+
+
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """The database at some moment."""
 
@@ -67,13 +76,14 @@ class DatabaseWatch:
         self._rows: dict[State, int] = {}
         self._count_again_at = 0.0
 
-    async def standings(self) -> list[Standing]:
-        """As they are now. Raises `psycopg.Error`, TimeoutError."""
+    async def now(self) -> Now:
+        """Raises `psycopg.Error`, TimeoutError."""
         async with asyncio.timeout(PATIENCE):
             if self._replica is not None:
                 await _answers(self._replica)
             async with self._primary.connection() as connection:
-                return await standings(connection)
+                found = await standings(connection)
+                return Now(standings=found, only_reads=only_reads(connection))
 
     async def overview(self) -> Overview | None:
         """As it was a moment ago; None when the database does not answer."""

@@ -17,6 +17,7 @@ from api.connections import Connections
 from api.database_watch import PATIENCE
 from api.limits import UNLIMITED
 from api.requests import Request
+from domain.availability import OnlyReads
 from projections.standings import Standing, State, Stop
 
 TOLERATED_LAG = 10.0
@@ -84,10 +85,11 @@ async def ready(request: Request) -> Response[Readiness]:
 
 async def _database(connections: Connections) -> tuple[Check, dict[str, ProjectionCheck]]:
     try:
-        found = await connections.watch.standings()
+        now = await connections.watch.now()
     except (psycopg.Error, TimeoutError) as error:
         return _failing(error), {}
-    return Check("ok"), {standing.name: _projection(standing) for standing in found}
+    check = _failing(OnlyReads()) if now.only_reads else Check("ok")
+    return check, {standing.name: _projection(standing) for standing in now.standings}
 
 
 async def _broker(connections: Connections) -> Check:

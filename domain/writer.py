@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection
 
-from domain.availability import UNAVAILABLE
+from domain.availability import UNAVAILABLE, only_reads
 from domain.batch import Decider, Done, Failed, Origin, Request
 from domain.history import connect
 
@@ -132,8 +132,8 @@ class Writer:
 
 def _has_ended(connection: AsyncConnection[Any]) -> bool:
     """Whether the server has hung up since the last answer: then nothing may be sent to it, or it
-    would be unknown what became of that."""
-    if connection.closed:
+    would be unknown what became of that. Or whether it only reads: another may be the primary."""
+    if connection.closed or only_reads(connection):
         return True
     socket = select.poll()
     socket.register(connection.fileno(), select.POLLIN)

@@ -11,6 +11,7 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection
 
+from domain.availability import require_writes
 from domain.history import PATIENCE, SESSION
 
 log = structlog.get_logger()
@@ -86,6 +87,7 @@ class Positions:
                         quiet = False
                         moves = _decode_moves(announced.payload)
                         self._set({name: position for name, (position, _) in moves.items()})
+                require_writes(connection)
 
     def _set(self, positions: dict[str, int]) -> None:
         self._current |= positions

@@ -16,7 +16,7 @@ import structlog
 from psycopg import AsyncConnection
 
 from domain import history
-from domain.availability import UNAVAILABLE
+from domain.availability import UNAVAILABLE, require_writes
 from domain.personal_data import InstallationKeys
 from events_face import metrics, tracing
 from events_face.installation import installation_keys
@@ -91,6 +91,7 @@ class Runner:
         # are applied again. Commits of others on these rows can only survive if ours do.
         await connection.execute("SET synchronous_commit TO off")
         await connection.execute("LISTEN history")
+        require_writes(connection)
         self._backoff = FIRST_BACKOFF
         while True:
             try:
@@ -105,6 +106,7 @@ class Runner:
         election_at = loop.time()
         while True:
             if loop.time() >= election_at:
+                require_writes(connection)
                 await self._elect(connection, tail)
                 election_at = loop.time() + ELECTION
             looked = loop.time()

@@ -57,7 +57,11 @@ PACE = 0.02
 """Seconds in which answers gather while others are awaited: recording costs more than answers."""
 
 SETTLE_AGAIN = 1.0
-"""Seconds between two tries to record outcomes while the database is away."""
+"""Seconds between two tries to record outcomes while the database is unavailable."""
+
+LEFT_ALONE = 15.0
+"""Seconds after the database was unavailable in which leases that ran out are not taken over: other
+workers may hold the outcomes, and record them now."""
 
 log = structlog.get_logger()
 
@@ -103,6 +107,8 @@ class Delivery:
         self._idle.set()
         self._stopping = False
         self._probed = False
+        self._takes_over_at = 0.0
+        self.leave_leases()
 
     async def __aenter__(self) -> Self:
         return self
@@ -145,6 +151,11 @@ class Delivery:
         """Have the run that is under way look for more that is due."""
         self._progress.set()
 
+    def leave_leases(self) -> None:
+        """Take over no lease that ran out for a while: the database was unavailable, or may have
+        been before this began."""
+        self._takes_over_at = time.monotonic() + LEFT_ALONE
+
     def stop(self) -> None:
         """Call no more, now or later, and let the calls under way end within `STOP_GRACE`."""
         self._stopping = True
@@ -172,6 +183,7 @@ class Delivery:
                         await self._lease_more(due_by)
                     except UNAVAILABLE as error:
                         lost = error
+                        self.leave_leases()
                         self._give_back()
                         await self._disconnect()
                 if not self._sending and not self._progress.is_set():
@@ -201,7 +213,8 @@ class Delivery:
             await pause.probe_at_once(connection)
             self._probed = True
         begun = perf_counter()
-        rows = await outbox.lease(connection, wanted, due_by)
+        takes_over = due_by is not None or time.monotonic() >= self._takes_over_at
+        rows = await outbox.lease(connection, wanted, due_by, takes_over=takes_over)
         self._tries.leased(rows, begun)
         self._to_send.extend(rows)
         if self._stopping:
@@ -264,6 +277,7 @@ class Delivery:
                 if self._stopping:
                     raise
                 log.warning("outcomes wait for the database", rows=len(concluded), error=str(error))
+                self.leave_leases()
                 self._give_back()
                 await self._disconnect()
                 await asyncio.sleep(SETTLE_AGAIN)

@@ -77,9 +77,14 @@ Outcome = Answer | GivenBack
 
 
 async def lease(
-    connection: AsyncConnection[Any], limit: int, due_by: datetime | None = None
+    connection: AsyncConnection[Any],
+    limit: int,
+    due_by: datetime | None = None,
+    *,
+    takes_over: bool = True,
 ) -> list[Leased]:
-    """Take up to `limit` rows that are due, the longest due first; `due_by` narrows it further."""
+    """Take up to `limit` rows that are due, the longest due first; `due_by` narrows it further.
+    `takes_over`: those too whose lease ran out without an outcome."""
     allowed = await pause.rows_allowed(connection, limit)
     if not allowed:
         return []
@@ -88,6 +93,7 @@ async def lease(
         WITH due AS MATERIALIZED (
             SELECT id FROM outbox
             WHERE state = 'waiting' AND due_at <= least(now(), %(due_by)b::timestamptz)
+              AND (lease_token IS NULL OR %(takes_over)b)
             ORDER BY due_at
             LIMIT %(limit)b
             FOR UPDATE SKIP LOCKED
@@ -105,6 +111,7 @@ async def lease(
         {
             "due_by": due_by,
             "limit": allowed,
+            "takes_over": takes_over,
             "token": uuid4(),
             "lease": LEASE,
             "leased_at": clock(),

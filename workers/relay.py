@@ -13,7 +13,7 @@ from typing import NoReturn
 import redis
 import structlog
 
-from domain.availability import UNAVAILABLE
+from domain.availability import UNAVAILABLE, require_writes
 from domain.history import connect
 from projections.outbox import CHANNEL
 from workers import outbox
@@ -29,8 +29,11 @@ _TROUBLE: tuple[type[Exception], ...] = (*UNAVAILABLE, redis.RedisError)
 log = structlog.get_logger()
 
 
-async def relay(database_url: str, wake: Callable[[], Awaitable[object]]) -> NoReturn:
-    """Call `wake` while rows are due, until cancelled."""
+async def relay(
+    database_url: str, wake: Callable[[], Awaitable[object]], lost: Callable[[], object]
+) -> NoReturn:
+    """Call `wake` while rows are due, until cancelled; and `lost` while the database is
+    unavailable."""
     trouble = None
     while True:
         try:
@@ -38,6 +41,7 @@ async def relay(database_url: str, wake: Callable[[], Awaitable[object]]) -> NoR
                 await connection.execute(f"LISTEN {CHANNEL}")
                 while True:
                     due_in = await outbox.next_due_in(connection)
+                    require_writes(connection)
                     if due_in is not None and due_in <= 0:
                         await wake()
                         await asyncio.sleep(CALM)
@@ -50,6 +54,8 @@ async def relay(database_url: str, wake: Callable[[], Awaitable[object]]) -> NoR
             if trouble is None:
                 log.warning("the relay waits until it can work again", error=str(error))
             trouble = error
+            if isinstance(error, UNAVAILABLE):
+                lost()
             await asyncio.sleep(SWEEP_EVERY)
 
 

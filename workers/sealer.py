@@ -11,7 +11,7 @@ import threading
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from domain.availability import UNAVAILABLE
+from domain.availability import UNAVAILABLE, require_writes
 from domain.history import connect
 from domain.seals.sealing import MOST_AT_ONCE, Overtaken, Sealer, SealsDamaged
 
@@ -55,5 +55,6 @@ async def seal_while_elected(
         sealer = await Sealer.resume(connection, key)
         log.info("this sealer is active")
         while not stopping.is_set():
+            require_writes(connection)
             if await sealer.seal() < MOST_AT_ONCE:
                 await asyncio.sleep(PACE)

@@ -99,7 +99,7 @@ def _delivering(
 ) -> Iterator[None]:
     """Relay the outbox; at the end, let what is being sent come to its end."""
     relaying = asyncio.run_coroutine_threadsafe(
-        relay(database_url, partial(wake, broker, delivery)), loop.loop
+        relay(database_url, partial(wake, broker, delivery), delivery.leave_leases), loop.loop
     )
     relaying.add_done_callback(_end_with_the_relay)
     try:

@@ -26,7 +26,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def relayed(
     installation: Installation, wake: Callable[[], Awaitable[None]]
 ) -> AsyncIterator[None]:
-    task = asyncio.create_task(relay(installation.database_url, wake))
+    task = asyncio.create_task(relay(installation.database_url, wake, lambda: None))
     yield
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
