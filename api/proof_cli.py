@@ -26,8 +26,8 @@ from domain.seals.verifying import Verdict
 from domain.seals.verifying import verify as verify_history
 from events_face.errors import CommandFailed
 from events_face.installation import signing_key
-from events_face.secret_key import with_secret_key
-from events_face.services import Services
+from events_face.secret_key import with_existing_key
+from events_face.services import Services, holds_installation
 from events_face.services import services as services_of
 from events_face.settings import Settings
 
@@ -170,9 +170,9 @@ def _public_key_in(file: Path) -> Ed25519PublicKey:
 
 
 def _public_key_of_installation(settings: Settings) -> Ed25519PublicKey:
-    if settings.database_url is None and not settings.data_dir.is_dir():
+    if settings.database_url is None and not holds_installation(settings):
         raise CommandFailed("there is no installation here to take the key from: give --public-key")
-    with_key = with_secret_key(settings)
+    with_key = with_existing_key(settings)
     with services_of(with_key) as services:
         return signing_key(with_key, services.database_url).public_key()
 

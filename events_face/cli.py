@@ -15,7 +15,7 @@ from typing import NoReturn
 from events_face import lifeline, output
 from events_face.cli_commands import COMMANDS, GROUPS
 from events_face.cli_options import Command, value_of
-from events_face.errors import CommandFailed, WrongUsage
+from events_face.errors import CommandFailed, WrongUsage, in_words
 from events_face.settings import Settings
 
 
@@ -38,22 +38,23 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if COMMANDS[given.command].role:
             raise
         output.abandon()
-        reason = error.strerror or str(error) or type(error).__name__
-        _fail(f"{error.filename}: {reason}" if error.filename else reason)
+        _fail(in_words(error))
     sys.exit(0)
 
 
 def _run(command: Command, given: argparse.Namespace) -> None:
     from events_face import logging
-    from events_face.secret_key import with_secret_key
-    from events_face.services import services
+    from events_face.secret_key import with_kept_key, with_secret_key
+    from events_face.services import holds_installation, require_installation, services
 
     os.umask(0o077)  # whatever is kept is kept private
     lifeline.hold()
     chosen = {"DATA_DIR": given.data_dir} if given.data_dir else {}
     settings = Settings.load({**os.environ, **chosen})
-    if not command.offline:
-        settings = with_secret_key(settings)
+    if not command.begins and not command.offline:
+        require_installation(settings)
+    is_new = command.begins and not holds_installation(settings)
+    settings = (with_secret_key if is_new else with_kept_key)(settings)
     logging.configure(given.command, settings)
     options = {
         option.name: value_of(option, getattr(given, option.name), settings)
@@ -64,7 +65,7 @@ def _run(command: Command, given: argparse.Namespace) -> None:
     if not command.needs_services:
         function(settings, **options)
         return
-    with services(settings) as found:
+    with services(settings, patient=command.role) as found:
         if command.role:
             from events_face.checks import at_start
 

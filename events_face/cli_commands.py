@@ -32,6 +32,7 @@ COMMANDS: dict[str, Command] = {
         example="events-face up --port 9000 --data-dir /var/lib/events-face",
         function="events_face.up:up",
         needs_services=False,
+        begins=True,
         options=(
             HOST,
             PORT,
@@ -88,6 +89,7 @@ COMMANDS: dict[str, Command] = {
         function="workers.sink:run",
         role=True,
         needs_services=False,
+        offline=True,
         options=(
             Option(
                 flag="--host",
@@ -120,6 +122,7 @@ COMMANDS: dict[str, Command] = {
         help="create or upgrade every table",
         example="events-face migrate",
         function="events_face.migrate:migrate",
+        begins=True,
     ),
     "sync": Command(
         help="take events from the provider (EVENTS_PROVIDER_URL)",

@@ -30,8 +30,9 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """`function` ("module:name") gets the settings, the services if `needs_services`, the options.
 
-    A `role` is a long-running process: what ends one unexpectedly is shown in full. An `offline`
-    command works where there is no installation, and makes up no SECRET_KEY for one.
+    A `role` is a long-running process: what ends one unexpectedly is shown in full. One that
+    `begins` makes a new installation where there is none; one that is `offline` needs none; any
+    other command is refused there.
     """
 
     help: str
@@ -40,6 +41,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     options: tuple[Option, ...] = ()
     needs_services: bool = True
     role: bool = False
+    begins: bool = False
     offline: bool = False
 
 

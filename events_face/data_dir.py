@@ -6,6 +6,15 @@ from pathlib import Path
 from events_face.errors import CommandFailed
 
 
+def holds_database(data_dir: Path) -> bool:
+    return database_folder(data_dir).is_dir()
+
+
+def database_folder(data_dir: Path) -> Path:
+    """Of the embedded PostgreSQL; it has this name once it is whole."""
+    return data_dir / "postgres"
+
+
 def prepared(data_dir: Path) -> Path:
     """Its resolved path; created for this account alone when missing. Raises CommandFailed."""
     try:

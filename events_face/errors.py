@@ -2,7 +2,8 @@
 
 CommandFailed
 ├── WrongUsage
-└── SettingsError    (events_face.settings)
+├── SettingsError    (events_face.settings)
+└── DoesNotStart     (events_face.embedded.cluster)
 """
 
 
@@ -12,3 +13,9 @@ class CommandFailed(Exception):
 
 class WrongUsage(CommandFailed):
     """What was asked cannot mean anything, and exits as what the parser of arguments refuses."""
+
+
+def in_words(error: OSError) -> str:
+    """Its reason, and the file that it is about."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {reason}" if error.filename else reason

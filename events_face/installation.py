@@ -12,6 +12,7 @@ from domain.personal_data import InstallationKeys
 from domain.pooler import PoolerBetween, connect_in_session
 from domain.seals.signing import load_key
 from events_face.errors import CommandFailed
+from events_face.secret_key import with_existing_key
 from events_face.settings import Settings
 
 K = TypeVar("K")
@@ -47,7 +48,7 @@ def _loaded(
 ) -> K:
     try:
         with session(database_url) as connection:
-            return load(connection, settings.secret_keys)
+            return load(connection, with_existing_key(settings).secret_keys)
     except psycopg.errors.UndefinedTable:
         raise CommandFailed("the database has no tables yet: run `events-face migrate`") from None
     except (LookupError, CannotOpen) as error:

@@ -14,7 +14,7 @@ from domain.encryption import CannotOpen
 from events_face.checks.at_start import refuse_unfit
 from events_face.errors import CommandFailed
 from events_face.installation import installation_keys, session
-from events_face.secret_key import with_secret_key
+from events_face.secret_key import with_existing_key
 from events_face.services import Services
 from events_face.settings import Settings
 
@@ -42,7 +42,7 @@ def create_tables(settings: Settings, services: Services) -> dict[str, str]:
     database cannot hold this release."""
     with session(services.database_url) as connection:
         refuse_unfit(connection)
-        secret_keys = with_secret_key(settings).secret_keys
+        secret_keys = with_existing_key(settings).secret_keys
         connection.execute("SELECT pg_advisory_lock(hashtext('migrate'))")
         for _ in range(LOCK_TRIES):
             try:

@@ -15,24 +15,37 @@ def with_secret_key(settings: Settings) -> Settings:
     """The settings with at least one secret key, creating `DATA_DIR/secret_key` if need be."""
     if settings.secret_keys:
         return settings
-    key = _read_or_create(prepared(settings.data_dir) / "secret_key")
-    return msgspec.structs.replace(settings, secret_keys=(key,))
+    kept = _kept_in(prepared(settings.data_dir))
+    if not kept.exists():
+        _create(kept)
+    return with_kept_key(settings)
+
+
+def with_kept_key(settings: Settings) -> Settings:
+    """The same, creating nothing: without any key where none is kept."""
+    kept = _kept_in(settings.data_dir)
+    if settings.secret_keys or not kept.exists():
+        return settings
+    return msgspec.structs.replace(settings, secret_keys=(_read(kept),))
 
 
 def with_existing_key(settings: Settings) -> Settings:
     """The same, for what was kept under some key. Raises `CommandFailed` when there is none."""
-    kept = settings.data_dir / "secret_key"
-    if not settings.secret_keys and not kept.exists():
+    settings = with_kept_key(settings)
+    if not settings.secret_keys:
+        kept = _kept_in(settings.data_dir)
         raise CommandFailed(f"no SECRET_KEY: set it, or put the one that was kept into {kept}")
-    return with_secret_key(settings)
+    return settings
 
 
-def _read_or_create(path: Path) -> str:
-    if not path.exists():
-        _create(path)
+def _kept_in(data_dir: Path) -> Path:
+    return data_dir / "secret_key"
+
+
+def _read(path: Path) -> str:
     key = path.read_text(encoding="ascii").strip()
     if not key:
-        raise CommandFailed(f"{path} is empty: put the key back, or delete the file for a new one")
+        raise CommandFailed(f"{path} is empty: put the key back")
     return key
 
 

@@ -5,6 +5,8 @@ from contextlib import ExitStack, contextmanager
 
 import msgspec
 
+from events_face.data_dir import holds_database
+from events_face.errors import CommandFailed
 from events_face.settings import Settings
 
 
@@ -15,18 +17,33 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     redis_url: str | None
 
 
+def holds_installation(settings: Settings) -> bool:
+    """Whether the data dir has one; a configured database is not asked."""
+    return settings.database_url is None and holds_database(settings.data_dir)
+
+
+def require_installation(settings: Settings) -> None:
+    """Raises CommandFailed where nothing has begun one, before anything is created."""
+    if settings.database_url is None and not holds_installation(settings):
+        raise CommandFailed(
+            f"there is no installation in {settings.data_dir}: name the folder that has it with"
+            " --data-dir or DATA_DIR; `events-face up` begins a new one"
+        )
+
+
 @contextmanager
-def services(settings: Settings) -> Iterator[Services]:
+def services(settings: Settings, *, patient: bool = False) -> Iterator[Services]:
     """Both for the length of the block, the embedded PostgreSQL started if need be.
 
-    Nothing is migrated. Raises CommandFailed when the embedded PostgreSQL does not start.
+    Nothing is migrated. Raises CommandFailed when the embedded PostgreSQL does not start, which one
+    who is `patient` waits for.
     """
     with ExitStack() as held:
         database_url = settings.database_url
         if database_url is None:
             from events_face.embedded.postgres import embedded_postgres
 
-            database_url = held.enter_context(embedded_postgres(settings.data_dir))
+            database_url = held.enter_context(embedded_postgres(settings.data_dir, patient=patient))
         redis_url = settings.redis_url or _embedded_redis_url(settings)
         yield Services(database_url=database_url, redis_url=redis_url)
 

@@ -18,10 +18,9 @@ import msgspec
 import structlog
 
 from events_face import lifeline
+from events_face.backoff import Backoff
+from events_face.errors import CommandFailed
 
-FIRST_DELAY = 0.2  # seconds before a role that died starts again; doubled each time,
-LONGEST_DELAY = 10.0  # up to so many,
-SETTLED = 30.0  # and forgotten once it has lived so long
 STOP_TIMEOUT = 5.0  # seconds for all roles together, before they are killed
 STOP_SHARE = 3.0  # seconds of these that one stage may take
 
@@ -94,27 +93,23 @@ class _Child:
         self.role = role
         self._lifeline = lifeline_end
         self._process: subprocess.Popen[bytes] | None = None
-        self._started = 0.0
-        self._due = 0.0
-        self._delay = FIRST_DELAY
+        self._backoff = Backoff()
 
     def tend(self) -> None:
-        now = time.monotonic()
         if self._process is not None and self._process.poll() is not None:
-            if now - self._started > SETTLED:
-                self._delay = FIRST_DELAY
-            log.warning(
-                "a role ended and starts again",
-                name=self.role.name,
-                ended=_ending(self._process.returncode),
-                seconds=self._delay,
-            )
+            ended = _ending(self._process.returncode)
             self.kill()
             self._process = None
-            self._due = now + self._delay
-            self._delay = min(self._delay * 2, LONGEST_DELAY)
-        if self._process is None and now >= self._due:
-            self._start()
+            self._put_off("a role ended and starts again", ended)
+        if self._process is None and self._backoff.is_due():
+            try:
+                self._start()
+            except (OSError, CommandFailed) as error:
+                self._put_off("a role cannot start, and is tried again", str(error))
+
+    def _put_off(self, event: str, reason: str) -> None:
+        seconds = self._backoff.ended()
+        log.warning(event, name=self.role.name, reason=reason, seconds=seconds)
 
     def _start(self) -> None:
         if self.role.before_start is not None:
@@ -131,7 +126,7 @@ class _Child:
             stdin=subprocess.DEVNULL,
             process_group=0,
         )
-        self._started = time.monotonic()
+        self._backoff.started()
         if self.role.nice:
             with contextlib.suppress(ProcessLookupError):
                 os.setpriority(os.PRIO_PROCESS, self._process.pid, self.role.nice)

@@ -21,7 +21,8 @@ import structlog
 
 from events_face.data_dir import prepared
 from events_face.demo import load_demo
-from events_face.embedded import postgres, valkey
+from events_face.embedded import valkey
+from events_face.embedded.revival import Revival
 from events_face.errors import CommandFailed
 from events_face.file_lock import FileLock
 from events_face.migrate import create_tables, rebuild_what_is_due
@@ -30,7 +31,7 @@ from events_face.services import Services, services
 from events_face.settings import Settings
 from events_face.supervisor import Role, Supervisor
 
-READY_TIMEOUT = 60.0  # seconds
+NOTICE_INTERVAL = 60.0  # seconds between two lines about what is not ready yet
 BACKGROUND = 15  # niceness of delivering, so that answering goes first
 
 log = structlog.get_logger()
@@ -40,7 +41,7 @@ def up(settings: Settings, *, host: str, port: int, workers: int, demo: bool = F
     """Run everything until Ctrl-C or SIGTERM; `workers` is the number of API processes. With
     `demo`, a new installation begins with something to look at.
 
-    Raises CommandFailed when it cannot start, or is not ready in time.
+    Raises CommandFailed when it cannot start.
     """
     with ExitStack() as held:
         held.enter_context(_only_one(prepared(settings.data_dir)))
@@ -121,21 +122,23 @@ def _tend(
     settings: Settings, supervisor: Supervisor, demands: list[int], host: str, port: int
 ) -> None:
     """Keep everything running until asked to stop; say so once it is ready."""
-    deadline = time.monotonic() + READY_TIMEOUT
+    revival = Revival(settings.data_dir) if settings.database_url is None else None
+    notice = time.monotonic() + NOTICE_INTERVAL
     announced = False
     with httpx.Client(timeout=2.0, trust_env=False) as client:
         while not demands:
             supervisor.tend()
-            if settings.database_url is None and postgres.revive(settings.data_dir):
-                log.warning("PostgreSQL had ended and was started again")
+            if revival is not None:
+                revival.tend()
             if not announced:
                 reason = _why_not_ready(client, host, port)
                 announced = reason is None
                 if announced:
                     sys.stdout.write(f"Events-Face is ready at http://{_in_url(host)}:{port}\n")
                     sys.stdout.flush()
-                elif time.monotonic() > deadline:
-                    raise CommandFailed(f"not ready after {READY_TIMEOUT:.0f} s: {reason}")
+                elif time.monotonic() > notice:
+                    log.warning("not ready yet", reason=reason)
+                    notice = time.monotonic() + NOTICE_INTERVAL
             time.sleep(0.1)
 
 

@@ -15,8 +15,8 @@ from events_face.checks.finding import Finding, error, in_one_line, ok
 from events_face.doctor import surroundings, system
 from events_face.embedded.cluster import Cluster
 from events_face.errors import CommandFailed
-from events_face.secret_key import with_secret_key
-from events_face.services import Services, services
+from events_face.secret_key import with_kept_key
+from events_face.services import Services, holds_installation, services
 from events_face.settings import Settings
 
 CONNECT_TIMEOUT = 5  # seconds
@@ -44,11 +44,10 @@ def examine(settings: Settings) -> list[Finding]:
     """Whatever is wrong is a finding: nothing is raised."""
     found = [look(settings) for look in CONFIGURATION]
     found += surroundings.examine(settings)
-    if settings.database_url is None and not Cluster(settings.data_dir).folder.is_dir():
+    if settings.database_url is None and not holds_installation(settings):
         nothing = f"there is none in {settings.data_dir}"
         return [*found, error("installation", nothing, "run `events-face up`, or set DATABASE_URL")]
-    if (settings.data_dir / "secret_key").exists():
-        settings = with_secret_key(settings)
+    settings = with_kept_key(settings)
     with ExitStack() as held:
         try:
             running = held.enter_context(services(settings))

@@ -6,20 +6,24 @@ Nothing here locks; `embedded_postgres` lets one process at a time change the st
 import contextlib
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 import psutil
 import psycopg
+import structlog
 from psycopg import sql
 
+from events_face.data_dir import database_folder
 from events_face.embedded.account import Account
 from events_face.embedded.runtime_dir import runtime_dir
-from events_face.errors import CommandFailed
+from events_face.errors import CommandFailed, in_words
 
 DATABASE = "events_face"
 SUPERUSER = "postgres"
@@ -32,7 +36,8 @@ INITDB_ARGUMENTS = (
     *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
 )
 
-START_TIMEOUT = 60.0  # seconds; a crashed server first replays its log
+LAUNCH_TIMEOUT = 5.0  # seconds until a server has written its pid file
+NOTICE_INTERVAL = 10.0  # seconds between two lines about a server that does not answer yet
 STOP_TIMEOUT = 4.0  # seconds for an orderly stop, before one that means recovery at the next start
 
 # Durability is never traded away here. The rest suits one machine that does everything.
@@ -45,7 +50,7 @@ shared_buffers = 128MB
 fsync = on
 synchronous_commit = on
 wal_buffers = 16MB
-# Few checkpoints mean few full-page images; 2 GB replay well within the start's timeout.
+# Few checkpoints mean few full-page images; 2 GB replay in a minute or two.
 max_wal_size = 2GB
 min_wal_size = 256MB
 checkpoint_timeout = 15min
@@ -60,29 +65,116 @@ log_timezone = 'UTC'
 """
 
 
+CREATED_MEANWHILE = (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation)
+"""What creating the database meets when another process does the same."""
+
+LEAST_DISK_SPACE = 2**20  # bytes; with less, PostgreSQL may not even be able to log why it ends
+
+LAST_WORDS = re.compile(r"(?:FATAL|PANIC): +(?!the database system is)(.+)")
+"""Its log line about why it ends; the other is for clients that come too early."""
+
+State = Literal["away", "starting", "ready"]
+"""Away is also a server that nobody can reach any more."""
+
+log = structlog.get_logger()
+
+
+class DoesNotStart(CommandFailed):
+    """The server ended instead, for a reason that may pass."""
+
+
+class MemoryInUse(DoesNotStart):
+    """Processes of an earlier server, which was killed alone, have not ended yet."""
+
+
 class Cluster:
     """The server whose files are in `DATA_DIR/postgres`, logging to `DATA_DIR/postgres.log`."""
 
     def __init__(self, data_dir: Path) -> None:
-        self.folder = data_dir / "postgres"
+        self.folder = database_folder(data_dir)
         self.log = data_dir / "postgres.log"
         self._data_dir = data_dir
         self._child: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
 
-    def start(self) -> str:
-        """Make sure that it runs and has its database; the URL of that. Raises CommandFailed."""
-        deadline = time.monotonic() + START_TIMEOUT
-        running = self._postmaster()
-        if running is not None and self._lost_its_socket(running.pid):
-            self.stop()
-        if not self.is_running():
-            self._launch(deadline)
-        while not self._create_database(deadline):
-            self._launch(deadline)  # the one that ran was about to end
+    @property
+    def url(self) -> str:
         return self._url(DATABASE)
 
-    def is_running(self) -> bool:
-        return self._postmaster() is not None
+    def state(self) -> State:
+        process = self._postmaster()
+        if process is None or self._lost_its_socket(process.pid):
+            return "away"
+        return "ready" if self._is_ready(process.pid) else "starting"
+
+    def initialise(self) -> None:
+        """Make its folder unless there is one: aside, and renamed, so that half of one never has
+        the name. Raises CommandFailed."""
+        if self.folder.exists():
+            return
+        account = Account(self.folder)
+        aside = self.folder.with_name("postgres.new")
+        if aside.exists():
+            shutil.rmtree(aside)
+        aside.mkdir(mode=0o700)
+        account.let_through(binary("postgres"))
+        account.own(aside)
+        ended = subprocess.run(
+            [binary("initdb"), *INITDB_ARGUMENTS, f"--pgdata={aside}"],
+            check=False,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            **account.options(),
+        )
+        if ended.returncode != 0:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise CommandFailed(f"PostgreSQL cannot be set up: {_last_line(ended.stderr)}")
+        with (aside / "postgresql.conf").open("a") as configuration:
+            configuration.write("include = 'events_face.conf'\n")
+            configuration.flush()
+            os.fsync(configuration.fileno())
+        aside.rename(self.folder)
+
+    def launch(self) -> None:
+        """Start the server unless it runs. It may have a log to replay before it answers. Raises
+        DoesNotStart."""
+        if self.state() != "away":
+            return
+        self.stop()  # one that lost its socket
+        if not self.folder.exists():
+            raise DoesNotStart(f"PostgreSQL does not start: {self.folder} is gone")
+        account = Account(self.folder)
+        try:
+            account.let_through(binary("postgres"))
+            self._configure(account)
+            self._spawn(account)
+        except OSError as error:
+            raise DoesNotStart(f"PostgreSQL does not start: {in_words(error)}") from error
+        deadline = time.monotonic() + LAUNCH_TIMEOUT
+        while self._postmaster() is None:
+            if self._is_over():
+                raise self._failure()
+            if time.monotonic() > deadline:
+                self.stop()
+                raise DoesNotStart(f"PostgreSQL has not begun after {LAUNCH_TIMEOUT:.0f} s")
+            time.sleep(0.02)
+
+    def is_usable_in_the_end(self) -> bool:
+        """Wait until it answers, and has its database. False when a server that another process
+        started has ended instead; raises DoesNotStart for one's own."""
+        notice = time.monotonic() + NOTICE_INTERVAL
+        while (reason := self._why_not_usable()) is not None:
+            if self._postmaster() is None:
+                if self._is_over():
+                    raise self._failure()
+                return False
+            if time.monotonic() > notice:
+                log.warning("waiting for PostgreSQL", reason=reason)
+                notice = time.monotonic() + NOTICE_INTERVAL
+            time.sleep(0.02)
+        return True
 
     def stop(self) -> None:
         """Stop it if it runs: orderly, or when that takes too long, so that it recovers later."""
@@ -102,24 +194,16 @@ class Cluster:
             while not self._is_gone(process) and time.monotonic() < deadline:
                 time.sleep(0.02)
 
-    def _launch(self, deadline: float) -> None:
-        account = Account(self.folder)
-        account.let_through(binary("postgres"))
-        if not self.folder.exists():
-            self._initialise(account)
+    def _configure(self, account: Account) -> None:
         sockets = runtime_dir(self._data_dir) / "postgres"
         sockets.mkdir(mode=0o700, exist_ok=True)
         configuration = self.folder / "events_face.conf"
-        configuration.write_text(CONFIGURATION.format(sockets=_quoted(sockets)))
+        wanted = CONFIGURATION.format(sockets=_quoted(sockets))
+        if not configuration.exists() or configuration.read_text() != wanted:
+            configuration.write_text(wanted)
         account.own(self.folder)
         account.own(sockets)
         self._forget_recycled_number(sockets)
-        while not self._serve(account, deadline):
-            reason = self._last_words()
-            # After kill -9 of the server alone, its children still hold the shared memory a while.
-            if "shared memory" not in reason or time.monotonic() > deadline:
-                raise CommandFailed(f"PostgreSQL does not start: {reason} (more in {self.log})")
-            time.sleep(0.1)
 
     def _forget_recycled_number(self, sockets: Path) -> None:
         """Remove stale lock files that name some other process, as they may after a reboot.
@@ -132,46 +216,23 @@ class Cluster:
             (self.folder / "postmaster.pid").unlink()
             (sockets / f"{SOCKET}.lock").unlink(missing_ok=True)
 
-    def _serve(self, account: Account, deadline: float) -> bool:
-        """Start the server and wait until it is ready; False when it ends before that."""
+    def _spawn(self, account: Account) -> None:
         descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "ab") as log:
+        with os.fdopen(descriptor, "ab") as file:
+            self._log_start = file.tell()
             self._child = subprocess.Popen(
                 [binary("postgres"), "-D", self.folder],
                 cwd="/",
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=file,
+                stderr=file,
                 start_new_session=True,
                 **account.options(),
             )
-        while self._child.poll() is None and time.monotonic() < deadline:
-            if self._is_ready(self._child.pid):
-                return True
-            time.sleep(0.02)
-        return False
 
-    def _initialise(self, account: Account) -> None:
-        """Make the folder aside and rename it: half of one never has the name."""
-        aside = self.folder.with_name("postgres.new")
-        if aside.exists():
-            shutil.rmtree(aside)
-        aside.mkdir(mode=0o700)
-        account.own(aside)
-        ended = subprocess.run(
-            [binary("initdb"), *INITDB_ARGUMENTS, f"--pgdata={aside}"],
-            check=False,
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            **account.options(),
-        )
-        if ended.returncode != 0:
-            raise CommandFailed(f"PostgreSQL cannot be set up: {_last_line(ended.stderr)}")
-        with (aside / "postgresql.conf").open("a") as configuration:
-            configuration.write("include = 'events_face.conf'\n")
-        aside.rename(self.folder)
+    def _is_over(self) -> bool:
+        """Whether the server that was started here has ended."""
+        return self._child is not None and self._child.poll() is not None
 
     def _pid_file(self) -> list[str]:
         """Its lines: pid, data folder, start time, port, socket folder, address, memory, state."""
@@ -215,30 +276,42 @@ class Cluster:
         host = quote(str(self._sockets()), safe="")
         return f"postgresql://{SUPERUSER}@/{database}?host={host}&port=5432"
 
-    def _create_database(self, deadline: float) -> bool:
-        """Needs a server that answers, so it waits for one that still starts or recovers. False
-        when the server has ended instead. Raises CommandFailed after the deadline."""
-        while True:
-            try:
-                url = self._url("postgres")
-                with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
-                    exists = "SELECT 1 FROM pg_database WHERE datname = %s"
-                    if connection.execute(exists, [DATABASE]).fetchone() is None:
-                        create = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE))
-                        connection.execute(create)
-            except (IndexError, psycopg.OperationalError) as error:
-                if time.monotonic() > deadline:
-                    raise CommandFailed(f"PostgreSQL does not answer: {error}") from error
-                if not self.is_running():
-                    return False
-                time.sleep(0.05)
-            else:
-                return True
+    def _why_not_usable(self) -> str | None:
+        if self.state() != "ready":
+            return "it starts, and replays its log if it was killed"
+        try:
+            self._create_database()
+        except (IndexError, psycopg.OperationalError) as error:
+            return " ".join(str(error).split())
+        return None
 
-    def _last_words(self) -> str:
-        """Why it ended, as its log has it."""
-        said = self.log.read_text(errors="replace")
-        return said.rpartition("FATAL:")[2].strip().partition("\n")[0] or "it gave no reason"
+    def _create_database(self) -> None:
+        url = self._url("postgres")
+        with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+            exists = "SELECT 1 FROM pg_database WHERE datname = %s"
+            if connection.execute(exists, [DATABASE]).fetchone() is None:
+                create = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE))
+                with contextlib.suppress(*CREATED_MEANWHILE):
+                    connection.execute(create)
+
+    def listen(self) -> None:
+        """From here on, its log tells why it ended."""
+        self._log_start = self.log.stat().st_size
+
+    def why_it_ended(self) -> str:
+        with self.log.open("rb") as file:
+            file.seek(self._log_start)
+            reasons = LAST_WORDS.findall(file.read().decode(errors="replace"))
+        if reasons:
+            return f"{reasons[0]} (more in {self.log})"
+        if shutil.disk_usage(self._data_dir).free < LEAST_DISK_SPACE:
+            return "the disk is full"
+        return "it gave no reason"
+
+    def _failure(self) -> DoesNotStart:
+        reason = self.why_it_ended()
+        kind = MemoryInUse if "shared memory" in reason else DoesNotStart
+        return kind(f"PostgreSQL does not start: {reason}")
 
 
 def binary(name: str) -> Path:

@@ -6,20 +6,31 @@ second account cannot open, gives a recovering server 10 seconds, and opens pare
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import structlog
+
+from events_face.backoff import Backoff
 from events_face.data_dir import prepared
-from events_face.embedded.cluster import Cluster
+from events_face.embedded.cluster import Cluster, DoesNotStart, MemoryInUse
 from events_face.file_lock import FileLock, alone
+
+REMAINS_END = 60.0
+"""Seconds in which the processes of a server that was killed end as well."""
+
+log = structlog.get_logger()
 
 
 @contextmanager
-def embedded_postgres(data_dir: Path) -> Iterator[str]:
+def embedded_postgres(data_dir: Path, *, patient: bool = False) -> Iterator[str]:
     """The URL of the server under `data_dir`, which runs at least as long as the block.
 
-    Any number of processes may be in here at once. Raises CommandFailed when it does not start.
+    Any number of processes may be in here at once. It waits for a server that replays its log,
+    however long that takes. Raises DoesNotStart for one that ends instead; one who is `patient`
+    tries again until it starts.
     """
     data_dir = prepared(data_dir)
     users = FileLock(data_dir / "postgres.users.lock")
@@ -27,7 +38,7 @@ def embedded_postgres(data_dir: Path) -> Iterator[str]:
     try:
         with _changing(data_dir):
             users.share()
-            url = cluster.start()
+        url = _started(cluster, data_dir, patient)
         yield url
     finally:
         with _signals_later(), _changing(data_dir):
@@ -36,19 +47,45 @@ def embedded_postgres(data_dir: Path) -> Iterator[str]:
             users.close()
 
 
-def revive(data_dir: Path) -> bool:
-    """Start the server again if it was killed, for whoever is inside `embedded_postgres`."""
-    cluster = Cluster(data_dir.resolve())
-    if cluster.is_running():
-        return False
-    with _changing(data_dir):
-        cluster.start()
-    return True
+def try_to_launch(cluster: Cluster, data_dir: Path) -> None:
+    """Start the server again, for whoever is inside `embedded_postgres`; nothing while another
+    process starts or stops it. Raises DoesNotStart."""
+    lock = FileLock(_lock_of(data_dir))
+    try:
+        if lock.try_to_take():
+            cluster.launch()
+    finally:
+        lock.close()
+
+
+def _started(cluster: Cluster, data_dir: Path, patient: bool) -> str:
+    """Its URL."""
+    deadline = time.monotonic() + REMAINS_END
+    backoff = Backoff()
+    while True:
+        try:
+            with _changing(data_dir):
+                cluster.initialise()
+                cluster.launch()
+            if cluster.is_usable_in_the_end():
+                return cluster.url
+        except DoesNotStart as error:
+            passing = isinstance(error, MemoryInUse) and time.monotonic() < deadline
+            if not patient and not passing:
+                raise
+            seconds = backoff.ended()
+            if not passing:
+                log.warning(str(error), seconds=seconds)
+            time.sleep(seconds)
 
 
 def _changing(data_dir: Path) -> AbstractContextManager[None]:
     """One process at a time starts or stops the server."""
-    return alone(data_dir / "postgres.lock")
+    return alone(_lock_of(data_dir))
+
+
+def _lock_of(data_dir: Path) -> Path:
+    return data_dir / "postgres.lock"
 
 
 @contextmanager

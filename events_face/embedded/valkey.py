@@ -61,12 +61,15 @@ def binary() -> Path:
 
 
 def stop_orphan(data_dir: Path) -> None:
-    """Stop the server that a killed `up` left behind, its data saved."""
+    """Stop the server that a killed `up` left behind, its data saved. Raises CommandFailed."""
     if is_running(data_dir):
         import redis
 
-        with redis.Redis.from_url(valkey_url(data_dir), socket_timeout=5.0) as client:
-            client.shutdown(nosave=True)  # nothing but the log is saved, and that always is
+        try:
+            with redis.Redis.from_url(valkey_url(data_dir), socket_timeout=5.0) as client:
+                client.shutdown(nosave=True)  # nothing but the log is saved, and that always is
+        except redis.RedisError as error:
+            raise CommandFailed(f"an earlier Valkey does not stop: {error}") from error
 
 
 def _socket(data_dir: Path) -> Path:

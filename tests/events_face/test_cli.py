@@ -1,12 +1,17 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+from api import proof_cli
 from events_face.cli import main
 from events_face.cli_commands import COMMANDS
+from events_face.cli_options import Command, position
+from events_face.errors import CommandFailed
 from events_face.services import Services
 from events_face.settings import Settings
 from tests.workers.processes import environment
@@ -59,6 +64,58 @@ def test_bad_settings_are_one_line_and_exit_1(
     assert err.count("\n") == 1
     assert "APP_PORT" in err
     assert "DEBUG" in err
+
+
+def required_arguments(command: Command) -> Iterator[str]:
+    examples = {UUID: str(UUID(int=1)), position: "1"}
+    for option in command.options:
+        kind = option.more.get("type")
+        value = option.more.get("choices", [examples.get(kind, "x")])[0]
+        if option.more.get("required"):
+            yield option.flag
+        if option.more.get("required") or not option.flag.startswith("-"):
+            yield value
+
+
+@pytest.mark.parametrize(
+    "words", [words for words, c in COMMANDS.items() if not c.begins and not c.offline]
+)
+def test_a_command_where_nothing_is_installed_says_so_and_leaves_nothing_behind(
+    words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = [*words.split(), *required_arguments(COMMANDS[words])]
+    for place in ([], ["--data-dir", str(tmp_path / "mistyped" / "data")]):
+        code, out, err = run(*arguments, *place, capture=capsys)
+        assert (code, out) == (1, "")
+        assert err.startswith(f"events-face: there is no installation in {tmp_path}")
+        assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_what_should_begins_an_installation() -> None:
+    begin = {words for words, command in COMMANDS.items() if command.begins}
+    assert begin == {"up", "migrate"}
+    offline = {words for words, command in COMMANDS.items() if command.offline}
+    assert offline == {"doctor", "sink", "restore", "audit check-proof"}
+
+
+def test_a_proof_without_a_public_key_begins_no_installation(tmp_path: Path) -> None:
+    empty = Settings.load({"DATA_DIR": str(tmp_path)}, dotenv=None)
+    with pytest.raises(CommandFailed, match="no installation here"):
+        proof_cli._public_key_of_installation(empty)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_that_was_lost_is_not_replaced_by_a_new_one(
+    tmp_path: Path, settings: Settings, database_url: str
+) -> None:
+    here = environment(settings, Services(database_url=database_url, redis_url=None))
+    here |= {"SECRET_KEY": "", "DATA_DIR": str(tmp_path / "data")}
+    ended = run_events_face(tmp_path, "audit", "log", **here)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("events-face: no SECRET_KEY: set it, or put the one that was")
+    assert not (tmp_path / "data").exists()
 
 
 def run_without_a_database(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

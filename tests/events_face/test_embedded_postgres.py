@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,12 +12,18 @@ import psutil
 import psycopg
 import pytest
 
-from events_face.embedded.postgres import embedded_postgres, revive
+from events_face.embedded import cluster
+from events_face.embedded.cluster import Cluster
+from events_face.embedded.postgres import embedded_postgres
+from events_face.embedded.revival import Revival
 from events_face.errors import CommandFailed
+from tests.support.waiting import until
 
 USER = """
 import sys
 from pathlib import Path
+from events_face.embedded import cluster
+from events_face.embedded.cluster import Cluster
 from events_face.embedded.postgres import embedded_postgres
 with embedded_postgres(Path(sys.argv[1])) as url:
     print(url, flush=True)
@@ -47,6 +54,35 @@ def postmaster(data_dir: Path) -> psutil.Process | None:
         return None if process.status() == psutil.STATUS_ZOMBIE else process
     except psutil.NoSuchProcess:
         return None
+
+
+def kill(data_dir: Path) -> None:
+    process = postmaster(data_dir)
+    assert process is not None
+    process.kill()
+    process.wait(10)
+
+
+def revived(revival: Revival, data_dir: Path) -> bool:
+    revival.tend()
+    return Cluster(data_dir).state() == "ready"
+
+
+@contextmanager
+def long_recovery(data_dir: Path) -> Iterator[None]:
+    """The server's next start replays its log until the block ends."""
+    hold = data_dir / "hold"
+    hold.touch()
+    with (data_dir / "postgres" / "postgresql.auto.conf").open("a") as configuration:
+        configuration.write(
+            f"restore_command = 'while test -e {hold}; do sleep 0.05; done; false'\n"
+        )
+        configuration.write("hot_standby = off\n")
+    (data_dir / "postgres" / "recovery.signal").touch()
+    try:
+        yield
+    finally:
+        hold.unlink()
 
 
 def query(url: str, statement: str) -> object:
@@ -102,13 +138,99 @@ def test_a_server_whose_users_were_all_killed_is_adopted(tmp_path: Path) -> None
 def test_what_was_committed_survives_kill_9_of_the_server(tmp_path: Path) -> None:
     with embedded_postgres(tmp_path) as url:
         query(url, "CREATE TABLE kept AS SELECT 42 AS answer")
-        killed = postmaster(tmp_path)
-        assert killed is not None
-        killed.kill()
-        killed.wait(10)
-        assert revive(tmp_path)
-        assert not revive(tmp_path)
+        revival = Revival(tmp_path)
+        kill(tmp_path)
+        until(lambda: revived(revival, tmp_path))
         assert query(url, "SELECT answer FROM kept") == 42
+
+
+def test_a_server_that_cannot_start_again_is_tried_until_it_can(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with embedded_postgres(tmp_path) as url:
+        revival = Revival(tmp_path)
+        version = tmp_path / "postgres" / "PG_VERSION"
+        version.write_text("9.6\n")
+        kill(tmp_path)
+        said = list[str]()
+
+        def refused_twice() -> bool:
+            revival.tend()
+            said.append(capsys.readouterr().out)
+            return "".join(said).count("incompatible with server") == 2
+
+        until(refused_twice)
+        version.write_text("18\n")
+        until(lambda: revived(revival, tmp_path))
+        assert query(url, "SELECT 1") == 1
+
+
+def test_a_server_that_replays_its_log_is_waited_for_by_whoever_came_first_or_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with embedded_postgres(tmp_path) as url:
+        query(url, "CREATE TABLE kept AS SELECT 42 AS answer")
+    monkeypatch.setattr(cluster, "NOTICE_INTERVAL", 0.05)
+    answers = list[object]()
+
+    def use() -> None:
+        with embedded_postgres(tmp_path) as url:
+            answers.append(query(url, "SELECT answer FROM kept"))
+
+    with ThreadPoolExecutor(2) as threads:
+        with long_recovery(tmp_path):
+            users = [threads.submit(use), threads.submit(use)]
+            until(lambda: "waiting for PostgreSQL" in capfd.readouterr().out)
+            assert Cluster(tmp_path).state() == "starting"
+        for user in users:
+            user.result()
+    assert answers == [42, 42]
+
+
+def test_a_recovery_is_no_failure_of_a_server_that_was_killed(tmp_path: Path) -> None:
+    with embedded_postgres(tmp_path) as url:
+        revival = Revival(tmp_path)
+        with long_recovery(tmp_path):
+            kill(tmp_path)
+
+            def starting() -> bool:
+                revival.tend()
+                return Cluster(tmp_path).state() == "starting"
+
+            until(starting)
+            revival.tend()
+            recovering = postmaster(tmp_path)
+        until(lambda: revived(revival, tmp_path))
+        assert postmaster(tmp_path) == recovering
+        assert query(url, "SELECT 1") == 1
+
+
+def test_a_data_folder_that_is_gone_is_not_replaced_by_an_empty_one(tmp_path: Path) -> None:
+    with embedded_postgres(tmp_path):
+        revival = Revival(tmp_path)
+        kill(tmp_path)
+        away = (tmp_path / "postgres").rename(tmp_path / "unmounted")
+        until(lambda: not revived(revival, tmp_path) and not revival._backoff.is_due())
+        assert not (tmp_path / "postgres").exists()
+        away.rename(tmp_path / "postgres")
+        until(lambda: revived(revival, tmp_path))
+
+
+def test_one_who_is_patient_waits_for_a_server_that_cannot_start(tmp_path: Path) -> None:
+    with embedded_postgres(tmp_path):
+        pass
+    version = tmp_path / "postgres" / "PG_VERSION"
+    version.write_text("9.6\n")
+
+    def use() -> object:
+        with embedded_postgres(tmp_path, patient=True) as url:
+            return query(url, "SELECT 1")
+
+    with ThreadPoolExecutor(1) as thread:
+        user = thread.submit(use)
+        until(lambda: (tmp_path / "postgres.log").read_text().count("incompatible") > 1)
+        version.write_text("18\n")
+        assert user.result() == 1
 
 
 def test_kill_9_of_the_server_and_its_users_is_no_obstacle(tmp_path: Path) -> None:

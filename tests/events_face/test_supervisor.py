@@ -1,4 +1,6 @@
+import errno
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -7,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from events_face.errors import CommandFailed
 from events_face.supervisor import Role, Supervisor
 from tests.support.waiting import until
 
@@ -31,6 +34,7 @@ while True: time.sleep(60)
 """
 SUPERVISING = """
 import sys, time
+from events_face.errors import CommandFailed
 from events_face.supervisor import Role, Supervisor
 command = [sys.executable, "-c", sys.argv[1], sys.argv[2]]
 with Supervisor([Role(name="one", command=command, stage=0)]) as supervisor:
@@ -78,8 +82,26 @@ def test_a_role_that_keeps_dying_waits_longer_each_time(tmp_path: Path) -> None:
     )
     with Supervisor([dying]) as supervisor:
         until_tended(supervisor, lambda: len(starts) == 3)
-        child = supervisor._children[0]
-        assert child._delay == 0.8  # after 0.2 and 0.4
+        backoff = supervisor._children[0]._backoff
+        until_tended(supervisor, lambda: len(starts) == 3 and not backoff.is_due())
+        assert backoff.ended() == 1.6  # after 0.2, 0.4 and 0.8
+
+
+def test_a_role_that_cannot_start_is_tried_again(tmp_path: Path) -> None:
+    place, program = tmp_path / "one", tmp_path / "program"
+    refusals = [OSError(errno.EAGAIN, "no process to be had"), CommandFailed("not yet")]
+
+    def refuse() -> None:
+        if refusals:
+            raise refusals.pop()
+
+    command = [str(program), "-c", ORDINARY, str(place)]
+    missing = Role(name="one", stage=0, command=command, before_start=refuse)
+    with Supervisor([missing]) as supervisor:
+        until_tended(supervisor, lambda: refusals == [])
+        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+        program.chmod(0o700)
+        until_tended(supervisor, lambda: text(place) == "started ")
 
 
 def test_roles_stop_in_the_order_of_their_stages(tmp_path: Path) -> None:

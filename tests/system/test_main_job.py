@@ -209,3 +209,22 @@ async def test_it_starts_again_and_finds_everything_as_it_was(data_dir: Path) ->
         async with system.client() as http:
             assert (await http.get(f"/api/events/{fair}")).json()["data"]["name"] == "Fair"
             assert (await register(http, fair, "Ada@example.com")).status_code == 409
+
+
+async def test_a_database_that_cannot_start_again_is_503_until_it_can(data_dir: Path) -> None:
+    with up(data_dir) as system:
+        async with system.client() as http:
+
+            async def answers(status: int) -> bool:
+                return (await http.get("/health/ready")).status_code == status
+
+            fair = await an_event(http)
+            version = data_dir / "postgres" / "PG_VERSION"
+            version.write_text("9.6\n")
+            system.kill_postgres()
+            await until_async(lambda: answers(503))
+            assert (await register(http, fair, "ada@example.com")).status_code == 503
+            until(lambda: (data_dir / "postgres.log").read_text().count("incompatible") > 2)
+            version.write_text("18\n")
+            await until_async(lambda: answers(200))
+            assert (await register(http, fair, "ada@example.com")).status_code == 201
