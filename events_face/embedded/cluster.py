@@ -70,7 +70,7 @@ CREATED_MEANWHILE = (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViol
 
 LEAST_DISK_SPACE = 2**20  # bytes; with less, PostgreSQL may not even be able to log why it ends
 
-LAST_WORDS = re.compile(r"(?:FATAL|PANIC): +(?!the database system is)(.+)")
+LAST_WORDS = re.compile(r"(?:FATAL|PANIC): +(?! |the database system is)(.+)")
 """Its log line about why it ends; the other is for clients that come too early."""
 
 State = Literal["away", "starting", "ready"]
