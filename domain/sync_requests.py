@@ -14,6 +14,7 @@ import msgspec
 from psycopg import AsyncConnection, Connection
 
 from domain.batch import Origin
+from domain.leadership import take_lead
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS sync_requests (
@@ -48,8 +49,7 @@ class SyncState(msgspec.Struct, frozen=True, kw_only=True):
 
 async def lock(connection: AsyncConnection[Any]) -> bool:
     """Whether this connection is now the one that synchronises, until it ends or unlocks."""
-    cursor = await connection.execute("SELECT pg_try_advisory_lock(hashtext('sync'))")
-    return await cursor.fetchone() == (True,)
+    return await take_lead(connection, "sync")
 
 
 async def unlock(connection: AsyncConnection[Any]) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from psycopg import AsyncConnection, Connection
 
 from domain.batch import Origin
+from domain.leadership import take_lead
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS rebuild_requests (
@@ -78,8 +79,7 @@ async def requests(connection: AsyncConnection[Any]) -> dict[str, RebuildRequest
 
 async def lock(connection: AsyncConnection[Any]) -> bool:
     """Whether this connection is now the one that does what is asked for, as long as it lasts."""
-    cursor = await connection.execute("SELECT pg_try_advisory_lock(hashtext('asked rebuilds'))")
-    return await cursor.fetchone() == (True,)
+    return await take_lead(connection, "asked rebuilds")
 
 
 async def next_request(connection: AsyncConnection[Any]) -> RebuildRequest | None:

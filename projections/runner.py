@@ -1,7 +1,8 @@
 """The projector: keeps every projection up to date with history, as it grows.
 
 Any number of projectors may run. Each projection is led by one of them, which holds a lock on the
-very connection it writes with; when that goes, so does the lock, and another one takes over.
+very connection it writes with (`domain.leadership`); when that goes, so does the lock, and another
+one takes over.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from psycopg import AsyncConnection
 
 from domain import history
 from domain.availability import UNAVAILABLE, require_writes
+from domain.leadership import end_silent
 from domain.personal_data import InstallationKeys
 from events_face import metrics, tracing
 from events_face.installation import installation_keys
@@ -138,7 +140,9 @@ class Runner:
             if p not in tail.positions and self._aside_until.get(p, now) <= now
         ]
         if not others:
+            await connection.execute("SELECT")  # a sign of life, though every projection be stopped
             return
+        await end_silent(connection, "projections")
         cursor = await connection.execute(
             """
             SELECT name

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 import structlog
 
 from domain.history import connect
+from domain.leadership import signs_of_life
 from events_face import lifeline
 from projections.rebuild_requests import conclude, lock, next_request
 
@@ -36,7 +37,8 @@ async def rebuild_as_asked(database_url: str) -> None:
         while request := await next_request(connection):
             projection, origin = request.projection, request.origin
             log.info("rebuilding as asked", projection=projection, actor=origin.actor)
-            failed_because = await _rebuild(projection)
+            async with signs_of_life(connection):
+                failed_because = await _rebuild(projection)
             await conclude(connection, request, failed_because)
             if failed_because is None:
                 log.info("rebuilt", projection=projection)

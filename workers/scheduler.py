@@ -1,8 +1,8 @@
 """The scheduler role: hands tasks to the workers when they are due, or when somebody asks for one,
 and seals history.
 
-Any number may run: the one that holds an advisory lock in PostgreSQL is active, the others stand
-by. What fell due while none ran is done once, late.
+Any number may run: one leads (`domain.leadership`) and is active, the others stand by. What fell
+due while none ran is done once, late.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from psycopg import Connection
 
 from domain.availability import UNAVAILABLE
 from domain.history import PATIENCE, SESSION
+from domain.leadership import take_lead_now
 from domain.sync_requests import is_to_be_handed_over
 from events_face import metrics
 from events_face.errors import CommandFailed
@@ -105,8 +106,7 @@ def schedule_while_active(
 ) -> None:
     """Return at once when another scheduler is active, else once `stopping` is set."""
     with psycopg.connect(database_url, autocommit=True, options=SESSION, **PATIENCE) as connection:
-        cursor = connection.execute("SELECT pg_try_advisory_lock(hashtext('scheduler'))")
-        if cursor.fetchone() != (True,):
+        if not take_lead_now(connection, "scheduler"):
             return
         log.info("this scheduler is active", tasks=list(schedules))
         while not stopping.is_set():

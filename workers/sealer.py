@@ -1,6 +1,6 @@
 """The sealer: seals history as it grows (`domain.seals`), a thread of the scheduler's process.
 
-Any number may run: the one that holds an advisory lock in PostgreSQL seals, the others stand by.
+Any number may run: one leads (`domain.leadership`) and seals, the others stand by.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from domain.availability import UNAVAILABLE, require_writes
 from domain.history import connect
+from domain.leadership import take_lead
 from domain.seals.sealing import MOST_AT_ONCE, Overtaken, Sealer, SealsDamaged
 
 PACE = 0.5
@@ -47,8 +48,7 @@ async def seal_while_elected(
 ) -> None:
     """Return at once when another one seals, else once `stopping` is set."""
     async with await connect(database_url) as connection:
-        cursor = await connection.execute("SELECT pg_try_advisory_lock(hashtext('sealer'))")
-        if await cursor.fetchone() != (True,):
+        if not await take_lead(connection, "sealer"):
             return
         # Seals that a crash of PostgreSQL takes with it are made again, of the same events.
         await connection.execute("SET synchronous_commit TO off")

@@ -22,6 +22,7 @@ from domain.batch import Decider, Done, Observer, Origin, Request
 from domain.errors import DomainError
 from domain.events import SyncOutcome
 from domain.history import connect
+from domain.leadership import signs_of_life
 from domain.personal_data import InstallationKeys
 from domain.sync_requests import lock, take_up, unlock
 from domain.syncs import Counts, RecordFailedSync, RecordSync, SkippedItem
@@ -110,7 +111,8 @@ async def _alone(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
     if not await lock(connection):
         raise SyncFailed("another sync is under way")
     try:
-        yield
+        async with signs_of_life(connection):
+            yield
     finally:
         with suppress(*UNAVAILABLE):  # it ended, and the lock with it
             await unlock(connection)

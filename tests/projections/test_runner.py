@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from datetime import timedelta
 
 import psycopg
 import pytest
 
-from domain import history
+from domain import history, leadership
 from domain.areas import Created
+from domain.availability import UNAVAILABLE
 from projections import runner
 from projections.all import ALL
 from projections.areas import AREAS
@@ -63,6 +65,22 @@ async def test_an_append_wakes_the_projector(
         for number in range(20):
             await installation.area(f"Area {number}")
             await until_async(lambda: all_caught_up(installation))
+
+
+async def test_a_stand_by_takes_over_from_a_leader_that_shows_no_sign_of_life(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leadership, "SILENCE", timedelta(seconds=1))
+    monkeypatch.setattr(runner, "ELECTION", 0.05)
+    async with await history.connect(installation.database_url) as frozen:
+        await frozen.execute(
+            "SELECT pg_advisory_lock(hashtext('projections'), hashtext(name)) FROM projections"
+        )
+        async with running(Runner(installation.database_url, installation.keys)):
+            await installation.area("Before")
+            await until_async(lambda: all_caught_up(installation))
+        with pytest.raises(UNAVAILABLE):
+            await frozen.execute("SELECT")
 
 
 async def test_a_stand_by_takes_over_when_the_leader_is_gone(
