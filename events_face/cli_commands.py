@@ -154,6 +154,12 @@ COMMANDS: dict[str, Command] = {
                 help="deliver what is due, then exit",
                 more={"action": "store_true"},
             ),
+            Option(
+                flag="--now",
+                name="now",
+                help="what waits for a later try is due at once",
+                more={"action": "store_true"},
+            ),
         ),
     ),
     "cleanup": Command(

@@ -110,6 +110,23 @@ async def in_hand(connection: AsyncConnection[Any], ids: Sequence[UUID]) -> bool
     return await cursor.fetchone() == (True,)
 
 
+async def send_now(connection: AsyncConnection[Any]) -> int:
+    """Make due what waits for a later try, however long the service asked us to wait; how many
+    rows that were."""
+    cursor = await connection.execute(
+        """
+        UPDATE outbox SET due_at = now()
+        WHERE id IN (
+            SELECT id FROM outbox
+            WHERE state = 'waiting' AND due_at > now() AND lease_token IS NULL
+            FOR UPDATE SKIP LOCKED
+        )
+        """
+    )
+    await connection.execute("NOTIFY outbox")
+    return cursor.rowcount
+
+
 async def apply(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
     added = await _add(connection, events)
     settled = 0

@@ -30,8 +30,10 @@ def cleanup(settings: Settings, services: Services, days: int) -> None:
     _print(f"removed {removed}")
 
 
-def outbox(settings: Settings, services: Services, sleep: float, once: bool) -> None:
-    """Deliver what is due now, and with `once` print what became of it; else go on for ever."""
+def outbox(settings: Settings, services: Services, sleep: float, once: bool, now: bool) -> None:
+    """Deliver what is due, and with `once` print what became of it; else go on for ever.
+    `now`: what waits for a later try is due at once.
+    """
     if settings.notification_service_url is None:
         from workers import sink
 
@@ -40,11 +42,13 @@ def outbox(settings: Settings, services: Services, sleep: float, once: bool) -> 
     keys = installation_keys(settings, services.database_url)
     delivery = new_delivery(settings, services.database_url, keys)
     with tracing.sent("outbox", settings):
-        uvloop.run(_drain(delivery) if once else _deliver(delivery, sleep))
+        uvloop.run(_drain(delivery, now) if once else _deliver(delivery, sleep, now))
 
 
-async def _drain(delivery: Delivery) -> None:
+async def _drain(delivery: Delivery, now: bool) -> None:
     async with delivery:
+        if now:
+            await delivery.send_now()
         _asked_to_stop(delivery)
         drained = await delivery.drain()
     _print(f"sent {drained.sent}, failed {drained.failed}, waiting {drained.waiting}")
@@ -54,9 +58,11 @@ async def _drain(delivery: Delivery) -> None:
         )
 
 
-async def _deliver(delivery: Delivery, sleep: float) -> None:
+async def _deliver(delivery: Delivery, sleep: float, now: bool) -> None:
     """Until SIGTERM or SIGINT, however often the database goes away."""
     async with delivery:
+        if now:
+            await delivery.send_now()
         stopping = _asked_to_stop(delivery)
         while not stopping.is_set():
             try:

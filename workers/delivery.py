@@ -31,6 +31,7 @@ from events_face.commands_observed import count_batch
 from events_face.errors import CommandFailed
 from events_face.logging import correlation_id
 from events_face.settings import Settings
+from projections import outbox as rows_of_outbox
 from workers import outbox, pause
 from workers.http_connection import NotBegun
 from workers.notification_service import (
@@ -133,6 +134,10 @@ class Delivery:
             waiting=await outbox.count_waiting(connection),
             paused=await pause.reason(connection),
         )
+
+    async def send_now(self) -> None:
+        """Make due what waits for a later try. Raises `psycopg.OperationalError`."""
+        await rows_of_outbox.send_now(await self._connected())
 
     async def run(self, seconds: float = math.inf) -> bool:
         """Deliver until nothing is due, or the time is over, which it answers with True.

@@ -1,4 +1,5 @@
-"""`/admin/notifications/`: what became of the messages to visitors; failed ones are sent again."""
+"""`/admin/notifications/`: what became of the messages to visitors; failed ones are sent again, and
+those that wait for their next try now."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import asyncio
 from typing import Any, cast
 from uuid import UUID
 
+import structlog
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 from psycopg import AsyncConnection
@@ -15,7 +17,7 @@ from api.admin.cookies import seen
 from api.admin.event_filter import span_of
 from api.admin.pages import page, see
 from api.admin.paging import beyond
-from api.commands import execute
+from api.commands import execute, origin_of
 from api.reading import read
 from api.requests import Request
 from domain.batch import Done
@@ -29,7 +31,7 @@ from projections.notification_search import (
     search,
     that_may_be_sent_again,
 )
-from projections.outbox import State
+from projections.outbox import State, send_now
 from projections.registrations import count_by_date
 
 NOTIFICATIONS = "/admin/notifications/"
@@ -37,6 +39,8 @@ PAGE_SIZE = 50
 TABLES = ["outbox", "visitors", "registrations"]
 
 STATES = ("waiting", "sent", "failed")
+
+log = structlog.get_logger()
 
 
 class NotificationPages(Controller):
@@ -75,6 +79,19 @@ class NotificationPages(Controller):
         where = NOTIFICATIONS + (back if back.startswith("?") else "")
         return see(request, where, position=done.position, notice=what_became(done))
 
+    @post("/now")
+    async def send_waiting_now(self, request: Request) -> Response[Any]:
+        """Those that wait for their next try, the longest `Retry-After` included."""
+        async with request.connections.primary.connection() as connection:
+            due = await send_now(connection)
+        log.info("what waits is sent now", notifications=due, actor=origin_of(request).actor)
+        notice = (
+            f"{_counted(due)} will be tried now."
+            if due
+            else "No notification waits for a later try."
+        )
+        return see(request, f"{NOTIFICATIONS}?state=waiting", position=None, notice=notice)
+
     @get("/again")
     async def confirm_all(self, request: Request) -> Response[str]:
         count = await read(request, seen(request), count_that_may_be_sent_again, TABLES)
@@ -96,10 +113,14 @@ class NotificationPages(Controller):
             answers = await asyncio.gather(*(execute(request, command) for command in commands))
             queued += sum(done.value for done in answers)
             position = max(done.position for done in answers)
-        notice = f"{queued:,} notification{'s' if queued != 1 else ''} will be sent again."
+        notice = f"{_counted(queued)} will be sent again."
         if more:
             notice += " More are left: send those again after them."
         return see(request, f"{NOTIFICATIONS}?state=waiting", position=position, notice=notice)
+
+
+def _counted(number: int) -> str:
+    return f"{number:,} notification{'s' if number != 1 else ''}"
 
 
 def what_became(done: Done) -> str:

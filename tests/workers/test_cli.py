@@ -36,8 +36,12 @@ async def test_outbox_once_says_what_became_of_what_was_due(
         "bad@example.org": Answer(status=400),
         "later@example.org": Answer(status=503, headers={"Retry-After": "60"}),
     }
-    ran = events_face(environment(worker_settings, services), "outbox", "--once")
+    surroundings = environment(worker_settings, services)
+    ran = events_face(surroundings, "outbox", "--once")
     assert (ran.code, ran.out) == (0, "sent 1, failed 1, waiting 1\n")
+    service.by_email = {}
+    ran = events_face(surroundings, "outbox", "--once", "--now")
+    assert (ran.code, ran.out) == (0, "sent 1, failed 0, waiting 0\n")
 
 
 async def test_outbox_once_ends_with_the_reason_when_the_service_refuses_us(

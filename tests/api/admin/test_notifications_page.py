@@ -132,6 +132,27 @@ async def test_all_failed_ones_are_sent_again_after_confirmation(
     assert page.root.one("button", class_="main").has("disabled")
 
 
+async def test_what_waits_for_a_later_try_is_sent_now(
+    api: Api, organizer: Panel, auditor: Panel
+) -> None:
+    ada, bob = await registered(api, organizer, "ada", "bob")
+    async with api.connections.primary.connection() as connection:
+        await connection.execute(
+            "UPDATE outbox SET due_at = now() + interval '10 years',"
+            " lease_token = CASE id WHEN %s THEN id END",
+            [bob],
+        )
+    page = await organizer.open(NOTIFICATIONS)
+    page = await organizer.submit(button="Send waiting now")
+    assert page.notice == "1 notification will be tried now."
+    async with api.connections.readers.connection() as connection:
+        cursor = await connection.execute("SELECT id FROM outbox WHERE due_at <= now()")
+        assert await cursor.fetchall() == [(ada,)]
+    page = await organizer.submit(button="Send waiting now")
+    assert page.notice == "No notification waits for a later try."
+    assert "Send waiting now" not in (await auditor.open(NOTIFICATIONS)).buttons
+
+
 async def test_what_was_erased_is_not_sent_again(api: Api, organizer: Panel) -> None:
     ids = await registered(api, organizer, "ada")
     await fail(api, organizer, *ids)
