@@ -27,6 +27,8 @@ def with_kept_key(settings: Settings) -> Settings:
     if settings.secret_keys or not kept.exists():
         return settings
     return msgspec.structs.replace(settings, secret_keys=(_read(kept),))
+    key = kept_secret(prepared(settings.data_dir) / "secret_key")
+    return msgspec.structs.replace(settings, secret_keys=(key,))
 
 
 def with_existing_key(settings: Settings) -> Settings:
@@ -43,6 +45,10 @@ def _kept_in(data_dir: Path) -> Path:
 
 
 def _read(path: Path) -> str:
+def kept_secret(path: Path) -> str:
+    """What the file holds, a new secret if there is no such file; nobody else may read it."""
+    if not path.exists():
+        _create(path)
     key = path.read_text(encoding="ascii").strip()
     if not key:
         raise CommandFailed(f"{path} is empty: put the key back")

@@ -30,6 +30,7 @@ from events_face.ports import free_port
 from events_face.services import Services, services
 from events_face.settings import Settings
 from events_face.supervisor import Role, Supervisor
+from workers import sink_access
 
 NOTICE_INTERVAL = 60.0  # seconds between two lines about what is not ready yet
 BACKGROUND = 15  # niceness of delivering, so that answering goes first
@@ -83,11 +84,12 @@ def _roles(settings: Settings, running: Services, host: str, port: int, workers:
     if settings.notification_service_url is None:
         sink = free_port()
         environment["NOTIFICATION_SERVICE_URL"] = f"http://127.0.0.1:{sink}/notifications"
+        environment["NOTIFICATION_TOKEN"] = token = sink_access.token(settings)
         command = _command("sink", "--port", str(sink))
         roles.append(
             Role(name="sink", stage=4, command=command, environment=environment, nice=BACKGROUND)
         )
-        log.info("notifications go to a local sink", page=f"http://127.0.0.1:{sink}/")
+        log.info("notifications go to a local sink", page=sink_access.page_url(sink, token))
     api = _command("api", "--host", host, "--port", str(port))
     return [
         *roles,

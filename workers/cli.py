@@ -35,10 +35,14 @@ def outbox(settings: Settings, services: Services, sleep: float, once: bool, now
     `now`: what waits for a later try is due at once.
     """
     if settings.notification_service_url is None:
-        from workers import sink
+        from workers import sink, sink_access
 
-        url = sink.running_at(settings.data_dir)
-        settings = msgspec.structs.replace(settings, notification_service_url=url)
+        if (url := sink.running_at(settings.data_dir)) is not None:
+            settings = msgspec.structs.replace(
+                settings,
+                notification_service_url=url,
+                notification_token=sink_access.token(settings),
+            )
     keys = installation_keys(settings, services.database_url)
     delivery = new_delivery(settings, services.database_url, keys)
     with tracing.sent("outbox", settings):

@@ -1,6 +1,7 @@
 """The local sink: a real, small notification service, so that a person sees what is sent.
 
-It keeps what it gets in a file under DATA_DIR, one JSON line each, and shows it on a page.
+It keeps what it gets in a file under DATA_DIR, one JSON line each, and shows it on a page, to those
+who know its token (`workers.sink_access`).
 """
 
 from __future__ import annotations
@@ -14,15 +15,17 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
+import structlog
 import uvloop
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from events_face.data_dir import prepared
 from events_face.settings import Settings
+from workers.sink_access import HEADERS, Access, page_url, token
 from workers.sink_store import Received, SinkStore
 
 LOOPBACK = "127.0.0.1"
@@ -30,6 +33,8 @@ SHOWN = 50
 """Notifications on the page, and in an answer to a query without a limit."""
 
 LARGEST_BODY = 64 * 1024
+
+log = structlog.get_logger()
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -42,13 +47,21 @@ def run(settings: Settings, host: str, port: int) -> None:
     """Answer until SIGTERM or SIGINT; whoever shares the data dir finds it at the loopback."""
     folder = prepared(settings.data_dir) / "sink"
     folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
     announcement = folder / "url"
+    secret = token(settings)
+    access = Access(secret, {host, _host_of(settings.notification_service_url)})
     with SinkStore(folder / "notifications.jsonl") as store:
         announcement.write_text(f"http://{LOOPBACK}:{port}/notifications", encoding="ascii")
+        log.info("the sink is open", page=page_url(port, secret))
         try:
-            uvloop.run(serve(store, host, port))
+            uvloop.run(serve(store, access, host, port))
         finally:
             announcement.unlink(missing_ok=True)
+
+
+def _host_of(url: str | None) -> str:
+    return (urlsplit(url).hostname if url else None) or LOOPBACK
 
 
 def running_at(data_dir: Path) -> str | None:
@@ -59,10 +72,10 @@ def running_at(data_dir: Path) -> str | None:
         return None
 
 
-async def serve(store: SinkStore, host: str, port: int) -> None:
+async def serve(store: SinkStore, access: Access, host: str, port: int) -> None:
     """Serve `store` until a signal, or until cancelled."""
     server = Server(
-        application(store),
+        application(store, access),
         host,
         port,
         interface=Interfaces.ASGINL,
@@ -74,27 +87,46 @@ async def serve(store: SinkStore, host: str, port: int) -> None:
     await server.serve()
 
 
-def application(store: SinkStore) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    """POST / or /notifications takes one, GET / shows them, GET /notifications lists them."""
+def application(
+    store: SinkStore, access: Access
+) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """POST / or /notifications takes one, GET / shows them, GET /notifications lists them.
+
+    GET /health answers whoever asks.
+    """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        match scope["method"], scope["path"].rstrip("/"):
-            case "POST", "" | "/notifications":
-                status, kind, body = _take(store, _idempotency_key(scope), await _body(receive))
-            case "GET" | "HEAD", "":
-                status, kind, body = 200, _HTML, _page(store).encode()
-            case "GET" | "HEAD", "/notifications":
-                status, kind, body = _listing(store, scope["query_string"])
-            case _, "" | "/notifications":
-                status, kind, body = _problem(405, "only GET and POST are possible here")
-            case _:
-                status, kind, body = _problem(404, "there is nothing here")
-        headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+        status, kind, body = await _answer(store, access, scope, receive)
+        headers = [
+            (b"content-type", kind),
+            (b"content-length", str(len(body)).encode()),
+            *([(b"www-authenticate", b"Bearer")] if status == 401 else []),
+            *HEADERS,
+        ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         sent = b"" if scope["method"] == "HEAD" else body
         await send({"type": "http.response.body", "body": sent})
 
     return app
+
+
+async def _answer(store: SinkStore, access: Access, scope: Scope, receive: Receive) -> Answer:
+    headers = {name: bytes(value) for name, value in scope["headers"]}
+    path = scope["path"].rstrip("/")
+    if path == "/health":
+        return 200, _JSON, b'{"status":"ok"}'
+    if refusal := access.refusal(scope["method"], headers, scope["query_string"]):
+        return _problem(refusal.status, refusal.detail)
+    match scope["method"], path:
+        case "POST", "" | "/notifications":
+            return _take(store, headers.get(b"idempotency-key"), await _body(receive))
+        case "GET" | "HEAD", "":
+            return 200, _HTML, _page(store).encode()
+        case "GET" | "HEAD", "/notifications":
+            return _listing(store, scope["query_string"])
+        case _, "" | "/notifications":
+            return _problem(405, "only GET and POST are possible here")
+    return _problem(404, "there is nothing here")
 
 
 class _Notification(msgspec.Struct):
@@ -110,7 +142,7 @@ _decode = msgspec.json.Decoder(_Notification).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def _take(store: SinkStore, key: str | None, body: bytes | None) -> Answer:
+def _take(store: SinkStore, key: bytes | None, body: bytes | None) -> Answer:
     if body is None:
         return _problem(413, f"at most {LARGEST_BODY} bytes")
     try:
@@ -118,7 +150,7 @@ def _take(store: SinkStore, key: str | None, body: bytes | None) -> Answer:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return _problem(400, str(error))
     is_new = store.take(
-        key or notification.id,
+        key.decode("latin-1") if key else notification.id,
         Received(
             at=datetime.now(UTC),
             id=notification.id,
@@ -132,13 +164,6 @@ def _take(store: SinkStore, key: str | None, body: bytes | None) -> Answer:
 
 def _problem(status: int, detail: str) -> Answer:
     return status, _JSON, _encode({"status": status, "detail": detail})
-
-
-def _idempotency_key(scope: Scope) -> str | None:
-    for name, value in scope["headers"]:
-        if name == b"idempotency-key":
-            return bytes(value).decode("latin-1")
-    return None
 
 
 async def _body(receive: Receive) -> bytes | None:

@@ -52,6 +52,7 @@ class SinkStore:
         self._newest = deque[Received](maxlen=KEPT)
         self._keys = OrderedDict[str, None]()
         path.touch(mode=0o600)
+        path.chmod(0o600)
         with path.open("rb") as lines:
             for line in lines:
                 self._load(line)

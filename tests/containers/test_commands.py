@@ -14,7 +14,7 @@ import httpx
 import psycopg
 import pytest
 
-from tests.containers.composed import ROOT
+from tests.containers.composed import ENV_FILE, ROOT
 from tests.containers.processes import Containers, containers
 from tests.support.waiting import until
 
@@ -58,7 +58,10 @@ def _a_registration_is_delivered(running: Containers) -> None:
         assert registered.status_code == 201, registered.text
 
         def delivered() -> list[str]:
-            taken = http.get(f"{running.sink}/notifications").json()["notifications"]
+            bearer = {"Authorization": f"Bearer {ENV_FILE['NOTIFICATION_TOKEN']}"}
+            assert http.get(f"{running.sink}/notifications").status_code == 401
+            listing = http.get(f"{running.sink}/notifications", headers=bearer).json()
+            taken = listing["notifications"]
             return [notification["email"] for notification in taken]
 
         until(lambda: delivered() == ["ada@example.com"])

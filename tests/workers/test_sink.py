@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from events_face.settings import Settings
 from tests.support.waiting import until
 from tests.workers.processes import environment, role
 from workers.sink import running_at
+from workers.sink_access import Access, page_url, token
 
 
 @pytest.fixture
@@ -32,6 +34,7 @@ def sink(settings: Settings, host: str = "127.0.0.1") -> Iterator[httpx.Client]:
         httpx.Client(base_url=f"http://{host}:{port}", trust_env=False, timeout=30) as client,
     ):
         until(lambda: answers(client))
+        client.headers["Authorization"] = f"Bearer {token(settings)}"
         yield client
         process.terminate()
         assert process.wait(30) == 0
@@ -39,7 +42,7 @@ def sink(settings: Settings, host: str = "127.0.0.1") -> Iterator[httpx.Client]:
 
 def answers(client: httpx.Client) -> bool:
     try:
-        return client.get("/").is_success
+        return client.get("/health").is_success
     except httpx.TransportError:
         return False
 
@@ -97,6 +100,88 @@ def test_other_requests_are_refused_politely(own_settings: Settings) -> None:
         assert client.get("/notifications?limit=x").status_code == 400
         assert client.post("/", content=b"x" * 100_000).status_code == 413
         assert client.head("/").status_code == 200
+
+
+def test_without_the_token_nothing_is_read_or_taken(own_settings: Settings) -> None:
+    with sink(own_settings) as client:
+        assert notify(client, "a").status_code == 201
+        for given in ["", "Bearer", "Bearer wrong", f"Basic {token(own_settings)}"]:
+            client.headers["Authorization"] = given
+            for path in ("/", "/notifications", "/notifications?token=wrong", "/nothing"):
+                answer = client.get(path)
+                assert answer.status_code == 401
+                assert answer.headers["WWW-Authenticate"] == "Bearer"
+                assert "ada" not in answer.text
+            assert notify(client, "b").status_code == 401
+        del client.headers["Authorization"]
+        in_the_address = f"/notifications?token={token(own_settings)}"
+        assert client.post(in_the_address, json={}).status_code == 401
+        assert client.get(in_the_address).json()["total"] == 1
+
+
+def test_its_page_opens_from_the_address_that_is_printed(own_settings: Settings) -> None:
+    with sink(own_settings) as client:
+        notify(client, "a")
+        page = httpx.get(page_url(client.base_url.port or 0, token(own_settings)), trust_env=False)
+        assert page.status_code == 200
+        assert "ada@example.org" in page.text
+        assert page.headers["Referrer-Policy"] == "no-referrer"
+        assert page.headers["Cache-Control"] == "no-store"
+        assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8001", 200),
+        ("localhost:8001", 200),
+        ("LocalHost", 200),
+        ("[::1]:8001", 200),
+        ("sink.example:8001", 200),  # as the workers call it
+        ("evil.example", 421),
+        ("localhost.evil.example:8001", 421),
+        ("evil.example:80@localhost", 421),
+        ("[evil", 421),
+        ("", 421),
+    ],
+)
+def test_only_its_own_names_are_answered(host: str, status: int) -> None:
+    access = Access("the-token", {"sink.example"})
+    headers = {b"host": host.encode(), b"authorization": b"Bearer the-token"}
+    refusal = access.refusal("GET", headers, b"")
+    assert (refusal.status if refusal else 200) == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 201),
+        ({"Origin": "own"}, 201),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://127.0.0.1:1"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+    ],
+)
+def test_pages_of_other_origins_post_nothing(
+    own_settings: Settings, headers: dict[str, str], status: int
+) -> None:
+    with sink(own_settings) as client:
+        origin = str(client.base_url).rstrip("/")
+        client.headers.update({name: v.replace("own", origin) for name, v in headers.items()})
+        assert notify(client, "a").status_code == status
+
+
+def test_what_it_keeps_is_for_its_own_account_only(own_settings: Settings) -> None:
+    folder = own_settings.data_dir / "sink"
+    folder.mkdir(mode=0o755)
+    (folder / "notifications.jsonl").touch(mode=0o644)
+    with sink(own_settings) as client:
+        notify(client, "a")
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
+        assert modes == dict.fromkeys(("notifications.jsonl", "token", "url"), 0o600)
 
 
 def test_a_running_sink_can_be_found_by_its_data_dir(own_settings: Settings) -> None:
