@@ -15,10 +15,8 @@ def with_secret_key(settings: Settings) -> Settings:
     """The settings with at least one secret key, creating `DATA_DIR/secret_key` if need be."""
     if settings.secret_keys:
         return settings
-    kept = _kept_in(prepared(settings.data_dir))
-    if not kept.exists():
-        _create(kept)
-    return with_kept_key(settings)
+    key = kept_secret(_kept_in(prepared(settings.data_dir)))
+    return msgspec.structs.replace(settings, secret_keys=(key,))
 
 
 def with_kept_key(settings: Settings) -> Settings:
@@ -27,8 +25,6 @@ def with_kept_key(settings: Settings) -> Settings:
     if settings.secret_keys or not kept.exists():
         return settings
     return msgspec.structs.replace(settings, secret_keys=(_read(kept),))
-    key = kept_secret(prepared(settings.data_dir) / "secret_key")
-    return msgspec.structs.replace(settings, secret_keys=(key,))
 
 
 def with_existing_key(settings: Settings) -> Settings:
@@ -44,11 +40,14 @@ def _kept_in(data_dir: Path) -> Path:
     return data_dir / "secret_key"
 
 
-def _read(path: Path) -> str:
 def kept_secret(path: Path) -> str:
-    """What the file holds, a new secret if there is no such file; nobody else may read it."""
+    """What the file holds; a new secret, which only this account can read, if there is no file."""
     if not path.exists():
         _create(path)
+    return _read(path)
+
+
+def _read(path: Path) -> str:
     key = path.read_text(encoding="ascii").strip()
     if not key:
         raise CommandFailed(f"{path} is empty: put the key back")
