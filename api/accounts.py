@@ -61,18 +61,29 @@ class AccountCalls(Controller):
         done = await request.connections.credentials.change_roles(command, origin_of(request))
         return gone(done.position)
 
-    @delete("/{account_id:uuid}/roles/{role:str}", summary="Revoke a role")
+    @delete(
+        "/{account_id:uuid}/roles/{role:str}",
+        summary="Revoke a role",
+        opt={"problems": ["last-admin"]},
+    )
     async def revoke_role(
         self, request: Request, account_id: FromPath[UUID], role: FromPath[Role]
     ) -> Response[None]:
-        """It is gone with the next request. A role that the account does not have is no error."""
+        """It is gone with the next request. A role that the account does not have is no error. The
+        last admin stays one."""
         command = RevokeRole(account_id=account_id, role=role)
         done = await request.connections.credentials.change_roles(command, origin_of(request))
         return gone(done.position)
 
-    @post("/{account_id:uuid}/disable", status_code=204, summary="Disable an account")
+    @post(
+        "/{account_id:uuid}/disable",
+        status_code=204,
+        summary="Disable an account",
+        opt={"problems": ["last-admin"]},
+    )
     async def disable_account(self, request: Request, account_id: FromPath[UUID]) -> Response[None]:
-        """For good: its sessions end, and it signs in no more. Its name stays taken."""
+        """For good: its sessions end, and it signs in no more. Its name stays taken. The last admin
+        cannot be disabled."""
         command = DisableAccount(account_id=account_id)
         done = await request.connections.credentials.disable(command, origin_of(request))
         return gone(done.position)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from getpass import getpass
 from typing import TypeVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from psycopg.errors import UndefinedTable
 
@@ -16,7 +16,15 @@ from api.connections import account_pool
 from api.credentials import Credentials
 from api.hashing import ARGON2ID
 from api.passwords import Password
-from domain.accounts import ROLES, GrantRole, RegisterAccount, RevokeRole, Role, UsernameTaken
+from domain.accounts import (
+    ROLES,
+    GrantRole,
+    LastAdmin,
+    RegisterAccount,
+    RevokeRole,
+    Role,
+    UsernameTaken,
+)
 from domain.batch import Origin
 from domain.values import Invalid, Text, Username
 from events_face.errors import CommandFailed
@@ -51,19 +59,26 @@ def createsuperuser(
 
 
 def grant(settings: Settings, services: Services, username: str, role: Role) -> None:
-    _change_roles(settings, services, username, GrantRole, role)
+    _change_roles(settings, services, username, lambda id: GrantRole(account_id=id, role=role))
 
 
-def revoke(settings: Settings, services: Services, username: str, role: Role) -> None:
-    _change_roles(settings, services, username, RevokeRole, role)
+def revoke(
+    settings: Settings, services: Services, username: str, role: Role, *, force: bool = False
+) -> None:
+    """The last admin stays one unless `force`."""
+    _change_roles(
+        settings,
+        services,
+        username,
+        lambda id: RevokeRole(account_id=id, role=role, force=force),
+    )
 
 
 def _change_roles(
     settings: Settings,
     services: Services,
     username: str,
-    change: type[GrantRole] | type[RevokeRole],
-    role: Role,
+    change: Callable[[UUID], GrantRole | RevokeRole],
 ) -> None:
     name = _parsed("username", Text.parse, username)
 
@@ -71,8 +86,13 @@ def _change_roles(
         credential = await credentials.of(name)
         if credential is None:
             raise CommandFailed(f"there is no account {name}")
-        command = change(account_id=credential.account_id, role=role)
-        done = await credentials.change_roles(command, _operator())
+        try:
+            done = await credentials.change_roles(change(credential.account_id), _operator())
+        except LastAdmin:
+            raise CommandFailed(
+                f"{credential.username} is the last admin: make somebody else one first, "
+                "or add --force"
+            ) from None
         return f"{credential.username}: {', '.join(done.value.roles) or 'no role'}"
 
     _say(_with_credentials(settings, services, change_them))

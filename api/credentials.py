@@ -6,7 +6,7 @@ reads what history does not say, nor misses what it does.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -29,13 +29,14 @@ from domain.values import Text
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
+C = TypeVar("C", RevokeRole, DisableAccount)
+
+ADMINS_ASKED = 10
+"""Other admins that are looked at before one is given up."""
+
 
 class InvalidCredentials(Exception):
     """Username and password do not belong together"""
-
-
-class LastAdmin(Exception):
-    """This is the last admin: make somebody else one first"""
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,33 +92,27 @@ class Credentials:
             )
             return done
 
-    async def change_roles(
-        self, command: GrantRole | RevokeRole, origin: Origin, *, keep_an_admin: bool = False
-    ) -> Done:
-        """Raises LastAdmin, if it is to keep one and none would be left."""
+    async def change_roles(self, command: GrantRole | RevokeRole, origin: Origin) -> Done:
         async with self._pool.connection() as connection, connection.transaction():
+            if isinstance(command, RevokeRole):
+                command = await _beside_other_admins(connection, command)
             done = await self._execute(connection, command, origin)
             account: Account = done.value
             await connection.execute(
                 "UPDATE credentials SET roles = %s WHERE account_id = %s",
                 [list(account.roles), account.id],
             )
-            if keep_an_admin:
-                await _require_admin(connection)
             return done
 
-    async def disable(
-        self, command: DisableAccount, origin: Origin, *, keep_an_admin: bool = False
-    ) -> Done:
-        """Ends the account's sessions too. Raises LastAdmin, as `change_roles`."""
+    async def disable(self, command: DisableAccount, origin: Origin) -> Done:
+        """Ends the account's sessions too."""
         async with self._pool.connection() as connection, connection.transaction():
+            command = await _beside_other_admins(connection, command)
             done = await self._execute(connection, command, origin)
             await connection.execute(
                 "UPDATE credentials SET disabled = true WHERE account_id = %s",
                 [command.account_id],
             )
-            if keep_an_admin:
-                await _require_admin(connection)
             await _end_sessions(connection, command.account_id)
             return done
 
@@ -183,14 +178,18 @@ async def _read(connection: AsyncConnection[Any], account_id: UUID) -> Credentia
     )
 
 
-async def _require_admin(connection: AsyncConnection[Any]) -> None:
-    """Raises LastAdmin, which undoes the change that was made."""
-    # After the append: history's lock is held from there on, so nobody else takes a role away.
+async def _beside_other_admins(connection: AsyncConnection[Any], command: C) -> C:
+    """The command with the other admins that there may be; the decision asks their history."""
     cursor = await connection.execute(
-        "SELECT FROM credentials WHERE 'admin' = ANY (roles) AND NOT disabled LIMIT 1"
+        """
+        SELECT account_id FROM credentials
+        WHERE 'admin' = ANY (roles) AND NOT disabled AND account_id <> %s
+        LIMIT %s
+        """,
+        [command.account_id, ADMINS_ASKED],
     )
-    if cursor.rowcount == 0:
-        raise LastAdmin
+    others = tuple(id for (id,) in await cursor.fetchall())
+    return msgspec.structs.replace(command, other_admins=others)
 
 
 async def _end_sessions(connection: AsyncConnection[Any], account_id: UUID) -> None:

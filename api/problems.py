@@ -80,6 +80,7 @@ KINDS = {
     "area-name-taken": Kind(409, "Area name taken"),
     "area-in-use": Kind(409, "Area in use"),
     "username-taken": Kind(409, "Username taken"),
+    "last-admin": Kind(409, "Last admin"),
     "event-closed": Kind(409, "Event closed"),
     "registration-deadline-passed": Kind(409, "Registration deadline passed"),
     "duplicate-registration": Kind(409, "Duplicate registration"),

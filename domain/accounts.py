@@ -27,6 +27,12 @@ class UsernameTaken(Refused):
     slug: ClassVar[str] = "username-taken"
 
 
+class LastAdmin(Refused):
+    """This is the last admin: make somebody else one first"""
+
+    slug: ClassVar[str] = "last-admin"
+
+
 class RegisterAccount(msgspec.Struct, frozen=True, kw_only=True):
     username: Username
     roles: tuple[Role, ...] = ()
@@ -40,6 +46,10 @@ class GrantRole(msgspec.Struct, frozen=True, kw_only=True):
 class RevokeRole(msgspec.Struct, frozen=True, kw_only=True):
     account_id: UUID
     role: Role
+    other_admins: tuple[UUID, ...] = ()
+    """Accounts that may be admins too: at least one must be, or this account stays one."""
+    force: bool = False
+    """Takes the role from the last admin too."""
 
 
 class ChangePassword(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +60,8 @@ class ChangePassword(msgspec.Struct, frozen=True, kw_only=True):
 
 class DisableAccount(msgspec.Struct, frozen=True, kw_only=True):
     account_id: UUID
+    other_admins: tuple[UUID, ...] = ()
+    """As of `RevokeRole`."""
 
 
 class Account(Aggregate, frozen=True, kw_only=True):
@@ -58,6 +70,11 @@ class Account(Aggregate, frozen=True, kw_only=True):
     """In the order of `ROLES`."""
     disabled: bool = False
     exists: bool = False
+
+    @property
+    def is_admin(self) -> bool:
+        """One who can act as such."""
+        return "admin" in self.roles and not self.disabled
 
     def register(self, command: RegisterAccount) -> list[DomainEvent[Account]]:
         if self.exists:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from domain.accounts import (
     ChangePassword,
     DisableAccount,
     GrantRole,
+    LastAdmin,
     PasswordChanged,
     RegisterAccount,
     RevokeRole,
@@ -203,6 +204,8 @@ def grant_role(command: GrantRole, work: Work) -> Account:
 
 def revoke_role(command: RevokeRole, work: Work) -> Account:
     account = _existing_account(command.account_id, work)
+    if command.role == "admin" and not command.force:
+        _keep_an_admin(account, command.other_admins, work)
     return work.record(account, *account.revoke(command.role))
 
 
@@ -212,6 +215,7 @@ def change_password(command: ChangePassword, work: Work) -> Account:
 
 def disable_account(command: DisableAccount, work: Work) -> Account:
     account = _existing_account(command.account_id, work)
+    _keep_an_admin(account, command.other_admins, work)
     return work.record(account, *account.disable())
 
 
@@ -275,9 +279,9 @@ TOUCHES: dict[type[Any], Callable[[Any, Identity], Touches]] = {
     RecordDisclosure: lambda command, _: Touches(),
     RegisterAccount: lambda command, identity: Touches(begun=[identity.account(command.username)]),
     GrantRole: lambda command, _: Touches([command.account_id]),
-    RevokeRole: lambda command, _: Touches([command.account_id]),
+    RevokeRole: lambda command, _: Touches([command.account_id, *command.other_admins]),
     ChangePassword: lambda command, _: Touches([command.account_id]),
-    DisableAccount: lambda command, _: Touches([command.account_id]),
+    DisableAccount: lambda command, _: Touches([command.account_id, *command.other_admins]),
 }
 
 
@@ -293,6 +297,15 @@ def _existing_account(id: UUID, work: Work) -> Account:
     if not account.exists:
         raise NotFound("account", id)
     return account
+
+
+def _keep_an_admin(leaving: Account, others: Iterable[UUID], work: Work) -> None:
+    """Raises `LastAdmin` if none of the others is an admin. The decision rests on the stream of the
+    one who is: of two admins who give up each other at once, the second is refused."""
+    if leaving.is_admin and not any(
+        other != leaving.id and work.get(Account, other).is_admin for other in others
+    ):
+        raise LastAdmin
 
 
 def _existing_event(id: UUID, work: Work) -> Event:

@@ -4,7 +4,7 @@
     ├── NotFound
     ├── InvalidFields            values that only the domain can judge
     ├── Refused                  a rule says no; `slug` names the rule
-    │   ├── UsernameTaken                                   (accounts.py)
+    │   ├── UsernameTaken, LastAdmin                        (accounts.py)
     │   ├── AreaNameTaken, AreaInUse                        (areas.py)
     │   └── EventClosed, DeadlinePassed, DuplicateRegistration   (visitors.py)
     └── ChangedMeanwhile         the aggregate is not at the version the caller had seen

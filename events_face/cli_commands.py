@@ -204,7 +204,16 @@ COMMANDS: dict[str, Command] = {
         help="take a role from an account",
         example="events-face revoke ada organizer",
         function="api.cli:revoke",
-        options=(USER, ROLE),
+        options=(
+            USER,
+            ROLE,
+            Option(
+                flag="--force",
+                name="force",
+                help="take the role of the last admin too",
+                more={"action": "store_true"},
+            ),
+        ),
     ),
     "erase": Command(
         help="make one person's data unreadable everywhere, history included",

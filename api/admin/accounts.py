@@ -15,10 +15,9 @@ from api.admin.cookies import seen
 from api.admin.entries import timeline_of
 from api.admin.pages import page, see
 from api.commands import origin_of
-from api.credentials import LastAdmin
 from api.reading import read
 from api.requests import Request
-from domain.accounts import ROLES, DisableAccount, GrantRole, RevokeRole, Role
+from domain.accounts import ROLES, DisableAccount, GrantRole, LastAdmin, RevokeRole, Role
 from domain.errors import NotFound
 from projections import accounts
 
@@ -80,9 +79,7 @@ class AccountPages(Controller):
     ) -> Response[Any]:
         command = RevokeRole(account_id=account_id, role=_known(role, account_id))
         try:
-            done = await request.connections.credentials.change_roles(
-                command, origin_of(request), keep_an_admin=True
-            )
+            done = await request.connections.credentials.change_roles(command, origin_of(request))
         except LastAdmin as error:
             return await _shown(request, account_id, refused=error)
         left_here = (role, account_id) == ("admin", request.account.id)
@@ -101,9 +98,7 @@ class AccountPages(Controller):
     async def disable(self, request: Request, account_id: FromPath[UUID]) -> Response[Any]:
         command = DisableAccount(account_id=account_id)
         try:
-            done = await request.connections.credentials.disable(
-                command, origin_of(request), keep_an_admin=True
-            )
+            done = await request.connections.credentials.disable(command, origin_of(request))
         except LastAdmin as error:
             return await _shown(request, account_id, refused=error)
         notice = f"“{done.value.username}” is disabled."
@@ -127,7 +122,7 @@ async def _shown(
         timeline=timeline,
         account_shown=await _row(request, account_id),
         meanings=MEANINGS,
-        refused=refused and (type(refused).__doc__ or ""),
+        refused=refused and str(refused),
     )
 
 

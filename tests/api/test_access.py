@@ -159,3 +159,19 @@ async def test_admins_list_the_accounts_by_name(api: Api) -> None:
     known = {"If-None-Match": answer.headers["ETag"]}
     again = await api.http.get("/api/accounts/", headers=admin.bearer | known)
     assert again.status_code == 304
+
+
+@pytest.mark.parametrize(("method", "path"), [("DELETE", "roles/admin"), ("POST", "disable")])
+async def test_the_last_admin_stays_one_until_there_is_another(
+    guarded_api: Api, method: str, path: str
+) -> None:
+    http, root = guarded_api.http, await guarded_api.account("root", "admin")
+    await guarded_api.account("ada", "organizer", "auditor")
+    address = f"/api/accounts/{root.id}/{path}"
+    refused = await http.request(method, address, headers=root.bearer)
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/last-admin")
+    assert "make somebody else one first" in refused.json()["detail"]
+    bob = await guarded_api.account("bob", "admin")
+    assert (await http.request(method, address, headers=root.bearer)).status_code == 204
+    last = f"/api/accounts/{bob.id}/{path}"
+    assert (await http.request(method, last, headers=bob.bearer)).status_code == 409

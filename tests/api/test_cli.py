@@ -35,6 +35,19 @@ def test_a_superuser_has_every_role_and_is_created_once(
     assert capsys.readouterr().out == "Root: organizer, admin\n"
 
 
+def test_the_last_admin_loses_the_role_only_by_force(
+    settings: Settings, services: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("Root", "ada"):
+        createsuperuser(settings, services, username=name, password=PASSWORD)
+    revoke(settings, services, username="ada", role="admin")
+    with pytest.raises(CommandFailed, match="Root is the last admin.*--force"):
+        revoke(settings, services, username="root", role="admin")
+    revoke(settings, services, username="root", role="organizer")
+    revoke(settings, services, username="root", role="admin", force=True)
+    assert capsys.readouterr().out.splitlines()[-2:] == ["Root: auditor, admin", "Root: auditor"]
+
+
 def test_the_password_comes_from_the_environment_when_it_is_not_given(
     settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,7 +66,7 @@ def test_roles_are_granted_and_revoked_by_username(
 ) -> None:
     createsuperuser(settings, services, username="ada", password=PASSWORD)
     for role in ("admin", "auditor", "organizer"):
-        revoke(settings, services, username="ada", role=role)
+        revoke(settings, services, username="ada", role=role, force=True)
     for _ in range(2):
         grant(settings, services, username="Ada", role="organizer")
     assert capsys.readouterr().out.splitlines()[-3:] == ["ada: no role", *["ada: organizer"] * 2]

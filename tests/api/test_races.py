@@ -11,14 +11,18 @@ from uuid import UUID
 import httpx
 import pytest
 
+from api.connections import account_pool
+from api.credentials import Credentials
 from domain import events
+from domain.accounts import GrantRole
 from domain.aggregate import RecordedEvent
 from domain.history import connect, read_events
+from domain.personal_data import InstallationKeys
 from domain.visitors import Registered
 from events_face.ports import free_port
 from events_face.services import Services
 from events_face.settings import Settings
-from tests.api.serving import EVENT, api_process
+from tests.api.serving import EVENT, OPERATOR, PASSWORD, Account, api_process
 
 pytestmark = pytest.mark.anyio
 
@@ -126,3 +130,44 @@ async def race_a_close(two: list[httpx.AsyncClient], services: Services) -> None
     ]
     assert len(registered_at) == len(accepted) >= 50
     assert max(registered_at) < closed_at
+
+
+@pytest.mark.parametrize(("method", "path"), [("DELETE", "roles/admin"), ("POST", "disable")])
+async def test_of_two_admins_who_give_up_each_other_one_stays(
+    two: list[httpx.AsyncClient],
+    services: Services,
+    keys: InstallationKeys,
+    method: str,
+    path: str,
+) -> None:
+    async def new_admin(username: str) -> Account:
+        body = {"username": username, "password": PASSWORD}
+        answer = (await two[0].post("/api/auth/register", json=body)).json()
+        account = Account(
+            id=answer["data"]["id"],
+            access_token=answer["meta"]["access_token"],
+            refresh_token=answer["meta"]["refresh_token"],
+        )
+        async with account_pool(services.database_url) as pool:
+            grant = GrantRole(account_id=UUID(account.id), role="admin")
+            await Credentials(pool, keys).change_roles(grant, OPERATOR)
+        return account
+
+    async def give_up(client: httpx.AsyncClient, account: Account, by: Account) -> httpx.Response:
+        address = f"/api/accounts/{account.id}/{path}"
+        return await client.request(method, address, headers=by.bearer)
+
+    async def is_admin(account: Account) -> bool:
+        answer = await two[1].get("/api/accounts/", headers=account.bearer)
+        return answer.status_code == 200
+
+    left = await new_admin("ada")
+    for n in range(10):
+        other = await new_admin(f"admin {n}")
+        answers = await asyncio.gather(
+            give_up(two[0], left, by=other), give_up(two[1], other, by=left)
+        )
+        assert [a.status_code for a in answers].count(204) == 1, [a.text for a in answers]
+        (left,) = [account for account in (left, other) if await is_admin(account)]
+    alone = await give_up(two[0], left, by=left)
+    assert (alone.status_code, alone.json()["type"]) == (409, "/problems/last-admin")

@@ -1,5 +1,6 @@
 """Accounts: usernames unique whatever their case, roles given and taken, ends that stay ends."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
@@ -10,10 +11,12 @@ from domain.accounts import (
     ChangePassword,
     DisableAccount,
     GrantRole,
+    LastAdmin,
     RegisterAccount,
     RevokeRole,
     UsernameTaken,
 )
+from domain.aggregate import DomainEvent
 from domain.errors import NotFound
 from domain.values import Invalid, Username
 from tests.domain.scenario import Scenario, identity
@@ -68,6 +71,54 @@ def test_a_disabled_account_stays_so_and_keeps_its_name() -> None:
     assert scenario.when(DisableAccount(account_id=ADA)) == []
     with pytest.raises(UsernameTaken):
         scenario.when(RegisterAccount(username=Username("ada")))
+
+
+BOB = identity.account(Username("Bob"))
+
+ADMIN = accounts.RoleGranted(role="admin")
+
+GIVING_UP = [
+    RevokeRole(account_id=ADA, role="admin", other_admins=(ADA, BOB)),
+    DisableAccount(account_id=ADA, other_admins=(ADA, BOB)),
+]
+
+
+def two(*of_bob: DomainEvent[Account]) -> Scenario:
+    """Ada is an admin; Bob is what these events make of him."""
+    scenario = ada().given(ADA, ADMIN)
+    return scenario.given(BOB, accounts.Registered(username="Bob"), *of_bob)
+
+
+@pytest.mark.parametrize("command", GIVING_UP)
+@pytest.mark.parametrize(
+    "of_bob",
+    [
+        (),
+        (accounts.RoleGranted(role="organizer"),),
+        (ADMIN, accounts.RoleRevoked(role="admin")),
+        (ADMIN, accounts.Disabled()),
+    ],
+)
+def test_the_last_admin_stays_one(command: object, of_bob: Sequence[DomainEvent[Account]]) -> None:
+    with pytest.raises(LastAdmin):
+        two(*of_bob).when(command)
+
+
+@pytest.mark.parametrize("command", GIVING_UP)
+def test_an_admin_beside_another_is_given_up(command: object) -> None:
+    assert len(two(ADMIN).when(command)) == 1
+
+
+def test_an_operator_can_take_the_role_of_the_last_admin() -> None:
+    command = RevokeRole(account_id=ADA, role="admin", force=True)
+    assert two().when(command) == [accounts.RoleRevoked(role="admin")]
+
+
+def test_who_is_no_admin_is_given_up_although_there_is_none() -> None:
+    scenario = two()
+    assert scenario.when(DisableAccount(account_id=BOB)) == [accounts.Disabled()]
+    assert scenario.when(RevokeRole(account_id=BOB, role="admin")) == []
+    assert scenario.when(RevokeRole(account_id=ADA, role="organizer")) == []
 
 
 def test_history_knows_that_a_password_changed_and_nothing_of_it() -> None:
