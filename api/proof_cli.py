@@ -15,7 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from api.audit_options import printable
+from domain.codec import to_json
 from domain.history import connect
+from domain.logged import logged
 from domain.seals.checkpoints import Checkpoint, is_signed_by
 from domain.seals.proofs import BadProof, CannotProve, Proof
 from domain.seals.proofs import check as check_against
@@ -101,7 +103,15 @@ def check_proof(settings: Settings, *, file: Path, public_key: Path | None) -> N
         f" {key_id(key)} by {checkpoint.sealed_at:%Y-%m-%dT%H:%M:%SZ}"
         f" over {checkpoint.tree_size} events"
     )
-    _print(printable((event.state or b"").decode(errors="backslashreplace")))
+    shown = logged(
+        event.position,
+        event.originator_id,
+        event.originator_version,
+        event.topic,
+        event.state,
+        has_key=True,  # which a proof cannot know: the personal data stays sealed here anyway
+    )
+    _print(printable(to_json(shown).decode()))
 
 
 async def _verify(

@@ -36,6 +36,7 @@ class DomainEvent(msgspec.Struct, Generic[A], frozen=True, kw_only=True, omit_de
     schema_version: ClassVar[int]
     written_as: ClassVar[int]
     personal_field: ClassVar[str | None]
+    secret_fields: ClassVar[frozenset[str]]
     aggregate_class: ClassVar[type[Aggregate]]
 
     def apply(self, aggregate: A) -> A:
@@ -81,7 +82,12 @@ EVENT_TYPES: dict[str, type[DomainEvent[Any]]] = {}
 
 
 def stored_as(
-    topic: str, *, version: int = 1, written_as: int | None = None, personal: str | None = None
+    topic: str,
+    *,
+    version: int = 1,
+    written_as: int | None = None,
+    personal: str | None = None,
+    secret: Iterable[str] = (),
 ) -> Callable[[E_], E_]:
     """Name an event class in history. The topic is for ever; the version grows with its fields.
 
@@ -89,6 +95,9 @@ def stored_as(
     neighbours that do not: all that has come since is fields with defaults, which it leaves alone.
 
     `personal` names the field that history holds encrypted, under a key of its own.
+
+    `secret` names fields that prove something to whoever knows them: no reader of history is shown
+    them.
     """
 
     def register(event_class: E_) -> E_:
@@ -98,6 +107,7 @@ def stored_as(
         event_class.schema_version = version
         event_class.written_as = written_as or version
         event_class.personal_field = personal
+        event_class.secret_fields = frozenset(secret)
         (event_class.aggregate_class,) = get_args(event_class.__orig_bases__[0])  # type: ignore[attr-defined]
         EVENT_TYPES[topic] = event_class
         return event_class

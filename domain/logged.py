@@ -1,13 +1,14 @@
 """An event as auditors see it: as it is stored, so that one of a later release, or one that
 somebody tampered with, is shown too.
 
-Personal data is left out. `open_personal_data` puts it in, which is for after the disclosure was
+Secrets, such as the code that proves a registration, are left out, always. Personal data is left
+out too. `open_personal_data` puts it in, which is for after the disclosure was
 recorded (`domain.disclosures`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -37,7 +38,8 @@ class LoggedEvent(msgspec.Struct, frozen=True, kw_only=True):
     causation_id: int | None = None
     schema_version: int | None = None
     data: Any
-    """JSON as it is stored, or the whole state as text when that is something else."""
+    """JSON as it is stored but for secrets, or the whole state as text when that is something else;
+    None when there could be secrets in that."""
     personal: Literal["sealed", "open", "erased"] | None = None
     """What became of the personal data in `data`; None when there is none."""
     unreadable: str | None = None
@@ -75,20 +77,22 @@ def logged(
         "aggregate_id": id,
         "aggregate_version": version,
     }
+    known = EVENT_TYPES.get(type)
     try:
         stored = decode_state(state.decode())
         data = msgspec.json.decode(stored.data)
     except NONSENSE as error:
-        text = state.decode(errors="replace")
+        text = None if known and known.secret_fields else state.decode(errors="replace")
         return LoggedEvent(**place, data=text, unreadable=f"its state cannot be read: {error}")
     unreadable = None
     try:
         decode_event(type, stored)
     except NONSENSE as error:
         unreadable = str(error)
-    personal_field = type in EVENT_TYPES and EVENT_TYPES[type].personal_field
-    if stored.sealed is not None and personal_field and isinstance(data, dict):
-        data[personal_field] = None
+    if known and known.secret_fields:
+        data = _without(data, known.secret_fields)
+    if known and known.personal_field and stored.sealed is not None and isinstance(data, dict):
+        data[known.personal_field] = None
     return LoggedEvent(
         **place,
         time=stored.timestamp,
@@ -100,6 +104,13 @@ def logged(
         personal=None if stored.sealed is None else "sealed" if has_key else "erased",
         unreadable=unreadable,
     )
+
+
+def _without(data: Any, secret_fields: Collection[str]) -> dict[str, Any] | None:
+    """None for what has no fields: where the secrets are in it cannot be known."""
+    if not isinstance(data, dict):
+        return None
+    return {field: value for field, value in data.items() if field not in secret_fields}
 
 
 def can_be_opened(event: LoggedEvent) -> bool:

@@ -86,7 +86,7 @@ class Visitor(Aggregate, frozen=True, kw_only=True):
         return [Erased(notification_id=self.notification_id)] if self.notification_id else []
 
 
-@stored_as("Visitor.Registered", personal="person")
+@stored_as("Visitor.Registered", personal="person", secret=["code"])
 class Registered(DomainEvent[Visitor], frozen=True, kw_only=True):
     event_id: UUID
     code: str

@@ -154,7 +154,7 @@ AUDIT_COMMANDS: dict[str, Command] = {
         function="api.proof_cli:public_key",
     ),
     "audit prove": Command(
-        help="a proof that an event is in history as it was sealed",
+        help="a proof that an event is in history as it was sealed, with all that is stored of it",
         example="events-face audit prove 42 > proof.json",
         function="api.proof_cli:prove",
         options=(

@@ -1,6 +1,6 @@
 """Events of history as pages show them: who did what to what, and which values it changed.
 
-Personal data stays sealed here, and so do the codes that prove a registration.
+Personal data stays sealed here.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ PAGES = {
 LASTING = {"Sync", "Visitor"}
 """Those that have no name, and whose page is there for ever."""
 
-UNTOLD = {"code", "notification_id"}
-"""Fields of events that prove a registration, or lead to the message that does."""
+UNTOLD = {"notification_id"}
+"""Fields of events that only lead to a message."""
 
 FOLLOWS = {"cleaned_up", "event_count", "exists", "roles"}
 """Fields whose change the event's own name and data tell already."""

@@ -9,6 +9,8 @@ import httpx
 import pytest
 
 from domain import writer
+from domain.history import read_events
+from domain.visitors import Registered
 from domain.writer import Overloaded
 from tests.api.serving import Account, Api
 
@@ -212,3 +214,24 @@ async def test_what_is_no_event_is_no_failure_of_ours(auditor: Auditor) -> None:
     state = await auditor.asks(f"/api/audit/aggregates/{id}")
     assert (state.status_code, state.json()["data"]["state"]) == (200, None)
     assert (await auditor.asks(f"/api/audit/aggregates/{id}/changes")).status_code == 200
+
+
+async def test_no_call_of_the_audit_shows_the_code_of_a_registration(auditor: Auditor) -> None:
+    registered = await auditor.api.register(await auditor.api.event())
+    visitor = registered.json()["data"]["id"]
+    async with auditor.api.connections.readers.connection() as connection:
+        events = await read_events(connection, after=0, limit=100)
+    (code,) = [e.event.code for e in events if isinstance(e.event, Registered)]
+    path = f"/api/audit/aggregates/{visitor}"
+    for asked, query in (
+        (LOG, {"type": "Visitor.Registered"}),
+        (LOG, {"type": "Visitor.Registered", "personal": True}),
+        (LOG, {"aggregate_id": visitor, "order": "desc"}),
+        (path, {}),
+        (path, {"at": registered.headers["Event-Position"]}),
+        (f"{path}/changes", {}),
+    ):
+        answer = await auditor.asks(asked, **query)
+        assert answer.status_code == 200
+        assert '"code"' not in answer.text
+        assert f'"{code}"' not in answer.text

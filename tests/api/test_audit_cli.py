@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 
 from api.audit_cli import diff, log, show
+from api.audit_export import export
 from domain.personal_data import InstallationKeys
 from events_face.errors import CommandFailed, WrongUsage
 from events_face.services import Services
@@ -169,3 +171,26 @@ def test_output_that_nobody_reads_on_is_no_failure(
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("\n") == 1
+
+
+def test_no_command_of_the_audit_shows_the_code_of_a_registration(
+    settings: Settings,
+    services: Services,
+    deeds: Deeds,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def register() -> UUID:
+        return await deeds.register(await deeds.event())
+
+    visitor = asyncio.run(register())
+    file = tmp_path / "history.jsonl"
+    for json in (False, True):
+        log(settings, services, **ALL | {"json": json, "personal": True})
+        show(settings, services, aggregate_id=visitor, at=None, json=json)
+        diff(settings, services, aggregate_id=visitor, start="0", end=None, json=json)
+    exported = {name: ALL[name] for name in ALL.keys() - {"limit", "follow", "json"}}
+    export(settings, services, **exported | {"output": file, "resume": False, "personal": True})
+    told = capsys.readouterr().out + file.read_text()
+    assert told.count("ada@example.com") == 3
+    assert "code" not in told

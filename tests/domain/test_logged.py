@@ -1,0 +1,58 @@
+"""What readers of history are shown of an event: never its secrets, however it is stored."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from domain.aggregate import EVENT_TYPES
+from domain.codec import to_json
+from domain.logged import logged
+
+CODE = "7319"
+DATA: dict[str, Any] = {"code": CODE, "event_id": str(UUID(int=1)), "notification_id": "x"}
+HEAD = {"timestamp": "2030-05-01T12:00:00Z", "actor": "anonymous", "correlation_id": "a-request"}
+
+
+def stored(**changes: Any) -> bytes:
+    return msgspec.json.encode({**HEAD, "data": DATA, **changes})
+
+
+def shown(state: bytes, topic: str = "Visitor.Registered") -> str:
+    return to_json(logged(7, UUID(int=2), 1, topic, state, has_key=True)).decode()
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        stored(),
+        stored(schema_version=99),  # of a later release
+        stored(data=[DATA]),
+        stored(data=f"code: {CODE}"),
+        stored(data={"code": [CODE]}),
+        stored() + b"}",  # tampered with
+        stored()[:-1],
+        stored(timestamp=None),
+        b"\xff" + stored(),
+    ],
+)
+def test_a_code_is_shown_to_no_reader_of_history(state: bytes) -> None:
+    assert CODE not in shown(state)
+
+
+def test_the_other_fields_are_shown() -> None:
+    data = msgspec.json.decode(shown(stored()))["data"]
+    assert data == {name: value for name, value in DATA.items() if name != "code"}
+
+
+def test_a_field_of_that_name_is_no_secret_elsewhere() -> None:
+    assert CODE in shown(stored(), "Event.Created")
+
+
+def test_secret_fields_are_fields() -> None:
+    for event_class in EVENT_TYPES.values():
+        assert event_class.secret_fields <= set(event_class.__struct_fields__)
+    assert EVENT_TYPES["Visitor.Registered"].secret_fields == {"code"}
