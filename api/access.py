@@ -1,4 +1,6 @@
-"""Who may call what. Each route declares it with `opt={"access": Who...}`, and it is asked here.
+"""Who may do what, in the API and in the panel: declared here, once for each thing (`Permission`).
+
+Each route says with `opt={"access": ...}` what it is for, and it is asked here.
 
 It is asked before a route's body is read, and not by a Litestar guard: for each of those Litestar
 copies the route's handler, which costs a registration more than all that is decided here.
@@ -26,16 +28,42 @@ WritePolicy = Literal["organizer", "anyone"]
 
 
 class Who(Enum):
-    """Whom a route is for. An account without the role is refused, an admin never is."""
+    """Whom something is for. An account without the role is refused, an admin never is."""
 
     ANYONE = "anyone"
     SIGNED_IN = "signed in"
     ORGANIZER = "organizer"
-    """`WRITE_POLICY=anyone` opens these to anyone."""
     AUDITOR = "auditor"
     STAFF = "staff"
     """Any role will do."""
     ADMIN = "admin"
+
+
+BY_WRITE_POLICY = True
+"""`WRITE_POLICY=anyone` opens the API's calls for it to anyone; the panel's pages never."""
+
+
+class Permission(Enum):
+    """What may be done, and by whom."""
+
+    USE_PANEL = "see events, notifications and synchronisations in the panel", Who.STAFF
+    READ_AREAS = "read areas", Who.STAFF, BY_WRITE_POLICY
+    CHANGE_AREAS = "create, rename and delete areas", Who.ORGANIZER, BY_WRITE_POLICY
+    CHANGE_EVENTS = "create, change and delete events", Who.ORGANIZER, BY_WRITE_POLICY
+    READ_VISITORS = "see how many registered for what, and when", Who.STAFF
+    READ_NAMES = "read visitors' names and emails; an auditor's reading is recorded", Who.ORGANIZER
+    SEND_AGAIN = "have failed notifications sent again", Who.ORGANIZER
+    SYNCHRONIZE = "ask for a synchronisation with the events provider", Who.ORGANIZER
+    SEE_WHO_CROSSED = "see who changed what one is changing oneself", Who.ORGANIZER
+    READ_HISTORY = "read history and what proves it", Who.AUDITOR
+    MANAGE_ACCOUNTS = "grant and revoke roles, disable accounts", Who.ADMIN
+    ERASE_PEOPLE = "have a person forgotten", Who.ADMIN
+    REBUILD_TABLES = "have read tables derived from history again", Who.ADMIN
+
+    def __init__(self, words: str, who: Who, by_write_policy: bool = False) -> None:
+        self.words = words
+        self.who = who
+        self.by_write_policy = by_write_policy
 
 
 class Forbidden(Exception):
@@ -56,11 +84,11 @@ class Access:
     async def check(self, request: Request) -> None:
         """Afterwards the request knows its account. Raises TokenInvalid, Forbidden."""
         opt = request.route_handler.opt
-        who: Who = opt["access"]
-        if who is Who.ANYONE:
+        access: Who | Permission = opt["access"]
+        if access is Who.ANYONE:
             return
         in_browser = opt.get("signed_in_by") == COOKIE
-        is_open = self._writes_are_open and who is Who.ORGANIZER and not in_browser
+        is_open = self._writes_are_open and is_by_write_policy(access) and not in_browser
         if is_open and "Authorization" not in request.headers:
             return
         if in_browser:
@@ -68,12 +96,21 @@ class Access:
         else:
             account = await self._sessions.signed_in(_bearer_token(request))
         request.scope["user"] = account
-        if not (is_open or may(account.roles, who)):
+        if not (is_open or may(account.roles, access)):
             raise Forbidden
 
 
-def may(roles: tuple[Role, ...], who: Who) -> bool:
+def is_by_write_policy(access: Who | Permission) -> bool:
+    return isinstance(access, Permission) and access.by_write_policy
+
+
+def who_may(access: Who | Permission) -> Who:
+    return access.who if isinstance(access, Permission) else access
+
+
+def may(roles: tuple[Role, ...], access: Who | Permission) -> bool:
     """Whether an account with these roles is one of those."""
+    who = who_may(access)
     if who is Who.STAFF:
         return bool(roles)
     return who in {Who.ANYONE, Who.SIGNED_IN} or "admin" in roles or who.value in roles
@@ -93,7 +130,7 @@ def _undeclared(app: Litestar) -> Iterator[str]:
         for handler in route.route_handlers:
             # Litestar's own OPTIONS handlers are never routed to (see api.edge).
             if handler.http_methods != {"OPTIONS"} and not isinstance(
-                handler.opt.get("access"), Who
+                handler.opt.get("access"), Who | Permission
             ):
                 yield f"{' '.join(sorted(handler.http_methods))} {route.path}"
 

@@ -11,7 +11,7 @@ from litestar import Controller, Response, delete, get, post
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
-from api.access import Who
+from api.access import Permission
 from api.answers import Listing, Pagination, gone
 from api.commands import origin_of
 from api.reading import Limit, MinEventPosition, Offset, read_listing
@@ -31,7 +31,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 class AccountCalls(Controller):
     path = "/api/accounts"
     tags = ("accounts",)
-    opt = {"access": Who.ADMIN}  # noqa: RUF012  Litestar's own type for it
+    opt = {"access": Permission.MANAGE_ACCOUNTS}  # noqa: RUF012  Litestar's own type for it
 
     @get("/", summary="List the accounts by username")
     async def list_accounts(

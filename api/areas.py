@@ -11,7 +11,7 @@ from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, UnsetType
 from psycopg import AsyncConnection
 
-from api.access import Who
+from api.access import Permission
 from api.answers import Answer, Listing, Pagination, gone, json_response
 from api.commands import execute, expected_version
 from api.reading import (
@@ -51,7 +51,7 @@ class AreaChanges(msgspec.Struct, frozen=True, kw_only=True):
 class AreaCalls(Controller):
     path = "/api/events/areas"
     tags = ("areas",)
-    opt = {"access": Who.ORGANIZER}  # noqa: RUF012  Litestar's own type for it
+    opt = {"access": Permission.CHANGE_AREAS}  # noqa: RUF012  Litestar's own type for it
 
     @post("/", summary="Create an area", opt={"problems": ["area-name-taken"], "versioned": True})
     async def create_area(
@@ -67,7 +67,7 @@ class AreaCalls(Controller):
             version=area.version,
         )
 
-    @get("/", summary="List the areas by name")
+    @get("/", summary="List the areas by name", opt={"access": Permission.READ_AREAS})
     async def list_areas(
         self,
         request: Request,
@@ -87,7 +87,7 @@ class AreaCalls(Controller):
 
         return await read_listing(request, min_event_position, areas.list_version, listing)
 
-    @get("/{area_id:uuid}", summary="One area")
+    @get("/{area_id:uuid}", summary="One area", opt={"access": Permission.READ_AREAS})
     async def get_area(
         self, request: Request, area_id: FromPath[UUID], min_event_position: MinEventPosition = 0
     ) -> Response[Answer[Area]]:

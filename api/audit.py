@@ -11,7 +11,7 @@ from litestar import Controller, Response, get
 from litestar.params import FromPath, QueryParameter
 from psycopg import AsyncConnection
 
-from api.access import Who
+from api.access import Permission
 from api.answers import Answer, json_response
 from api.commands import execute
 from api.reading import read
@@ -101,7 +101,7 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
 class AuditCalls(Controller):
     path = "/api/audit"
     tags = ("audit",)
-    opt = {"access": Who.AUDITOR}  # noqa: RUF012  Litestar's own type for it
+    opt = {"access": Permission.READ_HISTORY}  # noqa: RUF012  Litestar's own type for it
 
     @get("/events", summary="Read the log of all that happened")
     async def read_log(

@@ -13,7 +13,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, UnsetType
 from psycopg import AsyncConnection
 
-from api.access import Who
+from api.access import Permission, Who
 from api.answers import Answer, Listing, Pagination, gone, json_response
 from api.bodies import judges
 from api.commands import execute, expected_version
@@ -72,7 +72,9 @@ class EventCalls(Controller):
     path = "/api/events"
     tags = ("events",)
 
-    @post("/", summary="Create an event", opt={"access": Who.ORGANIZER, "versioned": True})
+    @post(
+        "/", summary="Create an event", opt={"access": Permission.CHANGE_EVENTS, "versioned": True}
+    )
     async def create_event(
         self, request: Request, data: JSONBody[CreateEvent]
     ) -> Response[Answer[Event]]:
@@ -139,7 +141,7 @@ class EventCalls(Controller):
     @patch(
         "/{event_id:uuid}",
         summary="Change an event",
-        opt={"access": Who.ORGANIZER, "versioned": True},
+        opt={"access": Permission.CHANGE_EVENTS, "versioned": True},
     )
     async def change_event(
         self, request: Request, event_id: FromPath[UUID], data: JSONBody[EventChanges]
@@ -157,7 +159,7 @@ class EventCalls(Controller):
     @delete(
         "/{event_id:uuid}",
         summary="Delete an event",
-        opt={"access": Who.ORGANIZER, "versioned": True},
+        opt={"access": Permission.CHANGE_EVENTS, "versioned": True},
     )
     async def delete_event(self, request: Request, event_id: FromPath[UUID]) -> Response[None]:
         """Its registrations stay in history."""

@@ -28,7 +28,7 @@ from litestar.openapi.spec import Tag
 from litestar.types import ControllerRouterHandler
 
 from api import examples
-from api.access import Who, WritePolicy
+from api.access import Permission, Who, WritePolicy, is_by_write_policy, who_may
 from api.bodies import JsonBody
 from api.limits import EVERY_CALL
 from api.openapi_parts import COMPONENTS, DESCRIPTION, RATE_LIMIT_HEADERS, TAGS
@@ -40,7 +40,12 @@ Json = dict[str, Any]
 _A_BODY = {"malformed-body", "payload-too-large", "unsupported-media-type", "validation"}
 """What can be wrong with any body."""
 
-_ROLES = {Who.ORGANIZER, Who.AUDITOR, Who.ADMIN}
+_ROLES = {
+    Who.ORGANIZER: "For accounts with the role `organizer`.",
+    Who.AUDITOR: "For accounts with the role `auditor`.",
+    Who.STAFF: "For accounts with a role.",
+    Who.ADMIN: "For accounts with the role `admin`.",
+}
 
 
 def document(routes: Sequence[ControllerRouterHandler], write_policy: WritePolicy) -> Json:
@@ -85,7 +90,7 @@ def problems_of(handler: HTTPRouteHandler) -> set[str]:
         slugs.add("rate-limited")
     if handler.opt["access"] is not Who.ANYONE:
         slugs.add("token-invalid")
-    if handler.opt["access"] in _ROLES:
+    if who_may(handler.opt["access"]) in _ROLES:
         slugs.add("forbidden")
     if "data" in handler.parsed_fn_signature.parameters:
         slugs |= _A_BODY
@@ -153,14 +158,15 @@ def _complete(operation: Json, handler: HTTPRouteHandler) -> None:
     operation["responses"] = dict(sorted((responses | _failures(handler)).items()))
 
 
-def _tell_access(operation: Json, who: Who, write_policy: WritePolicy) -> None:
+def _tell_access(operation: Json, access: Who | Permission, write_policy: WritePolicy) -> None:
+    who = who_may(access)
     if who is Who.ANYONE:
         operation["security"] = []
         return
-    is_open = who is Who.ORGANIZER and write_policy == "anyone"
+    is_open = write_policy == "anyone" and is_by_write_policy(access)
     operation["security"] = [{}, {"bearer": []}] if is_open else [{"bearer": []}]
     if who in _ROLES and not is_open:
-        operation["description"] += f"\n\nFor accounts with the role `{who.value}`."
+        operation["description"] += f"\n\n{_ROLES[who]}"
 
 
 def _parameter(drawn: Json) -> Json:

@@ -6,7 +6,7 @@ import msgspec
 from litestar import Response, post
 from litestar.params import JSONBody
 
-from api.access import Who
+from api.access import Permission
 from api.answers import Answer, json_response
 from api.commands import origin_of
 from api.requests import Request
@@ -28,7 +28,7 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
     status_code=200,
     summary="Erase a person",
     tags=["visitors"],
-    opt={"access": Who.ADMIN},
+    opt={"access": Permission.ERASE_PEOPLE},
 )
 async def erase(request: Request, data: JSONBody[ErasureRequest]) -> Response[Answer[Erased]]:
     """Makes their name and email unreadable everywhere, history included: `data` counts the

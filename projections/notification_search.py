@@ -21,7 +21,7 @@ NEWEST = Beyond()
 
 _COLUMNS = """
 visitor_id, (SELECT full_name FROM visitors WHERE visitors.id = visitor_id),
-email, state, attempts, last_error, due_at, concluded_at
+email, state, attempts, last_error, due_at, concluded_at, position
 """
 
 _IS_IN: dict[State, LiteralString] = {
@@ -46,6 +46,8 @@ class FoundNotification(msgspec.Struct, frozen=True):
     due_at: datetime
     """When a waiting one is tried next."""
     concluded_at: datetime | None
+    position: int
+    """Of the registration that caused it, in history."""
 
     @property
     def may_be_sent_again(self) -> bool:

@@ -17,7 +17,9 @@ MOST_WORDS = 8
 
 NEWEST = Beyond()
 
-_COLUMNS = "event_id, (SELECT name FROM events WHERE events.id = event_id), full_name, email"
+_COLUMNS = (
+    "event_id, (SELECT name FROM events WHERE events.id = event_id), full_name, email, position"
+)
 
 _SPACES = str.maketrans(dict.fromkeys(PUNCTUATION, " "))
 
@@ -31,6 +33,8 @@ class FoundVisitor(msgspec.Struct, frozen=True):
     full_name: str | None
     """None, as the email, when the person was erased."""
     email: str | None
+    position: int
+    """Of the registration in history."""
 
 
 async def search(

@@ -9,10 +9,10 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
-from api.access import COOKIE, Who
+from api.access import COOKIE, Permission
 from api.admin import cookies
 from api.admin.cookies import seen
-from api.admin.entries import timeline_of
+from api.admin.entries import timeline_for
 from api.admin.pages import page, see
 from api.commands import origin_of
 from api.reading import read
@@ -26,15 +26,15 @@ TABLES = ["accounts"]
 PAGE_SIZE = 50
 
 MEANINGS: dict[Role, str] = {
-    "organizer": "creates and changes areas and events, and asks for synchronisations",
-    "auditor": "sees everything here and reads history, and changes nothing",
+    "organizer": "creates and changes areas and events, sees visitors, asks for synchronisations",
+    "auditor": "reads history and what is here, and changes nothing; reading names is recorded",
     "admin": "may do all of that, looks after accounts, and erases visitors",
 }
 
 
 class AccountPages(Controller):
     path = "/accounts"
-    opt = {"access": Who.ADMIN}  # noqa: RUF012  Litestar's own type for it
+    opt = {"access": Permission.MANAGE_ACCOUNTS}  # noqa: RUF012  Litestar's own type for it
 
     @get("/")
     async def list_accounts(self, request: Request) -> Response[str]:
@@ -113,7 +113,7 @@ async def _shown(
     request: Request, account_id: UUID, refused: LastAdmin | None = None
 ) -> Response[str]:
     timeline = await read(
-        request, seen(request), lambda connection: timeline_of(connection, account_id)
+        request, seen(request), lambda connection: timeline_for(request, connection, account_id)
     )
     return page(
         request,

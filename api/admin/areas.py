@@ -9,10 +9,10 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
-from api.access import Who
+from api.access import Permission
 from api.admin.conflicts import last_change, newest_position
 from api.admin.cookies import seen
-from api.admin.entries import timeline_of
+from api.admin.entries import timeline_for
 from api.admin.forms import Form, parsed, refused, seen_version, sent_form
 from api.admin.pages import page, see
 from api.admin.paging import Pages, page_number
@@ -29,9 +29,9 @@ PAGE_SIZE = 50
 
 class AreaPages(Controller):
     path = "/areas"
-    opt = {"access": Who.ORGANIZER}  # noqa: RUF012  Litestar's own type for it
+    opt = {"access": Permission.CHANGE_AREAS}  # noqa: RUF012  Litestar's own type for it
 
-    @get("/", opt={"access": Who.STAFF})
+    @get("/", opt={"access": Permission.READ_AREAS})
     async def list_areas(self, request: Request) -> Response[str]:
         number = page_number(request)
         name = request.query_params.get("name", "")[:255].replace("\0", "")
@@ -67,7 +67,7 @@ class AreaPages(Controller):
             notice=f"The area “{done.value.name}” was created.",
         )
 
-    @get("/{area_id:uuid}", opt={"access": Who.STAFF})
+    @get("/{area_id:uuid}", opt={"access": Permission.READ_AREAS})
     async def area(self, request: Request, area_id: FromPath[UUID]) -> Response[str]:
         row = await _row(request, area_id, seen(request))
         return await _shown(request, row, Form({"name": row.name, "version": str(row.version)}))
@@ -116,7 +116,7 @@ async def _shown(
     request: Request, row: areas.AreaRow, form: Form, status_code: int = 200
 ) -> Response[str]:
     timeline = await read(
-        request, seen(request), lambda connection: timeline_of(connection, row.id)
+        request, seen(request), lambda connection: timeline_for(request, connection, row.id)
     )
     return page(
         request,

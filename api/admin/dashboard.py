@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 from litestar import Response, get
@@ -9,25 +10,29 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import ServerSentEvent
 from psycopg.errors import UndefinedColumn, UndefinedTable
 
-from api.access import Who, may
+from api.access import Permission, may
 from api.admin.cookies import seen
 from api.admin.figures import TABLES, Figures, figures
 from api.admin.forms import whole_number
-from api.admin.onlookers import PERIOD, Onlookers
+from api.admin.onlookers import PERIOD, Kind, Onlookers, Shown
 from api.admin.pages import fragment, page
 from api.admin.upkeep import upkeep
 from api.reading import Lagging, read
 from api.requests import Request
 
+TELLING = (Permission.READ_HISTORY, Permission.REBUILD_TABLES)
+"""What makes a difference to what the cards show."""
 
-@get("/", opt={"access": Who.STAFF})
+KINDS: list[Kind] = [frozenset(some) for n in range(3) for some in combinations(TELLING, n)]
+
+
+@get("/", opt={"access": Permission.USE_PANEL})
 async def dashboard(request: Request) -> Response[str]:
     return page(
         request,
         "dashboard/page.html",
         figures=await _figures(request, seen(request)),
         upkeep=await upkeep(request),
-        may_rebuild=_may_rebuild(request),
     )
 
 
@@ -35,21 +40,21 @@ def live_dashboard() -> HTTPRouteHandler:
     """The route of the figures that follow."""
     onlookers = Onlookers()
 
-    @get("/live", opt={"access": Who.STAFF})
+    @get("/live", opt={"access": Permission.USE_PANEL})
     async def live(request: Request) -> Response[Any]:
         if onlookers.full:
             return Response(None, status_code=503, headers={"Retry-After": "60"})
 
-        async def look() -> dict[bool, str]:
+        async def look() -> Shown:
             content = {"figures": await _figures(request, 0), "upkeep": await upkeep(request)}
             return {
-                may_rebuild: fragment("dashboard/cards.html", may_rebuild=may_rebuild, **content)
-                for may_rebuild in (False, True)
+                kind: fragment("dashboard/cards.html", allowed=kind.__contains__, **content)
+                for kind in KINDS
             }
 
         return ServerSentEvent(
             onlookers.stream(
-                _may_rebuild(request),
+                _kind(request),
                 look,
                 request.connections.ending,
                 after=_page_made_at(request),
@@ -69,8 +74,8 @@ async def _figures(request: Request, at_least: int) -> Figures | None:
         return None
 
 
-def _may_rebuild(request: Request) -> bool:
-    return may(request.account.roles, Who.ADMIN)
+def _kind(request: Request) -> Kind:
+    return frozenset(what for what in TELLING if may(request.account.roles, what))
 
 
 def _page_made_at(request: Request) -> float:

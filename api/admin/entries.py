@@ -14,7 +14,9 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
+from api.access import Permission, may
 from api.admin.phrases import kind, label, phrase
+from api.requests import Request
 from domain.aggregate import EVENT_TYPES
 from domain.as_of import Change
 from domain.logged import LoggedEvent
@@ -86,6 +88,15 @@ async def timeline_of(
     steps = await timeline(connection, id, limit=limit)
     more = bool(steps) and steps[-1].event.aggregate_version > 1
     return Timeline(id, await entries_of(connection, steps), more)
+
+
+async def timeline_for(
+    request: Request, connection: AsyncConnection[Any], id: UUID
+) -> Timeline | None:
+    """None for a reader of the page who may not read history."""
+    if not may(request.account.roles, Permission.READ_HISTORY):
+        return None
+    return await timeline_of(connection, id)
 
 
 async def entries_of(connection: AsyncConnection[Any], steps: Sequence[Step]) -> list[Entry]:

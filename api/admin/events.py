@@ -10,11 +10,12 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
-from api.access import Who
+from api.access import Permission
+from api.admin import names
 from api.admin.charts import bar_chart
 from api.admin.conflicts import newest_position
 from api.admin.cookies import seen
-from api.admin.entries import timeline_of
+from api.admin.entries import timeline_for
 from api.admin.event_filter import asked_filter, asked_order
 from api.admin.event_form import (
     NEW,
@@ -45,9 +46,9 @@ NEWEST = 10
 
 class EventPages(Controller):
     path = "/events"
-    opt = {"access": Who.ORGANIZER}  # noqa: RUF012  Litestar's own type for it
+    opt = {"access": Permission.CHANGE_EVENTS}  # noqa: RUF012  Litestar's own type for it
 
-    @get("/", opt={"access": Who.STAFF})
+    @get("/", opt={"access": Permission.USE_PANEL})
     async def list_events(self, request: Request) -> Response[str]:
         number = page_number(request)
         asked, order = asked_filter(request), asked_order(request)
@@ -101,7 +102,7 @@ class EventPages(Controller):
         where = EVENTS + (back if back.startswith("?") else "")
         return see(request, where, position=position, notice=_closed(len(ids) - missing, missing))
 
-    @get("/{event_id:uuid}", opt={"access": Who.STAFF})
+    @get("/{event_id:uuid}", opt={"access": Permission.USE_PANEL})
     async def event(self, request: Request, event_id: FromPath[UUID]) -> Response[str]:
         row = await _row(request, event_id, seen(request))
 
@@ -111,10 +112,11 @@ class EventPages(Controller):
             return {
                 "chart": series and bar_chart(series, "registrations", "Registrations"),
                 "newest": newest.rows,
-                "timeline": await timeline_of(connection, event_id),
+                "timeline": await timeline_for(request, connection, event_id),
             }
 
         content = await read(request, seen(request), query, ["visitors", "registrations"])
+        content["newest"] = await names.for_reader(request, content["newest"], event_id=event_id)
         return page(request, "events/event.html", event=row, **content)
 
     @get("/{event_id:uuid}/edit")

@@ -10,7 +10,7 @@ from litestar import Controller, Response, get
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
-from api.access import Who
+from api.access import Permission
 from api.admin.cookies import seen
 from api.admin.entries import changes_of, entries_of, facts_of, timeline_of
 from api.admin.forms import Form, whole_number
@@ -40,7 +40,7 @@ LOOKED_THROUGH = 50_000
 
 class HistoryPages(Controller):
     path = "/history"
-    opt = {"access": Who.STAFF}  # noqa: RUF012  Litestar's own type for it
+    opt = {"access": Permission.READ_HISTORY}  # noqa: RUF012  Litestar's own type for it
 
     @get("/")
     async def log(self, request: Request) -> Response[str]:

@@ -12,7 +12,8 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
-from api.access import Who
+from api.access import Permission
+from api.admin import names
 from api.admin.cookies import seen
 from api.admin.event_filter import span_of
 from api.admin.pages import page, see
@@ -45,9 +46,9 @@ log = structlog.get_logger()
 
 class NotificationPages(Controller):
     path = "/notifications"
-    opt = {"access": Who.ORGANIZER}  # noqa: RUF012  Litestar's own type for it
+    opt = {"access": Permission.SEND_AGAIN}  # noqa: RUF012  Litestar's own type for it
 
-    @get("/", opt={"access": Who.STAFF})
+    @get("/", opt={"access": Permission.READ_VISITORS})
     async def list_notifications(self, request: Request) -> Response[str]:
         given = request.query_params.get("state", "")
         state = cast("State", given) if given in STATES else None
@@ -67,6 +68,7 @@ class NotificationPages(Controller):
         return page(
             request,
             "notifications/list.html",
+            shown=await names.for_reader(request, content["found"].rows),
             filter={"state": state, "span": span},
             most=MOST_COUNTED,
             **content,

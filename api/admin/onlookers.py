@@ -10,6 +10,7 @@ from contextlib import suppress
 import structlog
 from litestar.response import ServerSentEventMessage
 
+from api.access import Permission
 from api.reading import Lagging
 from domain.availability import UNAVAILABLE
 
@@ -25,8 +26,11 @@ SHARE = 0.1
 STREAM_LIFE = 120.0
 """Seconds, after which the browser asks anew, and is asked anew who it is."""
 
-Shown = Mapping[bool, str]
-"""What is shown to those who may have tables rebuilt, and to the others."""
+Kind = frozenset[Permission]
+"""Of reader: what they may do."""
+
+Shown = Mapping[Kind, str]
+"""What is shown to each kind."""
 
 _TROUBLE: tuple[type[Exception], ...] = (*UNAVAILABLE, Lagging)
 
@@ -49,7 +53,7 @@ class Onlookers:
 
     async def stream(
         self,
-        kind: bool,
+        kind: Kind,
         look: Callable[[], Awaitable[Shown]],
         ending: asyncio.Event,
         *,

@@ -13,8 +13,8 @@ from litestar.enums import MediaType
 from litestar.response import Redirect
 from litestar_htmx import HTMXDetails
 
-from api.access import Who, may
-from api.admin import cookies, csrf
+from api.access import Permission, may
+from api.admin import cookies, csrf, names
 from api.admin.files import address_of
 from api.admin.forms import Form
 from api.requests import Request
@@ -43,7 +43,8 @@ def page(
         path=request.scope["path"].rstrip("/") or "/",
         query=dict(request.query_params),
         now=datetime.now(UTC),
-        allowed=lambda who: account is not None and may(account.roles, Who(who)),
+        allowed=lambda what: account is not None and may(account.roles, what),
+        hides_names=account is not None and not names.are_shown(request),
         **content,
     )
     response = Response(
@@ -94,4 +95,9 @@ def _with(query: Mapping[str, str], **changes: object) -> str:
 
 
 _TEMPLATES.filters |= {"moment": _moment, "readable": _readable}
-_TEMPLATES.globals |= {"address_of": address_of, "with_query": _with, "blank_form": Form()}
+_TEMPLATES.globals |= {
+    "address_of": address_of,
+    "with_query": _with,
+    "blank_form": Form(),
+    "may": Permission,
+}

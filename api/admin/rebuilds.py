@@ -9,7 +9,7 @@ from litestar import Controller, Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from api.access import Who
+from api.access import Permission
 from api.admin.pages import page, see
 from api.admin.upkeep import upkeep
 from api.commands import origin_of
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 class RebuildPages(Controller):
     path = "/rebuilds"
-    opt = {"access": Who.ADMIN}  # noqa: RUF012  Litestar's own type for it
+    opt = {"access": Permission.REBUILD_TABLES}  # noqa: RUF012  Litestar's own type for it
 
     @get("/{name:str}")
     async def confirm(self, request: Request, name: FromPath[str]) -> Response[str]:

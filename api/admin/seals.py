@@ -6,7 +6,7 @@ import msgspec
 from litestar import Controller, Response, get
 from litestar.exceptions import NotFoundException
 
-from api.access import Who
+from api.access import Permission
 from api.admin.pages import page
 from api.admin.upkeep import sealing
 from api.answers import Ready
@@ -16,7 +16,7 @@ from domain.seals.signing import to_pem
 
 class SealPages(Controller):
     path = "/seals"
-    opt = {"access": Who.STAFF}  # noqa: RUF012  Litestar's own type for it
+    opt = {"access": Permission.READ_HISTORY}  # noqa: RUF012  Litestar's own type for it
 
     @get("/")
     async def newest(self, request: Request) -> Response[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from litestar import Response, get, post
 from litestar.response import Redirect
 
-from api.access import COOKIE, Who, may
+from api.access import COOKIE, Permission, Who, may
 from api.admin import cookies
 from api.admin.forms import Form, parsed, refused, sent_form
 from api.admin.pages import page
@@ -43,7 +43,7 @@ async def sign_in(request: Request) -> Response[Any]:
         return _again(request, refused(sent, error))
     except InvalidCredentials:
         return _again(request, Form(sent, {"": WRONG}))
-    if not may(credential.roles, Who.STAFF):
+    if not may(credential.roles, Permission.USE_PANEL):
         return _again(request, Form(sent, {"": NO_ROLE}))
     token = await request.connections.sessions.begin_in_browser(credential)
     if token is None:

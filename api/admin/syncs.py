@@ -10,7 +10,7 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
-from api.access import Who
+from api.access import Permission
 from api.admin.conflicts import newest_position
 from api.admin.cookies import seen
 from api.admin.forms import sent_form
@@ -32,7 +32,7 @@ TOTALS_OVER = timedelta(days=30)
 
 class SyncPages(Controller):
     path = "/syncs"
-    opt = {"access": Who.STAFF}  # noqa: RUF012  Litestar's own type for it
+    opt = {"access": Permission.USE_PANEL}  # noqa: RUF012  Litestar's own type for it
 
     @get("/")
     async def list_results(self, request: Request) -> Response[str]:
@@ -57,7 +57,7 @@ class SyncPages(Controller):
             **content,
         )
 
-    @post("/", opt={"access": Who.ORGANIZER})
+    @post("/", opt={"access": Permission.SYNCHRONIZE})
     async def ask(self, request: Request) -> Response[Any]:
         """Has the workers synchronise as soon as one is free."""
         full = (await sent_form(request)).get("full") == "yes"

@@ -10,9 +10,10 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
-from api.access import Who
+from api.access import Permission
+from api.admin import names
 from api.admin.cookies import seen
-from api.admin.entries import timeline_of
+from api.admin.entries import timeline_for
 from api.admin.notifications import what_became
 from api.admin.pages import page, see
 from api.admin.paging import beyond
@@ -36,11 +37,12 @@ TABLES = ["visitors", "events", "outbox", "registrations"]
 
 class VisitorPages(Controller):
     path = "/visitors"
-    opt = {"access": Who.STAFF}  # noqa: RUF012  Litestar's own type for it
+    opt = {"access": Permission.READ_VISITORS}  # noqa: RUF012  Litestar's own type for it
 
     @get("/")
     async def list_visitors(self, request: Request) -> Response[str]:
-        text = request.query_params.get("q", "")[:255].replace("\0", "")
+        asked = request.query_params.get("q", "")[:255].replace("\0", "")
+        text = asked if names.are_shown(request) else ""  # who finds a name by it has read it
         event_id = _event_id(request)
 
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
@@ -59,7 +61,10 @@ class VisitorPages(Controller):
             }
 
         content = await read(request, seen(request), query, TABLES)
-        return page(request, "visitors/list.html", text=text, event_id=event_id, **content)
+        shown = await names.for_reader(request, content["found"].rows, event_id=event_id)
+        return page(
+            request, "visitors/list.html", text=text, event_id=event_id, shown=shown, **content
+        )
 
     @get("/{visitor_id:uuid}")
     async def visitor(self, request: Request, visitor_id: FromPath[UUID]) -> Response[str]:
@@ -67,11 +72,14 @@ class VisitorPages(Controller):
             request, seen(request), lambda connection: _visitor(connection, visitor_id), TABLES
         )
         timeline = await read(
-            request, seen(request), lambda connection: timeline_of(connection, visitor_id)
+            request, seen(request), lambda connection: timeline_for(request, connection, visitor_id)
+        )
+        (content["visitor"],) = await names.for_reader(
+            request, [content["visitor"]], visitor_id=visitor_id
         )
         return page(request, "visitors/visitor.html", timeline=timeline, **content)
 
-    @post("/{visitor_id:uuid}/send-again", opt={"access": Who.ORGANIZER})
+    @post("/{visitor_id:uuid}/send-again", opt={"access": Permission.SEND_AGAIN})
     async def send_again(self, request: Request, visitor_id: FromPath[UUID]) -> Response[Any]:
         content = await read(
             request, seen(request), lambda connection: _visitor(connection, visitor_id), TABLES
@@ -82,11 +90,11 @@ class VisitorPages(Controller):
         where = f"{VISITORS}{visitor_id}"
         return see(request, where, position=done.position, notice=what_became(done))
 
-    @get("/{visitor_id:uuid}/erase", opt={"access": Who.ADMIN})
+    @get("/{visitor_id:uuid}/erase", opt={"access": Permission.ERASE_PEOPLE})
     async def confirm_erasure(self, request: Request, visitor_id: FromPath[UUID]) -> Response[str]:
         return page(request, "visitors/erase.html", visitor=await _row(request, visitor_id))
 
-    @post("/{visitor_id:uuid}/erase", opt={"access": Who.ADMIN})
+    @post("/{visitor_id:uuid}/erase", opt={"access": Permission.ERASE_PEOPLE})
     async def erase(self, request: Request, visitor_id: FromPath[UUID]) -> Response[Any]:
         """Erases the person, with all that they have registered for."""
         row = await _row(request, visitor_id)

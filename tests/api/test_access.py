@@ -16,8 +16,8 @@ pytestmark = pytest.mark.anyio
 
 WHO = {
     "POST /api/events/areas": Who.ORGANIZER,
-    "GET /api/events/areas": Who.ORGANIZER,
-    "GET /api/events/areas/{area_id}": Who.ORGANIZER,
+    "GET /api/events/areas": Who.STAFF,
+    "GET /api/events/areas/{area_id}": Who.STAFF,
     "PATCH /api/events/areas/{area_id}": Who.ORGANIZER,
     "DELETE /api/events/areas/{area_id}": Who.ORGANIZER,
     "POST /api/events": Who.ORGANIZER,
@@ -48,6 +48,7 @@ WHO = {
 REFUSALS: dict[Who, dict[str, int]] = {
     Who.ANYONE: {},
     Who.SIGNED_IN: {"anonymous": 401},
+    Who.STAFF: {"anonymous": 401, "no role": 403},
     Who.ORGANIZER: {"anonymous": 401, "no role": 403, "auditor": 403},
     Who.AUDITOR: {"anonymous": 401, "no role": 403, "organizer": 403},
     Who.ADMIN: {"anonymous": 401, "no role": 403, "organizer": 403, "auditor": 403},

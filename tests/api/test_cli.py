@@ -41,7 +41,7 @@ def test_the_last_admin_loses_the_role_only_by_force(
     for name in ("Root", "ada"):
         createsuperuser(settings, services, username=name, password=PASSWORD)
     revoke(settings, services, username="ada", role="admin")
-    with pytest.raises(CommandFailed, match="Root is the last admin.*--force"):
+    with pytest.raises(CommandFailed, match=r"Root is the last admin.*--force"):
         revoke(settings, services, username="root", role="admin")
     revoke(settings, services, username="root", role="organizer")
     revoke(settings, services, username="root", role="admin", force=True)

@@ -51,7 +51,7 @@ async def test_notifications_are_listed_with_their_state(api: Api, auditor: Pane
     assert "There is no notification yet" in (await auditor.open(NOTIFICATIONS)).text
     ada, _ = await registered(api, auditor, "ada", "bob")
     await fail(api, auditor, ada)
-    page = await auditor.open(NOTIFICATIONS)
+    page = await auditor.open(f"{NOTIFICATIONS}?personal=true")
     assert [row[:4] for row in page.rows] == [
         ["bobbob@example.com", "waiting", "0", "\N{EN DASH}"],
         ["adaada@example.com", "failed", "0", "422: no such mailbox"],

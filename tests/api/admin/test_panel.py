@@ -11,7 +11,7 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 
 from api import reading
-from api.access import Who
+from api.access import Who, who_may
 from api.admin.panel import panel as routes
 from api.requests import Request
 from tests.api.admin.conftest import Browsers
@@ -32,7 +32,7 @@ def _pages() -> Iterator[tuple[str, str, Who]]:
         assert isinstance(route, HTTPRoute)
         for handler in route.route_handlers:
             for method in handler.http_methods & {"GET", "POST"}:
-                yield method, _filled(route), handler.opt["access"]
+                yield method, _filled(route), who_may(handler.opt["access"])
 
 
 def _filled(route: HTTPRoute) -> str:
@@ -60,6 +60,7 @@ async def test_each_page_answers_those_it_is_for_and_refuses_all_others(
         Who.STAFF: {"nobody": 303},
         Who.SIGNED_IN: {"nobody": 303},
         Who.ORGANIZER: {"nobody": 303, "auditor": 403},
+        Who.AUDITOR: {"nobody": 303, "organizer": 403},
         Who.ADMIN: {"nobody": 303, "auditor": 403, "organizer": 403},
     }
     tokens = {caller: await panel.token() for caller, panel in callers.items()}

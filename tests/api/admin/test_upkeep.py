@@ -21,7 +21,6 @@ from events_face.services import Services
 from events_face.settings import Settings
 from projections.rebuild_progress import announce_progress, lock_for_rebuild
 from projections.rebuild_requests import conclude, next_request, requests
-from tests.api.admin.conftest import Browsers
 from tests.api.admin.panel import Page, Panel
 from tests.api.admin.test_dashboard import stream
 from tests.api.serving import Api
@@ -203,7 +202,7 @@ async def test_sealing_that_is_late_is_a_warning(
     assert "Does a scheduler run?" in page.alert
 
 
-async def test_seals_are_for_staff(browsers: Browsers, stranger: Panel) -> None:
+async def test_seals_are_not_for_strangers(stranger: Panel) -> None:
     assert (await stranger.open("/admin/seals/")).heading == "Sign in"
     answer = await stranger.http.get("/admin/seals/checkpoint", follow_redirects=False)
     assert answer.status_code == 303

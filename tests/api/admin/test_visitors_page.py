@@ -111,8 +111,9 @@ async def test_nonsense_in_the_address_is_answered_with_a_list(
 
 
 async def test_a_visitors_page_shows_the_event_and_the_notification(
-    api: Api, auditor: Panel
+    api: Api, browsers: Browsers
 ) -> None:
+    auditor = await browsers("ada", "organizer", "auditor")
     event = await api.event(name="Fair")
     id = await register(api, auditor, event, "Ada Lovelace", "ada@example.com")
     await auditor.open(VISITORS)
