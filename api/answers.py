@@ -70,6 +70,15 @@ def json_response(
     return Ready(body, status_code=status_code, headers=headers, media_type="application/json")
 
 
+def created(
+    content: Any, location: str, *, position: int, version: int | None = None
+) -> Response[Any]:
+    """The answer to a command that has made something; `location` is where it can be read."""
+    response = json_response(content, status_code=201, position=position, version=version)
+    response.headers["Location"] = location
+    return response
+
+
 def tagged(etag: str) -> dict[str, str]:
     """The headers of what may be kept by its reader, and asked for again with the tag."""
     return {"ETag": etag, "Cache-Control": "no-cache"}

@@ -17,13 +17,14 @@ from api.admin.problems import answer_problem_page
 from api.areas import AreaCalls
 from api.audit import AuditCalls
 from api.auth import AuthCalls
-from api.bodies import JsonBody
+from api.bodies import JsonBody, refuse_fields_of_no_use
 from api.clients import Clients
 from api.connections import Connections
 from api.cors import for_origins
 from api.documentation import documentation
 from api.edge import OPTIONS, edge
 from api.events import EventCalls
+from api.heads import bounded
 from api.health import live, ready
 from api.hosts import in_turn, only_hosts
 from api.limits import Limits
@@ -31,13 +32,14 @@ from api.metrics import metrics
 from api.problems import answer_problem
 from api.registrations import register
 from api.requests import Request
-from api.visitors import erase
+from api.visitors import erase, get_visitor
 from events_face.settings import Settings
 
 ROUTES: Sequence[ControllerRouterHandler] = [
     AreaCalls,
     EventCalls,
     register,
+    get_visitor,
     erase,
     AuthCalls,
     AccountCalls,
@@ -67,14 +69,15 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
         request_class=Request,
         dto=JsonBody,
         return_dto=None,
-        before_request=in_turn(*checks),
+        before_request=in_turn(*checks, refuse_fields_of_no_use),
         exception_handlers={Exception: _answer_failure},
         openapi_config=None,
         logging_config=None,
         debug=False,
     )
     require_declarations(app)
-    return edge(for_origins(app, settings.cors_origins), clients, connections.ending.is_set)
+    served = bounded(for_origins(app, settings.cors_origins))
+    return edge(served, clients, connections.ending.is_set)
 
 
 def _answer_failure(request: AnyRequest[Any, Any, Any], error: Exception) -> Response[Any]:

@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 from psycopg import AsyncConnection
 
 from api.access import Permission
-from api.answers import Answer, Listing, Pagination, gone, json_response
+from api.answers import Answer, Listing, Pagination, created, gone, json_response
 from api.commands import execute, expected_version
 from api.reading import (
     Limit,
@@ -60,9 +60,9 @@ class AreaCalls(Controller):
         """Names are unique whatever their case; space around them is taken away."""
         done = await execute(request, data)
         area: domain_areas.Area = done.value
-        return json_response(
+        return created(
             Answer(data=NewArea(id=area.id, name=area.name)),
-            status_code=201,
+            f"{self.path}/{area.id}",
             position=done.position,
             version=area.version,
         )

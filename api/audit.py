@@ -14,6 +14,7 @@ from psycopg import AsyncConnection
 from api.access import Permission
 from api.answers import Answer, json_response
 from api.commands import execute
+from api.parameters import ACTOR, EVENT_TYPE, UUID_OR_NOTHING
 from api.reading import read
 from api.requests import Request
 from domain.as_of import (
@@ -32,16 +33,15 @@ from domain.values import Invalid
 
 T = TypeVar("T")
 
-_UUID = r"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$"
-
 # None of these is a union with None: Litestar would take the text `null` for it.
 _AggregateId = Annotated[
-    str, QueryParameter(pattern=_UUID, description="Only what happened to this aggregate.")
+    str,
+    QueryParameter(pattern=UUID_OR_NOTHING, description="Only what happened to this aggregate."),
 ]
 _Type = Annotated[
     str,
     QueryParameter(
-        pattern=r"^[A-Za-z.]{0,64}$",
+        pattern=EVENT_TYPE,
         description="Only events of this type, such as `Event.Closed`, or of this type of "
         "aggregate, such as `Event`.",
     ),
@@ -49,7 +49,7 @@ _Type = Annotated[
 _Actor = Annotated[
     str,
     QueryParameter(
-        pattern=r"^[A-Za-z0-9:._-]{0,64}$",
+        pattern=ACTOR,
         description="Only what they did: an account's id, `anonymous`, or `system:` and a role.",
     ),
 ]

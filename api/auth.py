@@ -11,7 +11,7 @@ from litestar import Controller, Response, get, post
 from litestar.params import JSONBody
 
 from api.access import Who
-from api.answers import Answer, json_response
+from api.answers import Answer, created, json_response
 from api.authentication import authenticated, password_changed
 from api.commands import origin_of
 from api.credentials import InvalidCredentials
@@ -82,9 +82,8 @@ class AuthCalls(Controller):
             if credential is not None and (pair := await connections.sessions.begin(credential)):
                 meta |= msgspec.structs.asdict(pair)
         account = RegisteredAccount(id=done.value.id, username=done.value.username)
-        return _private(
-            json_response(Answer(data=account, meta=meta), status_code=201, position=done.position)
-        )
+        answer = Answer(data=account, meta=meta)
+        return _private(created(answer, f"{self.path}/me", position=done.position))
 
     @post(
         "/login",

@@ -6,12 +6,15 @@ the body to `JsonBody`, which reads it with `Reader`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
+from litestar import Request
 from litestar.dto import AbstractDTO
+from litestar.handlers import BaseRouteHandler
 from litestar.openapi.spec import OpenAPIType, Schema
 from litestar.typing import FieldDefinition
 from msgspec import UNSET
@@ -24,6 +27,12 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 Judge = Callable[[Mapping[str, Any]], dict[str, str]]
 """Values by field -> what is wrong with them, by field."""
+
+
+UNKNOWN = "is not a field of this call"
+
+MOST_NAMED = 100
+"""Unknown fields that one answer names."""
 
 
 class MalformedBody(Exception):
@@ -71,6 +80,24 @@ def require_json(headers: Iterable[tuple[bytes, bytes]]) -> None:
     raise UnsupportedMediaType
 
 
+async def refuse_fields_of_no_use(request: Request[Any, Any, Any]) -> None:
+    """A call that takes no body knows no field of one. Raises InvalidFields."""
+    if request.method in _WITHOUT_BODY or takes_body(request.route_handler):
+        return
+    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        members = msgspec.json.decode(await request.body())
+        if isinstance(members, dict) and members:
+            raise InvalidFields(**dict.fromkeys(list(members)[:MOST_NAMED], UNKNOWN))
+
+
+_WITHOUT_BODY = {"GET", "HEAD", "OPTIONS"}
+
+
+@cache
+def takes_body(handler: BaseRouteHandler) -> bool:
+    return "data" in handler.parsed_fn_signature.parameters
+
+
 def judges(*body_types: type[msgspec.Struct]) -> Callable[[Judge], Judge]:
     """Makes a function say, of the fields of a body that can be read, which are wrong together.
 
@@ -97,7 +124,9 @@ class Reader(Generic[T]):
     def __init__(self, body_type: type[T]) -> None:
         fields = msgspec.structs.fields(body_type)
         as_sent = msgspec.defstruct(
-            f"{body_type.__name__}AsSent", [(field.name, Any, UNSET) for field in fields]
+            f"{body_type.__name__}AsSent",
+            [(field.name, Any, UNSET) for field in fields],
+            forbid_unknown_fields=True,
         )
         self._body_type = body_type
         self._as_sent = as_sent
@@ -110,18 +139,25 @@ class Reader(Generic[T]):
             type=OpenAPIType.OBJECT,
             properties={name: type.schema for name, type, _ in typed},
             required=[name for name, _, required in typed if required],
+            additional_properties=False,
         )
 
     def read(self, body: bytes) -> T:
-        """Raises MalformedBody, or InvalidFields with a message for each bad field."""
-        return self._parsed(self._decode(body))
+        """Raises MalformedBody, or InvalidFields with a message for each bad field, and for each
+        that the call does not know."""
+        return self._parsed(*self._decode(body))
 
     def read_form(self, fields: Mapping[str, object]) -> T:
         """The same from a form, whose other fields are ignored. Raises InvalidFields."""
-        known = {name: fields[name] for name, _, _ in self._fields if name in fields}
-        return self._parsed(self._as_sent(**known))
+        sent, _ = self._sorted_out(fields)
+        return self._parsed(sent)
 
-    def _parsed(self, sent: Any) -> T:
+    def _sorted_out(self, members: Mapping[str, object]) -> tuple[Any, list[str]]:
+        """The fields that there are, and the names of the others."""
+        known = {name: members[name] for name, _, _ in self._fields if name in members}
+        return self._as_sent(**known), [name for name in members if name not in known]
+
+    def _parsed(self, sent: Any, unknown: Sequence[str] = ()) -> T:
         values: dict[str, object] = {}
         wrong: dict[str, str] = {}
         for name, parse, required in self._fields:
@@ -133,20 +169,22 @@ class Reader(Generic[T]):
                     wrong[name] = str(error)
             elif required:
                 wrong[name] = "is required"
-        if wrong:
+        if wrong or unknown:
             wrong |= self._judge(values)
-            raise InvalidFields(
-                **{name: wrong[name] for name, _, _ in self._fields if name in wrong}
-            )
+            in_order = {name: wrong[name] for name, _, _ in self._fields if name in wrong}
+            raise InvalidFields(**in_order, **dict.fromkeys(unknown[:MOST_NAMED], UNKNOWN))
         return self._body_type(**values)
 
-    def _decode(self, body: bytes) -> Any:
-        """Its members as they were sent. Raises MalformedBody, or InvalidFields for other JSON."""
+    def _decode(self, body: bytes) -> tuple[Any, list[str]]:
+        """Its fields as they were sent, and the names of those that the call does not know. Raises
+        MalformedBody, or InvalidFields for other JSON."""
         try:
             try:
-                return self._decoder.decode(body)
+                return self._decoder.decode(body), []
             except msgspec.ValidationError:
-                msgspec.json.decode(body)
+                members = msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise MalformedBody from error
-        raise InvalidFields(body="must be a JSON object")
+        if not isinstance(members, dict):
+            raise InvalidFields(body="must be a JSON object")
+        return self._sorted_out(members)

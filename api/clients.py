@@ -6,12 +6,16 @@ end, for as long as the addresses are of trusted proxies: what is left of them a
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from litestar.types import Scope
 
 from events_face.variables import Network
+
+_WITH_PORT = re.compile(r"^(?:([\d.]+):\d+|\[([^\[\]]+)\](?::\d+)?)$", re.ASCII)
+"""How some proxies write an address: `192.0.2.7:4711`, `[2001:db8::7]`, `[2001:db8::7]:4711`."""
 
 KNOWN = 4096
 """Addresses that a process remembers the reading of."""
@@ -30,7 +34,8 @@ class Clients:
         """The address that one client is counted by: of IPv6, its subscriber's network."""
         address = _peer(scope)
         if self._trusts(address):
-            for claimed in reversed(_listed(scope, b"x-forwarded-for")):
+            for entry in reversed(_listed(scope, b"x-forwarded-for")):
+                claimed = _WITH_PORT.sub(r"\1\2", entry)
                 if _read(claimed) is None:
                     break
                 address = claimed
@@ -59,7 +64,8 @@ def _peer(scope: Scope) -> str:
 def _listed(scope: Scope, wanted: bytes) -> list[str]:
     """The members of a header that is a list, from all its lines."""
     lines = [value.decode("latin-1") for name, value in scope["headers"] if name == wanted]
-    return [member.strip() for line in lines for member in line.split(",")]
+    members = [member.strip() for line in lines for member in line.split(",")]
+    return [member for member in members if member]
 
 
 @lru_cache(KNOWN)

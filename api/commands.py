@@ -22,12 +22,7 @@ def origin_of(request: Request) -> Origin:
     return Origin(actor=request.actor, correlation_id=request.id)
 
 
-def expected_version(request: Request) -> int | None:
-    """The version that `If-Match` asks for; None for whichever there is.
-
-    Of several it is the highest: when the aggregate is at a lower one, nobody has seen the higher.
-    """
-    given = request.headers.get("If-Match")
-    if given is None or given.strip() == "*":
-        return None
-    return max(versions_in(given), default=NEVER)
+def expected_version(request: Request) -> frozenset[int] | None:
+    """The versions of which `If-Match` asks for one; None for whichever there is."""
+    lines = request.headers.getall("If-Match", [])
+    return versions_in(lines) if lines else None

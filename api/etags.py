@@ -1,19 +1,26 @@
-"""Entity tags. That of one thing is `"<version>-<hash>"`: `If-Match` asks for the version only."""
+"""Entity tags. That of one thing is `"<version>-<hash>"`: `If-Match` asks for the version only.
+
+A sender may spread the tags of one header over several lines, which count as one list.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 _STRONG_VERSION = re.compile(r'(?<!W/)"(\d{1,18})(?:-[0-9a-f]+)?"')
 _TAG = re.compile(r'"[^"]*"')
 
 
-def versions_in(if_match: str) -> Iterator[int]:
-    """The versions of the strong tags in an `If-Match` header; what is none of ours is left out."""
-    return (int(version) for version in _STRONG_VERSION.findall(if_match))
+def versions_in(if_match: Iterable[str]) -> frozenset[int] | None:
+    """The versions of the strong tags in the lines of `If-Match`, without what is none of ours;
+    None for any version."""
+    if any(line.strip() == "*" for line in if_match):
+        return None
+    return frozenset(int(v) for line in if_match for v in _STRONG_VERSION.findall(line))
 
 
-def matches(if_none_match: str, etag: str) -> bool:
-    """Whether the sender of `If-None-Match` has what the tag stands for (weak comparison)."""
-    return if_none_match.strip() == "*" or etag in _TAG.findall(if_none_match)
+def matches(if_none_match: Iterable[str], etag: str) -> bool:
+    """Whether the sender of these lines of `If-None-Match` has what the tag stands for (weak
+    comparison)."""
+    return any(line.strip() == "*" or etag in _TAG.findall(line) for line in if_none_match)

@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 from psycopg import AsyncConnection
 
 from api.access import Permission, Who
-from api.answers import Answer, Listing, Pagination, gone, json_response
+from api.answers import Answer, Listing, Pagination, created, gone, json_response
 from api.bodies import judges
 from api.commands import execute, expected_version
 from api.reading import (
@@ -81,7 +81,13 @@ class EventCalls(Controller):
         """Times are RFC 3339 or `MM.DD.YYYY`. An event's date is midnight UTC of that day; a
         deadline's is the end of that day, but never later than the event. Neither may be past."""
         done = await execute(request, data)
-        return _changed(done.value, done.position, status_code=201)
+        view: EventView = done.value
+        return created(
+            Answer(data=_shown(view)),
+            f"{self.path}/{view.event.id}",
+            position=done.position,
+            version=view.event.version,
+        )
 
     @get("/list", summary="List the open events", opt={"access": Who.ANYONE})
     async def list_events(
@@ -167,14 +173,12 @@ class EventCalls(Controller):
         return gone((await execute(request, command)).position)
 
 
-def _changed(view: EventView, position: int, *, status_code: int = 200) -> Response[Answer[Event]]:
-    event = Event(id=view.event.id, area=view.area, **msgspec.structs.asdict(view.event.details))
-    return json_response(
-        Answer(data=event),
-        status_code=status_code,
-        position=position,
-        version=view.event.version,
-    )
+def _changed(view: EventView, position: int) -> Response[Answer[Event]]:
+    return json_response(Answer(data=_shown(view)), position=position, version=view.event.version)
+
+
+def _shown(view: EventView) -> Event:
+    return Event(id=view.event.id, area=view.area, **msgspec.structs.asdict(view.event.details))
 
 
 def _event(row: events.EventRow) -> Event:

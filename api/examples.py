@@ -18,7 +18,7 @@ from api.health import Check, Checks, ProjectionCheck, Readiness
 from api.problems import KINDS, FieldProblem, Problem
 from api.registrations import Registered, Registration
 from api.sessions import TokenPair
-from api.visitors import Erased, ErasureRequest
+from api.visitors import Erased, ErasureRequest, Visitor
 from domain.areas import CreateArea
 from domain.as_of import AggregateState, Change, Difference
 from domain.events import CreateEvent
@@ -27,6 +27,7 @@ from domain.logged import LoggedEvent
 _AREA = UUID("2f1f9a52-57e5-5d2c-9c0c-3c6f1a0f7b11")
 _ACCOUNT = UUID("5f0c8a3e-7b1d-8c2f-9e4a-6d3b2c1a0f9e")
 _TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9..."  # noqa: S105  of nobody
+_VISITOR = UUID("c0ffee00-0000-5000-8000-00000000000a")
 _EVENT = UUID("8d0a3c1e-6f0b-4b7e-9d55-0a4f3f0c9e21")
 
 SENT: dict[type, dict[str, Any]] = {
@@ -73,7 +74,15 @@ _ANSWERED: dict[type, Any] = {
         event_datetime=datetime(2099, 5, 17, 9, tzinfo=UTC),
         registration_deadline=datetime(2099, 5, 16, 9, tzinfo=UTC),
     ),
-    Registered: Registered(id=UUID("c0ffee00-0000-5000-8000-00000000000a")),
+    Registered: Registered(id=_VISITOR),
+    Visitor: Visitor(
+        id=_VISITOR,
+        event_id=_EVENT,
+        full_name="Ada Lovelace",
+        email="ada@example.com",
+        status="registered",
+        registered_at=datetime(2030, 5, 17, 9, tzinfo=UTC),
+    ),
     Erased: Erased(registrations=2, personal_keys=2, notifications=1),
     RegisteredAccount: RegisteredAccount(id=_ACCOUNT, username="ada"),
     TokenPair: TokenPair(access_token=_TOKEN, refresh_token=_TOKEN),

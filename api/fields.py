@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any, Literal, Union, get_args, get_origin
 from uuid import UUID
@@ -46,14 +46,19 @@ def _choice(literal: Any) -> FieldType:
     if get_origin(literal) is not Literal:
         raise TypeError(f"no field of a body can have the type {literal!r}")
     choices = get_args(literal)
-    listed = " or ".join(f'"{choice}"' for choice in choices)
 
     def parse(raw: object) -> object:
         if raw not in choices:
-            raise Invalid(f"must be {listed}")
+            raise Invalid(one_of(choices))
         return raw
 
     return FieldType(parse, Schema(type=OpenAPIType.STRING, enum=choices))
+
+
+def one_of(choices: Sequence[str]) -> str:
+    """That a value must be one of these, in words."""
+    *others, last = (f'"{choice}"' for choice in choices)
+    return f"must be {', '.join(others)} or {last}" if others else f"must be {last}"
 
 
 def _text(kind: type[Text] | type[Secret]) -> FieldType:

@@ -29,7 +29,7 @@ from litestar.types import ControllerRouterHandler
 
 from api import examples
 from api.access import Permission, Who, WritePolicy, is_by_write_policy, who_may
-from api.bodies import JsonBody
+from api.bodies import JsonBody, takes_body
 from api.limits import EVERY_CALL
 from api.openapi_parts import COMPONENTS, DESCRIPTION, RATE_LIMIT_HEADERS, TAGS
 from api.problems import KINDS, Problem
@@ -37,8 +37,14 @@ from api.requests import Request
 
 Json = dict[str, Any]
 
+_A_HEAD = {"headers-too-large", "uri-too-long"}
+"""What can be wrong before a call is looked up."""
+
 _A_BODY = {"malformed-body", "payload-too-large", "unsupported-media-type", "validation"}
 """What can be wrong with any body."""
+
+_A_BODY_OF_NO_USE = {"payload-too-large", "validation"}
+"""The same, where none is asked for."""
 
 _ROLES = {
     Who.ORGANIZER: "For accounts with the role `organizer`.",
@@ -83,7 +89,7 @@ def document(routes: Sequence[ControllerRouterHandler], write_policy: WritePolic
 
 def problems_of(handler: HTTPRouteHandler) -> set[str]:
     """The slugs of all that the call can answer instead of what was asked for."""
-    slugs = {"internal-error", *handler.opt.get("problems", ())}
+    slugs = {"internal-error", *_A_HEAD, *handler.opt.get("problems", ())}
     if not _is_probe(handler):
         slugs |= {"bad-request", "overloaded"}
     if _is_limited(handler):
@@ -92,8 +98,10 @@ def problems_of(handler: HTTPRouteHandler) -> set[str]:
         slugs.add("token-invalid")
     if who_may(handler.opt["access"]) in _ROLES:
         slugs.add("forbidden")
-    if "data" in handler.parsed_fn_signature.parameters:
+    if takes_body(handler):
         slugs |= _A_BODY
+    elif "GET" not in handler.http_methods:
+        slugs |= _A_BODY_OF_NO_USE
     if _reads(handler):
         slugs.add("projection-lagging")
     parameters = set(_parameter_types(handler).values())
@@ -189,6 +197,8 @@ def _success(drawn: Json, handler: HTTPRouteHandler) -> Json:
         headers.append("Event-Position")
     if handler.status_code != 204 and (_reads(handler) or handler.opt.get("versioned")):
         headers.append("ETag")
+    if handler.status_code == 201:
+        headers.append("Location")
     if _is_limited(handler):
         headers += RATE_LIMIT_HEADERS
     description = HTTPStatus(handler.status_code).phrase

@@ -25,7 +25,7 @@ again when it differs from `If-None-Match`.
 TAGS = {
     "areas": "The places where events are held.",
     "events": "Events, and registering for them.",
-    "visitors": "Those who registered, for admins.",
+    "visitors": "Those who registered, for organizers and admins.",
     "auth": "Accounts of one's own: signing in and out.",
     "accounts": "Everybody's accounts and roles, for admins.",
     "audit": "History itself, for auditors.",
@@ -59,6 +59,7 @@ COMPONENTS: dict[str, dict[str, Any]] = {
         "Event-Position": _header(
             "The position in history of the last event of this command.", **_POSITION
         ),
+        "Location": _header("Where what was made can be read.", type="string"),
         "ETag": _header("The version of what is shown.", type="string"),
         "Retry-After": _header("Seconds to wait before trying again.", type="integer", minimum=1),
         "X-RateLimit-Limit": _limit_header("Calls that the nearest limit allows.", 1),

@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 import structlog
 from litestar import Request, Response
-from litestar.enums import ParamType
 from litestar.exceptions import (
     ClientException,
     HTTPException,
@@ -24,13 +23,15 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from psycopg_pool import PoolTimeout
 
 from api.access import Forbidden
+from api.answers import Ready
 from api.bodies import MalformedBody, UnsupportedMediaType
 from api.credentials import InvalidCredentials
 from api.edge import OPTIONS
 from api.limits import RateLimited
+from api.parameters import name_of, what_is_wrong
 from api.passwords import PasswordsWaiting
 from api.reading import Lagging
-from api.requests import SenderGone, id_of
+from api.requests import HeadersTooLarge, SenderGone, UriTooLong, id_of
 from api.tokens import TokenInvalid
 from domain.availability import UNAVAILABLE
 from domain.batch import OutcomeUnknown
@@ -86,9 +87,11 @@ KINDS = {
     "duplicate-registration": Kind(409, "Duplicate registration"),
     "changed-meanwhile": Kind(412, "Changed meanwhile"),
     "payload-too-large": Kind(413, "Payload too large"),
+    "uri-too-long": Kind(414, "URI too long"),
     "unsupported-media-type": Kind(415, "Unsupported media type"),
     "validation": Kind(422, "Validation failed"),
     "rate-limited": Kind(429, "Too many requests"),
+    "headers-too-large": Kind(431, "Header fields too large"),
     "internal-error": Kind(500, "Internal error"),
     "overloaded": Kind(503, "Overloaded"),
     "projection-lagging": Kind(503, "Projection lagging"),
@@ -99,6 +102,8 @@ _FAILURES: dict[type[Exception], tuple[str, str | None]] = {
     MalformedBody: ("malformed-body", None),
     UnsupportedMediaType: ("unsupported-media-type", None),
     SenderGone: ("bad-request", None),
+    UriTooLong: ("uri-too-long", None),
+    HeadersTooLarge: ("headers-too-large", None),
     InvalidCredentials: ("invalid-credentials", None),
     TokenInvalid: ("token-invalid", None),
     Forbidden: ("forbidden", None),
@@ -128,7 +133,7 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
     if isinstance(error, MethodNotAllowedException) and request.scope["method"] == OPTIONS:
         return Response(None, status_code=204, headers=error.headers)
     problem, headers = problem_of(request, error)
-    return Response(
+    return Ready(
         msgspec.json.encode(problem),
         status_code=problem.status,
         headers=headers,
@@ -148,7 +153,7 @@ def problem_of(request: Request[Any, Any, Any], error: Exception) -> tuple[Probl
         title=kind.title,
         status=kind.status,
         detail=detail,
-        errors=[FieldProblem(field, [message]) for field, message in _fields_of(error)],
+        errors=[FieldProblem(field, [message]) for field, message in _fields_of(request, error)],
         request_id=request_id,
     )
     headers = _HEADERS.get(slug, {})
@@ -176,18 +181,16 @@ def _own_text(error: Exception) -> str:
     return (type(error).__doc__ or "").partition("\n")[0]
 
 
-def _fields_of(error: Exception) -> Iterable[tuple[str, str]]:
+def _fields_of(request: Request[Any, Any, Any], error: Exception) -> Iterable[tuple[str, str]]:
     if isinstance(error, InvalidFields):
         return error.messages.items()
     if isinstance(error, ValidationException) and not _lacks_body(error):
-        return [(_as_sent(item), item["message"]) for item in _items(error)]
+        parameters = request.route_handler.parsed_fn_signature.parameters
+        return [
+            (name_of(parameters[argument], argument), what_is_wrong(parameters[argument]))
+            for argument in dict.fromkeys(item["key"].partition(".")[0] for item in _items(error))
+        ]
     return []
-
-
-def _as_sent(item: dict[str, str]) -> str:
-    """The parameter's name outside; Litestar gives the argument's."""
-    key = item["key"]
-    return key.replace("_", "-").title() if item.get("source") == ParamType.HEADER else key
 
 
 def _lacks_body(error: ValidationException) -> bool:

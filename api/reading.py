@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 from api import etags
 from api.answers import Listing, Ready, tagged
 from api.connections import Connections
+from api.parameters import WITHOUT_NUL
 from api.queries import Query, ask
 from api.requests import Request
 from domain.codec import to_json
@@ -44,7 +45,7 @@ NameFragment = Annotated[
     str,
     QueryParameter(
         max_length=255,
-        pattern=r"^[^\x00]*$",
+        pattern=WITHOUT_NUL,
         description="Only those whose name has this in it, whatever the case.",
     ),
 ]
@@ -131,8 +132,7 @@ async def _read(
 
 def unless_known(request: Request, response: Response[T]) -> Response[Any]:
     """The response, or 304 without it when `If-None-Match` holds its ETag."""
-    known = request.headers.get("If-None-Match")
     etag = response.headers["ETag"]
-    if known is None or not etags.matches(known, etag):
+    if not etags.matches(request.headers.getall("If-None-Match", []), etag):
         return response
     return Response(None, status_code=304, headers=tagged(etag))

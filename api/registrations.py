@@ -9,7 +9,7 @@ from litestar import Response, post
 from litestar.params import FromPath, JSONBody
 
 from api.access import Who
-from api.answers import Answer, json_response
+from api.answers import Answer, created
 from api.commands import execute
 from api.requests import Request
 from domain.values import Email, FullName
@@ -39,11 +39,11 @@ async def register(
     request: Request, event_id: FromPath[UUID], data: JSONBody[Registration]
 ) -> Response[Answer[Registered]]:
     """Once for each event and email, whatever its case; the confirmation code comes by
-    notification."""
+    notification. Organizers read the visitor at `Location`."""
     command = RegisterVisitor(event_id=event_id, full_name=data.full_name, email=data.email)
     done = await execute(request, command)
-    return json_response(
+    return created(
         Answer(data=Registered(id=done.value), meta={"message": "Successful registration"}),
-        status_code=201,
+        f"/api/visitors/{done.value}",
         position=done.position,
     )

@@ -23,6 +23,14 @@ class SenderGone(Exception):
     """The sender went away before the end of its request"""
 
 
+class UriTooLong(Exception):
+    """The address is too long"""
+
+
+class HeadersTooLarge(Exception):
+    """The header fields are too large"""
+
+
 class Request(litestar.Request[SignedIn, None, State]):
     """Litestar's, with what ours carries besides."""
 

@@ -1,16 +1,34 @@
-"""`/api/visitors`: admins have people forgotten."""
+"""`/api/visitors`: organizers read who registered, admins have people forgotten."""
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
 import msgspec
-from litestar import Response, post
-from litestar.params import JSONBody
+from litestar import Response, get, post
+from litestar.params import FromPath, JSONBody
 
 from api.access import Permission
 from api.answers import Answer, json_response
 from api.commands import origin_of
+from api.reading import MinEventPosition, read, unless_known
 from api.requests import Request
+from domain.errors import NotFound
 from domain.values import Email
+from projections import visitors
+
+
+class Visitor(msgspec.Struct, frozen=True, kw_only=True):
+    """One person at one event; an erased one has no name and no email."""
+
+    id: UUID
+    event_id: UUID
+    full_name: str | None
+    email: str | None
+    status: Literal["registered", "erased"]
+    registered_at: datetime
 
 
 class ErasureRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +39,35 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
     registrations: int
     personal_keys: int
     notifications: int
+
+
+@get(
+    "/api/visitors/{visitor_id:uuid}",
+    summary="One visitor",
+    tags=["visitors"],
+    opt={"access": Permission.READ_NAMES},
+)
+async def get_visitor(
+    request: Request, visitor_id: FromPath[UUID], min_event_position: MinEventPosition = 0
+) -> Response[Answer[Visitor]]:
+    """As they registered for the event."""
+    row = await read(
+        request,
+        min_event_position,
+        lambda connection: visitors.get_visitor(connection, visitor_id),
+        ["visitors"],
+    )
+    if row is None:
+        raise NotFound("visitor", visitor_id)
+    visitor = Visitor(
+        id=row.id,
+        event_id=row.event_id,
+        full_name=row.full_name,
+        email=row.email,
+        status="erased" if row.email is None else "registered",
+        registered_at=row.registered_at,
+    )
+    return unless_known(request, json_response(Answer(data=visitor), version=row.position))
 
 
 @post(

@@ -28,6 +28,10 @@ class Aggregate(msgspec.Struct, frozen=True, kw_only=True):
 
 A = TypeVar("A", bound=Aggregate)
 
+Expected = int | frozenset[int] | None
+"""The version that an aggregate must have for a command, or some of which it must have one; None
+for whichever it has."""
+
 
 class DomainEvent(msgspec.Struct, Generic[A], frozen=True, kw_only=True, omit_defaults=True):
     """Something that happened to one aggregate, in the past tense. Stored for ever."""

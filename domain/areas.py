@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from domain.aggregate import Aggregate, DomainEvent, stored_as
+from domain.aggregate import Aggregate, DomainEvent, Expected, stored_as
 from domain.errors import Refused
 from domain.values import Text
 
@@ -36,12 +36,12 @@ class RenameArea(msgspec.Struct, frozen=True, kw_only=True):
     area_id: UUID
     name: Text | None = None
     """None leaves it as it is."""
-    expected_version: int | None = None
+    expected_version: Expected = None
 
 
 class DeleteArea(msgspec.Struct, frozen=True, kw_only=True):
     area_id: UUID
-    expected_version: int | None = None
+    expected_version: Expected = None
 
 
 class Area(Aggregate, frozen=True, kw_only=True):

@@ -47,7 +47,7 @@ class InvalidFields(DomainError):
 
     slug = "validation"
 
-    def __init__(self, **messages: str) -> None:
+    def __init__(self, /, **messages: str) -> None:
         super().__init__(messages)
         self.messages = messages
         """Field -> what is wrong with it; every wrong field is here."""

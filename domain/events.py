@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from domain.aggregate import Aggregate, DomainEvent, stored_as
+from domain.aggregate import Aggregate, DomainEvent, Expected, stored_as
 from domain.errors import InvalidFields
 from domain.times import end_of
 from domain.values import Text
@@ -35,12 +35,12 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
     registration_deadline: datetime | date | UnsetType = UNSET
     area_id: UUID | None | UnsetType = UNSET
     status: Status | UnsetType = UNSET
-    expected_version: int | None = None
+    expected_version: Expected = None
 
 
 class DeleteEvent(msgspec.Struct, frozen=True, kw_only=True):
     event_id: UUID
-    expected_version: int | None = None
+    expected_version: Expected = None
 
 
 class SyncEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,9 @@ from domain.values import Invalid
 
 _SEED_DATE = re.compile(r"(\d{2})\.(\d{2})\.(\d{4})", re.ASCII)
 _RFC3339_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
+_TOO_FINE = re.compile(r"(\.\d{6})\d+", re.ASCII)
+"""Parts of microseconds are cut off: rounded up, a time could be the next year's, or no time."""
+
 _END_OF_DAY = time(23, 59, 59)
 
 
@@ -38,7 +41,7 @@ def parse_deadline(raw: object, zone: tzinfo | None = None) -> datetime | date:
         if match := _RFC3339_DATE.fullmatch(text):
             year, month, day = (int(part) for part in match.groups())
             return date(year, month, day)
-        moment = msgspec.convert(text, datetime)
+        moment = msgspec.convert(_TOO_FINE.sub(r"\1", text), datetime)
         if moment.tzinfo is None:
             if zone is None:
                 raise Invalid("must end in Z or an offset such as +02:00")

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from domain.aggregate import Aggregate, DomainEvent, Metadata, RecordedEvent
+from domain.aggregate import Aggregate, DomainEvent, Expected, Metadata, RecordedEvent
 from domain.errors import ChangedMeanwhile, NotFound
 from domain.identity import Identity, new_id
 
@@ -99,9 +99,10 @@ class Work:
         return aggregate
 
 
-def check_version(aggregate: Aggregate, expected: int | None) -> None:
-    """Raises `ChangedMeanwhile` unless the aggregate is as the caller saw it (None: whatever)."""
-    if expected is not None and aggregate.version != expected:
+def check_version(aggregate: Aggregate, expected: Expected) -> None:
+    """Raises `ChangedMeanwhile` unless the aggregate is as the caller saw it."""
+    seen = {expected} if isinstance(expected, int) else expected
+    if seen is not None and aggregate.version not in seen:
         raise ChangedMeanwhile(aggregate.version)
 
 

@@ -146,5 +146,9 @@ def _picked(time: datetime | None) -> str:
     """As the browser's field for times has it, and not before the event of that time."""
     if time is None:
         return ""
-    up = timedelta(seconds=1) if time.microsecond else timedelta()
-    return (time + up).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    if time.microsecond and time < _LAST_SECOND:
+        time += timedelta(seconds=1)
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+_LAST_SECOND = datetime.max.replace(microsecond=0, tzinfo=UTC)

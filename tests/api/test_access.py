@@ -26,6 +26,7 @@ WHO = {
     "PATCH /api/events/{event_id}": Who.ORGANIZER,
     "DELETE /api/events/{event_id}": Who.ORGANIZER,
     "POST /api/events/{event_id}/register": Who.ANYONE,
+    "GET /api/visitors/{visitor_id}": Who.ORGANIZER,
     "POST /api/visitors/erase": Who.ADMIN,
     "POST /api/auth/register": Who.ANYONE,
     "POST /api/auth/login": Who.ANYONE,
@@ -85,7 +86,7 @@ async def test_each_call_answers_those_it_is_for_and_refuses_all_others(guarded_
 
 def _filled(path: str) -> str:
     filled = path.replace("{role}", "organizer")
-    for name in ("area_id", "event_id", "account_id", "aggregate_id"):
+    for name in ("area_id", "event_id", "visitor_id", "account_id", "aggregate_id"):
         filled = filled.replace(f"{{{name}}}", str(uuid4()))
     return filled
 

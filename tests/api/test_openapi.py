@@ -87,9 +87,11 @@ def test_the_problems_of_a_call_are_those_it_can_answer() -> None:
         "404": {"not-found"},
         "409": {"duplicate-registration", "event-closed", "registration-deadline-passed"},
         "413": {"payload-too-large"},
+        "414": {"uri-too-long"},
         "415": {"unsupported-media-type"},
         "422": {"validation"},
         "429": {"rate-limited"},
+        "431": {"headers-too-large"},
         "500": {"internal-error"},
         "503": {"overloaded"},
     }
