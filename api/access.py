@@ -54,7 +54,6 @@ class Permission(Enum):
     READ_NAMES = "read visitors' names and emails; an auditor's reading is recorded", Who.ORGANIZER
     SEND_AGAIN = "have failed notifications sent again", Who.ORGANIZER
     SYNCHRONIZE = "ask for a synchronisation with the events provider", Who.ORGANIZER
-    SEE_WHO_CROSSED = "see who changed what one is changing oneself", Who.ORGANIZER
     READ_HISTORY = "read history and what proves it", Who.AUDITOR
     MANAGE_ACCOUNTS = "grant and revoke roles, disable accounts", Who.ADMIN
     ERASE_PEOPLE = "have a person forgotten", Who.ADMIN

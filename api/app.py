@@ -76,7 +76,7 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
         debug=False,
     )
     require_declarations(app)
-    served = bounded(for_origins(app, settings.cors_origins))
+    served = for_origins(bounded(app), settings.cors_origins)
     return edge(served, clients, connections.ending.is_set)
 
 

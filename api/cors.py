@@ -25,6 +25,7 @@ _ASKING_FIRST = b"access-control-request-method"
 _READABLE = (
     b"Event-Position",
     b"ETag",
+    b"Location",
     b"Retry-After",
     b"X-Request-ID",
     b"X-RateLimit-Limit",
