@@ -70,6 +70,7 @@ async def _deliver(delivery: Delivery, sleep: float, now: bool) -> None:
         stopping = _asked_to_stop(delivery)
         while not stopping.is_set():
             try:
+                await delivery.free_abandoned()
                 await delivery.run()
             except UNAVAILABLE as error:
                 log.warning("waiting for the database", error=str(error))

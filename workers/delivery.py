@@ -32,7 +32,8 @@ from events_face.errors import CommandFailed
 from events_face.logging import correlation_id
 from events_face.settings import Settings
 from projections import outbox as rows_of_outbox
-from workers import outbox, pause
+from workers import abandoned, outbox, pause
+from workers.abandoned import Abandoned
 from workers.http_connection import NotBegun
 from workers.notification_service import (
     CONNECTIONS,
@@ -97,10 +98,14 @@ class Delivery:
         self._service = service
         self._owner_id = owner_id
         self._decider = decider
+        self._holder = abandoned.new_holder()
         self._connection: AsyncConnection[Any] | None = None
+        self._sign_of_life: AsyncConnection[Any] | None = None
+        """Never in a transaction, in which PostgreSQL ends the session of who stands still."""
         self._to_send = deque[Leased]()
         self._sending = set[asyncio.Task[tuple[Leased, Outcome]]]()
         self._concluded: list[tuple[Leased, Outcome]] = []
+        self._abandoned = Abandoned()
         self._tries = Tries()
         self._careful = self._window = Window(CONNECTIONS)
         self._progress = asyncio.Event()
@@ -138,6 +143,10 @@ class Delivery:
     async def send_now(self) -> None:
         """Make due what waits for a later try. Raises `psycopg.OperationalError`."""
         await rows_of_outbox.send_now(await self._connected())
+
+    async def free_abandoned(self) -> None:
+        """Make due what workers had leased that are gone. Raises `psycopg.OperationalError`."""
+        await self._abandoned.free(await self._connected())
 
     async def run(self, seconds: float = math.inf) -> bool:
         """Deliver until nothing is due, or the time is over, which it answers with True.
@@ -219,7 +228,8 @@ class Delivery:
             self._probed = True
         begun = perf_counter()
         takes_over = due_by is not None or time.monotonic() >= self._takes_over_at
-        rows = await outbox.lease(connection, wanted, due_by, takes_over=takes_over)
+        token = abandoned.new_token(self._holder)
+        rows = await outbox.lease(connection, wanted, due_by, takes_over=takes_over, token=token)
         self._tries.leased(rows, begun)
         self._to_send.extend(rows)
         if self._stopping:
@@ -291,11 +301,17 @@ class Delivery:
                 return
 
     async def _disconnect(self) -> None:
-        if self._connection is not None:
-            await self._connection.close()
-            self._connection = None
+        for connection in (self._connection, self._sign_of_life):
+            if connection is not None:
+                await connection.close()
+        self._connection = self._sign_of_life = None
 
     async def _connected(self) -> AsyncConnection[Any]:
         if self._connection is None or self._connection.closed:
+            await self._disconnect()
             self._connection = await connect(self._database_url)
+            self._sign_of_life = await connect(self._database_url)
+            for connection in (self._connection, self._sign_of_life):
+                await abandoned.show_life(connection, self._holder)
+            self._abandoned = Abandoned()  # others connect again too
         return self._connection

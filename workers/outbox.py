@@ -28,7 +28,9 @@ from projections.outbox import BEGUN_WITHIN
 from workers import pause
 from workers.notification_service import Answer, BadCredentials, Refused, Sent, TryLater
 
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=120)
+"""A worker that stands still for less sends nothing twice; of one that is gone, leases are freed
+before (`workers.abandoned`)."""
 
 FIRST_BACKOFF = 1.0
 LONGEST_BACKOFF = 600.0
@@ -82,9 +84,10 @@ async def lease(
     due_by: datetime | None = None,
     *,
     takes_over: bool = True,
+    token: UUID | None = None,
 ) -> list[Leased]:
     """Take up to `limit` rows that are due, the longest due first; `due_by` narrows it further.
-    `takes_over`: those too whose lease ran out without an outcome."""
+    `takes_over`: those too whose lease ran out without an outcome. `token` is a new one."""
     allowed = await pause.rows_allowed(connection, limit)
     if not allowed:
         return []
@@ -112,7 +115,7 @@ async def lease(
             "due_by": due_by,
             "limit": allowed,
             "takes_over": takes_over,
-            "token": uuid4(),
+            "token": token or uuid4(),
             "lease": LEASE,
             "leased_at": clock(),
         },

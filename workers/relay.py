@@ -17,6 +17,7 @@ from domain.availability import UNAVAILABLE, require_writes
 from domain.history import connect
 from projections.outbox import CHANNEL
 from workers import outbox
+from workers.abandoned import Abandoned
 
 SWEEP_EVERY = 2.0
 """Seconds; also the time until a wake-up that came to nothing is repeated."""
@@ -39,7 +40,9 @@ async def relay(
         try:
             async with await connect(database_url) as connection:
                 await connection.execute(f"LISTEN {CHANNEL}")
+                abandoned = Abandoned()
                 while True:
+                    await abandoned.free(connection)
                     due_in = await outbox.next_due_in(connection)
                     require_writes(connection)
                     if due_in is not None and due_in <= 0:

@@ -16,7 +16,7 @@ from tests.support.notification_service import NotificationService
 from tests.support.waiting import until_async
 
 SENT_WITHIN = 60.0
-"""Seconds; a lease of a worker that is gone lasts for half of it."""
+"""Seconds; what a worker had leased that is gone is due within half of it."""
 
 
 async def reckon(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from domain.batch import Decider
+from domain.history import connect
 from domain.notifications import Failed, Sent
 from events_face.settings import Settings
 from tests.support.http_server import Answer
@@ -23,9 +24,10 @@ from tests.workers.outboxes import (
     seconds_until,
     the_row,
 )
+from workers import abandoned, outbox
 from workers import delivery as delivering
 from workers import notification_service as calling
-from workers import outbox
+from workers.abandoned import Abandoned
 from workers.delivery import Delivery, new_delivery
 
 pytestmark = pytest.mark.anyio
@@ -183,6 +185,36 @@ async def test_answers_are_recorded_although_the_connection_was_lost_meanwhile(
     await running
     assert (await the_row(installation))["state"] == "sent"
     assert len(service.received) == 1
+
+
+async def test_what_a_worker_had_leased_that_is_gone_is_due_soon(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not what one has that lives, however long it stands still."""
+    monkeypatch.setattr(abandoned, "GONE_FOR", 0.0)
+    monkeypatch.setattr(abandoned, "BEGUN", 0.0)
+    monkeypatch.setattr(abandoned, "LOOK_EVERY", 0.0)
+    await registered(installation, *crowd(2))
+    holders = [abandoned.new_holder() for _ in range(2)]
+    sessions = [await connect(installation.database_url) for _ in holders]
+    for holder, session in zip(holders, sessions, strict=True):
+        await abandoned.show_life(session, holder)
+        await outbox.lease(session, 1, token=abandoned.new_token(holder))
+    watching = Abandoned()
+    await watching.free(installation.connection)
+    assert await outbox.lease(installation.connection, 10) == []
+
+    await sessions[0].close()
+
+    async def freed() -> bool:
+        await watching.free(installation.connection)
+        rows = await installation.rows("outbox")
+        return sum(row["lease_token"] is None for row in rows) == 1
+
+    await until_async(freed)
+    (row,) = await outbox.lease(installation.connection, 10)
+    await sessions[1].close()
+    assert row.attempts == 2
 
 
 def test_the_backoff_doubles_up_to_ten_minutes_and_is_spread_over_all_of_it() -> None:

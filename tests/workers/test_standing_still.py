@@ -1,0 +1,61 @@
+"""Worker processes that stand still while they deliver, as under SIGSTOP or on a paused machine."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from collections import Counter
+from contextlib import ExitStack
+
+import pytest
+
+from events_face.services import Services
+from events_face.settings import Settings
+from projections.outbox import count_by_state
+from tests.support.http_server import Answer
+from tests.support.installation import Installation
+from tests.support.notification_service import NotificationService
+from tests.support.waiting import until_async
+from tests.workers.outboxes import crowd, registered
+from tests.workers.processes import environment, role
+
+pytestmark = pytest.mark.anyio
+
+STANDS_STILL = 50.0
+"""Seconds."""
+
+VISITORS = 2_000
+
+
+async def test_a_pause_of_a_worker_makes_late_and_not_double(
+    installation: Installation,
+    service: NotificationService,
+    worker_settings: Settings,
+    services: Services,
+) -> None:
+    """One of two workers stands still with calls under way and rows in hand; the other goes on."""
+    await registered(installation, *crowd(VISITORS))
+    service.usual = Answer(delay=0.3)
+    surroundings = environment(worker_settings, services)
+    with ExitStack() as running:
+        one = running.enter_context(role(surroundings, "outbox"))
+        await until_async(lambda: asyncio.sleep(0, len(service.received) > 200))
+        one.send_signal(signal.SIGSTOP)
+        stopped = time.monotonic()
+        try:
+            before = len(service.received)
+            running.enter_context(role(surroundings, "outbox"))
+            await until_async(lambda: asyncio.sleep(0, time.monotonic() > stopped + STANDS_STILL))
+        finally:
+            one.send_signal(signal.SIGCONT)
+
+        async def all_sent() -> bool:
+            return (await count_by_state(installation.connection))["sent"] == VISITORS
+
+        await until_async(all_sent, within=180)
+    times = Counter(service.emails)
+    twice = sum(1 for count in times.values() if count > 1)
+    sys.stdout.write(f"before the pause {before}, lost {VISITORS - len(times)}, twice {twice}\n")
+    assert (len(times), twice) == (VISITORS, 0)
