@@ -141,7 +141,7 @@ class Delivery:
         )
 
     async def send_now(self) -> None:
-        """Make due what waits for a later try. Raises `psycopg.OperationalError`."""
+        """Make due what waits for a later try. Raises `UNAVAILABLE`."""
         await rows_of_outbox.send_now(await self._connected())
 
     async def free_abandoned(self) -> None:

@@ -33,7 +33,7 @@ SCHEMA_VERSIONS = {projection.name: projection.schema_version for projection in 
 
 
 async def examine(settings: Settings, database_url: str) -> list[Finding]:
-    """Raises `psycopg.OperationalError` when the database is away."""
+    """Raises `UNAVAILABLE`."""
     try:
         installation_keys(settings, database_url)
         found = [ok("keys", "SECRET_KEY opens the installation's keys")]

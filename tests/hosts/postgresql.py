@@ -71,6 +71,15 @@ class PostgreSQL:
         )
         until(self._answers, within=UP_WITHIN)
 
+    def start_again(self) -> bool:
+        """Whether it had ended; returns when it answers."""
+        assert self._process is not None
+        ended = not self._answers() and self._process.poll() is not None
+        if ended:
+            self.start()
+        until(self._answers, within=UP_WITHIN)
+        return ended
+
     def replica(self, host: Host, folder: Path) -> PostgreSQL:
         """One that follows this server."""
         replica = PostgreSQL(host, folder)

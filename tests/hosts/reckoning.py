@@ -21,17 +21,18 @@ SENT_WITHIN = 60.0
 
 async def reckon(
     installed: Layout, connection: Connection[Any], some: Visitors, service: NotificationService
-) -> None:
-    """Once the visitors have stopped."""
+) -> int:
+    """Once the visitors have stopped; how many notifications were delivered twice."""
     tell("attempts that failed", dict(some.failed))
     tell("longest time without a 201", f"{some.longest_wait:.1f} s")
     await until_async(lambda: _all_sent(connection), within=SENT_WITHIN)
     _everybody_is_there_once(connection, some)
-    _everybody_was_told_once(service, some)
+    doubled = _everybody_was_told_once(service, some)
     installed.command("audit", "verify")
     before = _read_tables(connection)
     installed.command("projections", "rebuild")
     assert _read_tables(connection) == before
+    return doubled
 
 
 def tell(what: str, figure: object) -> None:
@@ -62,19 +63,21 @@ def _everybody_is_there_once(connection: Connection[Any], some: Visitors) -> Non
     tell("registered, told so at a later try", len(some.told_later))
 
 
-def _everybody_was_told_once(service: NotificationService, some: Visitors) -> None:
+def _everybody_was_told_once(service: NotificationService, some: Visitors) -> int:
     by_email: dict[str, set[Any]] = {}
     for received in service.received:
         by_email.setdefault(received.email, set()).add(received.id)
     assert set(by_email) == {*some.accepted, *some.told_later}
     assert {len(ids) for ids in by_email.values()} == {1}
     tell("notifications delivered", len(by_email))
-    tell("of them twice, with the same id", len(service.received) - len(by_email))
+    doubled = len(service.received) - len(by_email)
+    tell("of them twice, with the same id", doubled)
     first: dict[str, float] = {}
     for received in service.received:
         first.setdefault(received.email, received.at)
     waits = [first[email] - registered.at for email, registered in some.accepted.items()]
     tell("longest from 201 to its notification", f"{max(waits):.1f} s")
+    return doubled
 
 
 def _read_tables(connection: Connection[Any]) -> dict[str, list[Any]]:

@@ -13,13 +13,9 @@ from tests.hosts.layout import BACK, BROKER, FRONT, layout
 from tests.hosts.network import network
 from tests.hosts.postgresql import PASSWORD, PostgreSQL
 from tests.hosts.reckoning import reckon, tell
-from tests.hosts.visitors import Visitors, visitors
-from tests.support.waiting import until_async
+from tests.hosts.visitors import are_turned_away, more_are_accepted, visitors
 
 pytestmark = pytest.mark.anyio
-
-TAKEN_OVER_WITHIN = 60.0
-"""Seconds."""
 
 SOME = 100
 """Visitors who are registered before, and who are after."""
@@ -39,28 +35,12 @@ async def test_nothing_is_lost_when_a_synchronous_replica_takes_over(folder: Pat
         )
         with layout(hosts, folder, url) as (installed, service):
             async with visitors(list(installed.origins.values())) as some:
-                await _more_are_accepted(some)
+                await more_are_accepted(some, SOME)
                 died = time.monotonic()
                 await asyncio.to_thread(primary.host.kill)
-                await _are_turned_away(some)
+                await are_turned_away(some)
                 await asyncio.to_thread(replica.promote)
                 tell("promoted after", f"{time.monotonic() - died:.1f} s")
-                await _more_are_accepted(some)
+                await more_are_accepted(some, SOME)
             with installed.connect() as connection:
                 await reckon(installed, connection, some, service)
-
-
-async def _are_turned_away(some: Visitors) -> None:
-    async def turned_away() -> bool:
-        return some.failed.total() > 0
-
-    await until_async(turned_away, within=TAKEN_OVER_WITHIN)
-
-
-async def _more_are_accepted(some: Visitors) -> None:
-    before = len(some.accepted)
-
-    async def accepted() -> bool:
-        return len(some.accepted) >= before + SOME
-
-    await until_async(accepted, within=TAKEN_OVER_WITHIN)

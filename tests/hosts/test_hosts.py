@@ -1,4 +1,4 @@
-"""Hosts that are killed, or cut off from all others, while visitors register."""
+"""Hosts that are killed, frozen, or cut off from all others, while visitors register."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ TAKEN_OVER_WITHIN = 60.0
 LED = {*(projection.name for projection in ALL), "scheduler", "sealer"}
 
 
-async def test_nothing_is_lost_or_done_twice_when_hosts_are_killed_or_cut_off(folder: Path) -> None:
+async def test_nothing_is_lost_or_done_twice_when_hosts_are_killed_frozen_or_cut_off(
+    folder: Path,
+) -> None:
     with network(*FRONT, *BACK, BROKER, "data") as hosts:
         postgresql = PostgreSQL(hosts["data"], folder / "postgresql")
         postgresql.create()
@@ -38,12 +40,13 @@ async def test_nothing_is_lost_or_done_twice_when_hosts_are_killed_or_cut_off(fo
         ):
             async with visitors(list(installed.origins.values())) as some:
                 await _a_host_of_each_kind_is_killed(installed, connection)
+                await _the_leader_is_frozen(installed, connection)
                 if hosts.why_uncut is None:
                     await _a_host_of_each_kind_is_cut_off(installed, connection)
             await reckon(installed, connection, some, service)
             _what_was_missed_was_handed_over_once(installed)
     if hosts.why_uncut is not None:
-        pytest.skip(f"hosts were killed, but not cut off: {hosts.why_uncut}")
+        pytest.skip(f"hosts were killed and frozen, but not cut off: {hosts.why_uncut}")
 
 
 async def _a_host_of_each_kind_is_killed(installed: Layout, connection: Connection[Any]) -> None:
@@ -55,6 +58,17 @@ async def _a_host_of_each_kind_is_killed(installed: Layout, connection: Connecti
     await takeover.completed("killed")
     for name in (takeover.leader, front):
         await asyncio.to_thread(installed.start, name)
+
+
+async def _the_leader_is_frozen(installed: Layout, connection: Connection[Any]) -> None:
+    takeover = await _prepared(installed, connection)
+    host = installed.network[takeover.leader]
+    host.freeze()
+    await takeover.completed("frozen")
+    awake = datetime.now(UTC)
+    host.thaw()
+    await _holds(lambda: installed.is_back(connection, takeover.leader, awake))
+    assert set(installed.leaders(connection).values()) == {takeover.other}
 
 
 async def _a_host_of_each_kind_is_cut_off(installed: Layout, connection: Connection[Any]) -> None:
@@ -81,7 +95,7 @@ class _Takeover:
         self, installed: Layout, connection: Connection[Any], leaders: Mapping[str, str]
     ) -> None:
         self.leader = leaders["events"]
-        (self._other,) = set(BACK) - {self.leader}
+        (self.other,) = set(BACK) - {self.leader}
         self._led = [name for name, host in leaders.items() if host == self.leader]
         self._installed = installed
         self._connection = connection
@@ -93,7 +107,7 @@ class _Takeover:
 
         def all_taken_over() -> bool:
             for name, host in self._installed.leaders(self._connection).items():
-                if host == self._other:
+                if host == self.other:
                     took.setdefault(name, time.monotonic() - self._begun)
             return took.keys() == LED
 

@@ -13,6 +13,8 @@ from itertools import pairwise
 import httpx
 import msgspec
 
+from tests.support.waiting import until_async
+
 AT_ONCE = 8
 
 PAUSE = 0.05
@@ -88,6 +90,26 @@ class Visitors:
                 return
             self.failed[str(answer.status_code)] += 1
             await asyncio.sleep(PAUSE)
+
+
+async def more_are_accepted(some: Visitors, count: int) -> None:
+    """Returns when so many more are."""
+    before = len(some.accepted)
+
+    async def accepted() -> bool:
+        return len(some.accepted) >= before + count
+
+    await until_async(accepted)
+
+
+async def are_turned_away(some: Visitors, times: int = 1) -> None:
+    """Returns when tries have failed so many more times."""
+    before = some.failed.total()
+
+    async def turned_away() -> bool:
+        return some.failed.total() >= before + times
+
+    await until_async(turned_away)
 
 
 @asynccontextmanager

@@ -1,0 +1,63 @@
+"""The database only reads for longer than a lease lasts, while visitors register."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psycopg import Connection
+
+from tests.hosts.layout import BACK, BROKER, FRONT, layout
+from tests.hosts.network import network
+from tests.hosts.postgresql import PostgreSQL
+from tests.hosts.reckoning import reckon, tell
+from tests.hosts.visitors import more_are_accepted, visitors
+from tests.support.http_server import Answer
+from tests.support.read_only import set_read_only
+from tests.support.waiting import until_async
+from workers.outbox import LEASE
+
+pytestmark = pytest.mark.anyio
+
+SOME = 100
+"""Visitors who are registered before, and who are after."""
+
+LONG = LEASE.total_seconds() + 5
+"""Seconds."""
+
+
+async def test_nothing_is_lost_or_sent_twice_when_the_database_only_reads(folder: Path) -> None:
+    with network(FRONT[0], *BACK, BROKER, "data") as hosts:
+        postgresql = PostgreSQL(hosts["data"], folder / "postgresql")
+        postgresql.create()
+        with (
+            layout(hosts, folder, postgresql.url) as (installed, service),
+            postgresql.connect() as connection,
+        ):
+            service.usual = Answer(delay=1)  # so that some answers come when it only reads
+            async with visitors(list(installed.origins.values())) as some:
+                await more_are_accepted(some, SOME)
+                set_read_only(connection, "on")
+                begun = time.monotonic()
+                on_their_way = _leased(connection)
+                assert on_their_way
+                tell("on their way when it began to only read", on_their_way)
+
+                async def is_over() -> bool:
+                    return time.monotonic() > begun + LONG
+
+                await until_async(is_over)
+                assert some.failed["503"]
+                assert "500" not in some.failed
+                set_read_only(connection, "off")
+                await more_are_accepted(some, SOME)
+            doubled = await reckon(installed, connection, some, service)
+    assert doubled == 0
+
+
+def _leased(connection: Connection[Any]) -> int:
+    cursor = connection.execute("SELECT count(*) FROM outbox WHERE lease_token IS NOT NULL")
+    (count,) = cursor.fetchone() or (0,)
+    return int(count)
