@@ -19,7 +19,8 @@ K = TypeVar("K")
 
 
 def installation_keys(settings: Settings, database_url: str) -> InstallationKeys:
-    """Raises `UNAVAILABLE`, and `CommandFailed` when the database is not migrated or belongs to another SECRET_KEY."""
+    """Raises `UNAVAILABLE`, and `CommandFailed` when the database is not migrated or belongs to
+    another SECRET_KEY."""
     return _loaded(load_keys, settings, database_url)
 
 
@@ -29,8 +30,8 @@ def signing_key(settings: Settings, database_url: str) -> Ed25519PrivateKey:
 
 
 def session(database_url: str) -> psycopg.Connection[Any]:
-    """A connection in autocommit mode. Raises `UNAVAILABLE`, and `CommandFailed` when a
-    pooler is before it."""
+    """A connection in autocommit mode. Raises `UNAVAILABLE`, and `CommandFailed` when a pooler
+    is before it."""
     try:
         return connect_in_session(database_url)
     except PoolerBetween:
