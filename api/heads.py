@@ -8,7 +8,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from api.problems import answer_problem
 from api.requests import HeadersTooLarge, Request, UriTooLong
 
-LONGEST_URI = 16 * 1024
+LONGEST_URI = 32 * 1024
 """Bytes of path and query."""
 
 LARGEST_HEADERS = 32 * 1024

@@ -19,18 +19,23 @@ _latest = 0
 @schemathesis.hook
 def filter_case(context: HookContext, case: Case[Any]) -> bool:
     """Without: headers that nobody knows, which HTTP allows; space around a text, which is taken
-    away before its length counts; and its own account, without which it is nobody."""
+    away before its length counts; texts of which nothing is to be seen; and its own account,
+    without which it is nobody."""
     its_own = (case.path_parameters or {}).get("account_id") == os.environ["ADMIN_ID"]
-    return not its_own and UNKNOWN_HEADER not in (case.headers or {}) and not _is_padded(case.body)
+    return not its_own and UNKNOWN_HEADER not in (case.headers or {}) and not _has_space(case.body)
 
 
-def _is_padded(body: object) -> bool:
+def _has_space(body: object) -> bool:
     texts = (
         [value for value in body.values() if isinstance(value, str)]
         if isinstance(body, dict)
         else []
     )
-    return any(text != text.strip() for text in texts)
+    return any(text != text.strip() or _is_invisible(text) for text in texts)
+
+
+def _is_invisible(text: str) -> bool:
+    return bool(text) and not any(character.isprintable() for character in text)
 
 
 @schemathesis.hook
