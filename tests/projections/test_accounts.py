@@ -19,7 +19,7 @@ async def test_accounts_are_listed_with_their_roles_by_name(installation: Instal
     (before,) = (await list_accounts(installation.connection, limit=1)).rows
     await installation.give(
         GrantRole(account_id=ada.id, role="organizer"),
-        RevokeRole(account_id=ada.id, role="admin"),
+        RevokeRole(account_id=ada.id, role="admin", force=True),
         DisableAccount(account_id=bob.id),
     )
     await installation.project()

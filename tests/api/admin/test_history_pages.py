@@ -184,6 +184,8 @@ async def test_how_it_was_at_a_time_is_asked_for_in_a_form(api: Api, organizer: 
     assert facts(page)["Registration"] == "closed"
     assert "Nothing: so it is now" in page.text
     assert page.value("at") == "2099-01-01T00:00:00"
+    page = await organizer.open(f"{HISTORY}{id}?at=9999-12-31T23:59:59.9999999Z")
+    assert (page.status, page.value("at")) == (200, "9999-12-31T23:59:59")
     for wrong in ("yesterday", "9" * 30, "\0"):
         page = await organizer.submit(f"{HISTORY}{id}", at=wrong)
         assert (page.status, list(page.errors)) == (422, ["at"])
