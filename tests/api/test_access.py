@@ -8,7 +8,11 @@ from uuid import uuid4
 import pytest
 from litestar import Litestar, get
 
-from api.access import UndeclaredAccess, Who, require_declarations
+from api.access import Permission, UndeclaredAccess, Who, require_declarations
+from api.admin.panel import panel
+from api.app import ROUTES
+from api.bodies import JsonBody
+from api.requests import Request
 from domain.history import read_events
 from tests.api.serving import Api
 
@@ -177,3 +181,17 @@ async def test_the_last_admin_stays_one_until_there_is_another(
     assert (await http.request(method, address, headers=root.bearer)).status_code == 204
     last = f"/api/accounts/{bob.id}/{path}"
     assert (await http.request(method, last, headers=bob.bearer)).status_code == 409
+
+
+def test_a_route_names_what_it_is_for_and_no_role() -> None:
+    app = Litestar(
+        [*ROUTES, panel(())],
+        request_class=Request,
+        dto=JsonBody,
+        return_dto=None,
+        openapi_config=None,
+    )
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", []):
+            access = handler.opt.get("access", Who.ANYONE)  # Litestar's own for OPTIONS have none
+            assert isinstance(access, Permission) or access in {Who.ANYONE, Who.SIGNED_IN}, route
