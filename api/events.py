@@ -56,7 +56,7 @@ class EventChanges(msgspec.Struct, frozen=True, kw_only=True):
     status: Status | UnsetType = UNSET
 
 
-@judges(CreateEvent, EventChanges)
+@judges(CreateEvent)
 def wrong_times(fields: Mapping[str, Any]) -> dict[str, str]:
     if {"event_datetime", "registration_deadline"} <= fields.keys():
         try:

@@ -72,7 +72,7 @@ def delete_area(command: DeleteArea, work: Work) -> None:
 
 def create_event(command: CreateEvent, work: Work) -> EventView:
     wrong = _unknown_area(command.area_id, work)
-    starts, ends = _future_times(
+    starts, ends = _right_times(
         command.event_datetime, command.registration_deadline, work.now, wrong
     )
     event = Event(id=work.new_id())
@@ -89,22 +89,22 @@ def create_event(command: CreateEvent, work: Work) -> EventView:
 def change_event(command: ChangeEvent, work: Work) -> EventView:
     event = _existing_event(command.event_id, work)
     check_version(event, command.expected_version)
+    was = event.details
     changes: dict[str, Any] = {
         field: value
-        for field in ("name", "event_datetime", "registration_deadline", "area_id", "status")
+        for field in Details.__struct_fields__
         if (value := getattr(command, field)) is not UNSET
     }
-    wrong = _unknown_area(changes.get("area_id"), work)
-    if "event_datetime" in changes or "registration_deadline" in changes:
-        changes["event_datetime"], changes["registration_deadline"] = _future_times(
-            changes.get("event_datetime", event.details.event_datetime),
-            changes.get("registration_deadline", event.details.registration_deadline),
-            work.now,
-            wrong,
-        )
-    elif wrong:
-        raise InvalidFields(**wrong)
-    details = msgspec.structs.replace(event.details, **changes)
+    area_id = changes.get("area_id", was.area_id)
+    wrong = _unknown_area(area_id, work) if area_id != was.area_id else {}
+    changes["event_datetime"], changes["registration_deadline"] = _right_times(
+        changes.get("event_datetime", was.event_datetime),
+        changes.get("registration_deadline", was.registration_deadline),
+        work.now,
+        wrong,
+        was,
+    )
+    details = msgspec.structs.replace(was, **changes)
     return _view(_settle(event, details, work), work)
 
 
@@ -325,12 +325,16 @@ def _unknown_area(id: UUID | None, work: Work) -> dict[str, str]:
     return {}
 
 
-def _future_times(
-    starts: datetime, deadline: datetime | date, now: datetime, wrong: dict[str, str]
+def _right_times(
+    starts: datetime,
+    deadline: datetime | date,
+    now: datetime,
+    wrong: dict[str, str],
+    was: Details | None = None,
 ) -> tuple[datetime, datetime]:
-    """The times as moments. Raises `InvalidFields` with what is wrong here or was before."""
+    """As `check_times`. Raises `InvalidFields` with what is wrong here or was before."""
     try:
-        times = events.check_times(starts, deadline, now)
+        times = events.check_times(starts, deadline, now, was)
     except InvalidFields as error:
         raise InvalidFields(**wrong, **error.messages) from None
     if wrong:

@@ -118,17 +118,27 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_times(
-    event_datetime: datetime, deadline: datetime | date, now: datetime
+    event_datetime: datetime,
+    deadline: datetime | date,
+    now: datetime,
+    was: Details | None = None,
 ) -> tuple[datetime, datetime]:
-    """The times of an event to come, as moments. Raises `InvalidFields` naming each wrong one."""
+    """The times as moments. One that stays as it `was` is never wrong; None for a new event.
+
+    Raises `InvalidFields` naming each wrong one.
+    """
     ends = end_of(deadline, event_datetime)
+    event_moves = was is None or event_datetime != was.event_datetime
+    deadline_moves = was is None or ends != was.registration_deadline
     wrong: dict[str, str] = {}
-    if event_datetime <= now:
+    if event_moves and event_datetime <= now:
         wrong["event_datetime"] = "must be in the future"
-    if ends <= now:
+    if deadline_moves and ends <= now:
         wrong["registration_deadline"] = "must be in the future"
-    elif ends > event_datetime:
+    elif deadline_moves and ends > event_datetime:
         wrong["registration_deadline"] = "must not be after the event"
+    elif event_moves and not wrong and ends > event_datetime:
+        wrong["event_datetime"] = "must not be before the registration deadline"
     if wrong:
         raise InvalidFields(**wrong)
     return event_datetime, ends

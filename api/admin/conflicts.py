@@ -57,7 +57,7 @@ def differences(
             name=name,
             before=sent.get(WAS + name),
             now=theirs[name],
-            typed=sent.get(name, "") if _is_typed(sent, name) else None,
+            typed=sent.get(name, "") if is_typed(sent, name) else None,
         )
         for name in names
         if theirs[name] != sent.get(WAS + name)
@@ -68,9 +68,10 @@ def merged(
     sent: Mapping[str, str], theirs: Mapping[str, str], names: Sequence[str]
 ) -> dict[str, str]:
     """What the form holds next: what was typed, and the others' values where nothing was."""
-    typed = {name: sent[name] for name in names if name in sent and _is_typed(sent, name)}
+    typed = {name: sent[name] for name in names if is_typed(sent, name)}
     return {**as_shown(theirs), **typed}
 
 
-def _is_typed(sent: Mapping[str, str], name: str) -> bool:
-    return sent.get(name) != sent.get(WAS + name)
+def is_typed(sent: Mapping[str, str], name: str) -> bool:
+    """Whether the sender of the form has changed the field."""
+    return name in sent and sent[name] != sent.get(WAS + name)

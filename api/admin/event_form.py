@@ -10,7 +10,7 @@ from litestar import Response
 from psycopg import AsyncConnection
 
 from api.admin import conflicts
-from api.admin.conflicts import WAS, Difference, as_shown, differences, merged
+from api.admin.conflicts import WAS, Difference, as_shown, differences, is_typed, merged
 from api.admin.cookies import seen
 from api.admin.entries import Entry
 from api.admin.forms import Form
@@ -87,11 +87,14 @@ def filled(row: EventRow) -> Form:
 
 
 def as_body(sent: Mapping[str, str]) -> dict[str, object]:
-    """The form's fields as the API's body has them."""
-    body: dict[str, object] = {**sent}
-    body["area_id"] = sent.get("area_id") or None
+    """The form's fields as the API's body has them, without those that are as they were shown: a
+    form shows no fractions of a second."""
+    body: dict[str, object] = {name: sent[name] for name in FIELDS if is_typed(sent, name)}
+    if "area_id" in body:
+        body["area_id"] = sent["area_id"] or None
     for name in ("event_datetime", "registration_deadline"):
-        if (given := sent.get(name, "")).count("T") == 1 and not given.endswith("Z"):
+        given = sent.get(name, "")
+        if name in body and given.count("T") == 1 and not given.endswith("Z"):
             body[name] = f"{given}:00Z" if given.count(":") == 1 else f"{given}Z"
     return body
 

@@ -1,9 +1,10 @@
 """Events: what creation refuses, what a change leads to, what a sync and a clean-up do."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from domain import areas, events
@@ -110,7 +111,69 @@ def test_a_change_to_what_is_already_so_leads_to_nothing() -> None:
 def test_an_event_cannot_be_moved_before_its_deadline() -> None:
     with pytest.raises(InvalidFields) as refusal:
         a_fair().when(ChangeEvent(event_id=FAIR, event_datetime=NOW + timedelta(days=1)))
-    assert list(refusal.value.messages) == ["registration_deadline"]
+    assert list(refusal.value.messages) == ["event_datetime"]
+
+
+LATER = IN_A_MONTH + timedelta(days=300)
+
+
+@pytest.mark.parametrize(
+    ("now", "changes"),
+    [
+        (IN_A_WEEK, {"event_datetime": LATER}),
+        (IN_A_MONTH, {"event_datetime": LATER}),
+        (IN_A_MONTH, {"event_datetime": LATER, "registration_deadline": IN_A_WEEK}),
+        (IN_A_WEEK, {"event_datetime": IN_A_MONTH, "registration_deadline": IN_A_WEEK}),
+        (IN_A_MONTH, {"event_datetime": IN_A_MONTH, "registration_deadline": IN_A_WEEK}),
+        (LATER, {"name": Text("Old Fair"), "registration_deadline": IN_A_WEEK, "area_id": None}),
+        (
+            LATER,
+            {"event_datetime": LATER + timedelta(days=1), "registration_deadline": LATER.date()},
+        ),
+    ],
+)
+def test_a_time_that_stays_as_it_was_is_not_judged_again(
+    now: datetime, changes: dict[str, Any]
+) -> None:
+    scenario = a_fair()
+    scenario.now = now
+    scenario.when(ChangeEvent(event_id=FAIR, **changes))
+
+
+@pytest.mark.parametrize(
+    ("now", "changes", "wrong"),
+    [
+        (IN_A_MONTH, {"event_datetime": IN_A_MONTH - timedelta(days=1)}, ["event_datetime"]),
+        (IN_A_WEEK, {"registration_deadline": IN_A_WEEK - timedelta(1)}, ["registration_deadline"]),
+        (NOW, {"registration_deadline": IN_A_MONTH + timedelta(1)}, ["registration_deadline"]),
+        (NOW, {"event_datetime": IN_A_WEEK - timedelta(seconds=1)}, ["event_datetime"]),
+        (NOW, {"event_datetime": NOW, "registration_deadline": IN_A_WEEK}, ["event_datetime"]),
+    ],
+)
+def test_a_time_that_changes_is_judged(
+    now: datetime, changes: dict[str, Any], wrong: list[str]
+) -> None:
+    scenario = a_fair()
+    scenario.now = now
+    with pytest.raises(InvalidFields) as refusal:
+        scenario.when(ChangeEvent(event_id=FAIR, **changes))
+    assert list(refusal.value.messages) == wrong
+
+
+def test_a_deadline_by_the_date_that_it_is_on_already_is_no_change() -> None:
+    evening = datetime(2030, 5, 8, 23, 59, 59, tzinfo=UTC)
+    scenario = Scenario().given(
+        FAIR, msgspec.structs.replace(FAIR_CREATED, registration_deadline=evening)
+    )
+    scenario.now = IN_A_MONTH
+    assert scenario.when(ChangeEvent(event_id=FAIR, registration_deadline=date(2030, 5, 8))) == []
+
+
+def test_an_area_that_stays_as_it_was_is_not_judged_again() -> None:
+    """History may have lost it, as no command can."""
+    gone = UUID(int=9)
+    scenario = Scenario().given(FAIR, msgspec.structs.replace(FAIR_CREATED, area_id=gone))
+    scenario.when(ChangeEvent(event_id=FAIR, area_id=gone, name=Text("Big Fair")))
 
 
 def test_a_past_event_can_still_be_renamed_and_closed() -> None:

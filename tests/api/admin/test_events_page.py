@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
 
-from domain.history import read_events
+from domain.batch import Decider, Request
+from domain.events import SyncEvent
+from domain.history import connect, read_events
+from domain.personal_data import InstallationKeys
+from domain.values import Text
 from tests.api.admin.conftest import Browsers
 from tests.api.admin.panel import Page, Panel
 from tests.api.serving import EVENT, Api
+from tests.support.installation import ORIGIN
 
 pytestmark = pytest.mark.anyio
 
@@ -106,6 +112,38 @@ async def test_what_was_typed_stays_with_what_is_wrong_beside_it(
         assert {field: page.value(field) for field in wrong} == wrong
     page = await organizer.submit(name="EuroPython", registration_deadline="2099-05-17T09:00")
     assert (page.heading, page.notice) == ("EuroPython", "The event was changed.")
+
+
+async def test_a_past_event_is_renamed_and_its_times_stay_to_the_microsecond(
+    api: Api, organizer: Panel, database_url: str, keys: InstallationKeys
+) -> None:
+    past = datetime(2020, 5, 17, 9, 0, 0, 123456, tzinfo=UTC)
+    event = SyncEvent(
+        event_id=uuid4(),
+        name=Text("PyCon"),
+        event_datetime=past,
+        registration_deadline=past,
+        area_name=None,
+        status="open",
+    )
+    async with await connect(database_url) as connection:
+        await Decider(keys).execute(connection, [Request(event, ORIGIN)])
+    await api.settled()
+    await organizer.open(f"{EVENTS}{event.event_id}/edit")
+    page = await organizer.submit(name="EuroPython")
+    assert (page.heading, page.notice) == ("EuroPython", "The event was changed.")
+    changed = (await api.http.get(f"/api/events/{event.event_id}")).json()["data"]
+    as_it_is = {name: changed[name] for name in ("event_datetime", "registration_deadline")}
+    assert as_it_is["event_datetime"] == "2020-05-17T09:00:00.123456Z"
+    address = f"/api/events/{event.event_id}"
+    same = await api.http.patch(address, json={**as_it_is, "name": "PyCon", "area_id": None})
+    assert same.status_code == 200, same.text
+    later = await api.http.patch(address, json={"event_datetime": "2099-05-17"})
+    assert later.status_code == 200, later.text
+    assert later.json()["data"]["registration_deadline"] == as_it_is["registration_deadline"]
+    page = await organizer.open(f"{EVENTS}{event.event_id}/edit")
+    page = await organizer.submit(event_datetime="2020-05-18T09:00")
+    assert page.status == 422
 
 
 async def test_what_is_no_time_is_said_to_be_none(organizer: Panel) -> None:
