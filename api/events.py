@@ -28,7 +28,8 @@ from api.reading import (
 )
 from api.requests import Request
 from domain.errors import InvalidFields, NotFound
-from domain.events import ChangeEvent, CreateEvent, DeleteEvent, EventView, Status, check_times
+from domain.events import ChangeEvent, CreateEvent, DeleteEvent, EventView, check_times
+from domain.following import Status
 from domain.values import Text
 from projections import events
 from projections.page import BadCursor

@@ -53,6 +53,11 @@ class DomainEvent(msgspec.Struct, Generic[A], frozen=True, kw_only=True, omit_de
         return ()
 
 
+def new_fields_have_their_defaults(data: dict[str, Any]) -> dict[str, Any]:
+    """The upcaster to a version that only adds fields."""
+    return data
+
+
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     """Who and what led to an event; the same for all events of one command."""
 

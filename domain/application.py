@@ -29,11 +29,13 @@ from domain.events import (
     CleanUpEvent,
     CreateEvent,
     DeleteEvent,
-    Details,
     Event,
     EventView,
+    FollowProvider,
     SyncEvent,
+    SyncOutcome,
 )
+from domain.following import Details, Said
 from domain.identity import Identity
 from domain.notifications import Notification, QueueAgain, RecordDelivery
 from domain.syncs import RecordFailedSync, RecordSync, Sync
@@ -114,22 +116,48 @@ def delete_event(command: DeleteEvent, work: Work) -> None:
     _remove(event, events.Deleted(), work)
 
 
-def sync_event(command: SyncEvent, work: Work) -> events.SyncOutcome:
+def sync_event(command: SyncEvent, work: Work) -> SyncOutcome:
+    """Takes what the provider has changed since it was last taken, field by field, but for what
+    was changed here."""
     event = work.get(Event, command.event_id)
-    if event.version and not event.exists and not event.may_return(command.event_datetime):
-        return "unchanged"
-    area_id = _area_named(command.area_name, work) if command.area_name else None
-    details = Details(
-        name=command.name,
-        event_datetime=command.event_datetime,
-        registration_deadline=command.registration_deadline,
-        area_id=area_id,
-        status=command.status,
+    if not event.exists:
+        if event.version and not event.may_return(command.event_datetime):
+            return SyncOutcome("unchanged")
+        area_id = _area_named(command.area_name, work) if command.area_name else None
+        created = events.Created(
+            name=command.name,
+            event_datetime=command.event_datetime,
+            registration_deadline=command.registration_deadline,
+            area_id=area_id,
+            status=command.status,
+            from_provider=True,
+            provider_area=command.area_name,
+        )
+        _move(work.record(event, created), None, work)
+        return SyncOutcome("new")
+    before = event.said
+    said = _said_by(command, before, work)
+    if said == before:
+        return SyncOutcome("unchanged", said.kept_in(event.details))
+    taken = said.differing_from(before).difference(before.kept_in(event.details))
+    if "area" in taken:
+        said = _with_its_area(said, work)
+    event = work.record(event, events.TakenFromProvider.of(said))
+    settled = _settle(event, said.taken_into(event.details, taken), work)
+    return SyncOutcome(
+        "unchanged" if settled is event else "updated", said.kept_in(settled.details)
     )
-    if event.exists and details == event.details:
-        return "unchanged"
-    _settle(event, details, work)
-    return "updated" if event.exists else "new"
+
+
+def follow_provider(command: FollowProvider, work: Work) -> EventView:
+    event = _existing_event(command.event_id, work)
+    check_version(event, command.expected_version)
+    if not event.said.is_known:
+        raise NotFound("event from the provider", command.event_id)
+    said = _with_its_area(event.said, work) if command.field == "area" else event.said
+    if said != event.said:
+        event = work.record(event, events.TakenFromProvider.of(said))
+    return _view(_settle(event, said.taken_into(event.details, [command.field]), work), work)
 
 
 def clean_up_event(command: CleanUpEvent, work: Work) -> bool:
@@ -227,6 +255,7 @@ HANDLERS: dict[type[Any], Handler] = {
     ChangeEvent: change_event,
     DeleteEvent: delete_event,
     SyncEvent: sync_event,
+    FollowProvider: follow_provider,
     CleanUpEvent: clean_up_event,
     RegisterVisitor: register_visitor,
     EraseVisitor: erase_visitor,
@@ -267,6 +296,7 @@ TOUCHES: dict[type[Any], Callable[[Any, Identity], Touches]] = {
             *([identity.area_name(command.area_name)] if command.area_name else []),
         ]
     ),
+    FollowProvider: lambda command, _: Touches([command.event_id]),
     CleanUpEvent: lambda command, _: Touches([command.event_id]),
     RegisterVisitor: lambda command, identity: Touches(
         [command.event_id], [identity.visitor(command.event_id, command.email)]
@@ -347,6 +377,30 @@ def _area_named(name: Text, work: Work) -> UUID:
     return holder or create_area(CreateArea(name=name), work).id
 
 
+def _said_by(command: SyncEvent, before: Said, work: Work) -> Said:
+    """The area that was meant before is meant still, whatever it is called here by now."""
+    name = command.area_name
+    if before.is_known and name == before.area_name:
+        area_id = before.area_id
+    else:
+        area_id = work.get(AreaName, work.identity.area_name(name)).holder if name else None
+    return Said(
+        name=command.name,
+        event_datetime=command.event_datetime,
+        registration_deadline=command.registration_deadline,
+        area_name=name,
+        area_id=area_id,
+        status=command.status,
+    )
+
+
+def _with_its_area(said: Said, work: Work) -> Said:
+    """The area that is meant exists."""
+    if said.area_name is None or (said.area_id and work.get(Area, said.area_id).exists):
+        return said
+    return msgspec.structs.replace(said, area_id=_area_named(Text(said.area_name), work))
+
+
 def _settle(event: Event, details: Details, work: Work) -> Event:
     """Bring the event to `details`, creating it if need be, and keep the areas' counts right."""
     was = event.details.area_id if event.exists else None
@@ -354,12 +408,17 @@ def _settle(event: Event, details: Details, work: Work) -> Event:
         settled = work.record(event, *event.change_to(details))
     else:
         settled = work.record(event, event.create(details))
-    if details.area_id != was:
-        _leave_area(event, was, work)
-        if details.area_id is not None:
-            area = work.get(Area, details.area_id)
-            work.record(area, areas.EventAdded(event_id=event.id))
+    _move(settled, was, work)
     return settled
+
+
+def _move(event: Event, was: UUID | None, work: Work) -> None:
+    """Keep the counts right of the area where the event was and of the one where it is."""
+    if event.details.area_id != was:
+        _leave_area(event, was, work)
+        if event.details.area_id is not None:
+            area = work.get(Area, event.details.area_id)
+            work.record(area, areas.EventAdded(event_id=event.id))
 
 
 def _view(event: Event, work: Work) -> EventView:

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from collections.abc import Callable
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from domain.aggregate import Aggregate, DomainEvent, Expected, stored_as
+from domain.aggregate import (
+    Aggregate,
+    DomainEvent,
+    Expected,
+    new_fields_have_their_defaults,
+    stored_as,
+)
 from domain.errors import InvalidFields
+from domain.following import Details, Field, Said, Status
 from domain.times import end_of
 from domain.values import Text
 
-Status = Literal["open", "closed"]
-SyncOutcome = Literal["new", "updated", "unchanged"]
+
+class SyncOutcome(msgspec.Struct, frozen=True):
+    """What an item of the provider led to."""
+
+    result: Literal["new", "updated", "unchanged"]
+    kept: tuple[Field, ...] = ()
+    """The fields that are not as the provider says, because they were changed here."""
 
 
 class CreateEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +67,14 @@ class SyncEvent(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
 
 
+class FollowProvider(msgspec.Struct, frozen=True, kw_only=True):
+    """Takes one field from the provider again, after it was changed here."""
+
+    event_id: UUID
+    field: Field
+    expected_version: Expected = None
+
+
 class CleanUpEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Removes the event if it took place before `before`."""
 
@@ -61,18 +82,10 @@ class CleanUpEvent(msgspec.Struct, frozen=True, kw_only=True):
     before: datetime
 
 
-class Details(msgspec.Struct, frozen=True, kw_only=True):
-    """All that can be changed about an event."""
-
-    name: str = ""
-    event_datetime: datetime = datetime.max.replace(tzinfo=UTC)
-    registration_deadline: datetime = datetime.max.replace(tzinfo=UTC)
-    area_id: UUID | None = None
-    status: Status = "open"
-
-
 class Event(Aggregate, frozen=True, kw_only=True):
     details: Details = Details()
+    said: Said = Said()
+    """By the provider; of an event that is not from there, how it was created."""
     exists: bool = False
     cleaned_up: bool = False
 
@@ -107,7 +120,8 @@ class Event(Aggregate, frozen=True, kw_only=True):
     def may_return(self, event_datetime: datetime) -> bool:
         """Whether a sync may bring a removed event back: only one that was cleaned up as past,
         and that the provider moved to a new date."""
-        return self.cleaned_up and event_datetime != self.details.event_datetime
+        known = {self.details.event_datetime, self.said.event_datetime}
+        return self.cleaned_up and event_datetime not in known
 
 
 class EventView(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,7 +158,7 @@ def check_times(
     return event_datetime, ends
 
 
-@stored_as("Event.Created")
+@stored_as("Event.Created", version=2)
 class Created(DomainEvent[Event], frozen=True, kw_only=True):
     """Also stands in the stream of a removed event that a sync brought back."""
 
@@ -153,15 +167,52 @@ class Created(DomainEvent[Event], frozen=True, kw_only=True):
     registration_deadline: datetime
     area_id: UUID | None = None
     status: Status
-
-    @property
-    def details(self) -> Details:
-        return Details(**msgspec.structs.asdict(self))
+    from_provider: bool = False
+    provider_area: str | None = None
+    """The area's name, as the provider says it."""
 
     def apply(self, aggregate: Event) -> Event:
-        return msgspec.structs.replace(
-            aggregate, details=self.details, exists=True, cleaned_up=False
+        details = Details(
+            name=self.name,
+            event_datetime=self.event_datetime,
+            registration_deadline=self.registration_deadline,
+            area_id=self.area_id,
+            status=self.status,
         )
+        said = Said(
+            **msgspec.structs.asdict(details),
+            area_name=self.provider_area,
+            is_known=self.from_provider,
+        )
+        return msgspec.structs.replace(
+            aggregate, details=details, said=said, exists=True, cleaned_up=False
+        )
+
+    @classmethod
+    def upcasters(cls) -> tuple[Callable[[dict[str, Any]], dict[str, Any]], ...]:
+        return (new_fields_have_their_defaults,)
+
+
+@stored_as("Event.TakenFromProvider")
+class TakenFromProvider(DomainEvent[Event], frozen=True, kw_only=True):
+    """The provider says something else than before. What follows it was changed besides."""
+
+    name: str
+    event_datetime: datetime
+    registration_deadline: datetime
+    area_name: str | None = None
+    area_id: UUID | None = None
+    """The area that the name led to; None when it led to none yet."""
+    status: Status
+
+    @classmethod
+    def of(cls, said: Said) -> TakenFromProvider:
+        fields = msgspec.structs.asdict(said)
+        del fields["is_known"]
+        return cls(**fields)
+
+    def apply(self, aggregate: Event) -> Event:
+        return msgspec.structs.replace(aggregate, said=Said(**msgspec.structs.asdict(self)))
 
 
 def _with_details(event: Event, **changes: Any) -> Event:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
+from typing import Any
+from uuid import UUID
 
 import msgspec
 
-from domain.aggregate import Aggregate, DomainEvent, stored_as
+from domain.aggregate import (
+    Aggregate,
+    DomainEvent,
+    new_fields_have_their_defaults,
+    stored_as,
+)
+from domain.following import Field
 
 
 class SkippedItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,11 +26,21 @@ class SkippedItem(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class KeptItem(msgspec.Struct, frozen=True, kw_only=True):
+    """An event of which something stays as it was changed here."""
+
+    event_id: UUID
+    fields: tuple[Field, ...]
+
+
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """Items. One of which something was updated and something kept counts as both."""
+
     new: int = 0
     updated: int = 0
     unchanged: int = 0
     skipped: int = 0
+    kept: int = 0
 
 
 class RecordSync(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +50,7 @@ class RecordSync(msgspec.Struct, frozen=True, kw_only=True):
     full: bool
     counts: Counts
     skipped_items: tuple[SkippedItem, ...] = ()
+    kept_items: tuple[KeptItem, ...] = ()
     cursor: date | None = None
     """Where the next incremental run begins: the provider's last change that was seen."""
 
@@ -47,13 +67,18 @@ class Sync(Aggregate, frozen=True, kw_only=True):
     """One run; it has happened once its stream has an event."""
 
 
-@stored_as("Sync.Completed")
+@stored_as("Sync.Completed", version=2)
 class Completed(DomainEvent[Sync], frozen=True, kw_only=True):
     started_at: datetime
     full: bool
     counts: Counts
     skipped_items: tuple[SkippedItem, ...] = ()
+    kept_items: tuple[KeptItem, ...] = ()
     cursor: date | None = None
+
+    @classmethod
+    def upcasters(cls) -> tuple[Callable[[dict[str, Any]], dict[str, Any]], ...]:
+        return (new_fields_have_their_defaults,)
 
 
 @stored_as("Sync.Failed")

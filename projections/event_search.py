@@ -11,7 +11,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Composed
 
-from domain.events import Status
+from domain.following import Status
 from domain.values import fold
 from projections.dates import DateCount, Span
 from projections.events import EventRow, matching

@@ -13,7 +13,8 @@ from psycopg import AsyncConnection
 from psycopg.sql import SQL, Literal
 
 from domain.aggregate import RecordedEvent
-from domain.events import Details, Event, Status
+from domain.events import Event
+from domain.following import Details, Status
 from domain.values import fold
 from projections.page import Cursor, Page, Versions
 from projections.projection import Projection, events_of, fold_into

@@ -11,7 +11,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from domain.aggregate import RecordedEvent
-from domain.syncs import Completed, Failed, SkippedItem, Sync
+from domain.syncs import Completed, Failed, KeptItem, SkippedItem, Sync
 from projections import keyset
 from projections.keyset import Beyond, Search, Slice
 from projections.projection import Projection, events_of
@@ -26,6 +26,8 @@ CREATE TABLE IF NOT EXISTS sync_results (
     unchanged     int NOT NULL,
     skipped       int NOT NULL,
     skipped_items jsonb NOT NULL,
+    kept          int NOT NULL,
+    kept_items    jsonb NOT NULL,
     reason        text,
     cursor        date,
     started_at    timestamptz NOT NULL,
@@ -43,6 +45,7 @@ _BRIEFLY: tuple[LiteralString, ...] = (
     "updated",
     "unchanged",
     "skipped",
+    "kept",
     "reason",
     "started_at",
     "position",
@@ -59,6 +62,8 @@ class SyncResult(msgspec.Struct, frozen=True, kw_only=True):
     unchanged: int = 0
     skipped: int = 0
     skipped_items: tuple[SkippedItem, ...] = ()
+    kept: int = 0
+    kept_items: tuple[KeptItem, ...] = ()
     reason: str | None = None
     """Why it failed."""
     cursor: date | None = None
@@ -91,7 +96,7 @@ async def latest(connection: AsyncConnection[Any], limit: int = 10) -> list[Sync
 async def results(
     connection: AsyncConnection[Any], *, beyond: Beyond, limit: int
 ) -> Slice[SyncResult]:
-    """Without their skipped items."""
+    """Without their skipped and kept items."""
     return await keyset.find(
         connection,
         Search(table="sync_results", time="finished_at", columns=", ".join(_BRIEFLY)),
@@ -173,6 +178,7 @@ def _result(recorded: RecordedEvent) -> SyncResult:
         {
             **msgspec.structs.asdict(event.counts),
             "skipped_items": event.skipped_items,
+            "kept_items": event.kept_items,
             "cursor": event.cursor,
         }
         if isinstance(event, Completed)
@@ -190,5 +196,5 @@ def _result(recorded: RecordedEvent) -> SyncResult:
 
 
 SYNC_RESULTS = Projection(
-    name="sync_results", schema_version=1, table=TABLE, handles=events_of(Sync), apply=apply
+    name="sync_results", schema_version=2, table=TABLE, handles=events_of(Sync), apply=apply
 )

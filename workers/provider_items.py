@@ -13,7 +13,8 @@ from uuid import UUID
 import msgspec
 
 from domain.codec import to_json
-from domain.events import Status, SyncEvent
+from domain.events import SyncEvent
+from domain.following import Status
 from domain.syncs import SkippedItem
 from domain.times import end_of, parse_deadline, parse_moment
 from domain.values import Invalid, Text

@@ -25,7 +25,7 @@ from domain.history import connect
 from domain.leadership import signs_of_life
 from domain.personal_data import InstallationKeys
 from domain.sync_requests import lock, take_up, unlock
-from domain.syncs import Counts, RecordFailedSync, RecordSync, SkippedItem
+from domain.syncs import Counts, KeptItem, RecordFailedSync, RecordSync, SkippedItem
 from events_face.errors import CommandFailed
 from projections.sync_results import last_cursor
 from workers.provider import FetchFailed, Source, fetch_items
@@ -36,6 +36,7 @@ BATCH = 256
 """Events in one commit."""
 
 MOST_SKIPPED_RECORDED = 1_000
+MOST_KEPT_RECORDED = 1_000
 
 ACTOR = "system:sync"
 """Who synchronises when nobody has asked for it."""
@@ -144,7 +145,9 @@ class _Run:
         self.connection = connection
         self._decider = decider
         self._origin = origin
-        self._outcomes = Counter[SyncOutcome]()
+        self._results = Counter[str]()
+        self._kept = 0
+        self._kept_items: list[KeptItem] = []
         self._skipped = 0
         self._skipped_items: list[SkippedItem] = []
         self._last_change: date | None = None
@@ -153,6 +156,14 @@ class _Run:
         """That the provider changed something on that day."""
         if changed_on is not None:
             self._last_change = max(changed_on, self._last_change or changed_on)
+
+    def _note(self, event_id: UUID, outcome: SyncOutcome) -> None:
+        if outcome.kept:
+            self._kept += 1
+            if len(self._kept_items) < MOST_KEPT_RECORDED:
+                self._kept_items.append(KeptItem(event_id=event_id, fields=outcome.kept))
+        if outcome.result != "unchanged" or not outcome.kept:
+            self._results[outcome.result] += 1
 
     def skip(self, item: SkippedItem) -> None:
         self._skipped += 1
@@ -165,11 +176,13 @@ class _Run:
             started_at=self.started_at,
             full=full,
             counts=Counts(
-                new=self._outcomes["new"],
-                updated=self._outcomes["updated"],
-                unchanged=self._outcomes["unchanged"],
+                new=self._results["new"],
+                updated=self._results["updated"],
+                unchanged=self._results["unchanged"],
                 skipped=self._skipped,
+                kept=self._kept,
             ),
+            kept_items=tuple(self._kept_items),
             skipped_items=tuple(self._skipped_items),
             # A provider's clock that is ahead must not hide its next changes from us.
             cursor=min(self._last_change or previous_cursor or today, today),
@@ -194,7 +207,7 @@ class _Run:
             batch = [unpack(item) for item in items[start : start + BATCH]]
             for command, result in zip(batch, await self.execute(batch), strict=True):
                 if isinstance(result, Done):
-                    self._outcomes[result.value] += 1
+                    self._note(command.event_id, result.value)
                 else:
                     self.skip(SkippedItem(item=str(command.event_id), reason=str(result)))
             report(start + len(batch), len(items))

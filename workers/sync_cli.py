@@ -16,11 +16,13 @@ from events_face.settings import Settings
 from workers.provider import configured
 from workers.sync import synchronise
 
-SKIPPED_SHOWN = 20
+ITEMS_SHOWN = 20
+"""Of those that were skipped, and of those of which something was kept."""
 
 
 def sync(settings: Settings, services: Services, full: bool) -> None:
-    """Prints the counts; the reasons of what was skipped go to stderr."""
+    """Prints the counts; the reasons of what was skipped go to stderr. That something is kept as it
+    was changed here is said only when something is."""
     provider = configured(settings)
     if provider is None:
         raise CommandFailed("EVENTS_PROVIDER_URL is not set")
@@ -37,9 +39,15 @@ def sync(settings: Settings, services: Services, full: bool) -> None:
             )
         )
     counts = msgspec.structs.asdict(result.counts)
+    if not result.counts.kept:
+        del counts["kept"]
     said = ", ".join(f"{outcome} {count}" for outcome, count in counts.items())
     sys.stdout.write(f"{said}\n")
-    for skipped in result.skipped_items[:SKIPPED_SHOWN]:
+    for kept in result.kept_items[:ITEMS_SHOWN]:
+        sys.stderr.write(f"kept as changed here {kept.event_id}: {', '.join(kept.fields)}\n")
+    if (more := result.counts.kept - ITEMS_SHOWN) > 0:
+        sys.stderr.write(f"kept {more} more\n")
+    for skipped in result.skipped_items[:ITEMS_SHOWN]:
         sys.stderr.write(f"skipped {skipped.item}: {skipped.reason}\n")
-    if (more := result.counts.skipped - SKIPPED_SHOWN) > 0:
+    if (more := result.counts.skipped - ITEMS_SHOWN) > 0:
         sys.stderr.write(f"skipped {more} more\n")

@@ -44,7 +44,10 @@ LASTING = {"Sync", "Visitor"}
 UNTOLD = {"notification_id"}
 """Fields of events that only lead to a message."""
 
-FOLLOWS = {"cleaned_up", "event_count", "exists", "roles"}
+APART = {"said"}
+"""Fields in which there are others of the same names as beside them."""
+
+FOLLOWS = {"cleaned_up", "event_count", "exists", "roles", "said_is_known"}
 """Fields whose change the event's own name and data tell already."""
 
 Value = str | datetime
@@ -114,14 +117,25 @@ async def facts_of(connection: AsyncConnection[Any], state: Mapping[str, Any]) -
 async def changes_of(connection: AsyncConnection[Any], changes: Sequence[Change]) -> list[Fact]:
     """What became of a state."""
     names = await names_of(connection, set(_ids(v for c in changes for v in (c.old, c.new))))
-    return [_fact(c.field.split(".")[-1], c.new, c.old, True, names) for c in changes]
+    return [_fact(_last_name(c.field), c.new, c.old, True, names) for c in changes]
+
+
+def _last_name(path: str) -> str:
+    """As `flattened` names it."""
+    *outer, name = path.split(".")
+    return f"{outer[-1]}_{name}" if outer and outer[-1] in APART else name
 
 
 def flattened(state: Mapping[str, Any]) -> dict[str, Any]:
     """What is within a field, beside the others."""
     flat: dict[str, Any] = {}
     for name, value in state.items():
-        flat |= flattened(value) if isinstance(value, dict) else {name: value}
+        if not isinstance(value, dict):
+            flat[name] = value
+        elif name in APART:
+            flat |= {f"{name}_{inner}": v for inner, v in flattened(value).items()}
+        else:
+            flat |= flattened(value)
     return flat
 
 
@@ -203,7 +217,8 @@ def _found(step: Step) -> Iterator[tuple[str, Any, Any, bool]]:
     for field, value in after.items():
         if value != before.get(field) and field not in FOLLOWS:
             yield field, value, before.get(field), True
-    yield from ((f, value, None, False) for f, value in data.items() if f not in after)
+    told = after.keys() | {field.removeprefix("said_") for field in after}
+    yield from ((f, value, None, False) for f, value in data.items() if f not in told)
 
 
 def _fact(field: str, value: Any, old: Any, is_change: bool, names: Mapping[UUID, str]) -> Fact:

@@ -7,7 +7,7 @@ from typing import cast
 from uuid import UUID
 
 from api.requests import Request
-from domain.events import Status
+from domain.following import Status
 from projections.dates import Span
 from projections.event_search import ORDERS, Filter, Order
 

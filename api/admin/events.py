@@ -25,6 +25,7 @@ from api.admin.event_form import (
     filled,
     offered_areas,
 )
+from api.admin.following import LABELS, fields_from_provider
 from api.admin.forms import parsed, refused, seen_version, sent_form
 from api.admin.pages import page, see
 from api.admin.paging import Pages, page_number
@@ -33,7 +34,7 @@ from api.events import EventChanges
 from api.reading import read
 from api.requests import Request
 from domain.errors import ChangedMeanwhile, InvalidFields, NotFound
-from domain.events import ChangeEvent, CreateEvent, DeleteEvent
+from domain.events import ChangeEvent, CreateEvent, DeleteEvent, FollowProvider
 from projections import events, registrations, visitor_search
 from projections.event_search import count_by_date, search
 
@@ -112,6 +113,7 @@ class EventPages(Controller):
             return {
                 "chart": series and bar_chart(series, "registrations", "Registrations"),
                 "newest": newest.rows,
+                "provided": await fields_from_provider(connection, event_id),
                 "timeline": await timeline_for(request, connection, event_id),
             }
 
@@ -144,6 +146,17 @@ class EventPages(Controller):
             return await after_conflict(request, row, sent)
         where = f"{EVENTS}{event_id}"
         return see(request, where, position=done.position, notice="The event was changed.")
+
+    @post("/{event_id:uuid}/follow/{field:str}")
+    async def follow(
+        self, request: Request, event_id: FromPath[UUID], field: FromPath[str]
+    ) -> Response[Any]:
+        """Lets a field that was changed here follow the provider again."""
+        if field not in LABELS:
+            raise NotFound("field", event_id)
+        done = await execute(request, FollowProvider(event_id=event_id, field=field))
+        notice = f"{LABELS[field]}: follows the provider again."
+        return see(request, f"{EVENTS}{event_id}", position=done.position, notice=notice)
 
     @post("/{event_id:uuid}/{status:str}")
     async def set_status(

@@ -26,6 +26,7 @@ PHRASES = {
     "Event.Relocated": "moved the event to another area",
     "Event.Renamed": "renamed the event",
     "Event.Rescheduled": "changed the times",
+    "Event.TakenFromProvider": "took what the provider says",
     "Notification.Failed": "gave up the notification",
     "Notification.Requeued": "had the notification sent again",
     "Notification.Sent": "sent the notification",
@@ -52,6 +53,13 @@ LABELS = {
     "holder": "held by",
     "notification_id": "notification",
     "registration_deadline": "registration ends",
+    "said_area_id": "provider: area here",
+    "said_area_name": "provider: area",
+    "said_event_datetime": "provider: begins",
+    "said_is_known": "from the provider",
+    "said_name": "provider: name",
+    "said_registration_deadline": "provider: registration ends",
+    "said_status": "provider: registration",
     "status": "registration",
 }
 """Field -> label, where its name will not do."""

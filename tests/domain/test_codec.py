@@ -21,7 +21,7 @@ from domain.aggregate import EVENT_TYPES, DomainEvent, Metadata, RecordedEvent
 from domain.codec import UnknownEvent, decode, encode, open_personal
 from domain.encryption import CannotOpen, seal
 from domain.personal_data import place
-from domain.syncs import Counts, SkippedItem
+from domain.syncs import Counts, KeptItem, SkippedItem
 
 GOLDEN = Path(__file__).parent / "golden"
 KEY = b"a key that only tests would use "
@@ -40,7 +40,11 @@ EXAMPLES: list[DomainEvent[Any]] = [
     areas.NameReleased(),
     events.Created(
         name="PyCon 東京", event_datetime=LATER, registration_deadline=SOON, area_id=OTHER_ID,
-        status="open",
+        status="open", from_provider=True, provider_area="東京",
+    ),
+    events.TakenFromProvider(
+        name="PyCon 東京", event_datetime=LATER, registration_deadline=SOON, area_name="東京",
+        area_id=OTHER_ID, status="closed",
     ),
     events.Renamed(name="PyCon"),
     events.Rescheduled(event_datetime=LATER, registration_deadline=SOON),
@@ -55,8 +59,10 @@ EXAMPLES: list[DomainEvent[Any]] = [
     notifications.Failed(reason="404 Not Found"),
     notifications.Requeued(),
     syncs.Completed(
-        started_at=SOON, full=True, counts=Counts(new=1, skipped=1),
-        skipped_items=(SkippedItem(item="7", reason="no name"),), cursor=date(2030, 4, 30),
+        started_at=SOON, full=True, counts=Counts(new=1, skipped=1, kept=1),
+        skipped_items=(SkippedItem(item="7", reason="no name"),),
+        kept_items=(KeptItem(event_id=OTHER_ID, fields=("name", "status")),),
+        cursor=date(2030, 4, 30),
     ),
     syncs.Failed(started_at=SOON, full=False, reason="the provider answered 500"),
     disclosures.PersonalDataRead(
@@ -163,7 +169,7 @@ def test_a_later_version_of_a_known_event_is_told_apart() -> None:
 def test_sealed_data_that_was_tampered_with_does_not_open() -> None:
     sealed = bytearray(seal(KEY, b"secret", place(SOME_ID, 1)))
     sealed[-1] ^= 1
-    read = msgspec.structs.replace(recorded(EXAMPLES[15]), sealed=bytes(sealed))
+    read = msgspec.structs.replace(recorded(EXAMPLES[16]), sealed=bytes(sealed))
     with pytest.raises(CannotOpen):
         open_personal(read, KEY)
 

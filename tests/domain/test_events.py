@@ -10,7 +10,15 @@ import pytest
 from domain import areas, events
 from domain.areas import CreateArea
 from domain.errors import ChangedMeanwhile, InvalidFields, NotFound
-from domain.events import ChangeEvent, CleanUpEvent, CreateEvent, DeleteEvent, Event, SyncEvent
+from domain.events import (
+    ChangeEvent,
+    CleanUpEvent,
+    CreateEvent,
+    DeleteEvent,
+    Event,
+    SyncEvent,
+    SyncOutcome,
+)
 from domain.values import Text
 from tests.domain.scenario import IN_A_MONTH, IN_A_WEEK, NOW, Scenario
 
@@ -219,7 +227,7 @@ def test_a_change_to_a_version_that_is_past_is_refused() -> None:
 def test_a_sync_creates_the_event_under_the_providers_id_and_its_area_once() -> None:
     scenario = Scenario()
     scenario.when(synced(area_name=Text("Cape Town")))
-    assert scenario.value == "new"
+    assert scenario.value == SyncOutcome("new")
     event = scenario.state(FAIR)
     assert isinstance(event, Event)
     scenario.when(synced(event_id=UUID(int=2001), area_name=Text("CAPE TOWN")))
@@ -232,16 +240,15 @@ def test_an_unchanged_item_leads_to_nothing() -> None:
     scenario = Scenario()
     scenario.when(synced(area_name=Text("Cape Town")))
     assert scenario.when(synced(area_name=Text("Cape Town"))) == []
-    assert scenario.value == "unchanged"
+    assert scenario.value == SyncOutcome("unchanged")
 
 
 def test_a_changed_item_updates_the_event_even_one_that_is_past() -> None:
     scenario = a_fair()
     scenario.now = IN_A_MONTH + timedelta(days=100)
-    assert scenario.when(synced(name=Text("Fair, renamed"))) == [
-        events.Renamed(name="Fair, renamed")
-    ]
-    assert scenario.value == "updated"
+    _, *changes = scenario.when(synced(name=Text("Fair, renamed")))
+    assert changes == [events.Renamed(name="Fair, renamed")]
+    assert scenario.value == SyncOutcome("updated")
 
 
 def test_clean_up_takes_only_what_took_place_before_the_given_time() -> None:
@@ -256,7 +263,7 @@ def test_a_sync_brings_a_cleaned_up_event_back_only_with_a_new_date() -> None:
     assert scenario.when(synced(name=Text("Renamed"))) == []
     moved = IN_A_MONTH + timedelta(days=365)
     assert [type(e) for e in scenario.when(synced(event_datetime=moved))] == [events.Created]
-    assert scenario.value == "new"
+    assert scenario.value == SyncOutcome("new")
 
 
 def test_a_sync_never_brings_back_what_an_organizer_deleted() -> None:

@@ -15,7 +15,8 @@ from psycopg.sql import SQL, Identifier
 
 from domain.areas import CreateArea
 from domain.batch import Decider, Failed, Origin, Request
-from domain.events import CreateEvent, Status
+from domain.events import CreateEvent
+from domain.following import Status
 from domain.history import connect, last_position
 from domain.personal_data import InstallationKeys
 from domain.values import Email, FullName, Text

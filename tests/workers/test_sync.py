@@ -12,9 +12,10 @@ import msgspec
 import pytest
 
 from domain import sync_requests
-from domain.events import CleanUpEvent, DeleteEvent
+from domain.events import ChangeEvent, CleanUpEvent, DeleteEvent, FollowProvider
 from domain.history import connect, last_position
-from domain.syncs import Counts, RecordSync
+from domain.syncs import Counts, KeptItem, RecordSync
+from domain.values import Text
 from projections.sync_results import latest
 from tests.support.http_server import Answer
 from tests.support.installation import Installation
@@ -223,6 +224,33 @@ async def test_removed_events_return_only_after_a_cleanup_and_on_a_new_date(
     cleaned_up["event_datetime"] = deleted["event_datetime"] = "2041-01-01T09:00:00Z"
     assert (await synced(installation, source, full=True)).counts == Counts(new=1, unchanged=1)
     assert set(await events_by_id(installation)) == {cleaned_up["id"]}
+
+
+async def test_what_an_organizer_changed_stays_and_is_reported(
+    installation: Installation, source: Provider
+) -> None:
+    source.items = [an_item(), an_item(), an_item()]
+    await synced(installation, source)
+    ids = [UUID(item["id"]) for item in source.items]
+    await installation.give(
+        ChangeEvent(event_id=ids[0], status="closed"),
+        ChangeEvent(event_id=ids[1], name=Text("Renamed here")),
+    )
+    source.items[1]["event_datetime"] = "2040-05-18T09:00:00Z"
+    result = await synced(installation, source, full=True)
+    assert result.counts == Counts(updated=1, unchanged=1, kept=2)
+    assert set(result.kept_items) == {
+        KeptItem(event_id=ids[0], fields=("status",)),
+        KeptItem(event_id=ids[1], fields=("name",)),
+    }
+    (recorded, _) = await latest(installation.connection)
+    assert (recorded.kept, recorded.kept_items) == (2, result.kept_items)
+    rows = await events_by_id(installation)
+    assert rows[str(ids[0])]["status"] == "closed"
+    assert rows[str(ids[1])]["name"] == "Renamed here"
+    assert rows[str(ids[1])]["event_datetime"].startswith("2040-05-18T09:00:00")
+    await installation.give(FollowProvider(event_id=ids[0], field="status"))
+    assert (await synced(installation, source, full=True)).counts == Counts(unchanged=2, kept=1)
 
 
 async def test_progress_is_reported_to_the_last_item(

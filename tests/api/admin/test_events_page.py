@@ -146,6 +146,39 @@ async def test_a_past_event_is_renamed_and_its_times_stay_to_the_microsecond(
     assert page.status == 422
 
 
+async def test_a_field_that_was_changed_here_follows_the_provider_again(
+    api: Api, organizer: Panel, database_url: str, keys: InstallationKeys
+) -> None:
+    begins = datetime(2099, 5, 17, 9, tzinfo=UTC)
+    event = SyncEvent(
+        event_id=uuid4(),
+        name=Text("PyCon"),
+        event_datetime=begins,
+        registration_deadline=begins,
+        area_name=Text("Rome"),
+        status="open",
+    )
+    async with await connect(database_url) as connection:
+        await Decider(keys).execute(connection, [Request(event, ORIGIN)])
+    await api.settled()
+    page = await organizer.open(f"{EVENTS}{event.event_id}")
+    assert "From the provider" in page.text
+    assert "changed here" not in page.text.replace("A field that was changed here", "")
+    page = await organizer.submit(button="Close registration")
+    assert page.buttons.count("Follow the provider") == 1
+    page = await organizer.submit(button="Follow the provider")
+    assert page.notice == "Registration: follows the provider again."
+    assert "Close registration" in page.buttons
+    assert "Follow the provider" not in page.buttons
+    made_here = await api.event()
+    await api.settled()
+    assert "From the provider" not in (await organizer.open(f"{EVENTS}{made_here}")).text
+    answer = await organizer.send(f"{EVENTS}{made_here}/follow/name")
+    assert answer.status_code == 404
+    answer = await organizer.send(f"{EVENTS}{event.event_id}/follow/cancelled")
+    assert answer.status_code == 404
+
+
 async def test_what_is_no_time_is_said_to_be_none(organizer: Panel) -> None:
     await organizer.open(f"{EVENTS}new")
     for garbage in ("", "soon", "2099-05-17T", "99999-01-01T00:00", "T:", "a\0T"):

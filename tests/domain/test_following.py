@@ -1,0 +1,207 @@
+"""What a sync takes from the provider of an event that organizers change as well."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from domain import events
+from domain.areas import Area, CreateArea, DeleteArea, RenameArea
+from domain.errors import NotFound
+from domain.events import (
+    ChangeEvent,
+    CleanUpEvent,
+    DeleteEvent,
+    Event,
+    FollowProvider,
+    SyncOutcome,
+)
+from domain.following import FIELDS, Details, Field
+from domain.values import Text
+from tests.domain.scenario import IN_A_MONTH, IN_A_WEEK, Scenario
+from tests.domain.test_events import FAIR, FAIR_CREATED, synced
+
+LATER = IN_A_MONTH + timedelta(days=1)
+ROME, PARIS = Text("Rome"), Text("Paris")
+
+HERE: dict[Field, dict[str, Any]] = {
+    "name": {"name": Text("Changed here")},
+    "event_datetime": {"event_datetime": LATER},
+    "registration_deadline": {"registration_deadline": IN_A_WEEK + timedelta(days=1)},
+    "area": {"area_id": None},
+    "status": {"status": "closed"},
+}
+"""A change that an organizer makes, by field."""
+
+THERE: dict[Field, dict[str, Any]] = {
+    "name": {"name": Text("Changed there")},
+    "event_datetime": {"event_datetime": LATER + timedelta(days=1)},
+    "registration_deadline": {"registration_deadline": IN_A_WEEK + timedelta(days=2)},
+    "area": {"area_name": PARIS},
+    "status": {"status": "closed"},
+}
+"""A change that the provider makes, by field."""
+
+
+@pytest.fixture
+def scenario() -> Scenario:
+    """An event that was taken from the provider."""
+    scenario = Scenario()
+    scenario.when(synced(area_name=ROME))
+    return scenario
+
+
+def details(scenario: Scenario) -> Details:
+    event = scenario.state(FAIR)
+    assert isinstance(event, Event)
+    return event.details
+
+
+def area(scenario: Scenario) -> Area | None:
+    id = details(scenario).area_id
+    found = scenario.state(id) if id else None
+    assert found is None or isinstance(found, Area)
+    return found
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_what_an_organizer_changed_stays_although_the_provider_says_what_it_always_said(
+    scenario: Scenario, field: Field
+) -> None:
+    scenario.when(ChangeEvent(event_id=FAIR, **HERE[field]))
+    changed = details(scenario)
+    assert scenario.when(synced(area_name=ROME)) == []
+    assert scenario.value == SyncOutcome("unchanged", kept=(field,))
+    assert details(scenario) == changed
+
+
+@pytest.mark.parametrize("there", FIELDS)
+@pytest.mark.parametrize("here", FIELDS)
+def test_the_provider_changes_each_field_but_one_that_was_changed_here(
+    scenario: Scenario, here: Field, there: Field
+) -> None:
+    scenario.when(ChangeEvent(event_id=FAIR, **HERE[here]))
+    kept = details(scenario)
+    scenario.when(synced(**{"area_name": ROME, **THERE[there]}))
+    if here == "status" == there:  # both closed it, and so it follows again
+        assert scenario.value == SyncOutcome("unchanged")
+    elif here == there:
+        assert scenario.value == SyncOutcome("unchanged", kept=(here,))
+        assert details(scenario) == kept
+    else:
+        assert scenario.value == SyncOutcome("updated", kept=(here,))
+        taken = {"area": "area_id"}.get(there, there)
+        unchanged = msgspec.structs.replace(details(scenario), **{taken: getattr(kept, taken)})
+        assert unchanged == kept
+        assert details(scenario) != kept
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_field_follows_again_when_somebody_lets_it(scenario: Scenario, field: Field) -> None:
+    scenario.when(ChangeEvent(event_id=FAIR, **HERE[field]))
+    scenario.when(FollowProvider(event_id=FAIR, field=field))
+    assert scenario.when(synced(area_name=ROME)) == []
+    assert scenario.value == SyncOutcome("unchanged")
+    scenario.when(synced(**{"area_name": ROME, **THERE[field]}))
+    assert scenario.value == SyncOutcome("updated")
+
+
+def test_it_follows_to_what_the_provider_said_last(scenario: Scenario) -> None:
+    scenario.when(ChangeEvent(event_id=FAIR, name=Text("Changed here"), area_id=None))
+    scenario.when(synced(name=Text("Changed there"), area_name=PARIS))
+    scenario.when(FollowProvider(event_id=FAIR, field="name"))
+    assert details(scenario).name == "Changed there"
+    scenario.when(FollowProvider(event_id=FAIR, field="area"))
+    there = area(scenario)
+    assert there is not None
+    assert (there.name, there.event_count) == ("Paris", 1)
+    scenario.when(synced(name=Text("Changed there"), area_name=PARIS))
+    assert scenario.value == SyncOutcome("unchanged")
+
+
+def test_only_an_event_of_the_provider_follows_it() -> None:
+    scenario = Scenario().given(FAIR, FAIR_CREATED)
+    for id in (FAIR, UUID(int=9)):
+        with pytest.raises(NotFound):
+            scenario.when(FollowProvider(event_id=id, field="name"))
+
+
+def test_an_area_that_was_renamed_here_is_the_providers_still(scenario: Scenario) -> None:
+    rome = area(scenario)
+    assert rome is not None
+    scenario.when(RenameArea(area_id=rome.id, name=Text("Roma")))
+    assert scenario.when(synced(area_name=ROME)) == []
+    scenario.when(synced(area_name=ROME, name=Text("Changed there")))
+    assert scenario.value == SyncOutcome("updated")
+    assert details(scenario).area_id == rome.id
+
+
+def test_an_area_that_was_emptied_and_deleted_here_does_not_come_back(scenario: Scenario) -> None:
+    rome = area(scenario)
+    assert rome is not None
+    scenario.when(ChangeEvent(event_id=FAIR, area_id=None))
+    scenario.when(DeleteArea(area_id=rome.id))
+    scenario.when(synced(area_name=ROME, name=Text("Changed there")))
+    assert scenario.value == SyncOutcome("updated", kept=("area",))
+    scenario.when(FollowProvider(event_id=FAIR, field="area"))
+    back = area(scenario)
+    assert back is not None
+    assert (back.name, back.id == rome.id) == ("Rome", False)
+
+
+def test_no_deadline_is_after_the_event_whoever_changed_which(scenario: Scenario) -> None:
+    scenario.when(ChangeEvent(event_id=FAIR, registration_deadline=IN_A_MONTH))
+    scenario.when(synced(area_name=ROME, event_datetime=IN_A_WEEK))
+    assert details(scenario).registration_deadline == details(scenario).event_datetime == IN_A_WEEK
+
+
+def test_a_removed_event_does_not_come_back_for_a_date_that_was_changed_only_here(
+    scenario: Scenario,
+) -> None:
+    scenario.when(ChangeEvent(event_id=FAIR, event_datetime=LATER))
+    scenario.when(CleanUpEvent(event_id=FAIR, before=LATER + timedelta(days=1)))
+    assert scenario.when(synced(area_name=ROME)) == []
+    scenario.when(synced(area_name=ROME, event_datetime=LATER + timedelta(days=365)))
+    assert scenario.value == SyncOutcome("new")
+    scenario.when(DeleteEvent(event_id=FAIR))
+    assert scenario.when(synced(area_name=ROME, event_datetime=LATER)) == []
+
+
+class TestOfAnOlderRelease:
+    """Its history does not tell what the provider last said, nor which events are from there."""
+
+    @pytest.fixture
+    def scenario(self) -> Scenario:
+        scenario = Scenario()
+        scenario.when(CreateArea(name=ROME))
+        created = msgspec.structs.replace(FAIR_CREATED, area_id=scenario.value.id)
+        return scenario.given(FAIR, created)
+
+    @pytest.mark.parametrize("field", FIELDS)
+    def test_what_was_never_changed_follows(self, scenario: Scenario, field: Field) -> None:
+        scenario.when(synced(**{"area_name": ROME, **THERE[field]}))
+        assert scenario.value == SyncOutcome("updated")
+
+    @pytest.mark.parametrize("field", FIELDS)
+    def test_what_was_changed_stays_until_it_is_let_follow(
+        self, scenario: Scenario, field: Field
+    ) -> None:
+        scenario.when(ChangeEvent(event_id=FAIR, **HERE[field]))
+        scenario.when(synced(area_name=ROME))
+        assert scenario.value == SyncOutcome("unchanged", kept=(field,))
+        scenario.when(FollowProvider(event_id=FAIR, field=field))
+        assert scenario.when(synced(area_name=ROME)) == []
+        assert scenario.value == SyncOutcome("unchanged")
+
+    def test_what_was_changed_to_what_the_provider_says_follows(self, scenario: Scenario) -> None:
+        scenario.given(
+            FAIR, events.Rescheduled(event_datetime=LATER, registration_deadline=IN_A_WEEK)
+        )
+        scenario.when(synced(area_name=ROME, event_datetime=LATER))
+        assert scenario.value == SyncOutcome("unchanged")
+        scenario.when(synced(area_name=ROME, event_datetime=LATER + timedelta(days=1)))
+        assert scenario.value == SyncOutcome("updated")
