@@ -26,6 +26,7 @@ from api.edge import OPTIONS, edge
 from api.events import EventCalls
 from api.heads import bounded
 from api.health import live, ready
+from api.home import home
 from api.hosts import in_turn, only_hosts
 from api.limits import Limits
 from api.metrics import metrics
@@ -57,7 +58,7 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
     limits = Limits(settings, clients, connections.broker)
     checks = (only_hosts(settings.allowed_hosts), limits.check, access.check)
     app = Litestar(
-        [*ROUTES, *documentation(ROUTES, settings.write_policy), panel(checks)],
+        [home, *ROUTES, *documentation(ROUTES, settings.write_policy), panel(checks)],
         state=State(
             {
                 "settings": settings,

@@ -34,6 +34,7 @@ from api.limits import EVERY_CALL
 from api.openapi_parts import COMPONENTS, DESCRIPTION, RATE_LIMIT_HEADERS, TAGS
 from api.problems import KINDS, Problem
 from api.requests import Request
+from events_face.release import release
 
 Json = dict[str, Any]
 
@@ -63,7 +64,7 @@ def document(routes: Sequence[ControllerRouterHandler], write_policy: WritePolic
         return_dto=None,
         openapi_config=OpenAPIConfig(
             title="Events-Face",
-            version="1.0.0",
+            version=release(),
             description=DESCRIPTION,
             tags=[Tag(name, description) for name, description in TAGS.items()],
             use_handler_docstrings=True,

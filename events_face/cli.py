@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Event-sourced registration for events.",
         epilog="Example: events-face up",
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the release, and exit")
     top = parser.add_subparsers(required=True, metavar="COMMAND")
     among = {"": top}
     for words, command in COMMANDS.items():
@@ -106,6 +107,14 @@ def _parser() -> argparse.ArgumentParser:
                 more["dest"] = option.name
             sub.add_argument(option.flag, help=option.help, **more)
     return parser
+
+
+class _Version(argparse.Action):
+    def __call__(self, *_: object) -> NoReturn:
+        from events_face.release import release
+
+        sys.stdout.write(f"events-face {release()}\n")
+        sys.exit(0)
 
 
 def _sentence(text: str) -> str:

@@ -1,16 +1,23 @@
 """`up --demo`: something to look at in a new installation. One that has a history is left alone."""
 
 import asyncio
+import secrets
+import sys
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
 
+from api.connections import account_pool
+from api.credentials import Credentials
+from api.hashing import ARGON2ID
+from domain.accounts import ROLES, RegisterAccount
 from domain.areas import CreateArea
 from domain.batch import Decider, Done, Origin, Request
 from domain.events import CreateEvent
 from domain.history import connect, last_position
-from domain.values import Email, FullName, Text
+from domain.personal_data import InstallationKeys
+from domain.values import Email, FullName, Text, Username
 from domain.visitors import RegisterVisitor
 from events_face.errors import CommandFailed
 from events_face.installation import installation_keys
@@ -31,20 +38,33 @@ EVENTS = {
 
 VISITORS = ("Ada Lovelace", "Grace Hopper", "Zoë Žižek", "李小龙", "Edsger Dijkstra")
 
+USERNAME = "demo"
+
 log = structlog.get_logger()
 
 
 def load_demo(settings: Settings, services: Services) -> None:
-    """Areas, events and visitors, as if they had been given over HTTP."""
+    """Areas, events and visitors, as if they had been given over HTTP, and an account."""
     keys = installation_keys(settings, services.database_url)
-    asyncio.run(_load(services.database_url, Decider(keys)))
+    if not asyncio.run(_load(services.database_url, Decider(keys))):
+        log.warning("--demo changes nothing: this installation has a history already")
+        return
+    password = secrets.token_urlsafe(12)
+    asyncio.run(_create_account(services.database_url, keys, password))
+    sys.stderr.write(f"demo account: {USERNAME}, password: {password} (shown only now)\n")
 
 
-async def _load(database_url: str, decider: Decider) -> None:
+async def _create_account(database_url: str, keys: InstallationKeys, password: str) -> None:
+    async with account_pool(database_url) as pool:
+        command = RegisterAccount(username=Username.parse(USERNAME), roles=ROLES)
+        await Credentials(pool, keys).register(command, ARGON2ID.hash(password), ORIGIN)
+
+
+async def _load(database_url: str, decider: Decider) -> bool:
+    """False where there is a history."""
     async with await connect(database_url) as connection:
         if await last_position(connection):
-            log.info("no demo: this installation has a history already")
-            return
+            return False
 
         async def give(*commands: object) -> list[Done]:
             outcomes = await decider.execute(connection, [Request(c, ORIGIN) for c in commands])
@@ -66,6 +86,7 @@ async def _load(database_url: str, decider: Decider) -> None:
                 for number, visitor in enumerate(VISITORS)
             )
         )
+        return True
 
 
 def _event(name: str, area_id: UUID, days: int) -> CreateEvent:

@@ -33,6 +33,17 @@ class FileLock:
         os.close(self._descriptor)
 
 
+def is_held(path: Path) -> bool:
+    """Whether somebody holds it. Creates nothing."""
+    if not path.exists():
+        return False
+    lock = FileLock(path)
+    try:
+        return not lock.try_to_take()
+    finally:
+        lock.close()
+
+
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
     """Be the only one in here, on this machine, for this path."""

@@ -10,8 +10,6 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable, Iterator
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
 import psutil
@@ -22,6 +20,7 @@ from prometheus_client.registry import Collector
 
 from events_face import supervisor
 from events_face.errors import CommandFailed
+from events_face.release import release
 from events_face.settings import Settings
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -65,7 +64,7 @@ def of_this_process() -> Iterator[Metric]:
     build = GaugeMetricFamily(
         "events_face_build_info", "The release that answers.", labels=["version", "python"]
     )
-    build.add_metric([_release(), platform.python_version()], 1)
+    build.add_metric([release(), platform.python_version()], 1)
     yield build
     yield gauge_by("process_start_time_seconds", "When it began.", "pid", [(pid, started)])
     yield gauge_by("process_resident_memory_bytes", "Its memory.", "pid", [(pid, memory)])
@@ -105,8 +104,3 @@ class _Told(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from of_this_process()
         yield from counted()
-
-
-@cache
-def _release() -> str:
-    return version("events-face")

@@ -30,10 +30,45 @@ log = structlog.get_logger()
 
 
 def migrate(settings: Settings, services: Services) -> None:
-    """Bring the database up to this release, and print which read tables are to be rebuilt for
-    it: that may take a while, so an operator chooses when. Raises as `create_tables`."""
-    for name, reason in create_tables(settings, services).items():
+    """Bring the database up to this release, and print what that changed, and which read tables are
+    to be rebuilt for it: that may take a while, so an operator chooses when. Raises as
+    `create_tables`."""
+    before = _parts(services.database_url)
+    due = create_tables(settings, services)
+    sys.stdout.write(f"{_difference(before, _parts(services.database_url))}\n")
+    for name, reason in due.items():
         sys.stdout.write(f"{name}: {reason}: run `events-face projections rebuild {name}`\n")
+
+
+def _parts(database_url: str) -> set[tuple[str, str]]:
+    """Of the schema: each table, column and index, beside the table that it belongs to."""
+    with session(database_url) as connection:
+        cursor = connection.execute(
+            """
+            SELECT c.relname, p.part
+            FROM pg_class c, LATERAL (
+                SELECT 'table ' || c.relname
+                UNION ALL
+                SELECT 'column ' || c.relname || '.' || attname FROM pg_attribute
+                WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
+                UNION ALL
+                SELECT 'index ' || indexrelid::regclass FROM pg_index WHERE indrelid = c.oid
+            ) p (part)
+            WHERE c.relkind IN ('r', 'p') AND c.relnamespace = current_schema()::regnamespace
+            """
+        )
+        return set(cursor.fetchall())
+
+
+def _difference(before: set[tuple[str, str]], after: set[tuple[str, str]]) -> str:
+    tables = {table for table, _ in after} - {table for table, _ in before}
+    if not before:
+        return f"created {len(tables)} tables"
+    added = sorted(part for table, part in after - before if table not in tables)
+    added = [*(f"table {table}" for table in sorted(tables)), *added]
+    changes = [f"added {part}" for part in added]
+    changes += [f"removed {part}" for _, part in sorted(before - after)]
+    return "; ".join(changes) or "nothing to change: every table is of this release"
 
 
 def create_tables(settings: Settings, services: Services) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """The sub-command `ping`: what a health check of a role without HTTP asks."""
 
+import sys
+
 import psycopg
 import redis
 
@@ -12,7 +14,7 @@ PATIENCE = 3
 
 
 def ping(settings: Settings, services: Services) -> None:
-    """Return once the database and the broker have answered. Raises `CommandFailed` when no broker
+    """Say so once the database and the broker have answered. Raises `CommandFailed` when no broker
     is known, else what the clients raise."""
     if services.redis_url is None:
         raise CommandFailed("REDIS_URL is not set, and no embedded Valkey runs on this data dir")
@@ -22,3 +24,4 @@ def ping(settings: Settings, services: Services) -> None:
         services.redis_url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
     ) as client:
         client.ping()
+    sys.stdout.write("the database and the broker answer\n")

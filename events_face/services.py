@@ -51,6 +51,6 @@ def services(settings: Settings, *, patient: bool = False) -> Iterator[Services]
 def _embedded_redis_url(settings: Settings) -> str | None:
     from events_face.embedded import valkey
 
-    if not settings.data_dir.is_dir() or not valkey.is_running(settings.data_dir):
+    if not valkey.folder(settings.data_dir).is_dir() or not valkey.is_running(settings.data_dir):
         return None
     return valkey.valkey_url(settings.data_dir)

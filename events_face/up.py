@@ -15,11 +15,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
-import httpx
 import msgspec
 import structlog
 
-from events_face.data_dir import prepared
+from events_face.announcement import Announcement
+from events_face.checks import at_start
+from events_face.data_dir import lock_of_up, prepared
 from events_face.demo import load_demo
 from events_face.embedded import valkey
 from events_face.embedded.revival import Revival
@@ -32,7 +33,6 @@ from events_face.settings import Settings
 from events_face.supervisor import Role, Supervisor
 from workers import sink_access
 
-NOTICE_INTERVAL = 60.0  # seconds between two lines about what is not ready yet
 BACKGROUND = 15  # niceness of delivering, so that answering goes first
 
 log = structlog.get_logger()
@@ -50,6 +50,7 @@ def up(settings: Settings, *, host: str, port: int, workers: int, demo: bool = F
         found = held.enter_context(services(settings))
         redis_url = settings.redis_url or valkey.valkey_url(settings.data_dir)
         running = msgspec.structs.replace(found, redis_url=redis_url)
+        at_start.reached(found.database_url).close()
         if create_tables(settings, running):
             rebuild_what_is_due(settings, running)
         if demo:
@@ -59,7 +60,14 @@ def up(settings: Settings, *, host: str, port: int, workers: int, demo: bool = F
         supervisor = held.enter_context(
             Supervisor(roles, hurried=lambda: demands.count(signal.SIGINT) > 1)
         )
-        _tend(settings, supervisor, demands, host, port)
+        revival = Revival(settings.data_dir) if settings.database_url is None else None
+        announcement = Announcement(settings, found.database_url, host, port)
+        while not demands:
+            supervisor.tend()
+            if revival is not None:
+                revival.tend()
+            announcement.tend()
+            time.sleep(0.1)
 
 
 def _roles(settings: Settings, running: Services, host: str, port: int, workers: int) -> list[Role]:
@@ -120,47 +128,9 @@ def _command(*words: str) -> list[str]:
     return [sys.executable, "-P", "-m", "events_face", *words]
 
 
-def _tend(
-    settings: Settings, supervisor: Supervisor, demands: list[int], host: str, port: int
-) -> None:
-    """Keep everything running until asked to stop; say so once it is ready."""
-    revival = Revival(settings.data_dir) if settings.database_url is None else None
-    notice = time.monotonic() + NOTICE_INTERVAL
-    announced = False
-    with httpx.Client(timeout=2.0, trust_env=False) as client:
-        while not demands:
-            supervisor.tend()
-            if revival is not None:
-                revival.tend()
-            if not announced:
-                reason = _why_not_ready(client, host, port)
-                announced = reason is None
-                if announced:
-                    sys.stdout.write(f"Events-Face is ready at http://{_in_url(host)}:{port}\n")
-                    sys.stdout.flush()
-                elif time.monotonic() > notice:
-                    log.warning("not ready yet", reason=reason)
-                    notice = time.monotonic() + NOTICE_INTERVAL
-            time.sleep(0.1)
-
-
-def _why_not_ready(client: httpx.Client, host: str, port: int) -> str | None:
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound
-    url = f"http://{_in_url(reachable)}:{port}/health/ready"
-    try:
-        answer = client.get(url)
-    except httpx.HTTPError as error:
-        return f"{url} does not answer ({error})"
-    return None if answer.status_code == 200 else f"{url} answers {answer.text[:500]}"
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
 @contextmanager
 def _only_one(data_dir: Path) -> Iterator[None]:
-    lock = FileLock(data_dir / "up.lock")
+    lock = FileLock(lock_of_up(data_dir))
     try:
         if not lock.try_to_take():
             raise CommandFailed(f"Events-Face is already up on the data dir {data_dir}")

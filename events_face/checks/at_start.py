@@ -44,7 +44,7 @@ def check(role: str, settings: Settings, services: Services) -> None:
     """Return once the role may start. Raises CommandFailed when it must not."""
     for look in CONFIGURATION.get(role, ()):
         _tell(look(settings))
-    with _reached(services.database_url) as connection:
+    with reached(services.database_url) as connection:
         refuse_unfit(connection)
         clock = database.clock(connection)
         if settings.in_production:
@@ -77,7 +77,7 @@ def _tell(finding: Finding) -> None:
             log.error(finding.says, remedy=finding.remedy)
 
 
-def _reached(database_url: str) -> Connection[Any]:
+def reached(database_url: str) -> Connection[Any]:
     """A connection to the database, as soon as it takes writes: whoever starts everything at once
     need not care which is first, and a failover comes to its end."""
     wait = FIRST_WAIT

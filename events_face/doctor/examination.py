@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import ExitStack
+from pathlib import Path
 
 import psycopg
 
@@ -12,9 +14,11 @@ from domain.availability import UNAVAILABLE
 from events_face.checks import broker, configuration, database
 from events_face.checks.addresses import of_database
 from events_face.checks.finding import Finding, error, in_one_line, ok
+from events_face.data_dir import lock_of_up
 from events_face.doctor import surroundings, system
-from events_face.embedded.cluster import Cluster
+from events_face.embedded.cluster import Cluster, DoesNotStart
 from events_face.errors import CommandFailed
+from events_face.file_lock import is_held
 from events_face.secret_key import with_kept_key
 from events_face.services import Services, holds_installation, services
 from events_face.settings import Settings
@@ -40,6 +44,9 @@ DATABASE = (
 )
 
 
+STOPPED = error("up", "it does not run", "run `events-face up`")
+
+
 def examine(settings: Settings) -> list[Finding]:
     """Whatever is wrong is a finding: nothing is raised."""
     found = [look(settings) for look in CONFIGURATION]
@@ -48,13 +55,22 @@ def examine(settings: Settings) -> list[Finding]:
         nothing = f"there is none in {settings.data_dir}"
         return [*found, error("installation", nothing, "run `events-face up`, or set DATABASE_URL")]
     settings = with_kept_key(settings)
+    is_stopped = settings.database_url is None and _is_stopped(settings.data_dir)
     with ExitStack() as held:
         try:
             running = held.enter_context(services(settings))
         except CommandFailed as failure:
-            log = Cluster(settings.data_dir).log
-            return [*found, error("database", str(failure), f"read the end of {log}")]
-        return found + _broker(running) + _database(settings, running)
+            remedy = "then look again: all else rests on it"
+            if isinstance(failure, DoesNotStart):
+                remedy = f"read the end of {Cluster(settings.data_dir).log}"
+            return [*found, error("database", str(failure), remedy)]
+        if is_stopped:
+            return [*found, STOPPED, *_database(settings, running, system.AT_REST)]
+        return found + _broker(running) + _database(settings, running, system.LOOKS)
+
+
+def _is_stopped(data_dir: Path) -> bool:
+    return Cluster(data_dir).state() == "away" and not is_held(lock_of_up(data_dir))
 
 
 def _broker(running: Services) -> list[Finding]:
@@ -63,7 +79,9 @@ def _broker(running: Services) -> list[Finding]:
     return broker.examine(running.redis_url)
 
 
-def _database(settings: Settings, running: Services) -> list[Finding]:
+def _database(
+    settings: Settings, running: Services, looks: Mapping[str, system.Look]
+) -> list[Finding]:
     where = of_database(running.database_url)
     try:
         with psycopg.connect(
@@ -72,7 +90,7 @@ def _database(settings: Settings, running: Services) -> list[Finding]:
             found = [ok("database", f"{where} answers")]
             found += [look(connection) for look in DATABASE]
             found.append(database.free_connections(connection, CONNECTIONS_OF_A_PROCESS))
-        found += asyncio.run(system.examine(settings, running.database_url))
+        found += asyncio.run(system.examine(settings, running.database_url, looks))
     except UNAVAILABLE as failure:
         silent = f"{where} does not answer: {in_one_line(failure)}"
         return [error("database", silent, "start it, or let DATABASE_URL name the right one")]

@@ -32,7 +32,12 @@ QUERY_TIMEOUT = 10
 SCHEMA_VERSIONS = {projection.name: projection.schema_version for projection in ALL}
 
 
-async def examine(settings: Settings, database_url: str) -> list[Finding]:
+Look = Callable[[AsyncConnection[Any]], Awaitable[list[Finding]]]
+
+
+async def examine(
+    settings: Settings, database_url: str, looks: Mapping[str, Look]
+) -> list[Finding]:
     """Raises `UNAVAILABLE`."""
     try:
         installation_keys(settings, database_url)
@@ -43,7 +48,7 @@ async def examine(settings: Settings, database_url: str) -> list[Finding]:
     async with await AsyncConnection.connect(
         database_url, autocommit=True, options=f"-c statement_timeout={QUERY_TIMEOUT}s"
     ) as connection:
-        for check, look in LOOKS.items():
+        for check, look in looks.items():
             try:
                 found += await look(connection)
             except psycopg.errors.UndefinedTable as failure:
@@ -54,12 +59,16 @@ async def examine(settings: Settings, database_url: str) -> list[Finding]:
     return found
 
 
+async def _projector(connection: AsyncConnection[Any]) -> list[Finding]:
+    if any(standing.state == "unattended" for standing in await standings(connection)):
+        remedy = "start `events-face projector`: the read tables do not follow history"
+        return [error("projector", "none runs", remedy)]
+    return [ok("projector", "one runs")]
+
+
 async def _projections(connection: AsyncConnection[Any]) -> list[Finding]:
     all_of_them = await standings(connection)
     found = [trouble for standing in all_of_them if (trouble := _trouble(standing))]
-    if any(standing.state == "unattended" for standing in all_of_them):
-        remedy = "start `events-face projector`: the read tables do not follow history"
-        found.insert(0, error("projector", "none runs", remedy))
     if not found:
         found = [ok("projections", f"all {len(all_of_them)} are up to date")]
     failed = [r for r in (await rebuild_requests.requests(connection)).values() if r.failed_because]
@@ -132,8 +141,12 @@ async def _sealing(connection: AsyncConnection[Any]) -> list[Finding]:
     return [ok("sealing", "history is sealed as it grows")]
 
 
-LOOKS: Mapping[str, Callable[[AsyncConnection[Any]], Awaitable[list[Finding]]]] = {
-    "projections": _projections,
+AT_REST: Mapping[str, Look] = {"projections": _projections}
+"""What can be looked at while nothing runs."""
+
+LOOKS: Mapping[str, Look] = {
+    **AT_REST,
+    "projector": _projector,
     "outbox": _outbox,
     "scheduler": _scheduler,
     "sealing": _sealing,

@@ -27,6 +27,8 @@ def runtime_dir(data_dir: Path) -> Path:
         folder = SHORT_FOLDER / f"events-face-{os.geteuid()}-{digest}"
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o066:
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         raise CommandFailed(f"{folder} is not a private folder of this account: remove it")
+    if found.st_mode & 0o066:
+        raise CommandFailed(f"{folder} is not a private folder: run `chmod 700 {folder}`")
     return folder

@@ -11,6 +11,11 @@ PATIENCE = 2.0
 """Seconds that it has to answer in."""
 
 
+def folder(data_dir: Path) -> Path:
+    """What it keeps; there is none where it never ran."""
+    return data_dir / "valkey"
+
+
 def valkey_url(data_dir: Path) -> str:
     """Where the server under `data_dir` listens while it runs."""
     return f"unix://{quote(str(_socket(data_dir)))}"
@@ -30,13 +35,12 @@ def is_running(data_dir: Path) -> bool:
 
 def valkey_command(data_dir: Path) -> list[str]:
     """What runs the server in the foreground; a stale socket of an earlier one is replaced."""
-    folder = data_dir / "valkey"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder(data_dir).mkdir(mode=0o700, exist_ok=True)
     configuration = {
         "port": "0",
         "unixsocket": str(_socket(data_dir)),
         "unixsocketperm": "700",
-        "dir": str(folder),
+        "dir": str(folder(data_dir)),
         "appendonly": "yes",
         "appendfsync": "everysec",
         "save": "",

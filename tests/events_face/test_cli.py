@@ -12,6 +12,7 @@ from events_face.cli import main
 from events_face.cli_commands import COMMANDS
 from events_face.cli_options import Command, position
 from events_face.errors import CommandFailed
+from events_face.release import release
 from events_face.services import Services
 from events_face.settings import Settings
 from tests.workers.processes import environment
@@ -51,6 +52,10 @@ def test_wrong_usage_exits_with_2(words: list[str], capsys: pytest.CaptureFixtur
     code, _, err = run(*words, capture=capsys)
     assert code == 2
     assert "usage: " in err
+
+
+def test_the_release_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--version", capture=capsys) == (0, f"events-face {release()}\n", "")
 
 
 def test_bad_settings_are_one_line_and_exit_1(

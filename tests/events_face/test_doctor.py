@@ -197,6 +197,22 @@ def test_while_nothing_is_up_it_tells_so_and_exits_with_1(settings: Settings) ->
     assert "hunter2" not in ended.out + ended.err
 
 
+def test_a_stopped_installation_lacks_nothing_but_being_up(
+    settings: Settings, tmp_path: Path
+) -> None:
+    stopped = environment(settings, None) | {"DATA_DIR": str(tmp_path), "SECRET_KEY": ""}
+    made = events_face(stopped, "migrate")
+    assert (made.code, made.out.startswith("created "), made.err) == (0, True, "")
+    again = events_face(stopped, "migrate")
+    assert again.out == "nothing to change: every table is of this release\n"
+    found = events_face(stopped, "doctor", "--json")
+    assert found.code == 1
+    (error,) = [one for one in json.loads(found.out) if one["level"] == "error"]
+    assert error["check"] == "up"
+    assert error["remedy"].startswith("run `events-face up`")
+    assert not (tmp_path / "postgres" / "postmaster.pid").exists()
+
+
 def test_where_nothing_is_installed_it_leaves_nothing_behind(
     settings: Settings, tmp_path: Path
 ) -> None:

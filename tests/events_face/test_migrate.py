@@ -84,6 +84,20 @@ def test_what_is_to_be_changed_is_tried_in_turns_that_let_others_go_on(
         assert found.fetchone() == (True,)
 
 
+def test_it_prints_what_it_has_changed(
+    settings: Settings,
+    database_url: str,
+    services: Services,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with psycopg.connect(database_url) as others:
+        others.execute("DROP INDEX sessions_of_account")
+        others.execute("DROP TABLE delivery_pause")
+    migrate(settings, services)
+    said = capsys.readouterr().out.splitlines()
+    assert said == ["added table delivery_pause; added index sessions_of_account"]
+
+
 def test_it_gives_up_on_a_transaction_that_does_not_end(
     settings: Settings, database_url: str, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:

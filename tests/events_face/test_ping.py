@@ -9,9 +9,9 @@ from events_face.settings import Settings
 from tests.workers.processes import environment, events_face
 
 
-def test_it_says_nothing_when_all_answer(settings: Settings, services: Services) -> None:
+def test_it_says_so_when_all_answer(settings: Settings, services: Services) -> None:
     done = events_face(environment(settings, services), "ping")
-    assert (done.code, done.out, done.err) == (0, "", "")
+    assert (done.code, done.out, done.err) == (0, "the database and the broker answer\n", "")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -187,7 +188,7 @@ def _visitors(system: System) -> set[str]:
 
 
 async def test_a_demo_begins_a_new_installation_and_leaves_an_old_one_alone(
-    data_dir: Path,
+    data_dir: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(2):
         with up(data_dir, "--demo") as system:
@@ -198,6 +199,31 @@ async def test_a_demo_begins_a_new_installation_and_leaves_an_old_one_alone(
                     return bool(listing["pagination"]["total"] == 6)
 
                 await until_async(all_of_it)
+                said = capfd.readouterr().err
+                if found := re.search("demo account: demo, password: (.+) ", said):
+                    signed_in = {"username": "demo", "password": found[1]}
+                answer = await http.post("/api/auth/login", json=signed_in)
+                assert answer.status_code == 200
+        said += capfd.readouterr().err
+    assert "demo account" not in said
+    assert "--demo changes nothing" in said
+
+
+async def test_who_starts_it_first_is_led_to_its_pages_and_to_an_account(
+    data_dir: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said = ""
+
+    def says(text: str) -> bool:
+        nonlocal said
+        said += capfd.readouterr().err
+        return text in said
+
+    with up(data_dir) as system:
+        until(lambda: says("no account exists yet"))
+        assert f"{system.origin}/admin/" in said
+        assert f"{system.origin}/api/swagger/" in said
+        assert f"createsuperuser --username root --data-dir {data_dir}" in said
 
 
 async def test_it_starts_again_and_finds_everything_as_it_was(data_dir: Path) -> None:

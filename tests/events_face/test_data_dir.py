@@ -1,0 +1,33 @@
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from events_face.data_dir import prepared
+from events_face.errors import CommandFailed
+
+
+def test_a_read_only_file_system_is_called_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))
+    with pytest.raises(CommandFailed, match="cannot be used: its file system is read-only"):
+        prepared(tmp_path)
+
+
+@pytest.mark.parametrize("kept", ["secret_key", "postgres.lock", "up.lock", "run"])
+def test_root_is_told_whose_installation_it_is(
+    kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / kept).touch()
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(CommandFailed, match=r"belongs to the account \w+: run this as that"):
+        prepared(tmp_path)
+
+
+def test_an_empty_folder_of_another_account_that_may_be_used_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    assert prepared(tmp_path) == tmp_path.resolve()
