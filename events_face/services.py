@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 
 import msgspec
 
-from events_face.data_dir import holds_database
+from events_face.data_dir import holds_database, prepared
 from events_face.errors import CommandFailed
 from events_face.settings import Settings
 
@@ -24,7 +24,11 @@ def holds_installation(settings: Settings) -> bool:
 
 def require_installation(settings: Settings) -> None:
     """Raises CommandFailed where nothing has begun one, before anything is created."""
-    if settings.database_url is None and not holds_installation(settings):
+    if settings.database_url is not None:
+        return
+    if settings.data_dir.exists():
+        prepared(settings.data_dir)  # else a folder of another account seems to be an empty one
+    if not holds_database(settings.data_dir):
         raise CommandFailed(
             f"there is no installation in {settings.data_dir}: name the folder that has it with"
             " --data-dir or DATA_DIR; `events-face up` begins a new one"
