@@ -20,6 +20,7 @@ async def test_what_writes_is_answered_with_503_and_what_reads_as_ever(
     api: Api, database_url: str
 ) -> None:
     admin = await api.account("ada", "admin", "organizer", "auditor")
+    other = await api.account("bob", "organizer")
     event, area = await api.event(), await api.area()
     assert (await api.register(event)).status_code == 201
     await api.settled()
@@ -35,9 +36,9 @@ async def test_what_writes_is_answered_with_503_and_what_reads_as_ever(
         ("POST", "/api/auth/login", {"username": "ada", "password": PASSWORD}),
         ("POST", "/api/auth/refresh", {"refresh": admin.refresh_token}),
         ("POST", "/api/auth/logout", {"refresh": admin.refresh_token}),
-        ("POST", f"/api/accounts/{admin.id}/roles/organizer", {}),
-        ("POST", f"/api/accounts/{admin.id}/disable", {}),
-        ("DELETE", f"/api/accounts/{admin.id}/roles/organizer", {}),
+        ("POST", f"/api/accounts/{other.id}/roles/auditor", {}),
+        ("POST", f"/api/accounts/{other.id}/disable", {}),
+        ("DELETE", f"/api/accounts/{other.id}/roles/organizer", {}),
         ("POST", "/api/visitors/erase", {"email": "ada@example.com"}),
     ]
     with read_only(database_url):
