@@ -14,6 +14,8 @@ _RFC3339_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
 _TOO_FINE = re.compile(r"(\.\d{6})\d+", re.ASCII)
 """Parts of microseconds are cut off: rounded up, a time could be the next year's, or no time."""
 
+_LENGTH_OF_DATE = len("2030-05-17")
+_LENGTH_TO_MICROSECONDS = len("2030-05-17T09:00:00.000000")
 _END_OF_DAY = time(23, 59, 59)
 
 
@@ -35,24 +37,32 @@ def parse_deadline(raw: object, zone: tzinfo | None = None) -> datetime | date:
         raise Invalid("must be a time as text, such as 2030-05-17T09:00:00Z")
     text = raw.strip()
     try:
+        if len(text) != _LENGTH_OF_DATE:
+            return _moment(text, zone)
         if match := _SEED_DATE.fullmatch(text):
             month, day, year = (int(part) for part in match.groups())
             return date(year, month, day)
         if match := _RFC3339_DATE.fullmatch(text):
             year, month, day = (int(part) for part in match.groups())
             return date(year, month, day)
-        moment = msgspec.convert(_TOO_FINE.sub(r"\1", text), datetime)
-        if moment.tzinfo is None:
-            if zone is None:
-                raise Invalid("must end in Z or an offset such as +02:00")
-            moment = moment.replace(tzinfo=zone)
-        return moment.astimezone(UTC)
+        return _moment(text, zone)
     except (msgspec.ValidationError, OverflowError):
         raise Invalid("must be a time such as 2030-05-17T09:00:00Z, or MM.DD.YYYY") from None
     except Invalid:
         raise
     except ValueError as error:
         raise Invalid(f"is not a date in the calendar: {error}") from None
+
+
+def _moment(text: str, zone: tzinfo | None) -> datetime:
+    if len(text) > _LENGTH_TO_MICROSECONDS:
+        text = _TOO_FINE.sub(r"\1", text)
+    moment = msgspec.convert(text, datetime)
+    if moment.tzinfo is None:
+        if zone is None:
+            raise Invalid("must end in Z or an offset such as +02:00")
+        moment = moment.replace(tzinfo=zone)
+    return moment.astimezone(UTC)
 
 
 def end_of(deadline: datetime | date, event_datetime: datetime) -> datetime:
