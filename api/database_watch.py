@@ -34,6 +34,16 @@ COUNT_KEPT = 20
 """Times as long as it took to count all rows of the outbox, for which they are not counted again:
 that takes half a second for a million of them, and anybody may ask for metrics, at any rate."""
 
+TABLES = [
+    *("history_events", "history_snapshots", "installation_keys", "personal_keys"),
+    *("signing_key", "history_seals", "history_seal_nodes", "projections"),
+    *("credentials", "sessions", "delivery_pause", "schedule_runs"),
+    *("sync_requests", "rebuild_requests"),
+]
+"""What `events-face migrate` creates beside the projections."""
+
+_NEEDED_FOR_STANDINGS = {"history_events", "projections"}
+
 log = structlog.get_logger()
 
 
@@ -52,6 +62,8 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     standings: list[Standing]
     only_reads: bool
     """Whether it takes no writes."""
+    missing: list[str]
+    """Tables that are no projections' and that there should be."""
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,8 +94,9 @@ class DatabaseWatch:
             if self._replica is not None:
                 await _answers(self._replica)
             async with self._primary.connection() as connection:
-                found = await standings(connection)
-                return Now(standings=found, only_reads=only_reads(connection))
+                missing = await _missing(connection)
+                found = [] if _NEEDED_FOR_STANDINGS & set(missing) else await standings(connection)
+                return Now(standings=found, only_reads=only_reads(connection), missing=missing)
 
     async def overview(self) -> Overview | None:
         """As it was a moment ago; None when the database does not answer."""
@@ -120,6 +133,13 @@ class DatabaseWatch:
                 async with asyncio.timeout(PATIENCE), self._primary.connection() as connection:
                     self._rows = await count_by_state(connection)
             self._count_again_at = loop.time() + COUNT_KEPT * (loop.time() - begun)
+
+
+async def _missing(connection: AsyncConnection[Any]) -> list[str]:
+    cursor = await connection.execute(
+        "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL", [TABLES]
+    )
+    return [name for (name,) in await cursor.fetchall()]
 
 
 async def _answers(replica: Pool) -> None:

@@ -17,7 +17,7 @@ from api.connections import Connections
 from api.database_watch import PATIENCE
 from api.limits import UNLIMITED
 from api.requests import Request
-from domain.availability import OnlyReads
+from domain.availability import BRING_BACK, OnlyReads
 from projections.standings import Standing, State, Stop
 
 TOLERATED_LAG = 10.0
@@ -88,7 +88,11 @@ async def _database(connections: Connections) -> tuple[Check, dict[str, Projecti
         now = await connections.watch.now()
     except (psycopg.Error, TimeoutError) as error:
         return _failing(error), {}
-    check = _failing(OnlyReads()) if now.only_reads else Check("ok")
+    check = Check("ok")
+    if now.only_reads:
+        check = _failing(OnlyReads())
+    if now.missing:
+        check = Check("failing", f"missing: {', '.join(now.missing)}; {BRING_BACK}")
     return check, {standing.name: _projection(standing) for standing in now.standings}
 
 

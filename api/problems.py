@@ -33,7 +33,7 @@ from api.passwords import PasswordsWaiting
 from api.reading import Lagging
 from api.requests import HeadersTooLarge, SenderGone, UriTooLong, id_of
 from api.tokens import TokenInvalid
-from domain.availability import UNAVAILABLE
+from domain.availability import TABLES_MISSING, UNAVAILABLE, missing_table
 from domain.batch import OutcomeUnknown
 from domain.codec import UnknownEvent
 from domain.errors import DomainError, InvalidFields
@@ -115,6 +115,7 @@ _FAILURES: dict[type[Exception], tuple[str, str | None]] = {
     UnknownEvent: ("overloaded", "A newer release has been at work on this; try again shortly"),
     PoolTimeout: ("overloaded", "All connections are busy; try again shortly"),
     **dict.fromkeys(UNAVAILABLE, ("overloaded", "The database is unavailable; try again shortly")),
+    **dict.fromkeys(TABLES_MISSING, ("overloaded", "A table is missing: see /health/ready")),
     NotFoundException: ("not-found", "There is nothing at this address"),
     MethodNotAllowedException: ("method-not-allowed", "See the Allow header for what is allowed"),
     RequestEntityTooLarge: ("payload-too-large", "The body is too large"),
@@ -147,6 +148,8 @@ def problem_of(request: Request[Any, Any, Any], error: Exception) -> tuple[Probl
     slug, detail = _name(error)
     if slug == "internal-error":
         logger.error("a bug", exc_info=error)
+    elif isinstance(error, TABLES_MISSING):
+        logger.error("a table is missing", reason=missing_table(error))
     kind = KINDS[slug]
     problem = Problem(
         type=f"/problems/{slug}",

@@ -11,6 +11,7 @@ outcome is unknown (`domain.batch.OutcomeUnknown`); after all others nothing was
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import psycopg
@@ -31,6 +32,19 @@ UNAVAILABLE: tuple[type[psycopg.Error], ...] = (
     errors.TransactionTimeout,
 )
 """For `except`."""
+
+
+TABLES_MISSING: tuple[type[psycopg.Error], ...] = (errors.UndefinedTable, errors.UndefinedColumn)
+"""A table is missing, or of another release. For `except`; `missing_table` has the words for it."""
+
+BRING_BACK = "run `events-face migrate`, which says what is to be rebuilt"
+
+
+def missing_table(error: psycopg.Error) -> str:
+    """What an operator is told of one of `TABLES_MISSING`, before how to `BRING_BACK` it."""
+    named = re.search(r'"([^"]+)"', error.diag.message_primary or "")
+    which = named[1] if named else "a table or a column"
+    return f"{which} is missing in the database, or of another release"
 
 
 def only_reads(connection: Connection[Any] | AsyncConnection[Any]) -> bool:

@@ -10,13 +10,16 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from events_face import lifeline, output
 from events_face.cli_commands import COMMANDS, GROUPS
 from events_face.cli_options import Command, value_of
 from events_face.errors import CommandFailed, WrongUsage, in_words
 from events_face.settings import Settings
+
+if TYPE_CHECKING:
+    import psycopg
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -32,6 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _fail(str(failure))
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+    except _tables_missing() as error:
+        from domain.availability import BRING_BACK, missing_table
+
+        _fail(f"{missing_table(error)}: {BRING_BACK}")
     except _connection_errors() as error:
         _fail(f"the database or the broker cannot be used: {str(error) or type(error).__name__}")
     except OSError as error:  # a full disk, for one
@@ -124,6 +131,12 @@ def _sentence(text: str) -> str:
 def _exit_orderly(number: int, frame: FrameType | None) -> NoReturn:
     """Let SIGTERM unwind what is held, as Ctrl-C does; roles with their own loop replace it."""
     sys.exit(128 + number)
+
+
+def _tables_missing() -> "tuple[type[psycopg.Error], ...]":
+    from domain.availability import TABLES_MISSING
+
+    return TABLES_MISSING
 
 
 def _connection_errors() -> tuple[type[Exception], ...]:

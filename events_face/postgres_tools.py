@@ -92,5 +92,5 @@ def _places(name: str) -> Sequence[Path]:
 def _reason(said: str) -> str:
     """The first error among what a program said, or else its last line."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    errors = (line for line in lines if "error:" in line)
+    errors = (line.partition("error:")[2].strip() for line in lines if "error:" in line)
     return next(errors, lines[-1] if lines else "it gave no reason")

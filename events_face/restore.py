@@ -31,11 +31,16 @@ def restore(settings: Settings, *, file: Path, hold: bool) -> None:
             _require_empty(connection)
             tool = pg_restore(connection.info.server_version // 10_000)
         _require_key(tool, file, settings.secret_keys)
-        tool.run(
-            *("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"),
-            str(file),
-            database_url=found.database_url,
-        )
+        try:
+            tool.run(
+                *("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"),
+                str(file),
+                database_url=found.database_url,
+            )
+        except CommandFailed as error:
+            raise CommandFailed(
+                f"{file} was not restored, and the database is as it was: {error}"
+            ) from None
         settle_in(settings, found, hold)
 
 
@@ -60,7 +65,17 @@ def _require_empty(connection: Connection[Any]) -> None:
 
 def _require_key(tool: Tool, file: Path, secret_keys: tuple[str, ...]) -> None:
     """Look into the backup before anything is changed."""
-    copied = tool.run("--data-only", "--table=installation_keys", "--file=-", str(file))
+    try:
+        copied = tool.run("--data-only", "--table=installation_keys", "--file=-", str(file))
+    except CommandFailed as error:
+        if "unsupported version" in str(error):
+            raise CommandFailed(
+                f"{file} was made by a newer PostgreSQL: install its pg_restore and try again"
+            ) from None
+        raise CommandFailed(
+            f"{file} is no backup of Events-Face, or only a part of one: see whether all of it"
+            " was copied"
+        ) from None
     row = KEYS_ROW.search(copied)
     if row is None:
         raise CommandFailed(f"{file} is no backup of Events-Face: it has no installation's keys")

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-import psycopg
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from domain.availability import BRING_BACK, TABLES_MISSING, missing_table
 from events_face.errors import CommandFailed
 from events_face.installation import installation_keys
 from events_face.services import Services
@@ -40,9 +40,8 @@ def status(settings: Settings, services: Services, *, json: bool) -> None:
     installation_keys(settings, services.database_url)
     try:
         lines = asyncio.run(_lines(services.database_url))
-    except psycopg.errors.UndefinedTable as error:
-        reason = f"a table is missing: run `events-face migrate` ({error.diag.message_primary})"
-        raise CommandFailed(reason) from None
+    except TABLES_MISSING as error:
+        raise CommandFailed(f"{missing_table(error)}: {BRING_BACK}") from None
     if json:
         sys.stdout.write(f"{_as_json(lines)}\n")
     else:

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-import psycopg
 from psycopg import AsyncConnection
 
+from domain.availability import BRING_BACK, TABLES_MISSING, missing_table
 from domain.seals.lag import seal_lag
 from domain.seals.sealing import Sealer, SealsDamaged
 from events_face.checks.finding import Finding, error, ok, warning
@@ -51,9 +51,8 @@ async def examine(
         for check, look in looks.items():
             try:
                 found += await look(connection)
-            except psycopg.errors.UndefinedTable as failure:
-                missing = failure.diag.message_primary or "a table is missing"
-                found.append(error(check, missing, "run `events-face migrate`"))
+            except TABLES_MISSING as failure:
+                found.append(error(check, missing_table(failure), BRING_BACK))
         if found[0].level == "ok":
             found += await _seals(settings, database_url, connection)
     return found

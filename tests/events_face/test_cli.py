@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
+import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from api import proof_cli
 from events_face.cli import main
@@ -191,3 +193,32 @@ def test_a_command_loads_no_library_that_it_does_not_use(tmp_path: Path) -> None
         "eventsourcing",
         "email_validator",
     }
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("outbox", ["outbox", "--once"]),
+        ("credentials", ["revoke", "ada", "auditor"]),
+        ("history_seals", ["audit", "verify"]),
+        ("events", ["cleanup"]),
+    ],
+)
+def test_a_missing_table_is_named_in_words(
+    database_url: str,
+    settings: Settings,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    table: str,
+    words: list[str],
+) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(SQL("DROP TABLE {} CASCADE").format(Identifier(table)))
+    services = Services(database_url=database_url, redis_url=None)
+    for name, value in environment(settings, services).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("NOTIFICATION_SERVICE_URL", "http://127.0.0.1:9/")
+    code, _, err = run(*words, capture=capsys)
+    assert code == 1
+    assert "run `events-face migrate`" in err
+    assert "relation" not in err
