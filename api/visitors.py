@@ -54,7 +54,7 @@ async def get_visitor(
     row = await read(
         request,
         min_event_position,
-        lambda connection: visitors.get_visitor(connection, visitor_id),
+        lambda connection: visitors.get_visitor(connection, request.connections.keys, visitor_id),
         ["visitors"],
     )
     if row is None:

@@ -14,7 +14,7 @@ from benchmarks.load import at_rate, saturate, warm_up
 from benchmarks.results import OURS, Comparison, Reach
 from benchmarks.servers import Database
 from benchmarks.stage import Stage, Turn
-from domain.values import fold
+from projections.search_text import searchable
 from projections.trigrams import trigrams
 
 CONNECTIONS = 16
@@ -191,5 +191,5 @@ def _rows(events: int) -> Iterator[Sequence[str]]:
 
 def _ours(row: Sequence[str]) -> Sequence[object]:
     id, title, status, at, deadline = row
-    folded = fold(title)
+    folded = searchable(title)
     return (id, title, folded, trigrams(folded), status, at, deadline, 1)

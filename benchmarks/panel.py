@@ -12,13 +12,18 @@ import httpx
 import psycopg
 from psycopg import Connection
 
-from benchmarks.contenders import command, events_face, settings, stub
+from benchmarks.contenders import SECRET_KEY, command, events_face, settings, stub
+from benchmarks.history import fill
 from benchmarks.processes import run
 from benchmarks.results import OURS, Comparison
 from benchmarks.stage import Stage
-from domain.values import fold
+from domain.history import load_keys
+from domain.personal_data import InstallationKeys
+from domain.visitors import Person
 from projections.registrations import ALL_BY_DAY, ALL_EVENTS
+from projections.search_text import searchable
 from projections.trigrams import trigrams
+from projections.word_keys import word_keys
 
 WARM_UP = 3
 """Requests for each page before those that count."""
@@ -32,19 +37,29 @@ COPY events (id, name, name_folded, trigrams, status, event_datetime, registrati
              version) FROM STDIN
 """
 
+HISTORY = 10_000
+"""Events of a history whose visitors the rows of the table lead to, again and again: a page opens
+as many names as if each row had its own."""
+
+WORDS = "COPY found_by (number, indexed, words) FROM STDIN (FORMAT binary)"
+
 FILL: tuple[LiteralString, ...] = (
     """
-    INSERT INTO visitors (id, event_id, full_name, email, registered_at, position)
-    SELECT gen_random_uuid(), event.id, 'Visitor Nr' || n, 'visitor' || n || '@example.com',
-           now() - n * interval '30 s', n
-    FROM generate_series(1, %(visitors)s) AS n
+    INSERT INTO visitors (id, event_id, registered_at, position, indexed, words)
+    SELECT gen_random_uuid(), event.id, now() - n * interval '30 s', registration.position,
+           indexed, words
+    FROM found_by AS f (n, indexed, words)
     JOIN (SELECT id, row_number() OVER () - 1 AS place FROM events) AS event
         ON event.place = CASE n %% 10 WHEN 0 THEN 0 ELSE n %% %(events)s END
+    JOIN (
+        SELECT notification_id, row_number() OVER () - 1, count(*) OVER ()
+        FROM history_events WHERE topic = 'Visitor.Registered'
+    ) AS registration (position, place, count) ON registration.place = n %% count
     """,
     """
-    INSERT INTO outbox (id, visitor_id, event_id, email, message, state, due_at, position,
+    INSERT INTO outbox (id, visitor_id, event_id, erased, message, state, due_at, position,
                         correlation_id, created_at, concluded_at)
-    SELECT gen_random_uuid(), id, event_id, email, '',
+    SELECT gen_random_uuid(), id, event_id, false, '',
            CASE position %% 4 WHEN 0 THEN 'failed' ELSE 'sent' END,
            registered_at, position, '', registered_at, registered_at
     FROM visitors
@@ -73,7 +88,9 @@ def measure(stage: Stage) -> list[Comparison]:
         environment = settings(database, stage.folder / database.environment["PGDATABASE"])
         run(create, {**environment, "EVENTS_FACE_PASSWORD": PASSWORD})
         with psycopg.connect(database.url) as connection:
-            addresses = _fill(connection, sizes.events, sizes.visitors)
+            keys = load_keys(connection, (SECRET_KEY,))
+            fill(database.url, keys, HISTORY)
+            addresses = _fill(connection, keys, sizes.events, sizes.visitors)
         times = _times(origin, addresses, sizes.pages)
     return [
         Comparison(
@@ -87,12 +104,22 @@ def measure(stage: Stage) -> list[Comparison]:
     ]
 
 
-def _fill(connection: Connection[Any], events: int, visitors: int) -> list[str]:
+def _fill(
+    connection: Connection[Any], keys: InstallationKeys, events: int, visitors: int
+) -> list[str]:
     """The addresses to ask for."""
+    connection.execute("CREATE TEMP TABLE found_by (number int, indexed int2, words int[])")
+    with connection.cursor().copy(WORDS) as copy:
+        copy.set_types(["int4", "int2", "int4[]"])
+        for number in range(1, visitors + 1):
+            person = Person(full_name=f"Visitor Nr{number}", email=f"visitor{number}@example.com")
+            found_by = word_keys(keys).of_person(person)
+            words = [*found_by.indexed, *found_by.others]
+            copy.write_row((number, len(found_by.indexed), words))
     with connection.cursor().copy(EVENTS) as copy:
         for number in range(events):
             name = f"Conference {number} on {('Rust', 'Python', 'Data', 'Zürich')[number % 4]}"
-            folded = fold(name)
+            folded = searchable(name)
             copy.write_row(
                 (
                     f"00000000-0000-4000-8000-{number:012x}",
@@ -106,7 +133,6 @@ def _fill(connection: Connection[Any], events: int, visitors: int) -> list[str]:
                 )
             )
     counts = {
-        "visitors": visitors,
         "events": events,
         "all_events": ALL_EVENTS,
         "all_by_day": ALL_BY_DAY,

@@ -15,9 +15,10 @@ from psycopg import AsyncConnection
 
 from domain.accounts import Account, Registered, Role
 from domain.aggregate import RecordedEvent
-from domain.values import fold
+from domain.personal_data import InstallationKeys
 from projections.page import Page, Versions
 from projections.projection import Projection, events_of, fold_into
+from projections.search_text import searchable
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS accounts (
@@ -29,7 +30,9 @@ CREATE TABLE IF NOT EXISTS accounts (
     registered_at   timestamptz NOT NULL,
     version         bigint NOT NULL
 );
-CREATE INDEX IF NOT EXISTS accounts_by_name ON accounts (username_folded COLLATE "C");
+CREATE INDEX IF NOT EXISTS accounts_by_name ON accounts (
+    username_folded COLLATE "C", username COLLATE "C"
+);
 """
 
 LAST_CHARACTER = chr(0x10FFFF)
@@ -52,14 +55,15 @@ async def list_accounts(
     cursor = await connection.execute(
         """
         WITH page AS (
-            SELECT * FROM accounts ORDER BY username_folded, id LIMIT %(limit)s OFFSET %(offset)s
+            SELECT * FROM accounts ORDER BY username_folded, username
+            LIMIT %(limit)s OFFSET %(offset)s
         )
         SELECT p.version, (SELECT count(*) FROM accounts),
                page.id, page.username, page.roles, page.disabled, page.registered_at,
                page.version
         FROM projections p LEFT JOIN page ON true
         WHERE p.name = 'accounts'
-        ORDER BY page.username_folded, page.id
+        ORDER BY page.username_folded, page.username
         """,
         {"limit": limit, "offset": offset},
         binary=True,
@@ -91,31 +95,34 @@ async def find(
     after: str | None = None,
     before: str | None = None,
 ) -> AccountPage:
-    """Those whose username begins so, whatever its case: the first ones, or the nearest that come
-    after a name, or before one."""
+    """Those whose username begins so, whatever its case and accents: the first ones, or the nearest
+    that come after a name, or before one."""
+    beside = (after or "") if before is None else before
     matching = """
         username_folded COLLATE "C" >= %(first)s AND username_folded COLLATE "C" <= %(last)s
     """
-    if before is None:
-        side = """username_folded COLLATE "C" > %(place)s ORDER BY username_folded COLLATE "C" """
-    else:
-        side = """
-            username_folded COLLATE "C" < %(place)s ORDER BY username_folded COLLATE "C" DESC
-        """
+    place = 'username_folded COLLATE "C", username COLLATE "C"'
+    backwards = 'username_folded COLLATE "C" DESC, username COLLATE "C" DESC'
+    side, order = (">", place) if before is None else ("<", backwards)
     cursor = await connection.execute(
         f"""
-        WITH page AS (SELECT * FROM accounts WHERE {matching} AND {side} LIMIT %(limit)s)
+        WITH page AS (
+            SELECT * FROM accounts
+            WHERE {matching} AND ({place}) {side} (%(folded)s, %(username)s)
+            ORDER BY {order} LIMIT %(limit)s
+        )
         SELECT id, username, roles, disabled, registered_at, version,
-               EXISTS (SELECT FROM accounts WHERE {matching} AND username_folded COLLATE "C"
-                       < (SELECT min(username_folded COLLATE "C") FROM page)),
-               EXISTS (SELECT FROM accounts WHERE {matching} AND username_folded COLLATE "C"
-                       > (SELECT max(username_folded COLLATE "C") FROM page))
-        FROM page ORDER BY username_folded COLLATE "C"
+               EXISTS (SELECT FROM accounts WHERE {matching} AND ({place})
+                       < (SELECT {place} FROM page ORDER BY {place} LIMIT 1)),
+               EXISTS (SELECT FROM accounts WHERE {matching} AND ({place})
+                       > (SELECT {place} FROM page ORDER BY {backwards} LIMIT 1))
+        FROM page ORDER BY {place}
         """,  # noqa: S608
         {
-            "first": fold(prefix),
-            "last": fold(prefix) + LAST_CHARACTER,
-            "place": fold(after or "") if before is None else fold(before),
+            "first": searchable(prefix),
+            "last": searchable(prefix) + LAST_CHARACTER,
+            "folded": searchable(beside),
+            "username": beside,
             "limit": limit,
         },
     )
@@ -138,7 +145,9 @@ async def get_account(connection: AsyncConnection[Any], id: UUID) -> AccountRow 
     return AccountRow(*row) if row else None
 
 
-async def apply(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
+async def apply(
+    connection: AsyncConnection[Any], events: Sequence[RecordedEvent], _keys: InstallationKeys
+) -> bool:
     known, since = await _load(connection, {e.originator_id for e in events})
     fold_into(known, Account, events)
     since |= {e.originator_id: e.metadata.timestamp for e in events if _begins(e)}
@@ -187,7 +196,7 @@ def _stored(account: Account, registered_at: datetime) -> dict[str, object]:
     return {
         "id": account.id,
         "username": account.username,
-        "username_folded": fold(account.username),
+        "username_folded": searchable(account.username),
         "roles": account.roles,
         "disabled": account.disabled,
         "registered_at": registered_at,
@@ -196,5 +205,5 @@ def _stored(account: Account, registered_at: datetime) -> dict[str, object]:
 
 
 ACCOUNTS = Projection(
-    name="accounts", schema_version=1, table=TABLE, handles=events_of(Account), apply=apply
+    name="accounts", schema_version=2, table=TABLE, handles=events_of(Account), apply=apply
 )

@@ -11,9 +11,10 @@ from psycopg import AsyncConnection
 
 from domain.aggregate import RecordedEvent
 from domain.areas import Area
-from domain.values import fold
+from domain.personal_data import InstallationKeys
 from projections.page import Page, Versions
 from projections.projection import Projection, events_of, fold_into
+from projections.search_text import searchable
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS areas (
@@ -45,22 +46,23 @@ async def get_area(connection: AsyncConnection[Any], id: UUID) -> AreaRow | None
 async def list_areas(
     connection: AsyncConnection[Any], *, name_fragment: str = "", limit: int = 10, offset: int = 0
 ) -> Page[AreaRow]:
-    """Areas in the order of their names; `name_fragment` is a part of one, whatever its case."""
+    """Areas in the order of their names; `name_fragment` is a part of one, whatever its case and
+    accents."""
     cursor = await connection.execute(
         """
         WITH found AS (
             SELECT id, name, name_folded, event_count, version
             FROM areas WHERE position(%(folded)s in name_folded) > 0
         ), page AS (
-            SELECT * FROM found ORDER BY name_folded, id LIMIT %(limit)s OFFSET %(offset)s
+            SELECT * FROM found ORDER BY name_folded, name LIMIT %(limit)s OFFSET %(offset)s
         )
         SELECT p.version, (SELECT count(*) FROM found),
                page.id, page.name, page.event_count, page.version
         FROM projections p LEFT JOIN page ON true
         WHERE p.name = 'areas'
-        ORDER BY page.name_folded, page.id
+        ORDER BY page.name_folded, page.name
         """,
-        {"folded": fold(name_fragment), "limit": limit, "offset": offset},
+        {"folded": searchable(name_fragment), "limit": limit, "offset": offset},
         binary=True,
     )
     found = await cursor.fetchall()
@@ -74,7 +76,9 @@ def list_version(now: Versions) -> str:
     return f"a{now['areas']}"
 
 
-async def apply(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
+async def apply(
+    connection: AsyncConnection[Any], events: Sequence[RecordedEvent], _keys: InstallationKeys
+) -> bool:
     known = await _load(connection, {e.originator_id for e in events})
     fold_into(known, Area, events)
     await connection.execute(
@@ -93,7 +97,7 @@ async def apply(connection: AsyncConnection[Any], events: Sequence[RecordedEvent
         [
             [area.id for area in existing],
             [area.name for area in existing],
-            [fold(area.name) for area in existing],
+            [searchable(area.name) for area in existing],
             [area.event_count for area in existing],
             [area.version for area in existing],
         ],
@@ -114,5 +118,5 @@ async def _load(connection: AsyncConnection[Any], ids: set[UUID]) -> dict[UUID, 
 
 
 AREAS = Projection(
-    name="areas", schema_version=1, table=TABLE, handles=events_of(Area), apply=apply
+    name="areas", schema_version=2, table=TABLE, handles=events_of(Area), apply=apply
 )

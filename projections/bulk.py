@@ -145,7 +145,7 @@ def _load_stretch(after: int, upto: int) -> int:
     with _connection.transaction():
         for table in _job.tables:
             handled = [e for e in events if type(e.event) in table.handles]
-            rows, left_over = table.bulk.rows_of(handled)
+            rows, left_over = table.bulk.rows_of(handled, _keys)
             _copy(table.name, table.bulk.columns, rows)
             _copy("left_over", _LEFT_OVER, [(table.name, e.position) for e in left_over])
     return upto - after

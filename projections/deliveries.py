@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 
 from domain.aggregate import RecordedEvent
 from domain.notifications import Failed, Sent
+from domain.personal_data import InstallationKeys
 from projections.projection import Projection
 
 TABLE = """
@@ -54,7 +55,9 @@ async def delivered(connection: AsyncConnection[Any], now: datetime) -> Delivere
     )
 
 
-async def apply(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
+async def apply(
+    connection: AsyncConnection[Any], events: Sequence[RecordedEvent], _keys: InstallationKeys
+) -> bool:
     sent, failed = Counter[datetime](), Counter[datetime]()
     for recorded in events:
         counts = sent if isinstance(recorded.event, Sent) else failed

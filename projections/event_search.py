@@ -12,9 +12,9 @@ from psycopg import AsyncConnection
 from psycopg.sql import SQL, Composed
 
 from domain.following import Status
-from domain.values import fold
 from projections.dates import DateCount, Span
 from projections.events import EventRow, matching
+from projections.search_text import searchable
 from projections.trigrams import trigrams
 
 Order = Literal["newest", "oldest", "name", "-name"]
@@ -91,12 +91,12 @@ def _statement(text: LiteralString, wanted: Filter, **parts: SQL) -> Composed:
     if wanted.span:
         conditions.append("event_datetime >= %(begin)s AND event_datetime < %(end)s")
     condition = SQL(" AND ").join(SQL(c) for c in conditions)
-    searched = SQL(matching(fold(wanted.name_fragment)))
+    searched = SQL(matching(searchable(wanted.name_fragment)))
     return SQL(text).format(conditions=SQL(" ").join([condition, searched]), **parts)
 
 
 def _parameters(wanted: Filter) -> dict[str, Any]:
-    folded = fold(wanted.name_fragment)
+    folded = searchable(wanted.name_fragment)
     return {
         "folded": folded,
         "trigrams": trigrams(folded),

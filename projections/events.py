@@ -15,9 +15,10 @@ from psycopg.sql import SQL, Literal
 from domain.aggregate import RecordedEvent
 from domain.events import Event
 from domain.following import Details, Status
-from domain.values import fold
+from domain.personal_data import InstallationKeys
 from projections.page import Cursor, Page, Versions
 from projections.projection import Projection, events_of, fold_into
+from projections.search_text import searchable
 from projections.totals import Totals
 from projections.trigrams import trigrams
 
@@ -79,11 +80,11 @@ async def list_open(
 ) -> Page[EventRow]:
     """Open events by the time they begin, those at the same time by id.
 
-    `name_fragment` is a part of the name, whatever its case; none of its characters is special.
-    `offset` counts from the cursor when there is one. `totals` are those of earlier pages, and
-    learn this one's. Raises `page.BadCursor`.
+    `name_fragment` is a part of the name, whatever its case and accents; none of its characters is
+    special. `offset` counts from the cursor when there is one. `totals` are those of earlier
+    pages, and learn this one's. Raises `page.BadCursor`.
     """
-    folded = fold(name_fragment)
+    folded = searchable(name_fragment)
     start = Cursor.parse(cursor) if cursor is not None else None
     parameters = {
         "folded": folded,
@@ -202,7 +203,9 @@ class _StoredRow(msgspec.Struct, frozen=True):
     version: int
 
 
-async def apply(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
+async def apply(
+    connection: AsyncConnection[Any], events: Sequence[RecordedEvent], _keys: InstallationKeys
+) -> bool:
     known = await _load(connection, {e.originator_id for e in events})
     fold_into(known, Event, events)
     await connection.execute(
@@ -251,7 +254,7 @@ def _details(
 
 
 def _stored(event: Event) -> _StoredRow:
-    details, folded = event.details, fold(event.details.name)
+    details, folded = event.details, searchable(event.details.name)
     return _StoredRow(
         id=event.id,
         name=details.name,
@@ -266,5 +269,5 @@ def _stored(event: Event) -> _StoredRow:
 
 
 EVENTS = Projection(
-    name="events", schema_version=2, table=TABLE, handles=events_of(Event), apply=apply
+    name="events", schema_version=3, table=TABLE, handles=events_of(Event), apply=apply
 )

@@ -9,10 +9,12 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
+from domain.personal_data import InstallationKeys
 from projections import keyset
 from projections.dates import Span
 from projections.keyset import Beyond, Search, Slice
 from projections.outbox import State
+from projections.people import OfPerson, with_people
 from projections.visitors import VisitorRow
 
 MOST_COUNTED = 10_000
@@ -20,8 +22,7 @@ MOST_COUNTED = 10_000
 NEWEST = Beyond()
 
 _COLUMNS = """
-visitor_id, (SELECT full_name FROM visitors WHERE visitors.id = visitor_id),
-email, state, attempts, last_error, due_at, concluded_at, position
+position, visitor_id, state, attempts, last_error, due_at, concluded_at
 """
 
 _IS_IN: dict[State, LiteralString] = {
@@ -30,24 +31,19 @@ _IS_IN: dict[State, LiteralString] = {
     "failed": "state = 'failed'",
 }
 
-_MAY_BE_SENT_AGAIN = "state = 'failed' AND email IS NOT NULL"
+_MAY_BE_SENT_AGAIN = "state = 'failed' AND NOT erased"
 
 
-class FoundNotification(msgspec.Struct, frozen=True):
+class FoundNotification(OfPerson, frozen=True):
     created_at: datetime
     id: UUID
     visitor_id: UUID
-    full_name: str | None
-    """None, as the email, when the recipient was erased."""
-    email: str | None
     state: State
     attempts: int
     last_error: str | None
     due_at: datetime
     """When a waiting one is tried next."""
     concluded_at: datetime | None
-    position: int
-    """Of the registration that caused it, in history."""
 
     @property
     def may_be_sent_again(self) -> bool:
@@ -66,6 +62,7 @@ class Pause(msgspec.Struct, frozen=True):
 
 async def search(
     connection: AsyncConnection[Any],
+    keys: InstallationKeys,
     *,
     state: State | None = None,
     span: Span | None = None,
@@ -77,7 +74,7 @@ async def search(
         conditions.append("created_at >= %(begin)s AND created_at < %(end)s")
     if state in {"sent", "failed"}:
         conditions.append(_IS_IN[state])
-    return await keyset.find(
+    found = await keyset.find(
         connection,
         Search(
             table="outbox",
@@ -87,10 +84,12 @@ async def search(
             rare=_IS_IN[state] if state == "waiting" else None,
         ),
         {"begin": span and span.begin, "end": span and span.end},
-        FoundNotification,
+        _made,
         beyond=beyond,
         limit=limit,
     )
+    rows = await with_people(connection, keys, found.rows)
+    return msgspec.structs.replace(found, rows=rows)
 
 
 async def notification_of(
@@ -103,7 +102,11 @@ async def notification_of(
         binary=True,
     )
     row = await cursor.fetchone()
-    return FoundNotification(*row) if row else None
+    return msgspec.structs.replace(_made(*row), person=visitor.person) if row else None
+
+
+def _made(created_at: datetime, id: UUID, position: int, *rest: Any) -> FoundNotification:
+    return FoundNotification(position, created_at, id, *rest)
 
 
 async def count_by_state(connection: AsyncConnection[Any]) -> dict[State, int]:

@@ -3,6 +3,8 @@
 The workers lease rows from it: `due_at` is when one may take the row, be it new, to be tried
 again, or under a lease that runs out then. They settle a row themselves, in the transaction that
 appends the outcome to history; what history says is applied here all the same, for a rebuild.
+
+The address is not in it: it is read from history (`projections.people`) when it is needed.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from psycopg import AsyncConnection
 
 from domain.aggregate import RecordedEvent
 from domain.notifications import ERASED, Failed, Notification, Requeued, Sent
+from domain.personal_data import InstallationKeys
 from domain.visitors import Erased, Registered, Visitor
 from projections.projection import Bulk, Projection, Rows, events_of
 
@@ -28,7 +31,7 @@ CREATE TABLE IF NOT EXISTS outbox (
     id             uuid PRIMARY KEY,
     visitor_id     uuid NOT NULL,
     event_id       uuid NOT NULL,
-    email          text,
+    erased         boolean NOT NULL,
     message        text NOT NULL,
     state          text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'failed')),
     attempts       int NOT NULL DEFAULT 0,
@@ -43,7 +46,6 @@ CREATE TABLE IF NOT EXISTS outbox (
 CREATE INDEX IF NOT EXISTS outbox_due ON outbox (due_at) WHERE state = 'waiting';
 CREATE INDEX IF NOT EXISTS outbox_by_time ON outbox (created_at);
 CREATE INDEX IF NOT EXISTS outbox_failed ON outbox (created_at) WHERE state = 'failed';
-ALTER TABLE outbox ALTER email SET STATISTICS 0; -- no samples, which would outlive an erasure
 """
 
 State = Literal["waiting", "sent", "failed"]
@@ -82,7 +84,7 @@ async def count_failed(connection: AsyncConnection[Any]) -> int:
 
 
 async def blank(connection: AsyncConnection[Any], ids: Sequence[UUID], at: datetime) -> None:
-    """Take the recipients out of these rows, at once: their erasure is applied again in its turn.
+    """Note that the recipients are gone, at once: their erasure is applied again in its turn.
 
     What is still to be sent is given up; a worker that has it leased may be sending it now, and
     keeps its lease until it is done (`in_hand`).
@@ -90,12 +92,12 @@ async def blank(connection: AsyncConnection[Any], ids: Sequence[UUID], at: datet
     await connection.execute(
         """
         UPDATE outbox
-        SET email = NULL,
+        SET erased = true,
             state = CASE state WHEN 'waiting' THEN 'failed' ELSE state END,
             last_error = CASE state WHEN 'waiting' THEN %(erased)b ELSE last_error END,
             due_at = CASE state WHEN 'waiting' THEN %(at)b ELSE due_at END,
             concluded_at = CASE state WHEN 'waiting' THEN %(at)b ELSE concluded_at END
-        WHERE id = ANY(%(ids)b::uuid[]) AND (email IS NOT NULL OR state = 'waiting')
+        WHERE id = ANY(%(ids)b::uuid[]) AND (NOT erased OR state = 'waiting')
         """,
         {"erased": ERASED, "at": at, "ids": sorted(ids)},
     )
@@ -127,7 +129,9 @@ async def send_now(connection: AsyncConnection[Any]) -> int:
     return cursor.rowcount
 
 
-async def apply(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
+async def apply(
+    connection: AsyncConnection[Any], events: Sequence[RecordedEvent], _keys: InstallationKeys
+) -> bool:
     added = await _add(connection, events)
     settled = 0
     for outcomes in _one_at_a_time(events):
@@ -144,12 +148,12 @@ async def _add(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]
         return 0
     cursor = await connection.execute(
         """
-        INSERT INTO outbox (id, visitor_id, event_id, email, message, position, correlation_id,
+        INSERT INTO outbox (id, visitor_id, event_id, erased, message, position, correlation_id,
                             created_at, due_at)
         SELECT new.*, created_at FROM unnest(
-            %b::uuid[], %b::uuid[], %b::uuid[], %b::text[], %b::text[], %b::bigint[], %b::text[],
+            %b::uuid[], %b::uuid[], %b::uuid[], %b::bool[], %b::text[], %b::bigint[], %b::text[],
             %b::timestamptz[]
-        ) AS new (id, visitor_id, event_id, email, message, position, correlation_id, created_at)
+        ) AS new (id, visitor_id, event_id, erased, message, position, correlation_id, created_at)
         ON CONFLICT (id) DO NOTHING
         """,
         [list(column) for column in zip(*new, strict=True)],
@@ -164,7 +168,7 @@ def _new(recorded: RecordedEvent, event: Registered) -> tuple[object, ...]:
         event.notification_id,
         recorded.originator_id,
         event.event_id,
-        event.person and event.person.email,
+        event.person is None,
         f"Your confirmation code is {event.code}",
         recorded.position,
         metadata.correlation_id,
@@ -227,7 +231,7 @@ async def _erase(connection: AsyncConnection[Any], events: Sequence[RecordedEven
     ids = [e.event.notification_id for e in events if isinstance(e.event, Erased)]
     if not ids:
         return 0
-    cursor = await connection.execute("UPDATE outbox SET email = NULL WHERE id = ANY(%b)", [ids])
+    cursor = await connection.execute("UPDATE outbox SET erased = true WHERE id = ANY(%b)", [ids])
     return cursor.rowcount
 
 
@@ -235,7 +239,7 @@ _COLUMNS = (
     ("id", "uuid"),
     ("visitor_id", "uuid"),
     ("event_id", "uuid"),
-    ("email", "text"),
+    ("erased", "bool"),
     ("message", "text"),
     ("position", "int8"),
     ("correlation_id", "text"),
@@ -249,7 +253,7 @@ _COLUMNS = (
 _CONCLUSIONS = {Sent, Failed}
 
 
-def _rows_of(events: Sequence[RecordedEvent]) -> Rows:
+def _rows_of(events: Sequence[RecordedEvent], _keys: InstallationKeys) -> Rows:
     """Registrations, each with its notification's first outcome if that came soon enough."""
     firsts, left_over = dict[UUID, RecordedEvent](), list[RecordedEvent]()
     for recorded in events:
@@ -293,7 +297,7 @@ its lease in the new one, or the message would be sent twice; and an erasure tha
 
 OUTBOX = Projection(
     name="outbox",
-    schema_version=2,
+    schema_version=3,
     table=TABLE,
     handles=events_of(Notification, Visitor),
     apply=apply,

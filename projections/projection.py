@@ -10,10 +10,11 @@ import msgspec
 from psycopg import AsyncConnection
 
 from domain.aggregate import EVENT_TYPES, Aggregate, DomainEvent, RecordedEvent
+from domain.personal_data import InstallationKeys
 
 A = TypeVar("A", bound=Aggregate)
 EventClass = type[DomainEvent[Any]]
-Apply = Callable[[AsyncConnection[Any], Sequence[RecordedEvent]], Awaitable[bool]]
+Apply = Callable[[AsyncConnection[Any], Sequence[RecordedEvent], InstallationKeys], Awaitable[bool]]
 
 
 class Rows(NamedTuple):
@@ -31,7 +32,7 @@ class Bulk(msgspec.Struct, frozen=True, kw_only=True):
 
     columns: tuple[tuple[LiteralString, str], ...]
     """Name and PostgreSQL's type of each of a row's values."""
-    rows_of: Callable[[Sequence[RecordedEvent]], Rows]
+    rows_of: Callable[[Sequence[RecordedEvent], InstallationKeys], Rows]
     """Given handled events, in the order of history."""
 
 

@@ -136,7 +136,8 @@ async def _apply_left_over(
     after = 0
     while events := await _left_over(connection, projection, after):
         async with connection.transaction():
-            await projection.apply(connection, await open_all(connection, events, keys))
+            opened = await open_all(connection, events, keys)
+            await projection.apply(connection, opened, keys)
         after = events[-1].position
 
 

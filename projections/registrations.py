@@ -15,6 +15,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from domain.aggregate import RecordedEvent
+from domain.personal_data import InstallationKeys
 from domain.visitors import Registered
 from projections.dates import DateCount, Span
 from projections.projection import Projection
@@ -131,7 +132,9 @@ async def count_by_date(
     return [DateCount(begin.astimezone(UTC), count) for begin, count in await cursor.fetchall()]
 
 
-async def apply(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
+async def apply(
+    connection: AsyncConnection[Any], events: Sequence[RecordedEvent], _keys: InstallationKeys
+) -> bool:
     counts = Counter((_event_id(e), int(e.metadata.timestamp.timestamp()) // HOUR) for e in events)
     for (_, hour), count in list(counts.items()):
         counts[ALL_EVENTS, hour] += count

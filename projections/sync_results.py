@@ -11,6 +11,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from domain.aggregate import RecordedEvent
+from domain.personal_data import InstallationKeys
 from domain.syncs import Completed, Failed, KeptItem, SkippedItem, Sync
 from projections import keyset
 from projections.keyset import Beyond, Search, Slice
@@ -160,7 +161,9 @@ async def totals_since(connection: AsyncConnection[Any], begin: datetime) -> Syn
     )
 
 
-async def apply(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
+async def apply(
+    connection: AsyncConnection[Any], events: Sequence[RecordedEvent], _keys: InstallationKeys
+) -> bool:
     cursor = await connection.execute(
         """
         INSERT INTO sync_results

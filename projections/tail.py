@@ -17,7 +17,7 @@ import structlog
 from psycopg import AsyncConnection
 
 from domain.aggregate import EVENT_TYPES, RecordedEvent
-from domain.availability import UNAVAILABLE
+from domain.availability import TABLES_MISSING, UNAVAILABLE, missing_table
 from domain.codec import UnknownEvent
 from domain.history import open_all, read_events
 from domain.personal_data import InstallationKeys
@@ -146,7 +146,9 @@ class Tail:
             for projection in cohort:
                 handled = [e for e in events if type(e.event) in projection.handles]
                 with application.to(projection.name, handled):
-                    changed = bool(handled) and await projection.apply(self._connection, handled)
+                    changed = bool(handled) and await projection.apply(
+                        self._connection, handled, self._keys
+                    )
                 changes.append(handled[-1].position if changed else None)
             await self._move(cohort, changes, old, new)
         if self._announces:
@@ -231,6 +233,8 @@ class Tail:
         """Say why these do not go on; nothing is ever skipped."""
         first_line = str(error).partition("\n")[0][:500]
         because = f"{type(error).__name__}: {first_line}"
+        if isinstance(error, TABLES_MISSING):
+            because = missing_table(error)
         await self._connection.execute(
             """
             UPDATE projections SET stopped_at = %s, stopped_because = %s

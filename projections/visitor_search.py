@@ -9,73 +9,57 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
+from domain.personal_data import InstallationKeys
 from projections import keyset
 from projections.keyset import Beyond, Search, Slice
-from projections.visitors import PUNCTUATION, WORDS
+from projections.people import OfPerson, with_people
+from projections.visitors import INDEXED
+from projections.word_keys import word_keys
 
 MOST_WORDS = 8
 
 NEWEST = Beyond()
 
-_COLUMNS = (
-    "event_id, (SELECT name FROM events WHERE events.id = event_id), full_name, email, position"
-)
+_COLUMNS = "position, event_id, (SELECT name FROM events WHERE events.id = event_id)"
 
-_SPACES = str.maketrans(dict.fromkeys(PUNCTUATION, " "))
+_FOUND: LiteralString = f"{INDEXED} @> %(indexed)s::int[] AND words @> %(others)s::int[]"
 
 
-class FoundVisitor(msgspec.Struct, frozen=True):
+class FoundVisitor(OfPerson, frozen=True):
     registered_at: datetime
     id: UUID
     event_id: UUID
     event: str | None
     """The event's name; None when it was removed."""
-    full_name: str | None
-    """None, as the email, when the person was erased."""
-    email: str | None
-    position: int
-    """Of the registration in history."""
 
 
 async def search(
     connection: AsyncConnection[Any],
+    keys: InstallationKeys,
     *,
     text: str = "",
     event_id: UUID | None = None,
     beyond: Beyond = NEWEST,
     limit: int = 50,
 ) -> Slice[FoundVisitor]:
-    """Each word of the text is the beginning of one in the name, or of the email."""
-    asked = _query(text)
+    """Each word of the text is the beginning of one in the name or the email."""
+    asked = word_keys(keys).asked(text, MOST_WORDS)
+    if text.strip() and not asked.indexed:
+        return Slice(rows=[], newer=None, older=None)
     conditions: list[LiteralString] = ["event_id = %(event_id)s"] if event_id else []
-    return await keyset.find(
+    found = await keyset.find(
         connection,
         Search(
             table="visitors",
             time="registered_at",
             columns=_COLUMNS,
             conditions=conditions,
-            rare=f"{WORDS} @@ lower(%(asked)s)::tsquery" if asked else None,
+            rare=_FOUND if asked.indexed else None,
         ),
-        {"event_id": event_id, "asked": asked},
-        FoundVisitor,
+        {"event_id": event_id, "indexed": asked.indexed, "others": asked.others},
+        lambda at, id, position, *rest: FoundVisitor(position, at, id, *rest),
         beyond=beyond,
         limit=limit,
     )
-
-
-def _query(text: str) -> str:
-    """What PostgreSQL is asked for: `ada.l` is the beginning of an email, or of a name's words."""
-    return " & ".join(_beginning(word) for word in text.split()[:MOST_WORDS])
-
-
-def _beginning(word: str) -> str:
-    parts = word.translate(_SPACES).split()
-    if parts in ([word], []):
-        return _prefix(word)
-    return f"({_prefix(word)} | ({' & '.join(map(_prefix, parts))}))"
-
-
-def _prefix(word: str) -> str:
-    escaped = word.replace("\\", "\\\\").replace("'", "''")
-    return f"'{escaped}':*"
+    rows = await with_people(connection, keys, found.rows)
+    return msgspec.structs.replace(found, rows=rows)

@@ -1,4 +1,8 @@
-"""The `visitors` table: who registered for what. Rows stay when their event is removed."""
+"""The `visitors` table: who registered for what. Rows stay when their event is removed.
+
+It holds no names: history does (`projections.people`), and what visitors are found by are keys that
+say nothing by themselves (`projections.word_keys`).
+"""
 
 from __future__ import annotations
 
@@ -11,66 +15,54 @@ import msgspec
 from psycopg import AsyncConnection
 
 from domain.aggregate import RecordedEvent
+from domain.personal_data import InstallationKeys
 from domain.visitors import Registered, Visitor
+from projections.people import OfPerson, with_people
 from projections.projection import Bulk, Projection, Rows, events_of
+from projections.word_keys import Keys, word_keys
 
-PUNCTUATION = "-.,'\N{RIGHT SINGLE QUOTATION MARK}()"
-"""What else than a space parts the words of a name."""
-
-WORDS = f"""
-array_to_tsvector(array_remove(string_to_array(
-    translate(lower(full_name), '{PUNCTUATION.replace("'", "''")}', '{" " * len(PUNCTUATION)}')
-    || ' ' || lower(email), ' '
-), ''))
-"""
-"""What a visitor is found by: the words of the name, and the email as one. PostgreSQL's own parser
-would take addresses apart in ways of its own."""
+INDEXED = "words[1:indexed]"
+"""The keys that the index has; those after them are looked at in the rows that it finds."""
 
 TABLE = f"""
 CREATE TABLE IF NOT EXISTS visitors (
     id            uuid PRIMARY KEY,
     event_id      uuid NOT NULL,
-    full_name     text,
-    email         text,
     registered_at timestamptz NOT NULL,
-    position      bigint NOT NULL
+    position      bigint NOT NULL,
+    indexed       smallint NOT NULL,
+    words         int[] NOT NULL
 );
-ALTER TABLE visitors -- no samples as statistics, which would outlive an erasure
-    ALTER full_name SET STATISTICS 0,
-    ALTER email SET STATISTICS 0;
+ALTER TABLE visitors ALTER words SET STATISTICS 0; -- samples of hashes are of no use
 CREATE INDEX IF NOT EXISTS visitors_by_time ON visitors (registered_at);
 CREATE INDEX IF NOT EXISTS visitors_by_event ON visitors (event_id, registered_at);
 -- A short list of pending entries costs little more than a long one, and never stops the projector
--- for as long. No samples as statistics, which would outlive an erasure.
-CREATE INDEX IF NOT EXISTS visitors_words ON visitors USING gin (({WORDS}))
+-- for as long.
+CREATE INDEX IF NOT EXISTS visitors_words ON visitors USING gin (({INDEXED}))
     WITH (gin_pending_list_limit = 256);
 ALTER INDEX visitors_words ALTER COLUMN 1 SET STATISTICS 0;
 """
 
+NOBODY = Keys((), ())
 
-class VisitorRow(msgspec.Struct, frozen=True):
+
+class VisitorRow(OfPerson, frozen=True):
     id: UUID
     event_id: UUID
-    full_name: str | None
-    """None, as the email, when the person was erased."""
-    email: str | None
     registered_at: datetime
     """Of the last registration, where there were several, with erasures in between."""
-    position: int
-    """Its event's."""
 
 
-async def get_visitor(connection: AsyncConnection[Any], id: UUID) -> VisitorRow | None:
+async def get_visitor(
+    connection: AsyncConnection[Any], keys: InstallationKeys, id: UUID
+) -> VisitorRow | None:
     cursor = await connection.execute(
-        """
-        SELECT id, event_id, full_name, email, registered_at, position
-        FROM visitors WHERE id = %s
-        """,
+        "SELECT position, id, event_id, registered_at FROM visitors WHERE id = %s",
         [id],
         binary=True,
     )
-    row = await cursor.fetchone()
-    return VisitorRow(*row) if row else None
+    found = [VisitorRow(*row) for row in await cursor.fetchall()]
+    return next(iter(await with_people(connection, keys, found)), None)
 
 
 async def count(connection: AsyncConnection[Any]) -> int:
@@ -80,67 +72,78 @@ async def count(connection: AsyncConnection[Any]) -> int:
 
 
 async def blank(connection: AsyncConnection[Any], ids: Iterable[UUID]) -> None:
-    """Take the people out of these rows, at once: their erasure is applied again in its turn."""
+    """Let nothing find these people any more, at once: their erasure is applied again in its
+    turn."""
     await connection.execute(
-        "UPDATE visitors SET full_name = NULL, email = NULL WHERE id = ANY(%b::uuid[])",
+        "UPDATE visitors SET indexed = 0, words = '{}' WHERE id = ANY(%b::uuid[])",
         [sorted(ids)],
     )
 
 
-async def apply(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
-    registered = dict[UUID, VisitorRow]()
-    erased = set[UUID]()
+async def apply(
+    connection: AsyncConnection[Any], events: Sequence[RecordedEvent], keys: InstallationKeys
+) -> bool:
+    registered, erased = dict[UUID, _StoredRow](), set[UUID]()
     for recorded in events:
         id = recorded.originator_id
         if isinstance(recorded.event, Registered):
-            registered[id] = _row(recorded, recorded.event)
-        elif id in registered:
-            registered[id] = msgspec.structs.replace(registered[id], full_name=None, email=None)
+            registered[id] = _row(recorded, recorded.event, keys)
+            erased.discard(id)
         else:
             erased.add(id)
-    await blank(connection, erased)
+    rows = registered.values()
     await connection.execute(
         """
-        INSERT INTO visitors (id, event_id, full_name, email, registered_at, position)
-        SELECT * FROM unnest(
-            %b::uuid[], %b::uuid[], %b::text[], %b::text[], %b::timestamptz[], %b::bigint[]
-        )
+        INSERT INTO visitors (id, event_id, registered_at, position, indexed, words)
+        SELECT id, event_id, registered_at, position, indexed, words::int[] FROM unnest(
+            %b::uuid[], %b::uuid[], %b::timestamptz[], %b::bigint[], %b::smallint[], %b::text[]
+        ) AS new (id, event_id, registered_at, position, indexed, words)
         ON CONFLICT (id) DO UPDATE SET -- registered again, after an erasure
-            full_name = EXCLUDED.full_name, email = EXCLUDED.email,
-            registered_at = EXCLUDED.registered_at, position = EXCLUDED.position
+            registered_at = EXCLUDED.registered_at, position = EXCLUDED.position,
+            indexed = EXCLUDED.indexed, words = EXCLUDED.words
         """,
         [
-            [row.id for row in registered.values()],
-            [row.event_id for row in registered.values()],
-            [row.full_name for row in registered.values()],
-            [row.email for row in registered.values()],
-            [row.registered_at for row in registered.values()],
-            [row.position for row in registered.values()],
+            [row.id for row in rows],
+            [row.event_id for row in rows],
+            [row.registered_at for row in rows],
+            [row.position for row in rows],
+            [row.indexed for row in rows],
+            [f"{{{','.join(map(str, row.words))}}}" for row in rows],
         ],
     )
+    await blank(connection, erased)
     return True
 
 
-def _rows_of(events: Sequence[RecordedEvent]) -> Rows:
+def _rows_of(events: Sequence[RecordedEvent], keys: InstallationKeys) -> Rows:
     """The first event of a visitor begins a row, whatever follows changes it."""
     rows, left_over = list[tuple[object, ...]](), list[RecordedEvent]()
     for recorded in events:
         if isinstance(recorded.event, Registered) and recorded.originator_version == 1:
-            rows.append(msgspec.structs.astuple(_row(recorded, recorded.event)))
+            rows.append(msgspec.structs.astuple(_row(recorded, recorded.event, keys)))
         else:
             left_over.append(recorded)
     return Rows(rows, left_over)
 
 
-def _row(recorded: RecordedEvent, event: Registered) -> VisitorRow:
-    person = event.person
-    return VisitorRow(
+class _StoredRow(msgspec.Struct, frozen=True):
+    id: UUID
+    event_id: UUID
+    registered_at: datetime
+    position: int
+    indexed: int
+    words: list[int]
+
+
+def _row(recorded: RecordedEvent, event: Registered, keys: InstallationKeys) -> _StoredRow:
+    found_by = word_keys(keys).of_person(event.person) if event.person else NOBODY
+    return _StoredRow(
         recorded.originator_id,
         event.event_id,
-        person.full_name if person else None,
-        person.email if person else None,
         recorded.metadata.timestamp,
         recorded.position,
+        len(found_by.indexed),
+        [*found_by.indexed, *found_by.others],
     )
 
 
@@ -148,17 +151,17 @@ BULK = Bulk(
     columns=(
         ("id", "uuid"),
         ("event_id", "uuid"),
-        ("full_name", "text"),
-        ("email", "text"),
         ("registered_at", "timestamptz"),
         ("position", "int8"),
+        ("indexed", "int2"),
+        ("words", "int4[]"),
     ),
     rows_of=_rows_of,
 )
 
 VISITORS = Projection(
     name="visitors",
-    schema_version=3,
+    schema_version=4,
     table=TABLE,
     handles=events_of(Visitor),
     apply=apply,

@@ -85,16 +85,22 @@ def new_delivery(settings: Settings, database_url: str, keys: InstallationKeys) 
         raise CommandFailed("NOTIFICATION_SERVICE_URL is not set, and no local sink runs")
     service = NotificationService(settings.notification_service_url, settings.notification_token)
     decider = Decider(keys, observer=count_batch)
-    return Delivery(database_url, service, settings.notification_service_owner_id, decider)
+    return Delivery(database_url, keys, service, settings.notification_service_owner_id, decider)
 
 
 class Delivery:
     """Delivers what is due. One run at a time, all in one event loop; close it in the end."""
 
     def __init__(
-        self, database_url: str, service: NotificationService, owner_id: str, decider: Decider
+        self,
+        database_url: str,
+        keys: InstallationKeys,
+        service: NotificationService,
+        owner_id: str,
+        decider: Decider,
     ) -> None:
         self._database_url = database_url
+        self._keys = keys
         self._service = service
         self._owner_id = owner_id
         self._decider = decider
@@ -229,7 +235,9 @@ class Delivery:
         begun = perf_counter()
         takes_over = due_by is not None or time.monotonic() >= self._takes_over_at
         token = abandoned.new_token(self._holder)
-        rows = await outbox.lease(connection, wanted, due_by, takes_over=takes_over, token=token)
+        rows = await outbox.lease(
+            connection, self._keys, wanted, due_by, takes_over=takes_over, token=token
+        )
         self._tries.leased(rows, begun)
         self._to_send.extend(rows)
         if self._stopping:

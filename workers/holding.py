@@ -37,14 +37,14 @@ async def hold_all(connection: AsyncConnection[Any], decider: Decider, reason: s
 
 async def _take(connection: AsyncConnection[Any]) -> list[Leased]:
     """Lease some, whether they are due or not."""
+    leased_at = clock()
     cursor = await connection.execute(
         """
         UPDATE outbox SET lease_token = %(token)b, due_at = now() + %(lease)b
         WHERE id IN (SELECT id FROM outbox WHERE state = 'waiting' ORDER BY due_at LIMIT %(limit)b)
-        RETURNING id, lease_token, email, message, attempts, correlation_id, position,
-            %(leased_at)b::float8
+        RETURNING position, id, lease_token, message, attempts, correlation_id
         """,
-        {"token": uuid4(), "lease": LEASE, "limit": PORTION, "leased_at": clock()},
+        {"token": uuid4(), "lease": LEASE, "limit": PORTION},
         binary=True,
     )
-    return [Leased(*row) for row in await cursor.fetchall()]
+    return [Leased(*(*row, leased_at)) for row in await cursor.fetchall()]

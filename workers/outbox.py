@@ -24,7 +24,9 @@ from psycopg import AsyncConnection
 
 from domain.batch import Decider, Failed, Origin, Request
 from domain.notifications import RecordDelivery
+from domain.personal_data import InstallationKeys
 from projections.outbox import BEGUN_WITHIN
+from projections.people import OfPerson, with_people
 from workers import pause
 from workers.notification_service import Answer, BadCredentials, Refused, Sent, TryLater
 
@@ -50,19 +52,15 @@ def clock() -> float:
     return time.clock_gettime(_CLOCK)
 
 
-class Leased(msgspec.Struct, frozen=True):
+class Leased(OfPerson, frozen=True):
     """A row that nobody else sends for the length of `LEASE`."""
 
     id: UUID
     lease_token: UUID
-    email: str | None
-    """None when the recipient was erased."""
     message: str
     attempts: int
     """Tries so far, the one under way included."""
     correlation_id: str
-    position: int
-    """Of the registration that the notification is for."""
     leased_at: float
     """By `clock`; rather too early than too late."""
 
@@ -80,6 +78,7 @@ Outcome = Answer | GivenBack
 
 async def lease(
     connection: AsyncConnection[Any],
+    keys: InstallationKeys,
     limit: int,
     due_by: datetime | None = None,
     *,
@@ -91,6 +90,7 @@ async def lease(
     allowed = await pause.rows_allowed(connection, limit)
     if not allowed:
         return []
+    leased_at = clock()
     cursor = await connection.execute(
         """
         WITH due AS MATERIALIZED (
@@ -105,11 +105,7 @@ async def lease(
         SET lease_token = %(token)b, due_at = now() + %(lease)b, attempts = attempts + 1
         FROM due
         WHERE outbox.id = due.id
-        RETURNING outbox.id, lease_token,
-            -- A projector that read of them before they were erased may have written it just now.
-            CASE WHEN EXISTS (SELECT FROM personal_keys WHERE originator_id = visitor_id)
-                 THEN email END,
-            message, attempts, correlation_id, position, %(leased_at)b::float8
+        RETURNING position, outbox.id, lease_token, message, attempts, correlation_id
         """,
         {
             "due_by": due_by,
@@ -117,11 +113,11 @@ async def lease(
             "takes_over": takes_over,
             "token": token or uuid4(),
             "lease": LEASE,
-            "leased_at": clock(),
         },
         binary=True,
     )
-    return [Leased(*row) for row in await cursor.fetchall()]
+    leased = [Leased(*(*row, leased_at)) for row in await cursor.fetchall()]
+    return await with_people(connection, keys, leased)
 
 
 async def settle(

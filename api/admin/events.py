@@ -109,7 +109,9 @@ class EventPages(Controller):
 
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
             series = await registrations.from_first_to_last(connection, event_id)
-            newest = await visitor_search.search(connection, event_id=event_id, limit=NEWEST)
+            newest = await visitor_search.search(
+                connection, request.connections.keys, event_id=event_id, limit=NEWEST
+            )
             return {
                 "chart": series and bar_chart(series, "registrations", "Registrations"),
                 "newest": newest.rows,

@@ -16,16 +16,15 @@ from api.access import Permission, may
 from api.commands import execute
 from api.requests import Request
 from domain.disclosures import RecordDisclosure
-from projections.notification_search import FoundNotification
-from projections.visitor_search import FoundVisitor
-from projections.visitors import VisitorRow
+from domain.visitors import Person
+from projections.people import OfPerson
 
 ASKED_BY = "personal"
 """The parameter of a page's address."""
 
-HIDDEN = {"full_name": "(name hidden)", "email": "(email hidden)"}
+HIDDEN = Person(full_name="(name hidden)", email="(email hidden)")
 
-Person = TypeVar("Person", FoundNotification, FoundVisitor, VisitorRow)
+Row = TypeVar("Row", bound=OfPerson)
 
 
 def are_shown(request: Request) -> bool:
@@ -34,16 +33,16 @@ def are_shown(request: Request) -> bool:
 
 async def for_reader(
     request: Request,
-    people: Sequence[Person],
+    rows: Sequence[Row],
     *,
     event_id: UUID | None = None,
     visitor_id: UUID | None = None,
-) -> list[Person]:
-    """The people as the reader of this page may see them; the ids are what the page is about. Their
+) -> list[Row]:
+    """The rows as the reader of this page may see them; the ids are what the page is about. Their
     names can be read from then on, so what is to be recorded of it is recorded here."""
     if not are_shown(request):
-        return [_hidden(person) for person in people]
-    named = [person.position for person in people if person.email is not None]
+        return [_hidden(row) for row in rows]
+    named = [row.position for row in rows if row.person]
     if named and not _are_free(request):
         criteria = {"event_id": event_id, "aggregate_id": visitor_id}
         disclosure = RecordDisclosure(
@@ -53,12 +52,12 @@ async def for_reader(
             count=len(named),
         )
         await execute(request, disclosure)
-    return list(people)
+    return list(rows)
 
 
 def _are_free(request: Request) -> bool:
     return may(request.account.roles, Permission.READ_NAMES)
 
 
-def _hidden(person: Person) -> Person:
-    return person if person.email is None else msgspec.structs.replace(person, **HIDDEN)
+def _hidden(row: Row) -> Row:
+    return msgspec.structs.replace(row, person=HIDDEN) if row.person else row

@@ -57,7 +57,12 @@ class NotificationPages(Controller):
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
             return {
                 "found": await search(
-                    connection, state=state, span=span, beyond=beyond(request), limit=PAGE_SIZE
+                    connection,
+                    request.connections.keys,
+                    state=state,
+                    span=span,
+                    beyond=beyond(request),
+                    limit=PAGE_SIZE,
                 ),
                 "dates": await count_by_date(connection, span),
                 "counts": await count_by_state(connection),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from api.requests import Request
 from domain.erasure import Erasure
 from domain.errors import NotFound
 from domain.notifications import QueueAgain
+from domain.personal_data import InstallationKeys
 from domain.values import Email
 from projections import registrations, visitors
 from projections.events import get_event
@@ -49,6 +51,7 @@ class VisitorPages(Controller):
             return {
                 "found": await search(
                     connection,
+                    request.connections.keys,
                     text=text,
                     event_id=event_id,
                     beyond=beyond(request),
@@ -69,7 +72,10 @@ class VisitorPages(Controller):
     @get("/{visitor_id:uuid}")
     async def visitor(self, request: Request, visitor_id: FromPath[UUID]) -> Response[str]:
         content = await read(
-            request, seen(request), lambda connection: _visitor(connection, visitor_id), TABLES
+            request,
+            seen(request),
+            partial(_visitor, request.connections.keys, visitor_id),
+            TABLES,
         )
         timeline = await read(
             request, seen(request), lambda connection: timeline_for(request, connection, visitor_id)
@@ -82,7 +88,10 @@ class VisitorPages(Controller):
     @post("/{visitor_id:uuid}/send-again", opt={"access": Permission.SEND_AGAIN})
     async def send_again(self, request: Request, visitor_id: FromPath[UUID]) -> Response[Any]:
         content = await read(
-            request, seen(request), lambda connection: _visitor(connection, visitor_id), TABLES
+            request,
+            seen(request),
+            partial(_visitor, request.connections.keys, visitor_id),
+            TABLES,
         )
         if content["notification"] is None:
             raise NotFound("notification of a visitor", visitor_id)
@@ -113,9 +122,11 @@ def _event_id(request: Request) -> UUID | None:
     return None
 
 
-async def _visitor(connection: AsyncConnection[Any], id: UUID) -> dict[str, Any]:
+async def _visitor(
+    keys: InstallationKeys, id: UUID, connection: AsyncConnection[Any]
+) -> dict[str, Any]:
     """What the page shows. Raises NotFound."""
-    row = await _found(connection, id)
+    row = await _found(keys, id, connection)
     return {
         "visitor": row,
         "event": await get_event(connection, row.event_id),
@@ -127,12 +138,12 @@ async def _visitor(connection: AsyncConnection[Any], id: UUID) -> dict[str, Any]
 async def _row(request: Request, id: UUID) -> VisitorRow:
     """Raises NotFound."""
     return await read(
-        request, seen(request), lambda connection: _found(connection, id), ["visitors"]
+        request, seen(request), partial(_found, request.connections.keys, id), ["visitors"]
     )
 
 
-async def _found(connection: AsyncConnection[Any], id: UUID) -> VisitorRow:
-    row = await visitors.get_visitor(connection, id)
+async def _found(keys: InstallationKeys, id: UUID, connection: AsyncConnection[Any]) -> VisitorRow:
+    row = await visitors.get_visitor(connection, keys, id)
     if row is None:
         raise NotFound("visitor", id)
     return row

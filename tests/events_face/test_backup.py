@@ -85,7 +85,9 @@ async def make_history(installation: Installation, signing_key: Ed25519PrivateKe
     await installation.register(event, *emails)
     await installation.project()
     rows = await rows_by_email(installation)
-    leased = {row.email: row for row in await outbox.lease(installation.connection, 3)}
+    leased = {
+        row.email: row for row in await outbox.lease(installation.connection, installation.keys, 3)
+    }
     assert set(leased) == set(rows)
     answers: list[tuple[outbox.Leased, Answer]] = [
         (leased["sent@example.com"], Sent()),
@@ -133,7 +135,7 @@ async def test_a_restored_system_goes_on_from_the_backup_and_sends_nothing_twice
     assert f"up to position {end};" in capsys.readouterr().out
 
     rows = await rows_by_email(restored)
-    assert {row["state"] for row in rows.values() if row["email"] != "sent@example.com"} == {
+    assert {row["state"] for email, row in rows.items() if email != "sent@example.com"} == {
         "waiting"
     }
     assert all(row["lease_token"] is None for row in rows.values())
@@ -257,10 +259,24 @@ def test_half_a_backup_restores_nothing(
     whole, half = tmp_path / "backup", tmp_path / "half"
     backup(settings, services_of(database_url), whole)
     half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    with pytest.raises(CommandFailed, match="pg_restore: error"):
+    with pytest.raises(
+        CommandFailed,
+        match=r"half (is no backup of|was not restored)",
+    ):
         restore(elsewhere, file=half, hold=False)
     assert elsewhere.database_url is not None
     assert tables(elsewhere.database_url) == 0
+
+
+def test_what_is_no_backup_is_named_without_another_programs_words(
+    elsewhere: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "letter"
+    file.write_text("Dear Ada")
+    with pytest.raises(CommandFailed) as refused:
+        restore(elsewhere, file=file, hold=False)
+    assert str(refused.value).startswith(f"{file} is no backup of Events-Face")
+    assert "pg_restore" not in str(refused.value)
 
 
 def test_without_the_key_that_was_kept_no_new_one_is_made_up(

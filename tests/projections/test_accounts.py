@@ -2,7 +2,7 @@ import pytest
 
 from domain.accounts import DisableAccount, GrantRole, RegisterAccount, RevokeRole
 from domain.values import Username
-from projections.accounts import list_accounts
+from projections.accounts import find, list_accounts
 from tests.support.installation import Installation
 
 pytestmark = pytest.mark.anyio
@@ -33,3 +33,26 @@ async def test_accounts_are_listed_with_their_roles_by_name(installation: Instal
     assert page.rows[0].registered_at == before.registered_at
     rest = await list_accounts(installation.connection, limit=2, offset=2)
     assert ([row.id for row in rest.rows], rest.total) == ([eva.id], 3)
+
+
+async def test_accounts_are_found_by_the_beginning_of_a_name_and_each_once(
+    installation: Installation,
+) -> None:
+    names = ["Łukasz", "lukas", "LUKASZ ", "bob", "Lúkasz", "Łuk"]
+    await installation.give(*(RegisterAccount(username=Username(name.strip())) for name in names))
+    await installation.project()
+    connection = installation.connection
+
+    walked, after = list[str](), None
+    while True:
+        page = await find(connection, prefix="luk", limit=2, after=after)
+        walked += [row.username for row in page.rows]
+        if not page.has_after:
+            break
+        after = walked[-1]
+    assert sorted(walked) == sorted(name.strip() for name in names if name != "bob")
+    assert walked[:2] == ["Łuk", "lukas"]
+
+    back = await find(connection, prefix="ŁUK", limit=2, before=walked[3])
+    assert [row.username for row in back.rows] == walked[1:3]
+    assert (back.has_before, back.has_after) == (True, True)

@@ -43,10 +43,10 @@ async def test_what_was_sent_is_counted_by_the_minute(installation: Installation
     long_ago, before, last_minute, this_minute = await outcomes(installation)
     connection = installation.connection
     await connection.execute("TRUNCATE deliveries")
-    await apply(connection, [at(long_ago, NOW - timedelta(minutes=61))])
-    await apply(connection, [at(before, NOW - timedelta(minutes=59))])
-    await apply(connection, [at(last_minute, NOW - timedelta(seconds=20))])
-    await apply(connection, [at(this_minute, NOW), at(this_minute, NOW)])
+    await apply(connection, [at(long_ago, NOW - timedelta(minutes=61))], installation.keys)
+    await apply(connection, [at(before, NOW - timedelta(minutes=59))], installation.keys)
+    await apply(connection, [at(last_minute, NOW - timedelta(seconds=20))], installation.keys)
+    await apply(connection, [at(this_minute, NOW), at(this_minute, NOW)], installation.keys)
     assert await delivered(connection, NOW) == Delivered(
         sent_in_last_hour=4, failed_in_last_hour=0, sent_in_last_minute=1
     )

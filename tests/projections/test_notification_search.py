@@ -22,6 +22,7 @@ from projections.notification_search import (
 from projections.outbox import State
 from projections.visitors import get_visitor
 from tests.support.installation import Installation
+from tests.workers.outboxes import forget_everybody, rows_by_email
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +35,7 @@ async def some_notifications(installation: Installation) -> None:
     for email in EMAILS:
         await installation.register(event, email)
     await installation.project()
-    ids = {row["email"]: UUID(row["id"]) for row in await installation.rows("outbox")}
+    ids = {email: UUID(row["id"]) for email, row in (await rows_by_email(installation)).items()}
     await installation.give(
         RecordDelivery(notification_id=ids[EMAILS[0]]),
         RecordDelivery(notification_id=ids[EMAILS[1]]),
@@ -46,7 +47,7 @@ async def some_notifications(installation: Installation) -> None:
 async def emails(
     installation: Installation, state: State | None = None, span: Span | None = None
 ) -> list[str | None]:
-    found = await search(installation.connection, state=state, span=span)
+    found = await search(installation.connection, installation.keys, state=state, span=span)
     return [row.email for row in found.rows]
 
 
@@ -85,8 +86,8 @@ async def test_a_notification_says_for_whom_it_is_and_what_went_wrong(
     installation: Installation,
 ) -> None:
     await some_notifications(installation)
-    (found,) = (await search(installation.connection, state="failed")).rows
-    visitor = await get_visitor(installation.connection, found.visitor_id)
+    (found,) = (await search(installation.connection, installation.keys, state="failed")).rows
+    visitor = await get_visitor(installation.connection, installation.keys, found.visitor_id)
     assert visitor is not None
     assert (found.full_name, found.email) == (visitor.full_name, visitor.email)
     assert found.last_error == "no such mailbox"
@@ -109,16 +110,19 @@ async def test_failed_ones_may_be_sent_again_unless_their_recipient_was_erased(
 ) -> None:
     await some_notifications(installation)
     connection = installation.connection
-    (found,) = (await search(connection, state="failed")).rows
+    (found,) = (await search(connection, installation.keys, state="failed")).rows
     assert found.may_be_sent_again
     assert await that_may_be_sent_again(connection, 10) == [found.id]
     assert await count_that_may_be_sent_again(connection) == 1
-    await connection.execute("UPDATE outbox SET email = NULL")
-    (found,) = (await search(connection, state="failed")).rows
+    await forget_everybody(connection)
+    (found,) = (await search(connection, installation.keys, state="failed")).rows
     assert not found.may_be_sent_again
     assert await that_may_be_sent_again(connection, 10) == []
     assert await count_that_may_be_sent_again(connection) == 0
-    assert not any(row.may_be_sent_again for row in (await search(connection, state="sent")).rows)
+    assert not any(
+        row.may_be_sent_again
+        for row in (await search(connection, installation.keys, state="sent")).rows
+    )
 
 
 async def test_a_pause_is_told_with_its_reason(installation: Installation) -> None:

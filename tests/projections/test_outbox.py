@@ -29,7 +29,7 @@ async def test_a_registration_becomes_a_visitor_and_a_waiting_message(
     (visitor,) = await installation.register(event, "ada@example.org")
     await installation.project()
 
-    row = await visitors.get_visitor(installation.connection, visitor)
+    row = await visitors.get_visitor(installation.connection, installation.keys, visitor)
     assert row is not None
     assert (row.event_id, row.full_name, row.email) == (event, "Ada Lovelace", "ada@example.org")
     message = await only_row(installation)
@@ -37,27 +37,23 @@ async def test_a_registration_becomes_a_visitor_and_a_waiting_message(
     assert len(code) == 4
     assert code.isdecimal()
     assert (message["visitor_id"], message["event_id"]) == (str(visitor), str(event))
-    assert (message["state"], message["attempts"], message["email"]) == (
-        "waiting",
-        0,
-        "ada@example.org",
-    )
+    assert (message["state"], message["attempts"], message["erased"]) == ("waiting", 0, False)
     assert message["correlation_id"] == "a-request"
     assert message["position"] == row.position
     assert datetime.fromisoformat(message["due_at"]) <= datetime.now(UTC)
 
 
-async def test_rows_of_an_erased_person_have_neither_name_nor_email(
+async def test_an_erased_person_has_neither_name_nor_email_and_their_rows_say_so(
     installation: Installation,
 ) -> None:
     event = await installation.event()
     (visitor,) = await installation.register(event, "ada@example.org")
     await installation.connection.execute("DELETE FROM personal_keys")
     await installation.project()
-    row = await visitors.get_visitor(installation.connection, visitor)
+    row = await visitors.get_visitor(installation.connection, installation.keys, visitor)
     assert row is not None
     assert (row.full_name, row.email) == (None, None)
-    assert (await only_row(installation))["email"] is None
+    assert (await only_row(installation))["erased"]
 
 
 async def test_a_message_follows_its_outcomes(installation: Installation) -> None:

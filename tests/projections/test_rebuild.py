@@ -17,6 +17,7 @@ from domain.areas import DeleteArea
 from domain.events import DeleteEvent
 from domain.history import connect
 from domain.notifications import QueueAgain, RecordDelivery
+from domain.personal_data import InstallationKeys
 from domain.syncs import Counts, RecordSync
 from domain.values import Username
 from events_face.errors import CommandFailed
@@ -111,10 +112,12 @@ async def test_queries_answer_and_events_are_applied_while_a_table_is_rebuilt(
     await some_history(installation)
     half_way, go_on = asyncio.Event(), asyncio.Event()
 
-    async def dawdle(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
+    async def dawdle(
+        connection: AsyncConnection[Any], events: Sequence[RecordedEvent], keys: InstallationKeys
+    ) -> bool:
         half_way.set()
         await go_on.wait()
-        return await apply_to_events(connection, events)
+        return await apply_to_events(connection, events, keys)
 
     slow = msgspec.structs.replace(EVENTS, apply=dawdle)
     async with running(Runner(installation.database_url, installation.keys)):
@@ -237,7 +240,7 @@ async def test_a_rebuild_that_cannot_be_finished_leaves_the_table_and_no_trace(
     await some_history(installation)
     before = await installation.rows("events")
 
-    async def fail(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
+    async def fail(*_: object) -> bool:
         raise ValueError("what is this?")
 
     with pytest.raises(CannotRebuild, match=r"events cannot be rebuilt: event .*what is this"):

@@ -31,7 +31,8 @@ def at(text: str) -> datetime:
 
 
 async def registered(installation: Installation, *registrations: tuple[UUID, str]) -> None:
-    await apply(installation.connection, [recorded(id, at(moment)) for id, moment in registrations])
+    events = [recorded(id, at(moment)) for id, moment in registrations]
+    await apply(installation.connection, events, installation.keys)
 
 
 def recorded(event_id: UUID, moment: datetime) -> RecordedEvent:

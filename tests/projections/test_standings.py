@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import msgspec
 import pytest
-from psycopg import AsyncConnection
 from structlog.testing import capture_logs
 
-from domain.aggregate import RecordedEvent
 from domain.history import connect, last_position
 from projections import tail
 from projections.all import ALL
@@ -92,7 +87,7 @@ async def test_a_stopped_projection_names_the_event_and_runs_again_with_a_fixed_
     area = await installation.area("Here")
     end = await last_position(installation.connection)
 
-    async def stumble(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
+    async def stumble(*_: object) -> bool:
         raise ValueError("what is this?")
 
     broken = msgspec.structs.replace(AREAS, apply=stumble)

@@ -58,7 +58,7 @@ async def test_it_prints_where_each_projection_stands(
     assert lines["areas"][-1].endswith(f"(Area.Created of {area}): ValueError: [/what] is this?")
     assert lines["visitors"][3:] == [
         "none",
-        "3",
+        "4",
         "its table was lost: run `events-face projections rebuild visitors`",
     ]
 

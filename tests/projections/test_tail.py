@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 
 from domain.aggregate import RecordedEvent
 from domain.history import connect, last_position
+from domain.personal_data import InstallationKeys
 from projections import registrations, tail
 from projections.all import ALL
 from projections.areas import AREAS
@@ -59,9 +60,11 @@ async def test_a_crash_after_the_rows_and_before_their_commit_leaves_nothing_app
     await some_history(installation)
     crashes = 0
 
-    async def crash(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
+    async def crash(
+        connection: AsyncConnection[Any], events: Sequence[RecordedEvent], keys: InstallationKeys
+    ) -> bool:
         nonlocal crashes
-        await apply_to_areas(connection, events)
+        await apply_to_areas(connection, events, keys)
         if crashes < 3:
             crashes += 1
             await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
@@ -119,10 +122,12 @@ async def test_a_projection_stops_before_the_event_it_cannot_apply_and_says_so(
     end = await last_position(installation.connection)
     broken, offending = True, end - 20
 
-    async def stumble(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
+    async def stumble(
+        connection: AsyncConnection[Any], events: Sequence[RecordedEvent], keys: InstallationKeys
+    ) -> bool:
         if broken and any(e.position >= offending for e in events):
             raise ValueError("what is this?\nand more lines")
-        return await apply_to_areas(connection, events)
+        return await apply_to_areas(connection, events, keys)
 
     projections = (with_apply(AREAS, stumble), *ALL_BUT_AREAS)
     await installation.tail.follow(projections)
@@ -161,7 +166,9 @@ async def test_a_stopped_projection_is_tried_again_only_after_a_while(
     await installation.area("Here")
     tries = 0
 
-    async def fail(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> bool:
+    async def fail(
+        connection: AsyncConnection[Any], events: Sequence[RecordedEvent], keys: InstallationKeys
+    ) -> bool:
         nonlocal tries
         tries += 1
         raise ValueError

@@ -22,6 +22,10 @@ PEOPLE = {
     "Jean-Luc O’Brien (Jr.)": "jean-luc@example.org",  # noqa: RUF001
     "李小龙": "bruce@example.org",
     "100% %_ \\ ' :* | !x": "odd@example.org",
+    "Łukasz\N{NO-BREAK SPACE}Ångström": "lukasz@mail.gdańsk.pl",
+    "山田\N{IDEOGRAPHIC SPACE}太郎": "taro@yamada-denki.jp",
+    "Jörg Strauß": "j.s@straße.de",
+    "Zoe\N{COMBINING DIAERESIS} Smith": "zs@christophersmithson-and-partners.com",
 }
 
 
@@ -33,7 +37,7 @@ async def register_all(installation: Installation) -> UUID:
 
 
 async def names(installation: Installation, text: str, event_id: UUID | None = None) -> list[str]:
-    found = await search(installation.connection, text=text, event_id=event_id)
+    found = await search(installation.connection, installation.keys, text=text, event_id=event_id)
     return sorted(str(row.full_name) for row in found.rows)
 
 
@@ -67,6 +71,26 @@ ODD = ["100% %_ \\ ' :* | !x"]
         ("ada & grace", []),
         ("ada | grace", []),
         ("nobody", []),
+        ("lukasz", ["Łukasz\N{NO-BREAK SPACE}Ångström"]),
+        ("ŁUKASZ ang", ["Łukasz\N{NO-BREAK SPACE}Ångström"]),
+        ("a\N{COMBINING RING ABOVE}ngstro", ["Łukasz\N{NO-BREAK SPACE}Ångström"]),
+        ("ångstrôm", ["Łukasz\N{NO-BREAK SPACE}Ångström"]),
+        ("太郎", ["山田\N{IDEOGRAPHIC SPACE}太郎"]),
+        ("山田\N{IDEOGRAPHIC SPACE}太", ["山田\N{IDEOGRAPHIC SPACE}太郎"]),
+        ("STRAUẞ", ["Jörg Strauß"]),
+        ("jorg\N{EM SPACE}straus", ["Jörg Strauß"]),
+        ("strasse.de", ["Jörg Strauß"]),
+        ("@STRAẞE.DE", ["Jörg Strauß"]),
+        ("j.s@strasse", ["Jörg Strauß"]),
+        ("zoë s", ["Zoe\N{COMBINING DIAERESIS} Smith"]),
+        ("gdansk.pl", ["Łukasz\N{NO-BREAK SPACE}Ångström"]),
+        ("@mail.gdańsk.pl", ["Łukasz\N{NO-BREAK SPACE}Ångström"]),
+        ("yamada-denki.jp", ["山田\N{IDEOGRAPHIC SPACE}太郎"]),
+        ("grace@", []),
+        ("grace+navy@", ["Grace Hopper"]),
+        ("grace+navy@example.org", ["Grace Hopper"]),
+        ("Grace+Navy@EXAMPLE.org", ["Grace Hopper"]),
+        ("christophersmithson", ["Zoe\N{COMBINING DIAERESIS} Smith"]),
     ],
 )
 async def test_beginnings_of_words_find_a_visitor_literally(
@@ -101,11 +125,11 @@ async def test_a_visitor_comes_with_the_events_name_as_long_as_there_is_one(
     installation: Installation,
 ) -> None:
     event = await register_all(installation)
-    found = await search(installation.connection, text="grace")
+    found = await search(installation.connection, installation.keys, text="grace")
     assert (found.rows[0].event_id, found.rows[0].event) == (event, "Fair")
     await installation.give(DeleteEvent(event_id=event))
     await installation.project()
-    found = await search(installation.connection, text="grace")
+    found = await search(installation.connection, installation.keys, text="grace")
     assert (found.rows[0].event_id, found.rows[0].event) == (event, None)
 
 
@@ -113,9 +137,10 @@ async def test_a_visitor_without_a_name_is_listed_but_not_found(
     installation: Installation,
 ) -> None:
     await register_all(installation)
-    await installation.connection.execute("UPDATE visitors SET full_name = NULL, email = NULL")
-    assert len((await search(installation.connection)).rows) == len(PEOPLE)
-    assert (await search(installation.connection, text="ada")).rows == []
+    await installation.connection.execute("DELETE FROM personal_keys")
+    await installation.connection.execute("UPDATE visitors SET indexed = 0, words = '{}'")
+    assert len((await search(installation.connection, installation.keys)).rows) == len(PEOPLE)
+    assert (await search(installation.connection, installation.keys, text="ada")).rows == []
 
 
 @pytest.mark.parametrize("text", ["", "visitor"])
@@ -130,11 +155,13 @@ async def test_a_walk_to_the_oldest_and_back_meets_everybody_once_in_the_same_or
         await installation.register(event, *emails)
     await installation.project()
     connection = installation.connection
-    page = await search(connection, text=text, limit=5)
+    page = await search(connection, installation.keys, text=text, limit=5)
     assert page.newer is None
     pages = [page]
     while page.older:
-        page = await search(connection, text=text, beyond=Beyond(page.older), limit=5)
+        page = await search(
+            connection, installation.keys, text=text, beyond=Beyond(page.older), limit=5
+        )
         pages.append(page)
     assert [len(page.rows) for page in pages] == [5, 5, 2]
     everybody = [row for page in pages for row in page.rows]
@@ -143,7 +170,9 @@ async def test_a_walk_to_the_oldest_and_back_meets_everybody_once_in_the_same_or
     assert len({row.id for row in everybody}) == 12
     back = [page]
     while page.newer:
-        page = await search(connection, text=text, beyond=Beyond(page.newer, newer=True), limit=5)
+        page = await search(
+            connection, installation.keys, text=text, beyond=Beyond(page.newer, newer=True), limit=5
+        )
         assert page.older is not None
         back.insert(0, page)
     assert [page.rows for page in back] == [page.rows for page in pages]

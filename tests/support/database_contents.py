@@ -12,7 +12,7 @@ from psycopg.sql import SQL, Identifier
 def tables_with(database_url: str, texts: Iterable[str]) -> set[str]:
     """The tables that hold one of these texts, in whatever case, or as hexadecimal digits or
     base64; `pg_stats` stands for the samples that PostgreSQL keeps of the others."""
-    needles = [needle for text in texts for needle in _spellings(text)]
+    needles = [needle for text in texts for needle in spellings(text)]
     return {
         name
         for name, content in _contents(database_url)
@@ -34,7 +34,7 @@ def _contents(database_url: str) -> Iterable[tuple[str, bytes]]:
         yield "pg_stats", "\n".join(text for (text,) in samples).encode()
 
 
-def _spellings(text: str) -> Iterable[bytes]:
+def spellings(text: str) -> Iterable[bytes]:
     plain = text.encode()
     yield plain.lower()
     yield plain.hex().encode()

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import httpx
 import msgspec
-import psycopg
 import pytest
 import redis
 
+from domain.history import connect
 from events_face.embedded import valkey
+from events_face.installation import installation_keys
 from events_face.services import services
 from events_face.settings import Settings
+from projections.people import people_at
 from tests.support.http_server import Answer
 from tests.support.notification_service import NotificationService, notification_service
 from tests.support.provider import provider
@@ -171,20 +173,22 @@ async def _all_arrived(
     await until_async(well)
     status = system.events_face("projections", "status")
     assert "stopped" not in status
-    assert await asyncio.to_thread(_visitors, system) >= wanted
+    assert await _visitors(system) >= wanted
 
 
-def _visitors(system: System) -> set[str]:
-    with (
-        services(Settings.load(system.environment, dotenv=None)) as found,
-        psycopg.connect(found.database_url) as connection,
-    ):
-        read = {email for (email,) in connection.execute("SELECT email FROM visitors")}
-        (registered,) = connection.execute(
-            "SELECT count(*) FROM history_events WHERE topic = 'Visitor.Registered'"
-        ).fetchone() or (0,)
-        assert registered == len(read)
-        return read
+async def _visitors(system: System) -> set[str]:
+    settings = Settings.load(system.environment, dotenv=None)
+    with services(settings) as found:
+        keys = installation_keys(settings, found.database_url)
+        async with await connect(found.database_url) as connection:
+            cursor = await connection.execute("SELECT position FROM visitors")
+            positions = [position for (position,) in await cursor.fetchall()]
+            people = await people_at(connection, keys, positions)
+            cursor = await connection.execute(
+                "SELECT count(*) FROM history_events WHERE topic = 'Visitor.Registered'"
+            )
+            assert await cursor.fetchone() == (len(people),)
+            return {person.email for person in people.values()}
 
 
 async def test_a_demo_begins_a_new_installation_and_leaves_an_old_one_alone(

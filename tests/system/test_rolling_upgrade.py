@@ -15,6 +15,7 @@ import pytest
 from events_face.ports import free_port
 from events_face.services import Services
 from events_face.settings import Settings
+from projections.people import people_at
 from tests.api.raw_clients import RawClient, Seen
 from tests.api.serving import EVENT
 from tests.support.installation import Installation, all_caught_up
@@ -198,12 +199,13 @@ async def newest(installation: Installation) -> str:
     """The email of the last registration that a newer release wrote."""
     cursor = await installation.connection.execute(
         """
-        SELECT email FROM visitors JOIN history_events ON originator_id = visitors.id
+        SELECT position FROM visitors JOIN history_events ON originator_id = visitors.id
         WHERE state LIKE '%"schema_version":2%'::bytea ORDER BY notification_id DESC LIMIT 1
         """
     )
-    (email,) = await cursor.fetchone() or ("",)
-    return str(email)
+    positions = [position for (position,) in await cursor.fetchall()]
+    people = await people_at(installation.connection, installation.keys, positions)
+    return next(person.email for person in people.values())
 
 
 async def count_registered(installation: Installation) -> int:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from psycopg import AsyncConnection
+
 from domain.aggregate import RecordedEvent
 from domain.history import read_events
+from projections.people import people_at
 from tests.support.installation import Installation
 
 
@@ -21,7 +24,15 @@ def crowd(size: int) -> list[str]:
 
 
 async def rows_by_email(installation: Installation) -> dict[str, dict[str, Any]]:
-    return {row["email"]: row for row in await installation.rows("outbox")}
+    rows = {row["position"]: row for row in await installation.rows("outbox")}
+    people = await people_at(installation.connection, installation.keys, rows)
+    return {person.email: rows[position] for position, person in people.items()}
+
+
+async def forget_everybody(connection: AsyncConnection[Any]) -> None:
+    """As erasures do, before anything else is known of them."""
+    await connection.execute("DELETE FROM personal_keys")
+    await connection.execute("UPDATE outbox SET erased = true")
 
 
 async def the_row(installation: Installation) -> dict[str, Any]:

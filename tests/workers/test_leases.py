@@ -37,7 +37,7 @@ async def test_nothing_is_sent_to_an_erased_person(
     installation: Installation, service: NotificationService, delivery: Delivery
 ) -> None:
     await registered(installation, "ada@example.org")
-    await installation.connection.execute("UPDATE outbox SET email = NULL")
+    await installation.connection.execute("DELETE FROM personal_keys")
     assert (await delivery.drain()).failed == 1
     assert service.received == []
     (failed,) = await history_of(installation, Failed)
@@ -50,10 +50,10 @@ async def test_an_outcome_under_a_lease_that_somebody_else_has_now_is_refused(
 ) -> None:
     await registered(installation, "ada@example.org")
     connection, decider = installation.connection, Decider(installation.keys)
-    (ours,) = await outbox.lease(connection, 10)
-    assert await outbox.lease(connection, 10) == []
+    (ours,) = await outbox.lease(connection, installation.keys, 10)
+    assert await outbox.lease(connection, installation.keys, 10) == []
     await make_due(installation)
-    (theirs,) = await outbox.lease(connection, 10)
+    (theirs,) = await outbox.lease(connection, installation.keys, 10)
 
     await outbox.settle(connection, decider, [(ours, calling.Refused("too late"))])
     assert (await the_row(installation))["state"] == "waiting"
@@ -82,7 +82,7 @@ async def test_a_batch_reads_as_little_of_a_large_outbox_as_of_a_young_one(
         return int(total)
 
     async def send_some() -> None:
-        leased = await outbox.lease(connection, 10)
+        leased = await outbox.lease(connection, installation.keys, 10)
         await outbox.settle(connection, decider, [(row, calling.Sent()) for row in leased])
 
     for number in range(8):
@@ -199,10 +199,10 @@ async def test_what_a_worker_had_leased_that_is_gone_is_due_soon(
     sessions = [await connect(installation.database_url) for _ in holders]
     for holder, session in zip(holders, sessions, strict=True):
         await abandoned.show_life(session, holder)
-        await outbox.lease(session, 1, token=abandoned.new_token(holder))
+        await outbox.lease(session, installation.keys, 1, token=abandoned.new_token(holder))
     watching = Abandoned()
     await watching.free(installation.connection)
-    assert await outbox.lease(installation.connection, 10) == []
+    assert await outbox.lease(installation.connection, installation.keys, 10) == []
 
     await sessions[0].close()
 
@@ -212,7 +212,7 @@ async def test_what_a_worker_had_leased_that_is_gone_is_due_soon(
         return sum(row["lease_token"] is None for row in rows) == 1
 
     await until_async(freed)
-    (row,) = await outbox.lease(installation.connection, 10)
+    (row,) = await outbox.lease(installation.connection, installation.keys, 10)
     await sessions[1].close()
     assert row.attempts == 2
 

@@ -69,11 +69,14 @@ async def test_while_paused_one_row_is_leased_by_whoever_is_next_to_probe(
     await registered(installation, *crowd(10))
     connection = installation.connection
     await pause.begin(connection, "HTTP 401")
-    assert await outbox.lease(connection, 10) == []
+    assert await outbox.lease(connection, installation.keys, 10) == []
 
     await connection.execute("UPDATE delivery_pause SET probe_at = now()")
     async with await connect(installation.database_url) as another:
-        leases = await asyncio.gather(outbox.lease(connection, 10), outbox.lease(another, 10))
+        leases = await asyncio.gather(
+            outbox.lease(connection, installation.keys, 10),
+            outbox.lease(another, installation.keys, 10),
+        )
     assert sorted(len(lease) for lease in leases) == [0, 1]
     cursor = await connection.execute(
         "SELECT probe_every, probe_at > now() + interval '5 seconds' FROM delivery_pause"
@@ -81,7 +84,7 @@ async def test_while_paused_one_row_is_leased_by_whoever_is_next_to_probe(
     assert await cursor.fetchone() == (timedelta(seconds=10), True)
 
     await pause.end(connection)
-    assert len(await outbox.lease(connection, 10)) == 9
+    assert len(await outbox.lease(connection, installation.keys, 10)) == 9
 
 
 async def test_the_intervals_between_probes_grow_to_a_minute(installation: Installation) -> None:

@@ -62,7 +62,7 @@ async def test_leases_that_ran_out_are_left_to_others_for_a_while_and_then_taken
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     await registered(installation, "ada@example.org")
-    assert len(await outbox.lease(installation.connection, 1)) == 1
+    assert len(await outbox.lease(installation.connection, installation.keys, 1)) == 1
     await make_due(installation)
 
     async def run() -> None:

@@ -11,6 +11,7 @@ import redis
 
 from tests.support.installation import Installation
 from tests.support.waiting import until_async
+from tests.workers.outboxes import rows_by_email
 from workers import relay as relaying
 from workers.relay import relay
 
@@ -81,10 +82,15 @@ async def test_a_row_that_falls_due_later_wakes_them_then(
 async def test_nothing_due_wakes_nobody(installation: Installation) -> None:
     await registered(installation, "sent@example.org", "held@example.org")
     connection = installation.connection
-    await connection.execute("UPDATE outbox SET state = 'sent' WHERE email = 'sent@example.org'")
-    await connection.execute(
-        "UPDATE outbox SET due_at = 'infinity' WHERE email = 'held@example.org'"
-    )
+    rows = await rows_by_email(installation)
+    for email, change in {
+        "sent@example.org": "state = 'sent'",
+        "held@example.org": "due_at = 'infinity'",
+    }.items():
+        await connection.execute(
+            f"UPDATE outbox SET {change} WHERE id = %s",  # noqa: S608
+            [rows[email]["id"]],
+        )
     wakes = Wakes()
     async with relayed(installation, wakes):
         await until_async(lambda: listening(installation))

@@ -11,6 +11,7 @@ from domain.batch import Origin
 from domain.notifications import RecordDelivery
 from tests.api.admin.panel import Page, Panel
 from tests.api.serving import Api
+from tests.workers.outboxes import forget_everybody
 
 pytestmark = pytest.mark.anyio
 
@@ -158,7 +159,7 @@ async def test_what_was_erased_is_not_sent_again(api: Api, organizer: Panel) -> 
     await fail(api, organizer, *ids)
     await organizer.open(NOTIFICATIONS)
     async with api.connections.readers.connection() as connection:
-        await connection.execute("UPDATE outbox SET email = NULL")
+        await forget_everybody(connection)
     assert (await organizer.open(NOTIFICATIONS)).buttons == []
     page = await organizer.open(f"{NOTIFICATIONS}again")
     assert "No notification is to be sent again" in page.text

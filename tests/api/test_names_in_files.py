@@ -1,0 +1,132 @@
+"""No name and no email of a visitor is in any file of the database: not before an erasure, and so
+not after one either."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+from psycopg import AsyncConnection
+
+from domain.history import connect, last_position
+from domain.personal_data import InstallationKeys
+from events_face.services import Services
+from events_face.settings import Settings
+from projections.outbox import OUTBOX
+from projections.rebuild import rebuild_tables
+from projections.visitor_search import search
+from projections.visitors import VISITORS
+from tests.api.serving import Api
+from tests.support.database_contents import spellings
+from tests.support.http_server import Answer
+from tests.support.notification_service import notification_service
+from tests.support.waiting import until_async
+from workers.delivery import new_delivery
+
+pytestmark = pytest.mark.anyio
+
+
+def a_name() -> str:
+    """One that no other test writes into the same files."""
+    return "Q" + "".join(secrets.choice("bcdfghjkmnpqrstvwxz") for _ in range(11))
+
+
+def needles(word: str) -> set[bytes]:
+    """The word in whatever spelling, its beginning and its end."""
+    parts = [part for whole in (word, word.lower()) for part in (whole[:6], whole[-6:])]
+    return {*spellings(word), word.encode("utf-16-le"), *(part.encode() for part in parts)}
+
+
+def files_with(folder: Path, words: list[str]) -> set[str]:
+    looked_for = set().union(*map(needles, words))
+    return {
+        str(path.relative_to(folder))
+        for path in _files(folder)
+        if any(needle in content for content in [_read(path)] for needle in looked_for)
+    }
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file())
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:  # PostgreSQL has removed it meanwhile
+        return b""
+
+
+async def test_no_file_of_the_cluster_holds_a_name_or_an_email(
+    api: Api,
+    services: Services,
+    settings: Settings,
+    keys: InstallationKeys,
+    servers_dir: Path,
+) -> None:
+    first, last, mailbox, domain = (a_name() for _ in range(4))
+    email = f"{mailbox}@{domain}.org"
+    person = {"full_name": f"{first} {last}", "email": email}
+    admin = await api.account("root", "admin")
+    async with await connect(services.database_url) as connection:
+        for answer in (Answer(), Answer(status=422, body=email.encode())):
+            event = await api.event()
+            path = f"/api/events/{event}/register"
+            assert (await api.http.post(path, json=person)).status_code == 201
+            for number in range(20):
+                other = {"full_name": "Charles Babbage", "email": f"charles{number}@example.org"}
+                assert (await api.http.post(path, json=other)).status_code == 201
+            await until_async(lambda: caught_up(connection))
+            await deliver(settings, services, keys, answer)
+        for asked in (first, f"{first} {last}", email, f"{domain}.org"):
+            found = await search(connection, keys, text=asked)
+            assert [visitor.email for visitor in found.rows] == [email.lower()] * 2
+        await rebuild_tables(services.database_url, keys, [VISITORS, OUTBOX])
+        write_everything(services.database_url)
+        assert files_with(servers_dir, [first, last, mailbox, domain]) == set()
+
+        answered = await api.http.post(
+            "/api/visitors/erase", json={"email": email}, headers=admin.bearer
+        )
+        assert answered.json()["data"]["registrations"] == 2
+        await until_async(lambda: caught_up(connection))
+        assert (await search(connection, keys, text=email)).rows == []
+        write_everything(services.database_url)
+        assert files_with(servers_dir, [first, last, mailbox, domain]) == set()
+
+
+async def test_the_search_of_files_finds_what_a_table_holds(
+    services: Services, servers_dir: Path
+) -> None:
+    name = a_name()
+    with psycopg.connect(services.database_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE names AS SELECT %s AS name", [name])
+    write_everything(services.database_url)
+    assert any("base" in path for path in files_with(servers_dir, [name]))
+
+
+async def caught_up(connection: AsyncConnection[Any]) -> bool:
+    cursor = await connection.execute("SELECT min(position) FROM projections")
+    return await cursor.fetchone() == (await last_position(connection),)
+
+
+async def deliver(
+    settings: Settings, services: Services, keys: InstallationKeys, answer: Answer
+) -> None:
+    with notification_service() as service:
+        service.usual = answer
+        configured = msgspec.structs.replace(settings, notification_service_url=service.url)
+        async with new_delivery(configured, services.database_url, keys) as delivery:
+            await delivery.drain()
+
+
+def write_everything(database_url: str) -> None:
+    """Statistics, what waits to be put into the index, and whatever is in memory alone."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+        connection.execute("CHECKPOINT")
