@@ -78,7 +78,7 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
     )
     require_declarations(app)
     served = for_origins(bounded(app), settings.cors_origins)
-    return edge(served, clients, connections.ending.is_set)
+    return edge(served, clients, connections.ending.is_set, connections.in_flight)
 
 
 def _answer_failure(request: AnyRequest[Any, Any, Any], error: Exception) -> Response[Any]:

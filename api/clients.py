@@ -43,6 +43,11 @@ class Clients:
                     break
         return _counted_as(address)
 
+    def of_peer(self, address: str) -> str | None:
+        """Whom a connection from there is counted for; None for a proxy's, which carries those of
+        many."""
+        return None if self._trusts(address) else _counted_as(address)
+
     def came_by_https(self, scope: Scope) -> bool:
         if self._trusts(_peer(scope)) and (schemes := _listed(scope, b"x-forwarded-proto")):
             return schemes[-1].lower() == "https"

@@ -12,6 +12,7 @@ import msgspec
 from psycopg_pool import AsyncConnectionPool
 from redis.asyncio import Redis
 
+from api.connection_limits import Peer
 from api.credentials import Credentials, Pool
 from api.database_watch import DatabaseWatch
 from api.erasures import Erasures
@@ -81,6 +82,8 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
     watch: DatabaseWatch
     ending: asyncio.Event
     """Set when the process is told to end: an answer that would go on for long ends then."""
+    in_flight: set[Peer | None]
+    """Whose connections have a request under way."""
 
 
 @asynccontextmanager
@@ -119,6 +122,7 @@ async def connected(
             sessions=Sessions(accounts, Tokens(settings.secret_keys)),
             watch=DatabaseWatch(probes, readers if reads_replica else None),
             ending=asyncio.Event(),
+            in_flight=set(),
         )
 
 

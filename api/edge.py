@@ -3,7 +3,8 @@
 Each request has an id, taken from `X-Request-ID` when that is a sane one, or else from
 `traceparent`; HEAD is GET without the body (which the server leaves out); each answer waits for the
 end of what it answers (`api.incoming`), is hardened, and tells where its client stands with the
-limits, and when the connection ends; and each is told of (`api.answered`).
+limits, and when the connection ends; and each is told of (`api.answered`). While it is under way
+its connection is in flight (`api.connection_limits`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Method, Receive, Scope, Send
 
 from api.answered import answered
+from api.body_limits import BodyLimits
 from api.clients import Clients
+from api.connection_limits import Peer
 from api.headers import Header, hardening
 from api.incoming import Incoming
 from events_face.logging import correlation_id
@@ -43,8 +46,11 @@ _PROCESS = token_hex(8).encode()
 _count = count(1)
 
 
-def edge(app: ASGIApp, clients: Clients, is_ending: Callable[[], bool]) -> ASGIApp:
+def edge(
+    app: ASGIApp, clients: Clients, is_ending: Callable[[], bool], in_flight: set[Peer | None]
+) -> ASGIApp:
     """The application, with the edge around it."""
+    limits = BodyLimits(clients, is_ending)
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -57,7 +63,8 @@ def edge(app: ASGIApp, clients: Clients, is_ending: Callable[[], bool]) -> ASGIA
         state = scope.setdefault("state", {})
         state["request_id"] = request_id = id.decode()
         correlation_id.set(request_id)
-        incoming = Incoming(receive, scope["headers"])
+        incoming = Incoming(receive, scope, limits)
+        peer = cast("Peer | None", scope["client"])
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -72,11 +79,16 @@ def edge(app: ASGIApp, clients: Clients, is_ending: Callable[[], bool]) -> ASGIA
                     (b"x-request-id", id),
                     *state.get("limit_headers", ()),
                     *hardening(status, headers, https=clients.came_by_https(scope)),
-                    *(_LAST_ANSWER if is_ending() else ()),
+                    *(_LAST_ANSWER if incoming.is_given_up or is_ending() else ()),
                 ]
             await send(message)
 
-        await app(scope, incoming, send_with_id)
+        in_flight.add(peer)
+        try:
+            await app(scope, incoming, send_with_id)
+        finally:
+            in_flight.discard(peer)
+            incoming.close()
         answered(scope, method, status, arrived, request_id, caller_id)
 
     return answer

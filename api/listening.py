@@ -1,4 +1,4 @@
-"""Leaving a port that other processes serve too, without turning anybody away.
+"""Listening at a port that other processes serve too, and leaving it without turning anybody away.
 
 The server would stop listening and hang up on those whose first request it has not read yet in one
 go. So the port is left first: whoever is connected by then is answered, and who comes later
@@ -42,6 +42,22 @@ _NO_NEWCOMERS = b"".join(
 
 _QUEUED = 24
 """Where `struct tcp_info` of a listening socket has how many wait to be accepted (linux/tcp.h)."""
+
+
+def listen(address: str, port: int, backlog: int) -> socket.socket:
+    """Raises OSError."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener.bind((address, port))
+        listener.listen(backlog)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 async def leave(port: int) -> None:

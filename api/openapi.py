@@ -41,10 +41,17 @@ Json = dict[str, Any]
 _A_HEAD = {"headers-too-large", "uri-too-long"}
 """What can be wrong before a call is looked up."""
 
-_A_BODY = {"malformed-body", "payload-too-large", "unsupported-media-type", "validation"}
+_A_BODY = {
+    "malformed-body",
+    "overloaded",
+    "payload-too-large",
+    "request-timeout",
+    "unsupported-media-type",
+    "validation",
+}
 """What can be wrong with any body."""
 
-_A_BODY_OF_NO_USE = {"payload-too-large", "validation"}
+_A_BODY_OF_NO_USE = {"overloaded", "payload-too-large", "request-timeout", "validation"}
 """The same, where none is asked for."""
 
 _ROLES = {
@@ -62,6 +69,7 @@ def document(routes: Sequence[ControllerRouterHandler], write_policy: WritePolic
         request_class=Request,
         dto=JsonBody,
         return_dto=None,
+        logging_config=None,
         openapi_config=OpenAPIConfig(
             title="Events-Face",
             version=release(),

@@ -25,6 +25,7 @@ from psycopg_pool import PoolTimeout
 from api.access import Forbidden
 from api.answers import Ready
 from api.bodies import MalformedBody, UnsupportedMediaType
+from api.body_limits import BodyTimeout, TooManyBodies
 from api.credentials import InvalidCredentials
 from api.edge import OPTIONS
 from api.limits import RateLimited
@@ -78,6 +79,7 @@ KINDS = {
     "forbidden": Kind(403, "Forbidden"),
     "not-found": Kind(404, "Not found"),
     "method-not-allowed": Kind(405, "Method not allowed"),
+    "request-timeout": Kind(408, "Request timeout"),
     "area-name-taken": Kind(409, "Area name taken"),
     "area-in-use": Kind(409, "Area in use"),
     "username-taken": Kind(409, "Username taken"),
@@ -104,6 +106,8 @@ _FAILURES: dict[type[Exception], tuple[str, str | None]] = {
     SenderGone: ("bad-request", None),
     UriTooLong: ("uri-too-long", None),
     HeadersTooLarge: ("headers-too-large", None),
+    BodyTimeout: ("request-timeout", None),
+    TooManyBodies: ("overloaded", None),
     InvalidCredentials: ("invalid-credentials", None),
     TokenInvalid: ("token-invalid", None),
     Forbidden: ("forbidden", None),

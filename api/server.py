@@ -6,14 +6,19 @@ import asyncio
 import gc
 import signal
 import socket
+from typing import Any
 
 import uvloop
-from granian.constants import Interfaces
+from granian import net
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.server.embed import Server
 from litestar.types import ASGIApp
 
 from api import listening
 from api.app import create_app
+from api.clients import Clients
+from api.connection_limits import ConnectionLimits, capacity
 from api.connections import connected
 from domain.personal_data import InstallationKeys
 from events_face import tracing
@@ -25,9 +30,22 @@ from events_face.settings import Settings
 BACKLOG = 1024
 """Connections that wait to be accepted."""
 
+HEAD_DEADLINE = 15.0
+"""Seconds in which a client sends the head of its next request, from the moment that it connects or
+was answered."""
+
+LARGEST_HEAD = 64 * 1024
+"""Bytes; a longer one is answered 431."""
+
+UNREAD_DEADLINE = 15.0
+"""Seconds that a client may leave an answer unread."""
+
 FAREWELL = 1.0
 """Seconds in which those who are connected send what they were about to send. With its answer
 they are told that the connection ends."""
+
+PARTING = 0.5
+"""Seconds after which connections without a request are ended by force."""
 
 GRACE = 5.0
 """Seconds that accepted requests have to be answered in, once the process is told to end."""
@@ -47,32 +65,61 @@ async def _serve(
     settings: Settings, services: Services, keys: InstallationKeys, address: str, port: int
 ) -> None:
     async with connected(settings, services, keys) as connections:
-        server = http_server(create_app(settings, connections), address, port)
+        most = capacity()
+        server = http_server(create_app(settings, connections), address, port, most)
+        client_of = Clients(settings.trusted_proxies).of_peer
+        limits = ConnectionLimits(port, most, connections.in_flight, client_of)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, connections.ending.set)
         _collect_garbage_less()
         serving = loop.create_task(server.serve())
+        keeping = loop.create_task(limits.keep())
         ending = loop.create_task(connections.ending.wait())
         await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
         await listening.leave(port)
         for _ in range(10):  # in parts, so that a machine which stands still does not use it up
             await asyncio.wait({serving}, timeout=FAREWELL / 10)
+        keeping.cancel()
         server.stop()  # type: ignore[no-untyped-call]
-        await asyncio.wait({serving}, timeout=GRACE)
+        await asyncio.wait({serving}, timeout=PARTING)
+        for _ in range(round(GRACE / PARTING)):
+            if not serving.done():
+                limits.end_idle()
+                await asyncio.wait({serving}, timeout=PARTING)
         if serving.done() and (error := serving.exception()):
             reason, _, _ = str(error).partition("\n")
             raise CommandFailed(f"cannot serve at {address} port {port}: {reason}") from error
 
 
-def http_server(app: ASGIApp, address: str, port: int) -> Server:
-    """A server whose `serve()` answers until its `stop()`; other processes may share the port."""
-    return Server(
+class _Server(Server):
+    """Granian's, at a socket with an option that it does not set."""
+
+    def _init_shared_socket(self) -> None:
+        listener = listening.listen(self.bind_addr, self.bind_port, self.backlog)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # on Linux; its connections inherit it
+            unread = round(UNREAD_DEADLINE * 1000)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, unread)
+        backlog = (self.backlog,) if listening.SHARED else ()
+        is_unix = False
+        holder: Any = net.SocketHolder  # type: ignore[attr-defined]
+        self._shd = holder(listener.detach(), is_unix, *backlog)
+
+
+def http_server(app: ASGIApp, address: str, port: int, most: int = BACKLOG) -> Server:
+    """A server whose `serve()` answers until its `stop()`, on `most` connections at once; other
+    processes may share the port."""
+    return _Server(
         app,
         address,
         port,
         interface=Interfaces.ASGINL,  # no lifespan: the app's connections are its caller's
         backlog=BACKLOG,
+        backpressure=most,
+        http=HTTPModes.http1,  # else it waits for the first byte without an end
+        http1_settings=HTTP1Settings(
+            header_read_timeout=round(HEAD_DEADLINE * 1000), max_buffer_size=LARGEST_HEAD
+        ),
         websockets=False,
         log_enabled=False,
     )

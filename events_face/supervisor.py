@@ -21,7 +21,7 @@ from events_face import lifeline
 from events_face.backoff import Backoff
 from events_face.errors import CommandFailed
 
-STOP_TIMEOUT = 5.0  # seconds for all roles together, before they are killed
+STOP_TIMEOUT = 7.0  # seconds for all roles together, before they are killed
 STOP_SHARE = 3.0  # seconds of these that one stage may take
 
 NAME = "EVENTS_FACE_ROLE"

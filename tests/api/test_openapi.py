@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -35,6 +36,18 @@ def slugs(response: Json) -> set[str]:
     """What the problems of a response are."""
     schema = response["content"]["application/problem+json"]["schema"]
     return {type.removeprefix("/problems/") for type in schema["properties"]["type"]["enum"]}
+
+
+def test_drawing_the_document_leaves_logging_as_it_is() -> None:
+    names = [None, *logging.root.manager.loggerDict]
+    before = [_configured(name) for name in names]
+    document(ROUTES, "organizer")
+    assert [_configured(name) for name in names] == before
+
+
+def _configured(name: str | None) -> tuple[list[logging.Handler], int, bool]:
+    logger = logging.getLogger(name)
+    return list(logger.handlers), logger.level, logger.propagate
 
 
 async def test_the_document_is_valid_and_served(lone_api: Api) -> None:
@@ -85,6 +98,7 @@ def test_the_problems_of_a_call_are_those_it_can_answer() -> None:
     assert told == {
         "400": {"bad-request", "malformed-body"},
         "404": {"not-found"},
+        "408": {"request-timeout"},
         "409": {"duplicate-registration", "event-closed", "registration-deadline-passed"},
         "413": {"payload-too-large"},
         "414": {"uri-too-long"},

@@ -1,0 +1,157 @@
+"""Bodies that do not end: none is waited for without an end, and others are served meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from ipaddress import ip_network
+
+import httpx
+import msgspec
+import pytest
+
+from domain.personal_data import InstallationKeys
+from events_face.services import Services
+from events_face.settings import Settings
+from tests.api.serving import Api, api_on
+from tests.support.waiting import until_async
+
+pytestmark = pytest.mark.anyio
+
+BODY = b'{"name": "Great Hall"'
+
+END = b"}"
+
+
+class Sender(msgspec.Struct):
+    """Has sent a request for a new area, all but its end."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    answer: asyncio.Task[bytes]
+
+    @property
+    def status(self) -> int | None:
+        return int(self.answer.result().split()[1]) if self.answer.done() else None
+
+
+@asynccontextmanager
+async def senders(
+    api: Api, count: int, *, body: bytes = BODY, headers: list[str] | None = None
+) -> AsyncIterator[list[Sender]]:
+    """One after the other."""
+    found = list[Sender]()
+    for n in range(count):
+        url = api.http.base_url
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        lines = ["POST /api/events/areas/ HTTP/1.1", "Host: x", "Content-Type: application/json"]
+        lines += [f"Content-Length: {len(body + END)}", *((headers or [])[n : n + 1])]
+        writer.write("\r\n".join([*lines, "\r\n"]).encode() + body)
+        answer = asyncio.create_task(reader.readuntil(b"\r\n\r\n"))
+        found.append(Sender(reader, writer, answer))
+    yield found
+    for sender in found:
+        sender.answer.cancel()
+        sender.writer.close()
+
+
+async def given_up(senders: list[Sender], count: int) -> None:
+    async def they_are() -> bool:
+        return sum(sender.answer.done() for sender in senders) >= count
+
+    await until_async(they_are)
+
+
+@pytest.mark.parametrize("path", ["/api/events/areas/", "/nowhere"])
+async def test_a_body_that_does_not_end_is_answered_408_and_its_connection_ends(
+    lone_api: Api, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr("api.body_limits.DEADLINE", 0.1)
+    url = lone_api.http.base_url
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    writer.write(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n")
+    text = (await reader.read()).decode()  # to the end of the connection
+    writer.close()
+    if path == "/nowhere":
+        assert text.startswith("HTTP/1.1 404 ")
+    else:
+        assert text.startswith("HTTP/1.1 408 ")
+        assert '"/problems/request-timeout"' in text
+    assert "connection: close\r\n" in text.lower()
+
+
+async def test_a_body_that_comes_in_pieces_is_taken(lone_api: Api) -> None:
+    async with senders(lone_api, 1) as (sender,):
+        sender.writer.write(END)
+        await sender.answer
+        assert sender.status == 201
+
+
+async def test_bodies_under_way_take_no_more_memory_than_they_may(
+    lone_api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.body_limits.MEMORY", 1_000_000)
+    large = BODY.replace(b"Great", b" " * 300_000)
+    async with senders(lone_api, 8, body=large) as those:
+        await given_up(those, 5)  # three are left at most
+        assert {sender.status for sender in those if sender.answer.done()} == {503}
+        answer = await lone_api.http.post("/api/events/areas/", json={"name": "Small Hall"})
+        assert answer.status_code == 201
+
+
+async def test_memory_is_free_again_when_a_request_is_over(
+    lone_api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.body_limits.MEMORY", 150_000)
+    for path in ("/api/events/areas/", "/nowhere") * 3:
+        answer = await lone_api.http.post(path, json={"name": " " * 100_000})
+        assert answer.status_code in (422, 404)
+
+
+async def test_the_slow_bodies_of_one_client_are_limited_the_longest_waiting_goes(
+    lone_api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.body_limits.SLOW", 0.1)
+    monkeypatch.setattr("api.body_limits.SLOW_OF_A_CLIENT", 3)
+    async with senders(lone_api, 5) as those:
+        await given_up(those, 2)
+        assert sum(sender.answer.done() for sender in those) == 2
+        assert {sender.status for sender in those if sender.answer.done()} == {503}
+        for sender in those:
+            if not sender.answer.done():
+                sender.writer.write(END)
+        await given_up(those, 5)
+        assert 201 in {sender.status for sender in those}
+
+
+async def test_clients_behind_a_proxy_are_told_apart(
+    settings: Settings,
+    services: Services,
+    keys: InstallationKeys,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("api.body_limits.SLOW", 0.1)
+    monkeypatch.setattr("api.body_limits.SLOW_OF_A_CLIENT", 1)
+    trusting = msgspec.structs.replace(settings, trusted_proxies=(ip_network("127.0.0.0/8"),))
+    addresses = [f"X-Forwarded-For: 192.0.2.{n}" for n in (1, 2, 1, 3)]
+    async with api_on(trusting, services, keys) as api, senders(api, 4, headers=addresses) as those:
+        await given_up(those, 1)
+        assert [sender.status for sender in those].count(503) == 1
+        assert those[1].status is those[3].status is None
+
+
+async def test_a_large_body_is_refused_though_it_does_not_end(lone_api: Api) -> None:
+    large = b" " * (2 * 1024 * 1024)
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield large
+        yield large
+
+    answer = await lone_api.http.post(
+        "/api/events/areas/",
+        content=endless(),
+        headers=httpx.Headers({"Content-Type": "application/json"}),
+    )
+    assert answer.status_code == 413
