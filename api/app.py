@@ -29,7 +29,7 @@ from api.health import live, ready
 from api.home import home
 from api.hosts import in_turn, only_hosts
 from api.limits import Limits
-from api.metrics import metrics
+from api.metrics import Scrapes, metrics
 from api.problems import answer_problem
 from api.registrations import register
 from api.requests import Request
@@ -65,6 +65,7 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
                 "connections": connections,
                 "limits": limits,
                 "clients": clients,
+                "scrapes": Scrapes(connections.watch, settings.metrics_token),
             }
         ),
         request_class=Request,

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import psutil
-from prometheus_client import CollectorRegistry, start_http_server, values
+from prometheus_client import CollectorRegistry, generate_latest, values
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from events_face import supervisor
+from events_face import metrics_server, supervisor
 from events_face.errors import CommandFailed
 from events_face.release import release
 from events_face.settings import Settings
@@ -92,10 +92,10 @@ def serve(settings: Settings) -> None:
     port = settings.metrics_port
     if port is None:
         return
-    registry = CollectorRegistry()
-    registry.register(_Told())
     try:
-        start_http_server(port, addr=settings.app_host, registry=registry)
+        metrics_server.serve(
+            lambda: generate_latest(_Told()), settings.app_host, port, settings.metrics_token
+        )
     except OSError as error:
         raise CommandFailed(f"cannot serve metrics at port {port}: {error.strerror}") from error
 

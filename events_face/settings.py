@@ -39,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: LogFormat = "auto"
     log_level: LogLevel | None = None
     metrics_port: int | None = None
+    metrics_token: str | None = None
     opentelemetry: Mapping[str, str] = {}
     notification_service_url: str | None = None
     notification_token: str = ""
@@ -86,6 +87,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             log_format=read("LOG_FORMAT", variables.log_format, default.log_format),
             log_level=read("LOG_LEVEL", variables.log_level, None),
             metrics_port=read("METRICS_PORT", variables.port, None),
+            metrics_token=read("METRICS_TOKEN", variables.bearer_token, None),
             opentelemetry=_opentelemetry(read),
             notification_service_url=read("NOTIFICATION_SERVICE_URL", variables.http_url, None),
             notification_token=read(

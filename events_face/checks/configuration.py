@@ -57,6 +57,16 @@ def rate_limits(settings: Settings) -> Finding:
     return ok("rate limits", "on" if settings.rate_limits else "off")
 
 
+def metrics_token(settings: Settings) -> Finding:
+    if settings.in_production and settings.metrics_token is None:
+        return warning(
+            "metrics",
+            "who reaches the API reads its metrics, how many visitors register among them",
+            "set METRICS_TOKEN, or have the proxy before the API refuse /metrics",
+        )
+    return ok("metrics", "with a token" if settings.metrics_token else "for anybody")
+
+
 def write_policy(settings: Settings) -> Finding:
     if settings.write_policy == "anyone":
         return warning(

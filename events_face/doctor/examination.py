@@ -30,6 +30,7 @@ CONFIGURATION = (
     configuration.allowed_hosts,
     configuration.trusted_proxies,
     configuration.rate_limits,
+    configuration.metrics_token,
     configuration.write_policy,
     configuration.notification_service,
     configuration.notification_token,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import threading
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -12,9 +14,11 @@ import httpx
 import msgspec
 import psycopg
 import pytest
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
-from api import database_watch
+from api import database_watch, metrics
 from domain.personal_data import InstallationKeys
 from events_face.ports import free_port
 from events_face.services import Services
@@ -30,6 +34,8 @@ pytestmark = pytest.mark.anyio
 def each_scrape_looks_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_watch, "KEPT", 0.0)
     monkeypatch.setattr(database_watch, "COUNT_KEPT", 0)
+    monkeypatch.setattr(metrics, "KEPT", 0.0)
+    monkeypatch.setattr(metrics, "SHARE", math.inf)
 
 
 async def scraped(api: Api) -> dict[str, float]:
@@ -250,6 +256,38 @@ async def test_scrapes_cost_the_database_little_however_many_there_are(
     before = await scraped(lone_api)
     await lone_api.event()
     assert (await scraped(lone_api))["history_position"] == before["history_position"] == 0
+
+
+async def test_scrapes_cost_the_process_little_however_many_there_are(
+    lone_api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "KEPT", 3600.0)
+    drawn = list[threading.Thread]()
+
+    def draw_up(collector: Collector) -> bytes:
+        drawn.append(threading.current_thread())
+        return generate_latest(collector)
+
+    monkeypatch.setattr(metrics, "generate_latest", draw_up)
+    answers = await asyncio.gather(*(lone_api.http.get("/metrics") for _ in range(20)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.text for answer in answers}) == 1
+    (thread,) = drawn
+    assert thread is not threading.current_thread()  # whose event loop answers everybody
+
+
+async def test_a_token_closes_the_metrics(
+    settings: Settings, services: Services, keys: InstallationKeys
+) -> None:
+    closed = msgspec.structs.replace(settings, metrics_token="a-secret")
+    async with api_on(closed, services, keys) as api:
+        for given in ("", "Bearer another", "Bearer \u00e4"):
+            answer = await api.http.get("/metrics", headers={b"Authorization": given.encode()})
+            assert answer.status_code == 401
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+        good = {"Authorization": "Bearer a-secret"}
+        assert (await api.http.get("/metrics", headers=good)).status_code == 200
+        assert (await api.http.get("/health/live")).status_code == 200
 
 
 async def test_scrapers_are_not_limited_and_may_come_by_address(
