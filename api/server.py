@@ -23,6 +23,7 @@ from api.connections import connected
 from domain.personal_data import InstallationKeys
 from events_face import tracing
 from events_face.errors import CommandFailed
+from events_face.heartbeat import HEART
 from events_face.installation import installation_keys
 from events_face.services import Services
 from events_face.settings import Settings
@@ -75,12 +76,14 @@ async def _serve(
         _collect_garbage_less()
         serving = loop.create_task(server.serve())
         keeping = loop.create_task(limits.keep())
+        beating = loop.create_task(HEART.beat_in_loop())
         ending = loop.create_task(connections.ending.wait())
         await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
         await listening.leave(port)
         for _ in range(10):  # in parts, so that a machine which stands still does not use it up
             await asyncio.wait({serving}, timeout=FAREWELL / 10)
         keeping.cancel()
+        beating.cancel()
         server.stop()  # type: ignore[no-untyped-call]
         await asyncio.wait({serving}, timeout=PARTING)
         for _ in range(round(GRACE / PARTING)):

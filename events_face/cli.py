@@ -16,6 +16,7 @@ from events_face import lifeline, output
 from events_face.cli_commands import COMMANDS, GROUPS
 from events_face.cli_options import Command, value_of
 from events_face.errors import CommandFailed, WrongUsage, in_words
+from events_face.heartbeat import HEART
 from events_face.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def _run(command: Command, given: argparse.Namespace) -> None:
 
     os.umask(0o077)  # whatever is kept is kept private
     lifeline.hold()
+    HEART.begin()
     chosen = {"DATA_DIR": given.data_dir} if given.data_dir else {}
     settings = Settings.load({**os.environ, **chosen})
     if not command.begins and not command.offline:

@@ -1,4 +1,5 @@
-"""Keeps child processes running: starts them, starts again what dies, stops them in order.
+"""Keeps child processes running: starts them, starts again what dies, replaces what gives no sign
+of life, stops them in order.
 
 Every child leads a process group of its own, so that a terminal's Ctrl-C reaches the supervisor
 only, and holds a lifeline, so that it ends when the supervisor is killed. All stay in one session:
@@ -17,12 +18,16 @@ from typing import Self
 import msgspec
 import structlog
 
-from events_face import lifeline
+from events_face import heartbeat, lifeline
 from events_face.backoff import Backoff
 from events_face.errors import CommandFailed
+from events_face.signs import Signs
 
 STOP_TIMEOUT = 7.0  # seconds for all roles together, before they are killed
 STOP_SHARE = 3.0  # seconds of these that one stage may take
+
+SILENCE = 15.0
+"""Seconds without a sign of life after which a role is replaced."""
 
 NAME = "EVENTS_FACE_ROLE"
 """The variable in which a child finds its role's name."""
@@ -39,6 +44,8 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str] = {}
     nice: int = 0
     before_start: Callable[[], None] | None = None
+    answers: Callable[[], bool] | None = None
+    """Asks a program that gives no signs of life by itself (`events_face.heartbeat`) for one."""
 
 
 class Supervisor:
@@ -93,12 +100,16 @@ class _Child:
         self.role = role
         self._lifeline = lifeline_end
         self._process: subprocess.Popen[bytes] | None = None
+        self._signs = Signs()
         self._backoff = Backoff()
 
     def tend(self) -> None:
+        if self.is_alive() and self._signs.silence() > SILENCE:
+            log.warning("a role gives no sign of life and is replaced", name=self.role.name)
+            self._end()
         if self._process is not None and self._process.poll() is not None:
             ended = _ending(self._process.returncode)
-            self.kill()
+            self._end()
             self._process = None
             self._put_off("a role ended and starts again", ended)
         if self._process is None and self._backoff.is_due():
@@ -114,18 +125,22 @@ class _Child:
     def _start(self) -> None:
         if self.role.before_start is not None:
             self.role.before_start()
-        self._process = subprocess.Popen(
-            self.role.command,
-            env={
-                **os.environ,
-                **self.role.environment,
-                lifeline.VARIABLE: str(self._lifeline),
-                NAME: self.role.name,
-            },
-            pass_fds=[self._lifeline],
-            stdin=subprocess.DEVNULL,
-            process_group=0,
-        )
+        with self._signs.listened_to() as signs:
+            self._process = subprocess.Popen(
+                self.role.command,
+                env={
+                    **os.environ,
+                    **self.role.environment,
+                    lifeline.VARIABLE: str(self._lifeline),
+                    heartbeat.VARIABLE: str(signs),
+                    NAME: self.role.name,
+                },
+                pass_fds=[self._lifeline, signs],
+                stdin=subprocess.DEVNULL,
+                process_group=0,
+            )
+            if self.role.answers is not None:
+                self._signs.ask(self._process, self.role.answers, signs)
         self._backoff.started()
         if self.role.nice:
             with contextlib.suppress(ProcessLookupError):
@@ -144,9 +159,13 @@ class _Child:
             return
         if self._process.poll() is None:
             log.warning("a role does not stop and is killed", name=self.role.name)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        self._end()
+
+    def _end(self) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
 
 def _ending(code: int) -> str:

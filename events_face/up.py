@@ -87,6 +87,7 @@ def _roles(settings: Settings, running: Services, host: str, port: int, workers:
                 stage=5,
                 command=valkey.valkey_command(settings.data_dir),
                 before_start=lambda: valkey.stop_orphan(settings.data_dir),
+                answers=lambda: valkey.is_running(settings.data_dir),
             )
         )
     if settings.notification_service_url is None:

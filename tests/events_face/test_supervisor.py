@@ -6,10 +6,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
+import msgspec
 import psutil
+import pytest
 
+from events_face import heartbeat
 from events_face.errors import CommandFailed
+from events_face.signs import LONGEST_STEP, Signs
 from events_face.supervisor import Role, Supervisor
 from tests.support.waiting import until
 
@@ -25,6 +30,12 @@ signal.signal(signal.SIGTERM, stop)
 with place.open("a") as file: file.write("started ")
 while True: time.sleep(60)
 """
+BEATING = ORDINARY.replace(
+    "lifeline.hold()",
+    """lifeline.hold()
+from events_face.heartbeat import HEART
+HEART.begin()""",
+)
 STUBBORN = """
 import pathlib, signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -154,3 +165,63 @@ def _is_gone(number: int) -> bool:
         return psutil.Process(number).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+def suspend(place: Path) -> None:
+    for child in psutil.Process().children():
+        if str(place) in child.cmdline():
+            child.suspend()
+
+
+def test_a_role_that_gives_no_sign_of_life_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("events_face.supervisor.SILENCE", 5.0)
+    place = tmp_path / "one"
+    with Supervisor([role("one", BEATING, place)]) as supervisor:
+        until_tended(supervisor, lambda: supervisor._children[0]._signs._given_any)
+        suspend(place)
+        until_tended(supervisor, lambda: text(place) == "started started ")
+
+
+def test_a_program_that_does_not_answer_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("events_face.supervisor.SILENCE", 0.5)
+    monkeypatch.setattr("events_face.heartbeat.INTERVAL", 0.01)
+    place = tmp_path / "one"
+    answers = iter([True] * 3)
+    asked = msgspec.structs.replace(
+        role("one", ORDINARY, place), answers=lambda: next(answers, False)
+    )
+    with Supervisor([asked]) as supervisor:
+        until(lambda: text(place) == "started ")
+        until_tended(supervisor, lambda: text(place) == "started started ")
+
+
+def test_a_role_that_never_gave_a_sign_of_life_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("events_face.supervisor.SILENCE", 0.0)
+    place = tmp_path / "one"
+    with Supervisor([role("one", ORDINARY, place)]) as supervisor:
+        until(lambda: text(place) == "started ")
+        for _ in range(10):
+            supervisor.tend()
+    assert text(place) == "started stopped "
+
+
+def test_time_in_which_the_supervisor_stood_still_is_no_silence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("events_face.signs.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    signs = Signs()
+    with signs.listened_to() as end:
+        heartbeat.beat(end)
+        assert signs.silence() == 0
+        clock[0] += 3600
+        assert signs.silence() == LONGEST_STEP
+        heartbeat.beat(end)
+        assert signs.silence() == 0
+    signs.close()
