@@ -35,8 +35,8 @@ HEAD_DEADLINE = 15.0
 """Seconds in which a client sends the head of its next request, from the moment that it connects or
 was answered."""
 
-LARGEST_HEAD = 64 * 1024
-"""Bytes; a longer one is answered 431."""
+LARGEST_HEAD = 128 * 1024
+"""Bytes that are kept of a head; a longer one is answered 431 without a body (`api.heads` says more)."""
 
 UNREAD_DEADLINE = 15.0
 """Seconds that a client may leave an answer unread."""
