@@ -36,7 +36,7 @@ HEAD_DEADLINE = 15.0
 was answered."""
 
 LARGEST_HEAD = 128 * 1024
-"""Bytes that are kept of a head; a longer one is answered 431 without a body (`api.heads` says more)."""
+"""Bytes; a longer one is answered 431 without a body, others as `api.heads` has it."""
 
 UNREAD_DEADLINE = 15.0
 """Seconds that a client may leave an answer unread."""
