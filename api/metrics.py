@@ -72,7 +72,7 @@ class Scrapes:
     media_type="text/plain",
     opt={"access": Who.ANYONE, "problems": ["token-invalid"], **UNLIMITED},
 )
-async def metrics(request: Request) -> Response[bytes]:
+async def metrics(request: Request) -> Response[str]:
     """Its text format, a second old at most unless drawing it up takes long. Without the database
     it answers all the same, with `events_face_database_up 0` and what this process knows of itself.
     Where `METRICS_TOKEN` is set, it has to be sent as a bearer token."""
