@@ -177,10 +177,14 @@ class _Wire(asyncio.Protocol):
             raise NotBegun
         self._answer = answer = _Answer()
         self._transport.write(request)
+        late = asyncio.get_running_loop().call_at(deadline, answer.expire)
         try:
-            if not await settled(answer.response, deadline):
-                answer.end(TimeoutError())
+            await answer.response
+        except asyncio.CancelledError:
+            if answer.response.cancelled():  # else it came in the same moment
+                raise
         finally:
+            late.cancel()
             self._answer = None
             self._used_at = asyncio.get_running_loop().time()
             if not answer.keeps_connection:
@@ -260,6 +264,11 @@ class _Answer:
             self.end(httpx.ReadError(str(error)))
         else:
             self.end(BadAnswer("the answer broke off"))
+
+    def expire(self) -> None:
+        """The deadline is over. When this process did not run for a while, it has not read yet what
+        came in time: that still counts."""
+        asyncio.get_running_loop().call_later(LAST_LOOK, self.end, TimeoutError())
 
     def end(self, error: Exception) -> None:
         """No more of it is read; `error` is what comes of it if its head is not here."""
