@@ -7,6 +7,7 @@ back, and slows nothing else.
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 from collections.abc import Coroutine
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -21,6 +22,15 @@ WAITING_LIMIT = 64
 
 class PasswordsWaiting(Exception):
     """Too many passwords are being checked; try again shortly"""
+
+
+def prepared(typed: str) -> str:
+    """The same for every keyboard that the password is typed on: composed, and with the one space
+    there is in ASCII (RFC 8265, OpaqueString)."""
+    if typed.isascii():
+        return typed
+    spaced = "".join(" " if unicodedata.category(c) == "Zs" else c for c in typed)
+    return unicodedata.normalize("NFC", spaced)
 
 
 class Secret(str):
@@ -43,11 +53,15 @@ class Secret(str):
 
 
 class Password(Secret):
-    """One to be set."""
+    """One to be set: `prepared`."""
 
     __slots__ = ()
     min_length = 8
     max_length = 128
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        return super().parse(prepared(raw) if isinstance(raw, str) else raw)
 
 
 class Passwords:
@@ -74,16 +88,21 @@ class Passwords:
 
         Raises PasswordsWaiting.
         """
-        return await self._run(self._hashing.verify(password, stored))
+        for form in dict.fromkeys([prepared(password), str(password)]):  # hashed as typed, once
+            if await self._run(self._hashing.verify(form, stored)):
+                return True
+        return False
 
     async def renewed(self, password: Secret, stored: str) -> str | None:
         """The password's hash as it would be made now, when `stored` was made otherwise.
 
         Raises PasswordsWaiting.
         """
-        if not ARGON2ID.check_needs_rehash(stored):
+        form = prepared(password)
+        prepared_before = form == password or await self._run(self._hashing.verify(form, stored))
+        if prepared_before and not ARGON2ID.check_needs_rehash(stored):
             return None
-        return await self._run(self._hashing.hash(password))
+        return await self._run(self._hashing.hash(form))
 
     async def _run(self, work: Coroutine[Any, Any, T]) -> T:
         if len(self._under_way) >= WAITING_LIMIT:

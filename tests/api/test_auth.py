@@ -208,6 +208,7 @@ FORGERIES: dict[str, Forgery] = {
     "of another session": _changed(sid=str(UUID(int=7))),
     "for another account": _changed(sub=str(UUID(int=7))),
     "a refresh token": _changed(typ="refresh"),
+    "with another kind of end": _changed(exp="soon"),
     "without an end": lambda claims, key: jwt.encode(
         {name: claims[name] for name in claims if name != "exp"}, key, "HS256"
     ),

@@ -1,0 +1,27 @@
+"""Tokens, read by hosts whose clocks differ."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import jwt
+import pytest
+
+from api.tokens import Tokens
+from events_face.settings import Settings
+from tests.api.serving import Api
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize(("ahead", "status"), [(2, 200), (60, 200), (115, 200), (3600, 401)])
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+async def test_a_token_of_a_host_whose_clock_is_ahead_is_taken_as_far_as_clocks_may_differ(
+    guarded_api: Api, settings: Settings, claim: str, ahead: int, status: int
+) -> None:
+    ada = await guarded_api.account("ada")
+    (key,) = Tokens(settings.secret_keys)._keys
+    claims = jwt.decode(ada.access_token, key, ["HS256"], audience="events-face")
+    claims[claim] = datetime.now(UTC) + timedelta(seconds=ahead)
+    bearer = {"Authorization": f"Bearer {jwt.encode(claims, key, 'HS256')}"}
+    assert (await guarded_api.http.get("/api/auth/me", headers=bearer)).status_code == status
