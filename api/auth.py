@@ -20,7 +20,7 @@ from api.requests import Request
 from api.sessions import TokenPair
 from domain.accounts import RegisterAccount, Role
 from domain.availability import UNAVAILABLE
-from domain.values import Text, Username
+from domain.values import Line, Username
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
 class Login(msgspec.Struct, frozen=True, kw_only=True):
     """What was never a username or a password is no worse than a wrong one."""
 
-    username: Text
+    username: Line
     password: Secret
 
 

@@ -8,10 +8,10 @@ from api.passwords import Password, Secret
 from api.requests import Request
 from domain.accounts import ChangePassword
 from domain.batch import Done
-from domain.values import Text
+from domain.values import Line
 
 
-async def authenticated(request: Request, username: Text, password: Secret) -> Credential:
+async def authenticated(request: Request, username: Line, password: Secret) -> Credential:
     """The account's, for a session to begin with. Takes as long for an unknown username; wrong
     passwords slow their sender down.
 

@@ -26,7 +26,7 @@ from domain.accounts import (
     UsernameTaken,
 )
 from domain.batch import Origin
-from domain.values import Invalid, Text, Username
+from domain.values import Invalid, Line, Username
 from events_face.errors import CommandFailed
 from events_face.installation import installation_keys
 from events_face.services import Services
@@ -80,7 +80,7 @@ def _change_roles(
     username: str,
     change: Callable[[UUID], GrantRole | RevokeRole],
 ) -> None:
-    name = _parsed("username", Text.parse, username)
+    name = _parsed("username", Line.parse, username)
 
     async def change_them(credentials: Credentials) -> str:
         credential = await credentials.of(name)

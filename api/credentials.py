@@ -25,7 +25,7 @@ from domain.accounts import (
 from domain.batch import Decider, Done, Failed, Observer, Origin, Request
 from domain.identity import Identity
 from domain.personal_data import InstallationKeys
-from domain.values import Text
+from domain.values import Line
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
@@ -65,8 +65,12 @@ class Credentials:
         self._observer = observer
         self._identity = Identity(keys.identity)
 
-    async def of(self, username: Text) -> Credential | None:
-        return await self.by_id(self._identity.account(username))
+    async def of(self, username: Line) -> Credential | None:
+        """Whoever has the name exactly comes before who has one that looks alike."""
+        for account_id in self._identity.accounts(username):
+            if credential := await self.by_id(account_id):
+                return credential
+        return None
 
     async def by_id(self, account_id: UUID) -> Credential | None:
         async with self._pool.connection() as connection:

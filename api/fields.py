@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
@@ -13,8 +14,9 @@ from litestar.openapi.spec import OpenAPIFormat, OpenAPIType, Schema
 from msgspec import UnsetType
 
 from api.passwords import Password, Secret
+from domain.characters import CONTROL
 from domain.times import parse_deadline, parse_moment
-from domain.values import Email, FullName, Invalid, Text, Username
+from domain.values import Email, FullName, Invalid, Line, Text, Username
 
 Parse = Callable[[object], object]
 """Gives the value that was meant, or raises `domain.values.Invalid`."""
@@ -61,16 +63,19 @@ def one_of(choices: Sequence[str]) -> str:
     return f"must be {', '.join(others)} or {last}" if others else f"must be {last}"
 
 
-def _text(kind: type[Text] | type[Secret]) -> FieldType:
+def _text(kind: type[Line] | type[Secret]) -> FieldType:
     schema = Schema(type=OpenAPIType.STRING, min_length=kind.min_length, max_length=kind.max_length)
-    if issubclass(kind, Text):
-        schema.pattern = _ONE_LINE
+    if issubclass(kind, Line):
+        schema.pattern = _without(CONTROL, kind.refused)
         schema.description = "Space around it is taken away."
     return FieldType(kind.parse, schema)
 
 
-_ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
-"""No control characters."""
+def _without(*refused: re.Pattern[str]) -> str:
+    """A pattern of texts without these characters, as JavaScript and Python read it."""
+    characters = "".join(dict.fromkeys(pattern.pattern[1:-1] for pattern in refused))
+    escaped = (f"\\u{ord(c):04x}" if c != "-" and ord(c) < 0x10000 else c for c in characters)
+    return f"^[^{''.join(escaped)}]*$"
 
 
 def _parse_id(raw: object) -> UUID:
@@ -93,6 +98,7 @@ _TIME = Schema(
 )
 
 _TYPES: dict[frozenset[Any], FieldType] = {
+    frozenset({Line}): _text(Line),
     frozenset({Text}): _text(Text),
     frozenset({FullName}): _text(FullName),
     frozenset({Username}): _text(Username),

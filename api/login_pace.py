@@ -9,7 +9,7 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from api.tally import Tally
-from domain.values import fold
+from domain.characters import fold
 
 FREE = 5
 """Failures that cost nothing but themselves."""

@@ -21,7 +21,7 @@ from domain.accounts import (
     RegisterAccount,
     RevokeRole,
 )
-from domain.areas import Area, AreaName, CreateArea, DeleteArea, RenameArea
+from domain.areas import Area, AreaName, AreaNameTaken, CreateArea, DeleteArea, RenameArea
 from domain.disclosures import Disclosure, PersonalDataRead, RecordDisclosure
 from domain.errors import InvalidFields, NotFound
 from domain.events import (
@@ -39,15 +39,14 @@ from domain.following import Details, Said
 from domain.identity import Identity
 from domain.notifications import Notification, QueueAgain, RecordDelivery
 from domain.syncs import RecordFailedSync, RecordSync, Sync
-from domain.values import Text
+from domain.values import Email, Text
 from domain.visitors import EraseVisitor, ErasureOutcome, Person, RegisterVisitor, Visitor
 from domain.work import Handler, Work, check_version
 
 
 def create_area(command: CreateArea, work: Work) -> Area:
-    name = work.get(AreaName, work.identity.area_name(command.name))
     area = Area(id=work.new_id())
-    work.record(name, name.claim(area.id))
+    _claim(command.name, area, work)
     return work.record(area, areas.Created(name=command.name))
 
 
@@ -56,20 +55,16 @@ def rename_area(command: RenameArea, work: Work) -> Area:
     check_version(area, command.expected_version)
     if command.name is None or command.name == area.name:
         return area
-    old = work.get(AreaName, work.identity.area_name(Text(area.name)))
-    new = work.get(AreaName, work.identity.area_name(command.name))
-    if new.id != old.id:
-        work.record(new, new.claim(area.id))
-        work.record(old, areas.NameReleased())
+    claimed = _claim(command.name, area, work)
+    _release(area, work, but=claimed)
     return work.record(area, areas.Renamed(name=command.name))
 
 
 def delete_area(command: DeleteArea, work: Work) -> None:
     area = _existing_area(command.area_id, work)
     check_version(area, command.expected_version)
-    name = work.get(AreaName, work.identity.area_name(Text(area.name)))
     work.record(area, area.delete())
-    work.record(name, areas.NameReleased())
+    _release(area, work)
 
 
 def create_event(command: CreateEvent, work: Work) -> EventView:
@@ -170,7 +165,7 @@ def clean_up_event(command: CleanUpEvent, work: Work) -> bool:
 
 def register_visitor(command: RegisterVisitor, work: Work) -> UUID:
     event = work.get(Event, command.event_id)
-    visitor = work.get(Visitor, work.identity.visitor(command.event_id, command.email))
+    visitor = _visitor(command.event_id, command.email, work)
     registered = visitor.register(
         event,
         Person(full_name=command.full_name, email=command.email),
@@ -185,6 +180,8 @@ def register_visitor(command: RegisterVisitor, work: Work) -> UUID:
 def erase_visitor(command: EraseVisitor, work: Work) -> ErasureOutcome:
     visitor = work.get(Visitor, command.visitor_id)
     if visitor.notification_id is None:
+        return "nobody"
+    if command.notification_id not in {None, visitor.notification_id}:
         return "nobody"
     notification = work.get(Notification, visitor.notification_id)
     abandoned = notification.abandon()
@@ -221,7 +218,8 @@ def record_disclosure(command: RecordDisclosure, work: Work) -> None:
 
 
 def register_account(command: RegisterAccount, work: Work) -> Account:
-    account = work.get(Account, work.identity.account(command.username))
+    accounts = [work.get(Account, id) for id in work.identity.accounts(command.username)]
+    account = next((a for a in accounts if a.exists), accounts[-1])
     return work.record(account, *account.register(command))
 
 
@@ -373,8 +371,43 @@ def _right_times(
 
 
 def _area_named(name: Text, work: Work) -> UUID:
-    holder = work.get(AreaName, work.identity.area_name(name)).holder
-    return holder or create_area(CreateArea(name=name), work).id
+    for held in _area_names(name, work):
+        if held.holder is not None:
+            return held.holder
+    return create_area(CreateArea(name=name), work).id
+
+
+def _area_names(name: Text, work: Work) -> list[AreaName]:
+    """All that may hold the name; it is claimed by the last one."""
+    return [work.get(AreaName, id) for id in work.identity.area_names(name)]
+
+
+def _claim(name: Text, area: Area, work: Work) -> UUID:
+    """The id of the `AreaName` by which the area has it now. Raises `AreaNameTaken`."""
+    *former, current = _area_names(name, work)
+    if any(held.holder not in {None, area.id} for held in former):
+        raise AreaNameTaken
+    if current.holder != area.id:
+        work.record(current, current.claim(area.id))
+    return current.id
+
+
+def _release(area: Area, work: Work, *, but: UUID | None = None) -> None:
+    for name in _area_names(Text(area.name), work):
+        if name.holder == area.id and name.id != but:
+            work.record(name, areas.NameReleased())
+
+
+def _visitor(event_id: UUID, email: Email, work: Work) -> Visitor:
+    """This person at the event, or who they will be there."""
+    first = work.get(Visitor, work.identity.visitor(event_id, email))
+    if not first.version:
+        return first
+    other_id = work.identity.other_visitor(event_id, email)
+    if first.registered and work.person(first) in {other_id, None}:
+        return first
+    other = work.get(Visitor, other_id)
+    return other if first.registered or other.registered else first
 
 
 def _said_by(command: SyncEvent, before: Said, work: Work) -> Said:

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -19,15 +20,16 @@ import msgspec
 import psycopg
 from psycopg import AsyncConnection
 
-from domain.aggregate import Aggregate, Metadata
+from domain.aggregate import Aggregate, Metadata, RecordedEvent
 from domain.application import HANDLERS, TOUCHES, Touches
 from domain.availability import UNAVAILABLE
 from domain.codec import UnknownEvent
 from domain.history import append, last_position, lock_history
 from domain.identity import Identity
+from domain.people import KnownPeople
 from domain.personal_data import InstallationKeys
 from domain.streams import Loaded, Streams
-from domain.work import NotLoaded, Surroundings, Work
+from domain.work import NotLoaded, PersonNotKnown, Surroundings, Work
 
 OPTIMISTIC_TRIES = 2
 """Decisions on loaded streams without holding history's lock, before one that holds it and so is
@@ -112,6 +114,7 @@ class Decider:
         self._surroundings = surroundings or Surroundings()
         self._observer = observer
         self._streams = Streams()
+        self._people = KnownPeople(keys)
         self._appends: list[Append] = []
         self._locked = False
 
@@ -236,18 +239,24 @@ class Decider:
         loaded = await self._streams.load(connection, wanted)
         while True:
             decisions = self._run_handlers(requests, loaded)
-            missing = {d.id for d in decisions if isinstance(d, NotLoaded)}
-            if not missing:
-                return loaded, [d for d in decisions if not isinstance(d, NotLoaded)]
-            loaded |= await self._streams.load(connection, missing)
+            decided = [d for d in decisions if not isinstance(d, NotLoaded | PersonNotKnown)]
+            if len(decided) == len(decisions):
+                return loaded, decided
+            if missing := {d.id for d in decisions if isinstance(d, NotLoaded)}:
+                loaded |= await self._streams.load(connection, missing)
+            if unknown := [d.visitor for d in decisions if isinstance(d, PersonNotKnown)]:
+                await self._people.look_up(connection, unknown)
 
     def _touches(self, request: Request) -> Touches:
         return TOUCHES[type(request.command)](request.command, self._identity)
 
     def _run_handlers(
         self, requests: Sequence[Request], loaded: Loaded
-    ) -> list[_Accepted | _Refused | NotLoaded]:
-        staged, decisions = dict(loaded), list[_Accepted | _Refused | NotLoaded]()
+    ) -> list[_Accepted | _Refused | NotLoaded | PersonNotKnown]:
+        staged = dict(loaded)
+        decisions = list[_Accepted | _Refused | NotLoaded | PersonNotKnown]()
+        events = list[RecordedEvent]()
+        person = partial(self._people.person, events)
         now = self._surroundings.now()
         for request in requests:
             work = Work(
@@ -260,15 +269,17 @@ class Decider:
                     correlation_id=request.origin.correlation_id,
                     causation_id=request.origin.causation_id,
                 ),
+                person,
             )
             try:
                 value = HANDLERS[type(request.command)](request.command, work)
-            except NotLoaded as not_loaded:
-                decisions.append(not_loaded)
+            except (NotLoaded, PersonNotKnown) as unknown:
+                decisions.append(unknown)
             except Exception as error:  # noqa: BLE001  refused, or a bug: the caller is told
                 decisions.append(_Refused(Failed(error), work))
             else:
                 staged.update(work.changed)
+                events += work.recorded
                 decisions.append(_Accepted(value, work))
         return decisions
 

@@ -1,24 +1,26 @@
 """Erasing a person: the keys to all that history holds of them are deleted, wherever they had
 registered, and an event in each of those streams says so.
 
-It is exact however far behind the read tables are: a visitor's id follows from the event and the
-email, so every event there ever was is asked for this person.
+It is exact however far behind the read tables are: a visitor's ids follow from the event and the
+email, so every event there ever was is asked for this person. Somebody else's email may lead to the
+same id: whose a registration is, it says itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
 
 from domain.batch import Decider, Failed, Origin, Request
-from domain.events import Created
+from domain.codec import decode
 from domain.history import last_position
 from domain.identity import Identity
+from domain.people import people_of
 from domain.personal_data import InstallationKeys
 from domain.streams import Streams
 from domain.values import Email
@@ -59,13 +61,13 @@ async def erase_person(
     and stand. Rows are blanked before history is locked by the append, as everybody does who
     changes both.
     """
-    search = _Search(connection, Identity(keys.identity), email)
+    search = _Search(connection, keys, email)
     decider = Decider(keys)
     erased, personal_keys, at = list[ErasureOutcome](), 0, datetime.now(UTC)
     while visitors := await search.more():
         await blank_rows(visitors, at)
         for portion in _portions(visitors):
-            requests = [Request(EraseVisitor(visitor_id=v.id), origin, at) for v in portion]
+            requests = [Request(_erasure_of(v), origin, at) for v in portion]
             gone = list[UUID]()
             for visitor, outcome in zip(
                 portion, await decider.execute(connection, requests), strict=True
@@ -85,37 +87,46 @@ async def erase_person(
     )
 
 
+def _erasure_of(visitor: Visitor) -> EraseVisitor:
+    """Of the registration that was found: another person may have come in its place meanwhile."""
+    return EraseVisitor(visitor_id=visitor.id, notification_id=visitor.notification_id)
+
+
 class _Search:
     """Looks for the registrations of one person, again and again."""
 
-    def __init__(self, connection: AsyncConnection[Any], identity: Identity, email: Email) -> None:
+    def __init__(
+        self, connection: AsyncConnection[Any], keys: InstallationKeys, email: Email
+    ) -> None:
         self._connection = connection
-        self._identity = identity
+        self._keys = keys
+        self._identity = Identity(keys.identity)
         self._email = email
-        self._possible = set[UUID]()
         self._seen: int | None = None
 
     async def more(self) -> list[Visitor]:
         """Those that stand and came since the last look; all, the first time."""
         seen, self._seen = self._seen, await last_position(self._connection)
+        events = await (self._all_events() if seen is None else self._events_since(seen))
         found = list[Visitor]()
-        if seen is None:
-            for events in _portions(await self._all_events()):
-                # One portion of ids at a time: an API process answers others in between.
-                possible = [self._visitor(event) for event in events]
-                self._possible.update(possible)
-                found += await self._standing(possible)
-        else:
-            for registered in _portions(await self._registered_after(seen)):
-                found += await self._standing(registered)
+        for portion in _portions(events):
+            # One portion of ids at a time: an API process answers others in between.
+            found += await self._registered_at(portion)
         return found
 
-    async def _standing(self, ids: Sequence[UUID]) -> list[Visitor]:
-        loaded = await Streams().load(self._connection, ids)
-        return [v for v in loaded.values() if isinstance(v, Visitor) and v.registered]
+    async def _registered_at(self, event_ids: Sequence[UUID]) -> list[Visitor]:
+        events = {self._identity.visitor(event, self._email): event for event in event_ids}
+        shared = await self._visitors(events)
+        registered = [visitor for visitor in shared if visitor.registered]
+        people = await people_of(self._connection, self._keys, registered)
+        others = {v.id: self._identity.other_visitor(events[v.id], self._email) for v in shared}
+        theirs = [v for v in registered if people[v.id, v.version] in {others[v.id], None}]
+        return theirs + [v for v in await self._visitors(others.values()) if v.registered]
 
-    def _visitor(self, event_id: UUID) -> UUID:
-        return self._identity.visitor(event_id, self._email)
+    async def _visitors(self, ids: Iterable[UUID]) -> list[Visitor]:
+        """Those whose stream has begun."""
+        loaded = await Streams().load(self._connection, ids)
+        return [visitor for visitor in loaded.values() if isinstance(visitor, Visitor)]
 
     async def _all_events(self) -> list[UUID]:
         """Ids of the events there are and of those that were removed."""
@@ -125,19 +136,23 @@ class _Search:
         )
         return [id for (id,) in await cursor.fetchall()]
 
-    async def _registered_after(self, position: int) -> list[UUID]:
-        """This person's streams among those that somebody registered in."""
+    async def _events_since(self, position: int) -> list[UUID]:
+        """Ids of the events that this person may have registered for after the position."""
         cursor = await self._connection.execute(
             """
-            SELECT originator_id, topic FROM history_events
-            WHERE notification_id > %b AND topic = ANY(%b) ORDER BY notification_id
+            SELECT originator_id, originator_version, topic, state FROM history_events
+            WHERE notification_id > %b AND topic = %b
             """,
-            [position, [Created.topic, Registered.topic]],
+            [position, Registered.topic],
             binary=True,
         )
-        rows = await cursor.fetchall()
-        self._possible.update(self._visitor(id) for id, topic in rows if topic == Created.topic)
-        return [id for id, topic in rows if topic == Registered.topic and id in self._possible]
+        found = set[UUID]()
+        for row in await cursor.fetchall():
+            event_id = cast("Registered", decode(*row).event).event_id
+            shared = self._identity.visitor(event_id, self._email)
+            if row[0] in {shared, self._identity.other_visitor(event_id, self._email)}:
+                found.add(event_id)
+        return sorted(found)
 
 
 async def _delete_keys(connection: AsyncConnection[Any], visitor_ids: Sequence[UUID]) -> int:

@@ -133,12 +133,12 @@ async def open_personal_data(
     sealed = [decode(id, version, topic, state, at) for at, id, version, topic, state, _ in rows]
     opened = {
         row[0]: _with_person(logged(*row), event)
-        for row, event in zip(rows, await _open(connection, sealed, keys), strict=True)
+        for row, event in zip(rows, await open_what_can_be(connection, sealed, keys), strict=True)
     }
     return [opened.get(event.position, event) for event in events]
 
 
-async def _open(
+async def open_what_can_be(
     connection: AsyncConnection[Any], sealed: list[RecordedEvent], keys: InstallationKeys
 ) -> list[RecordedEvent]:
     """Those that can be opened are, whatever was done to the others."""
@@ -149,8 +149,8 @@ async def _open(
             return sealed
     middle = len(sealed) // 2
     return [
-        *await _open(connection, sealed[:middle], keys),
-        *await _open(connection, sealed[middle:], keys),
+        *await open_what_can_be(connection, sealed[:middle], keys),
+        *await open_what_can_be(connection, sealed[middle:], keys),
     ]
 
 

@@ -6,55 +6,67 @@ Each class parses what came from outside and raises `Invalid`, whose text is mea
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import ClassVar, Self
+
+from domain.characters import BLANK, CONTROL, INVISIBLE, REORDERING, fold, fold_case, named
 
 
 class Invalid(ValueError):
     """What is wrong with a value, in words for whoever sent it."""
 
 
-class Text(str):
-    """One line of text: trimmed, no control characters, `min_length` to `max_length` long."""
+class Line(str):
+    """One line of text: trimmed, `min_length` to `max_length` long, without control characters,
+    and not all of it invisible."""
 
     __slots__ = ()
     min_length: ClassVar[int] = 1
     max_length: ClassVar[int] = 255
+    refused: ClassVar[re.Pattern[str]] = CONTROL
+    """Characters that it must not have."""
 
     @classmethod
     def parse(cls, raw: object) -> Self:
         if not isinstance(raw, str):
             raise Invalid("must be a text")
         text = raw.strip()
+        if not text.isprintable() or (not text.isascii() and INVISIBLE.search(text)):
+            text = cls._parse_unusual(text)
         if not text:
             raise Invalid("must not be empty")
         if len(text) < cls.min_length:
             raise Invalid(f"must have at least {cls.min_length} characters")
         if len(text) > cls.max_length:
             raise Invalid(f"must have at most {cls.max_length} characters, has {len(text)}")
-        if not text.isprintable():
-            kinds = {unicodedata.category(character) for character in text}
-            if kinds & _NOT_TEXT:
-                raise Invalid("must not contain control characters")
-            if kinds <= _INVISIBLE:
-                raise Invalid("must not be empty")
         return cls(text)
+
+    @classmethod
+    def _parse_unusual(cls, text: str) -> str:
+        """The text; empty when nothing of it can be seen."""
+        if CONTROL.search(text):
+            raise Invalid("must not contain control characters")
+        if not INVISIBLE.sub("", text).strip():
+            return ""
+        if found := cls.refused.search(text):
+            raise Invalid(f"must not contain {named(found[0])}, which cannot be seen")
+        return text
 
     @property
     def folded(self) -> str:
-        """The same for all spellings that differ in case only: what uniqueness and search use."""
-        return fold(self)
+        """The same for all names that look alike: what their uniqueness rests on."""
+        return fold(self).strip()
 
 
-_NOT_TEXT = frozenset({"Cc", "Cs", "Zl", "Zp"})
-_INVISIBLE = frozenset({"Cf", "Zs"})
+class Text(Line):
+    """A name that is shown beside others. What joins letters or emoji stays in it; what changes
+    the direction of the text around it is taken away."""
 
+    __slots__ = ()
+    refused = BLANK
 
-def fold(text: str) -> str:
-    """Case, width and composition taken away, so that equal-looking texts compare equal."""
-    if text.isascii():
-        return text.lower()
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    @classmethod
+    def _parse_unusual(cls, text: str) -> str:
+        return super()._parse_unusual(REORDERING.sub("", text).strip())
 
 
 class FullName(Text):
@@ -64,12 +76,13 @@ class FullName(Text):
     max_length = 128
 
 
-class Username(Text):
-    """The name that an account signs in with."""
+class Username(Line):
+    """The name that an account signs in with: there is nothing in it that cannot be seen."""
 
     __slots__ = ()
     min_length = 2
     max_length = 50
+    refused = INVISIBLE
 
 
 class Email(str):
@@ -88,6 +101,15 @@ class Email(str):
         if _PLAIN_ADDRESS.fullmatch(address):
             return cls(address)
         return cls(cls._parse_unusual(address))
+
+    @property
+    def person(self) -> str:
+        """The same for all spellings of one address. Of a domain's A-label the parsed form has the
+        one Unicode spelling there is (IDNA 2008), so two domains are the same when these are."""
+        if self.isascii():
+            return self.lower()
+        local, at, domain = self.rpartition("@")
+        return fold_case(local) + at + domain
 
     @staticmethod
     def _parse_unusual(address: str) -> str:

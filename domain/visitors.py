@@ -1,7 +1,8 @@
 """Visitors: one registration of one person for one event, once per event and email.
 
 The id is derived from the event and the email (`domain.identity`), so two registrations of the
-same person meet in one stream, and history lets only one of them be its first.
+same person meet in one stream, and history lets only one of them be its first. Where the stream is
+of a person whose email is much alike, the id of the second is derived from what tells them apart.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ class EraseVisitor(msgspec.Struct, frozen=True, kw_only=True):
     """Forgets the person of one registration, see `domain.erasure`."""
 
     visitor_id: UUID
+    notification_id: UUID | None = None
+    """Of the registration that is meant; None for the one that stands."""
 
 
 ErasureOutcome = Literal["nobody", "erased", "erased before notified"]

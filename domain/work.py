@@ -38,6 +38,19 @@ class NotLoaded(Exception):
         self.id = id
 
 
+class PersonNotKnown(Exception):
+    """A handler asked whose a stream is before that was looked up for it."""
+
+    def __init__(self, visitor: Aggregate) -> None:
+        super().__init__(visitor.id)
+        self.visitor = visitor
+
+
+FindPerson = Callable[[Aggregate], UUID | None]
+"""Whose a visitor's stream is: the `other_visitor` of who registered last, which tells people apart
+and says nothing of them. None where that cannot be read. Raises `PersonNotKnown`."""
+
+
 class Work:
     """One command's view of the world, and the events it leads to.
 
@@ -50,10 +63,12 @@ class Work:
         identity: Identity,
         surroundings: Surroundings,
         metadata: Metadata,
+        person: FindPerson = lambda _: None,
     ) -> None:
         self._loaded = loaded
         self._metadata = metadata
         self.identity = identity
+        self.person = person
         self.new_id = surroundings.new_id
         self.new_code = surroundings.new_code
         self.changed: dict[UUID, Aggregate] = {}

@@ -12,7 +12,7 @@ from api.requests import Request
 from domain.as_of import parse_time
 from domain.errors import InvalidFields
 from domain.log import Criteria
-from domain.values import Invalid, Text
+from domain.values import Invalid, Line
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ async def asked_criteria(request: Request) -> Criteria:
         "since": given("from", _time),
         "until": given("until", _time),
     }
-    if who := given("actor", Text):
+    if who := given("actor", Line):
         fields["actor"] = await _actor(request, who)
         if fields["actor"] is None:
             wrong["actor"] = "is no account's username or id"
@@ -56,7 +56,7 @@ def in_utc(text: str) -> str:
     return f"{text}Z" if _WITHOUT_ZONE.fullmatch(text) else text
 
 
-async def _actor(request: Request, who: Text) -> str | None:
+async def _actor(request: Request, who: Line) -> str | None:
     """As history has it; None when nobody is called so."""
     if who == "anonymous" or who.startswith("system:"):
         return str(who)[:_LONGEST]

@@ -10,6 +10,8 @@ from uuid import UUID
 from domain.aggregate import Aggregate, DomainEvent, Metadata
 from domain.application import HANDLERS
 from domain.identity import Identity
+from domain.values import Email
+from domain.visitors import Registered
 from domain.work import NotLoaded, Surroundings, Work
 
 NOW = datetime(2030, 5, 1, 12, tzinfo=UTC)
@@ -60,8 +62,15 @@ class Scenario:
                 identity,
                 Surroundings(now=lambda: self.now, new_id=self.new_id, new_code=lambda: CODE),
                 Metadata(timestamp=self.now, actor="anonymous", correlation_id="test"),
+                self._person,
             )
             try:
                 return HANDLERS[type(command)](command, work), work
             except NotLoaded as missing:
                 loaded[missing.id] = self.state(missing.id)
+
+    def _person(self, visitor: Aggregate) -> UUID | None:
+        for event in reversed(self.streams[visitor.id]):
+            if isinstance(event, Registered) and event.person:
+                return identity.other_visitor(event.event_id, Email(event.person.email))
+        return None

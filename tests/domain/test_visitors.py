@@ -1,8 +1,10 @@
 """Registration: its checks in their order, each of them."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from domain import events
@@ -11,12 +13,13 @@ from domain.values import Email, FullName
 from domain.visitors import (
     DeadlinePassed,
     DuplicateRegistration,
+    EraseVisitor,
     EventClosed,
     Person,
     Registered,
     RegisterVisitor,
 )
-from tests.domain.scenario import CODE, IN_A_WEEK, Scenario
+from tests.domain.scenario import CODE, IN_A_WEEK, Scenario, identity
 from tests.domain.test_events import FAIR, a_fair
 
 
@@ -73,3 +76,74 @@ def test_the_deadline_itself_still_counts() -> None:
 
 def test_a_reopened_event_takes_registrations_again() -> None:
     a_fair().given(FAIR, events.Closed(), events.Opened()).when(register())
+
+
+MUCH_ALIKE = [
+    ("ada@fass.de", "ada@faß.de"),
+    ("ada@βόλος.com", "ada@βόλοσ.com"),
+    ("adaᾳ@example.com", "adaαι@example.com"),  # noqa: RUF001
+    ("x2@example.com", "x²@example.com"),
+    ("gross@example.com", "groß@example.com"),
+    ("ﬁona@example.com", "fiona@example.com"),
+]
+
+
+@pytest.mark.parametrize("emails", MUCH_ALIKE + [pair[::-1] for pair in MUCH_ALIKE])
+def test_people_whose_emails_are_much_alike_are_two(emails: tuple[str, str]) -> None:
+    scenario = a_fair()
+    ids = set()
+    for email in emails:
+        scenario.when(register(email))
+        ids.add(scenario.value)
+    assert len(ids) == 2
+    for email in emails:
+        with pytest.raises(DuplicateRegistration):
+            scenario.when(register(email))
+
+
+@pytest.mark.parametrize("emails", MUCH_ALIKE)
+def test_who_is_erased_leaves_the_other_registered(emails: tuple[str, str]) -> None:
+    scenario = a_fair()
+    for email in emails:
+        scenario.when(register(email))
+        second = scenario.value
+    scenario.when(EraseVisitor(visitor_id=identity.visitor(FAIR, Email.parse(emails[0]))))
+    with pytest.raises(DuplicateRegistration):
+        scenario.when(register(emails[1]))
+    scenario.when(register(emails[0]))
+    with pytest.raises(DuplicateRegistration):
+        scenario.when(register(emails[0]))
+    scenario.when(EraseVisitor(visitor_id=second))
+    scenario.when(register(emails[1]))
+    assert scenario.value == second
+    for email in emails:
+        with pytest.raises(DuplicateRegistration):
+            scenario.when(register(email))
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ("Ada@Bücher.example", "ada@xn--bcher-kva.example", "ADA@XN--BCHER-KVA.EXAMPLE"),
+        ("ada@faß.de", "ADA@xn--fa-hia.de", "ada@FAẞ.de"),
+        ("jörg@example.com", "JÖRG@example.com", "jo\u0308rg@example.com"),
+        ("ᾷ@example.com", "ᾼ͂@example.com"),
+        ("σίσυφος@example.com", "ΣΊΣΥΦΟΣ@example.com", "σίσυφοσ@example.com"),
+        ("ada@\uff45xample\u3002com", "ada@example.com"),
+    ],
+)
+def test_the_spellings_of_an_email_are_one_person(spellings: Sequence[str]) -> None:
+    scenario = a_fair()
+    scenario.when(register(spellings[0]))
+    for spelling in spellings:
+        with pytest.raises(DuplicateRegistration):
+            scenario.when(register(spelling))
+
+
+def test_a_person_of_whom_nothing_can_be_read_is_taken_for_the_one_who_comes() -> None:
+    scenario = a_fair()
+    scenario.when(register("ada@fass.de"))
+    (stream,) = (s for s in scenario.streams.values() if isinstance(s[0], Registered))
+    stream[0] = msgspec.structs.replace(stream[0], person=None)
+    with pytest.raises(DuplicateRegistration):
+        scenario.when(register("ada@faß.de"))

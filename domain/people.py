@@ -1,0 +1,86 @@
+"""Whose a visitor's stream is, where its id does not say: it is shared by emails that were once
+taken for the same (docs/decisions/0039-one-person-one-email.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+
+from domain.aggregate import Aggregate, RecordedEvent
+from domain.codec import decode
+from domain.identity import Identity
+from domain.logged import open_what_can_be
+from domain.personal_data import InstallationKeys
+from domain.values import Email
+from domain.visitors import Registered
+from domain.work import PersonNotKnown
+
+People = dict[tuple[UUID, int], UUID | None]
+"""By a visitor's id and version, as `work.FindPerson` gives them."""
+
+KEPT = 20_000
+"""Visitors whose person is remembered, at most."""
+
+
+class KnownPeople:
+    """The people of those visitors that were looked up."""
+
+    def __init__(self, keys: InstallationKeys) -> None:
+        self._keys = keys
+        self._identity = Identity(keys.identity)
+        self._known: People = {}
+
+    def person(self, staged: Iterable[RecordedEvent], visitor: Aggregate) -> UUID | None:
+        """As `work.FindPerson`; `staged` are events that history does not have yet."""
+        key = (visitor.id, visitor.version)
+        if key not in self._known:
+            found = people_in(staged, [visitor], self._identity)
+            if key not in found:
+                raise PersonNotKnown(visitor)
+            return found[key]
+        return self._known[key]
+
+    async def look_up(
+        self, connection: AsyncConnection[Any], visitors: Collection[Aggregate]
+    ) -> None:
+        if len(self._known) + len(visitors) > KEPT:
+            self._known.clear()
+        self._known.update(await people_of(connection, self._keys, visitors))
+
+
+async def people_of(
+    connection: AsyncConnection[Any], keys: InstallationKeys, visitors: Collection[Aggregate]
+) -> People:
+    """Who registered last in each of these streams, as history has it."""
+    cursor = await connection.execute(
+        """
+        SELECT v.id, e.originator_version, e.topic, e.state
+        FROM unnest(%b::uuid[], %b::bigint[]) AS v (id, version) CROSS JOIN LATERAL (
+            SELECT originator_version, topic, state FROM history_events
+            WHERE originator_id = v.id AND originator_version <= v.version AND topic = %b
+            ORDER BY originator_version DESC LIMIT 1
+        ) AS e
+        """,
+        [[v.id for v in visitors], [v.version for v in visitors], Registered.topic],
+        binary=True,
+    )
+    sealed = [decode(*row) for row in await cursor.fetchall()]
+    opened = await open_what_can_be(connection, sealed, keys)
+    people: People = {(v.id, v.version): None for v in visitors}
+    people.update(people_in(opened, visitors, Identity(keys.identity)))
+    return people
+
+
+def people_in(
+    events: Iterable[RecordedEvent], visitors: Collection[Aggregate], identity: Identity
+) -> People:
+    """Those whose registration is among the events, personal data in place."""
+    last, ids = dict[UUID, UUID](), {visitor.id for visitor in visitors}
+    for recorded in events:
+        event, id = recorded.event, recorded.originator_id
+        if id in ids and isinstance(event, Registered) and event.person is not None:
+            last[id] = identity.other_visitor(event.event_id, Email(event.person.email))
+    return {(v.id, v.version): last[v.id] for v in visitors if v.id in last}

@@ -1,0 +1,162 @@
+"""A history from before 2026-11-27, when more emails and fewer names were taken for the same.
+
+`former_history.json` holds its events and their keys as that release appended them: an event with
+the visitors `ada@faß.de`, `x²@example.com`, `bob@example.com`, and `gross@example.com` where
+`groß@example.com` was erased; an area `Ha\\u200bll`; the accounts `ro\\u200bot` and `ᾼ͂da`.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+
+from domain.accounts import RegisterAccount, UsernameTaken
+from domain.areas import AreaNameTaken, CreateArea, RenameArea
+from domain.batch import Decider, Origin
+from domain.erasure import erase_person
+from domain.events import SyncEvent
+from domain.history import connect
+from domain.personal_data import InstallationKeys
+from domain.values import Email, Text, Username
+from domain.visitors import DuplicateRegistration
+from tests.support.installation import IN_A_MONTH, Installation, a_registration, installation_on
+
+pytestmark = pytest.mark.anyio
+
+FORMER = msgspec.json.decode((Path(__file__).parent / "former_history.json").read_bytes())
+FAIR = UUID(FORMER["event_id"])
+FORMER_KEYS = InstallationKeys(
+    identity=bytes.fromhex(FORMER["identity"]), data={b"": bytes.fromhex(FORMER["data"])}
+)
+ORIGIN = Origin(actor="system:test", correlation_id="test")
+
+
+@pytest.fixture
+async def former(database_url: str) -> AsyncIterator[Installation]:
+    async with await connect(database_url) as connection:
+        for event in FORMER["events"]:
+            place = [UUID(event["id"]), event["version"]]
+            await connection.execute(
+                """
+                INSERT INTO history_events (originator_id, originator_version, topic, state)
+                VALUES (%s, %s, %s, %s)
+                """,
+                [*place, event["topic"], b64decode(event["state"])],
+            )
+            if event["wrapped"]:
+                await connection.execute(
+                    "INSERT INTO personal_keys VALUES (%s, %s, %s)",
+                    [*place, b64decode(event["wrapped"])],
+                )
+    async with installation_on(database_url, FORMER_KEYS) as installation:
+        yield installation
+
+
+async def register(installation: Installation, email: str) -> UUID:
+    (id,) = await installation.give(a_registration(FAIR, Email.parse(email)))
+    assert isinstance(id, UUID)
+    return id
+
+
+async def erase(installation: Installation, email: str) -> int:
+    async def blank_rows(people: Any, at: datetime) -> None:
+        """There are none."""
+
+    async with await connect(installation.database_url) as other, other.transaction():
+        address = Email.parse(email)
+        erasure = await erase_person(other, FORMER_KEYS, address, ORIGIN, blank_rows)
+    return erasure.registrations
+
+
+REGISTERED = ["ada@faß.de", "x²@example.com", "bob@example.com", "gross@example.com"]
+MUCH_ALIKE = ["ada@fass.de", "x2@example.com", "groß@example.com"]
+
+
+@pytest.mark.parametrize("email", REGISTERED)
+async def test_who_is_registered_does_not_register_again(former: Installation, email: str) -> None:
+    for spelling in (email, email.replace("b", "B").replace("a", "A"), f" {email} "):
+        with pytest.raises(DuplicateRegistration):
+            await register(former, spelling)
+
+
+@pytest.mark.parametrize("email", MUCH_ALIKE)
+async def test_who_was_taken_for_another_registers_once(former: Installation, email: str) -> None:
+    await register(former, email)
+    with pytest.raises(DuplicateRegistration):
+        await register(former, email)
+    other_process = Decider(FORMER_KEYS)
+    former = msgspec.structs.replace(former, decider=other_process)
+    with pytest.raises(DuplicateRegistration):
+        await register(former, email)
+
+
+async def test_an_erasure_finds_the_right_person_wherever_the_registration_is(
+    former: Installation,
+) -> None:
+    assert await erase(former, "ada@fass.de") == 0
+    await register(former, "ada@fass.de")
+    assert await erase(former, "ada@faß.de") == 1
+    assert await erase(former, "ada@faß.de") == 0
+    with pytest.raises(DuplicateRegistration):
+        await register(former, "ada@fass.de")
+    await register(former, "ada@faß.de")
+    assert await erase(former, "ada@fass.de") == 1
+    assert await erase(former, "ada@xn--fa-hia.de") == 1
+    assert await erase(former, "groß@example.com") == 0
+    assert await erase(former, "GROSS@example.com") == 1
+    assert await erase(former, "x2@example.com") == 0
+    assert await erase(former, "x²@example.com") == 1
+
+
+async def test_two_who_are_much_alike_register_in_one_batch(former: Installation) -> None:
+    (event_id,) = [await former.event()]
+    pair = [a_registration(event_id, Email.parse(e)) for e in ("a@fass.de", "a@faß.de")]
+    ids = await former.give(*pair)
+    assert len(set(ids)) == 2
+    for again in pair:
+        with pytest.raises(DuplicateRegistration):
+            await former.give(again)
+
+
+async def test_an_area_keeps_the_name_that_cannot_be_told_from_another(
+    former: Installation,
+) -> None:
+    with pytest.raises(AreaNameTaken):
+        await former.give(CreateArea(name=Text("Ha\u200bll")))
+    (hall,) = await _aggregates(former, "Area.Created")
+    synced = SyncEvent(
+        event_id=uuid4(),
+        name=Text("Fair"),
+        event_datetime=IN_A_MONTH,
+        registration_deadline=IN_A_MONTH,
+        area_name=Text("Ha\u200bll"),
+        status="open",
+    )
+    await former.give(synced)
+    assert await _aggregates(former, "Area.Created") == [hall]
+    await former.give(RenameArea(area_id=hall, name=Text("Hall")))
+    for taken in ("HALL", "H\u2060all"):
+        with pytest.raises(AreaNameTaken):
+            await former.give(CreateArea(name=Text(taken)))
+    await former.give(RenameArea(area_id=hall, name=Text("Annex")))
+    await former.give(CreateArea(name=Text("Ha\u200bll")))
+
+
+@pytest.mark.parametrize("username", ["ro\u200bot", "ᾼ͂da"])
+async def test_an_account_keeps_its_name(former: Installation, username: str) -> None:
+    with pytest.raises(UsernameTaken):
+        await former.give(RegisterAccount(username=Username(username)))
+
+
+async def _aggregates(installation: Installation, topic: str) -> list[UUID]:
+    cursor = await installation.connection.execute(
+        "SELECT originator_id FROM history_events WHERE topic = %s", [topic]
+    )
+    return [id for (id,) in await cursor.fetchall()]
