@@ -16,11 +16,6 @@ LAST_PORT = 65_535
 _HOST = re.compile(rb"[a-z0-9._:-]{1,253}")
 """Names in ASCII, and addresses."""
 
-LAST_PORT = 65_535
-
-_HOST = re.compile(rb"[a-z0-9._:-]{1,253}")
-"""Names in ASCII, and addresses."""
-
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -52,7 +47,6 @@ class Addresses:
         what = "the address that the provider leads to"
         address = _parsed(found_at, link, what).copy_with(userinfo=b"")
         if _place(address) not in self._allowed:
-            host = _host(address)
             host = _host(address)
             raise BadAddress(
                 f"{what} is at another host: to allow it, add {host} to EVENTS_PROVIDER_HOSTS"
