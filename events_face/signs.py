@@ -11,6 +11,12 @@ from contextlib import contextmanager, suppress
 
 from events_face import heartbeat
 
+SILENCE = 15.0
+"""Seconds without a sign, after which a child is taken for dead."""
+
+START = 60.0
+"""The same before its first sign: a child that starts may take its time."""
+
 LONGEST_STEP = 1.0
 """Seconds that count as silence between two looks, however long ago the first one was: if the
 supervisor stood still meanwhile, its child may have done so, too."""
@@ -38,13 +44,17 @@ class Signs:
         finally:
             os.close(child_end)
 
+    def have_ceased(self) -> bool:
+        """To be asked again and again."""
+        return self.silence() > (SILENCE if self._given_any else START)
+
     def silence(self) -> float:
-        """Seconds; 0 before the first sign: a child that starts may take its time."""
+        """Seconds since the last sign, or else since the start."""
         now = time.monotonic()
         passed, self._looked_at = min(now - self._looked_at, LONGEST_STEP), now
         given = self._read()
         self._given_any = self._given_any or given
-        self._silence = 0.0 if given or not self._given_any else self._silence + passed
+        self._silence = 0.0 if given else self._silence + passed
         return self._silence
 
     def ask(self, child: subprocess.Popen[bytes], answers: Callable[[], bool], end: int) -> None:

@@ -26,9 +26,6 @@ from events_face.signs import Signs
 STOP_TIMEOUT = 7.0  # seconds for all roles together, before they are killed
 STOP_SHARE = 3.0  # seconds of these that one stage may take
 
-SILENCE = 15.0
-"""Seconds without a sign of life after which a role is replaced."""
-
 NAME = "EVENTS_FACE_ROLE"
 """The variable in which a child finds its role's name."""
 
@@ -104,7 +101,7 @@ class _Child:
         self._backoff = Backoff()
 
     def tend(self) -> None:
-        if self.is_alive() and self._signs.silence() > SILENCE:
+        if self.is_alive() and self._signs.have_ceased():
             log.warning("a role gives no sign of life and is replaced", name=self.role.name)
             self._end()
         if self._process is not None and self._process.poll() is not None:

@@ -176,7 +176,7 @@ def suspend(place: Path) -> None:
 def test_a_role_that_gives_no_sign_of_life_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events_face.supervisor.SILENCE", 5.0)
+    monkeypatch.setattr("events_face.signs.SILENCE", 5.0)
     place = tmp_path / "one"
     with Supervisor([role("one", BEATING, place)]) as supervisor:
         until_tended(supervisor, lambda: supervisor._children[0]._signs._given_any)
@@ -187,7 +187,7 @@ def test_a_role_that_gives_no_sign_of_life_is_replaced(
 def test_a_program_that_does_not_answer_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events_face.supervisor.SILENCE", 0.5)
+    monkeypatch.setattr("events_face.signs.SILENCE", 0.5)
     monkeypatch.setattr("events_face.heartbeat.INTERVAL", 0.01)
     place = tmp_path / "one"
     answers = iter([True] * 3)
@@ -199,16 +199,20 @@ def test_a_program_that_does_not_answer_is_replaced(
         until_tended(supervisor, lambda: text(place) == "started started ")
 
 
-def test_a_role_that_never_gave_a_sign_of_life_is_left_alone(
+def test_a_role_that_starts_has_longer_for_its_first_sign_of_life(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events_face.supervisor.SILENCE", 0.0)
+    monkeypatch.setattr("events_face.signs.SILENCE", -1.0)
     place = tmp_path / "one"
     with Supervisor([role("one", ORDINARY, place)]) as supervisor:
         until(lambda: text(place) == "started ")
         for _ in range(10):
             supervisor.tend()
-    assert text(place) == "started stopped "
+        assert text(place) == "started "
+        monkeypatch.setattr("events_face.signs.START", -1.0)
+        supervisor.tend()
+        monkeypatch.setattr("events_face.signs.START", 3600.0)
+        until_tended(supervisor, lambda: text(place) == "started started ")
 
 
 def test_time_in_which_the_supervisor_stood_still_is_no_silence(
