@@ -1,4 +1,5 @@
-"""The database only reads for longer than a lease lasts, while visitors register."""
+"""The database only reads for a while, as visitors register; `tests/workers/test_read_only.py` has one
+that lasts longer than a lease."""
 
 from __future__ import annotations
 
@@ -15,16 +16,15 @@ from tests.hosts.postgresql import PostgreSQL
 from tests.hosts.reckoning import reckon, tell
 from tests.hosts.visitors import more_are_accepted, visitors
 from tests.support.http_server import Answer
-from tests.support.read_only import set_read_only
+from tests.support.read_only import read_only
 from tests.support.waiting import until_async
-from workers.outbox import LEASE
 
 pytestmark = pytest.mark.anyio
 
 SOME = 100
 """Visitors who are registered before, and who are after."""
 
-LONG = LEASE.total_seconds() + 5
+LONG = 30.0
 """Seconds."""
 
 
@@ -39,21 +39,20 @@ async def test_nothing_is_lost_or_sent_twice_when_the_database_only_reads(folder
             service.usual = Answer(delay=1)  # so that some answers come when it only reads
             async with visitors(list(installed.origins.values())) as some:
                 await more_are_accepted(some, SOME)
-                set_read_only(connection, "on")
-                begun = time.monotonic()
-                on_their_way = _leased(connection)
-                assert on_their_way
-                tell("on their way when it began to only read", on_their_way)
+                with read_only(postgresql.url):
+                    begun = time.monotonic()
+                    on_their_way = _leased(connection)
 
-                async def is_over() -> bool:
-                    return time.monotonic() > begun + LONG
+                    async def is_over() -> bool:
+                        return time.monotonic() > begun + LONG
 
-                await until_async(is_over)
-                assert some.failed["503"]
-                assert "500" not in some.failed
-                set_read_only(connection, "off")
+                    await until_async(is_over)
                 await more_are_accepted(some, SOME)
+            tell("on their way when it began to only read", on_their_way)
             doubled = await reckon(installed, connection, some, service)
+    assert on_their_way
+    assert some.failed["503"]
+    assert "500" not in some.failed
     assert doubled == 0
 
 
