@@ -1,5 +1,5 @@
-"""The database only reads for a while, as visitors register; `tests/workers/test_read_only.py` has one
-that lasts longer than a lease."""
+"""The database only reads for a while, as visitors register. For longer than a lease it does so in
+`tests/workers/test_read_only.py`."""
 
 from __future__ import annotations
 
