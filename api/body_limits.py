@@ -69,7 +69,7 @@ class BodyLimits:
         body.held += size
         self._held += size
         while self._held > MEMORY:
-            chosen = self._largest([body, *self._receiving])
+            chosen = self._largest(other for other in {body, *self._receiving} if other.held)
             self.release(chosen)
             if chosen is body:
                 raise TooManyBodies
@@ -96,7 +96,7 @@ class BodyLimits:
         self._looking = loop.call_later(LOOK, self._look)
 
     def _largest(self, bodies: Iterable[Incoming]) -> Incoming:
-        """The longest waiting body of the client whose bodies take most."""
+        """The longest waiting one of the client whose bodies take most."""
         by_client = self._by_client(bodies).values()
         return max(by_client, key=lambda of_one: sum(body.held for body in of_one))[0]
 

@@ -101,6 +101,19 @@ async def test_bodies_under_way_take_no_more_memory_than_they_may(
         assert answer.status_code == 201
 
 
+async def test_bodies_without_a_byte_yet_are_not_those_that_give_way(
+    lone_api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.body_limits.MEMORY", 500_000)
+    large = BODY.replace(b"Great", b" " * 300_000)
+    async with senders(lone_api, 3, body=b"") as empty:
+        async with senders(lone_api, 4, body=large) as those:
+            await given_up(those, 3)
+        assert not any(sender.answer.done() for sender in empty)
+        answer = await lone_api.http.post("/api/events/areas/", json={"name": "Small Hall"})
+        assert answer.status_code == 201
+
+
 async def test_memory_is_free_again_when_a_request_is_over(
     lone_api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
