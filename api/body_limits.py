@@ -73,7 +73,7 @@ class BodyLimits:
             self.release(chosen)
             if chosen is body:
                 raise TooManyBodies
-            chosen.give_up(TooManyBodies())
+            chosen.give_up(TooManyBodies)
 
     def release(self, body: Incoming) -> None:
         """Nothing of the body is kept any more."""
@@ -89,10 +89,10 @@ class BodyLimits:
         slow = [body for body in self._receiving if body.begun < loop.time() - SLOW]
         for body in self._receiving:
             if body.begun < loop.time() - deadline:
-                body.give_up(BodyTimeout())
+                body.give_up(BodyTimeout)
         for bodies in self._by_client(slow).values():
             for body in bodies[:-SLOW_OF_A_CLIENT]:
-                body.give_up(TooManyBodies())
+                body.give_up(TooManyBodies)
         self._looking = loop.call_later(LOOK, self._look)
 
     def _largest(self, bodies: Iterable[Incoming]) -> Incoming:

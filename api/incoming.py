@@ -41,7 +41,8 @@ class Incoming:
         self._limits = limits
         self._ended = False
         self._discards = False
-        self._given_up: BodyTimeout | TooManyBodies | None = None
+        self._given_up: type[BodyTimeout | TooManyBodies] | None = None
+        """A class: an error that was raised would hold the body, in a cycle with this."""
         self._reader: asyncio.Task[object] | None = None
 
     async def __call__(self) -> HTTPReceiveMessage | WebSocketReceiveMessage:
@@ -53,8 +54,8 @@ class Incoming:
         if not self._discards and message["type"] == "http.request":
             try:
                 self._limits.hold(self, len(message["body"]))
-            except TooManyBodies as error:
-                self._given_up = error
+            except TooManyBodies:
+                self._given_up = TooManyBodies
                 raise
         return message
 
@@ -73,7 +74,7 @@ class Incoming:
         finally:
             self._limits.end(self)
 
-    def give_up(self, error: BodyTimeout | TooManyBodies) -> None:
+    def give_up(self, error: type[BodyTimeout | TooManyBodies]) -> None:
         """Stop waiting for it: its reader gets the error."""
         if self._given_up is None and self._reader is not None:
             self._given_up = error
