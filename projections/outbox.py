@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS outbox (
     id             uuid PRIMARY KEY,
     visitor_id     uuid NOT NULL,
     event_id       uuid NOT NULL,
-    erased         boolean NOT NULL,
+    erased         boolean NOT NULL DEFAULT false,
     message        text NOT NULL,
     state          text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'failed')),
     attempts       int NOT NULL DEFAULT 0,

@@ -14,7 +14,10 @@ from events_face.errors import CommandFailed
 from events_face.services import Services
 from events_face.settings import Settings
 from projections import status_cli
+from projections.areas import AREAS
+from projections.events import EVENTS
 from projections.rebuild_progress import announce_progress, lock_for_rebuild
+from projections.visitors import VISITORS
 from tests.support.installation import Installation
 
 pytestmark = pytest.mark.anyio
@@ -53,12 +56,19 @@ async def test_it_prints_where_each_projection_stands(
         for line in (await printed(installation, settings, capsys)).splitlines()
         if (words := [word.strip() for word in line.strip("│").split("│")])
     }
-    assert lines["events"] == [str(end), "0", "0.0", "1", "2", "no projector runs"]
-    assert lines["areas"][:-1] == [str(end), "0", "0.0", "1", "1"]
+    assert lines["events"] == [
+        str(end),
+        "0",
+        "0.0",
+        "1",
+        str(EVENTS.schema_version),
+        "no projector runs",
+    ]
+    assert lines["areas"][:-1] == [str(end), "0", "0.0", "1", str(AREAS.schema_version)]
     assert lines["areas"][-1].endswith(f"(Area.Created of {area}): ValueError: [/what] is this?")
     assert lines["visitors"][3:] == [
         "none",
-        "4",
+        str(VISITORS.schema_version),
         "its table was lost: run `events-face projections rebuild visitors`",
     ]
 
