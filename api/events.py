@@ -30,6 +30,7 @@ from api.requests import Request
 from domain.errors import InvalidFields, NotFound
 from domain.events import ChangeEvent, CreateEvent, DeleteEvent, EventView, check_times
 from domain.following import Status
+from domain.times import end_of
 from domain.values import Text
 from projections import events
 from projections.page import BadCursor
@@ -66,6 +67,15 @@ def wrong_times(fields: Mapping[str, Any]) -> dict[str, str]:
             )
         except InvalidFields as error:
             return error.messages
+    return {}
+
+
+@judges(EventChanges)
+def crossed_times(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Only how the two times stand to each other: one that stays as it was may be past."""
+    starts, deadline = fields.get("event_datetime"), fields.get("registration_deadline")
+    if starts and deadline and end_of(deadline, starts) > starts:
+        return {"registration_deadline": "must not be after the event"}
     return {}
 
 

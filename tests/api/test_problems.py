@@ -38,7 +38,7 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("method", "path", "expected"),
     [
-        ("GET", "/", (404, "not-found")),
+        ("GET", "/nothing", (404, "not-found")),
         ("GET", "/api/events/list/more", (404, "not-found")),
         ("GET", f"/api/events/{NOBODY}", (404, "not-found")),
         ("GET", "/api/events/no-uuid", (404, "not-found")),
