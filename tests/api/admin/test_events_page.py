@@ -102,13 +102,11 @@ async def test_what_was_typed_stays_with_what_is_wrong_beside_it(
     id = await api.event()
     await api.settled()
     wrong = TYPED | {"name": "", "registration_deadline": "2099-05-18T09:00", "area_id": area}
-    for path in ("new", f"{id}/edit"):
+    crossed = {"registration_deadline": "must not be after the event"}
+    for path, more in (("new", crossed), (f"{id}/edit", {})):  # a change sends what was typed
         await organizer.open(f"{EVENTS}{path}")
         page = await organizer.submit(**wrong)
-        assert (page.status, page.errors) == (
-            422,
-            {"name": "must not be empty", "registration_deadline": "must not be after the event"},
-        )
+        assert (page.status, page.errors) == (422, {"name": "must not be empty"} | more)
         assert {field: page.value(field) for field in wrong} == wrong
     page = await organizer.submit(name="EuroPython", registration_deadline="2099-05-17T09:00")
     assert (page.heading, page.notice) == ("EuroPython", "The event was changed.")
@@ -141,7 +139,8 @@ async def test_a_past_event_is_renamed_and_its_times_stay_to_the_microsecond(
     later = await api.http.patch(address, json={"event_datetime": "2099-05-17"})
     assert later.status_code == 200, later.text
     assert later.json()["data"]["registration_deadline"] == as_it_is["registration_deadline"]
-    page = await organizer.open(f"{EVENTS}{event.event_id}/edit")
+    await api.settled()
+    await organizer.open(f"{EVENTS}{event.event_id}/edit")
     page = await organizer.submit(event_datetime="2020-05-18T09:00")
     assert page.status == 422
 
