@@ -72,8 +72,10 @@ def _text(kind: type[Line] | type[Secret]) -> FieldType:
 
 
 def _without(*refused: re.Pattern[str]) -> str:
-    """A pattern of texts without these characters, as JavaScript and Python read it."""
+    """A pattern of texts without these characters, as JavaScript, Python and Rust read it: the last
+    takes no pattern that names halves of characters, which are in no valid text anyway."""
     characters = "".join(dict.fromkeys(pattern.pattern[1:-1] for pattern in refused))
+    characters = characters.replace("\ud800-\udfff", "")
     escaped = (f"\\u{ord(c):04x}" if c != "-" and ord(c) < 0x10000 else c for c in characters)
     return f"^[^{''.join(escaped)}]*$"
 
