@@ -107,5 +107,5 @@ $(INSTALLED): pyproject.toml requirements/dev.txt requirements/uv.txt Makefile
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements/dev.txt
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -m compileall -q domain projections api workers events_face
+	@$(BIN)/python -m compileall -q domain runtime projections api workers events_face
 	@touch $@

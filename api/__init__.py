@@ -11,4 +11,4 @@ if TYPE_CHECKING:  # what hashes passwords has no use for it
 
 def create_tables(connection: Connection[Any]) -> None:
     """What authentication reads. Safe to run again."""
-    connection.execute((files("api") / "tables.sql").read_bytes())
+    connection.execute((files("api.identity") / "tables.sql").read_bytes())

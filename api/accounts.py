@@ -11,11 +11,11 @@ from litestar import Controller, Response, delete, get, post
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
-from api.access import Permission
-from api.answers import Listing, Pagination, gone
-from api.commands import origin_of
-from api.reading import Limit, MinEventPosition, Offset, read_listing
-from api.requests import Request
+from api.http.access import Permission
+from api.http.dispatch import origin_of
+from api.http.reads import Limit, MinEventPosition, Offset, read_listing
+from api.http.requests import Request
+from api.http.responses import Listing, Pagination, gone
 from domain.accounts import DisableAccount, GrantRole, RevokeRole, Role
 from projections import accounts
 

@@ -10,31 +10,31 @@ from litestar import Request as AnyRequest
 from litestar.datastructures import State
 from litestar.types import ASGIApp, ControllerRouterHandler
 
-from api.access import Access, require_declarations
 from api.accounts import AccountCalls
+from api.admin.home import home
+from api.admin.kit.problems import answer_problem_page
 from api.admin.panel import is_of_panel, panel
-from api.admin.problems import answer_problem_page
 from api.areas import AreaCalls
 from api.audit import AuditCalls
 from api.auth import AuthCalls
-from api.bodies import JsonBody, refuse_fields_of_no_use
-from api.clients import Clients
-from api.connections import Connections
-from api.cors import for_origins
-from api.documentation import documentation
-from api.edge import OPTIONS, edge
 from api.events import EventCalls
-from api.heads import bounded
 from api.health import live, ready
-from api.home import home
-from api.hosts import in_turn, only_hosts
-from api.limits import Limits
+from api.http.access import Access, require_declarations
+from api.http.bodies import JsonBody, refuse_fields_of_no_use
+from api.http.clients import Clients
+from api.http.connections import Connections
+from api.http.cors import for_origins
+from api.http.edge import OPTIONS, edge
+from api.http.heads import bounded
+from api.http.hosts import in_turn, only_hosts
+from api.http.limits import Limits
+from api.http.problems import answer_problem
+from api.http.requests import Request
 from api.metrics import Scrapes, metrics
-from api.problems import answer_problem
+from api.openapi.pages import documentation
 from api.registrations import register
-from api.requests import Request
 from api.visitors import erase, get_visitor
-from events_face.settings import Settings
+from runtime.settings import Settings
 
 ROUTES: Sequence[ControllerRouterHandler] = [
     AreaCalls,

@@ -11,10 +11,9 @@ from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, UnsetType
 from psycopg import AsyncConnection
 
-from api.access import Permission
-from api.answers import Answer, Listing, Pagination, created, gone, json_response
-from api.commands import execute, expected_version
-from api.reading import (
+from api.http.access import Permission
+from api.http.dispatch import execute, expected_version
+from api.http.reads import (
     Limit,
     MinEventPosition,
     NameFragment,
@@ -23,11 +22,12 @@ from api.reading import (
     read_listing,
     unless_known,
 )
-from api.requests import Request
+from api.http.requests import Request
+from api.http.responses import Answer, Listing, Pagination, created, gone, json_response
 from domain import areas as domain_areas
 from domain.areas import CreateArea, DeleteArea, RenameArea
-from domain.errors import NotFound
-from domain.values import Text
+from domain.core.errors import NotFound
+from domain.core.values import Text
 from projections import areas
 
 

@@ -11,13 +11,15 @@ from litestar import Controller, Response, get
 from litestar.params import FromPath, QueryParameter
 from psycopg import AsyncConnection
 
-from api.access import Permission
-from api.answers import Answer, json_response
-from api.commands import execute
-from api.parameters import ACTOR, EVENT_TYPE, UUID_OR_NOTHING
-from api.reading import read
-from api.requests import Request
-from domain.as_of import (
+from api.http.access import Permission
+from api.http.dispatch import execute
+from api.http.parameters import ACTOR, EVENT_TYPE, UUID_OR_NOTHING
+from api.http.reads import read
+from api.http.requests import Request
+from api.http.responses import Answer, json_response
+from domain.audit.entry import LoggedEvent, open_personal_data
+from domain.audit.log import Criteria, Page, count, read_page, sealed_among
+from domain.audit.point_in_time import (
     LAST_POSITION,
     AggregateState,
     Difference,
@@ -26,10 +28,8 @@ from domain.as_of import (
     parse_time,
     state_as_of,
 )
-from domain.errors import InvalidFields, NotFound
-from domain.log import Criteria, Page, count, read_page, sealed_among
-from domain.logged import LoggedEvent, open_personal_data
-from domain.values import Invalid
+from domain.core.errors import InvalidFields, NotFound
+from domain.core.values import Invalid
 
 T = TypeVar("T")
 

@@ -10,17 +10,17 @@ import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import JSONBody
 
-from api.access import Who
-from api.answers import Answer, created, json_response
-from api.authentication import authenticated, password_changed
-from api.commands import origin_of
-from api.credentials import InvalidCredentials
-from api.passwords import Password, Secret
-from api.requests import Request
-from api.sessions import TokenPair
+from api.http.access import Who
+from api.http.authentication import authenticated, password_changed
+from api.http.dispatch import origin_of
+from api.http.requests import Request
+from api.http.responses import Answer, created, json_response
+from api.identity.credentials import InvalidCredentials
+from api.identity.passwords import Password, Secret
+from api.identity.sessions import TokenPair
 from domain.accounts import RegisterAccount, Role
-from domain.availability import UNAVAILABLE
-from domain.values import Line, Username
+from domain.core.availability import UNAVAILABLE
+from domain.core.values import Line, Username
 
 T = TypeVar("T")
 

@@ -13,11 +13,10 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, UnsetType
 from psycopg import AsyncConnection
 
-from api.access import Permission, Who
-from api.answers import Answer, Listing, Pagination, created, gone, json_response
-from api.bodies import judges
-from api.commands import execute, expected_version
-from api.reading import (
+from api.http.access import Permission, Who
+from api.http.bodies import judges
+from api.http.dispatch import execute, expected_version
+from api.http.reads import (
     Limit,
     MinEventPosition,
     NameFragment,
@@ -26,14 +25,15 @@ from api.reading import (
     read_listing,
     unless_known,
 )
-from api.requests import Request
-from domain.errors import InvalidFields, NotFound
+from api.http.requests import Request
+from api.http.responses import Answer, Listing, Pagination, created, gone, json_response
+from domain.core.errors import InvalidFields, NotFound
+from domain.core.times import end_of
+from domain.core.values import Text
 from domain.events import ChangeEvent, CreateEvent, DeleteEvent, EventView, check_times
 from domain.following import Status
-from domain.times import end_of
-from domain.values import Text
 from projections import events
-from projections.page import BadCursor
+from projections.lists.cursor import BadCursor
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,14 +11,14 @@ from litestar import Response, get
 from litestar.openapi.datastructures import ResponseSpec
 from redis import RedisError
 
-from api.access import Who
-from api.answers import json_response
-from api.connections import Connections
-from api.database_watch import PATIENCE
-from api.limits import UNLIMITED
-from api.requests import Request
-from domain.availability import BRING_BACK, OnlyReads
-from projections.standings import Standing, State, Stop
+from api.database.probe import PATIENCE
+from api.http.access import Who
+from api.http.connections import Connections
+from api.http.limits import UNLIMITED
+from api.http.requests import Request
+from api.http.responses import json_response
+from domain.core.availability import BRING_BACK, OnlyReads
+from projections.status import Standing, State, Stop
 
 TOLERATED_LAG = 10.0
 """Seconds that a projection may be behind history."""

@@ -16,16 +16,16 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from api.access import Who
-from api.answers import Ready
-from api.database_watch import Backlog, DatabaseWatch, Overview
-from api.limits import UNLIMITED
-from api.requests import Request
-from api.tokens import TokenInvalid
+from api.database.probe import Backlog, DatabaseWatch, Overview
+from api.http.access import Who
+from api.http.limits import UNLIMITED
+from api.http.requests import Request
+from api.http.responses import Ready
+from api.identity.tokens import TokenInvalid
 from domain.seals.lag import SealLag
-from events_face.gathered import count_all
-from events_face.metrics import counted, gauge, gauge_by, of_this_process
-from projections.standings import Standing, State
+from projections.status import Standing, State
+from runtime.batched_metrics import count_all
+from runtime.metrics import counted, gauge, gauge_by, of_this_process
 
 KEPT = 1.0
 """Seconds for which a text is told again, at least."""

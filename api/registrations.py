@@ -8,11 +8,11 @@ import msgspec
 from litestar import Response, post
 from litestar.params import FromPath, JSONBody
 
-from api.access import Who
-from api.answers import Answer, created
-from api.commands import execute
-from api.requests import Request
-from domain.values import Email, FullName
+from api.http.access import Who
+from api.http.dispatch import execute
+from api.http.requests import Request
+from api.http.responses import Answer, created
+from domain.core.values import Email, FullName
 from domain.visitors import RegisterVisitor
 
 

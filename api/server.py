@@ -15,18 +15,18 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server
 from litestar.types import ASGIApp
 
-from api import listening
+from api import port_handover
 from api.app import create_app
-from api.clients import Clients
-from api.connection_limits import ConnectionLimits, capacity
-from api.connections import connected
-from domain.personal_data import InstallationKeys
-from events_face import tracing
-from events_face.errors import CommandFailed
-from events_face.heartbeat import HEART
-from events_face.installation import installation_keys
-from events_face.services import Services
-from events_face.settings import Settings
+from api.http.clients import Clients
+from api.http.connection_limits import ConnectionLimits, capacity
+from api.http.connections import connected
+from domain.privacy.keys import InstallationKeys
+from runtime import tracing
+from runtime.embedded.services import Services
+from runtime.errors import CommandFailed
+from runtime.heartbeat import HEART
+from runtime.installation import installation_keys
+from runtime.settings import Settings
 
 BACKLOG = 1024
 """Connections that wait to be accepted."""
@@ -36,7 +36,7 @@ HEAD_DEADLINE = 15.0
 was answered."""
 
 LARGEST_HEAD = 128 * 1024
-"""Bytes; a longer one is answered 431 without a body, others as `api.heads` has it."""
+"""Bytes; a longer one is answered 431 without a body, others as `api.http.heads` has it."""
 
 UNREAD_DEADLINE = 15.0
 """Seconds that a client may leave an answer unread."""
@@ -79,7 +79,7 @@ async def _serve(
         beating = loop.create_task(HEART.beat_in_loop())
         ending = loop.create_task(connections.ending.wait())
         await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
-        await listening.leave(port)
+        await port_handover.leave(port)
         for _ in range(10):  # in parts, so that a machine which stands still does not use it up
             await asyncio.wait({serving}, timeout=FAREWELL / 10)
         keeping.cancel()
@@ -99,11 +99,11 @@ class _Server(Server):
     """Granian's, at a socket with an option that it does not set."""
 
     def _init_shared_socket(self) -> None:
-        listener = listening.listen(self.bind_addr, self.bind_port, self.backlog)
+        listener = port_handover.listen(self.bind_addr, self.bind_port, self.backlog)
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # on Linux; its connections inherit it
             unread = round(UNREAD_DEADLINE * 1000)
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, unread)
-        backlog = (self.backlog,) if listening.SHARED else ()
+        backlog = (self.backlog,) if port_handover.SHARED else ()
         is_unix = False
         holder: Any = net.SocketHolder  # type: ignore[attr-defined]
         self._shd = holder(listener.detach(), is_unix, *backlog)

@@ -10,13 +10,13 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, JSONBody
 
-from api.access import Permission
-from api.answers import Answer, json_response
-from api.commands import origin_of
-from api.reading import MinEventPosition, read, unless_known
-from api.requests import Request
-from domain.errors import NotFound
-from domain.values import Email
+from api.http.access import Permission
+from api.http.dispatch import origin_of
+from api.http.reads import MinEventPosition, read, unless_known
+from api.http.requests import Request
+from api.http.responses import Answer, json_response
+from domain.core.errors import NotFound
+from domain.core.values import Email
 from projections import visitors
 
 

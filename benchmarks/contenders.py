@@ -12,7 +12,7 @@ from typing import Protocol
 from benchmarks.peers.environments import PEERS, python
 from benchmarks.processes import run, served, started
 from benchmarks.servers import Database
-from events_face.ports import free_port
+from runtime.ports import free_port
 
 DJANGO = "Django REST framework"
 FASTAPI = "FastAPI, SQLAlchemy"

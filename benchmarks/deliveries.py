@@ -25,8 +25,8 @@ from benchmarks.processes import run, served, started, until
 from benchmarks.results import OURS, Comparison, Reach
 from benchmarks.servers import Database
 from benchmarks.stage import Stage
-from events_face.embedded import valkey
-from events_face.ports import free_port
+from runtime.embedded import valkey
+from runtime.ports import free_port
 
 DELAY = "0.02"
 """Seconds."""

@@ -25,7 +25,7 @@ from benchmarks.registrations import FAIRS, LATER
 from benchmarks.results import Comparison, Reach
 from benchmarks.servers import Database
 from benchmarks.stage import Stage, Turn
-from domain.history import connect, load_keys
+from domain.history.store import connect, load_keys
 from domain.seals.sealing import Sealer
 from domain.seals.signing import load_key
 

@@ -21,21 +21,21 @@ from uuid import UUID
 
 import psycopg
 
-from domain.aggregate import Aggregate, Metadata, RecordedEvent
 from domain.application import HANDLERS
 from domain.areas import CreateArea
-from domain.codec import encode
-from domain.encryption import new_key
+from domain.core.aggregate import Aggregate, Metadata, RecordedEvent
+from domain.core.ids import Identity
+from domain.core.unit_of_work import Surroundings, Work
+from domain.core.values import Email, FullName, Text
 from domain.events import CreateEvent
-from domain.history import load_keys
-from domain.identity import Identity
+from domain.history.codec import encode
+from domain.history.store import load_keys
 from domain.notifications import QueueAgain, RecordDelivery
-from domain.personal_data import InstallationKeys, place, wrap
-from domain.values import Email, FullName, Text
+from domain.privacy.encryption import new_key
+from domain.privacy.keys import InstallationKeys, place, wrap
 from domain.visitors import Registered, RegisterVisitor
-from domain.work import Surroundings, Work
-from events_face.secret_key import with_secret_key
-from events_face.settings import Settings
+from runtime.secret_key import with_secret_key
+from runtime.settings import Settings
 
 STRETCH = 10_000
 """Events made at once. Each stretch has an area and events of its own, so that all can be made

@@ -14,8 +14,8 @@ from benchmarks.load import at_rate, saturate, warm_up
 from benchmarks.results import OURS, Comparison, Reach
 from benchmarks.servers import Database
 from benchmarks.stage import Stage, Turn
-from projections.search_text import searchable
-from projections.trigrams import trigrams
+from projections.lists.search_text import searchable
+from projections.lists.trigrams import trigrams
 
 CONNECTIONS = 16
 PAGE = 20

@@ -17,13 +17,13 @@ from benchmarks.history import fill
 from benchmarks.processes import run
 from benchmarks.results import OURS, Comparison
 from benchmarks.stage import Stage
-from domain.history import load_keys
-from domain.personal_data import InstallationKeys
+from domain.history.store import load_keys
+from domain.privacy.keys import InstallationKeys
 from domain.visitors import Person
-from projections.registrations import ALL_BY_DAY, ALL_EVENTS
-from projections.search_text import searchable
-from projections.trigrams import trigrams
-from projections.word_keys import word_keys
+from projections.lists.search_text import searchable
+from projections.lists.trigrams import trigrams
+from projections.lists.word_keys import word_keys
+from projections.registration_counts import ALL_BY_DAY, ALL_EVENTS
 
 WARM_UP = 3
 """Requests for each page before those that count."""

@@ -21,7 +21,7 @@ from benchmarks.processes import run
 from benchmarks.results import OURS, Comparison, Reach
 from benchmarks.servers import Database
 from benchmarks.stage import Stage, Turn
-from domain.history import load_keys
+from domain.history.store import load_keys
 
 LOOK = 0.1
 """Seconds between two looks at the memory of the rebuild's processes."""

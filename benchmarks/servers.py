@@ -14,8 +14,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Identifier
 
-from events_face.embedded.cluster import binary
-from events_face.embedded.postgres import embedded_postgres
+from runtime.embedded.cluster import binary
+from runtime.embedded.postgres import embedded_postgres
 
 TOLD = ("server_version", "fsync", "synchronous_commit", "shared_buffers", "max_wal_size")
 

@@ -17,7 +17,7 @@ from benchmarks.load import ask
 from benchmarks.processes import served
 from benchmarks.results import OURS, Comparison, Reach
 from benchmarks.stage import Stage
-from events_face.ports import free_port
+from runtime.ports import free_port
 
 MEGABYTE = 1e6
 

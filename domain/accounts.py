@@ -1,6 +1,6 @@
 """Accounts: who may sign in, and what each may do. Passwords are none of history's business.
 
-The id is derived from the folded username (`domain.identity`): two people racing for a name meet
+The id is derived from the folded username (`domain.core.ids`): two people racing for a name meet
 in one stream, and history lets only one of them be its first.
 """
 
@@ -11,9 +11,9 @@ from uuid import UUID
 
 import msgspec
 
-from domain.aggregate import Aggregate, DomainEvent, stored_as
-from domain.errors import Refused
-from domain.values import Username
+from domain.core.aggregate import Aggregate, DomainEvent, stored_as
+from domain.core.errors import Refused
+from domain.core.values import Username
 
 Role = Literal["organizer", "auditor", "admin"]
 """What an account may do; an admin may do what the others may."""

@@ -22,8 +22,11 @@ from domain.accounts import (
     RevokeRole,
 )
 from domain.areas import Area, AreaName, AreaNameTaken, CreateArea, DeleteArea, RenameArea
-from domain.disclosures import Disclosure, PersonalDataRead, RecordDisclosure
-from domain.errors import InvalidFields, NotFound
+from domain.audit.disclosures import Disclosure, PersonalDataRead, RecordDisclosure
+from domain.core.errors import InvalidFields, NotFound
+from domain.core.ids import Identity
+from domain.core.unit_of_work import Handler, Work, check_version
+from domain.core.values import Email, Text
 from domain.events import (
     ChangeEvent,
     CleanUpEvent,
@@ -36,12 +39,9 @@ from domain.events import (
     SyncOutcome,
 )
 from domain.following import Details, Said
-from domain.identity import Identity
 from domain.notifications import Notification, QueueAgain, RecordDelivery
 from domain.syncs import RecordFailedSync, RecordSync, Sync
-from domain.values import Email, Text
 from domain.visitors import EraseVisitor, ErasureOutcome, Person, RegisterVisitor, Visitor
-from domain.work import Handler, Work, check_version
 
 
 def create_area(command: CreateArea, work: Work) -> Area:

@@ -11,9 +11,9 @@ from uuid import UUID
 
 import msgspec
 
-from domain.aggregate import Aggregate, DomainEvent, Expected, stored_as
-from domain.errors import Refused
-from domain.values import Text
+from domain.core.aggregate import Aggregate, DomainEvent, Expected, stored_as
+from domain.core.errors import Refused
+from domain.core.values import Text
 
 
 class AreaNameTaken(Refused):

@@ -16,14 +16,14 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
-from domain.batch import Decider, Failed, Origin, Request
-from domain.codec import decode
-from domain.history import last_position
-from domain.identity import Identity
+from domain.core.ids import Identity
+from domain.core.values import Email
+from domain.history.codec import decode
+from domain.history.decider import Decider, Failed, Origin, Request
+from domain.history.store import last_position
+from domain.history.streams import Streams
 from domain.people import people_of
-from domain.personal_data import InstallationKeys
-from domain.streams import Streams
-from domain.values import Email
+from domain.privacy.keys import InstallationKeys
 from domain.visitors import EraseVisitor, ErasureOutcome, Registered, Visitor
 
 T = TypeVar("T")

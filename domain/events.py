@@ -10,17 +10,17 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from domain.aggregate import (
+from domain.core.aggregate import (
     Aggregate,
     DomainEvent,
     Expected,
     new_fields_have_their_defaults,
     stored_as,
 )
-from domain.errors import InvalidFields
+from domain.core.errors import InvalidFields
+from domain.core.times import end_of
+from domain.core.values import Text
 from domain.following import Details, Field, Said, Status
-from domain.times import end_of
-from domain.values import Text
 
 
 class SyncOutcome(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from domain.aggregate import Aggregate, DomainEvent, stored_as
+from domain.core.aggregate import Aggregate, DomainEvent, stored_as
 
 ERASED = "the recipient was erased"
 """Why a notification fails that nobody is left to get."""

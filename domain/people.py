@@ -9,14 +9,14 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from domain.aggregate import Aggregate, RecordedEvent
-from domain.codec import decode
-from domain.identity import Identity
-from domain.logged import open_what_can_be
-from domain.personal_data import InstallationKeys
-from domain.values import Email
+from domain.audit.entry import open_what_can_be
+from domain.core.aggregate import Aggregate, RecordedEvent
+from domain.core.ids import Identity
+from domain.core.unit_of_work import PersonNotKnown
+from domain.core.values import Email
+from domain.history.codec import decode
+from domain.privacy.keys import InstallationKeys
 from domain.visitors import Registered
-from domain.work import PersonNotKnown
 
 People = dict[tuple[UUID, int], UUID | None]
 """By a visitor's id and version, as `work.FindPerson` gives them."""

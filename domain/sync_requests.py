@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 from psycopg import AsyncConnection, Connection
 
-from domain.batch import Origin
-from domain.leadership import take_lead
+from domain.history.decider import Origin
+from domain.history.leadership import take_lead
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS sync_requests (

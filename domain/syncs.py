@@ -9,12 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from domain.aggregate import (
-    Aggregate,
-    DomainEvent,
-    new_fields_have_their_defaults,
-    stored_as,
-)
+from domain.core.aggregate import Aggregate, DomainEvent, new_fields_have_their_defaults, stored_as
 from domain.following import Field
 
 

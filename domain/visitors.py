@@ -1,6 +1,6 @@
 """Visitors: one registration of one person for one event, once per event and email.
 
-The id is derived from the event and the email (`domain.identity`), so two registrations of the
+The id is derived from the event and the email (`domain.core.ids`), so two registrations of the
 same person meet in one stream, and history lets only one of them be its first. Where the stream is
 of a person whose email is much alike, the id of the second is derived from what tells them apart.
 """
@@ -13,10 +13,10 @@ from uuid import UUID
 
 import msgspec
 
-from domain.aggregate import Aggregate, DomainEvent, stored_as
-from domain.errors import NotFound, Refused
+from domain.core.aggregate import Aggregate, DomainEvent, stored_as
+from domain.core.errors import NotFound, Refused
+from domain.core.values import Email, FullName
 from domain.events import Event
-from domain.values import Email, FullName
 
 
 class EventClosed(Refused):

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from events_face import lifeline, output
-from events_face.cli_commands import COMMANDS, GROUPS
-from events_face.cli_options import Command, value_of
-from events_face.errors import CommandFailed, WrongUsage, in_words
-from events_face.heartbeat import HEART
-from events_face.settings import Settings
+from events_face.commands.options import Command, value_of
+from events_face.commands.table import COMMANDS, GROUPS
+from runtime import lifeline, output
+from runtime.errors import CommandFailed, WrongUsage, in_words
+from runtime.heartbeat import HEART
+from runtime.settings import Settings
 
 if TYPE_CHECKING:
     import psycopg
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     except _tables_missing() as error:
-        from domain.availability import BRING_BACK, missing_table
+        from domain.core.availability import BRING_BACK, missing_table
 
         _fail(f"{missing_table(error)}: {BRING_BACK}")
     except _connection_errors() as error:
@@ -51,9 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(command: Command, given: argparse.Namespace) -> None:
-    from events_face import logging
-    from events_face.secret_key import with_kept_key, with_secret_key
-    from events_face.services import holds_installation, require_installation, services
+    from runtime import logging
+    from runtime.embedded.services import holds_installation, require_installation, services
+    from runtime.secret_key import with_kept_key, with_secret_key
 
     os.umask(0o077)  # whatever is kept is kept private
     lifeline.hold()
@@ -76,7 +76,7 @@ def _run(command: Command, given: argparse.Namespace) -> None:
         return
     with services(settings, patient=command.role) as found:
         if command.role:
-            from events_face.checks import at_start
+            from runtime.checks import at_start
 
             at_start.check(given.command, settings, found)
         function(settings, found, **options)
@@ -120,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
 
 class _Version(argparse.Action):
     def __call__(self, *_: object) -> NoReturn:
-        from events_face.release import release
+        from runtime.release import release
 
         sys.stdout.write(f"events-face {release()}\n")
         sys.exit(0)
@@ -136,7 +136,7 @@ def _exit_orderly(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _tables_missing() -> "tuple[type[psycopg.Error], ...]":
-    from domain.availability import TABLES_MISSING
+    from domain.core.availability import TABLES_MISSING
 
     return TABLES_MISSING
 
@@ -146,8 +146,8 @@ def _connection_errors() -> tuple[type[Exception], ...]:
     import psycopg
     import redis
 
-    from domain.availability import UNAVAILABLE
-    from domain.batch import OutcomeUnknown
+    from domain.core.availability import UNAVAILABLE
+    from domain.history.decider import OutcomeUnknown
 
     return (
         *UNAVAILABLE,

@@ -1,5 +1,5 @@
 """The read side: tables derived from history, and the queries that read them."""
 
-from projections.all import create_tables, due_rebuilds
+from projections.registry import create_tables, due_rebuilds
 
 __all__ = ["create_tables", "due_rebuilds"]

@@ -14,11 +14,11 @@ import msgspec
 from psycopg import AsyncConnection
 
 from domain.accounts import Account, Registered, Role
-from domain.aggregate import RecordedEvent
-from domain.personal_data import InstallationKeys
-from projections.page import Page, Versions
-from projections.projection import Projection, events_of, fold_into
-from projections.search_text import searchable
+from domain.core.aggregate import RecordedEvent
+from domain.privacy.keys import InstallationKeys
+from projections.lists.cursor import Page, Versions
+from projections.lists.search_text import searchable
+from projections.projector.projection import Projection, events_of, fold_into
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS accounts (

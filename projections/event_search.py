@@ -12,10 +12,10 @@ from psycopg import AsyncConnection
 from psycopg.sql import SQL, Composed
 
 from domain.following import Status
-from projections.dates import DateCount, Span
 from projections.events import EventRow, matching
-from projections.search_text import searchable
-from projections.trigrams import trigrams
+from projections.lists.dates import DateCount, Span
+from projections.lists.search_text import searchable
+from projections.lists.trigrams import trigrams
 
 Order = Literal["newest", "oldest", "name", "-name"]
 

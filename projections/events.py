@@ -12,15 +12,15 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Literal
 
-from domain.aggregate import RecordedEvent
+from domain.core.aggregate import RecordedEvent
 from domain.events import Event
 from domain.following import Details, Status
-from domain.personal_data import InstallationKeys
-from projections.page import Cursor, Page, Versions
-from projections.projection import Projection, events_of, fold_into
-from projections.search_text import searchable
-from projections.totals import Totals
-from projections.trigrams import trigrams
+from domain.privacy.keys import InstallationKeys
+from projections.lists.count_cache import Totals
+from projections.lists.cursor import Cursor, Page, Versions
+from projections.lists.search_text import searchable
+from projections.lists.trigrams import trigrams
+from projections.projector.projection import Projection, events_of, fold_into
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS events (

@@ -9,10 +9,10 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
-from domain.personal_data import InstallationKeys
-from projections import keyset
-from projections.dates import Span
-from projections.keyset import Beyond, Search, Slice
+from domain.privacy.keys import InstallationKeys
+from projections.lists import keyset
+from projections.lists.dates import Span
+from projections.lists.keyset import Beyond, Search, Slice
 from projections.outbox import State
 from projections.people import OfPerson, with_people
 from projections.visitors import VisitorRow
@@ -139,7 +139,7 @@ async def _count(connection: AsyncConnection[Any], condition: LiteralString) -> 
 
 
 async def pause(connection: AsyncConnection[Any]) -> Pause | None:
-    """The one that the workers keep (`workers.pause`)."""
+    """The one that the workers keep (`workers.delivery.pause`)."""
     cursor = await connection.execute("SELECT reason, since, probe_at FROM delivery_pause")
     row = await cursor.fetchone()
     return Pause(*row) if row else None

@@ -17,11 +17,11 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
-from domain.aggregate import RecordedEvent
+from domain.core.aggregate import RecordedEvent
 from domain.notifications import ERASED, Failed, Notification, Requeued, Sent
-from domain.personal_data import InstallationKeys
+from domain.privacy.keys import InstallationKeys
 from domain.visitors import Erased, Registered, Visitor
-from projections.projection import Bulk, Projection, Rows, events_of
+from projections.projector.projection import Bulk, Projection, Rows, events_of
 
 CHANNEL = "outbox"
 """PostgreSQL tells the listeners of this channel that rows came in, or are to be tried again."""

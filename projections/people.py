@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import msgspec
 from psycopg import AsyncConnection
 
-from domain.history import open_all, read_at
-from domain.personal_data import InstallationKeys
+from domain.history.store import open_all, read_at
+from domain.privacy.keys import InstallationKeys
 from domain.visitors import Person, Registered
 
 

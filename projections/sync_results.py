@@ -10,12 +10,12 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
-from domain.aggregate import RecordedEvent
-from domain.personal_data import InstallationKeys
+from domain.core.aggregate import RecordedEvent
+from domain.privacy.keys import InstallationKeys
 from domain.syncs import Completed, Failed, KeptItem, SkippedItem, Sync
-from projections import keyset
-from projections.keyset import Beyond, Search, Slice
-from projections.projection import Projection, events_of
+from projections.lists import keyset
+from projections.lists.keyset import Beyond, Search, Slice
+from projections.projector.projection import Projection, events_of
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS sync_results (

@@ -9,12 +9,12 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
-from domain.personal_data import InstallationKeys
-from projections import keyset
-from projections.keyset import Beyond, Search, Slice
+from domain.privacy.keys import InstallationKeys
+from projections.lists import keyset
+from projections.lists.keyset import Beyond, Search, Slice
+from projections.lists.word_keys import word_keys
 from projections.people import OfPerson, with_people
 from projections.visitors import INDEXED
-from projections.word_keys import word_keys
 
 MOST_WORDS = 8
 

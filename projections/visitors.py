@@ -1,7 +1,7 @@
 """The `visitors` table: who registered for what. Rows stay when their event is removed.
 
 It holds no names: history does (`projections.people`), and what visitors are found by are keys that
-say nothing by themselves (`projections.word_keys`).
+say nothing by themselves (`projections.lists.word_keys`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
-from domain.aggregate import RecordedEvent
-from domain.personal_data import InstallationKeys
+from domain.core.aggregate import RecordedEvent
+from domain.privacy.keys import InstallationKeys
 from domain.visitors import Registered, Visitor
+from projections.lists.word_keys import Keys, word_keys
 from projections.people import OfPerson, with_people
-from projections.projection import Bulk, Projection, Rows, events_of
-from projections.word_keys import Keys, word_keys
+from projections.projector.projection import Bulk, Projection, Rows, events_of
 
 INDEXED = "words[1:indexed]"
 """The keys that the index has; those after them are looked at in the rows that it finds."""

@@ -14,13 +14,13 @@ import redis
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from domain.history import load_keys
-from domain.personal_data import InstallationKeys
-from events_face.embedded import valkey
-from events_face.embedded.postgres import embedded_postgres
-from events_face.migrate import migrate
-from events_face.services import Services
-from events_face.settings import Settings
+from domain.history.store import load_keys
+from domain.privacy.keys import InstallationKeys
+from events_face.commands.migrate import migrate
+from runtime.embedded import valkey
+from runtime.embedded.postgres import embedded_postgres
+from runtime.embedded.services import Services
+from runtime.settings import Settings
 from tests.support.chromium import NO_BROWSER
 from tests.support.clocks import OtherClock
 from tests.support.databases import TEMPLATE, new_database

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from api.bundles import DOCUMENTATION, PANEL, installed
+from api.http.bundles import DOCUMENTATION, PANEL, installed
 
 ROOT = Path(__file__).parent.parent
 

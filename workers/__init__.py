@@ -8,11 +8,11 @@ from typing import Any
 from psycopg import Connection
 
 from domain import sync_requests
-from projections import rebuild_requests
+from projections.rebuild import requests
 
 
 def create_tables(connection: Connection[Any]) -> None:
     """What the workers keep for themselves, and what they are asked for. Safe to run again."""
     connection.execute((files("workers") / "tables.sql").read_bytes())
     connection.execute(sync_requests.TABLE)
-    connection.execute(rebuild_requests.TABLE)
+    connection.execute(requests.TABLE)

@@ -13,7 +13,7 @@ from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import AsyncIO, Middleware, Retries, ShutdownNotifications
 
-from workers.tasks_counted import TasksCounted
+from workers.task_metrics import TasksCounted
 
 NOTIFICATIONS = "notifications"
 PERIODIC = "periodic"

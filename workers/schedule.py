@@ -8,7 +8,7 @@ from typing import Self
 import msgspec
 from cronsim import CronSim
 
-from events_face.variables import CRON_SHORTHANDS
+from runtime.variables import CRON_SHORTHANDS
 
 
 class Schedule(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """The scheduler role: hands tasks to the workers when they are due, or when somebody asks for one,
 and seals history.
 
-Any number may run: one leads (`domain.leadership`) and is active, the others stand by. What fell
+Any number may run: one leads (`domain.history.leadership`) and is active, the others stand by. What fell
 due while none ran is done once, late.
 """
 
@@ -20,20 +20,20 @@ import structlog
 from dramatiq.brokers.redis import RedisBroker
 from psycopg import Connection
 
-from domain.availability import UNAVAILABLE
-from domain.history import PATIENCE, SESSION
-from domain.leadership import take_lead_now
+from domain.core.availability import UNAVAILABLE
+from domain.history.leadership import take_lead_now
+from domain.history.store import PATIENCE, SESSION
 from domain.sync_requests import is_to_be_handed_over
-from events_face import metrics
-from events_face.errors import CommandFailed
-from events_face.installation import signing_key
-from events_face.services import Services
-from events_face.settings import Settings
-from projections.rebuild_requests import are_to_be_handed_over
-from workers import sealer
+from projections.rebuild.requests import are_to_be_handed_over
+from runtime import metrics
+from runtime.embedded.services import Services
+from runtime.errors import CommandFailed
+from runtime.installation import signing_key
+from runtime.settings import Settings
 from workers.broker import redis_broker
 from workers.schedule import Schedule
 from workers.tasks import PeriodicTask, ask_for
+from workers.upkeep import sealer
 
 TICK = 1.0
 """Seconds between two looks at the clock."""

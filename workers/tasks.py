@@ -24,19 +24,19 @@ import redis
 import structlog
 from dramatiq.brokers.redis import RedisBroker
 
-from domain.availability import UNAVAILABLE
-from domain.personal_data import InstallationKeys
+from domain.core.availability import UNAVAILABLE
+from domain.privacy.keys import InstallationKeys
 from domain.syncs import RecordSync
-from events_face.commands_observed import count_batch
-from events_face.settings import Settings
+from runtime.command_metrics import count_batch
+from runtime.settings import Settings
 from workers.aside import called_back, run_aside
 from workers.broker import NOTIFICATIONS, PERIODIC
-from workers.cleanup import clean_up
-from workers.delivery import Delivery
-from workers.provider import configured
-from workers.rebuilds import rebuild_as_asked
-from workers.sync import SyncFailed, synchronise, synchronise_as_asked
-from workers.token_cleanup import clean_up_tokens
+from workers.delivery.deliverer import Delivery
+from workers.provider.client import configured
+from workers.provider.sync import SyncFailed, synchronise, synchronise_as_asked
+from workers.upkeep.cleanup import clean_up
+from workers.upkeep.rebuilds import rebuild_as_asked
+from workers.upkeep.session_cleanup import clean_up_tokens
 
 LONGEST_DELIVERY = 30.0
 """Seconds of constant work, after which another worker may go on."""

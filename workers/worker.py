@@ -17,14 +17,14 @@ import structlog
 from dramatiq.asyncio import EventLoopThread, get_event_loop_thread
 from dramatiq.brokers.redis import RedisBroker
 
-from events_face import metrics, tracing
-from events_face.errors import CommandFailed
-from events_face.installation import installation_keys
-from events_face.services import Services
-from events_face.settings import Settings
+from runtime import metrics, tracing
+from runtime.embedded.services import Services
+from runtime.errors import CommandFailed
+from runtime.installation import installation_keys
+from runtime.settings import Settings
 from workers.broker import NOTIFICATIONS, PERIODIC, redis_broker
-from workers.delivery import Delivery, new_delivery
-from workers.relay import relay
+from workers.delivery.deliverer import Delivery, new_delivery
+from workers.delivery.wake_ups import relay
 from workers.tasks import declare_delivery, declare_periodic, wake
 
 THREADS = 4

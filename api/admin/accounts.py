@@ -9,16 +9,16 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
-from api.access import COOKIE, Permission
-from api.admin import cookies
-from api.admin.cookies import seen
-from api.admin.entries import timeline_for
-from api.admin.pages import page, see
-from api.commands import origin_of
-from api.reading import read
-from api.requests import Request
+from api.admin.kit import cookies
+from api.admin.kit.cookies import seen
+from api.admin.kit.history_entries import timeline_for
+from api.admin.kit.pages import page, see
+from api.http.access import COOKIE, Permission
+from api.http.dispatch import origin_of
+from api.http.reads import read
+from api.http.requests import Request
 from domain.accounts import ROLES, DisableAccount, GrantRole, LastAdmin, RevokeRole, Role
-from domain.errors import NotFound
+from domain.core.errors import NotFound
 from projections import accounts
 
 ACCOUNTS = "/admin/accounts/"

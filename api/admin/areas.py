@@ -9,18 +9,18 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
-from api.access import Permission
-from api.admin.conflicts import last_change, newest_position
-from api.admin.cookies import seen
-from api.admin.entries import timeline_for
-from api.admin.forms import Form, parsed, refused, seen_version, sent_form
-from api.admin.pages import page, see
-from api.admin.paging import Pages, page_number
-from api.commands import execute
-from api.reading import read
-from api.requests import Request
+from api.admin.kit.conflicts import last_change, newest_position
+from api.admin.kit.cookies import seen
+from api.admin.kit.forms import Form, parsed, refused, seen_version, sent_form
+from api.admin.kit.history_entries import timeline_for
+from api.admin.kit.pages import page, see
+from api.admin.kit.paging import Pages, page_number
+from api.http.access import Permission
+from api.http.dispatch import execute
+from api.http.reads import read
+from api.http.requests import Request
 from domain.areas import AreaInUse, AreaNameTaken, CreateArea, DeleteArea, RenameArea
-from domain.errors import ChangedMeanwhile, InvalidFields, NotFound
+from domain.core.errors import ChangedMeanwhile, InvalidFields, NotFound
 from projections import areas
 
 AREAS = "/admin/areas/"

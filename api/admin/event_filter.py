@@ -6,10 +6,10 @@ from contextlib import suppress
 from typing import cast
 from uuid import UUID
 
-from api.requests import Request
+from api.http.requests import Request
 from domain.following import Status
-from projections.dates import Span
 from projections.event_search import ORDERS, Filter, Order
+from projections.lists.dates import Span
 
 FIRST_YEAR, LAST_YEAR = 1, 9998
 

@@ -9,14 +9,14 @@ from typing import Any
 from litestar import Response
 from psycopg import AsyncConnection
 
-from api.admin import conflicts
-from api.admin.conflicts import WAS, Difference, as_shown, differences, is_typed, merged
-from api.admin.cookies import seen
-from api.admin.entries import Entry
-from api.admin.forms import Form
-from api.admin.pages import page
-from api.reading import read
-from api.requests import Request
+from api.admin.kit import conflicts
+from api.admin.kit.conflicts import WAS, Difference, as_shown, differences, is_typed, merged
+from api.admin.kit.cookies import seen
+from api.admin.kit.forms import Form
+from api.admin.kit.history_entries import Entry
+from api.admin.kit.pages import page
+from api.http.reads import read
+from api.http.requests import Request
 from projections import areas
 from projections.events import EventRow
 

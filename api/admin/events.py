@@ -10,12 +10,7 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
-from api.access import Permission
 from api.admin import names
-from api.admin.charts import bar_chart
-from api.admin.conflicts import newest_position
-from api.admin.cookies import seen
-from api.admin.entries import timeline_for
 from api.admin.event_filter import asked_filter, asked_order
 from api.admin.event_form import (
     NEW,
@@ -26,16 +21,21 @@ from api.admin.event_form import (
     offered_areas,
 )
 from api.admin.following import LABELS, fields_from_provider
-from api.admin.forms import parsed, refused, seen_version, sent_form
-from api.admin.pages import page, see
-from api.admin.paging import Pages, page_number
-from api.commands import execute
+from api.admin.kit.charts import bar_chart
+from api.admin.kit.conflicts import newest_position
+from api.admin.kit.cookies import seen
+from api.admin.kit.forms import parsed, refused, seen_version, sent_form
+from api.admin.kit.history_entries import timeline_for
+from api.admin.kit.pages import page, see
+from api.admin.kit.paging import Pages, page_number
 from api.events import EventChanges
-from api.reading import read
-from api.requests import Request
-from domain.errors import ChangedMeanwhile, InvalidFields, NotFound
+from api.http.access import Permission
+from api.http.dispatch import execute
+from api.http.reads import read
+from api.http.requests import Request
+from domain.core.errors import ChangedMeanwhile, InvalidFields, NotFound
 from domain.events import ChangeEvent, CreateEvent, DeleteEvent, FollowProvider
-from projections import events, registrations, visitor_search
+from projections import events, registration_counts, visitor_search
 from projections.event_search import count_by_date, search
 
 EVENTS = "/admin/events/"
@@ -108,7 +108,7 @@ class EventPages(Controller):
         row = await _row(request, event_id, seen(request))
 
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
-            series = await registrations.from_first_to_last(connection, event_id)
+            series = await registration_counts.from_first_to_last(connection, event_id)
             newest = await visitor_search.search(
                 connection, request.connections.keys, event_id=event_id, limit=NEWEST
             )

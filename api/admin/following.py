@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
-from domain.as_of import state_as_of
+from domain.audit.point_in_time import state_as_of
 from domain.following import FIELDS, Details, Field, Said
 
 LABELS: dict[Field, str] = {

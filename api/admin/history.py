@@ -10,27 +10,27 @@ from litestar import Controller, Response, get
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
-from api.access import Permission
-from api.admin.cookies import seen
-from api.admin.entries import changes_of, entries_of, facts_of, timeline_of
-from api.admin.forms import Form, whole_number
 from api.admin.history_filter import asked_criteria, in_utc
-from api.admin.pages import page
-from api.admin.phrases import types
-from api.reading import read
-from api.requests import Request
-from domain.as_of import (
+from api.admin.kit.cookies import seen
+from api.admin.kit.forms import Form, whole_number
+from api.admin.kit.history_entries import changes_of, entries_of, facts_of, timeline_of
+from api.admin.kit.history_phrases import types
+from api.admin.kit.pages import page
+from api.http.access import Permission
+from api.http.reads import read
+from api.http.requests import Request
+from domain.audit.log import Criteria, read_page
+from domain.audit.point_in_time import (
     LAST_POSITION,
     Moment,
     difference,
     parse_position_or_time,
     state_as_of,
 )
-from domain.errors import InvalidFields, NotFound
-from domain.log import Criteria, read_page
-from domain.timeline import Step
-from domain.values import Invalid
-from projections.names import TABLES
+from domain.audit.timeline import Step
+from domain.core.errors import InvalidFields, NotFound
+from domain.core.values import Invalid
+from projections.lists.names import TABLES
 
 PAGE_SIZE = 50
 

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from api.requests import Request
-from domain.as_of import parse_time
-from domain.errors import InvalidFields
-from domain.log import Criteria
-from domain.values import Invalid, Line
+from api.http.requests import Request
+from domain.audit.log import Criteria
+from domain.audit.point_in_time import parse_time
+from domain.core.errors import InvalidFields
+from domain.core.values import Invalid, Line
 
 T = TypeVar("T")
 

@@ -12,10 +12,10 @@ from uuid import UUID
 
 import msgspec
 
-from api.access import Permission, may
-from api.commands import execute
-from api.requests import Request
-from domain.disclosures import RecordDisclosure
+from api.http.access import Permission, may
+from api.http.dispatch import execute
+from api.http.requests import Request
+from domain.audit.disclosures import RecordDisclosure
 from domain.visitors import Person
 from projections.people import OfPerson
 

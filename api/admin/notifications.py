@@ -12,18 +12,18 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
-from api.access import Permission
 from api.admin import names
-from api.admin.cookies import seen
 from api.admin.event_filter import span_of
-from api.admin.pages import page, see
-from api.admin.paging import beyond
-from api.commands import execute, origin_of
-from api.reading import read
-from api.requests import Request
-from domain.batch import Done
+from api.admin.kit.cookies import seen
+from api.admin.kit.pages import page, see
+from api.admin.kit.paging import beyond
+from api.http.access import Permission
+from api.http.dispatch import execute, origin_of
+from api.http.reads import read
+from api.http.requests import Request
+from domain.history.decider import Done
+from domain.history.group_commit import BATCH_LIMIT
 from domain.notifications import QueueAgain
-from domain.writer import BATCH_LIMIT
 from projections.notification_search import (
     MOST_COUNTED,
     count_by_state,
@@ -33,7 +33,7 @@ from projections.notification_search import (
     that_may_be_sent_again,
 )
 from projections.outbox import State, send_now
-from projections.registrations import count_by_date
+from projections.registration_counts import count_by_date
 
 NOTIFICATIONS = "/admin/notifications/"
 PAGE_SIZE = 50

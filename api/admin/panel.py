@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 from litestar import Router
 
-from api.access import COOKIE
 from api.admin.accounts import AccountPages
 from api.admin.areas import AreaPages
-from api.admin.csrf import check_csrf
-from api.admin.dashboard import dashboard, live_dashboard
+from api.admin.dashboard.page import dashboard, live_dashboard
 from api.admin.events import EventPages
-from api.admin.files import file
 from api.admin.history import HistoryPages
+from api.admin.kit.csrf import check_csrf
+from api.admin.kit.files import file
 from api.admin.notifications import NotificationPages
 from api.admin.password import change_password, password_page
 from api.admin.rebuilds import RebuildPages
@@ -21,7 +20,8 @@ from api.admin.seals import SealPages
 from api.admin.sign_in import sign_in, sign_in_page, sign_out
 from api.admin.syncs import SyncPages
 from api.admin.visitors import VisitorPages
-from api.hosts import Check, in_turn
+from api.http.access import COOKIE
+from api.http.hosts import Check, in_turn
 
 
 def panel(checks: Sequence[Check | None]) -> Router:

@@ -6,15 +6,15 @@ from typing import Any
 
 from litestar import Response, get, post
 
-from api.access import COOKIE, Who
-from api.admin import cookies
-from api.admin.forms import Form, parsed, refused, sent_form
-from api.admin.pages import page, see
+from api.admin.kit import cookies
+from api.admin.kit.forms import Form, parsed, refused, sent_form
+from api.admin.kit.pages import page, see
 from api.auth import PasswordChange
-from api.authentication import password_changed
-from api.credentials import InvalidCredentials
-from api.requests import Request
-from domain.errors import InvalidFields
+from api.http.access import COOKIE, Who
+from api.http.authentication import password_changed
+from api.http.requests import Request
+from api.identity.credentials import InvalidCredentials
+from domain.core.errors import InvalidFields
 
 CHANGED = "Your password was changed, and all your sessions have ended. Sign in with the new one."
 

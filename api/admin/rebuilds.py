@@ -9,13 +9,13 @@ from litestar import Controller, Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from api.access import Permission
-from api.admin.pages import page, see
-from api.admin.upkeep import upkeep
-from api.commands import origin_of
-from api.requests import Request
-from projections import rebuild_requests
-from projections.all import ALL
+from api.admin.kit.pages import page, see
+from api.admin.system_status import upkeep
+from api.http.access import Permission
+from api.http.dispatch import origin_of
+from api.http.requests import Request
+from projections.rebuild import requests
+from projections.registry import ALL
 
 log = structlog.get_logger()
 
@@ -36,7 +36,7 @@ class RebuildPages(Controller):
         """A worker does it, as soon as one is free."""
         known, origin = _known(name), origin_of(request)
         async with request.connections.primary.connection() as connection:
-            asked = await rebuild_requests.ask(connection, known, origin)
+            asked = await requests.ask(connection, known, origin)
         if asked:
             log.info("a rebuild is asked for", projection=known, actor=origin.actor)
             notice = f"A rebuild of “{known}” is asked for."

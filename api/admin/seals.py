@@ -6,11 +6,11 @@ import msgspec
 from litestar import Controller, Response, get
 from litestar.exceptions import NotFoundException
 
-from api.access import Permission
-from api.admin.pages import page
-from api.admin.upkeep import sealing
-from api.answers import Ready
-from api.requests import Request
+from api.admin.kit.pages import page
+from api.admin.system_status import sealing
+from api.http.access import Permission
+from api.http.requests import Request
+from api.http.responses import Ready
 from domain.seals.signing import to_pem
 
 

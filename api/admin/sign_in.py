@@ -8,15 +8,15 @@ from typing import Any
 from litestar import Response, get, post
 from litestar.response import Redirect
 
-from api.access import COOKIE, Permission, Who, may
-from api.admin import cookies
-from api.admin.forms import Form, parsed, refused, sent_form
-from api.admin.pages import page
+from api.admin.kit import cookies
+from api.admin.kit.forms import Form, parsed, refused, sent_form
+from api.admin.kit.pages import page
 from api.auth import Login
-from api.authentication import authenticated
-from api.credentials import InvalidCredentials
-from api.requests import Request
-from domain.errors import InvalidFields
+from api.http.access import COOKIE, Permission, Who, may
+from api.http.authentication import authenticated
+from api.http.requests import Request
+from api.identity.credentials import InvalidCredentials
+from domain.core.errors import InvalidFields
 
 HOME = "/admin/"
 

@@ -10,17 +10,17 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
-from api.access import Permission
-from api.admin.conflicts import newest_position
-from api.admin.cookies import seen
-from api.admin.forms import sent_form
-from api.admin.pages import is_partial, page, see
-from api.admin.paging import beyond
-from api.commands import origin_of
-from api.reading import read
-from api.requests import Request
+from api.admin.kit.conflicts import newest_position
+from api.admin.kit.cookies import seen
+from api.admin.kit.forms import sent_form
+from api.admin.kit.pages import is_partial, page, see
+from api.admin.kit.paging import beyond
+from api.http.access import Permission
+from api.http.dispatch import origin_of
+from api.http.reads import read
+from api.http.requests import Request
 from domain import sync_requests
-from domain.errors import NotFound
+from domain.core.errors import NotFound
 from domain.sync_requests import SyncState
 from projections.sync_results import get_result, results, totals_since
 

@@ -11,22 +11,22 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
-from api.access import Permission
 from api.admin import names
-from api.admin.cookies import seen
-from api.admin.entries import timeline_for
+from api.admin.kit.cookies import seen
+from api.admin.kit.history_entries import timeline_for
+from api.admin.kit.pages import page, see
+from api.admin.kit.paging import beyond
 from api.admin.notifications import what_became
-from api.admin.pages import page, see
-from api.admin.paging import beyond
-from api.commands import execute, origin_of
-from api.reading import read
-from api.requests import Request
+from api.http.access import Permission
+from api.http.dispatch import execute, origin_of
+from api.http.reads import read
+from api.http.requests import Request
+from domain.core.errors import NotFound
+from domain.core.values import Email
 from domain.erasure import Erasure
-from domain.errors import NotFound
 from domain.notifications import QueueAgain
-from domain.personal_data import InstallationKeys
-from domain.values import Email
-from projections import registrations, visitors
+from domain.privacy.keys import InstallationKeys
+from projections import registration_counts, visitors
 from projections.events import get_event
 from projections.notification_search import notification_of, pause
 from projections.visitor_search import search
@@ -58,8 +58,8 @@ class VisitorPages(Controller):
                     limit=PAGE_SIZE,
                 ),
                 "event": await get_event(connection, event_id) if event_id else None,
-                "total": await registrations.total(
-                    connection, event_id or registrations.ALL_EVENTS
+                "total": await registration_counts.total(
+                    connection, event_id or registration_counts.ALL_EVENTS
                 ),
             }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.processes import run
-from events_face.file_lock import alone
+from runtime.file_lock import alone
 
 PEERS = Path(__file__).parent
 MADE = PEERS.parents[1] / ".venv-peers"

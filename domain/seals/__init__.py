@@ -12,7 +12,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from domain.history import sql
+from domain.history.store import sql
 from domain.seals.signing import create_key
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 import msgspec
 from psycopg import AsyncConnection
 
-from domain.codec import age_of
+from domain.history.codec import age_of
 
 MOST_COUNTED = 1_000_000
 """Events not sealed, beyond which it does not matter how many."""

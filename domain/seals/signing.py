@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from psycopg import AsyncConnection, Connection
 
-from domain.encryption import unwrap_secret, wrap_again, wrap_secret
+from domain.privacy.encryption import unwrap_secret, wrap_again, wrap_secret
 
 _BOUND_TO = b"signing key"
 

@@ -18,17 +18,17 @@ import msgspec
 from psycopg.conninfo import conninfo_to_dict
 
 from api.app import create_app
-from api.connections import Connections, connected
-from api.reading import TABLES
+from api.http.connections import Connections, connected
+from api.http.reads import TABLES
 from api.server import http_server
 from domain.accounts import GrantRole, Role
-from domain.batch import Origin
-from domain.history import last_position
-from domain.personal_data import InstallationKeys
-from events_face.ports import free_port
-from events_face.services import Services
-from events_face.settings import Settings
-from projections.runner import Runner
+from domain.history.decider import Origin
+from domain.history.store import last_position
+from domain.privacy.keys import InstallationKeys
+from projections.projector.projector import Runner
+from runtime.embedded.services import Services
+from runtime.ports import free_port
+from runtime.settings import Settings
 from tests.support.waiting import DEADLINE, until, until_async
 
 

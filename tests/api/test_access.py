@@ -8,12 +8,12 @@ from uuid import uuid4
 import pytest
 from litestar import Litestar, get
 
-from api.access import Permission, UndeclaredAccess, Who, require_declarations
 from api.admin.panel import panel
 from api.app import ROUTES
-from api.bodies import JsonBody
-from api.requests import Request
-from domain.history import read_events
+from api.http.access import Permission, UndeclaredAccess, Who, require_declarations
+from api.http.bodies import JsonBody
+from api.http.requests import Request
+from domain.history.store import read_events
 from tests.api.serving import Api
 
 pytestmark = pytest.mark.anyio

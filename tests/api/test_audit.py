@@ -8,10 +8,10 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from domain import writer
-from domain.history import read_events
+from domain.history import group_commit
+from domain.history.group_commit import Overloaded
+from domain.history.store import read_events
 from domain.visitors import Registered
-from domain.writer import Overloaded
 from tests.api.serving import Account, Api
 
 pytestmark = pytest.mark.anyio
@@ -161,7 +161,7 @@ async def test_without_the_event_there_is_no_personal_data(
     async def refuse(*_: object) -> None:
         raise Overloaded
 
-    monkeypatch.setattr(writer.Writer, "execute", refuse)
+    monkeypatch.setattr(group_commit.Writer, "execute", refuse)
     answer = await auditor.asks(LOG, personal=True)
     assert answer.status_code == 503
     assert "Lovelace" not in answer.text

@@ -12,12 +12,12 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from api.audit_cli import diff, log, show
-from api.audit_export import export
-from domain.personal_data import InstallationKeys
-from events_face.errors import CommandFailed, WrongUsage
-from events_face.services import Services
-from events_face.settings import Settings
+from domain.privacy.keys import InstallationKeys
+from events_face.commands.audit_export import export
+from events_face.commands.audit_log import diff, log, show
+from runtime.embedded.services import Services
+from runtime.errors import CommandFailed, WrongUsage
+from runtime.settings import Settings
 from tests.support.deeds import HOUR, MORNING, Deeds
 from tests.workers.processes import environment
 

@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from api import audit_export
-from api.audit_export import export
-from domain.personal_data import InstallationKeys
-from events_face.errors import CommandFailed, WrongUsage
-from events_face.services import Services
-from events_face.settings import Settings
+from domain.privacy.keys import InstallationKeys
+from events_face.commands import audit_export
+from events_face.commands.audit_export import export
+from runtime.embedded.services import Services
+from runtime.errors import CommandFailed, WrongUsage
+from runtime.settings import Settings
 from tests.support.deeds import Deeds
 from tests.workers.processes import environment, events_face
 

@@ -16,14 +16,14 @@ import psycopg
 import pytest
 from argon2 import PasswordHasher
 
-from api import passwords
-from api.hashing import ARGON2ID
-from api.passwords import Password, Passwords, PasswordsWaiting
-from api.tokens import Tokens
+from api.identity import passwords
+from api.identity.password_hasher import ARGON2ID
+from api.identity.passwords import Password, Passwords, PasswordsWaiting
+from api.identity.tokens import Tokens
 from domain.accounts import DisableAccount
-from domain.personal_data import InstallationKeys
-from events_face.services import Services
-from events_face.settings import Settings
+from domain.privacy.keys import InstallationKeys
+from runtime.embedded.services import Services
+from runtime.settings import Settings
 from tests.api.serving import OPERATOR, PASSWORD, Account, Api, api_on
 
 pytestmark = pytest.mark.anyio

@@ -7,11 +7,11 @@ import sys
 import psycopg
 import pytest
 
-from api import cli
-from api.cli import createsuperuser, grant, revoke
-from events_face.errors import CommandFailed
-from events_face.services import Services
-from events_face.settings import Settings
+from events_face.commands import accounts
+from events_face.commands.accounts import createsuperuser, grant, revoke
+from runtime.embedded.services import Services
+from runtime.errors import CommandFailed
+from runtime.settings import Settings
 
 PASSWORD = "correct horse battery"
 
@@ -84,8 +84,8 @@ def test_a_terminal_that_ends_at_the_password_is_said_in_one_line(
     def ended(_: str) -> str:
         raise EOFError
 
-    monkeypatch.delenv(cli.PASSWORD_VARIABLE, raising=False)
-    monkeypatch.setattr(cli, "getpass", ended)
+    monkeypatch.delenv(accounts.PASSWORD_VARIABLE, raising=False)
+    monkeypatch.setattr(accounts, "getpass", ended)
     monkeypatch.setattr(sys, "stdin", Terminal())
     with pytest.raises(CommandFailed, match="no password was given"):
         createsuperuser(settings, services, username="root", password=None)

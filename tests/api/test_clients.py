@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.clients import Clients
+from api.http.clients import Clients
 
 PROXIES = Clients((ip_network("10.0.0.0/8"), ip_network("2001:db8:f::/48")))
 

@@ -17,36 +17,38 @@ import pytest
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier
 
-from api import erasure_cli, erasures
-from domain import erasure, streams
-from domain.batch import Decider
-from domain.history import connect, last_position, read_events
+from api.database import erasures
+from domain import erasure
+from domain.history import streams
+from domain.history.decider import Decider
+from domain.history.store import connect, last_position, read_events
 from domain.notifications import Failed
-from domain.personal_data import InstallationKeys
+from domain.privacy.keys import InstallationKeys
 from domain.seals.seal import newest_checkpoint
 from domain.seals.signing import load_key
 from domain.seals.verifying import verify
 from domain.visitors import Erased, Registered
-from events_face.errors import CommandFailed
-from events_face.services import Services
-from events_face.settings import Settings
+from events_face.commands import erase as erasure_cli
 from projections import outbox as rows_of_outbox
 from projections import visitors
 from projections.outbox import OUTBOX
-from projections.rebuild import rebuild_tables
+from projections.rebuild.rebuild import rebuild_tables
 from projections.visitor_search import search
 from projections.visitors import VISITORS
+from runtime.embedded.services import Services
+from runtime.errors import CommandFailed
+from runtime.settings import Settings
 from tests.api.serving import Account, Api, projector_on
 from tests.domain.seals.sealed_history import seal_all
 from tests.support.database_contents import tables_with
 from tests.support.http_server import Answer as ServiceAnswer
 from tests.support.notification_service import NotificationService, notification_service
 from tests.support.waiting import until_async
-from workers import outbox
-from workers.delivery import Delivery, new_delivery
-from workers.notification_service import CONNECTIONS, Refused, TryLater
-from workers.notification_service import Answer as Outcome
-from workers.outbox import GivenBack
+from workers.delivery import leases
+from workers.delivery.deliverer import Delivery, new_delivery
+from workers.delivery.leases import GivenBack
+from workers.delivery.notification_service import CONNECTIONS, Refused, TryLater
+from workers.delivery.notification_service import Answer as Outcome
 
 pytestmark = pytest.mark.anyio
 
@@ -285,13 +287,13 @@ async def test_a_worker_that_is_sending_brings_nothing_back(
     admin = await an_admin(api)
     await register(api, await api.event())
     await until_async(lambda: caught_up(connection))
-    leased = await outbox.lease(connection, keys, 10)
+    leased = await leases.lease(connection, keys, 10)
     assert [row.email for row in leased] == [EMAIL]
     await erase(api, admin)
-    await outbox.settle(connection, Decider(keys), [(leased[0], outcome)])
+    await leases.settle(connection, Decider(keys), [(leased[0], outcome)])
     await until_async(lambda: caught_up(connection))
     assert tables_with(services.database_url, TRACES) == set()
-    assert await outbox.lease(connection, keys, 10) == []
+    assert await leases.lease(connection, keys, 10) == []
 
 
 async def test_once_an_erasure_is_answered_nothing_is_sent_to_the_person(
@@ -331,12 +333,12 @@ async def test_a_worker_that_stands_still_is_waited_for_until_it_may_not_send_an
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(rows_of_outbox, "BEGUN_WITHIN", 0.5)
-    monkeypatch.setattr(outbox, "BEGUN_WITHIN", 0.5)
+    monkeypatch.setattr(leases, "BEGUN_WITHIN", 0.5)
     monkeypatch.setattr(erasures, "MARGIN", 0.0)
     admin = await an_admin(api)
     await register(api, await api.event())
     await until_async(lambda: caught_up(connection))
-    (leased,) = await outbox.lease(connection, keys, 10)
+    (leased,) = await leases.lease(connection, keys, 10)
     assert leased.may_begin()
     await erase(api, admin)
     assert not leased.may_begin()
@@ -370,12 +372,12 @@ async def test_a_lease_that_an_erasure_waits_for_outlasts_a_rebuild(
     admin = await an_admin(api)
     await register(api, await api.event())
     await until_async(lambda: caught_up(connection))
-    (leased,) = await outbox.lease(connection, keys, 10)
+    (leased,) = await leases.lease(connection, keys, 10)
     await erase(api, admin)
     await until_async(lambda: caught_up(connection))
     await rebuild_tables(services.database_url, keys, [OUTBOX])
     assert await rows_of_outbox.in_hand(connection, [leased.id])
-    await outbox.settle(connection, Decider(keys), [(leased, GivenBack())])
+    await leases.settle(connection, Decider(keys), [(leased, GivenBack())])
     assert not await rows_of_outbox.in_hand(connection, [leased.id])
 
 

@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 
 from api.app import ROUTES
-from api.bodies import MOST_NAMED, UNKNOWN
-from api.openapi import document
+from api.http.bodies import MOST_NAMED, UNKNOWN
+from api.openapi.document import document
 from tests.api.serving import EVENT, Api
 
 pytestmark = pytest.mark.anyio

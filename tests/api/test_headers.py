@@ -11,9 +11,9 @@ import httpx
 import msgspec
 import pytest
 
-from domain.personal_data import InstallationKeys
-from events_face.services import Services
-from events_face.settings import Settings
+from domain.privacy.keys import InstallationKeys
+from runtime.embedded.services import Services
+from runtime.settings import Settings
 from tests.api.serving import Api, api_on
 
 pytestmark = pytest.mark.anyio

@@ -8,10 +8,10 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from domain.personal_data import InstallationKeys
-from events_face.services import Services
-from events_face.settings import Settings
-from projections.rebuild_progress import announce_progress, lock_for_rebuild
+from domain.privacy.keys import InstallationKeys
+from projections.rebuild.progress import announce_progress, lock_for_rebuild
+from runtime.embedded.services import Services
+from runtime.settings import Settings
 from tests.api.serving import Api, api_on
 from tests.support.waiting import until_async
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from events_face.release import release
+from runtime.release import release
 from tests.api.serving import Api
 
 pytestmark = pytest.mark.anyio

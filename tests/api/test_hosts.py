@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from domain.personal_data import InstallationKeys
-from events_face.services import Services
-from events_face.settings import Settings
+from domain.privacy.keys import InstallationKeys
+from runtime.embedded.services import Services
+from runtime.settings import Settings
 from tests.api.serving import api_on
 
 pytestmark = pytest.mark.anyio

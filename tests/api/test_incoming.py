@@ -48,7 +48,7 @@ async def test_an_answer_is_not_lost_to_who_still_sends(
 async def test_who_never_stops_sending_is_answered_anyhow(
     lone_api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.body_limits.DEADLINE", 0.1)
+    monkeypatch.setattr("api.http.body_limits.DEADLINE", 0.1)
     url = lone_api.http.base_url
     reader, writer = await asyncio.open_connection(url.host, url.port)
     with closing(writer):

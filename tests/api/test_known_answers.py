@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.known_answers import OVERHEAD, KnownAnswers
+from api.database.response_cache import OVERHEAD, KnownAnswers
 
 
 def test_an_answer_is_known_by_its_question_and_tag_only() -> None:

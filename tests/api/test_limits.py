@@ -15,17 +15,17 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 from structlog.testing import capture_logs
 
-from api import tally
 from api.app import ROUTES
-from api.bodies import JsonBody
-from api.clients import Clients
-from api.limits import EVERY_CALL, Limits
-from api.requests import Request
-from domain.personal_data import InstallationKeys
-from events_face.ports import free_port
-from events_face.services import Services
-from events_face.settings import Settings
-from events_face.variables import Rate
+from api.http import rate_counter
+from api.http.bodies import JsonBody
+from api.http.clients import Clients
+from api.http.limits import EVERY_CALL, Limits
+from api.http.requests import Request
+from domain.privacy.keys import InstallationKeys
+from runtime.embedded.services import Services
+from runtime.ports import free_port
+from runtime.settings import Settings
+from runtime.variables import Rate
 from tests.api.serving import Api, api_on
 from tests.api.test_problems import problem
 from tests.support.waiting import DEADLINE, until_async
@@ -51,7 +51,7 @@ def limited(settings: Settings, services: Services, keys: InstallationKeys) -> L
 @pytest.fixture(autouse=True)
 def _redis_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine too."""
-    monkeypatch.setattr(tally, "PATIENCE", DEADLINE)
+    monkeypatch.setattr(rate_counter, "PATIENCE", DEADLINE)
 
 
 def standing(answer: httpx.Response) -> list[int]:
@@ -168,7 +168,7 @@ async def test_without_redis_everybody_is_answered_and_it_is_said_once(
 async def test_a_redis_that_never_answers_keeps_nobody_waiting_for_long(
     limited: Limited, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tally, "PATIENCE", 0.1)
+    monkeypatch.setattr(rate_counter, "PATIENCE", 0.1)
 
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()

@@ -8,12 +8,12 @@ from contextlib import ExitStack
 
 import pytest
 
-from api import listening
+from api import port_handover
 from tests.support.waiting import DEADLINE
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.skipif(not listening.SHARED, reason="ports are not shared here"),
+    pytest.mark.skipif(not port_handover.SHARED, reason="ports are not shared here"),
 ]
 
 
@@ -24,8 +24,8 @@ async def test_who_waits_to_be_accepted_is_accepted_first() -> None:
         listener.setblocking(False)
         address = listener.getsockname()
         waiting = [held.enter_context(socket.create_connection(address)) for _ in range(3)]
-        leaving = asyncio.create_task(listening.leave(address[1]))
-        await asyncio.sleep(10 * listening.HANDSHAKE)
+        leaving = asyncio.create_task(port_handover.leave(address[1]))
+        await asyncio.sleep(10 * port_handover.HANDSHAKE)
         assert not leaving.done()
 
         for client in waiting:
@@ -43,10 +43,10 @@ async def test_who_knocks_meanwhile_is_let_in_by_another() -> None:
         first = held.enter_context(socket.create_server(("127.0.0.1", 0), reuse_port=True))
         address = first.getsockname()
         held.enter_context(socket.create_connection(address))
-        leaving = asyncio.create_task(listening.leave(address[1]))
-        await asyncio.sleep(10 * listening.HANDSHAKE)
+        leaving = asyncio.create_task(port_handover.leave(address[1]))
+        await asyncio.sleep(10 * port_handover.HANDSHAKE)
         knocking = asyncio.create_task(asyncio.open_connection(*address))
-        await asyncio.sleep(10 * listening.HANDSHAKE)
+        await asyncio.sleep(10 * port_handover.HANDSHAKE)
         assert not knocking.done()
 
         first.accept()[0].close()
@@ -59,11 +59,11 @@ async def test_who_knocks_meanwhile_is_let_in_by_another() -> None:
 async def test_who_is_never_accepted_does_not_keep_it_from_leaving(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(listening, "PATIENCE", 0.1)
+    monkeypatch.setattr(port_handover, "PATIENCE", 0.1)
     with socket.create_server(("127.0.0.1", 0), reuse_port=True) as listener:
         address = listener.getsockname()
         with socket.create_connection(address) as waiting:
-            await listening.leave(address[1])
+            await port_handover.leave(address[1])
             waiting.settimeout(DEADLINE)
             with pytest.raises(ConnectionResetError):
                 waiting.recv(1)

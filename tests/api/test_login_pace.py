@@ -13,13 +13,13 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from api import tally
-from api.login_pace import FREE, LONGEST, MEMORY, LoginPace
-from api.tally import Tally
-from domain.personal_data import InstallationKeys
-from events_face.services import Services
-from events_face.settings import Settings
-from events_face.variables import Rate
+from api.http import rate_counter
+from api.http.login_throttle import FREE, LONGEST, MEMORY, LoginPace
+from api.http.rate_counter import Tally
+from domain.privacy.keys import InstallationKeys
+from runtime.embedded.services import Services
+from runtime.settings import Settings
+from runtime.variables import Rate
 from tests.api.serving import api_on
 from tests.api.test_problems import problem
 from tests.support.waiting import DEADLINE, until_async
@@ -46,7 +46,7 @@ def pace(redis: Redis) -> LoginPace:
 @pytest.fixture(autouse=True)
 def _redis_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine too."""
-    monkeypatch.setattr(tally, "PATIENCE", DEADLINE)
+    monkeypatch.setattr(rate_counter, "PATIENCE", DEADLINE)
 
 
 async def fail(pace: LoginPace, times: int, *, name: str = "ada") -> None:

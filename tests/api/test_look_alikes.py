@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from api.hashing import ARGON2ID
+from api.identity.password_hasher import ARGON2ID
 from domain.accounts import RegisterAccount
-from domain.values import Username
+from domain.core.values import Username
 from tests.api.serving import OPERATOR, PASSWORD, Api
 
 pytestmark = pytest.mark.anyio

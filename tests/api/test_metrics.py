@@ -18,12 +18,13 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from api import database_watch, metrics
-from domain.personal_data import InstallationKeys
-from events_face.ports import free_port
-from events_face.services import Services
-from events_face.settings import Settings
-from events_face.supervisor import NAME
+from api import metrics
+from api.database import probe
+from domain.privacy.keys import InstallationKeys
+from runtime.embedded.services import Services
+from runtime.ports import free_port
+from runtime.settings import Settings
+from runtime.supervisor import NAME
 from tests.api.serving import EVENT, Api, accepts, api_on, api_process
 from tests.support.waiting import until, until_async
 
@@ -32,8 +33,8 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(autouse=True)
 def each_scrape_looks_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_watch, "KEPT", 0.0)
-    monkeypatch.setattr(database_watch, "COUNT_KEPT", 0)
+    monkeypatch.setattr(probe, "KEPT", 0.0)
+    monkeypatch.setattr(probe, "COUNT_KEPT", 0)
     monkeypatch.setattr(metrics, "KEPT", 0.0)
     monkeypatch.setattr(metrics, "SHARE", math.inf)
 
@@ -226,8 +227,8 @@ async def test_a_large_outbox_tells_at_least_what_waits(
     async def count_for_ever(_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(database_watch, "count_by_state", count_for_ever)
-    monkeypatch.setattr(database_watch, "PATIENCE", 0.5)
+    monkeypatch.setattr(probe, "count_by_state", count_for_ever)
+    monkeypatch.setattr(probe, "PATIENCE", 0.5)
 
     async def only_what_waits_is_told() -> bool:
         told = {name for name in await scraped(lone_api) if name.startswith("outbox")}
@@ -252,7 +253,7 @@ async def test_a_process_tells_of_itself_when_there_is_no_database(
 async def test_scrapes_cost_the_database_little_however_many_there_are(
     lone_api: Api, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_watch, "KEPT", 3600.0)
+    monkeypatch.setattr(probe, "KEPT", 3600.0)
     before = await scraped(lone_api)
     await lone_api.event()
     assert (await scraped(lone_api))["history_position"] == before["history_position"] == 0

@@ -6,8 +6,8 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from api.database_watch import TABLES
-from projections.all import ALL
+from api.database.probe import TABLES
+from projections.registry import ALL
 from tests.api.serving import Api
 
 pytestmark = pytest.mark.anyio

@@ -13,20 +13,20 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
-from domain.history import connect, last_position
-from domain.personal_data import InstallationKeys
-from events_face.services import Services
-from events_face.settings import Settings
+from domain.history.store import connect, last_position
+from domain.privacy.keys import InstallationKeys
 from projections.outbox import OUTBOX
-from projections.rebuild import rebuild_tables
+from projections.rebuild.rebuild import rebuild_tables
 from projections.visitor_search import search
 from projections.visitors import VISITORS
+from runtime.embedded.services import Services
+from runtime.settings import Settings
 from tests.api.serving import Api
 from tests.support.database_contents import spellings
 from tests.support.http_server import Answer
 from tests.support.notification_service import notification_service
 from tests.support.waiting import until_async
-from workers.delivery import new_delivery
+from workers.delivery.deliverer import new_delivery
 
 pytestmark = pytest.mark.anyio
 

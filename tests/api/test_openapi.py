@@ -12,8 +12,8 @@ import pytest
 from openapi_spec_validator import validate
 
 from api.app import ROUTES
-from api.openapi import document
-from api.problems import KINDS
+from api.http.problems import KINDS
+from api.openapi.document import document
 from tests.api.serving import Api
 
 pytestmark = pytest.mark.anyio

@@ -7,9 +7,9 @@ import unicodedata
 import psycopg
 import pytest
 
-from api.hashing import ARGON2ID, Hashing
-from api.passwords import Password
-from domain.values import Invalid
+from api.identity.password_hasher import ARGON2ID, Hashing
+from api.identity.passwords import Password
+from domain.core.values import Invalid
 from tests.api.serving import Api
 
 pytestmark = pytest.mark.anyio

@@ -11,10 +11,10 @@ import pytest
 from litestar.exceptions import LitestarException
 from psycopg_pool import PoolTimeout
 
-from api.problems import KINDS
-from domain.batch import OutcomeUnknown
-from domain.errors import DomainError
-from domain.writer import HistoryUnavailable, Overloaded
+from api.http.problems import KINDS
+from domain.core.errors import DomainError
+from domain.history.decider import OutcomeUnknown
+from domain.history.group_commit import HistoryUnavailable, Overloaded
 from tests.api.serving import Api
 
 pytestmark = pytest.mark.anyio
@@ -199,7 +199,7 @@ async def test_the_id_of_a_request_comes_back_and_stands_in_history(lone_api: Ap
 async def test_who_comes_at_a_bad_time_is_asked_to_come_back(
     lone_api: Api, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("domain.writer.Writer.execute", raising(error))
+    monkeypatch.setattr("domain.history.group_commit.Writer.execute", raising(error))
     answer = await lone_api.http.post(AREAS, json={"name": "Hall"})
     assert problem(answer) == (503, "overloaded")
     assert int(answer.headers["Retry-After"]) > 0
@@ -212,7 +212,7 @@ async def test_who_comes_at_a_bad_time_is_asked_to_come_back(
 async def test_a_bug_is_answered_without_its_details(
     lone_api: Api, bug: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("domain.writer.Writer.execute", raising(bug))
+    monkeypatch.setattr("domain.history.group_commit.Writer.execute", raising(bug))
     answer = await lone_api.http.post(AREAS, json={"name": "Hall"})
     assert problem(answer) == (500, "internal-error")
     assert "secret" not in answer.text

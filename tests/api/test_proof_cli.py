@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from domain.seals.checkpoints import Checkpoint
 from domain.seals.signing import to_pem
 from domain.seals.verifying import Verdict
-from events_face.services import Services
-from events_face.settings import Settings
+from runtime.embedded.services import Services
+from runtime.settings import Settings
 from tests.domain.seals.conftest import installation, signing_key
 from tests.domain.seals.sealed_history import HOLE, LAST, make_history, seal_all
 from tests.support.installation import Installation

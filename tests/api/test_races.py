@@ -11,17 +11,17 @@ from uuid import UUID
 import httpx
 import pytest
 
-from api.connections import account_pool
-from api.credentials import Credentials
+from api.http.connections import account_pool
+from api.identity.credentials import Credentials
 from domain import events
 from domain.accounts import GrantRole
-from domain.aggregate import RecordedEvent
-from domain.history import connect, read_events
-from domain.personal_data import InstallationKeys
+from domain.core.aggregate import RecordedEvent
+from domain.history.store import connect, read_events
+from domain.privacy.keys import InstallationKeys
 from domain.visitors import Registered
-from events_face.ports import free_port
-from events_face.services import Services
-from events_face.settings import Settings
+from runtime.embedded.services import Services
+from runtime.ports import free_port
+from runtime.settings import Settings
 from tests.api.serving import EVENT, OPERATOR, PASSWORD, Account, api_process
 
 pytestmark = pytest.mark.anyio

@@ -9,9 +9,9 @@ import httpx
 import msgspec
 import pytest
 
-from events_face.ports import free_port
-from events_face.services import Services
-from events_face.settings import Settings
+from runtime.embedded.services import Services
+from runtime.ports import free_port
+from runtime.settings import Settings
 from tests.api.serving import EVENT, api_process
 from tests.support.waiting import DEADLINE
 

@@ -9,10 +9,10 @@ import socket
 import httpx
 import pytest
 
-from domain.history import connect, last_position
-from events_face.ports import free_port
-from events_face.services import Services
-from events_face.settings import Settings
+from domain.history.store import connect, last_position
+from runtime.embedded.services import Services
+from runtime.ports import free_port
+from runtime.settings import Settings
 from tests.api.raw_clients import RawClient, Seen
 from tests.api.serving import EVENT, accepts, api_process
 from tests.support.waiting import DEADLINE, until, until_async

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from api.shared import Shared
+from api.database.single_flight import Shared
 
 pytestmark = pytest.mark.anyio
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import jwt
 import pytest
 
-from api.tokens import Tokens
-from events_face.settings import Settings
+from api.identity.tokens import Tokens
+from runtime.settings import Settings
 from tests.api.serving import Api
 
 pytestmark = pytest.mark.anyio

@@ -12,12 +12,12 @@ import psycopg
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from api.access import COOKIE
+from api.http.access import COOKIE
 from domain.accounts import Role
-from domain.history import load_keys
-from domain.values import Text
-from events_face.services import Services
-from events_face.settings import Settings
+from domain.core.values import Text
+from domain.history.store import load_keys
+from runtime.embedded.services import Services
+from runtime.settings import Settings
 from tests.api.serving import Api, api_on, projector_on
 from tests.browser.content import fill
 from tests.browser.watching import Watch

@@ -10,12 +10,12 @@ from uuid import UUID
 
 import msgspec
 
-from domain.history import read_events
+from domain.history.store import read_events
 from domain.notifications import RecordDelivery
 from domain.syncs import Counts, RecordFailedSync, RecordSync, SkippedItem
 from domain.visitors import Registered
 from tests.api.serving import OPERATOR, Api
-from workers.provider_items import Usable, read_item
+from workers.provider.items import Usable, read_item
 
 CONFERENCES = Path(__file__).parent.parent / "support" / "conferences.json"
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import psutil
 
-from events_face.ports import free_port
-from events_face.variables import composed_postgresql_url
+from runtime.ports import free_port
+from runtime.variables import composed_postgresql_url
 from tests.containers import servers
 from tests.containers.composed import ENV_FILE, composed, is_ours
 

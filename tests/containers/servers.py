@@ -15,10 +15,10 @@ import psycopg
 import redis
 from psycopg import sql
 
-from events_face.embedded import cluster, valkey
-from events_face.embedded.account import Account
-from events_face.ports import free_port
-from events_face.variables import composed_postgresql_url
+from runtime.embedded import cluster, valkey
+from runtime.embedded.account import Account
+from runtime.ports import free_port
+from runtime.variables import composed_postgresql_url
 from tests.support.waiting import until
 
 DEBIAN = Path("/usr/lib/postgresql")

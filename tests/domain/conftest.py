@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from domain.aggregate import EVENT_TYPES
+from domain.core.aggregate import EVENT_TYPES
 from tests.projections.conftest import installation
 
 __all__ = ["installation", "invented_events"]

@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-import domain.codec  # noqa: F401  it knows every event class there is
-from domain.aggregate import EVENT_TYPES, DomainEvent
+import domain.history.codec  # noqa: F401  it knows every event class there is
+from domain.core.aggregate import EVENT_TYPES, DomainEvent
 
 HERE = Path(__file__).parent
 RECORDED = HERE / "event_shapes.json"

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from domain.aggregate import Aggregate, DomainEvent, Metadata
 from domain.application import HANDLERS
-from domain.identity import Identity
-from domain.values import Email
+from domain.core.aggregate import Aggregate, DomainEvent, Metadata
+from domain.core.ids import Identity
+from domain.core.unit_of_work import NotLoaded, Surroundings, Work
+from domain.core.values import Email
 from domain.visitors import Registered
-from domain.work import NotLoaded, Surroundings, Work
 
 NOW = datetime(2030, 5, 1, 12, tzinfo=UTC)
 IN_A_WEEK = NOW + timedelta(days=7)

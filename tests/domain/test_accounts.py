@@ -16,9 +16,9 @@ from domain.accounts import (
     RevokeRole,
     UsernameTaken,
 )
-from domain.aggregate import DomainEvent
-from domain.errors import NotFound
-from domain.values import Invalid, Username
+from domain.core.aggregate import DomainEvent
+from domain.core.errors import NotFound
+from domain.core.values import Invalid, Username
 from tests.domain.scenario import Scenario, identity
 
 ADA = identity.account(Username("Ada"))

@@ -6,8 +6,8 @@ import pytest
 
 from domain import areas, events
 from domain.areas import AreaInUse, AreaNameTaken, CreateArea, DeleteArea, RenameArea
-from domain.errors import ChangedMeanwhile, NotFound
-from domain.values import Text
+from domain.core.errors import ChangedMeanwhile, NotFound
+from domain.core.values import Text
 from tests.domain.scenario import IN_A_MONTH, IN_A_WEEK, Scenario, identity
 
 HALL = UUID(int=1000)

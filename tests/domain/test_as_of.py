@@ -10,11 +10,11 @@ from uuid import uuid4
 import pytest
 from psycopg import AsyncConnection
 
-from domain import as_of
-from domain.as_of import difference, parse_position_or_time, state_as_of
-from domain.history import connect, last_position
-from domain.personal_data import InstallationKeys
-from domain.values import Invalid
+from domain.audit import point_in_time
+from domain.audit.point_in_time import difference, parse_position_or_time, state_as_of
+from domain.core.values import Invalid
+from domain.history.store import connect, last_position
+from domain.privacy.keys import InstallationKeys
 from tests.support.deeds import HOUR, MORNING, Deeds
 
 pytestmark = pytest.mark.anyio
@@ -35,7 +35,7 @@ async def connection(database_url: str) -> AsyncIterator[AsyncConnection[Any]]:
 async def test_a_state_is_that_of_a_position_or_a_time(
     deeds: Deeds, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch, portion: int
 ) -> None:
-    monkeypatch.setattr(as_of, "PORTION", portion)
+    monkeypatch.setattr(point_in_time, "PORTION", portion)
     area = await deeds.area(at=MORNING)
     created = await last_position(connection)
     await deeds.rename(area, "Annex", at=MORNING + HOUR, by="ada")
@@ -82,7 +82,7 @@ async def test_a_difference_tells_fields_and_events(
     assert await difference(connection, area, 0, MORNING - HOUR) is None
     with pytest.raises(Invalid):
         await difference(connection, area, MORNING + HOUR, MORNING)
-    monkeypatch.setattr(as_of, "MOST_EVENTS", 2)
+    monkeypatch.setattr(point_in_time, "MOST_EVENTS", 2)
     short = await difference(connection, area)
     assert short is not None
     assert (short.to_version, len(short.events)) == (3, 2)

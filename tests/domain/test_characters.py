@@ -8,8 +8,8 @@ import unicodedata
 import pytest
 
 from domain.areas import AreaNameTaken, CreateArea
-from domain.characters import fold, fold_case
-from domain.values import FullName, Invalid, Line, Text, Username
+from domain.core.characters import fold, fold_case
+from domain.core.values import FullName, Invalid, Line, Text, Username
 from tests.domain.scenario import Scenario
 
 IGNORABLE = (

@@ -16,11 +16,12 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from domain import accounts, areas, disclosures, events, notifications, syncs, visitors
-from domain.aggregate import EVENT_TYPES, DomainEvent, Metadata, RecordedEvent
-from domain.codec import UnknownEvent, decode, encode, open_personal
-from domain.encryption import CannotOpen, seal
-from domain.personal_data import place
+from domain import accounts, areas, events, notifications, syncs, visitors
+from domain.audit import disclosures
+from domain.core.aggregate import EVENT_TYPES, DomainEvent, Metadata, RecordedEvent
+from domain.history.codec import UnknownEvent, decode, encode, open_personal
+from domain.privacy.encryption import CannotOpen, seal
+from domain.privacy.keys import place
 from domain.syncs import Counts, KeptItem, SkippedItem
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -117,7 +118,7 @@ def test_every_event_class_has_an_example_of_every_version() -> None:
 
 def test_whoever_decodes_knows_every_event_class() -> None:
     """A process that imports no more of the domain, as a projector does."""
-    told = "import domain.codec; from domain.aggregate import EVENT_TYPES; print(*EVENT_TYPES)"
+    told = "import domain.history.codec; from domain.core.aggregate import EVENT_TYPES; print(*EVENT_TYPES)"
     known = subprocess.run(
         [sys.executable, "-c", told], capture_output=True, text=True, check=True
     ).stdout.split()

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from domain import events, notifications
+from domain.core.values import Email, FullName
 from domain.notifications import ERASED, Requeued, Sent
-from domain.values import Email, FullName
 from domain.visitors import (
     DuplicateRegistration,
     Erased,

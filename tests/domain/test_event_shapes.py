@@ -13,8 +13,8 @@ from typing import Any, Literal
 import msgspec
 import pytest
 
-from domain.aggregate import EVENT_TYPES, DomainEvent, stored_as
 from domain.areas import Area
+from domain.core.aggregate import EVENT_TYPES, DomainEvent, stored_as
 from tests.domain.event_shapes import Shape, faults, shape, with_new_versions
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,8 @@ import pytest
 
 from domain import areas, events
 from domain.areas import CreateArea
-from domain.errors import ChangedMeanwhile, InvalidFields, NotFound
+from domain.core.errors import ChangedMeanwhile, InvalidFields, NotFound
+from domain.core.values import Text
 from domain.events import (
     ChangeEvent,
     CleanUpEvent,
@@ -19,7 +20,6 @@ from domain.events import (
     SyncEvent,
     SyncOutcome,
 )
-from domain.values import Text
 from tests.domain.scenario import IN_A_MONTH, IN_A_WEEK, NOW, Scenario
 
 FAIR = UUID(int=2000)

@@ -11,7 +11,8 @@ import pytest
 
 from domain import events
 from domain.areas import Area, CreateArea, DeleteArea, RenameArea
-from domain.errors import NotFound
+from domain.core.errors import NotFound
+from domain.core.values import Text
 from domain.events import (
     ChangeEvent,
     CleanUpEvent,
@@ -21,7 +22,6 @@ from domain.events import (
     SyncOutcome,
 )
 from domain.following import FIELDS, Details, Field
-from domain.values import Text
 from tests.domain.scenario import IN_A_MONTH, IN_A_WEEK, Scenario
 from tests.domain.test_events import FAIR, FAIR_CREATED, synced
 

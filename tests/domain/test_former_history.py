@@ -19,12 +19,12 @@ import pytest
 
 from domain.accounts import RegisterAccount, UsernameTaken
 from domain.areas import AreaNameTaken, CreateArea, RenameArea
-from domain.batch import Decider, Origin
+from domain.core.values import Email, Text, Username
 from domain.erasure import erase_person
 from domain.events import SyncEvent
-from domain.history import connect
-from domain.personal_data import InstallationKeys
-from domain.values import Email, Text, Username
+from domain.history.decider import Decider, Origin
+from domain.history.store import connect
+from domain.privacy.keys import InstallationKeys
 from domain.visitors import DuplicateRegistration
 from tests.support.installation import IN_A_MONTH, Installation, a_registration, installation_on
 

@@ -6,7 +6,7 @@ from uuid import RFC_4122
 
 import pytest
 
-from domain.identity import new_id
+from domain.core.ids import new_id
 
 
 def test_new_ids_are_of_version_7_and_each_its_own() -> None:
@@ -18,7 +18,7 @@ def test_new_ids_are_of_version_7_and_each_its_own() -> None:
 
 def test_new_ids_begin_with_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
     milliseconds = 1_795_400_000_123
-    monkeypatch.setattr("domain.identity.time.time_ns", lambda: milliseconds * 1_000_000)
+    monkeypatch.setattr("domain.core.ids.time.time_ns", lambda: milliseconds * 1_000_000)
     assert new_id().int >> 80 == milliseconds
     earlier = max(new_id() for _ in range(100))
     milliseconds += 1

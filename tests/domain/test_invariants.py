@@ -13,9 +13,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from domain import visitors
 from domain.areas import Area, AreaName, CreateArea, DeleteArea, RenameArea
-from domain.errors import DomainError
+from domain.core.errors import DomainError
+from domain.core.values import Email, FullName, Text
 from domain.events import ChangeEvent, CleanUpEvent, CreateEvent, DeleteEvent, Event, SyncEvent
-from domain.values import Email, FullName, Text
 from domain.visitors import RegisterVisitor, Visitor
 from tests.domain.scenario import NOW, Scenario, identity
 

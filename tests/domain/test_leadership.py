@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
-from domain import leadership
-from domain.availability import UNAVAILABLE
-from domain.history import connect
-from domain.leadership import signs_of_life, take_lead, take_lead_now
+from domain.core.availability import UNAVAILABLE
+from domain.history import leadership
+from domain.history.leadership import signs_of_life, take_lead, take_lead_now
+from domain.history.store import connect
 from tests.support.waiting import until, until_async
 
 pytestmark = pytest.mark.anyio

@@ -10,14 +10,14 @@ from uuid import UUID, uuid4
 import pytest
 from psycopg import AsyncConnection
 
-from domain import log
-from domain.aggregate import Metadata, RecordedEvent
 from domain.areas import NameReleased
-from domain.codec import encode
-from domain.history import connect
-from domain.log import Criteria, Sealed, count, find_sealed, read_page
-from domain.logged import LoggedEvent, open_personal_data
-from domain.personal_data import InstallationKeys
+from domain.audit import log
+from domain.audit.entry import LoggedEvent, open_personal_data
+from domain.audit.log import Criteria, Sealed, count, find_sealed, read_page
+from domain.core.aggregate import Metadata, RecordedEvent
+from domain.history.codec import encode
+from domain.history.store import connect
+from domain.privacy.keys import InstallationKeys
 from tests.support.deeds import HOUR, MORNING, Deeds
 
 pytestmark = pytest.mark.anyio

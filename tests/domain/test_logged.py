@@ -8,9 +8,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from domain.aggregate import EVENT_TYPES
-from domain.codec import to_json
-from domain.logged import logged
+from domain.audit.entry import logged
+from domain.core.aggregate import EVENT_TYPES
+from domain.history.codec import to_json
 
 CODE = "7319"
 DATA: dict[str, Any] = {"code": CODE, "event_id": str(UUID(int=1)), "notification_id": "x"}

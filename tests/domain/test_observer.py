@@ -7,12 +7,12 @@ from uuid import UUID
 
 import pytest
 
-from domain.batch import Batch, Decider, Done, Failed, Request
-from domain.errors import NotFound
+from domain.core.errors import NotFound
 from domain.events import ChangeEvent
-from domain.history import connect
-from domain.personal_data import InstallationKeys
-from domain.writer import Writer
+from domain.history.decider import Batch, Decider, Done, Failed, Request
+from domain.history.group_commit import Writer
+from domain.history.store import connect
+from domain.privacy.keys import InstallationKeys
 from tests.domain.writing import ORIGIN, a_fair, visitor
 
 pytestmark = pytest.mark.anyio

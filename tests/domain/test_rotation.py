@@ -8,15 +8,15 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from domain import rotation
-from domain.batch import Decider
-from domain.encryption import CannotOpen
-from domain.history import connect, create_tables, load_keys, open_all, read_events
-from domain.personal_data import InstallationKeys, UnknownGeneration
-from domain.rotation import RotationUnderWay, StillInUse, rotate
+from domain.history.decider import Decider
+from domain.history.store import connect, create_tables, load_keys, open_all, read_events
+from domain.privacy import key_rotation
+from domain.privacy.encryption import CannotOpen
+from domain.privacy.key_rotation import RotationUnderWay, StillInUse, rotate
+from domain.privacy.keys import InstallationKeys, UnknownGeneration
 from domain.visitors import Registered
-from events_face.settings import Settings
-from projections.tail import Tail
+from projections.projector.tail import Tail
+from runtime.settings import Settings
 from tests.support.installation import Installation
 from tests.support.waiting import until_async
 
@@ -65,7 +65,7 @@ async def marks(installation: Installation) -> dict[bytes, int]:
 async def test_history_stays_as_it_is_and_only_the_new_key_opens_it(
     installation: Installation, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rotation, "PORTION", 2)
+    monkeypatch.setattr(key_rotation, "PORTION", 2)
     people = [f"visitor{number}@example.org" for number in range(5)]
     await installation.register(await installation.event(), *people)
     history = "SELECT array_agg(h ORDER BY notification_id)::text FROM history_events h"
@@ -119,7 +119,7 @@ async def test_projections_go_on_across_a_rotation(
 async def test_registrations_go_on_while_keys_are_rotated_and_none_is_lost(
     installation: Installation, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rotation, "PORTION", 10)
+    monkeypatch.setattr(key_rotation, "PORTION", 10)
     event = await installation.event()
     people = [f"visitor{number}@example.org" for number in range(600)]
     await installation.register(event, *people[:100])
@@ -172,7 +172,7 @@ async def somebody_waits(installation: Installation) -> bool:
 async def test_a_rotation_that_was_interrupted_is_gone_on_with(
     installation: Installation, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rotation, "PORTION", 2)
+    monkeypatch.setattr(key_rotation, "PORTION", 2)
     event = await installation.event()
     people = [f"visitor{number}@example.org" for number in range(5)]
     await installation.register(event, *people)
@@ -195,7 +195,7 @@ async def test_an_old_key_is_kept_while_anything_is_wrapped_by_it(
     installation: Installation, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await installation.register(await installation.event(), "ada@example.org")
-    monkeypatch.setattr(rotation, "_wrap_again", lambda *_: 0)
+    monkeypatch.setattr(key_rotation, "_wrap_again", lambda *_: 0)
     with pytest.raises(StillInUse):
         rotate_now(installation, settings)
     assert await emails(installation, known(installation, settings)) == ["ada@example.org"]

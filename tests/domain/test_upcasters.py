@@ -10,9 +10,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from domain.aggregate import DomainEvent, Metadata, RecordedEvent, stored_as
 from domain.areas import Area
-from domain.codec import decode, encode, open_personal
+from domain.core.aggregate import DomainEvent, Metadata, RecordedEvent, stored_as
+from domain.history.codec import decode, encode, open_personal
 
 ID = UUID("6f8a4a5e-0000-4000-8000-000000000001")
 AT = datetime(2030, 5, 1, 9, tzinfo=UTC)

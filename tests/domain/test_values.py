@@ -7,8 +7,8 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.times import parse_deadline, parse_moment
-from domain.values import Email, FullName, Invalid, Text
+from domain.core.times import parse_deadline, parse_moment
+from domain.core.values import Email, FullName, Invalid, Text
 
 
 @pytest.mark.parametrize("raw", [" Ada ", "\tAda\n", "Ada"])

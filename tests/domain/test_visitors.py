@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from domain import events
-from domain.errors import NotFound
-from domain.values import Email, FullName
+from domain.core.errors import NotFound
+from domain.core.values import Email, FullName
 from domain.visitors import (
     DeadlinePassed,
     DuplicateRegistration,

@@ -12,20 +12,21 @@ import msgspec
 import psycopg
 import pytest
 
-from domain import areas, events, visitors, writer
-from domain.aggregate import replay
+from domain import areas, events, visitors
 from domain.application import HANDLERS, TOUCHES, Touches
 from domain.areas import CreateArea, RenameArea
-from domain.batch import Batch, Decider, Done, Failed, Origin, Request
-from domain.errors import DomainError
+from domain.core.aggregate import replay
+from domain.core.errors import DomainError
+from domain.core.values import Text
 from domain.events import ChangeEvent, Event
-from domain.history import connect, open_all, read_events
-from domain.library import History
-from domain.personal_data import InstallationKeys
-from domain.streams import LONG_STREAM, Streams
-from domain.values import Text
+from domain.history import group_commit
+from domain.history.decider import Batch, Decider, Done, Failed, Origin, Request
+from domain.history.eventsourcing_view import History
+from domain.history.group_commit import GATHER_FROM, Writer
+from domain.history.store import connect, open_all, read_events
+from domain.history.streams import LONG_STREAM, Streams
+from domain.privacy.keys import InstallationKeys
 from domain.visitors import DuplicateRegistration, EventClosed
-from domain.writer import GATHER_FROM, Writer
 from tests.domain.writing import ORIGIN, a_fair, history, visitor, writers
 
 pytestmark = pytest.mark.anyio
@@ -272,8 +273,8 @@ async def test_the_librarys_application_replays_what_was_appended(
 
 
 def test_a_wrong_secret_key_is_refused(database_url: str) -> None:
-    from domain.encryption import CannotOpen
-    from domain.history import load_keys
+    from domain.history.store import load_keys
+    from domain.privacy.encryption import CannotOpen
 
     with psycopg.connect(database_url) as connection, pytest.raises(CannotOpen):
         load_keys(connection, ("another key than the one it was made with",))
@@ -299,7 +300,7 @@ def test_refusals_have_stable_names() -> None:
 async def test_a_busy_writer_waits_for_commands_that_are_on_their_way(
     database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "GATHER", 0.5)
+    monkeypatch.setattr(group_commit, "GATHER", 0.5)
     batches = list[Batch]()
     async with Writer(database_url, Decider(keys, observer=batches.append)) as one:
         fair = (await one.execute(a_fair(), ORIGIN)).value.event.id

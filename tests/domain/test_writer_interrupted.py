@@ -10,16 +10,17 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from domain import visitors, writer
+from domain import visitors
 from domain.areas import CreateArea
-from domain.batch import Decider, Done, Failed, Request
-from domain.codec import UnknownEvent
+from domain.core.values import Text
 from domain.events import ChangeEvent
-from domain.history import connect, last_position
-from domain.personal_data import InstallationKeys
-from domain.streams import Streams
-from domain.values import Text
-from domain.writer import HistoryUnavailable, Overloaded, Writer
+from domain.history import group_commit
+from domain.history.codec import UnknownEvent
+from domain.history.decider import Decider, Done, Failed, Request
+from domain.history.group_commit import HistoryUnavailable, Overloaded, Writer
+from domain.history.store import connect, last_position
+from domain.history.streams import Streams
+from domain.privacy.keys import InstallationKeys
 from tests.domain.writing import ORIGIN, a_fair, history, visitor
 
 pytestmark = pytest.mark.anyio
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.anyio
 async def test_a_full_queue_is_said_at_once_and_loses_nothing(
     database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "QUEUE_LIMIT", 20)
+    monkeypatch.setattr(group_commit, "QUEUE_LIMIT", 20)
     async with Writer(database_url, Decider(keys)) as one:
         fair = (await one.execute(a_fair(), ORIGIN)).value.event.id
         outcomes = await asyncio.gather(

@@ -7,14 +7,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from domain.aggregate import RecordedEvent
-from domain.batch import Decider, Origin
+from domain.core.aggregate import RecordedEvent
+from domain.core.values import Email, FullName, Text
 from domain.events import CreateEvent
-from domain.history import connect, read_events
-from domain.personal_data import InstallationKeys
-from domain.values import Email, FullName, Text
+from domain.history.decider import Decider, Origin
+from domain.history.group_commit import Writer
+from domain.history.store import connect, read_events
+from domain.privacy.keys import InstallationKeys
 from domain.visitors import RegisterVisitor
-from domain.writer import Writer
 
 ORIGIN = Origin(actor="anonymous", correlation_id="test")
 

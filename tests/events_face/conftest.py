@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from events_face.embedded import runtime_dir
+from runtime.embedded import runtime_dir
 
 
 @pytest.fixture

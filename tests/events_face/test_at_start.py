@@ -15,11 +15,11 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from structlog.testing import capture_logs
 
-from events_face.checks import at_start, database
-from events_face.errors import CommandFailed
-from events_face.migrate import create_tables
-from events_face.services import Services
-from events_face.settings import Settings
+from events_face.commands.migrate import create_tables
+from runtime.checks import at_start, database
+from runtime.embedded.services import Services
+from runtime.errors import CommandFailed
+from runtime.settings import Settings
 from tests.support.clocks import OtherClock
 from tests.support.databases import TEMPLATE
 from tests.support.waiting import DEADLINE, until

@@ -16,21 +16,21 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from api.proof_cli import verify
 from domain.accounts import RegisterAccount
-from domain.history import last_position
+from domain.core.values import Username
+from domain.history.store import last_position
 from domain.notifications import Failed, QueueAgain
-from domain.personal_data import InstallationKeys
-from domain.values import Username
-from events_face import postgres_tools
-from events_face.backup import backup
-from events_face.errors import CommandFailed
-from events_face.recovery import GAP, HELD, settle_in
-from events_face.restore import restore
-from events_face.services import Services
-from events_face.settings import Settings
+from domain.privacy.keys import InstallationKeys
+from events_face.commands import postgres_tools
+from events_face.commands.audit_proof import verify
+from events_face.commands.backup import backup
+from events_face.commands.recovery import GAP, HELD, settle_in
+from events_face.commands.restore import restore
 from projections.outbox import count_by_state
-from projections.runner import Runner
+from projections.projector.projector import Runner
+from runtime.embedded.services import Services
+from runtime.errors import CommandFailed
+from runtime.settings import Settings
 from tests.domain.seals.conftest import signing_key
 from tests.domain.seals.sealed_history import seal_all
 from tests.projections.conftest import installation
@@ -39,9 +39,9 @@ from tests.support.notification_service import NotificationService
 from tests.support.waiting import until_async
 from tests.workers.conftest import service, worker_settings
 from tests.workers.outboxes import history_of, rows_by_email
-from workers import outbox
-from workers.delivery import new_delivery
-from workers.notification_service import Answer, Sent, TryLater
+from workers.delivery import leases
+from workers.delivery.deliverer import new_delivery
+from workers.delivery.notification_service import Answer, Sent, TryLater
 
 __all__ = ["installation", "service", "signing_key", "worker_settings"]
 
@@ -86,14 +86,14 @@ async def make_history(installation: Installation, signing_key: Ed25519PrivateKe
     await installation.project()
     rows = await rows_by_email(installation)
     leased = {
-        row.email: row for row in await outbox.lease(installation.connection, installation.keys, 3)
+        row.email: row for row in await leases.lease(installation.connection, installation.keys, 3)
     }
     assert set(leased) == set(rows)
-    answers: list[tuple[outbox.Leased, Answer]] = [
+    answers: list[tuple[leases.Leased, Answer]] = [
         (leased["sent@example.com"], Sent()),
         (leased["tried@example.com"], TryLater("it is busy", not_within=3600.0)),
     ]
-    await outbox.settle(installation.connection, installation.decider, answers)
+    await leases.settle(installation.connection, installation.decider, answers)
     await installation.project()
     await installation.register(event, "late@example.com")
     (account,) = await installation.give(RegisterAccount(username=Username("ada"), roles=()))

@@ -11,9 +11,9 @@ import redis
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from events_face.checks import broker, configuration, database
-from events_face.checks.addresses import of_broker, of_database
-from events_face.settings import Settings
+from runtime.checks import broker, configuration, database
+from runtime.checks.addresses import of_broker, of_database
+from runtime.settings import Settings
 from tests.support.clocks import OtherClock
 
 STRONG = "kV3n8Qx0pTz7Lw5sYb2cRf6hJd9gMa1e"

@@ -9,14 +9,14 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from api import proof_cli
 from events_face.cli import main
-from events_face.cli_commands import COMMANDS
-from events_face.cli_options import Command, position
-from events_face.errors import CommandFailed
-from events_face.release import release
-from events_face.services import Services
-from events_face.settings import Settings
+from events_face.commands import audit_proof
+from events_face.commands.options import Command, position
+from events_face.commands.table import COMMANDS
+from runtime.embedded.services import Services
+from runtime.errors import CommandFailed
+from runtime.release import release
+from runtime.settings import Settings
 from tests.workers.processes import environment
 
 
@@ -110,7 +110,7 @@ def test_only_what_should_begins_an_installation() -> None:
 def test_a_proof_without_a_public_key_begins_no_installation(tmp_path: Path) -> None:
     empty = Settings.load({"DATA_DIR": str(tmp_path)}, dotenv=None)
     with pytest.raises(CommandFailed, match="no installation here"):
-        proof_cli._public_key_of_installation(empty)
+        audit_proof._public_key_of_installation(empty)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -185,7 +185,7 @@ def test_a_command_loads_no_library_that_it_does_not_use(tmp_path: Path) -> None
     ).stderr
     assert "EVENTS_PROVIDER_URL is not set" in came
     loaded = {line.rpartition("|")[2].strip() for line in came.splitlines()}
-    assert "workers.sync" in loaded
+    assert "workers.provider.sync" in loaded
     assert not loaded & {
         "redis",
         "dramatiq",

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from events_face.data_dir import prepared
-from events_face.errors import CommandFailed
+from runtime.data_dir import prepared
+from runtime.errors import CommandFailed
 
 
 def test_a_read_only_file_system_is_called_that(

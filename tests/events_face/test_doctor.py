@@ -19,12 +19,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from events_face.checks import database
-from events_face.checks.finding import Finding
-from events_face.doctor import surroundings
-from events_face.doctor.command import doctor
-from events_face.doctor.examination import examine
-from events_face.settings import Settings
+from events_face.commands.doctor import surroundings
+from events_face.commands.doctor.command import doctor
+from events_face.commands.doctor.examination import examine
+from runtime.checks import database
+from runtime.checks.finding import Finding
+from runtime.settings import Settings
 from tests.workers.processes import environment, events_face
 
 

@@ -12,11 +12,11 @@ import psutil
 import psycopg
 import pytest
 
-from events_face.embedded import cluster
-from events_face.embedded.cluster import Cluster
-from events_face.embedded.postgres import embedded_postgres
-from events_face.embedded.revival import Revival
-from events_face.errors import CommandFailed
+from runtime.embedded import cluster
+from runtime.embedded.cluster import Cluster
+from runtime.embedded.postgres import embedded_postgres
+from runtime.embedded.revival import Revival
+from runtime.errors import CommandFailed
 from tests.support.waiting import until
 
 USER = """

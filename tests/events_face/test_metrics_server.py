@@ -8,8 +8,8 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from events_face import metrics_server
-from events_face.ports import free_port
+from runtime import metrics_server
+from runtime.ports import free_port
 from tests.support.waiting import until
 
 
@@ -32,7 +32,7 @@ def test_connections_that_send_nothing_keep_nobody_out() -> None:
 
 
 def test_a_connection_that_sends_nothing_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("events_face.metrics_server._Handler.timeout", 0.1)
+    monkeypatch.setattr("runtime.metrics_server._Handler.timeout", 0.1)
     _, port = serve()
     with socket.create_connection(("127.0.0.1", port), timeout=30) as silent:
         assert silent.recv(1) == b""

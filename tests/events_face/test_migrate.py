@@ -11,14 +11,14 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from domain.batch import Decider, Done
-from domain.personal_data import InstallationKeys
-from domain.writer import Writer
-from events_face import migrate as migrating
-from events_face.errors import CommandFailed
-from events_face.migrate import migrate
-from events_face.services import Services
-from events_face.settings import Settings
+from domain.history.decider import Decider, Done
+from domain.history.group_commit import Writer
+from domain.privacy.keys import InstallationKeys
+from events_face.commands import migrate as migrating
+from events_face.commands.migrate import migrate
+from runtime.embedded.services import Services
+from runtime.errors import CommandFailed
+from runtime.settings import Settings
 from tests.support.installation import ORIGIN, a_registration, an_event
 from tests.support.waiting import until
 from tests.workers.processes import environment, events_face

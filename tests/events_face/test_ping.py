@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from events_face.services import Services
-from events_face.settings import Settings
+from runtime.embedded.services import Services
+from runtime.settings import Settings
 from tests.workers.processes import environment, events_face
 
 

@@ -7,11 +7,11 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from domain.history import load_keys
-from events_face.errors import CommandFailed
-from events_face.rotate_keys import rotate_keys
-from events_face.services import Services
-from events_face.settings import Settings
+from domain.history.store import load_keys
+from events_face.commands.rotate_keys import rotate_keys
+from runtime.embedded.services import Services
+from runtime.errors import CommandFailed
+from runtime.settings import Settings
 
 
 def test_it_says_how_many_keys_are_under_the_new_one(

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from events_face.embedded.runtime_dir import LONGEST_SOCKET_PATH, runtime_dir
-from events_face.errors import CommandFailed
+from runtime.embedded.runtime_dir import LONGEST_SOCKET_PATH, runtime_dir
+from runtime.errors import CommandFailed
 
 LONG = "x" * 120
 

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from events_face.secret_key import with_secret_key
-from events_face.settings import Settings, SettingsError
-from events_face.variables import Rate
+from runtime.secret_key import with_secret_key
+from runtime.settings import Settings, SettingsError
+from runtime.variables import Rate
 
 STRONG = "kV3n8Qx0pTz7Lw5sYb2cRf6hJd9gMa1e"
 

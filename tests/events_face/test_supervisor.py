@@ -12,10 +12,10 @@ import msgspec
 import psutil
 import pytest
 
-from events_face import heartbeat
-from events_face.errors import CommandFailed
-from events_face.signs import LONGEST_STEP, Signs
-from events_face.supervisor import Role, Supervisor
+from runtime import heartbeat
+from runtime.errors import CommandFailed
+from runtime.signs_of_life import LONGEST_STEP, Signs
+from runtime.supervisor import Role, Supervisor
 from tests.support.waiting import until
 
 ORDINARY = """
@@ -176,7 +176,7 @@ def suspend(place: Path) -> None:
 def test_a_role_that_gives_no_sign_of_life_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events_face.signs.SILENCE", 5.0)
+    monkeypatch.setattr("runtime.signs_of_life.SILENCE", 5.0)
     place = tmp_path / "one"
     with Supervisor([role("one", BEATING, place)]) as supervisor:
         until_tended(supervisor, lambda: supervisor._children[0]._signs._given_any)
@@ -187,8 +187,8 @@ def test_a_role_that_gives_no_sign_of_life_is_replaced(
 def test_a_program_that_does_not_answer_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events_face.signs.SILENCE", 0.5)
-    monkeypatch.setattr("events_face.heartbeat.INTERVAL", 0.01)
+    monkeypatch.setattr("runtime.signs_of_life.SILENCE", 0.5)
+    monkeypatch.setattr("runtime.heartbeat.INTERVAL", 0.01)
     place = tmp_path / "one"
     answers = iter([True] * 3)
     asked = msgspec.structs.replace(
@@ -202,16 +202,16 @@ def test_a_program_that_does_not_answer_is_replaced(
 def test_a_role_that_starts_has_longer_for_its_first_sign_of_life(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events_face.signs.SILENCE", -1.0)
+    monkeypatch.setattr("runtime.signs_of_life.SILENCE", -1.0)
     place = tmp_path / "one"
     with Supervisor([role("one", ORDINARY, place)]) as supervisor:
         until(lambda: text(place) == "started ")
         for _ in range(10):
             supervisor.tend()
         assert text(place) == "started "
-        monkeypatch.setattr("events_face.signs.START", -1.0)
+        monkeypatch.setattr("runtime.signs_of_life.START", -1.0)
         supervisor.tend()
-        monkeypatch.setattr("events_face.signs.START", 3600.0)
+        monkeypatch.setattr("runtime.signs_of_life.START", 3600.0)
         until_tended(supervisor, lambda: text(place) == "started started ")
 
 
@@ -219,7 +219,7 @@ def test_time_in_which_the_supervisor_stood_still_is_no_silence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr("events_face.signs.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr("runtime.signs_of_life.time", SimpleNamespace(monotonic=lambda: clock[0]))
     signs = Signs()
     with signs.listened_to() as end:
         heartbeat.beat(end)

@@ -7,9 +7,9 @@ from time import perf_counter
 import pytest
 from structlog.testing import capture_logs
 
-from events_face import tracing
-from events_face.settings import Settings
-from events_face.tracing import caller_in, root_id_of, trace_id_of
+from runtime import tracing
+from runtime.settings import Settings
+from runtime.tracing import caller_in, root_id_of, trace_id_of
 from tests.support.collector import Collector, collector
 from tests.support.http_server import Answer
 from tests.support.waiting import until

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from events_face.errors import CommandFailed
-from events_face.settings import Settings
-from events_face.up import _only_one, up
+from events_face.commands.up import _only_one, up
+from runtime.errors import CommandFailed
+from runtime.settings import Settings
 
 
 def settings(data_dir: Path) -> Settings:

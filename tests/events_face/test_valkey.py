@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from events_face.embedded import valkey
-from events_face.errors import CommandFailed
-from events_face.services import services
-from events_face.settings import Settings
+from runtime.embedded import valkey
+from runtime.embedded.services import services
+from runtime.errors import CommandFailed
+from runtime.settings import Settings
 from tests.support.waiting import until
 
 

@@ -16,8 +16,8 @@ import psycopg
 import redis
 from psycopg import Connection
 
-from events_face.embedded import valkey
-from events_face.ports import free_port
+from runtime.embedded import valkey
+from runtime.ports import free_port
 from tests.hosts.network import Host, Network
 from tests.support.notification_service import NotificationService, notification_service
 from tests.support.waiting import until

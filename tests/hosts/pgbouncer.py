@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from events_face.embedded.account import Account
-from events_face.ports import free_port
+from runtime.embedded.account import Account
+from runtime.ports import free_port
 from tests.api.serving import accepts
 from tests.support.waiting import until
 

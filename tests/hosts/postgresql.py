@@ -10,10 +10,10 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
-from events_face.embedded import cluster
-from events_face.embedded.account import Account
-from events_face.embedded.cluster import DATABASE
-from events_face.ports import free_port
+from runtime.embedded import cluster
+from runtime.embedded.account import Account
+from runtime.embedded.cluster import DATABASE
+from runtime.ports import free_port
 from tests.hosts.network import Host
 from tests.support.waiting import until
 

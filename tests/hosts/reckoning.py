@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
-from projections.all import ALL
+from projections.registry import ALL
 from tests.hosts.layout import Layout
 from tests.hosts.visitors import Visitors
 from tests.support.notification_service import NotificationService

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from events_face.embedded.cluster import DATABASE
+from runtime.embedded.cluster import DATABASE
 from tests.hosts.layout import BACK, BROKER, FRONT, layout
 from tests.hosts.network import network
 from tests.hosts.postgresql import PASSWORD, PostgreSQL

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from projections.all import ALL
+from projections.registry import ALL
 from tests.hosts.layout import BACK, BROKER, FRONT, Layout, layout
 from tests.hosts.network import network
 from tests.hosts.postgresql import PostgreSQL

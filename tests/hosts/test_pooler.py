@@ -12,12 +12,12 @@ from threading import Thread
 import msgspec
 import pytest
 
-from domain.personal_data import InstallationKeys
-from events_face.errors import CommandFailed
-from events_face.installation import installation_keys
-from events_face.migrate import create_tables
-from events_face.services import Services
-from events_face.settings import Settings
+from domain.privacy.keys import InstallationKeys
+from events_face.commands.migrate import create_tables
+from runtime.embedded.services import Services
+from runtime.errors import CommandFailed
+from runtime.installation import installation_keys
+from runtime.settings import Settings
 from tests.api.serving import api_on, projector_on
 from tests.hosts.pgbouncer import needs_pgbouncer, pgbouncer
 

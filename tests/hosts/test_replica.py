@@ -13,11 +13,11 @@ import msgspec
 import pytest
 from psycopg import Connection
 
-from api import reading
-from domain.history import load_keys
-from events_face.migrate import migrate
-from events_face.services import Services
-from events_face.settings import Settings
+from api.http import reads
+from domain.history.store import load_keys
+from events_face.commands.migrate import migrate
+from runtime.embedded.services import Services
+from runtime.settings import Settings
 from tests.api.serving import Api, api_on, projector_on
 from tests.hosts.network import Host
 from tests.hosts.postgresql import PASSWORD, PostgreSQL
@@ -62,14 +62,14 @@ async def test_queries_go_to_the_replica_and_wait_for_it_and_everything_else_to_
             _pause(replica)
             second = await api.created_event(name="Second")
             assert await api.connections.positions.wait_for(
-                reading.TABLES, int(second.headers["Event-Position"]), timeout=DEADLINE
+                reads.TABLES, int(second.headers["Event-Position"]), timeout=DEADLINE
             )
             assert _names(await api.http.get(LIST)) == ["First"]
             account = await api.account("ada")
             answer = await api.http.get("/api/auth/me", headers=account.bearer)
             assert answer.status_code == 200
             with monkeypatch.context() as patched:
-                patched.setattr(reading, "CATCH_UP", 0.5)
+                patched.setattr(reads, "CATCH_UP", 0.5)
                 answer = await api.get(LIST, after=second)
             assert answer.status_code == 503
             assert answer.json()["type"] == "/problems/projection-lagging"

@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from domain.personal_data import InstallationKeys
+from domain.privacy.keys import InstallationKeys
 from tests.support.installation import Installation, installation_on
 
 

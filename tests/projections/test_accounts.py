@@ -1,7 +1,7 @@
 import pytest
 
 from domain.accounts import DisableAccount, GrantRole, RegisterAccount, RevokeRole
-from domain.values import Username
+from domain.core.values import Username
 from projections.accounts import find, list_accounts
 from tests.support.installation import Installation
 

@@ -3,8 +3,8 @@ from uuid import UUID
 import pytest
 
 from domain.areas import DeleteArea, RenameArea
+from domain.core.values import Text
 from domain.events import ChangeEvent, DeleteEvent
-from domain.values import Text
 from projections.areas import AreaRow, get_area, list_areas
 from tests.support.installation import Installation
 

@@ -11,14 +11,15 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from domain.aggregate import RecordedEvent
+from domain.core.aggregate import RecordedEvent
 from domain.notifications import QueueAgain, RecordDelivery
-from domain.personal_data import InstallationKeys
+from domain.privacy.keys import InstallationKeys
 from domain.visitors import EraseVisitor
-from projections import bulk, rebuild, tail
 from projections.outbox import OUTBOX
-from projections.projection import Bulk, Projection, Rows
-from projections.rebuild import CannotRebuild, rebuild_tables
+from projections.projector import tail
+from projections.projector.projection import Bulk, Projection, Rows
+from projections.rebuild import bulk_load, rebuild
+from projections.rebuild.rebuild import CannotRebuild, rebuild_tables
 from projections.visitors import VISITORS
 from tests.support.installation import Installation
 
@@ -31,8 +32,8 @@ LARGE = (VISITORS, OUTBOX)
 def in_bulk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small histories are rebuilt as large ones are."""
     monkeypatch.setattr(rebuild, "SMALL", 0)
-    monkeypatch.setattr(bulk, "STRETCH", 23)
-    monkeypatch.setattr(bulk, "PROCESSES", 2)
+    monkeypatch.setattr(bulk_load, "STRETCH", 23)
+    monkeypatch.setattr(bulk_load, "PROCESSES", 2)
 
 
 async def random_history(installation: Installation, random: Random) -> None:

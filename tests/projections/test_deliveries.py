@@ -8,10 +8,10 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from domain.aggregate import RecordedEvent
-from domain.history import read_events
+from domain.core.aggregate import RecordedEvent
+from domain.history.store import read_events
 from domain.notifications import Failed, QueueAgain, RecordDelivery
-from projections.deliveries import DELIVERIES, Delivered, apply, delivered
+from projections.delivery_counts import DELIVERIES, Delivered, apply, delivered
 from tests.support.installation import Installation
 
 pytestmark = pytest.mark.anyio

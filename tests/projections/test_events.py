@@ -9,11 +9,11 @@ import pytest
 from psycopg import AsyncConnection
 
 from domain.areas import RenameArea
+from domain.core.values import Text
 from domain.events import ChangeEvent, CleanUpEvent, DeleteEvent, SyncEvent
-from domain.values import Text
 from projections.events import EventRow, get_event, list_open
-from projections.page import BadCursor, Cursor
-from projections.totals import Totals
+from projections.lists.count_cache import Totals
+from projections.lists.cursor import BadCursor, Cursor
 from tests.support.installation import IN_A_MONTH, Installation, an_event
 
 pytestmark = pytest.mark.anyio

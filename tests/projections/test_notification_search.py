@@ -8,8 +8,9 @@ from uuid import UUID
 import pytest
 
 from domain.notifications import RecordDelivery
-from projections import keyset, notification_search
-from projections.dates import Span
+from projections import notification_search
+from projections.lists import keyset
+from projections.lists.dates import Span
 from projections.notification_search import (
     Pause,
     count_by_state,

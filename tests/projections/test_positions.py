@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from domain.history import last_position
-from projections import positions
-from projections.positions import Positions
-from projections.runner import Runner
+from domain.history.store import last_position
+from projections.projector import positions
+from projections.projector.positions import Positions
+from projections.projector.projector import Runner
 from tests.support.installation import Installation, running
 from tests.support.waiting import until_async
 

@@ -12,29 +12,30 @@ import pytest
 from psycopg import AsyncConnection
 
 from domain.accounts import RegisterAccount
-from domain.aggregate import RecordedEvent
 from domain.areas import DeleteArea
+from domain.core.aggregate import RecordedEvent
+from domain.core.values import Username
 from domain.events import DeleteEvent
-from domain.history import connect
+from domain.history.store import connect
 from domain.notifications import QueueAgain, RecordDelivery
-from domain.personal_data import InstallationKeys
+from domain.privacy.keys import InstallationKeys
 from domain.syncs import Counts, RecordSync
-from domain.values import Username
-from events_face.errors import CommandFailed
-from events_face.services import Services
-from events_face.settings import Settings
-from projections import rebuild_cli, tail
-from projections.all import ALL
+from events_face.commands import projections_rebuild
 from projections.areas import AREAS
 from projections.events import EVENTS, list_open
 from projections.events import apply as apply_to_events
+from projections.lists.count_cache import Totals
 from projections.outbox import OUTBOX
-from projections.projection import Projection
-from projections.rebuild import CannotRebuild, rebuild_tables
-from projections.rebuild_progress import lock_for_rebuild
-from projections.runner import Runner
-from projections.totals import Totals
+from projections.projector import tail
+from projections.projector.projection import Projection
+from projections.projector.projector import Runner
+from projections.rebuild.progress import lock_for_rebuild
+from projections.rebuild.rebuild import CannotRebuild, rebuild_tables
+from projections.registry import ALL
 from projections.visitors import VISITORS
+from runtime.embedded.services import Services
+from runtime.errors import CommandFailed
+from runtime.settings import Settings
 from tests.support.installation import IN_A_MONTH, Installation, all_caught_up, running
 from tests.support.lingering import lingering_connections
 from tests.support.waiting import until_async
@@ -284,7 +285,7 @@ def test_the_command_names_what_it_rebuilt(
     settings: Settings, database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     services = Services(database_url=database_url, redis_url=None)
-    rebuild_cli.rebuild(settings, services, ["events", "areas"])
+    projections_rebuild.rebuild(settings, services, ["events", "areas"])
     assert capsys.readouterr().out == (
         "events: rebuilt to position 0\nareas: rebuilt to position 0\n"
     )
@@ -295,4 +296,4 @@ def test_the_command_refuses_a_projection_that_is_not_there(
 ) -> None:
     services = Services(database_url=database_url, redis_url=None)
     with pytest.raises(CommandFailed, match="no projection people; there are areas, events"):
-        rebuild_cli.rebuild(settings, services, ["areas", "people"])
+        projections_rebuild.rebuild(settings, services, ["areas", "people"])

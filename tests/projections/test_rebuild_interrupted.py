@@ -14,15 +14,15 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from domain.notifications import RecordDelivery
-from events_face.migrate import migrate
-from events_face.services import Services
-from events_face.settings import Settings
-from projections import bulk, rebuild
-from projections.all import ALL
+from events_face.commands.migrate import migrate
 from projections.outbox import OUTBOX
-from projections.rebuild import rebuild_tables
-from projections.rebuild_progress import rebuilds_under_way
+from projections.rebuild import bulk_load, rebuild
+from projections.rebuild.progress import rebuilds_under_way
+from projections.rebuild.rebuild import rebuild_tables
+from projections.registry import ALL
 from projections.visitors import VISITORS
+from runtime.embedded.services import Services
+from runtime.settings import Settings
 from tests.support.installation import Installation
 from tests.support.waiting import until_async
 from tests.workers.processes import environment, role
@@ -132,7 +132,7 @@ async def test_loading_in_bulk_can_be_interrupted(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rebuild, "SMALL", 0)
-    monkeypatch.setattr(bulk, "STRETCH", 2)
+    monkeypatch.setattr(bulk_load, "STRETCH", 2)
     await some_history(installation)
     before = await all_rows(installation)
     begun = asyncio.Event()

@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.aggregate import Metadata, RecordedEvent
+from domain.core.aggregate import Metadata, RecordedEvent
 from domain.events import DeleteEvent
 from domain.visitors import Registered
-from projections.dates import DateCount, Span
-from projections.registrations import (
+from projections.lists.dates import DateCount, Span
+from projections.registration_counts import (
     LENGTHS,
     apply,
     count_by_date,

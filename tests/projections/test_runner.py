@@ -9,14 +9,14 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from domain import history, leadership
 from domain.areas import Created
-from domain.availability import UNAVAILABLE
-from projections import runner
-from projections.all import ALL
+from domain.core.availability import UNAVAILABLE
+from domain.history import leadership, store
 from projections.areas import AREAS
-from projections.runner import Runner
-from projections.standings import standings
+from projections.projector import projector
+from projections.projector.projector import Runner
+from projections.registry import ALL
+from projections.status import standings
 from tests.support.installation import Installation, all_caught_up, running
 from tests.support.waiting import until_async
 
@@ -60,7 +60,7 @@ async def nobody_leads(installation: Installation) -> bool:
 async def test_an_append_wakes_the_projector(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "POLL", 3600.0)
+    monkeypatch.setattr(projector, "POLL", 3600.0)
     async with running(Runner(installation.database_url, installation.keys)):
         for number in range(20):
             await installation.area(f"Area {number}")
@@ -71,8 +71,8 @@ async def test_a_stand_by_takes_over_from_a_leader_that_shows_no_sign_of_life(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leadership, "SILENCE", timedelta(seconds=1))
-    monkeypatch.setattr(runner, "ELECTION", 0.05)
-    async with await history.connect(installation.database_url) as frozen:
+    monkeypatch.setattr(projector, "ELECTION", 0.05)
+    async with await store.connect(installation.database_url) as frozen:
         await frozen.execute(
             "SELECT pg_advisory_lock(hashtext('projections'), hashtext(name)) FROM projections"
         )
@@ -86,8 +86,8 @@ async def test_a_stand_by_takes_over_from_a_leader_that_shows_no_sign_of_life(
 async def test_a_stand_by_takes_over_when_the_leader_is_gone(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "ELECTION", 0.05)
-    monkeypatch.setattr(runner, "POLL", 0.05)
+    monkeypatch.setattr(projector, "ELECTION", 0.05)
+    monkeypatch.setattr(projector, "POLL", 0.05)
     first = Runner(installation.database_url, installation.keys)
     second = Runner(installation.database_url, installation.keys)
     async with running(first) as leader:
@@ -107,9 +107,9 @@ async def test_a_stand_by_takes_over_when_the_leader_is_gone(
 async def test_projectors_that_are_cut_off_again_and_again_apply_each_event_once(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "ELECTION", 0.05)
-    monkeypatch.setattr(runner, "POLL", 0.05)
-    monkeypatch.setattr(runner, "FIRST_BACKOFF", 0.01)
+    monkeypatch.setattr(projector, "ELECTION", 0.05)
+    monkeypatch.setattr(projector, "POLL", 0.05)
+    monkeypatch.setattr(projector, "FIRST_BACKOFF", 0.01)
     area = await installation.area("Here")
     async with (
         running(Runner(installation.database_url, installation.keys)),
@@ -167,7 +167,7 @@ async def led_are(installation: Installation, names: set[str]) -> bool:
 async def test_a_database_that_cannot_be_reached_is_waited_for(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connects = history.connect
+    connects = store.connect
     refusals = 3
 
     async def refuse_first(database_url: str) -> object:
@@ -177,8 +177,8 @@ async def test_a_database_that_cannot_be_reached_is_waited_for(
             raise psycopg.OperationalError("connection refused")
         return await connects(database_url)
 
-    monkeypatch.setattr(runner, "FIRST_BACKOFF", 0.01)
-    monkeypatch.setattr(history, "connect", refuse_first)
+    monkeypatch.setattr(projector, "FIRST_BACKOFF", 0.01)
+    monkeypatch.setattr(store, "connect", refuse_first)
     await installation.area("Here")
     async with running(Runner(installation.database_url, installation.keys)):
         await until_async(lambda: all_caught_up(installation))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from projections.search_text import searchable
+from projections.lists.search_text import searchable
 
 LAST_WITH_CASE = 0x2E00
 """Letters after it have no case, but for a few hundred of rare scripts."""

@@ -6,13 +6,13 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from domain.history import connect, last_position
-from projections import tail
-from projections.all import ALL
+from domain.history.store import connect, last_position
 from projections.areas import AREAS
-from projections.rebuild_progress import announce_progress, lock_for_rebuild
-from projections.runner import Runner
-from projections.standings import Standing, standings
+from projections.projector import tail
+from projections.projector.projector import Runner
+from projections.rebuild.progress import announce_progress, lock_for_rebuild
+from projections.registry import ALL
+from projections.status import Standing, standings
 from tests.support.installation import Installation, running
 from tests.support.waiting import until_async
 

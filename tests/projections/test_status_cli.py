@@ -9,15 +9,15 @@ import msgspec
 import psycopg
 import pytest
 
-from domain.history import connect, last_position
-from events_face.errors import CommandFailed
-from events_face.services import Services
-from events_face.settings import Settings
-from projections import status_cli
+from domain.history.store import connect, last_position
+from events_face.commands import projections_status
 from projections.areas import AREAS
 from projections.events import EVENTS
-from projections.rebuild_progress import announce_progress, lock_for_rebuild
+from projections.rebuild.progress import announce_progress, lock_for_rebuild
 from projections.visitors import VISITORS
+from runtime.embedded.services import Services
+from runtime.errors import CommandFailed
+from runtime.settings import Settings
 from tests.support.installation import Installation
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +31,7 @@ async def printed(
     json: bool = False,
 ) -> str:
     services = Services(database_url=installation.database_url, redis_url=None)
-    await asyncio.to_thread(status_cli.status, settings, services, json=json)
+    await asyncio.to_thread(projections_status.status, settings, services, json=json)
     return capsys.readouterr().out
 
 
@@ -109,4 +109,4 @@ def test_a_database_without_tables_is_named_as_such(
     with psycopg.connect(template_database) as connection:
         assert connection.execute("SELECT to_regclass('projections')").fetchone() == (None,)
     with pytest.raises(CommandFailed, match="events-face migrate"):
-        status_cli.status(settings, services, json=False)
+        projections_status.status(settings, services, json=False)

@@ -10,14 +10,14 @@ import psycopg
 import pytest
 import structlog
 
-from domain.history import last_position
+from domain.history.store import last_position
 from domain.notifications import RecordDelivery
-from events_face.migrate import create_tables, migrate, rebuild_what_is_due
-from events_face.services import Services
-from events_face.settings import Settings
-from projections.all import ALL, due_rebuilds
+from events_face.commands.migrate import create_tables, migrate, rebuild_what_is_due
 from projections.areas import AREAS
-from projections.runner import Runner
+from projections.projector.projector import Runner
+from projections.registry import ALL, due_rebuilds
+from runtime.embedded.services import Services
+from runtime.settings import Settings
 from tests.support.installation import Installation, all_caught_up, running
 from tests.support.waiting import until_async
 

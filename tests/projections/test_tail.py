@@ -10,16 +10,17 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
-from domain.aggregate import RecordedEvent
-from domain.history import connect, last_position
-from domain.personal_data import InstallationKeys
-from projections import registrations, tail
-from projections.all import ALL
+from domain.core.aggregate import RecordedEvent
+from domain.history.store import connect, last_position
+from domain.privacy.keys import InstallationKeys
+from projections import registration_counts
 from projections.areas import AREAS
 from projections.areas import apply as apply_to_areas
 from projections.events import EVENTS
-from projections.projection import Apply, Projection
-from projections.tail import PositionMoved, Tail
+from projections.projector import tail
+from projections.projector.projection import Apply, Projection
+from projections.projector.tail import PositionMoved, Tail
+from projections.registry import ALL
 from tests.support.installation import Installation
 
 pytestmark = pytest.mark.anyio
@@ -44,7 +45,7 @@ async def assert_complete(installation: Installation) -> None:
     assert len(await installation.rows("events")) == 15
     assert len(await installation.rows("visitors")) == 30
     assert len(await installation.rows("outbox")) == 30
-    assert await registrations.total(installation.connection) == 30
+    assert await registration_counts.total(installation.connection) == 30
     end = await last_position(installation.connection)
     assert {(await installation.standing(p.name))[0] for p in ALL} == {end}
 

@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 
 from domain.events import DeleteEvent
-from projections import keyset
-from projections.keyset import Beyond
+from projections.lists import keyset
+from projections.lists.keyset import Beyond
 from projections.visitor_search import search
 from tests.support.installation import Installation, a_registration
 

@@ -7,13 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from domain.areas import CreateArea, RenameArea
-from domain.batch import Decider, Done, Origin, Request
+from domain.core.unit_of_work import Surroundings
+from domain.core.values import Email, FullName, Text
 from domain.events import CreateEvent
-from domain.history import connect
-from domain.personal_data import InstallationKeys
-from domain.values import Email, FullName, Text
+from domain.history.decider import Decider, Done, Origin, Request
+from domain.history.store import connect
+from domain.privacy.keys import InstallationKeys
 from domain.visitors import RegisterVisitor
-from domain.work import Surroundings
 
 MORNING = datetime(2030, 5, 1, 9, tzinfo=UTC)
 

@@ -14,18 +14,18 @@ from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier
 
 from domain.areas import CreateArea
-from domain.batch import Decider, Failed, Origin, Request
+from domain.core.values import Email, FullName, Text
 from domain.events import CreateEvent
 from domain.following import Status
-from domain.history import connect, last_position
-from domain.personal_data import InstallationKeys
-from domain.values import Email, FullName, Text
+from domain.history.decider import Decider, Failed, Origin, Request
+from domain.history.store import connect, last_position
+from domain.privacy.keys import InstallationKeys
 from domain.visitors import RegisterVisitor
-from projections.all import ALL
-from projections.projection import Projection
-from projections.runner import Runner
-from projections.standings import standings
-from projections.tail import Tail
+from projections.projector.projection import Projection
+from projections.projector.projector import Runner
+from projections.projector.tail import Tail
+from projections.registry import ALL
+from projections.status import standings
 
 ORIGIN = Origin(actor="anonymous", correlation_id="a-request")
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import msgspec
 
 from tests.support.http_server import Answer, HttpServer, Request
-from workers.provider import Source
+from workers.provider.client import Source
 
 Item = dict[str, Any]
 

@@ -17,7 +17,7 @@ import httpx
 import msgspec
 import psutil
 
-from events_face.ports import free_port
+from runtime.ports import free_port
 from tests.support.waiting import until
 
 READY_WITHIN = 60.0

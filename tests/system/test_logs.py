@@ -15,9 +15,9 @@ import httpx
 import msgspec
 import pytest
 
-from events_face.ports import free_port
-from events_face.services import Services
-from events_face.settings import Settings
+from runtime.embedded.services import Services
+from runtime.ports import free_port
+from runtime.settings import Settings
 from tests.api.serving import EVENT, accepts
 from tests.support.http_server import Answer
 from tests.support.notification_service import NotificationService

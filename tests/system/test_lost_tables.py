@@ -10,8 +10,8 @@ import httpx
 import psycopg
 import pytest
 
-from events_face.embedded.postgres import embedded_postgres
-from projections.all import ALL
+from projections.registry import ALL
+from runtime.embedded.postgres import embedded_postgres
 from tests.support.notification_service import notification_service
 from tests.support.waiting import until
 from tests.system.running import System, up

@@ -13,12 +13,12 @@ import msgspec
 import pytest
 import redis
 
-from domain.history import connect
-from events_face.embedded import valkey
-from events_face.installation import installation_keys
-from events_face.services import services
-from events_face.settings import Settings
+from domain.history.store import connect
 from projections.people import people_at
+from runtime.embedded import valkey
+from runtime.embedded.services import services
+from runtime.installation import installation_keys
+from runtime.settings import Settings
 from tests.support.http_server import Answer
 from tests.support.notification_service import NotificationService, notification_service
 from tests.support.provider import provider

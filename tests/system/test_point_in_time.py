@@ -13,21 +13,21 @@ import msgspec
 import psycopg
 import pytest
 
-from domain.history import last_position, load_keys
+from domain.history.store import last_position, load_keys
 from domain.seals.signing import load_key
-from events_face.embedded.account import Account
-from events_face.embedded.cluster import binary
-from events_face.embedded.postgres import embedded_postgres
-from events_face.migrate import migrate
-from events_face.recovery import GAP
-from events_face.services import Services
-from events_face.settings import Settings
+from events_face.commands.migrate import migrate
+from events_face.commands.recovery import GAP
+from runtime.embedded.account import Account
+from runtime.embedded.cluster import binary
+from runtime.embedded.postgres import embedded_postgres
+from runtime.embedded.services import Services
+from runtime.settings import Settings
 from tests.domain.seals.sealed_history import seal_all
 from tests.support.installation import Installation, installation_on
 from tests.support.notification_service import notification_service
 from tests.support.waiting import until
 from tests.workers.processes import environment, events_face
-from workers.delivery import new_delivery
+from workers.delivery.deliverer import new_delivery
 
 pytestmark = pytest.mark.anyio
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from events_face.ports import free_port
-from events_face.services import Services
-from events_face.settings import Settings
 from projections.people import people_at
+from runtime.embedded.services import Services
+from runtime.ports import free_port
+from runtime.settings import Settings
 from tests.api.raw_clients import RawClient, Seen
 from tests.api.serving import EVENT
 from tests.support.installation import Installation, all_caught_up

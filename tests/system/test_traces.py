@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from events_face.tracing import root_id_of, trace_id_of
+from runtime.tracing import root_id_of, trace_id_of
 from tests.support.collector import Span, collector, drawn
 from tests.support.http_server import Answer
 from tests.support.notification_service import notification_service

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Iterator
 import msgspec
 import pytest
 
-from domain.personal_data import InstallationKeys
-from events_face.settings import Settings
+from domain.privacy.keys import InstallationKeys
+from runtime.settings import Settings
 from tests.projections.conftest import installation
 from tests.support.notification_service import NotificationService, notification_service
-from workers.delivery import Delivery, new_delivery
+from workers.delivery.deliverer import Delivery, new_delivery
 
 __all__ = ["delivery", "installation", "service", "worker_settings"]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from domain.aggregate import RecordedEvent
-from domain.history import read_events
+from domain.core.aggregate import RecordedEvent
+from domain.history.store import read_events
 from projections.people import people_at
 from tests.support.installation import Installation
 

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 import msgspec
 from psycopg.conninfo import conninfo_to_dict
 
-from events_face.services import Services
-from events_face.settings import Settings
-from events_face.variables import composed_postgresql_url
+from runtime.embedded.services import Services
+from runtime.settings import Settings
+from runtime.variables import composed_postgresql_url
 
 LAST_RESORT = 60.0
 """Seconds after which a process that should have ended is killed."""

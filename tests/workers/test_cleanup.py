@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from domain.core.values import Text
 from domain.events import CleanedUp, SyncEvent
-from domain.history import read_events
-from domain.values import Text
+from domain.history.store import read_events
 from tests.support.installation import Installation
-from workers.cleanup import clean_up
+from workers.upkeep.cleanup import clean_up
 
 pytestmark = pytest.mark.anyio
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from events_face.services import Services
-from events_face.settings import Settings
 from projections.outbox import count_by_state
+from runtime.embedded.services import Services
+from runtime.settings import Settings
 from tests.support.http_server import Answer
 from tests.support.installation import Installation
 from tests.support.notification_service import NotificationService

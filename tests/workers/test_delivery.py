@@ -14,7 +14,7 @@ import pytest
 
 from domain.notifications import Failed, QueueAgain, Requeued, Sent
 from domain.visitors import Registered
-from events_face.settings import Settings
+from runtime.settings import Settings
 from tests.support.http_server import Answer
 from tests.support.installation import Installation
 from tests.support.notification_service import NotificationService
@@ -27,9 +27,9 @@ from tests.workers.outboxes import (
     seconds_until,
     the_row,
 )
-from workers import notification_service as calling
-from workers import outbox
-from workers.delivery import Delivery, Drained, new_delivery
+from workers.delivery import leases
+from workers.delivery import notification_service as calling
+from workers.delivery.deliverer import Delivery, Drained, new_delivery
 
 pytestmark = pytest.mark.anyio
 
@@ -117,7 +117,7 @@ async def test_a_drain_tries_each_notification_once_whatever_its_backoff(
     delivery: Delivery,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(outbox, "backoff", lambda attempts: 0.0)
+    monkeypatch.setattr(leases, "backoff", lambda attempts: 0.0)
     await registered(installation, *crowd(100))
     service.usual = Answer(status=503)
     assert (await delivery.drain()).waiting == 100

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
 from tests.support.waiting import until_async
-from workers import http_connection
-from workers.http_connection import LARGEST_ANSWER, Connection, NotBegun, Response, target
+from workers.delivery import http_connection
+from workers.delivery.http_connection import LARGEST_ANSWER, Connection, NotBegun, Response, target
 
 pytestmark = pytest.mark.anyio
 

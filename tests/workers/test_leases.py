@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from domain.batch import Decider
-from domain.history import connect
+from domain.history.decider import Decider
+from domain.history.store import connect
 from domain.notifications import Failed, Sent
-from events_face.settings import Settings
+from runtime.settings import Settings
 from tests.support.http_server import Answer
 from tests.support.installation import Installation
 from tests.support.notification_service import NotificationService
@@ -24,11 +24,11 @@ from tests.workers.outboxes import (
     seconds_until,
     the_row,
 )
-from workers import abandoned, outbox
-from workers import delivery as delivering
-from workers import notification_service as calling
-from workers.abandoned import Abandoned
-from workers.delivery import Delivery, new_delivery
+from workers.delivery import abandoned, leases
+from workers.delivery import deliverer as delivering
+from workers.delivery import notification_service as calling
+from workers.delivery.abandoned import Abandoned
+from workers.delivery.deliverer import Delivery, new_delivery
 
 pytestmark = pytest.mark.anyio
 
@@ -50,15 +50,15 @@ async def test_an_outcome_under_a_lease_that_somebody_else_has_now_is_refused(
 ) -> None:
     await registered(installation, "ada@example.org")
     connection, decider = installation.connection, Decider(installation.keys)
-    (ours,) = await outbox.lease(connection, installation.keys, 10)
-    assert await outbox.lease(connection, installation.keys, 10) == []
+    (ours,) = await leases.lease(connection, installation.keys, 10)
+    assert await leases.lease(connection, installation.keys, 10) == []
     await make_due(installation)
-    (theirs,) = await outbox.lease(connection, installation.keys, 10)
+    (theirs,) = await leases.lease(connection, installation.keys, 10)
 
-    await outbox.settle(connection, decider, [(ours, calling.Refused("too late"))])
+    await leases.settle(connection, decider, [(ours, calling.Refused("too late"))])
     assert (await the_row(installation))["state"] == "waiting"
     assert await history_of(installation, Sent, Failed) == []
-    await outbox.settle(connection, decider, [(theirs, calling.Sent())])
+    await leases.settle(connection, decider, [(theirs, calling.Sent())])
     assert (await the_row(installation))["state"] == "sent"
     assert len(await history_of(installation, Sent, Failed)) == 1
 
@@ -82,8 +82,8 @@ async def test_a_batch_reads_as_little_of_a_large_outbox_as_of_a_young_one(
         return int(total)
 
     async def send_some() -> None:
-        leased = await outbox.lease(connection, installation.keys, 10)
-        await outbox.settle(connection, decider, [(row, calling.Sent()) for row in leased])
+        leased = await leases.lease(connection, installation.keys, 10)
+        await leases.settle(connection, decider, [(row, calling.Sent()) for row in leased])
 
     for number in range(8):
         await installation.register(event_id, f"early{number}@example.org")
@@ -199,10 +199,10 @@ async def test_what_a_worker_had_leased_that_is_gone_is_due_soon(
     sessions = [await connect(installation.database_url) for _ in holders]
     for holder, session in zip(holders, sessions, strict=True):
         await abandoned.show_life(session, holder)
-        await outbox.lease(session, installation.keys, 1, token=abandoned.new_token(holder))
+        await leases.lease(session, installation.keys, 1, token=abandoned.new_token(holder))
     watching = Abandoned()
     await watching.free(installation.connection)
-    assert await outbox.lease(installation.connection, installation.keys, 10) == []
+    assert await leases.lease(installation.connection, installation.keys, 10) == []
 
     await sessions[0].close()
 
@@ -212,14 +212,14 @@ async def test_what_a_worker_had_leased_that_is_gone_is_due_soon(
         return sum(row["lease_token"] is None for row in rows) == 1
 
     await until_async(freed)
-    (row,) = await outbox.lease(installation.connection, installation.keys, 10)
+    (row,) = await leases.lease(installation.connection, installation.keys, 10)
     await sessions[1].close()
     assert row.attempts == 2
 
 
 def test_the_backoff_doubles_up_to_ten_minutes_and_is_spread_over_all_of_it() -> None:
     for attempts, longest in [(1, 1), (2, 2), (5, 16), (20, 600), (100_000, 600)]:
-        waits = [outbox.backoff(attempts) for _ in range(500)]
+        waits = [leases.backoff(attempts) for _ in range(500)]
         assert min(waits) < 0.2 * longest
         assert 0.8 * longest < max(waits) <= longest
 

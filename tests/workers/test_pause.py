@@ -7,16 +7,17 @@ from datetime import timedelta
 
 import pytest
 
-from domain.history import connect
+from domain.history.store import connect
 from domain.notifications import Failed, Sent
-from events_face.settings import Settings
+from runtime.settings import Settings
 from tests.support.http_server import Answer
 from tests.support.installation import Installation
 from tests.support.notification_service import NotificationService
 from tests.workers.outboxes import crowd, history_of, registered
-from workers import notification_service as calling
-from workers import outbox, pause
-from workers.delivery import Delivery, Drained, new_delivery
+from workers.delivery import leases as outbox
+from workers.delivery import notification_service as calling
+from workers.delivery import pause
+from workers.delivery.deliverer import Delivery, Drained, new_delivery
 
 pytestmark = pytest.mark.anyio
 

@@ -10,8 +10,8 @@ import pytest
 
 from tests.support.http_server import Answer
 from tests.support.provider import Provider, provider
-from workers import provider as fetching
-from workers.provider import FetchFailed, Source, fetch_items
+from workers.provider import client as fetching
+from workers.provider.client import FetchFailed, Source, fetch_items
 
 pytestmark = pytest.mark.anyio
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers.provider_address import LONGEST_ADDRESS, Addresses, BadAddress
+from workers.provider.addresses import LONGEST_ADDRESS, Addresses, BadAddress
 
 HERE = "https://ada:secret@events.example/api/events?city=Rome"
 

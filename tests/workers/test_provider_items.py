@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from domain.core.values import Text
 from domain.events import SyncEvent
 from domain.syncs import SkippedItem
-from domain.values import Text
-from workers.provider_items import LARGEST_ITEM, Usable, pack, read_item, unpack
+from workers.provider.items import LARGEST_ITEM, Usable, pack, read_item, unpack
 
 ID = "98e28b03-4c3b-5d69-9f74-538d209d4ad7"
 ITEM = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers.provider_page import QUICK_COMMAS, NotAPage, TooManyItems, read_page
+from workers.provider.page import QUICK_COMMAS, NotAPage, TooManyItems, read_page
 
 DEEP = b"[" * 5_000 + b"]" * 5_000
 

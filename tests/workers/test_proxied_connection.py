@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 
 from tests.support.notification_service import NotificationService
-from workers import notification_service as calling
-from workers.notification_service import Notification, Sent, TryLater
+from workers.delivery import notification_service as calling
+from workers.delivery.notification_service import Notification, Sent, TryLater
 
 pytestmark = pytest.mark.anyio
 

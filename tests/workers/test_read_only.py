@@ -9,17 +9,17 @@ from datetime import timedelta
 
 import pytest
 
-from domain.availability import UNAVAILABLE
-from events_face.settings import Settings
+from domain.core.availability import UNAVAILABLE
+from runtime.settings import Settings
 from tests.support.http_server import Answer
 from tests.support.installation import Installation
 from tests.support.notification_service import NotificationService
 from tests.support.read_only import read_only
 from tests.support.waiting import until_async
 from tests.workers.outboxes import crowd, make_due, registered
-from workers import delivery as delivering
-from workers import outbox
-from workers.delivery import Delivery, new_delivery
+from workers.delivery import deliverer as delivering
+from workers.delivery import leases
+from workers.delivery.deliverer import Delivery, new_delivery
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +28,7 @@ SOME = 60
 
 @pytest.fixture(autouse=True)
 def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "LEASE", timedelta(seconds=2))
+    monkeypatch.setattr(leases, "LEASE", timedelta(seconds=2))
     monkeypatch.setattr(delivering, "SETTLE_AGAIN", 0.2)
 
 
@@ -62,7 +62,7 @@ async def test_leases_that_ran_out_are_left_to_others_for_a_while_and_then_taken
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     await registered(installation, "ada@example.org")
-    assert len(await outbox.lease(installation.connection, installation.keys, 1)) == 1
+    assert len(await leases.lease(installation.connection, installation.keys, 1)) == 1
     await make_due(installation)
 
     async def run() -> None:

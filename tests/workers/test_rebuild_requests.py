@@ -8,17 +8,17 @@ from uuid import uuid4
 
 import pytest
 
-from domain.batch import Origin
-from domain.history import connect, last_position
-from events_face.services import Services
-from events_face.settings import Settings
-from projections import rebuild_requests
-from projections.rebuild_progress import lock_for_rebuild
-from projections.rebuild_requests import ask, next_request, requests
+from domain.history.decider import Origin
+from domain.history.store import connect, last_position
+from projections.rebuild import requests as rebuild_requests
+from projections.rebuild.progress import lock_for_rebuild
+from projections.rebuild.requests import ask, next_request, requests
+from runtime.embedded.services import Services
+from runtime.settings import Settings
 from tests.support.installation import Installation
 from tests.support.waiting import DEADLINE, until_async
 from tests.workers.processes import environment, role
-from workers.rebuilds import rebuild_as_asked
+from workers.upkeep.rebuilds import rebuild_as_asked
 
 pytestmark = pytest.mark.anyio
 

@@ -12,8 +12,8 @@ import redis
 from tests.support.installation import Installation
 from tests.support.waiting import until_async
 from tests.workers.outboxes import rows_by_email
-from workers import relay as relaying
-from workers.relay import relay
+from workers.delivery import wake_ups as relaying
+from workers.delivery.wake_ups import relay
 
 pytestmark = pytest.mark.anyio
 

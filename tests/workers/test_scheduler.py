@@ -11,8 +11,8 @@ import msgspec
 import psycopg
 import pytest
 
-from events_face.services import Services
-from events_face.settings import Settings
+from runtime.embedded.services import Services
+from runtime.settings import Settings
 from tests.support.clocks import OtherClock
 from tests.support.waiting import until
 from tests.workers.processes import environment, role

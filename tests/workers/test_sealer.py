@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from domain.seals.lag import seal_lag
 from domain.seals.verifying import verify
-from events_face.installation import signing_key
-from events_face.services import Services
-from events_face.settings import Settings
+from runtime.embedded.services import Services
+from runtime.installation import signing_key
+from runtime.settings import Settings
 from tests.support.installation import Installation
 from tests.support.waiting import until, until_async
 from tests.workers.processes import environment, role
-from workers import sealer
+from workers.upkeep import sealer
 
 pytestmark = pytest.mark.anyio
 

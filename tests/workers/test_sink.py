@@ -13,12 +13,12 @@ import httpx
 import msgspec
 import pytest
 
-from events_face.ports import free_port
-from events_face.settings import Settings
+from runtime.ports import free_port
+from runtime.settings import Settings
 from tests.support.waiting import until
 from tests.workers.processes import environment, role
-from workers.sink import running_at
-from workers.sink_access import Access, page_url, token
+from workers.sink.access import Access, page_url, token
+from workers.sink.app import running_at
 
 
 @pytest.fixture

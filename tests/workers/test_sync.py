@@ -12,16 +12,16 @@ import msgspec
 import pytest
 
 from domain import sync_requests
+from domain.core.values import Text
 from domain.events import ChangeEvent, CleanUpEvent, DeleteEvent, FollowProvider
-from domain.history import connect, last_position
+from domain.history.store import connect, last_position
 from domain.syncs import Counts, KeptItem, RecordSync
-from domain.values import Text
 from projections.sync_results import latest
 from tests.support.http_server import Answer
 from tests.support.installation import Installation
 from tests.support.lingering import lingering_connections
 from tests.support.provider import Provider, provider
-from workers.sync import MOST_SKIPPED_RECORDED, SyncFailed, synchronise
+from workers.provider.sync import MOST_SKIPPED_RECORDED, SyncFailed, synchronise
 
 pytestmark = pytest.mark.anyio
 

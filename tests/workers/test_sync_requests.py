@@ -12,18 +12,18 @@ import psycopg
 import pytest
 
 from domain import sync_requests
-from domain.batch import Origin
-from domain.history import connect, read_events
+from domain.history.decider import Origin
+from domain.history.store import connect, read_events
 from domain.sync_requests import ask, is_to_be_handed_over, state, take_up
-from events_face.services import Services
-from events_face.settings import Settings
 from projections.sync_results import latest
+from runtime.embedded.services import Services
+from runtime.settings import Settings
 from tests.support.installation import Installation
 from tests.support.provider import Provider, provider
 from tests.support.waiting import until, until_async
 from tests.workers.processes import environment, role
+from workers.provider.sync import SyncFailed, synchronise, synchronise_as_asked
 from workers.scheduler import schedule_while_active
-from workers.sync import SyncFailed, synchronise, synchronise_as_asked
 from workers.tasks import PeriodicTask
 
 pytestmark = pytest.mark.anyio

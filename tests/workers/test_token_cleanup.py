@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from workers import token_cleanup
-from workers.token_cleanup import clean_up_tokens
+from workers.upkeep import session_cleanup
+from workers.upkeep.session_cleanup import clean_up_tokens
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +42,7 @@ async def test_sessions_that_have_run_out_are_removed(database_url: str) -> None
 async def test_many_sessions_are_removed_a_batch_at_a_time(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(token_cleanup, "BATCH", 3)
+    monkeypatch.setattr(session_cleanup, "BATCH", 3)
     ids = sessions_held(database_url, *["-1 hour", "1 hour"] * 5)
     assert await clean_up_tokens(database_url) == 5
     assert remaining(database_url) == ids[1::2]

@@ -11,11 +11,11 @@ from tests.support.installation import Installation
 from tests.support.notification_service import NotificationService
 from tests.support.waiting import until_async
 from tests.workers.outboxes import crowd, make_due, registered
-from workers import outbox
-from workers import window as windows
-from workers.delivery import Delivery
-from workers.notification_service import CONNECTIONS, Refused, Sent, TryLater
-from workers.window import REST, Window
+from workers.delivery import concurrency as windows
+from workers.delivery import leases
+from workers.delivery.concurrency import REST, Window
+from workers.delivery.deliverer import Delivery
+from workers.delivery.notification_service import CONNECTIONS, Refused, Sent, TryLater
 
 pytestmark = pytest.mark.anyio
 
@@ -52,7 +52,7 @@ async def test_a_service_that_is_down_is_asked_once_in_a_while_until_it_is_back(
     delivery: Delivery,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(outbox, "LONGEST_BACKOFF", 0.01)  # what is tried is due again at once
+    monkeypatch.setattr(leases, "LONGEST_BACKOFF", 0.01)  # what is tried is due again at once
     monkeypatch.setattr(windows, "REST", 60.0)
     service.usual = Answer(status=503)
     await registered(installation, *crowd(500))

@@ -11,12 +11,12 @@ import pytest
 import redis
 
 from domain.events import CleanedUp
-from domain.history import read_events
-from domain.personal_data import InstallationKeys
+from domain.history.store import read_events
+from domain.privacy.keys import InstallationKeys
 from domain.syncs import Completed
-from events_face.services import Services
-from events_face.settings import Settings
 from projections.outbox import count_by_state
+from runtime.embedded.services import Services
+from runtime.settings import Settings
 from tests.support.http_server import Answer
 from tests.support.installation import Installation
 from tests.support.notification_service import NotificationService
@@ -25,7 +25,7 @@ from tests.support.waiting import until_async
 from tests.workers.processes import LAST_RESORT, environment, role
 from tests.workers.test_token_cleanup import sessions_held
 from workers.broker import NOTIFICATIONS, PERIODIC, redis_broker
-from workers.delivery import new_delivery
+from workers.delivery.deliverer import new_delivery
 from workers.tasks import ask_for, wake, wake_workers
 
 pytestmark = pytest.mark.anyio

@@ -17,7 +17,7 @@ from benchmarks.peers.library.registrations import (
     Registrations,
     environment,
 )
-from domain.values import Email, FullName
+from domain.core.values import Email, FullName
 
 registrations = Registrations(environment())
 

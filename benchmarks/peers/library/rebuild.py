@@ -13,11 +13,11 @@ from eventsourcing.postgres import PostgresTrackingRecorder
 from eventsourcing.projection import Projection, ProjectionRunner
 from psycopg.conninfo import conninfo_to_dict
 
-from domain.aggregate import RecordedEvent
-from domain.codec import open_personal
-from domain.library import EventMapper
+from domain.core.aggregate import RecordedEvent
+from domain.history.codec import open_personal
+from domain.history.eventsourcing_view import EventMapper
 from domain.notifications import Failed, Requeued, Sent
-from domain.personal_data import InstallationKeys, place, unwrap
+from domain.privacy.keys import InstallationKeys, place, unwrap
 from domain.visitors import Registered
 
 PATIENCE = 600.0  # seconds

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from domain.accounts import GrantRole, RegisterAccount
-from domain.history import connect, read_events
-from domain.values import Username
+from domain.core.values import Username
+from domain.history.store import connect, read_events
 from projections.accounts import find
 from tests.api.admin.conftest import Browsers
 from tests.api.admin.panel import Page, Panel

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from api.admin.charts import HEIGHT, bar_chart
-from projections.dates import DateCount
-from projections.registrations import LENGTHS, Series, Unit
+from api.admin.kit.charts import HEIGHT, bar_chart
+from projections.lists.dates import DateCount
+from projections.registration_counts import LENGTHS, Series, Unit
 
 BEGIN = datetime(2030, 5, 17, 22, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.access import COOKIE
+from api.http.access import COOKIE
 from tests.api.admin.panel import Page, Panel
 from tests.api.serving import PASSWORD, Api
 

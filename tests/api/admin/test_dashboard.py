@@ -12,8 +12,9 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
-from api.admin import dashboard, onlookers
-from api.admin.figures import Figures
+from api.admin.dashboard import live_figures
+from api.admin.dashboard import page as dashboard
+from api.admin.dashboard.figures import Figures
 from tests.api.admin.conftest import Browsers
 from tests.api.admin.panel import Page, Panel
 from tests.api.serving import Api
@@ -27,7 +28,7 @@ LIVE = "/admin/live"
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onlookers, "PERIOD", 0.05)
+    monkeypatch.setattr(live_figures, "PERIOD", 0.05)
 
 
 def card(page: Page, id: str) -> str:
@@ -107,7 +108,7 @@ async def test_it_follows_what_happens(api: Api, auditor: Panel) -> None:
 async def test_only_so_many_look_on_and_who_leaves_makes_room(
     browsers: Browsers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(onlookers, "MOST", 2)
+    monkeypatch.setattr(live_figures, "MOST", 2)
     ada, bob, eve = [await browsers(name, "auditor") for name in ("Ada", "Bob", "Eve")]
     async with stream(ada) as first, stream(bob) as second:
         await first.until("figures")
@@ -155,7 +156,7 @@ async def test_a_stream_ends_with_the_process(api: Api, auditor: Panel) -> None:
 async def test_a_stream_ends_after_a_while_so_that_its_reader_is_looked_at_again(
     auditor: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(onlookers, "STREAM_LIFE", 0.1)
+    monkeypatch.setattr(live_figures, "STREAM_LIFE", 0.1)
     async with stream(auditor) as live:
         with pytest.raises(AssertionError, match="the stream has ended"):
             await live.until("never")

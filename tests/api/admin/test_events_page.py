@@ -8,11 +8,11 @@ from uuid import uuid4
 
 import pytest
 
-from domain.batch import Decider, Request
+from domain.core.values import Text
 from domain.events import SyncEvent
-from domain.history import connect, read_events
-from domain.personal_data import InstallationKeys
-from domain.values import Text
+from domain.history.decider import Decider, Request
+from domain.history.store import connect, read_events
+from domain.privacy.keys import InstallationKeys
 from tests.api.admin.conftest import Browsers
 from tests.api.admin.panel import Page, Panel
 from tests.api.serving import EVENT, Api

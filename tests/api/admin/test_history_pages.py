@@ -7,10 +7,11 @@ from uuid import uuid4
 
 import pytest
 
-from api.admin import entries, history
-from api.admin.phrases import PHRASES
-from domain import timeline
-from domain.aggregate import EVENT_TYPES
+from api.admin import history
+from api.admin.kit import history_entries
+from api.admin.kit.history_phrases import PHRASES
+from domain.audit import timeline
+from domain.core.aggregate import EVENT_TYPES
 from tests.api.admin.conftest import Browsers
 from tests.api.admin.panel import Page, Panel
 from tests.api.serving import Api
@@ -147,7 +148,7 @@ async def test_areas_visitors_and_accounts_have_a_timeline_too(api: Api, admin: 
 async def test_a_long_timeline_leads_to_all_of_it(
     api: Api, organizer: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(entries, "NEWEST", 2)
+    monkeypatch.setattr(history_entries, "NEWEST", 2)
     id = await changed_event(api, organizer)
     monkeypatch.setattr(timeline, "LONGEST_FOLDED", 2)
     page = await organizer.open(f"{HISTORY}{id}")

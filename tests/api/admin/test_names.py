@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from domain.aggregate import RecordedEvent
-from domain.disclosures import PersonalDataRead
-from domain.history import read_events
+from domain.audit.disclosures import PersonalDataRead
+from domain.core.aggregate import RecordedEvent
+from domain.history.store import read_events
 from tests.api.admin.panel import Panel
 from tests.api.serving import Api
 

@@ -10,10 +10,10 @@ import pytest
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
-from api import reading
-from api.access import Who, who_may
 from api.admin.panel import panel as routes
-from api.requests import Request
+from api.http import reads
+from api.http.access import Who, who_may
+from api.http.requests import Request
 from tests.api.admin.conftest import Browsers
 from tests.api.admin.panel import Page, Panel
 from tests.api.serving import Api
@@ -172,7 +172,7 @@ async def test_bytes_that_are_no_text_break_nothing(organizer: Panel) -> None:
 async def test_a_page_includes_the_change_that_led_to_it_or_says_that_it_cannot(
     lone_api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "CATCH_UP", 0.1)
+    monkeypatch.setattr(reads, "CATCH_UP", 0.1)
     await lone_api.account("ada", "organizer")
     lone_api.http.follow_redirects = True
     panel = Panel(lone_api.http)

@@ -12,12 +12,12 @@ import httpx
 import msgspec
 import pytest
 
-from api import tally
-from api.access import COOKIE
-from domain.personal_data import InstallationKeys
-from events_face.services import Services
-from events_face.settings import Settings
-from events_face.variables import Rate
+from api.http import rate_counter
+from api.http.access import COOKIE
+from domain.privacy.keys import InstallationKeys
+from runtime.embedded.services import Services
+from runtime.settings import Settings
+from runtime.variables import Rate
 from tests.api.admin.conftest import Browsers
 from tests.api.admin.panel import Page, Panel
 from tests.api.serving import PASSWORD, Api, api_on
@@ -188,7 +188,7 @@ async def test_sign_in_leads_to_nowhere_but_the_panel(api: Api, stranger: Panel)
 async def test_who_guesses_is_slowed_down_and_told_so_on_a_page(
     set_to: Set, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tally, "PATIENCE", DEADLINE)
+    monkeypatch.setattr(rate_counter, "PATIENCE", DEADLINE)
     async with set_to(rate_limits=True, rate_limit_login=Rate(2, 60)) as api:
         panel = Panel(
             httpx.AsyncClient(base_url=api.http.base_url, timeout=30, follow_redirects=True)

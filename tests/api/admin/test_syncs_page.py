@@ -12,18 +12,18 @@ import msgspec
 import pytest
 
 from domain import sync_requests
-from domain.batch import Decider, Request
-from domain.history import connect, last_position
-from domain.personal_data import InstallationKeys
+from domain.history.decider import Decider, Request
+from domain.history.store import connect, last_position
+from domain.privacy.keys import InstallationKeys
 from domain.syncs import Counts, RecordFailedSync, RecordSync, SkippedItem
-from events_face.services import Services
-from events_face.settings import Settings
+from runtime.embedded.services import Services
+from runtime.settings import Settings
 from tests.api.admin.conftest import Browsers
 from tests.api.admin.panel import Page, Panel
 from tests.api.serving import OPERATOR, Api, api_on, projector_on
 from tests.support.http_server import Answer
 from tests.support.provider import Provider, provider
-from workers.sync import SyncFailed, synchronise_as_asked
+from workers.provider.sync import SyncFailed, synchronise_as_asked
 
 pytestmark = pytest.mark.anyio
 

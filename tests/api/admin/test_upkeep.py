@@ -11,21 +11,22 @@ import msgspec
 import pytest
 from psycopg import AsyncConnection
 
-from api.admin import onlookers, upkeep
-from domain.history import connect
+from api.admin import system_status
+from api.admin.dashboard import live_figures
+from domain.history.store import connect
 from domain.seals.checkpoints import Checkpoint, is_signed_by
 from domain.seals.sealing import Sealer
 from domain.seals.signing import from_pem
-from events_face.installation import signing_key
-from events_face.services import Services
-from events_face.settings import Settings
-from projections.rebuild_progress import announce_progress, lock_for_rebuild
-from projections.rebuild_requests import conclude, next_request, requests
+from projections.rebuild.progress import announce_progress, lock_for_rebuild
+from projections.rebuild.requests import conclude, next_request, requests
+from runtime.embedded.services import Services
+from runtime.installation import signing_key
+from runtime.settings import Settings
 from tests.api.admin.panel import Page, Panel
 from tests.api.admin.test_dashboard import stream
 from tests.api.serving import Api
 from tests.workers.processes import environment
-from workers.rebuilds import rebuild_as_asked
+from workers.upkeep.rebuilds import rebuild_as_asked
 
 pytestmark = pytest.mark.anyio
 
@@ -131,7 +132,7 @@ async def test_only_admins_rebuild(
 async def test_progress_is_followed_live(
     admin: Panel, database: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(onlookers, "PERIOD", 0.05)
+    monkeypatch.setattr(live_figures, "PERIOD", 0.05)
     async with stream(admin) as live:
         await live.until("figures", "areas running")
         await lock_for_rebuild(database, ["areas"])
@@ -143,7 +144,7 @@ async def test_progress_is_followed_live(
 async def test_a_page_is_never_taken_back_to_what_was_before_it(
     admin: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(onlookers, "PERIOD", 1.0)  # so that the first look is kept for a while
+    monkeypatch.setattr(live_figures, "PERIOD", 1.0)  # so that the first look is kept for a while
     async with stream(admin) as live:
         await live.until("figures", "areas running")
     await admin.open(REBUILD_AREAS)
@@ -197,7 +198,7 @@ async def test_sealing_that_is_late_is_a_warning(
     await api.area("Great Hall")
     page = await auditor.open("/admin/")
     assert "Does a scheduler run?" not in page.alert
-    monkeypatch.setattr(upkeep, "LATE", 0.0)
+    monkeypatch.setattr(system_status, "LATE", 0.0)
     page = await auditor.open("/admin/")
     assert "Does a scheduler run?" in page.alert
 

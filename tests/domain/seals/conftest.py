@@ -5,7 +5,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from domain.seals.signing import load_key
-from events_face.settings import Settings
+from runtime.settings import Settings
 from tests.projections.conftest import installation
 
 __all__ = ["installation", "signing_key"]

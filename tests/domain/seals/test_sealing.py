@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg import AsyncConnection
 
-from domain.history import connect
+from domain.history.store import connect
 from domain.seals import sealing
 from domain.seals.lag import seal_lag
 from domain.seals.merkle import Frontier

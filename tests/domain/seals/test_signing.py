@@ -5,10 +5,10 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from domain.encryption import CannotOpen
+from domain.privacy.encryption import CannotOpen
 from domain.seals import create_tables
 from domain.seals.signing import from_pem, load_key, to_pem
-from events_face.settings import Settings
+from runtime.settings import Settings
 
 NEW = "another-secret-" * 3
 

@@ -1,0 +1,52 @@
+"""The dashboard's figures: how many there are of what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+
+from api.admin.kit.charts import Chart, bar_chart
+from projections.delivery_counts import Delivered, delivered
+from projections.lists.keyset import Beyond
+from projections.notification_search import Pause, count_by_state, pause
+from projections.outbox import State
+from projections.registration_counts import over_time
+from projections.sync_results import SyncResult, results
+from projections.upcoming_events import Coming, coming
+
+TABLES = ["events", "areas", "registrations", "outbox", "deliveries", "sync_results"]
+"""The projections that are read."""
+
+HOURS, DAYS = 48, 30
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    at: datetime
+    coming: Coming
+    by_hour: Chart
+    by_day: Chart
+    notifications: Mapping[State, int]
+    delivered: Delivered
+    pause: Pause | None
+    last_sync: SyncResult | None
+
+
+async def figures(connection: AsyncConnection[Any]) -> Figures:
+    now = datetime.now(UTC)
+    by_hour = await over_time(connection, "hour", now - timedelta(hours=HOURS - 1), now)
+    by_day = await over_time(connection, "day", now - timedelta(days=DAYS - 1), now)
+    syncs = await results(connection, beyond=Beyond(), limit=1)
+    return Figures(
+        at=now,
+        coming=await coming(connection, now),
+        by_hour=bar_chart(by_hour, "by-hour", f"Registrations of the last {HOURS} hours"),
+        by_day=bar_chart(by_day, "by-day", f"Registrations of the last {DAYS} days"),
+        notifications=await count_by_state(connection),
+        delivered=await delivered(connection, now),
+        pause=await pause(connection),
+        last_sync=syncs.rows[0] if syncs.rows else None,
+    )

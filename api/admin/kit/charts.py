@@ -1,0 +1,94 @@
+"""Charts as SVG, drawn here: what a page needs to show counts over time as bars.
+
+`parts/chart.html` puts it into HTML, with the labels outside of the drawing, which stretches with
+the page, and the numbers as a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from projections.registration_counts import Series, Unit
+
+HEIGHT = 100
+"""Of the drawing, in its own units; each bar has a width of one, gap included."""
+
+TOPS = (1, 2, 4, 6, 8, 10)
+"""What the scale may end at, times a power of ten."""
+
+LABELS = 4
+"""Dates below the drawing, at most."""
+
+
+class Bar(msgspec.Struct, frozen=True):
+    label: str
+    count: int
+    x: float
+    height: float
+
+    @property
+    def y(self) -> float:
+        return HEIGHT - self.height
+
+
+class Chart(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    """Unique on its page."""
+    title: str
+    description: str
+    unit: Unit
+    bars: Sequence[Bar]
+    scale: Sequence[int]
+    """From the top to zero."""
+    labels: Sequence[str]
+    """Of the bars that begin the equal parts of the drawing, and of the last one."""
+
+    @property
+    def total(self) -> int:
+        return sum(bar.count for bar in self.bars)
+
+
+def bar_chart(series: Series, name: str, title: str) -> Chart:
+    """The series as bars, the first one on the left."""
+    counts = series.counts
+    most = max(counts, key=lambda c: c.count)
+    top = _top(most.count)
+    labels = [_label(series.unit, c.begin) for c in counts]
+    bars = [
+        Bar(label, c.count, x=place + 0.1, height=round(c.count / top * HEIGHT, 2))
+        for place, (label, c) in enumerate(zip(labels, counts, strict=True))
+    ]
+    return Chart(
+        name=name,
+        title=title,
+        description=(
+            f"{sum(c.count for c in counts)} in all, by the {series.unit}, from {labels[0]} to "
+            f"{labels[-1]} (UTC); the most, {most.count}, on {_label(series.unit, most.begin)}."
+        ),
+        unit=series.unit,
+        bars=bars,
+        scale=[top, top // 2, 0] if top % 2 == 0 else [top, 0],
+        labels=_spread(labels),
+    )
+
+
+def _top(most: int) -> int:
+    """The first round number that is enough."""
+    power: int = 10 ** (len(str(most)) - 1)
+    return next(step * power for step in TOPS if step * power >= most)
+
+
+def _spread(labels: Sequence[str]) -> list[str]:
+    """Some of them at equal distances, the first and the last among them."""
+    count = min(LABELS, len(labels))
+    if count == 1:
+        return list(labels)
+    return [labels[round(n * (len(labels) - 1) / (count - 1))] for n in range(count)]
+
+
+def _label(unit: Unit, begin: datetime) -> str:
+    moment = begin.astimezone(UTC)
+    return f"{moment:%-d %b, %H:%M}" if unit == "hour" else f"{moment:%-d %b %Y}"

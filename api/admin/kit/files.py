@@ -1,0 +1,53 @@
+"""The panel's stylesheet and scripts, kept by browsers for as long as they stay the same."""
+
+from __future__ import annotations
+
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+
+from litestar import Response, get
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+
+from api.http.access import Who
+from api.http.bundles import PANEL, installed
+from api.http.limits import UNLIMITED
+from api.http.responses import Ready
+
+_FOLDER = Path(__file__).parent.with_name("assets")
+
+_MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+FOR_EVER = "public, max-age=31536000, immutable"
+
+
+@get("/assets/{tag:str}/{name:str}", opt={"access": Who.ANYONE, **UNLIMITED})
+async def file(tag: FromPath[str], name: FromPath[str]) -> Response[bytes]:
+    """By the address that `address_of` gives: another content has another address."""
+    content = _contents().get(name)
+    if content is None or tag != _tag(content):
+        raise NotFoundException
+    media_type = _MEDIA_TYPES[Path(name).suffix]
+    return Ready(content, media_type=media_type, headers={"Cache-Control": FOR_EVER})
+
+
+def address_of(name: str) -> str:
+    return f"/admin/assets/{_tag(_contents()[name])}/{name}"
+
+
+@cache
+def _contents() -> dict[str, bytes]:
+    """What is served, by name: no path is made from a name that a client sent."""
+    ours = {path.name: path for path in _FOLDER.iterdir() if path.suffix in _MEDIA_TYPES}
+    files = ours | {name: installed(file) for name, file in PANEL.items()}
+    return {name: path.read_bytes() for name, path in files.items()}
+
+
+@cache
+def _tag(content: bytes) -> str:
+    return blake2b(content, digest_size=6).hexdigest()

@@ -1,0 +1,241 @@
+"""Events of history as pages show them: who did what to what, and which values it changed.
+
+Personal data stays sealed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+
+from api.admin.kit.history_phrases import kind, label, phrase
+from api.http.access import Permission, may
+from api.http.requests import Request
+from domain.audit.entry import LoggedEvent
+from domain.audit.point_in_time import Change
+from domain.audit.timeline import Step, timeline
+from domain.core.aggregate import EVENT_TYPES
+from projections.lists.names import names_of
+
+NEWEST = 20
+"""Events that a timeline shows."""
+
+MOST_LISTED = 10
+"""Items of a value that are shown one by one."""
+
+PAGES = {
+    "Account": "/admin/accounts/",
+    "Area": "/admin/areas/",
+    "Event": "/admin/events/",
+    "Sync": "/admin/syncs/",
+    "Visitor": "/admin/visitors/",
+}
+"""Type of aggregate -> where its page is, which ends with its id."""
+
+LASTING = {"Sync", "Visitor"}
+"""Those that have no name, and whose page is there for ever."""
+
+UNTOLD = {"notification_id"}
+"""Fields of events that only lead to a message."""
+
+APART = {"said"}
+"""Fields in which there are others of the same names as beside them."""
+
+FOLLOWS = {"cleaned_up", "event_count", "exists", "roles", "said_is_known"}
+"""Fields whose change the event's own name and data tell already."""
+
+Value = str | datetime
+
+
+class Fact(msgspec.Struct, frozen=True):
+    label: str
+    value: Value
+    old: Value | None = None
+    """None when it is not about a change."""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    position: int
+    time: datetime | None
+    actor: str | None
+    who: str
+    is_account: bool
+    what: str
+    facts: list[Fact]
+    note: str | None
+    aggregate_id: UUID
+    kind: str
+    name: str
+    page: str | None
+    """Where what it happened to is to be seen; None when there is no page for it, or no more."""
+    needs_admin: bool
+
+
+class Timeline(msgspec.Struct, frozen=True):
+    aggregate_id: UUID
+    entries: list[Entry]
+    """The newest first."""
+    has_more: bool
+
+
+async def timeline_of(
+    connection: AsyncConnection[Any], id: UUID, *, limit: int = NEWEST
+) -> Timeline:
+    """Without entries when nothing has ever happened to it."""
+    steps = await timeline(connection, id, limit=limit)
+    more = bool(steps) and steps[-1].event.aggregate_version > 1
+    return Timeline(id, await entries_of(connection, steps), more)
+
+
+async def timeline_for(
+    request: Request, connection: AsyncConnection[Any], id: UUID
+) -> Timeline | None:
+    """None for a reader of the page who may not read history."""
+    if not may(request.account.roles, Permission.READ_HISTORY):
+        return None
+    return await timeline_of(connection, id)
+
+
+async def entries_of(connection: AsyncConnection[Any], steps: Sequence[Step]) -> list[Entry]:
+    names = await _names(connection, steps)
+    return [_entry(step, names) for step in steps]
+
+
+async def facts_of(connection: AsyncConnection[Any], state: Mapping[str, Any]) -> list[Fact]:
+    """A state of an aggregate."""
+    flat = flattened(state)
+    names = await names_of(connection, set(_ids(flat.values())))
+    return [Fact(label(field), shown(value, names)) for field, value in flat.items()]
+
+
+async def changes_of(connection: AsyncConnection[Any], changes: Sequence[Change]) -> list[Fact]:
+    """What became of a state."""
+    names = await names_of(connection, set(_ids(v for c in changes for v in (c.old, c.new))))
+    return [_fact(_last_name(c.field), c.new, c.old, True, names) for c in changes]
+
+
+def _last_name(path: str) -> str:
+    """As `flattened` names it."""
+    *outer, name = path.split(".")
+    return f"{outer[-1]}_{name}" if outer and outer[-1] in APART else name
+
+
+def flattened(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What is within a field, beside the others."""
+    flat: dict[str, Any] = {}
+    for name, value in state.items():
+        if not isinstance(value, dict):
+            flat[name] = value
+        elif name in APART:
+            flat |= {f"{name}_{inner}": v for inner, v in flattened(value).items()}
+        else:
+            flat |= flattened(value)
+    return flat
+
+
+def shown(value: Any, names: Mapping[UUID, str]) -> Value:
+    """A value of a stored event, for people; ids by name where they have one."""
+    if value is None or value == []:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        if len(value) > MOST_LISTED:
+            return f"{len(value):,} of them"
+        return ", ".join(str(shown(item, names)) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{label(key)}: {shown(item, names)}" for key, item in value.items())
+    for id in _ids([value]):
+        return names.get(id, str(id))
+    if isinstance(value, str) and "T" in value:
+        with suppress(msgspec.ValidationError):
+            moment = msgspec.convert(value, datetime)
+            return moment if moment.tzinfo else value
+    return str(value)
+
+
+async def _names(connection: AsyncConnection[Any], steps: Sequence[Step]) -> dict[UUID, str]:
+    """All that these name by its id."""
+    ids: set[UUID] = set()
+    for step in steps:
+        ids.add(step.event.aggregate_id)
+        ids |= set(_ids([step.event.actor, *_data(step.event).values()]))
+        ids |= set(_ids(flattened(step.before or {}).values()))
+    return await names_of(connection, ids)
+
+
+def _entry(step: Step, names: Mapping[UUID, str]) -> Entry:
+    event = step.event
+    account = next(_ids([event.actor]), None)
+    page = PAGES.get(event.aggregate_type)
+    exists = event.aggregate_type in LASTING or event.aggregate_id in names
+    short = str(event.aggregate_id)[:8]
+    return Entry(
+        position=event.position,
+        time=event.time,
+        actor=event.actor,
+        who=_who(event.actor, account, names),
+        is_account=account is not None,
+        what=phrase(event.type),
+        facts=[_fact(*found, names) for found in _found(step)],
+        note=_note(event),
+        aggregate_id=event.aggregate_id,
+        kind=kind(event.aggregate_type),
+        name=names.get(event.aggregate_id, short),
+        page=f"{page}{event.aggregate_id}" if page and exists else None,
+        needs_admin=event.aggregate_type == "Account",
+    )
+
+
+def _who(actor: str | None, account: UUID | None, names: Mapping[UUID, str]) -> str:
+    if account is not None:
+        return names.get(account, str(account)[:8])
+    return (actor or "unknown").replace("system:", "system: ")
+
+
+def _note(event: LoggedEvent) -> str | None:
+    if event.unreadable:
+        return f"This release cannot read it: {event.unreadable}"
+    return {"sealed": "name and email are sealed", "erased": "name and email are erased"}.get(
+        event.personal or ""
+    )
+
+
+def _found(step: Step) -> Iterator[tuple[str, Any, Any, bool]]:
+    """Field, value, old value, and whether there is an old one."""
+    data = _data(step.event)
+    if step.before is None or step.after is None:
+        yield from ((field, value, None, False) for field, value in data.items())
+        return
+    before, after = flattened(step.before), flattened(step.after)
+    for field, value in after.items():
+        if value != before.get(field) and field not in FOLLOWS:
+            yield field, value, before.get(field), True
+    told = after.keys() | {field.removeprefix("said_") for field in after}
+    yield from ((f, value, None, False) for f, value in data.items() if f not in told)
+
+
+def _fact(field: str, value: Any, old: Any, is_change: bool, names: Mapping[UUID, str]) -> Fact:
+    return Fact(label(field), shown(value, names), shown(old, names) if is_change else None)
+
+
+def _data(event: LoggedEvent) -> dict[str, Any]:
+    """What the event says besides who did it, but nothing that is to stay sealed."""
+    if not isinstance(event.data, dict):
+        return {}
+    known = EVENT_TYPES.get(event.type)
+    closed = UNTOLD | ({known.personal_field} if known else set())
+    return {field: value for field, value in event.data.items() if field not in closed}
+
+
+def _ids(values: Iterable[Any]) -> Iterator[UUID]:
+    for value in values:
+        if isinstance(value, str) and len(value) == 36:
+            with suppress(ValueError):
+                yield UUID(value)

@@ -1,0 +1,55 @@
+"""What went wrong, as a page: the problems of the API, for people."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from litestar import Request as AnyRequest
+from litestar import Response
+from litestar.response import Redirect
+
+from api.admin.kit import cookies
+from api.admin.kit.csrf import CsrfTokenMissing
+from api.admin.kit.pages import is_partial, page
+from api.http.access import COOKIE
+from api.http.problems import problem_of
+from api.http.requests import Request
+from api.identity.tokens import TokenInvalid
+
+
+def answer_problem_page(request: AnyRequest[Any, Any, Any], error: Exception) -> Response[Any]:
+    """The page for what the request raised; who is not signed in is asked to."""
+    asked = Request(request.scope, request.receive, request.send)
+    if isinstance(error, TokenInvalid):
+        return _to_sign_in(asked)
+    if isinstance(error, CsrfTokenMissing):
+        detail = (type(error).__doc__ or "").partition("\n")[0]
+        content = {"title": "Not sent", "detail": detail, "request_id": None}
+        return page(asked, "problem.html", status_code=403, **content)
+    problem, headers = problem_of(request, error)
+    response = page(
+        asked,
+        "problem.html",
+        status_code=problem.status,
+        title=problem.title,
+        detail=problem.detail,
+        request_id=problem.request_id if problem.status >= 500 else None,
+    )
+    response.headers.update(headers)
+    return response
+
+
+def _to_sign_in(request: Request) -> Response[Any]:
+    """And back from there to the page that was asked for. Where htmx would put it into a part of a
+    page, the whole page is asked for instead."""
+    address = "/admin/sign-in"
+    if is_partial(request):
+        return Response(b"", headers={"HX-Refresh": "true"})
+    path, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
+    if request.method == "GET" and path != "/admin":
+        address += f"?next={quote(f'{path}?{query}' if query else path)}"
+    response = Redirect(address, status_code=303)
+    if COOKIE in request.cookies:
+        cookies.forget(response, COOKIE)
+    return response

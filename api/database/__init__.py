@@ -1,0 +1,1 @@
+"""How queries reach the read tables, and how answers are kept."""

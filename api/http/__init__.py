@@ -1,0 +1,1 @@
+"""What is the same for every request and answer, whatever the resource."""

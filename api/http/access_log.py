@@ -1,0 +1,57 @@
+"""What is told of each request once it is answered: it is counted, logged, and traced."""
+
+from __future__ import annotations
+
+import logging
+from time import perf_counter
+
+import structlog
+from litestar.types import Scope
+
+from api.http.hosts import FOR_PROBES
+from api.http.request_metrics import count_request
+from runtime import tracing
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+NOWHERE = "none"
+"""The route of requests that there is none for."""
+
+log = structlog.get_logger()
+
+_level = logging.getLogger(__name__)
+
+
+def answered(
+    scope: Scope,
+    method: str,
+    status: int,
+    arrived: float,
+    correlation_id: str,
+    caller_id: int | None,
+) -> None:
+    """`arrived` is by `time.perf_counter`; `caller_id` is the span, outside, that the request is
+    part of. Nothing of it tells the path, in which anybody may write anything, names included."""
+    now = perf_counter()
+    route = scope.get("path_template", NOWHERE)
+    if method not in METHODS:
+        method = "other"
+    count_request(method, route, status, now - arrived)
+    if status >= 500:
+        log.error("answered", method=method, route=route, status=status)
+    elif _level.isEnabledFor(logging.DEBUG):  # asked first, because structlog takes as long
+        log.debug("answered", method=method, route=route, status=status)
+    if tracing.is_traced(correlation_id) and not route.startswith(FOR_PROBES):
+        tracing.root_span(
+            f"{method} {route}",
+            correlation_id,
+            arrived,
+            now,
+            {
+                "http.request.method": method,
+                "http.route": route,
+                "http.response.status_code": status,
+            },
+            caller_id=caller_id,
+            failed=status >= 500,
+        )

@@ -1,0 +1,55 @@
+"""Whether a username and a password belong together, and another password in its place."""
+
+from __future__ import annotations
+
+from api.http.dispatch import origin_of
+from api.http.requests import Request
+from api.identity.credentials import Credential, InvalidCredentials
+from api.identity.passwords import Password, Secret
+from domain.accounts import ChangePassword
+from domain.core.values import Line
+from domain.history.decider import Done
+
+
+async def authenticated(request: Request, username: Line, password: Secret) -> Credential:
+    """The account's, for a session to begin with. Takes as long for an unknown username; wrong
+    passwords slow their sender down.
+
+    Raises InvalidCredentials, `limits.RateLimited`, `passwords.PasswordsWaiting`.
+    """
+    await request.limits.login_allowed(username, request.scope)
+    connections = request.connections
+    credential = await connections.credentials.of(username)
+    stored = credential.password_hash if credential else None
+    right = await connections.passwords.verify(password, stored)
+    if credential is None or not right or credential.disabled:
+        await request.limits.login_failed(username, request.scope)
+        raise InvalidCredentials
+    await _renew_hash(request, credential, password)
+    await request.limits.login_succeeded(username, request.scope)
+    return credential
+
+
+async def _renew_hash(request: Request, credential: Credential, password: Secret) -> None:
+    """Hashes that were made with other parameters go as their owners come."""
+    connections = request.connections
+    renewed = await connections.passwords.renewed(password, credential.password_hash)
+    if renewed is not None:
+        await connections.credentials.renew_hash(credential, renewed)
+
+
+async def password_changed(request: Request, current: Secret, password: Password) -> Done:
+    """That of the account which the request comes from. Ends all its sessions.
+
+    Raises InvalidCredentials, `passwords.PasswordsWaiting`.
+    """
+    connections, account_id = request.connections, request.account.id
+    credential = await connections.credentials.by_id(account_id)
+    stored = credential.password_hash if credential else None
+    if not await connections.passwords.verify(current, stored):
+        raise InvalidCredentials
+    return await connections.credentials.change_password(
+        ChangePassword(account_id=account_id),
+        await connections.passwords.hash(password),
+        origin_of(request),
+    )

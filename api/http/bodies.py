@@ -1,0 +1,190 @@
+"""Reading a JSON body: every field by its declared type, and all that is wrong said at once.
+
+A handler declares `data: SomeStruct`, whose fields have the domain's value types; Litestar hands
+the body to `JsonBody`, which reads it with `Reader`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from typing import Any, ClassVar, Generic, TypeVar
+
+import msgspec
+from litestar import Request
+from litestar.dto import AbstractDTO
+from litestar.handlers import BaseRouteHandler
+from litestar.openapi.spec import OpenAPIType, Schema
+from litestar.typing import FieldDefinition
+from msgspec import UNSET
+
+from api.http.fields import field_type
+from domain.core.errors import InvalidFields
+from domain.core.values import Invalid
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+Judge = Callable[[Mapping[str, Any]], dict[str, str]]
+"""Values by field -> what is wrong with them, by field."""
+
+
+UNKNOWN = "is not a field of this call"
+
+MOST_NAMED = 100
+"""Unknown fields that one answer names."""
+
+
+class MalformedBody(Exception):
+    """The body is not JSON in UTF-8"""
+
+
+class UnsupportedMediaType(Exception):
+    """The body must be sent as application/json"""
+
+
+class JsonBody(AbstractDTO[Any]):
+    """Litestar's way to a `data` argument."""
+
+    _readers: ClassVar[dict[str, Reader[Any]]] = {}
+
+    @classmethod
+    def create_for_field_definition(
+        cls, field_definition: FieldDefinition, handler_id: str, backend_cls: Any = None
+    ) -> None:
+        cls._readers[handler_id] = Reader(field_definition.annotation)
+
+    def decode_bytes(self, value: bytes) -> Any:
+        """Raises UnsupportedMediaType, MalformedBody, InvalidFields."""
+        require_json(self.asgi_connection.scope["headers"])
+        return self._reader_of(self.asgi_connection.route_handler).read(value)
+
+    @classmethod
+    @cache  # a handler works out its id anew each time
+    def _reader_of(cls, handler: Any) -> Reader[Any]:
+        return cls._readers[handler.handler_id]
+
+    @classmethod
+    def create_openapi_schema(
+        cls, field_definition: FieldDefinition, handler_id: str, schema_creator: Any
+    ) -> Schema:
+        return cls._readers[handler_id].schema
+
+
+def require_json(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    for name, value in headers:
+        if name == b"content-type":
+            media_type, _, _ = value.partition(b";")
+            if media_type.strip().lower() == b"application/json":
+                return
+    raise UnsupportedMediaType
+
+
+async def refuse_fields_of_no_use(request: Request[Any, Any, Any]) -> None:
+    """A call that takes no body knows no field of one. Raises InvalidFields."""
+    if request.method in _WITHOUT_BODY or takes_body(request.route_handler):
+        return
+    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        members = msgspec.json.decode(await request.body())
+        if isinstance(members, dict) and members:
+            raise InvalidFields(**dict.fromkeys(list(members)[:MOST_NAMED], UNKNOWN))
+
+
+_WITHOUT_BODY = {"GET", "HEAD", "OPTIONS"}
+
+
+@cache
+def takes_body(handler: BaseRouteHandler) -> bool:
+    return "data" in handler.parsed_fn_signature.parameters
+
+
+def judges(*body_types: type[msgspec.Struct]) -> Callable[[Judge], Judge]:
+    """Makes a function say, of the fields of a body that can be read, which are wrong together.
+
+    It is asked only when others cannot be read: else the domain is, which knows more.
+    """
+
+    def register(judge: Judge) -> Judge:
+        _JUDGES.update(dict.fromkeys(body_types, judge))
+        return judge
+
+    return register
+
+
+_JUDGES: dict[type[msgspec.Struct], Judge] = {}
+
+
+def _no_judge(_: Mapping[str, Any]) -> dict[str, str]:
+    return {}
+
+
+class Reader(Generic[T]):
+    """Reads bodies into one struct type; a field with a default may be left out."""
+
+    def __init__(self, body_type: type[T]) -> None:
+        fields = msgspec.structs.fields(body_type)
+        as_sent = msgspec.defstruct(
+            f"{body_type.__name__}AsSent",
+            [(field.name, Any, UNSET) for field in fields],
+            forbid_unknown_fields=True,
+        )
+        self._body_type = body_type
+        self._as_sent = as_sent
+        self._judge = _JUDGES.get(body_type, _no_judge)
+        self._decoder = msgspec.json.Decoder(as_sent)
+        typed = [(field.name, field_type(field.type), field.required) for field in fields]
+        self._fields = [(name, type.parse, required) for name, type, required in typed]
+        self.schema = Schema(
+            title=body_type.__name__,
+            type=OpenAPIType.OBJECT,
+            properties={name: type.schema for name, type, _ in typed},
+            required=[name for name, _, required in typed if required],
+            additional_properties=False,
+        )
+
+    def read(self, body: bytes) -> T:
+        """Raises MalformedBody, or InvalidFields with a message for each bad field, and for each
+        that the call does not know."""
+        return self._parsed(*self._decode(body))
+
+    def read_form(self, fields: Mapping[str, object]) -> T:
+        """The same from a form, whose other fields are ignored. Raises InvalidFields."""
+        sent, _ = self._sorted_out(fields)
+        return self._parsed(sent)
+
+    def _sorted_out(self, members: Mapping[str, object]) -> tuple[Any, list[str]]:
+        """The fields that there are, and the names of the others."""
+        known = {name: members[name] for name, _, _ in self._fields if name in members}
+        return self._as_sent(**known), [name for name in members if name not in known]
+
+    def _parsed(self, sent: Any, unknown: Sequence[str] = ()) -> T:
+        values: dict[str, object] = {}
+        wrong: dict[str, str] = {}
+        for name, parse, required in self._fields:
+            raw = getattr(sent, name)
+            if raw is not UNSET:
+                try:
+                    values[name] = parse(raw)
+                except Invalid as error:
+                    wrong[name] = str(error)
+            elif required:
+                wrong[name] = "is required"
+        if wrong or unknown:
+            wrong |= self._judge(values)
+            in_order = {name: wrong[name] for name, _, _ in self._fields if name in wrong}
+            raise InvalidFields(**in_order, **dict.fromkeys(unknown[:MOST_NAMED], UNKNOWN))
+        return self._body_type(**values)
+
+    def _decode(self, body: bytes) -> tuple[Any, list[str]]:
+        """Its fields as they were sent, and the names of those that the call does not know. Raises
+        MalformedBody, or InvalidFields for other JSON."""
+        try:
+            try:
+                return self._decoder.decode(body), []
+            except msgspec.ValidationError:
+                members = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise MalformedBody from error
+        if not isinstance(members, dict):
+            raise InvalidFields(body="must be a JSON object")
+        return self._sorted_out(members)

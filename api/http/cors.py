@@ -1,0 +1,73 @@
+"""`CORS_ORIGINS`: which other sites' pages may call this API and read its answers.
+
+Cookies are not taken along: a page has the bearer token that its user logged in for.
+"""
+
+from __future__ import annotations
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.http.edge import OPTIONS
+from api.http.headers import Header
+
+_PREFLIGHT: tuple[Header, ...] = (
+    (b"access-control-allow-methods", b"GET, HEAD, POST, PATCH, DELETE"),
+    (
+        b"access-control-allow-headers",
+        b"Authorization, Content-Type, If-Match, If-None-Match, Min-Event-Position, X-Request-ID",
+    ),
+    (b"access-control-max-age", b"600"),
+)
+
+_ASKING_FIRST = b"access-control-request-method"
+
+_READABLE = (
+    b"Event-Position",
+    b"ETag",
+    b"Location",
+    b"Retry-After",
+    b"X-Request-ID",
+    b"X-RateLimit-Limit",
+    b"X-RateLimit-Remaining",
+    b"X-RateLimit-Reset",
+)
+
+_EXPOSED: Header = (b"access-control-expose-headers", b", ".join(_READABLE))
+
+
+def for_origins(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
+    """The application, readable from these origins; `*` is any, and without one it is as it was."""
+    if not origins:
+        return app
+    allowed = {origin.lower().encode() for origin in origins}
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await app(scope, receive, send)
+            return
+        sent = dict(scope["headers"])
+        granted = _granted(sent.get(b"origin"), allowed)
+
+        async def send_granted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *granted, _EXPOSED]
+            await send(message)
+
+        if scope["method"] == OPTIONS and _ASKING_FIRST in sent:
+            headers = [*granted, *_PREFLIGHT]
+            await send({"type": "http.response.start", "status": 204, "headers": headers})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        else:
+            await app(scope, receive, send_granted)
+
+    return answer
+
+
+def _granted(origin: bytes | None, allowed: set[bytes]) -> tuple[Header, ...]:
+    """Answers to one origin are not another's, so whoever keeps them has to tell them apart."""
+    if b"*" in allowed:
+        return ((b"access-control-allow-origin", b"*"),)
+    if origin is not None and origin.lower() in allowed:
+        return ((b"vary", b"Origin"), (b"access-control-allow-origin", origin))
+    return ((b"vary", b"Origin"),)

@@ -1,0 +1,117 @@
+"""The types that fields of a body can have: how each is read, and how OpenAPI describes it."""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import Any, Literal, Union, get_args, get_origin
+from uuid import UUID
+
+import msgspec
+from litestar.openapi.spec import OpenAPIFormat, OpenAPIType, Schema
+from msgspec import UnsetType
+
+from api.identity.passwords import Password, Secret
+from domain.core.characters import CONTROL
+from domain.core.times import parse_deadline, parse_moment
+from domain.core.values import Email, FullName, Invalid, Line, Text, Username
+
+Parse = Callable[[object], object]
+"""Gives the value that was meant, or raises `domain.core.values.Invalid`."""
+
+
+class FieldType(msgspec.Struct, frozen=True):
+    parse: Parse
+    schema: Schema
+
+
+def field_type(annotation: Any) -> FieldType:
+    """That of an annotation: one of `_TYPES` or a Literal, perhaps in a union with None (for null)
+    and with `UnsetType` (for a field that may be left out)."""
+    is_union = get_origin(annotation) in {Union, types.UnionType}
+    alternatives = frozenset(get_args(annotation) if is_union else [annotation])
+    meant = alternatives - {types.NoneType, UnsetType}
+    found = _TYPES.get(meant) or _choice(*meant)
+    return _nullable(found) if types.NoneType in alternatives else found
+
+
+def _nullable(field: FieldType) -> FieldType:
+    return FieldType(
+        lambda raw: None if raw is None else field.parse(raw),
+        Schema(one_of=[field.schema, Schema(type=OpenAPIType.NULL)]),
+    )
+
+
+def _choice(literal: Any) -> FieldType:
+    if get_origin(literal) is not Literal:
+        raise TypeError(f"no field of a body can have the type {literal!r}")
+    choices = get_args(literal)
+
+    def parse(raw: object) -> object:
+        if raw not in choices:
+            raise Invalid(one_of(choices))
+        return raw
+
+    return FieldType(parse, Schema(type=OpenAPIType.STRING, enum=choices))
+
+
+def one_of(choices: Sequence[str]) -> str:
+    """That a value must be one of these, in words."""
+    *others, last = (f'"{choice}"' for choice in choices)
+    return f"must be {', '.join(others)} or {last}" if others else f"must be {last}"
+
+
+def _text(kind: type[Line] | type[Secret]) -> FieldType:
+    schema = Schema(type=OpenAPIType.STRING, min_length=kind.min_length, max_length=kind.max_length)
+    if issubclass(kind, Line):
+        schema.pattern = _without(CONTROL, kind.refused)
+        schema.description = "Space around it is taken away."
+    return FieldType(kind.parse, schema)
+
+
+def _without(*refused: re.Pattern[str]) -> str:
+    """A pattern of texts without these characters, as JavaScript, Python and Rust read it: the last
+    takes no pattern that names halves of characters, which are in no valid text anyway."""
+    characters = "".join(dict.fromkeys(pattern.pattern[1:-1] for pattern in refused))
+    characters = characters.replace("\ud800-\udfff", "")
+    escaped = (f"\\u{ord(c):04x}" if c != "-" and ord(c) < 0x10000 else c for c in characters)
+    return f"^[^{''.join(escaped)}]*$"
+
+
+def _parse_id(raw: object) -> UUID:
+    if isinstance(raw, str):
+        try:
+            return UUID(raw)
+        except ValueError:
+            pass
+    raise Invalid("must be a UUID")
+
+
+_STRING = OpenAPIType.STRING
+
+_TIME = Schema(
+    any_of=[
+        Schema(type=_STRING, format=OpenAPIFormat.DATE_TIME),
+        Schema(type=_STRING, format=OpenAPIFormat.DATE),
+        Schema(type=_STRING, pattern=r"^\d{2}\.\d{2}\.\d{4}$", description="MM.DD.YYYY"),
+    ]
+)
+
+_TYPES: dict[frozenset[Any], FieldType] = {
+    frozenset({Line}): _text(Line),
+    frozenset({Text}): _text(Text),
+    frozenset({FullName}): _text(FullName),
+    frozenset({Username}): _text(Username),
+    frozenset({Password}): _text(Password),
+    frozenset({Secret}): _text(Secret),
+    frozenset({Email}): FieldType(
+        Email.parse,
+        Schema(type=_STRING, format=OpenAPIFormat.EMAIL, max_length=Email.max_length),
+    ),
+    frozenset({UUID}): FieldType(_parse_id, Schema(type=_STRING, format=OpenAPIFormat.UUID)),
+    frozenset({datetime}): FieldType(parse_moment, _TIME),
+    frozenset({datetime, date}): FieldType(parse_deadline, _TIME),
+}
+"""Alternatives in the annotation -> the type."""

@@ -1,0 +1,64 @@
+"""What is wrong with a parameter, in words: the messages of Litestar name types of Python."""
+
+from __future__ import annotations
+
+import types
+from typing import Any, Literal, Union, get_args, get_origin
+from uuid import UUID
+
+from litestar.params import ParameterKwarg
+from litestar.typing import FieldDefinition
+
+from api.http.fields import one_of
+
+UUID_OR_NOTHING = r"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$"
+EVENT_TYPE = r"^[A-Za-z.]{0,64}$"
+ACTOR = r"^[A-Za-z0-9:._-]{0,64}$"
+WITHOUT_NUL = r"^[^\x00]*$"
+
+_PATTERNS = {
+    UUID_OR_NOTHING: "must be a UUID",
+    EVENT_TYPE: "must be a type of event, such as Event.Closed, or of aggregate, such as Event",
+    ACTOR: "must be the id of an account, anonymous, or system: and a role",
+    WITHOUT_NUL: "must not contain the character U+0000",
+}
+"""A pattern that a parameter may have, in words."""
+
+_WHOLE_NUMBER = "must be a whole number"
+
+
+def name_of(parameter: FieldDefinition, argument: str) -> str:
+    """The parameter's name outside; the handler has another for some."""
+    definition = parameter.kwarg_definition
+    return (isinstance(definition, ParameterKwarg) and definition.name) or argument
+
+
+def what_is_wrong(parameter: FieldDefinition) -> str:
+    """What a value of the parameter must be."""
+    limits = parameter.kwarg_definition
+    kind = _without_none(parameter.annotation)
+    if get_origin(kind) is Literal:
+        return one_of(get_args(kind))
+    if kind is bool:
+        return one_of(["true", "false"])
+    if kind is UUID:
+        return "must be a UUID"
+    if not isinstance(limits, ParameterKwarg):
+        return "is not valid"
+    if kind is int:
+        return _whole_number(limits.ge, limits.le)
+    most = limits.max_length and f"must have at most {limits.max_length} characters"
+    pattern = limits.pattern and _PATTERNS[limits.pattern]
+    return " and ".join(rule for rule in (most, pattern) if rule) or "is not valid"
+
+
+def _whole_number(lowest: float | None, highest: float | None) -> str:
+    if highest is None:
+        return _WHOLE_NUMBER if lowest is None else f"{_WHOLE_NUMBER} of at least {lowest}"
+    return f"{_WHOLE_NUMBER} from {lowest or 0} to {highest}"
+
+
+def _without_none(annotation: Any) -> Any:
+    if get_origin(annotation) in {Union, types.UnionType}:
+        (annotation,) = set(get_args(annotation)) - {types.NoneType}
+    return annotation

@@ -1,0 +1,42 @@
+"""Requests counted by method, route and class of status, and the time until they were answered."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from prometheus_client import Counter
+
+from runtime.batched_metrics import Gathered, HistogramOfMany
+from runtime.metrics import REGISTRY, SECONDS
+
+REQUESTS = Counter(
+    "events_face_requests",
+    "Requests answered; the status is its class, as 2xx.",
+    ["method", "route", "status"],
+    registry=REGISTRY,
+)
+ANSWERED_IN = HistogramOfMany(
+    "events_face_request_seconds",
+    "From a request's arrival to the end of its answer.",
+    ["method", "route"],
+    buckets=SECONDS,
+    registry=REGISTRY,
+)
+
+
+def count_request(method: str, route: str, status: int, seconds: float) -> None:
+    """Methods and routes are of those there are: what anybody may invent would have no end."""
+    _requests.add((method, route, status // 100, seconds))
+
+
+def _count(requests: Sequence[tuple[str, str, int, float]]) -> None:
+    times: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
+    for method, route, hundreds, seconds in requests:
+        times[method, route, hundreds].append(seconds)
+    for (method, route, hundreds), found in times.items():
+        REQUESTS.labels(method, route, f"{hundreds}xx").inc(len(found))
+        ANSWERED_IN.labels(method, route).observe_all(found)
+
+
+_requests = Gathered(_count)

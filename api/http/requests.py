@@ -1,0 +1,92 @@
+"""A request as handlers see it."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import litestar
+from litestar.datastructures import State
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from litestar.types import Empty, Scope
+
+from api.http.clients import Clients
+from api.http.connections import Connections
+from api.http.limits import Limits
+from api.identity.sessions import SignedIn
+from runtime.settings import Settings
+
+BODY_LIMIT = 1024 * 1024
+"""Bytes."""
+
+
+class SenderGone(Exception):
+    """The sender went away before the end of its request"""
+
+
+class UriTooLong(Exception):
+    """The address is too long"""
+
+
+class HeadersTooLarge(Exception):
+    """The header fields are too large"""
+
+
+class Request(litestar.Request[SignedIn, None, State]):
+    """Litestar's, with what ours carries besides."""
+
+    async def body(self) -> bytes:
+        """In half the time that Litestar's own takes. Raises SenderGone, RequestEntityTooLarge."""
+        if self._body is Empty:
+            self._body = b"".join(await self._chunks())
+        return self._body
+
+    async def _chunks(self) -> list[bytes]:
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await self.receive()
+            if message["type"] != "http.request":
+                raise SenderGone
+            chunks.append(message["body"])
+            size += len(message["body"])
+            if size > BODY_LIMIT:
+                raise RequestEntityTooLarge
+            if not message["more_body"]:
+                return chunks
+
+    @property
+    def id(self) -> str:
+        """Given by the sender or by us; in history it is the correlation id."""
+        return id_of(self.scope)
+
+    @property
+    def account(self) -> SignedIn:
+        """Whom it comes from; only calls that are not open to anyone may ask."""
+        return self.user
+
+    @property
+    def actor(self) -> str:
+        """In history: the account's id, or `anonymous`."""
+        account: SignedIn | None = self.scope.get("user")
+        return str(account.id) if account else "anonymous"
+
+    @property
+    def came_by_https(self) -> bool:
+        return cast("Clients", self.app.state["clients"]).came_by_https(self.scope)
+
+    @property
+    def connections(self) -> Connections:
+        return cast("Connections", self.app.state["connections"])
+
+    @property
+    def settings(self) -> Settings:
+        return cast("Settings", self.app.state["settings"])
+
+    @property
+    def limits(self) -> Limits:
+        return cast("Limits", self.app.state["limits"])
+
+
+def id_of(scope: Scope) -> str:
+    """The id that `api.http.edge` gave to the request of this ASGI scope."""
+    return cast("str", scope["state"]["request_id"])

@@ -1,0 +1,89 @@
+"""The shape of every successful answer, and the headers that go with it."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from litestar import Response
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from domain.history.codec import to_json
+
+T = TypeVar("T")
+
+
+class Answer(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    data: T
+    meta: dict[str, str] = {}
+    errors: tuple[()] = ()
+
+
+class Pagination(msgspec.Struct, frozen=True, kw_only=True):
+    offset: int
+    limit: int
+    total: int
+    next_cursor: str | None = None
+
+
+class Listing(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    data: list[T]
+    pagination: Pagination
+    meta: dict[str, str] = {}
+    errors: tuple[()] = ()
+
+
+class Ready(Response[Any]):
+    """An answer in bytes, which Litestar has nothing to add to: it is sent as it is."""
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> ASGIApp:  # type: ignore[override]  # as it may
+        return self._send
+
+    async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [
+            (b"content-type", str(self.media_type).encode()),
+            (b"content-length", b"%d" % len(self.content)),
+            *((name.lower().encode(), value.encode()) for name, value in self.headers.items()),
+        ]
+        await send(
+            {"type": "http.response.start", "status": self.status_code or 200, "headers": headers}
+        )
+        await send({"type": "http.response.body", "body": self.content, "more_body": False})
+
+
+def json_response(
+    content: Any,
+    *,
+    status_code: int = 200,
+    position: int | None = None,
+    version: int | None = None,
+) -> Response[Any]:
+    """The content as JSON. `position` is that of a command's last event; `version` is that of the
+    aggregate which the content shows, and the first part of its ETag."""
+    body = to_json(content)
+    headers = {}
+    if position is not None:
+        headers["Event-Position"] = str(position)
+    if version is not None:
+        headers |= tagged(f'"{version}-{blake2b(body, digest_size=6).hexdigest()}"')
+    return Ready(body, status_code=status_code, headers=headers, media_type="application/json")
+
+
+def created(
+    content: Any, location: str, *, position: int, version: int | None = None
+) -> Response[Any]:
+    """The answer to a command that has made something; `location` is where it can be read."""
+    response = json_response(content, status_code=201, position=position, version=version)
+    response.headers["Location"] = location
+    return response
+
+
+def tagged(etag: str) -> dict[str, str]:
+    """The headers of what may be kept by its reader, and asked for again with the tag."""
+    return {"ETag": etag, "Cache-Control": "no-cache"}
+
+
+def gone(position: int) -> Response[None]:
+    """The answer to a deletion."""
+    return Response(None, status_code=204, headers={"Event-Position": str(position)})

@@ -1,0 +1,1 @@
+"""Who calls: accounts' credentials, sessions and tokens."""

@@ -1,0 +1,136 @@
+"""Hashing passwords in a process of its own: `python -m api.identity.password_hasher`, and how to ask it.
+
+Argon2 takes a core for tens of milliseconds on purpose, and gives way to everything else. A thread
+could not: put aside while it holds the interpreter's lock, it would hold up all of its process.
+
+A line asks and a line answers. The process ends with its input, so it does not outlive who asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+ARGON2ID = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+"""OWASP's parameters for Argon2id: 19 MiB, two passes."""
+
+NICENESS = 19
+"""As nice as can be."""
+
+SESSIONS_NICENESS = Path("/proc/self/autogroup")
+"""Where Linux keeps it: it shares the processor by session first, and by niceness within one."""
+
+LONGEST_LINE = 64 * 1024
+"""Bytes; a password has at most 2,048 characters."""
+
+
+class Hash(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Answered with the hash."""
+
+    password: str
+
+
+class Verify(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Answered with whether the hash is of the password. None, nobody's, takes as long to deny."""
+
+    password: str
+    stored: str | None
+
+
+class HashingEnded(Exception):
+    """The process that hashes passwords ended, twice over one password"""
+
+
+class Hashing:
+    """The process, started when it is first asked, and again when it has ended.
+
+    One question at a time; one that was asked must be waited for.
+    """
+
+    def __init__(self) -> None:
+        self._process: Process | None = None
+        self._turn = asyncio.Lock()
+
+    async def hash(self, password: str) -> str:
+        """Raises HashingEnded."""
+        return msgspec.json.decode(await self._ask(Hash(str(password))), type=str)
+
+    async def verify(self, password: str, stored: str | None) -> bool:
+        """Raises HashingEnded."""
+        return msgspec.json.decode(await self._ask(Verify(str(password), stored)), type=bool)
+
+    async def end(self) -> None:
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.communicate()
+
+    async def _ask(self, question: Hash | Verify) -> bytes:
+        line = msgspec.json.encode(question) + b"\n"
+        async with self._turn:
+            for _ in range(2):
+                self._process = self._process or await _start()
+                answer = await _answer(self._process, line)
+                if answer:
+                    return answer
+                await self.end()
+                self._process = None
+        raise HashingEnded
+
+
+async def _start() -> Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "api.identity.password_hasher"),
+        stdin=PIPE,
+        stdout=PIPE,
+        limit=LONGEST_LINE,
+        start_new_session=True,  # to be nice as a whole; and Ctrl-C is for who asks
+    )
+
+
+async def _answer(process: Process, line: bytes) -> bytes:
+    """Empty when the process has ended."""
+    if process.stdin is None or process.stdout is None:
+        raise AssertionError("both are pipes")
+    with suppress(ConnectionError):
+        process.stdin.write(line)
+        await process.stdin.drain()
+    return await process.stdout.readline()
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    os.nice(NICENESS)
+    with suppress(OSError):  # not every system shares by session
+        SESSIONS_NICENESS.write_text(str(NICENESS))
+    nobodys = ARGON2ID.hash(secrets.token_hex())
+    for line in sys.stdin.buffer:
+        question = msgspec.json.decode(line, type=Hash | Verify)
+        answer: str | bool
+        if isinstance(question, Hash):
+            answer = ARGON2ID.hash(question.password)
+        else:
+            fits = _fits(question.password, question.stored or nobodys)
+            answer = fits and question.stored is not None
+        sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
+        sys.stdout.buffer.flush()
+
+
+def _fits(password: str, stored: str) -> bool:
+    try:
+        return ARGON2ID.verify(stored, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Tokens: what a session shows. Signed with the first of `SECRET_KEY`, verified with any of them.
+
+A token proves who it was given to, and for how long; whether its session still lives is for
+`api.identity.sessions` to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+import jwt
+import msgspec
+
+from domain.accounts import Role
+
+ACCESS_LIFE = timedelta(minutes=15)
+REFRESH_LIFE = timedelta(days=14)
+COOKIE_LIFE = timedelta(hours=12)
+
+CLOCKS_APART = timedelta(seconds=120)
+"""How far ahead of a host's clock a token may begin: its maker and its reader may each be 60 s off
+the database's clock (`runtime.checks.database`). It ends when it says, without leeway."""
+
+AUDIENCE = "events-face"
+ALGORITHM = "HS256"
+
+Kind = Literal["access", "refresh", "cookie"]
+
+
+class TokenInvalid(Exception):
+    """The token is not valid, or its session has ended"""
+
+
+class Claims(msgspec.Struct, frozen=True, kw_only=True):
+    """What a token says once its signature was verified."""
+
+    account_id: UUID
+    session_id: UUID
+
+
+class Tokens:
+    """Makes and reads tokens under the installation's secret keys."""
+
+    def __init__(self, secret_keys: Sequence[str]) -> None:
+        self._keys = [_signing_key(key) for key in secret_keys]
+
+    def access(self, claims: Claims, roles: Sequence[Role]) -> str:
+        return self._signed("access", claims, ACCESS_LIFE, {"roles": list(roles)})
+
+    def refresh(self, claims: Claims) -> str:
+        """No two are the same."""
+        return self._signed("refresh", claims, REFRESH_LIFE, {"jti": uuid4().hex})
+
+    def cookie(self, claims: Claims) -> str:
+        """For a browser that is signed in to the admin panel."""
+        return self._signed("cookie", claims, COOKIE_LIFE, {})
+
+    def _signed(self, kind: Kind, claims: Claims, life: timedelta, more: dict[str, Any]) -> str:
+        now = datetime.now(UTC)
+        payload = {
+            "typ": kind,
+            "sub": str(claims.account_id),
+            "sid": str(claims.session_id),
+            "aud": AUDIENCE,
+            "iat": now,
+            "exp": now + life,
+        }
+        return jwt.encode(payload | more, self._keys[0], ALGORITHM)
+
+    def read(self, token: str, kind: Kind) -> Claims:
+        """Raises TokenInvalid."""
+        for key in self._keys:
+            try:
+                payload = jwt.decode(
+                    token,
+                    key,
+                    [ALGORITHM],
+                    {"require": ["typ", "sub", "sid", "aud", "iat", "exp"]},
+                    audience=AUDIENCE,
+                    leeway=CLOCKS_APART,
+                )
+            except jwt.InvalidSignatureError:
+                continue
+            except (jwt.PyJWTError, ValueError, RecursionError):
+                break
+            if payload["typ"] == kind and int(payload["exp"]) > datetime.now(UTC).timestamp():
+                return Claims(account_id=UUID(payload["sub"]), session_id=UUID(payload["sid"]))
+        raise TokenInvalid
+
+
+def _signing_key(secret_key: str) -> bytes:
+    """Another than the one that wraps the installation's keys, though both come from one secret."""
+    return blake2b(secret_key.encode(), digest_size=32, person=b"tokens").digest()

@@ -1,0 +1,1 @@
+"""The OpenAPI document, and the pages to read it on."""

@@ -1,0 +1,289 @@
+"""The OpenAPI document: what the routes' types tell, and what else each call declares.
+
+A route says in `opt` what its types cannot:
+
+- `access`: whom it is for;
+- `limit`: None when it is free of rate limits;
+- `problems`: slugs of the refusals that are its own;
+- `versioned`: that it makes or changes what has an ETag, and honours `If-Match`;
+- `command`: False when it changes something but writes no history.
+
+What follows from its shape (a body may be malformed, a token may have expired) is added here, so
+that the document names every problem that a call can answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Tag
+from litestar.types import ControllerRouterHandler
+
+from api.http.access import Permission, Who, WritePolicy, is_by_write_policy, who_may
+from api.http.bodies import JsonBody, takes_body
+from api.http.limits import EVERY_CALL
+from api.http.problems import KINDS, Problem
+from api.http.requests import Request
+from api.openapi import examples
+from api.openapi.components import COMPONENTS, DESCRIPTION, RATE_LIMIT_HEADERS, TAGS
+from runtime.release import release
+
+Json = dict[str, Any]
+
+_A_HEAD = {"headers-too-large", "uri-too-long"}
+"""What can be wrong before a call is looked up."""
+
+_A_BODY = {
+    "malformed-body",
+    "overloaded",
+    "payload-too-large",
+    "request-timeout",
+    "unsupported-media-type",
+    "validation",
+}
+"""What can be wrong with any body."""
+
+_A_BODY_OF_NO_USE = {"overloaded", "payload-too-large", "request-timeout", "validation"}
+"""The same, where none is asked for."""
+
+_ROLES = {
+    Who.ORGANIZER: "For accounts with the role `organizer`.",
+    Who.AUDITOR: "For accounts with the role `auditor`.",
+    Who.STAFF: "For accounts with a role.",
+    Who.ADMIN: "For accounts with the role `admin`.",
+}
+
+
+def document(routes: Sequence[ControllerRouterHandler], write_policy: WritePolicy) -> Json:
+    """The OpenAPI 3.1 document of these routes, with what that policy asks of their callers."""
+    app = Litestar(
+        routes,
+        request_class=Request,
+        dto=JsonBody,
+        return_dto=None,
+        logging_config=None,
+        openapi_config=OpenAPIConfig(
+            title="Events-Face",
+            version=release(),
+            description=DESCRIPTION,
+            tags=[Tag(name, description) for name, description in TAGS.items()],
+            use_handler_docstrings=True,
+            operation_id_creator=lambda handler, *_: handler.handler_name,
+        ),
+    )
+    drawn = app.openapi_schema.to_schema()
+    handlers = {
+        (route.path_format, method): handler
+        for route in app.routes
+        for handler in getattr(route, "route_handlers", [])
+        for method in handler.http_methods
+    }
+    for path, method, operation in _operations(drawn):
+        handler = handlers[path, method.upper()]
+        _complete(operation, handler)
+        _tell_access(operation, handler.opt["access"], write_policy)
+    _link(drawn)
+    for kind, parts in COMPONENTS.items():
+        drawn["components"].setdefault(kind, {}).update(parts)
+    return _named_plainly(drawn)
+
+
+def problems_of(handler: HTTPRouteHandler) -> set[str]:
+    """The slugs of all that the call can answer instead of what was asked for."""
+    slugs = {"internal-error", *_A_HEAD, *handler.opt.get("problems", ())}
+    if not _is_probe(handler):
+        slugs |= {"bad-request", "overloaded"}
+    if _is_limited(handler):
+        slugs.add("rate-limited")
+    if handler.opt["access"] is not Who.ANYONE:
+        slugs.add("token-invalid")
+    if who_may(handler.opt["access"]) in _ROLES:
+        slugs.add("forbidden")
+    if takes_body(handler):
+        slugs |= _A_BODY
+    elif "GET" not in handler.http_methods:
+        slugs |= _A_BODY_OF_NO_USE
+    if _reads(handler):
+        slugs.add("projection-lagging")
+    parameters = set(_parameter_types(handler).values())
+    if UUID in parameters:
+        slugs.add("not-found")
+    if parameters - {UUID}:
+        slugs.add("validation")
+    if _honours_if_match(handler):
+        slugs.add("changed-meanwhile")
+    return slugs
+
+
+def _parameter_types(handler: HTTPRouteHandler) -> dict[str, Any]:
+    fields = handler.parsed_fn_signature.parameters
+    return {name: fields[name].annotation for name in fields.keys() - {"self", "request", "data"}}
+
+
+def _is_probe(handler: HTTPRouteHandler) -> bool:
+    return "health" in handler.resolve_tags()
+
+
+def _is_limited(handler: HTTPRouteHandler) -> bool:
+    return handler.opt.get("limit", EVERY_CALL) is not None
+
+
+def _reads(handler: HTTPRouteHandler) -> bool:
+    """Whether it answers from the read tables."""
+    return "min_event_position" in handler.parsed_fn_signature.parameters
+
+
+def _honours_if_match(handler: HTTPRouteHandler) -> bool:
+    return bool(handler.opt.get("versioned")) and "POST" not in handler.http_methods
+
+
+def _operations(drawn: Json) -> Iterator[tuple[str, str, Json]]:
+    for path, item in drawn["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def _complete(operation: Json, handler: HTTPRouteHandler) -> None:
+    """Give the operation all that its types do not tell."""
+    parameters = [_parameter(drawn) for drawn in operation.pop("parameters", [])]
+    if _reads(handler):
+        parameters.append(_ref("parameters", "If-None-Match"))
+    if _honours_if_match(handler):
+        parameters.append(_ref("parameters", "If-Match"))
+    if parameters:
+        operation["parameters"] = parameters
+    if "requestBody" in operation:
+        sent = handler.parsed_fn_signature.parameters["data"].annotation
+        operation["requestBody"]["content"]["application/json"]["example"] = examples.SENT[sent]
+    success = str(handler.status_code)
+    responses = {success: _success(operation["responses"][success], handler)}
+    if _reads(handler):
+        responses["304"] = {
+            "description": "It is what `If-None-Match` named",
+            "headers": _headers("X-Request-ID", "ETag"),
+        }
+    for status in map(str, handler.responses or ()):
+        responses[status] = operation["responses"][status] | {"headers": _headers("X-Request-ID")}
+    operation["responses"] = dict(sorted((responses | _failures(handler)).items()))
+
+
+def _tell_access(operation: Json, access: Who | Permission, write_policy: WritePolicy) -> None:
+    who = who_may(access)
+    if who is Who.ANYONE:
+        operation["security"] = []
+        return
+    is_open = write_policy == "anyone" and is_by_write_policy(access)
+    operation["security"] = [{}, {"bearer": []}] if is_open else [{"bearer": []}]
+    if who in _ROLES and not is_open:
+        operation["description"] += f"\n\n{_ROLES[who]}"
+
+
+def _parameter(drawn: Json) -> Json:
+    """A parameter without what says nothing, and by name where several calls have it."""
+    if drawn["name"] in COMPONENTS["parameters"]:
+        return _ref("parameters", drawn["name"])
+    schema = drawn["schema"]
+    schema.pop("description", None)
+    alternatives = [one for one in schema.pop("oneOf", []) if one != {"type": "null"}]
+    for alternative in alternatives:
+        schema |= alternative
+    kept = {key: drawn[key] for key in ("name", "in", "description", "required") if key in drawn}
+    return kept | {"schema": schema}
+
+
+def _success(drawn: Json, handler: HTTPRouteHandler) -> Json:
+    """What the call answers when all is well."""
+    headers = ["X-Request-ID"]
+    if "GET" not in handler.http_methods and handler.opt.get("command", True):
+        headers.append("Event-Position")
+    if handler.status_code != 204 and (_reads(handler) or handler.opt.get("versioned")):
+        headers.append("ETag")
+    if handler.status_code == 201:
+        headers.append("Location")
+    if _is_limited(handler):
+        headers += RATE_LIMIT_HEADERS
+    description = HTTPStatus(handler.status_code).phrase
+    response: Json = {"description": description, "headers": _headers(*headers)}
+    if handler.status_code != 204:
+        (answered,) = handler.parsed_fn_signature.return_type.inner_types
+        ((media_type, media),) = drawn["content"].items()
+        example = msgspec.to_builtins(examples.answer(answered.raw))
+        response["content"] = {media_type: media | {"example": example}}
+    return response
+
+
+def _failures(handler: HTTPRouteHandler) -> Json:
+    """The problems by status; a status may stand for several."""
+    by_status: dict[str, list[str]] = {}
+    for slug in sorted(problems_of(handler)):
+        by_status.setdefault(str(KINDS[slug].status), []).append(slug)
+    return {status: _failure(status, slugs) for status, slugs in by_status.items()}
+
+
+def _failure(status: str, slugs: Sequence[str]) -> Json:
+    headers = ["X-Request-ID"]
+    if status in {"429", "503"}:
+        headers.append("Retry-After")
+    if status == "429":
+        headers += RATE_LIMIT_HEADERS
+    if status == "401":
+        headers.append("WWW-Authenticate")
+    return {
+        "description": ", or ".join(KINDS[slug].title.lower() for slug in slugs).capitalize(),
+        "headers": _headers(*headers),
+        "content": {
+            "application/problem+json": {
+                "schema": {
+                    "allOf": [_ref("schemas", Problem.__name__)],
+                    "properties": {
+                        "type": {"enum": [f"/problems/{slug}" for slug in slugs]},
+                        "status": {"const": int(status)},
+                    },
+                },
+                "examples": {slug: {"value": examples.problem(slug)} for slug in slugs},
+            }
+        },
+    }
+
+
+def _link(drawn: Json) -> None:
+    """What was created is found, changed and deleted by its id."""
+    for path, _, operation in list(_operations(drawn)):
+        created = operation["responses"].get("201")
+        if created is None:
+            continue
+        of_one = re.compile(rf"{re.escape(path)}/\{{(\w+)\}}(/\w+)?")
+        for target_path, method, target in _operations(drawn):
+            if found := of_one.fullmatch(target_path):
+                parameters = {found[1]: "$response.body#/data/id"}
+                if method == "get":
+                    parameters["header.Min-Event-Position"] = "$response.header.Event-Position"
+                created.setdefault("links", {})[target["operationId"]] = {
+                    "operationId": target["operationId"],
+                    "parameters": parameters,
+                }
+
+
+def _headers(*names: str) -> Json:
+    return {name: _ref("headers", name) for name in names}
+
+
+def _ref(kind: str, name: str) -> Json:
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+_GENERIC = re.compile(r"(Answer|Listing)_(?:\w+\.)*(\w+)_")
+
+
+def _named_plainly(drawn: Json) -> Json:
+    """With `AreaAnswer` for what Litestar names `Answer_api.areas.Area_`."""
+    named: Json = msgspec.json.decode(_GENERIC.sub(r"\2\1", msgspec.json.encode(drawn).decode()))
+    return named

@@ -1,0 +1,187 @@
+"""The log: history as auditors read it, one event after the other, in the order it was written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.sql import SQL, Composable
+
+from domain.audit.disclosures import RecordDisclosure
+from domain.audit.entry import COLUMNS, HAS_KEY, LoggedEvent, can_be_opened, logged
+from domain.core.aggregate import EVENT_TYPES
+from domain.history.codec import to_json
+from domain.history.store import last_position
+
+SCAN = 100_000
+"""Positions that are looked through for one page: no index knows of actors, types or times, which
+would cost every append (docs/decisions/0014-the-log-is-scanned.md)."""
+
+
+class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which events are asked for: those that fulfil all that is not None."""
+
+    aggregate_id: UUID | None = None
+    type: str | None = None
+    """A topic, such as `Event.Closed`, or a type of aggregate, such as `Event`."""
+    actor: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    """Before this time. Each event has the time of the host that wrote it; history's order is
+    that of positions, and where clocks differ the two do as well."""
+
+
+class Page(msgspec.Struct, frozen=True):
+    events: list[LoggedEvent]
+    next_after: int | None
+    """Where the next page begins; None at the end of history. A page before that can be short, or
+    empty: it was looked no further for it."""
+
+
+class Sealed(msgspec.Struct, frozen=True):
+    """Events whose personal data can be opened, and where they begin and end."""
+
+    count: int
+    first_position: int | None
+    last_position: int | None
+
+    def disclosure(self, criteria: Criteria) -> RecordDisclosure | None:
+        """The command to give before they are opened; None when there is nothing to open."""
+        if self.first_position is None or self.last_position is None:
+            return None
+        return RecordDisclosure(
+            criteria=msgspec.to_builtins(criteria),
+            first_position=self.first_position,
+            last_position=self.last_position,
+            count=self.count,
+        )
+
+
+def sealed_among(events: Sequence[LoggedEvent]) -> Sealed:
+    positions = [event.position for event in events if can_be_opened(event)]
+    return Sealed(len(positions), min(positions, default=None), max(positions, default=None))
+
+
+async def read_page(
+    connection: AsyncConnection[Any],
+    criteria: Criteria,
+    *,
+    limit: int,
+    after: int | None = None,
+    up_to: int | None = None,
+    newest_first: bool = False,
+    scan: int | None = None,
+) -> Page:
+    """The next events after the position `after` in the order asked for, none beyond `up_to`.
+
+    `scan` is how many positions are looked through; without it as many as `SCAN`.
+    """
+    end = await last_position(connection) if up_to is None else up_to
+    at_most = (
+        end if criteria.aggregate_id else scan or SCAN
+    )  # an aggregate's events are found by an index
+    if newest_first:
+        highest = end if after is None else min(end, after - 1)
+        above = max(highest - at_most, 0)
+        seen_to = above + 1 if above else None
+    else:
+        above = after or 0
+        highest = min(above + at_most, end)
+        seen_to = highest if highest < end else None
+    cursor = await connection.execute(
+        SQL("""
+            SELECT {columns} FROM history_events e
+            WHERE e.notification_id > %(above)b AND e.notification_id <= %(highest)b
+              AND {fulfilled}
+            ORDER BY {order} {direction}
+            LIMIT %(rows)b
+        """).format(
+            columns=COLUMNS,
+            fulfilled=_fulfilled(criteria),
+            order=SQL("e.originator_version" if criteria.aggregate_id else "e.notification_id"),
+            direction=SQL("DESC" if newest_first else "ASC"),
+        ),
+        {"above": above, "highest": highest, "rows": limit + 1, **_parameters(criteria)},
+        binary=True,
+    )
+    rows = await cursor.fetchall()
+    events = [logged(*row) for row in rows[:limit]]
+    return Page(events, events[-1].position if len(rows) > limit else seen_to)
+
+
+async def count(connection: AsyncConnection[Any], criteria: Criteria) -> int | None:
+    """How many events there are; None when history is too long to say at a look."""
+    if criteria.aggregate_id is None and await last_position(connection) > SCAN:
+        return None
+    cursor = await connection.execute(
+        SQL("SELECT count(*) FROM history_events e WHERE {}").format(_fulfilled(criteria)),
+        _parameters(criteria),
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def find_sealed(
+    connection: AsyncConnection[Any], criteria: Criteria, *, after: int, up_to: int
+) -> Sealed:
+    """All that could be opened after one position and up to another."""
+    cursor = await connection.execute(
+        SQL("""
+            SELECT count(*), min(e.notification_id), max(e.notification_id)
+            FROM history_events e
+            WHERE e.notification_id > %(after)b AND e.notification_id <= %(up_to)b
+              AND {fulfilled} AND e.topic = ANY(%(topics)b) AND {has_key}
+        """).format(fulfilled=_fulfilled(criteria), has_key=HAS_KEY),
+        {
+            "after": after,
+            "up_to": up_to,
+            "topics": [topic for topic, kind in EVENT_TYPES.items() if kind.personal_field],
+            **_parameters(criteria),
+        },
+    )
+    row = await cursor.fetchone()
+    return Sealed(*row) if row else Sealed(0, None, None)
+
+
+def _fulfilled(criteria: Criteria) -> Composable:
+    """The criteria as a condition on history_events as `e`.
+
+    Actor and time are read at the places where `domain.history.codec.State` begins with them; whatever
+    else stands there makes no error. As text, and without its Z, an earlier time sorts first.
+    """
+    conditions = [SQL("true")]
+    if criteria.aggregate_id is not None:
+        conditions.append(SQL("e.originator_id = %(aggregate_id)b"))
+    if criteria.type is not None:
+        conditions.append(SQL("(e.topic = %(type)b OR starts_with(e.topic, %(type)b || '.'))"))
+    if criteria.actor is not None:  # after a time of whole seconds, or one of microseconds
+        conditions.append(
+            SQL("""%(actor)b IN (
+                substring(e.state FROM 35 FOR length(%(actor)b)),
+                substring(e.state FROM 42 FOR length(%(actor)b))
+            )""")
+        )
+    time = "split_part(encode(substring(e.state FROM 15 FOR 27), 'escape'), 'Z', 1) COLLATE \"C\""
+    if criteria.since is not None:
+        conditions.append(SQL(f"{time} >= %(since)b"))
+    if criteria.until is not None:
+        conditions.append(SQL(f"{time} < %(until)b"))
+    return SQL(" AND ").join(conditions)
+
+
+def _parameters(criteria: Criteria) -> dict[str, Any]:
+    return {
+        "aggregate_id": criteria.aggregate_id,
+        "type": criteria.type,
+        "actor": criteria.actor and b'","actor":' + to_json(criteria.actor) + b',"correlation_id":',
+        "since": criteria.since and _sortable(criteria.since),
+        "until": criteria.until and _sortable(criteria.until),
+    }
+
+
+def _sortable(time: datetime) -> str:
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat()

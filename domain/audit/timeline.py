@@ -1,0 +1,68 @@
+"""The newest events of one aggregate, each with what the aggregate was before it and after."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.sql import SQL
+
+from domain.audit.entry import COLUMNS, NONSENSE, LoggedEvent, logged
+from domain.audit.point_in_time import fields_of, require_kind
+from domain.core.aggregate import Aggregate
+from domain.history.codec import decode
+
+LONGEST_FOLDED = 200
+"""Events of a stream that is folded for this. Of a longer one it is not told what was before."""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    event: LoggedEvent
+    before: dict[str, Any] | None = None
+    """None before the first event; and where it is not known, as `after` is then."""
+    after: dict[str, Any] | None = None
+
+
+async def timeline(connection: AsyncConnection[Any], id: UUID, *, limit: int) -> list[Step]:
+    """The newest first."""
+    cursor = await connection.execute(
+        SQL("""
+            SELECT {} FROM history_events e
+            WHERE e.originator_id = %b
+            ORDER BY e.originator_version DESC
+            LIMIT %b
+        """).format(COLUMNS),
+        [id, LONGEST_FOLDED],
+        binary=True,
+    )
+    rows = await cursor.fetchall()
+    is_whole = bool(rows) and rows[-1][2] == 1
+    states = _states(id, rows[::-1]) if is_whole else []
+    steps = []
+    for row in rows[:limit]:
+        version = row[2]
+        known = version <= len(states)
+        steps.append(
+            Step(
+                event=logged(*row),
+                before=states[version - 2] if known and version > 1 else None,
+                after=states[version - 1] if known else None,
+            )
+        )
+    return steps
+
+
+def _states(id: UUID, rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """After each event, up to the first that is unreadable."""
+    states: list[dict[str, Any]] = []
+    aggregate: Aggregate | None = None
+    for _, _, version, topic, state, _ in rows:
+        try:
+            event = decode(id, version, topic, state).event
+            aggregate = require_kind(event.aggregate_class, aggregate, id).after(event)
+        except NONSENSE:
+            break
+        states.append(fields_of(aggregate))
+    return states

@@ -1,0 +1,73 @@
+"""Times as they come in (RFC 3339, or the seed system's `MM.DD.YYYY`), and what a date means."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, tzinfo
+
+import msgspec
+
+from domain.core.values import Invalid
+
+_SEED_DATE = re.compile(r"(\d{2})\.(\d{2})\.(\d{4})", re.ASCII)
+_RFC3339_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
+_TOO_FINE = re.compile(r"(\.\d{6})\d+", re.ASCII)
+"""Parts of microseconds are cut off: rounded up, a time could be the next year's, or no time."""
+
+_LENGTH_OF_DATE = len("2030-05-17")
+_LENGTH_TO_MICROSECONDS = len("2030-05-17T09:00:00.000000")
+_END_OF_DAY = time(23, 59, 59)
+
+
+def parse_moment(raw: object, zone: tzinfo | None = None) -> datetime:
+    """A point in time, UTC; a date without a time is its midnight, in UTC as well.
+
+    `zone` is that of times without an offset; None refuses them. Raises `Invalid`.
+    """
+    moment = parse_deadline(raw, zone)
+    return moment if isinstance(moment, datetime) else datetime.combine(moment, time(), UTC)
+
+
+def parse_deadline(raw: object, zone: tzinfo | None = None) -> datetime | date:
+    """A point in time in UTC, or a bare date that `end_of` resolves once the event's time is known.
+
+    `zone` as for `parse_moment`. Raises `Invalid`.
+    """
+    if not isinstance(raw, str):
+        raise Invalid("must be a time as text, such as 2030-05-17T09:00:00Z")
+    text = raw.strip()
+    try:
+        if len(text) != _LENGTH_OF_DATE:
+            return _moment(text, zone)
+        if match := _SEED_DATE.fullmatch(text):
+            month, day, year = (int(part) for part in match.groups())
+            return date(year, month, day)
+        if match := _RFC3339_DATE.fullmatch(text):
+            year, month, day = (int(part) for part in match.groups())
+            return date(year, month, day)
+        return _moment(text, zone)
+    except (msgspec.ValidationError, OverflowError):
+        raise Invalid("must be a time such as 2030-05-17T09:00:00Z, or MM.DD.YYYY") from None
+    except Invalid:
+        raise
+    except ValueError as error:
+        raise Invalid(f"is not a date in the calendar: {error}") from None
+
+
+def _moment(text: str, zone: tzinfo | None) -> datetime:
+    if len(text) > _LENGTH_TO_MICROSECONDS:
+        text = _TOO_FINE.sub(r"\1", text)
+    moment = msgspec.convert(text, datetime)
+    if moment.tzinfo is None:
+        if zone is None:
+            raise Invalid("must end in Z or an offset such as +02:00")
+        moment = moment.replace(tzinfo=zone)
+    return moment.astimezone(UTC)
+
+
+def end_of(deadline: datetime | date, event_datetime: datetime) -> datetime:
+    """The moment a deadline ends: a bare date lasts its day, the event's own until it begins."""
+    if isinstance(deadline, datetime):
+        return deadline
+    ends = datetime.combine(deadline, _END_OF_DAY, UTC)
+    return min(ends, event_datetime) if deadline == event_datetime.date() else ends

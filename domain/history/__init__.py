@@ -1,0 +1,1 @@
+"""The event store: how commands are decided and appended, and how history is read."""

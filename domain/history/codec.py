@@ -1,0 +1,149 @@
+"""How a domain event is stored: a topic, and JSON with its metadata and its data.
+
+A class's older schema versions are led up to the present one by its upcasters when read;
+what is stored is never rewritten. Golden examples stand under `tests/domain/golden/`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from domain import accounts, areas, events, notifications, syncs, visitors
+from domain.audit import disclosures
+from domain.core.aggregate import EVENT_TYPES, DomainEvent, Metadata, RecordedEvent
+from domain.privacy.encryption import seal, unseal
+from domain.privacy.keys import place
+
+
+class UnknownEvent(Exception):
+    """History holds an event that this code does not know: it is older than the history."""
+
+
+class State(msgspec.Struct, omit_defaults=True):
+    """What is stored of each event, whatever its topic. `domain.audit.log` rests on the order."""
+
+    timestamp: datetime
+    actor: str
+    correlation_id: str
+    data: msgspec.Raw
+    causation_id: int | None = None
+    schema_version: int = 1
+    sealed: bytes | None = None
+
+
+def _plain(value: object) -> str:
+    """The domain's value types are texts, and are stored as such."""
+    if isinstance(value, str):
+        return str(value)
+    raise TypeError(f"cannot store a {type(value).__name__}")
+
+
+to_json = msgspec.json.Encoder(enc_hook=_plain).encode
+decode_state = msgspec.json.Decoder(State).decode
+"""Raises `msgspec.DecodeError`."""
+
+
+def encode(recorded: RecordedEvent, personal_key: bytes | None = None) -> bytes:
+    """The state to store. An event with personal data needs a `personal_key` to encrypt it with."""
+    event, metadata = recorded.event, recorded.metadata
+    sealed = recorded.sealed
+    personal = event.personal_field and getattr(event, event.personal_field)
+    if event.personal_field and personal is not None:
+        if personal_key is None:
+            raise ValueError(f"{event.topic} has personal data, which is never stored in the clear")
+        event = msgspec.structs.replace(event, **{event.personal_field: None})
+        bound_to = place(recorded.originator_id, recorded.originator_version)
+        sealed = seal(personal_key, to_json(personal), bound_to)
+    return to_json(
+        State(
+            timestamp=metadata.timestamp,
+            actor=metadata.actor,
+            correlation_id=metadata.correlation_id,
+            data=msgspec.Raw(to_json(event)),
+            causation_id=metadata.causation_id,
+            schema_version=event.written_as,
+            sealed=sealed,
+        )
+    )
+
+
+def decode(
+    originator_id: UUID, originator_version: int, topic: str, state: bytes, position: int = 0
+) -> RecordedEvent:
+    """The event as it was recorded; its personal data stays sealed. Raises `UnknownEvent`."""
+    stored = decode_state(state)
+    return RecordedEvent(
+        originator_id=originator_id,
+        originator_version=originator_version,
+        event=decode_event(topic, stored),
+        metadata=Metadata(
+            timestamp=stored.timestamp,
+            actor=stored.actor,
+            correlation_id=stored.correlation_id,
+            causation_id=stored.causation_id,
+        ),
+        position=position,
+        sealed=stored.sealed,
+    )
+
+
+def open_personal(recorded: RecordedEvent, personal_key: bytes) -> RecordedEvent:
+    """The event with its personal data in place. Raises `encryption.CannotOpen`."""
+    field = recorded.event.personal_field
+    if recorded.sealed is None or field is None:
+        return recorded
+    bound_to = place(recorded.originator_id, recorded.originator_version)
+    plaintext = unseal(personal_key, recorded.sealed, bound_to)
+    personal = _personal_decoder(type(recorded.event)).decode(plaintext)
+    event = msgspec.structs.replace(recorded.event, **{field: personal})
+    return msgspec.structs.replace(recorded, event=event, sealed=None)
+
+
+def decode_event(topic: str, stored: State) -> DomainEvent[Any]:
+    """What happened, of an event whose state was read. Raises `UnknownEvent`."""
+    event_class = EVENT_TYPES.get(topic)
+    if event_class is None or stored.schema_version > event_class.schema_version:
+        raise UnknownEvent(f"{topic} version {stored.schema_version}: is this an older release?")
+    event: DomainEvent[Any]
+    if stored.schema_version == event_class.schema_version:
+        event = _event_decoder(event_class).decode(stored.data)
+    else:
+        data = msgspec.json.decode(stored.data)
+        for upcast in event_class.upcasters()[stored.schema_version - 1 :]:
+            data = upcast(data)
+        event = msgspec.convert(data, event_class)
+    return event
+
+
+@cache
+def _event_decoder(
+    event_class: type[DomainEvent[Any]],
+) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(event_class)
+
+
+@cache
+def _personal_decoder(event_class: type[DomainEvent[Any]]) -> msgspec.json.Decoder[Any]:
+    types = {field.name: field.type for field in msgspec.structs.fields(event_class)}
+    return msgspec.json.Decoder(types[event_class.personal_field or ""])
+
+
+class _When(msgspec.Struct):
+    timestamp: datetime
+
+
+_decode_when = msgspec.json.Decoder(_When).decode
+
+
+def age_of(state: bytes | None) -> float | None:
+    """Seconds since what is stored happened; None when that cannot be read."""
+    try:
+        recorded = _decode_when(state or b"")
+    except msgspec.DecodeError:
+        return None
+    return max(0.0, (datetime.now(UTC) - recorded.timestamp).total_seconds())

@@ -1,0 +1,155 @@
+"""Group commit: one writer per process takes every command that is waiting, as one batch.
+
+While a batch is being committed the next one gathers, so batches grow with the load and each
+caller waits for two commits at most. The queue is bounded: when it is full, callers are told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+
+from domain.core.availability import UNAVAILABLE, only_reads
+from domain.history.decider import Decider, Done, Failed, Origin, Request
+from domain.history.store import connect
+
+QUEUE_LIMIT = 1_000
+"""Commands waiting; at 4,000 a second that is a quarter of a second's work."""
+
+BATCH_LIMIT = 128
+"""Commands in one commit; a larger one gains little and keeps its first caller waiting."""
+
+GATHER = 0.002
+GATHER_FROM = 8
+"""Seconds that a batch waits for more, if the one before it had so many: under such a load they are
+on their way, and a batch costs more than five commands."""
+
+
+class Overloaded(Exception):
+    """More commands are waiting than can be taken; try again shortly"""
+
+
+class HistoryUnavailable(Exception):
+    """History cannot be reached; nothing was changed"""
+
+
+_Waiting = tuple[Request, "asyncio.Future[Done]"]
+
+
+class Writer:
+    """Takes commands from any number of tasks of one event loop and commits them in batches.
+
+    async with Writer(database_url, decider) as writer:
+        done = await writer.execute(command, origin)
+    """
+
+    def __init__(self, database_url: str, decider: Decider) -> None:
+        self._database_url = database_url
+        self._decider = decider
+        self._queue = asyncio.Queue[_Waiting](QUEUE_LIMIT)
+        self._connection: AsyncConnection[Any] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Writer:
+        self._task = asyncio.create_task(self._run(), name="writer")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Commits what was taken, then ends."""
+        await self._queue.join()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._disconnect()
+
+    @property
+    def waiting(self) -> int:
+        """Commands that no batch has taken yet."""
+        return self._queue.qsize()
+
+    async def execute(self, command: Any, origin: Origin) -> Done:
+        """Commit one command with whatever else is waiting.
+
+        Raises the `DomainError` it is refused with, `Overloaded`, `HistoryUnavailable`, or
+        `domain.history.decider.OutcomeUnknown`.
+        """
+        answer: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
+        try:
+            request = Request(command, origin, waiting_since=perf_counter())
+            self._queue.put_nowait((request, answer))
+        except asyncio.QueueFull:
+            raise Overloaded from None
+        return await answer
+
+    async def _run(self) -> None:
+        waiting = list[_Waiting]()
+        while True:
+            busy = len(waiting) >= GATHER_FROM
+            waiting = [await self._queue.get()]
+            if busy:
+                await asyncio.sleep(GATHER)
+            while len(waiting) < BATCH_LIMIT and not self._queue.empty():
+                waiting.append(self._queue.get_nowait())
+            try:
+                await self._commit(waiting)
+            finally:
+                for _ in waiting:
+                    self._queue.task_done()
+
+    async def _commit(self, waiting: Sequence[_Waiting]) -> None:
+        """Answer each of the waiting callers, whatever happens."""
+        try:
+            outcomes = await self._outcomes([request for request, _ in waiting])
+        except Exception as error:  # noqa: BLE001  each caller is told
+            for _, answer in waiting:
+                _give(answer, Failed(error))
+        else:
+            for (_, answer), outcome in zip(waiting, outcomes, strict=True):
+                _give(answer, outcome)
+
+    async def _outcomes(self, requests: Sequence[Request]) -> Sequence[Done | Failed]:
+        """Decide and commit. Raises `HistoryUnavailable` when nothing was committed for sure."""
+        try:
+            if self._connection is None or _has_ended(self._connection):
+                await self._disconnect()
+                self._connection = await connect(self._database_url)
+            return await self._decider.execute(self._connection, requests)
+        except UNAVAILABLE as error:
+            await self._disconnect()
+            raise HistoryUnavailable from error
+
+    async def _disconnect(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+
+def _has_ended(connection: AsyncConnection[Any]) -> bool:
+    """Whether the server has hung up since the last answer: then nothing may be sent to it, or it
+    would be unknown what became of that. Or whether it only reads: another may be the primary."""
+    if connection.closed or only_reads(connection):
+        return True
+    socket = select.poll()
+    socket.register(connection.fileno(), select.POLLIN)
+    try:
+        while socket.poll(0):  # a last message, and then the end
+            connection.pgconn.consume_input()
+    except psycopg.OperationalError:
+        return True
+    return False
+
+
+def _give(answer: asyncio.Future[Done], outcome: Done | Failed) -> None:
+    if answer.done():
+        return  # its caller went away
+    if isinstance(outcome, Failed):
+        lost = isinstance(outcome.error, UNAVAILABLE)
+        answer.set_exception(HistoryUnavailable() if lost else outcome.error)
+    else:
+        answer.set_result(outcome)

@@ -1,0 +1,259 @@
+"""History: the append-only event store in PostgreSQL, and the ways in and out of it.
+
+The tables have the `eventsourcing` library's shape, and its `Application` reads them
+(`domain.history.eventsourcing_view.History`).
+What is appended goes through one function of ours, `append_to_history` (schema.sql), because the
+library's recorder can neither check what a decision has *read* nor append for many at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from typing import Any, cast
+from uuid import UUID
+
+from psycopg import AsyncConnection, Connection
+
+from domain.core.aggregate import RecordedEvent
+from domain.history.codec import decode, encode, open_personal
+from domain.privacy.encryption import CannotOpen, new_key, wrap_again
+from domain.privacy.keys import (
+    INSTALLATION,
+    InstallationKeys,
+    UnknownGeneration,
+    place,
+    unwrap,
+    wrap,
+)
+
+BY_KEY = (
+    "-c plan_cache_mode=force_custom_plan"
+    " -c enable_seqscan=off -c enable_bitmapscan=off -c enable_sort=off"
+)
+"""PostgreSQL's options for statements that must never read all of a table, however young its
+statistics are: other ways than an index are ruled out, and each statement is planned for the rows
+it is given instead of once and for all."""
+
+CHANNEL = "history"
+"""PostgreSQL tells the listeners of this channel the last position of each append."""
+
+
+SESSION = (
+    "-c TimeZone=UTC -c idle_in_transaction_session_timeout=10s"
+    " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3"
+    " -c tcp_user_timeout=12s"
+)
+"""Options of every session: times are read as they were written, and neither a client that stopped
+in the middle of a transaction nor one whose host was cut off keeps what it has locked. By itself
+PostgreSQL takes two hours to notice the latter."""
+
+PATIENCE: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""How long a server that does not answer is waited for; seconds, the last one in milliseconds."""
+
+
+def create_tables(connection: Connection[Any], secret_keys: tuple[str, ...]) -> None:
+    """Create what is missing, the installation's keys included, and wrap those under the first of
+    `secret_keys`. Safe to run again.
+
+    Raises `encryption.CannotOpen` when the keys are there but none of `secret_keys` opens them.
+    """
+    connection.execute(sql("history/schema.sql"))
+    connection.execute(
+        "INSERT INTO installation_keys (wrapped) VALUES (%s) ON CONFLICT DO NOTHING",
+        [InstallationKeys.generate().wrap(*secret_keys)],
+    )
+    cursor = connection.execute("SELECT wrapped FROM installation_keys FOR UPDATE")
+    (wrapped,) = cast("tuple[bytes]", cursor.fetchone())
+    if anew := wrap_again(wrapped, secret_keys, INSTALLATION):
+        connection.execute("UPDATE installation_keys SET wrapped = %s", [anew])
+
+
+def sql(file: str) -> bytes:
+    """The text of an SQL file of this package."""
+    return (files("domain") / file).read_bytes()
+
+
+def load_keys(connection: Connection[Any], secret_keys: tuple[str, ...]) -> InstallationKeys:
+    """The installation's keys. Raises `encryption.CannotOpen`, and LookupError without any."""
+    row = connection.execute("SELECT wrapped FROM installation_keys").fetchone()
+    if row is None:
+        raise LookupError("the database has no installation keys: run `events-face migrate`")
+    return InstallationKeys.unwrap(row[0], secret_keys)
+
+
+async def refresh_keys(connection: AsyncConnection[Any], keys: InstallationKeys) -> None:
+    """Learn the generations of data keys that came since `keys` were loaded."""
+    cursor = await connection.execute("SELECT wrapped FROM installation_keys", binary=True)
+    (wrapped,) = cast("tuple[bytes]", await cursor.fetchone())
+    keys.learn(wrapped)
+
+
+async def connect(database_url: str) -> AsyncConnection[Any]:
+    """A connection in autocommit mode, for statements that look rows up by key or in the order of
+    an index."""
+    return await AsyncConnection.connect(
+        database_url,
+        autocommit=True,
+        prepare_threshold=1,
+        options=f"{SESSION} {BY_KEY}",
+        **PATIENCE,
+    )
+
+
+KEY_TRIES = 5
+"""Appends with keys that were the newest when they were read; they are hardly ever rotated."""
+
+
+async def append(
+    connection: AsyncConnection[Any],
+    events: Sequence[RecordedEvent],
+    read: Mapping[UUID, int],
+    keys: InstallationKeys,
+) -> list[int] | None:
+    """Append the events, all or none, and return their positions.
+
+    `read` are the streams that the decision rests on, each with the version it had then. When
+    one of them has moved since, nothing is appended and None is returned.
+
+    Raises `encryption.CannotOpen` when the installation's keys contradict each other.
+    """
+    personal_keys = [new_key() if e.event.personal_field else None for e in events]
+    states = [encode(e, key) for e, key in zip(events, personal_keys, strict=True)]
+    for _ in range(KEY_TRIES):
+        cursor = await connection.execute(
+            "SELECT append_to_history(%b, %b, %b, %b, %b, %b, %b)",
+            [
+                list(read),
+                list(read.values()),
+                [e.originator_id for e in events],
+                [e.originator_version for e in events],
+                [e.event.topic for e in events],
+                states,
+                [
+                    key and wrap(keys, key, place(e.originator_id, e.originator_version))
+                    for e, key in zip(events, personal_keys, strict=True)
+                ],
+            ],
+        )
+        (positions,) = cast("tuple[list[int] | None]", await cursor.fetchone())
+        if positions != []:
+            return positions
+        await refresh_keys(connection, keys)  # the data key was rotated meanwhile
+    raise CannotOpen(
+        "the installation's data key is not the one that personal keys are marked with"
+    )
+
+
+async def lock_history(connection: AsyncConnection[Any]) -> None:
+    """Keep everybody from appending until the connection's transaction ends."""
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtext('append_to_history'))")
+
+
+async def read_events(
+    connection: AsyncConnection[Any], *, after: int, limit: int, skipped: Sequence[str] = ()
+) -> list[RecordedEvent]:
+    """The next events in the order of history, personal data sealed. Those of `skipped` topics are
+    left out, but for the newest event of all: with it, the reader comes to the end."""
+    cursor = await connection.execute(
+        """
+        SELECT originator_id, originator_version, topic, state, notification_id
+        FROM history_events
+        WHERE notification_id > %(after)s
+          AND (topic = ANY(%(skipped)s) IS NOT TRUE
+               OR notification_id = (SELECT max(notification_id) FROM history_events))
+        ORDER BY notification_id
+        LIMIT %(limit)s
+        """,
+        {"after": after, "limit": limit, "skipped": list(skipped)},
+        binary=True,
+    )
+    return [decode(*row) for row in await cursor.fetchall()]
+
+
+async def read_at(
+    connection: AsyncConnection[Any], positions: Iterable[int]
+) -> list[RecordedEvent]:
+    """The events at these positions, in no order, personal data sealed."""
+    cursor = await connection.execute(
+        """
+        SELECT originator_id, originator_version, topic, state, notification_id
+        FROM history_events WHERE notification_id = ANY(%b::bigint[])
+        """,
+        [list(positions)],
+        binary=True,
+    )
+    return [decode(*row) for row in await cursor.fetchall()]
+
+
+async def last_position(connection: AsyncConnection[Any]) -> int:
+    """Position of the newest event; 0 when there is none."""
+    cursor = await connection.execute("SELECT max(notification_id) FROM history_events")
+    row = await cursor.fetchone()
+    return (row and row[0]) or 0
+
+
+async def leave_gap(connection: AsyncConnection[Any], positions: int) -> None:
+    """Have the next event come so many positions later: whoever remembers a position that was lost
+    must not take another event for the one that was there."""
+    await connection.execute(
+        """
+        SELECT setval(sequence, nextval(sequence) + %s)
+        FROM CAST(pg_get_serial_sequence('history_events', 'notification_id') AS regclass)
+             AS of (sequence)
+        """,
+        [positions],
+    )
+
+
+async def open_all(
+    connection: AsyncConnection[Any], events: Sequence[RecordedEvent], keys: InstallationKeys
+) -> list[RecordedEvent]:
+    """The events with their personal data in place, where its key was not deleted."""
+    sealed = [e for e in events if e.sealed is not None]
+    if not sealed:
+        return list(events)
+    found = await _personal_keys(connection, sealed)
+    try:
+        return _opened(events, found, keys)
+    except UnknownGeneration:
+        await refresh_keys(connection, keys)
+        return _opened(events, await _personal_keys(connection, sealed), keys)
+
+
+_Wrapped = Mapping[tuple[UUID, int], bytes]
+
+
+async def _personal_keys(
+    connection: AsyncConnection[Any], events: Sequence[RecordedEvent]
+) -> _Wrapped:
+    """Those that were not deleted, by stream and version."""
+    cursor = await connection.execute(
+        """
+        SELECT k.originator_id, k.originator_version, k.wrapped
+        FROM unnest(%b::uuid[], %b::bigint[]) AS wanted (id, version)
+        JOIN personal_keys k ON k.originator_id = id AND k.originator_version = version
+        """,
+        [[e.originator_id for e in events], [e.originator_version for e in events]],
+        binary=True,
+    )
+    return {(id, version): wrapped for id, version, wrapped in await cursor.fetchall()}
+
+
+def _opened(
+    events: Sequence[RecordedEvent], found: _Wrapped, keys: InstallationKeys
+) -> list[RecordedEvent]:
+    opened = list[RecordedEvent]()
+    for event in events:
+        wrapped = found.get((event.originator_id, event.originator_version))
+        if wrapped is not None:
+            bound_to = place(event.originator_id, event.originator_version)
+            event = open_personal(event, unwrap(keys, wrapped, bound_to))  # noqa: PLW2901
+        opened.append(event)
+    return opened

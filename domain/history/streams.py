@@ -1,0 +1,151 @@
+"""Aggregates brought up to date from history: many streams with one SELECT.
+
+What was loaded before is kept and fast-forwarded; whoever decides on it without that must have
+the append check it. A stream that was long to read leaves a snapshot, where the next one who has
+to read it begins.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
+
+from domain.core.aggregate import EVENT_TYPES, Aggregate
+from domain.history.codec import decode, to_json
+
+LONG_STREAM = 100
+"""Events of one stream that had to be read at once; then a snapshot spares the next reader."""
+
+CACHED_AGGREGATES = 20_000
+
+Loaded = dict[UUID, Aggregate | None]
+"""Aggregates by id; None for a stream without events."""
+
+
+class Streams:
+    """Aggregates as far as history has been read."""
+
+    def __init__(self) -> None:
+        self._cache: OrderedDict[UUID, Aggregate] = OrderedDict()
+
+    async def load(self, connection: AsyncConnection[Any], ids: Iterable[UUID]) -> Loaded:
+        """The aggregates as history has them now."""
+        loaded = self.known(ids)
+        cursor = await connection.execute(
+            """
+            WITH known AS (
+                SELECT id, version FROM unnest(%b::uuid[], %b::bigint[]) AS known (id, version)
+            ), snapshot AS MATERIALIZED (
+                SELECT known.id, last.*
+                FROM known CROSS JOIN LATERAL (
+                    SELECT s.originator_version AS version, s.topic, s.state
+                    FROM history_snapshots s
+                    WHERE s.originator_id = known.id AND s.originator_version > known.version
+                      AND s.topic = ANY(%b)
+                    ORDER BY s.originator_version DESC LIMIT 1
+                ) AS last
+            )
+            SELECT id, version, topic, state FROM snapshot
+            UNION ALL
+            SELECT known.id, next.*
+            FROM known LEFT JOIN snapshot USING (id) CROSS JOIN LATERAL (
+                SELECT e.originator_version, e.topic, e.state
+                FROM history_events e
+                WHERE e.originator_id = known.id
+                  AND e.originator_version > coalesce(snapshot.version, known.version)
+                OFFSET 0 -- a look-up for each, however the join might be planned
+            ) AS next
+            ORDER BY version
+            """,
+            [
+                list(loaded),
+                [aggregate.version if aggregate else 0 for aggregate in loaded.values()],
+                list(_SNAPSHOT_KINDS),
+            ],
+            binary=True,
+        )
+        rows = await cursor.fetchall()
+        for id, version, topic, state in rows:
+            loaded[id] = _advanced(loaded[id], id, version, topic, state)
+        if len(rows) >= LONG_STREAM:
+            lengths = Counter(id for id, *_ in rows)
+            long = [a for a in loaded.values() if a and lengths[a.id] >= LONG_STREAM]
+            await _take_snapshots(connection, long)
+        if is_committing(connection):
+            self._keep(loaded)
+        return loaded
+
+    def known(self, ids: Iterable[UUID]) -> Loaded:
+        """The aggregates as they were when last read; None for what was never read, or is blank."""
+        return {id: self._cache.get(id) for id in ids}
+
+    def advance(self, connection: AsyncConnection[Any], changed: Iterable[Aggregate]) -> None:
+        """Take in what was just appended to streams that are kept here; or forget them, where the
+        append may yet be rolled back."""
+        kept = [aggregate for aggregate in changed if aggregate.id in self._cache]
+        if is_committing(connection):
+            self._keep({aggregate.id: aggregate for aggregate in kept})
+        else:
+            for aggregate in kept:
+                del self._cache[aggregate.id]
+
+    def _keep(self, loaded: Mapping[UUID, Aggregate | None]) -> None:
+        for id, aggregate in loaded.items():
+            if aggregate is not None:
+                self._cache[id] = aggregate
+                self._cache.move_to_end(id)
+        while len(self._cache) > CACHED_AGGREGATES:
+            self._cache.popitem(last=False)
+
+
+def is_committing(connection: AsyncConnection[Any]) -> bool:
+    """Whether each statement is a transaction of its own, so that what was read or appended is
+    committed for sure."""
+    return connection.info.transaction_status is TransactionStatus.IDLE
+
+
+def _advanced(
+    aggregate: Aggregate | None, id: UUID, version: int, topic: str, state: bytes
+) -> Aggregate:
+    """The aggregate after a stored event, or as a snapshot has it."""
+    if kind := _SNAPSHOT_KINDS.get(topic):
+        return msgspec.json.decode(state, type=kind)
+    event = decode(id, version, topic, state).event
+    return (aggregate or event.aggregate_class(id=id)).after(event)
+
+
+async def _take_snapshots(
+    connection: AsyncConnection[Any], aggregates: Sequence[Aggregate]
+) -> None:
+    await connection.execute(
+        """
+        INSERT INTO history_snapshots (originator_id, originator_version, topic, state)
+        SELECT * FROM unnest(%b::uuid[], %b::bigint[], %b::text[], %b::bytea[])
+        ON CONFLICT DO NOTHING
+        """,
+        [
+            [aggregate.id for aggregate in aggregates],
+            [aggregate.version for aggregate in aggregates],
+            [_SNAPSHOT_TOPICS[type(aggregate)] for aggregate in aggregates],
+            [to_json(aggregate) for aggregate in aggregates],
+        ],
+    )
+
+
+def _snapshot_topic(kind: type[Aggregate]) -> str:
+    """Changes with the aggregate's fields, so that a snapshot of an older shape is passed over."""
+    shape = msgspec.json.encode(msgspec.json.schema(kind), order="deterministic")
+    return f"{kind.__name__}.snapshot.{blake2b(shape, digest_size=4).hexdigest()}"
+
+
+_SNAPSHOT_TOPICS = {
+    kind: _snapshot_topic(kind) for kind in {e.aggregate_class for e in EVENT_TYPES.values()}
+}
+_SNAPSHOT_KINDS = {topic: kind for kind, topic in _SNAPSHOT_TOPICS.items()}

@@ -1,0 +1,143 @@
+"""The commands `createsuperuser`, `grant` and `revoke`: roles, given by an operator."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from getpass import getpass
+from typing import TypeVar
+from uuid import UUID, uuid4
+
+from psycopg.errors import UndefinedTable
+
+from api.http.connections import account_pool
+from api.identity.credentials import Credentials
+from api.identity.password_hasher import ARGON2ID
+from api.identity.passwords import Password
+from domain.accounts import (
+    ROLES,
+    GrantRole,
+    LastAdmin,
+    RegisterAccount,
+    RevokeRole,
+    Role,
+    UsernameTaken,
+)
+from domain.core.values import Invalid, Line, Username
+from domain.history.decider import Origin
+from runtime.embedded.services import Services
+from runtime.errors import CommandFailed
+from runtime.installation import installation_keys
+from runtime.settings import Settings
+
+T = TypeVar("T")
+
+PASSWORD_VARIABLE = "EVENTS_FACE_PASSWORD"  # noqa: S105  the name of a variable
+
+
+def createsuperuser(
+    settings: Settings, services: Services, username: str, password: str | None
+) -> None:
+    """An account with every role; one that exists already is left as it is."""
+    name = _parsed("username", Username.parse, username)
+
+    async def create(credentials: Credentials) -> str:
+        if await credentials.of(name) is None:
+            secret = _parsed("password", Password.parse, _password(password))
+            try:
+                command = RegisterAccount(username=name, roles=ROLES)
+                await credentials.register(command, ARGON2ID.hash(secret), _operator())
+            except UsernameTaken:
+                pass
+            else:
+                return f"created {name}, with every role"
+        return f"{name} exists already; nothing was changed"
+
+    _say(_with_credentials(settings, services, create))
+
+
+def grant(settings: Settings, services: Services, username: str, role: Role) -> None:
+    _change_roles(settings, services, username, lambda id: GrantRole(account_id=id, role=role))
+
+
+def revoke(
+    settings: Settings, services: Services, username: str, role: Role, *, force: bool = False
+) -> None:
+    """The last admin stays one unless `force`."""
+    _change_roles(
+        settings,
+        services,
+        username,
+        lambda id: RevokeRole(account_id=id, role=role, force=force),
+    )
+
+
+def _change_roles(
+    settings: Settings,
+    services: Services,
+    username: str,
+    change: Callable[[UUID], GrantRole | RevokeRole],
+) -> None:
+    name = _parsed("username", Line.parse, username)
+
+    async def change_them(credentials: Credentials) -> str:
+        credential = await credentials.of(name)
+        if credential is None:
+            raise CommandFailed(f"there is no account {name}")
+        try:
+            done = await credentials.change_roles(change(credential.account_id), _operator())
+        except LastAdmin:
+            raise CommandFailed(
+                f"{credential.username} is the last admin: make somebody else one first, "
+                "or add --force"
+            ) from None
+        return f"{credential.username}: {', '.join(done.value.roles) or 'no role'}"
+
+    _say(_with_credentials(settings, services, change_them))
+
+
+def _with_credentials(
+    settings: Settings, services: Services, use: Callable[[Credentials], Awaitable[T]]
+) -> T:
+    keys = installation_keys(settings, services.database_url)
+
+    async def run() -> T:
+        async with account_pool(services.database_url) as pool:
+            return await use(Credentials(pool, keys))
+
+    try:
+        return asyncio.run(run())
+    except UndefinedTable:
+        raise CommandFailed("the database is older than this: run `events-face migrate`") from None
+
+
+def _password(given: str | None) -> str:
+    found = given or os.environ.get(PASSWORD_VARIABLE)
+    if found:
+        return found
+    if not sys.stdin.isatty():
+        raise CommandFailed(f"a password is needed: give --password, or set {PASSWORD_VARIABLE}")
+    try:
+        password, again = getpass("Password: "), getpass("Password again: ")
+    except EOFError:
+        raise CommandFailed("no password was given") from None
+    if again != password:
+        raise CommandFailed("the two passwords are not the same")
+    return password
+
+
+def _parsed(what: str, parse: Callable[[object], T], text: str) -> T:
+    try:
+        return parse(text)
+    except Invalid as error:
+        raise CommandFailed(f"the {what} {error}") from None
+
+
+def _operator() -> Origin:
+    return Origin(actor="system:cli", correlation_id=str(uuid4()))
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")

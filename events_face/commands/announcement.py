@@ -1,0 +1,78 @@
+"""Says, once, that everything answers, and where to begin; until then at times what does not."""
+
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import psycopg
+import structlog
+
+from runtime.settings import Settings
+
+NOTICE_INTERVAL = 60.0
+"""Seconds between two lines about what is not ready yet."""
+
+log = structlog.get_logger()
+
+
+class Announcement:
+    """For who calls `tend` again and again."""
+
+    def __init__(self, settings: Settings, database_url: str, host: str, port: int) -> None:
+        self._settings = settings
+        self._database_url = database_url
+        reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound
+        self._bound = f"http://{_in_url(host)}:{port}"
+        self._reachable = f"http://{_in_url(reachable)}:{port}"
+        self._client = httpx.Client(timeout=2.0, trust_env=False)
+        self._is_due = True
+        self._notice = time.monotonic() + NOTICE_INTERVAL
+
+    def tend(self) -> None:
+        if not self._is_due:
+            return
+        reason = self._why_not_ready()
+        if reason is None:
+            self._is_due = False
+            self._announce()
+        elif time.monotonic() > self._notice:
+            log.warning("not ready yet", reason=reason)
+            self._notice = time.monotonic() + NOTICE_INTERVAL
+
+    def _why_not_ready(self) -> str | None:
+        url = f"{self._reachable}/health/ready"
+        try:
+            answer = self._client.get(url)
+        except httpx.HTTPError as error:
+            return f"{url} does not answer ({error})"
+        return None if answer.status_code == 200 else f"{url} answers {answer.text[:500]}"
+
+    def _announce(self) -> None:
+        """One line on standard output, for programs; the rest is for people."""
+        sys.stdout.write(f"Events-Face is ready at {self._bound}\n")
+        sys.stdout.flush()
+        log.info("the admin panel", page=f"{self._reachable}/admin/")
+        log.info("the API, to read about and to try", page=f"{self._reachable}/api/swagger/")
+        if not self._has_account():
+            log.info("no account exists yet", command=self._createsuperuser())
+
+    def _has_account(self) -> bool:
+        try:
+            with psycopg.connect(self._database_url) as connection:
+                found = connection.execute("SELECT EXISTS (SELECT FROM credentials)")
+                return found.fetchone() == (True,)
+        except psycopg.Error:  # whoever looks for an account will see
+            return True
+
+    def _createsuperuser(self) -> str:
+        program = sys.argv[0] if Path(sys.argv[0]).name == "events-face" else "events-face"
+        words = [program, "createsuperuser", "--username", "root"]
+        if self._settings.data_dir != Settings().data_dir.absolute():
+            words += ["--data-dir", str(self._settings.data_dir)]
+        return shlex.join(words)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

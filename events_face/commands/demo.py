@@ -1,0 +1,105 @@
+"""`up --demo`: something to look at in a new installation. One that has a history is left alone."""
+
+import asyncio
+import secrets
+import sys
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from api.http.connections import account_pool
+from api.identity.credentials import Credentials
+from api.identity.password_hasher import ARGON2ID
+from domain.accounts import ROLES, RegisterAccount
+from domain.areas import CreateArea
+from domain.core.values import Email, FullName, Text, Username
+from domain.events import CreateEvent
+from domain.history.decider import Decider, Done, Origin, Request
+from domain.history.store import connect, last_position
+from domain.privacy.keys import InstallationKeys
+from domain.visitors import RegisterVisitor
+from runtime.embedded.services import Services
+from runtime.errors import CommandFailed
+from runtime.installation import installation_keys
+from runtime.settings import Settings
+
+ORIGIN = Origin(actor="system:demo", correlation_id="demo")
+
+EVENTS = {
+    "PyCon Zürich": ("Kongresshaus", 30),
+    "Open Data Day": ("Kongresshaus", 12),
+    "Nuit de la lecture": ("Bibliothèque", 45),
+    "データベース勉強会": ("Online", 7),
+    "Summer School on Distributed Systems": ("Old Town Hall", 90),
+    "100% Rust": ("Online", 21),
+}
+"""Name -> area, and in how many days it takes place."""
+
+VISITORS = ("Ada Lovelace", "Grace Hopper", "Zoë Žižek", "李小龙", "Edsger Dijkstra")
+
+USERNAME = "demo"
+
+log = structlog.get_logger()
+
+
+def load_demo(settings: Settings, services: Services) -> None:
+    """Areas, events and visitors, as if they had been given over HTTP, and an account."""
+    keys = installation_keys(settings, services.database_url)
+    if not asyncio.run(_load(services.database_url, Decider(keys))):
+        log.warning("--demo changes nothing: this installation has a history already")
+        return
+    password = secrets.token_urlsafe(12)
+    asyncio.run(_create_account(services.database_url, keys, password))
+    sys.stderr.write(f"demo account: {USERNAME}, password: {password} (shown only now)\n")
+
+
+async def _create_account(database_url: str, keys: InstallationKeys, password: str) -> None:
+    async with account_pool(database_url) as pool:
+        command = RegisterAccount(username=Username.parse(USERNAME), roles=ROLES)
+        await Credentials(pool, keys).register(command, ARGON2ID.hash(password), ORIGIN)
+
+
+async def _load(database_url: str, decider: Decider) -> bool:
+    """False where there is a history."""
+    async with await connect(database_url) as connection:
+        if await last_position(connection):
+            return False
+
+        async def give(*commands: object) -> list[Done]:
+            outcomes = await decider.execute(connection, [Request(c, ORIGIN) for c in commands])
+            done = [outcome for outcome in outcomes if isinstance(outcome, Done)]
+            if len(done) < len(commands):
+                raise CommandFailed("the demo could not be loaded whole")
+            return done
+
+        names = sorted({area for area, _ in EVENTS.values()})
+        created = await give(*(CreateArea(name=Text(name)) for name in names))
+        areas = dict(zip(names, [done.value.id for done in created], strict=True))
+        events = await give(
+            *(_event(name, areas[area], days) for name, (area, days) in EVENTS.items())
+        )
+        await give(
+            *(
+                _registration(done.value.event.id, visitor, number)
+                for done in events
+                for number, visitor in enumerate(VISITORS)
+            )
+        )
+        return True
+
+
+def _event(name: str, area_id: UUID, days: int) -> CreateEvent:
+    starts = datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0)
+    starts += timedelta(days=days)
+    return CreateEvent(
+        name=Text(name),
+        event_datetime=starts,
+        registration_deadline=starts - timedelta(days=1),
+        area_id=area_id,
+    )
+
+
+def _registration(event_id: UUID, visitor: str, number: int) -> RegisterVisitor:
+    email = Email(f"visitor{number}@example.com")
+    return RegisterVisitor(event_id=event_id, full_name=FullName(visitor), email=email)

@@ -1,0 +1,53 @@
+"""The command `erase`: an operator has a person forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from uuid import uuid4
+
+from psycopg.errors import UndefinedColumn, UndefinedTable
+
+from api.database.erasures import Erasures
+from api.http.connections import account_pool
+from domain.core.values import Email, Invalid
+from domain.erasure import Erasure
+from domain.history.decider import Origin
+from runtime.embedded.services import Services
+from runtime.errors import CommandFailed
+from runtime.installation import installation_keys
+from runtime.settings import Settings
+
+
+def erase(settings: Settings, services: Services, email: str) -> None:
+    """Erase whoever registered with this email, and print what that was, without the email."""
+    try:
+        address = Email.parse(email)
+    except Invalid as error:
+        raise CommandFailed(f"the email {error}") from None
+    keys = installation_keys(settings, services.database_url)
+
+    async def run() -> Erasure:
+        async with account_pool(services.database_url) as pool:
+            origin = Origin(actor="system:cli", correlation_id=str(uuid4()))
+            return await Erasures(pool, keys).erase(address, origin)
+
+    try:
+        erasure = asyncio.run(run())
+    except (UndefinedTable, UndefinedColumn):
+        raise CommandFailed("the database is older than this: run `events-face migrate`") from None
+    sys.stdout.write(f"{_told(erasure)}\n")
+
+
+def _told(erasure: Erasure) -> str:
+    if not erasure.registrations:
+        return "nobody is registered with this email; nothing was changed"
+    return (
+        f"erased, for good: {_counted(erasure.registrations, 'registration')}"
+        f" ({_counted(erasure.personal_keys, 'key')} deleted,"
+        f" {_counted(erasure.notifications, 'notification')} given up)"
+    )
+
+
+def _counted(count: int, of_what: str) -> str:
+    return f"{count:,} {of_what}{'' if count == 1 else 's'}"

@@ -1,0 +1,95 @@
+"""What the sub-commands `outbox` and `cleanup` do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+
+import msgspec
+import structlog
+import uvloop
+
+from domain.core.availability import UNAVAILABLE
+from runtime import tracing
+from runtime.embedded.services import Services
+from runtime.errors import CommandFailed
+from runtime.installation import installation_keys
+from runtime.settings import Settings
+from workers.delivery.deliverer import Delivery, new_delivery
+from workers.upkeep import cleanup as cleaning
+
+log = structlog.get_logger()
+
+
+def cleanup(settings: Settings, services: Services, days: int) -> None:
+    """Prints how many events were removed."""
+    keys = installation_keys(settings, services.database_url)
+    removed = uvloop.run(cleaning.clean_up(services.database_url, keys, days))
+    _print(f"removed {removed}")
+
+
+def outbox(settings: Settings, services: Services, sleep: float, once: bool, now: bool) -> None:
+    """Deliver what is due, and with `once` print what became of it; else go on for ever.
+    `now`: what waits for a later try is due at once.
+    """
+    if settings.notification_service_url is None:
+        from workers.sink import access, app
+
+        if (url := app.running_at(settings.data_dir)) is not None:
+            settings = msgspec.structs.replace(
+                settings,
+                notification_service_url=url,
+                notification_token=access.token(settings),
+            )
+    keys = installation_keys(settings, services.database_url)
+    delivery = new_delivery(settings, services.database_url, keys)
+    with tracing.sent("outbox", settings):
+        uvloop.run(_drain(delivery, now) if once else _deliver(delivery, sleep, now))
+
+
+async def _drain(delivery: Delivery, now: bool) -> None:
+    async with delivery:
+        if now:
+            await delivery.send_now()
+        _asked_to_stop(delivery)
+        drained = await delivery.drain()
+    _print(f"sent {drained.sent}, failed {drained.failed}, waiting {drained.waiting}")
+    if drained.paused:
+        raise CommandFailed(
+            f"sending is paused, the notification service refuses us: {drained.paused}"
+        )
+
+
+async def _deliver(delivery: Delivery, sleep: float, now: bool) -> None:
+    """Until SIGTERM or SIGINT, however often the database goes away."""
+    async with delivery:
+        if now:
+            await delivery.send_now()
+        stopping = _asked_to_stop(delivery)
+        while not stopping.is_set():
+            try:
+                await delivery.free_abandoned()
+                await delivery.run()
+            except UNAVAILABLE as error:
+                log.warning("waiting for the database", error=str(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), sleep)
+
+
+def _asked_to_stop(delivery: Delivery) -> asyncio.Event:
+    """Set at the first signal, which also has the delivery come to its end."""
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        stopping.set()
+        delivery.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    return stopping
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(f"{text}\n")

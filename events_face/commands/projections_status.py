@@ -1,0 +1,108 @@
+"""The command `projections status`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.sql import SQL, Identifier
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from domain.core.availability import BRING_BACK, TABLES_MISSING, missing_table
+from projections.status import Standing, standings
+from runtime.embedded.services import Services
+from runtime.errors import CommandFailed
+from runtime.installation import installation_keys
+from runtime.settings import Settings
+
+WIDTH = 200
+"""Columns of a table that no terminal limits."""
+
+_NUMBERS = ("position", "lag events", "lag seconds", "rows", "version")
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A projection, as `--json` prints it."""
+
+    standing: Standing
+    rows: int | None
+    """None when the table is missing."""
+
+
+def status(settings: Settings, services: Services, *, json: bool) -> None:
+    """Print where each projection stands."""
+    installation_keys(settings, services.database_url)
+    try:
+        lines = asyncio.run(_lines(services.database_url))
+    except TABLES_MISSING as error:
+        raise CommandFailed(f"{missing_table(error)}: {BRING_BACK}") from None
+    if json:
+        sys.stdout.write(f"{_as_json(lines)}\n")
+    else:
+        _print_table(lines)
+
+
+async def _lines(database_url: str) -> list[Line]:
+    async with await AsyncConnection.connect(database_url, autocommit=True) as connection:
+        return [
+            Line(standing=standing, rows=await _row_count(connection, standing.name))
+            for standing in await standings(connection)
+        ]
+
+
+async def _row_count(connection: AsyncConnection[Any], name: str) -> int | None:
+    cursor = await connection.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
+    if await cursor.fetchone() != (True,):
+        return None
+    cursor = await connection.execute(SQL("SELECT count(*) FROM {}").format(Identifier(name)))
+    row = await cursor.fetchone()
+    return row[0] if row else 0
+
+
+def _as_json(lines: Sequence[Line]) -> str:
+    found = [msgspec.to_builtins(line.standing) | {"rows": line.rows} for line in lines]
+    return msgspec.json.format(msgspec.json.encode(found)).decode()
+
+
+def _print_table(lines: Sequence[Line]) -> None:
+    table = Table("projection", *_NUMBERS, "state")
+    for column in table.columns[1 : 1 + len(_NUMBERS)]:
+        column.justify = "right"
+    for line in lines:
+        standing = line.standing
+        table.add_row(
+            standing.name,
+            str(standing.position),
+            str(standing.lag_events),
+            "unknown" if standing.lag_seconds is None else f"{standing.lag_seconds:.1f}",
+            "none" if line.rows is None else str(line.rows),
+            str(standing.schema_version),
+            Text(_in_words(standing)),
+        )
+    console = Console()
+    if not console.is_terminal:
+        console.width = WIDTH
+    console.print(table)
+
+
+def _in_words(standing: Standing) -> str:
+    match standing.state:
+        case "rebuilding" if standing.rebuild:
+            return f"rebuilding: {standing.rebuild}"
+        case "outdated":
+            command = f"events-face projections rebuild {standing.name}"
+            return f"{standing.outdated}: run `{command}`"
+        case "stopped":
+            return str(standing.stop)
+        case "unattended":
+            return "no projector runs"
+        case "foreign":
+            return "unknown to this release"
+        case state:
+            return state

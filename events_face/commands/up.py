@@ -1,0 +1,170 @@
+"""The whole system on one machine: what is not configured is embedded, every role is kept running.
+
+The roles, Valkey and the local sink are children of one supervisor. PostgreSQL belongs to whoever
+uses it: each role finds it through the data dir, and the last one out stops it.
+"""
+
+import errno
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+import structlog
+
+from events_face.commands.announcement import Announcement
+from events_face.commands.demo import load_demo
+from events_face.commands.migrate import create_tables, rebuild_what_is_due
+from runtime.checks import at_start
+from runtime.data_dir import lock_of_up, prepared
+from runtime.embedded import valkey
+from runtime.embedded.revival import Revival
+from runtime.embedded.services import Services, services
+from runtime.errors import CommandFailed
+from runtime.file_lock import FileLock
+from runtime.ports import free_port
+from runtime.settings import Settings
+from runtime.supervisor import Role, Supervisor
+from workers.sink import access
+
+BACKGROUND = 15  # niceness of delivering, so that answering goes first
+
+log = structlog.get_logger()
+
+
+def up(settings: Settings, *, host: str, port: int, workers: int, demo: bool = False) -> None:
+    """Run everything until Ctrl-C or SIGTERM; `workers` is the number of API processes. With
+    `demo`, a new installation begins with something to look at.
+
+    Raises CommandFailed when it cannot start.
+    """
+    with ExitStack() as held:
+        held.enter_context(_only_one(prepared(settings.data_dir)))
+        _check_that_port_is_free(host, port)
+        found = held.enter_context(services(settings))
+        redis_url = settings.redis_url or valkey.valkey_url(settings.data_dir)
+        running = msgspec.structs.replace(found, redis_url=redis_url)
+        at_start.reached(found.database_url).close()
+        if create_tables(settings, running):
+            rebuild_what_is_due(settings, running)
+        if demo:
+            load_demo(settings, running)
+        demands = held.enter_context(_demands_to_stop())
+        roles = _roles(settings, running, host, port, workers)
+        supervisor = held.enter_context(
+            Supervisor(roles, hurried=lambda: demands.count(signal.SIGINT) > 1)
+        )
+        revival = Revival(settings.data_dir) if settings.database_url is None else None
+        announcement = Announcement(settings, found.database_url, host, port)
+        while not demands:
+            supervisor.tend()
+            if revival is not None:
+                revival.tend()
+            announcement.tend()
+            time.sleep(0.1)
+
+
+def _roles(settings: Settings, running: Services, host: str, port: int, workers: int) -> list[Role]:
+    """What runs, stopped in the order of the stages: first what takes work in."""
+    environment = {
+        "DATA_DIR": str(settings.data_dir),
+        "SECRET_KEY": ",".join(settings.secret_keys),
+        "REDIS_URL": running.redis_url or "",
+        "PROMETHEUS_MULTIPROC_DIR": str(_emptied(settings.data_dir / "metrics")),
+        "METRICS_PORT": "",  # the API tells for all of them
+    }
+    roles = []
+    if settings.redis_url is None:
+        roles.append(
+            Role(
+                name="valkey",
+                stage=5,
+                command=valkey.valkey_command(settings.data_dir),
+                before_start=lambda: valkey.stop_orphan(settings.data_dir),
+                answers=lambda: valkey.is_running(settings.data_dir),
+            )
+        )
+    if settings.notification_service_url is None:
+        sink = free_port()
+        environment["NOTIFICATION_SERVICE_URL"] = f"http://127.0.0.1:{sink}/notifications"
+        environment["NOTIFICATION_TOKEN"] = token = access.token(settings)
+        command = _command("sink", "--port", str(sink))
+        roles.append(
+            Role(name="sink", stage=4, command=command, environment=environment, nice=BACKGROUND)
+        )
+        log.info("notifications go to a local sink", page=access.page_url(sink, token))
+    api = _command("api", "--host", host, "--port", str(port))
+    return [
+        *roles,
+        Role(name="projector", stage=3, command=_command("projector"), environment=environment),
+        Role(
+            name="worker",
+            stage=2,
+            command=_command("worker"),
+            environment=environment,
+            nice=BACKGROUND,
+        ),
+        Role(name="scheduler", stage=1, command=_command("scheduler"), environment=environment),
+        *(
+            Role(name=f"api {number}", stage=0, command=api, environment=environment)
+            for number in range(1, workers + 1)
+        ),
+    ]
+
+
+def _emptied(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
+
+
+def _command(*words: str) -> list[str]:
+    # -P: a folder `api` or `domain` in the current folder is not ours.
+    return [sys.executable, "-P", "-m", "events_face", *words]
+
+
+@contextmanager
+def _only_one(data_dir: Path) -> Iterator[None]:
+    lock = FileLock(lock_of_up(data_dir))
+    try:
+        if not lock.try_to_take():
+            raise CommandFailed(f"Events-Face is already up on the data dir {data_dir}")
+        yield
+    finally:
+        lock.close()
+
+
+def _check_that_port_is_free(host: str, port: int) -> None:
+    """The API processes share the port, and would share it with a stranger's as well."""
+    try:
+        places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        for family, kind, protocol, _, address in places:
+            with socket.socket(family, kind, protocol) as attempt:
+                attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                attempt.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise CommandFailed(f"port {port} is in use: choose another with --port") from error
+        raise CommandFailed(f"cannot listen at {host}:{port}: {error.strerror}") from error
+
+
+@contextmanager
+def _demands_to_stop() -> Iterator[list[int]]:
+    """Collects Ctrl-C and SIGTERM instead of being interrupted by them."""
+    demands: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        demands.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield demands
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""The projector: takes every projection further as history grows."""

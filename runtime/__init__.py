@@ -1,0 +1,1 @@
+"""What all processes share: settings, logs, metrics, traces, the embedded servers."""

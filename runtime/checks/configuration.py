@@ -1,0 +1,102 @@
+"""Settings that can be used, and are a risk where the public comes in. Those that cannot be used
+stop every command (`runtime.settings`)."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from runtime.checks.addresses import is_database_local, is_loopback, is_private
+from runtime.checks.finding import Finding, ok, warning
+from runtime.settings import Settings
+
+
+def debug(settings: Settings) -> Finding:
+    if not settings.debug:
+        return ok("debug", "DEBUG is off")
+    if settings.database_url is not None and not is_database_local(settings.database_url):
+        where = "the database is on another host"
+    elif not is_loopback(settings.app_host):
+        where = f"APP_HOST={settings.app_host} is open to others"
+    else:
+        return ok("debug", "DEBUG is on, on this machine only")
+    return warning(
+        "debug",
+        f"DEBUG is on, and {where}: weak keys pass, and the log tells more than it should",
+        "set DEBUG=false",
+    )
+
+
+def allowed_hosts(settings: Settings) -> Finding:
+    if settings.in_production and "*" in settings.allowed_hosts:
+        return warning(
+            "allowed hosts",
+            "ALLOWED_HOSTS=*: requests under any host's name are answered",
+            "name the hosts that clients call in ALLOWED_HOSTS",
+        )
+    return ok("allowed hosts", ", ".join(settings.allowed_hosts))
+
+
+def trusted_proxies(settings: Settings) -> Finding:
+    if any(network.prefixlen == 0 for network in settings.trusted_proxies):
+        return warning(
+            "trusted proxies",
+            "TRUSTED_PROXIES names every address: anybody can claim to be anybody else, and no"
+            " limit holds",
+            "name only the proxies before the API in TRUSTED_PROXIES",
+        )
+    return ok("trusted proxies", ", ".join(map(str, settings.trusted_proxies)) or "none")
+
+
+def rate_limits(settings: Settings) -> Finding:
+    if settings.in_production and not settings.rate_limits:
+        return warning(
+            "rate limits",
+            "RATE_LIMITS=off: passwords can be guessed as fast as the API answers",
+            "set RATE_LIMITS=on, unless a proxy limits calls",
+        )
+    return ok("rate limits", "on" if settings.rate_limits else "off")
+
+
+def metrics_token(settings: Settings) -> Finding:
+    if settings.in_production and settings.metrics_token is None:
+        return warning(
+            "metrics",
+            "who reaches the API reads its metrics, how many visitors register among them",
+            "set METRICS_TOKEN, or have the proxy before the API refuse /metrics",
+        )
+    return ok("metrics", "with a token" if settings.metrics_token else "for anybody")
+
+
+def write_policy(settings: Settings) -> Finding:
+    if settings.write_policy == "anyone":
+        return warning(
+            "write policy",
+            "anyone may create, change and delete areas and events: WRITE_POLICY=anyone",
+            "set WRITE_POLICY=organizer where others than you reach the API",
+        )
+    return ok("write policy", "areas and events are for organizers")
+
+
+def notification_service(settings: Settings) -> Finding:
+    if settings.notification_service_url is None and settings.database_url is not None:
+        return warning(
+            "notification service",
+            "NOTIFICATION_SERVICE_URL is not set: notifications wait in the outbox",
+            "set NOTIFICATION_SERVICE_URL and NOTIFICATION_TOKEN for the workers",
+        )
+    if settings.notification_service_url is None:
+        return ok("notification service", "the local sink, while `events-face up` runs")
+    return ok("notification service", f"at {urlsplit(settings.notification_service_url).hostname}")
+
+
+def notification_token(settings: Settings) -> Finding:
+    parts = urlsplit(settings.notification_service_url or "")
+    if parts.scheme == "http" and not is_private(parts.hostname or ""):
+        return warning(
+            "notification token",
+            f"emails and NOTIFICATION_TOKEN go to {parts.hostname} without encryption",
+            "use https:// in NOTIFICATION_SERVICE_URL",
+        )
+    if settings.notification_service_url and not settings.notification_token:
+        return ok("notification token", "none is sent")
+    return ok("notification token", "nobody on the way reads it")

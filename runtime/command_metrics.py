@@ -1,0 +1,140 @@
+"""What is counted and traced of commands: given to whatever decides them as its observer."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from prometheus_client import Counter
+
+from domain.core.availability import UNAVAILABLE
+from domain.core.errors import DomainError
+from domain.history.decider import Batch, Done, Failed, OutcomeUnknown, Request
+from runtime import tracing
+from runtime.batched_metrics import Gathered, HistogramOfMany
+from runtime.metrics import COUNTS, REGISTRY, SECONDS
+
+COMMANDS = Counter(
+    "events_face_commands",
+    "Commands decided; the outcome is `accepted`, why it was refused, or what went wrong.",
+    ["command", "outcome"],
+    registry=REGISTRY,
+)
+BATCH_SIZE = HistogramOfMany(
+    "events_face_command_batch_size",
+    "Commands decided together.",
+    buckets=COUNTS,
+    registry=REGISTRY,
+)
+DECIDE = HistogramOfMany(
+    "events_face_command_decide_seconds",
+    "Loading what a batch needs, and deciding it.",
+    buckets=SECONDS,
+    registry=REGISTRY,
+)
+COMMIT = HistogramOfMany(
+    "events_face_command_commit_seconds",
+    "Appending to history what a batch led to.",
+    buckets=SECONDS,
+    registry=REGISTRY,
+)
+CONFLICTS = Counter(
+    "events_face_command_conflicts",
+    "Batches decided again, because what they read had moved.",
+    registry=REGISTRY,
+)
+LOCKED = Counter(
+    "events_face_command_locked",
+    "Batches that had to be decided while nobody else could append.",
+    registry=REGISTRY,
+)
+
+
+def observe_batch(batch: Batch) -> None:
+    """Of commands that requests gave: they are traced besides."""
+    count_batch(batch)
+    if tracing.is_on():
+        for request, outcome in zip(batch.requests, batch.outcomes, strict=True):
+            if tracing.is_traced(request.origin.correlation_id):
+                _trace(batch, request, outcome)
+
+
+def count_batch(batch: Batch) -> None:
+    appending = sum(append.ended - append.begun for append in batch.appends)
+    _batches.add(
+        _Figures(
+            outcomes=[
+                (type(request.command), _name(outcome))
+                for request, outcome in zip(batch.requests, batch.outcomes, strict=True)
+            ],
+            deciding=batch.ended - batch.begun - appending,
+            appending=appending if batch.appends else None,
+            conflicts=_conflicts(batch),
+            locked=batch.locked,
+        )
+    )
+
+
+class _Figures(NamedTuple):
+    """What is left of a batch until it is counted: people's data is not kept for it."""
+
+    outcomes: list[tuple[type, str]]
+    deciding: float
+    appending: float | None
+    conflicts: int
+    locked: bool
+
+
+def _count(batches: Sequence[_Figures]) -> None:
+    outcomes = Tally(outcome for batch in batches for outcome in batch.outcomes)
+    for (command, outcome), number in outcomes.items():
+        COMMANDS.labels(command.__name__, outcome).inc(number)
+    BATCH_SIZE.observe_all([len(batch.outcomes) for batch in batches])
+    DECIDE.observe_all([batch.deciding for batch in batches])
+    COMMIT.observe_all([batch.appending for batch in batches if batch.appending is not None])
+    CONFLICTS.inc(sum(batch.conflicts for batch in batches))
+    LOCKED.inc(sum(batch.locked for batch in batches))
+
+
+_batches = Gathered(_count)
+
+
+def _trace(batch: Batch, request: Request, outcome: Done | Failed) -> None:
+    """The command, and under it where its time went. It is answered with its whole batch."""
+    id = request.origin.correlation_id
+    begun = batch.begun if request.waiting_since is None else request.waiting_since
+    about: dict[str, str | int] = {"outcome": _name(outcome), "batch.size": len(batch.requests)}
+    if conflicts := _conflicts(batch):
+        about["batch.conflicts"] = conflicts
+    if isinstance(outcome, Done):
+        about["history.position"] = outcome.position
+    failed = isinstance(outcome, Failed) and not isinstance(outcome.error, DomainError)
+    name = type(request.command).__name__
+    command = tracing.span(name, id, begun, batch.ended, about, failed=failed)
+    if request.waiting_since is not None:
+        tracing.span("queue", id, begun, batch.begun, parent_id=command)
+    at = batch.begun
+    for append in batch.appends:
+        tracing.span("decide", id, at, append.begun, parent_id=command)
+        name = "commit" if append.taken else "commit refused"
+        tracing.span(name, id, append.begun, append.ended, parent_id=command)
+        at = append.ended
+    if not (batch.appends and batch.appends[-1].taken):
+        tracing.span("decide", id, at, batch.ended, parent_id=command)
+
+
+def _conflicts(batch: Batch) -> int:
+    return sum(not append.taken for append in batch.appends)
+
+
+def _name(outcome: Done | Failed) -> str:
+    if isinstance(outcome, Done):
+        return "accepted"
+    match outcome.error:
+        case DomainError() as refusal:
+            return refusal.slug
+        case OutcomeUnknown():
+            return "unknown"
+        case error:
+            return "unavailable" if isinstance(error, UNAVAILABLE) else "bug"

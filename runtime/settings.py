@@ -1,0 +1,164 @@
+"""The settings every process reads: environment variables, and a `.env` file for those not set.
+
+All that is wrong is said at once, each variable by its name, and never with a secret's value.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+import msgspec
+
+from runtime import variables
+from runtime.errors import CommandFailed
+from runtime.variables import LogFormat, LogLevel, Network, Rate
+
+
+class SettingsError(CommandFailed):
+    """Some variables hold what cannot be used; the message names every one with the reason."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the environment asks for. A URL of None means that nothing is configured.
+
+    `secret_keys`: the first one signs, all verify; empty as loaded when none is configured, and
+    filled by `runtime.secret_key.with_secret_key` before a command runs. `log_level` of None
+    is debug with DEBUG, else info.
+    """
+
+    database_url: str | None = None
+    read_database_url: str | None = None
+    redis_url: str | None = None
+    data_dir: Path = Path(".data")
+    secret_keys: tuple[str, ...] = ()
+    debug: bool = False
+    allowed_hosts: tuple[str, ...] = ("*",)
+    app_host: str = "127.0.0.1"
+    app_port: int = 8000
+    log_format: LogFormat = "auto"
+    log_level: LogLevel | None = None
+    metrics_port: int | None = None
+    metrics_token: str | None = None
+    opentelemetry: Mapping[str, str] = {}
+    notification_service_url: str | None = None
+    notification_token: str = ""
+    notification_service_owner_id: str = "events-face"
+    events_provider_url: str | None = None
+    events_provider_hosts: tuple[str, ...] = ()
+    events_provider_timezone: str = "UTC"
+    write_policy: Literal["organizer", "anyone"] = "organizer"
+    rate_limits: bool = True
+    rate_limit_default: Rate = Rate(6000, 60)
+    rate_limit_login: Rate = Rate(10, 60)
+    rate_limit_accounts: Rate = Rate(30, 60)
+    rate_limit_register: Rate = Rate(600, 60)
+    trusted_proxies: tuple[Network, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    cleanup_days: int = 7
+    cleanup_schedule: str = "0 3 * * *"
+    sync_schedule: str = "0 * * * *"
+    token_cleanup_schedule: str = "30 3 * * *"  # noqa: S105 - a schedule
+
+    @property
+    def in_production(self) -> bool:
+        return self.database_url is not None and not self.debug
+
+    @classmethod
+    def load(
+        cls, environ: Mapping[str, str] = os.environ, dotenv: Path | None = Path(".env")
+    ) -> Self:
+        """Read and check every variable; the environment wins over the `.env` file.
+
+        A variable that is set but empty counts as not set. Raises SettingsError. Writes nothing.
+        """
+        read = variables.Reading({**_dotenv_values(dotenv), **environ})
+        default = cls()
+        settings = cls(
+            database_url=_database_url(read),
+            read_database_url=read("READ_DATABASE_URL", variables.postgresql_url, None),
+            redis_url=read("REDIS_URL", variables.redis_url, None),
+            data_dir=read("DATA_DIR", variables.folder, default.data_dir.absolute()),
+            secret_keys=read("SECRET_KEY", variables.comma_separated, ()),
+            debug=read("DEBUG", variables.boolean, default.debug),
+            allowed_hosts=read("ALLOWED_HOSTS", variables.comma_separated, default.allowed_hosts),
+            app_host=read("APP_HOST", str, default.app_host),
+            app_port=read("APP_PORT", variables.port, default.app_port),
+            log_format=read("LOG_FORMAT", variables.log_format, default.log_format),
+            log_level=read("LOG_LEVEL", variables.log_level, None),
+            metrics_port=read("METRICS_PORT", variables.port, None),
+            metrics_token=read("METRICS_TOKEN", variables.bearer_token, None),
+            opentelemetry=_opentelemetry(read),
+            notification_service_url=read("NOTIFICATION_SERVICE_URL", variables.http_url, None),
+            notification_token=read(
+                "NOTIFICATION_TOKEN", variables.bearer_token, default.notification_token
+            ),
+            notification_service_owner_id=read(
+                "NOTIFICATION_SERVICE_OWNER_ID", str, default.notification_service_owner_id
+            ),
+            events_provider_url=read("EVENTS_PROVIDER_URL", variables.http_url, None),
+            events_provider_hosts=read("EVENTS_PROVIDER_HOSTS", variables.hosts, ()),
+            events_provider_timezone=read(
+                "EVENTS_PROVIDER_TIMEZONE", variables.timezone, default.events_provider_timezone
+            ),
+            write_policy=read("WRITE_POLICY", variables.write_policy, default.write_policy),
+            rate_limits=read("RATE_LIMITS", variables.boolean, default.rate_limits),
+            rate_limit_default=read(
+                "RATE_LIMIT_DEFAULT", variables.rate, default.rate_limit_default
+            ),
+            rate_limit_login=read("RATE_LIMIT_LOGIN", variables.rate, default.rate_limit_login),
+            rate_limit_accounts=read(
+                "RATE_LIMIT_ACCOUNTS", variables.rate, default.rate_limit_accounts
+            ),
+            rate_limit_register=read(
+                "RATE_LIMIT_REGISTER", variables.rate, default.rate_limit_register
+            ),
+            trusted_proxies=read("TRUSTED_PROXIES", variables.networks, ()),
+            cors_origins=read("CORS_ORIGINS", variables.origins, ()),
+            cleanup_days=read("CLEANUP_DAYS", variables.days, default.cleanup_days),
+            cleanup_schedule=read("CLEANUP_SCHEDULE", variables.cron, default.cleanup_schedule),
+            sync_schedule=read("SYNC_SCHEDULE", variables.cron, default.sync_schedule),
+            token_cleanup_schedule=read(
+                "TOKEN_CLEANUP_SCHEDULE", variables.cron, default.token_cleanup_schedule
+            ),
+        )
+        if settings.in_production and (reason := variables.weakness(settings.secret_keys)):
+            read.wrong["SECRET_KEY"] = reason
+        if read.wrong:
+            listed = "; ".join(f"{name} {reason}" for name, reason in read.wrong.items())
+            raise SettingsError(f"bad settings: {listed}")
+        return settings
+
+
+def _dotenv_values(dotenv: Path | None) -> dict[str, str]:
+    if dotenv is None or not dotenv.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    try:
+        found = dotenv_values(dotenv, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{dotenv} cannot be read: {error}") from error
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _opentelemetry(read: variables.Reading) -> dict[str, str]:
+    """All of its variables, for its library to read: https://opentelemetry.io/docs/specs/otel."""
+    read("OTEL_EXPORTER_OTLP_ENDPOINT", variables.http_url, None)  # that it can be one
+    return read.beginning("OTEL_")
+
+
+def _database_url(read: variables.Reading) -> str | None:
+    """DATABASE_URL, or one composed when POSTGRES_HOST or POSTGRES_DB says there is a database."""
+    given = read("DATABASE_URL", variables.postgresql_url, None)
+    host = read("POSTGRES_HOST", variables.host, "localhost")
+    port = read("POSTGRES_PORT", variables.port, 5432)
+    if given is not None or not (read.holds("POSTGRES_HOST") or read.holds("POSTGRES_DB")):
+        return given
+    return variables.composed_postgresql_url(
+        user=read("POSTGRES_USER", str, "postgres"),
+        password=read("POSTGRES_PASSWORD", str, ""),
+        host=host,
+        port=port,
+        database=read("POSTGRES_DB", str, "events_face"),
+    )

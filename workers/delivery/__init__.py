@@ -1,0 +1,1 @@
+"""Delivering notifications: leases, calls, outcomes."""

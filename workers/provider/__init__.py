@@ -1,0 +1,1 @@
+"""The external events provider: fetching its items, and applying them."""

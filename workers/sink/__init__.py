@@ -1,0 +1,1 @@
+"""The local sink: a small notification service, to see what is sent."""

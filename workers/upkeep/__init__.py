@@ -1,0 +1,1 @@
+"""Periodic work: cleaning up, rebuilds that were requested, seals."""
