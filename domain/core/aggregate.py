@@ -72,7 +72,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
 class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """A domain event with its place in history (`position` is 0 until it is appended).
 
-    Has the attributes of `eventsourcing.domain.DomainEventProtocol`.
+    Has the attributes of `eventsourcing.domain.DomainEventProtocol`, and its `mutate`.
     """
 
     originator_id: UUID
@@ -83,11 +83,28 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
     sealed: bytes | None = None
     """The event's personal data as history holds it, encrypted; `event` itself lacks it then."""
 
+    def mutate(self, aggregate: Aggregate | None) -> Aggregate:
+        """The aggregate as this event leaves it. Give None before its first event."""
+        return (aggregate or self.event.aggregate_class(id=self.originator_id)).after(self.event)
+
+
+class Foreign(DomainEvent[Aggregate], frozen=True, kw_only=True):
+    """An event of an application that somebody else wrote, in the same history.
+
+    Its topic has the `eventsourcing` library's form, `module:Class`. None of our aggregates and
+    projections handles it.
+    """
+
 
 E_ = TypeVar("E_", bound=type[DomainEvent[Any]])
 
 EVENT_TYPES: dict[str, type[DomainEvent[Any]]] = {}
 """Topic as stored in history -> event class."""
+
+
+def is_foreign(topic: str) -> bool:
+    """Whether it is the topic of an event that another application recorded."""
+    return ":" in topic
 
 
 def stored_as(
@@ -110,6 +127,8 @@ def stored_as(
     """
 
     def register(event_class: E_) -> E_:
+        if is_foreign(topic):
+            raise ValueError(f"{topic!r} has the form of another application's topic")
         if topic in EVENT_TYPES:
             raise ValueError(f"two event classes are stored as {topic!r}")
         event_class.topic = topic

@@ -13,9 +13,23 @@ from uuid import UUID
 
 import msgspec
 
-from domain import accounts, areas, events, notifications, syncs, visitors
-from domain.audit import disclosures
-from domain.core.aggregate import EVENT_TYPES, DomainEvent, Metadata, RecordedEvent
+from domain import (  # noqa: F401  whoever decodes knows every event class
+    accounts,
+    areas,
+    events,
+    notifications,
+    syncs,
+    visitors,
+)
+from domain.audit import disclosures  # noqa: F401
+from domain.core.aggregate import (
+    EVENT_TYPES,
+    DomainEvent,
+    Foreign,
+    Metadata,
+    RecordedEvent,
+    is_foreign,
+)
 from domain.privacy.encryption import seal, unseal
 from domain.privacy.keys import place
 
@@ -42,6 +56,9 @@ def _plain(value: object) -> str:
         return str(value)
     raise TypeError(f"cannot store a {type(value).__name__}")
 
+
+_UNKNOWN = Metadata(timestamp=datetime.min.replace(tzinfo=UTC), actor="", correlation_id="")
+"""Of an event whose state only another application can read."""
 
 to_json = msgspec.json.Encoder(enc_hook=_plain).encode
 decode_state = msgspec.json.Decoder(State).decode
@@ -76,6 +93,14 @@ def decode(
     originator_id: UUID, originator_version: int, topic: str, state: bytes, position: int = 0
 ) -> RecordedEvent:
     """The event as it was recorded; its personal data stays sealed. Raises `UnknownEvent`."""
+    if is_foreign(topic):
+        return RecordedEvent(
+            originator_id=originator_id,
+            originator_version=originator_version,
+            event=Foreign(),
+            metadata=_UNKNOWN,
+            position=position,
+        )
     stored = decode_state(state)
     return RecordedEvent(
         originator_id=originator_id,

@@ -1,64 +1,74 @@
-"""History as the `eventsourcing` library sees it: its `Application` reads our tables.
+"""History as an application of the `eventsourcing` library: read and written with its own means.
 
-Nothing of ours rests on it, so no process loads the library unless somebody asks for this.
+`History().repository.get(id, version=3)` replays an aggregate, `History().save(event)` appends, and
+`ProjectionRunner(application_class=History, ...)` follows (docs/extending.md). The commands of
+Events-Face do not use it: no process loads the library unless it reads history for an auditor.
 """
 
 from __future__ import annotations
 
+from typing import ClassVar
 from uuid import UUID
 
 from eventsourcing.application import Application
 from eventsourcing.persistence import Mapper, StoredEvent
-from psycopg.conninfo import conninfo_to_dict
+from eventsourcing.utils import EnvType
 
 from domain.core.aggregate import RecordedEvent
 from domain.history.codec import decode, encode
+from domain.history.persistence import SealedEvent
+from domain.privacy.encryption import new_key
+from domain.privacy.keys import InstallationKeys, place, wrap
 
 
 class History(Application[UUID]):
-    """The library's view of our history, for reading: its repository and notification log."""
+    """All aggregates and all domain events, in the order in which they were committed.
+
+    `env` is as for any application of the library; `DATABASE_URL` is the only setting it needs.
+    `keys` are necessary for saving events with personal data.
+    """
 
     name = "history"
+    env: ClassVar[dict[str, str]] = {"PERSISTENCE_MODULE": "domain.history.persistence"}
 
-    def __init__(self, database_url: str) -> None:
-        super().__init__(_library_settings(database_url))
+    def __init__(self, env: EnvType | None = None, keys: InstallationKeys | None = None) -> None:
+        self._keys = keys
+        super().__init__(env)
 
     def construct_mapper(self) -> EventMapper:
-        return EventMapper()
+        return EventMapper(self._keys)
 
 
 class EventMapper(Mapper[UUID]):
-    """The library's way to this codec."""
+    """Between `RecordedEvent` and what is stored, by the one codec."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: InstallationKeys | None = None) -> None:
         """Needs none of the library's transcoder, compressor or cipher."""
+        self._keys = keys
 
     def to_stored_event(self, domain_event: RecordedEvent) -> StoredEvent:  # type: ignore[override]
-        return StoredEvent(
-            originator_id=domain_event.originator_id,
-            originator_version=domain_event.originator_version,
+        """Raises ValueError for personal data without keys to encrypt it with."""
+        id, version = domain_event.originator_id, domain_event.originator_version
+        personal_key = new_key() if domain_event.event.personal_field and self._keys else None
+        wrapped = None
+        if personal_key is not None and self._keys is not None:
+            wrapped = wrap(self._keys, personal_key, place(id, version))
+        return SealedEvent(
+            originator_id=id,
+            originator_version=version,
             topic=domain_event.event.topic,
-            state=encode(domain_event),
+            state=encode(domain_event, personal_key),
+            wrapped_key=wrapped,
         )
 
     def to_domain_event(self, stored_event: StoredEvent) -> RecordedEvent:
+        """The event as it was recorded; its personal data stays encrypted.
+
+        Raises `domain.history.codec.UnknownEvent`.
+        """
         return decode(
             UUID(str(stored_event.originator_id)),
             stored_event.originator_version,
             stored_event.topic,
             stored_event.state,
         )
-
-
-def _library_settings(database_url: str) -> dict[str, str]:
-    parts = {name: str(value) for name, value in conninfo_to_dict(database_url).items()}
-    return {
-        "PERSISTENCE_MODULE": "eventsourcing.postgres",
-        "POSTGRES_DBNAME": parts.get("dbname", "postgres"),
-        "POSTGRES_HOST": parts.get("host", "localhost"),
-        "POSTGRES_PORT": parts.get("port", "5432"),
-        "POSTGRES_USER": parts.get("user", "postgres"),
-        "POSTGRES_PASSWORD": parts.get("password", ""),
-        "POSTGRES_POOL_SIZE": "1",
-        "CREATE_TABLE": "no",
-    }

@@ -117,8 +117,7 @@ def _advanced(
     """The aggregate after a stored event, or as a snapshot has it."""
     if kind := _SNAPSHOT_KINDS.get(topic):
         return msgspec.json.decode(state, type=kind)
-    event = decode(id, version, topic, state).event
-    return (aggregate or event.aggregate_class(id=id)).after(event)
+    return decode(id, version, topic, state).mutate(aggregate)
 
 
 async def _take_snapshots(

@@ -15,13 +15,11 @@ import pytest
 from domain import areas, events, visitors
 from domain.application import HANDLERS, TOUCHES, Touches
 from domain.areas import CreateArea, RenameArea
-from domain.core.aggregate import replay
 from domain.core.errors import DomainError
 from domain.core.values import Text
 from domain.events import ChangeEvent, Event
 from domain.history import group_commit
 from domain.history.decider import Batch, Decider, Done, Failed, Origin, Request
-from domain.history.eventsourcing_view import History
 from domain.history.group_commit import GATHER_FROM, Writer
 from domain.history.store import connect, open_all, read_events
 from domain.history.streams import LONG_STREAM, Streams
@@ -250,26 +248,6 @@ async def test_a_long_stream_is_read_from_a_snapshot_after_its_first_reading(
         second = await change("Second")
     assert second.version == first.version + 1
     assert second.details == msgspec.structs.replace(first.details, name="Second")
-
-
-async def test_the_librarys_application_replays_what_was_appended(
-    database_url: str, keys: InstallationKeys
-) -> None:
-    async with Writer(database_url, Decider(keys)) as one:
-        created = await one.execute(a_fair(), ORIGIN)
-        fair = created.value.event.id
-        changed = await one.execute(ChangeEvent(event_id=fair, status="closed"), ORIGIN)
-
-    def project(event: Event | None, recorded: Any) -> Event:
-        replayed: Event = replay(event or Event(id=fair), [r.event for r in recorded])
-        return replayed
-
-    with History(database_url) as application:
-        assert application.recorder.max_notification_id() == changed.position
-        now: Event = application.repository.get(fair, projector_func=project)
-        assert now == changed.value.event
-        before: Event = application.repository.get(fair, version=1, projector_func=project)
-        assert before == created.value.event
 
 
 def test_a_wrong_secret_key_is_refused(database_url: str) -> None:
