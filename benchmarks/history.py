@@ -21,11 +21,11 @@ from uuid import UUID
 
 import psycopg
 
-from domain.application import HANDLERS
+from domain.application import APPLICATION
 from domain.areas import CreateArea
 from domain.core.aggregate import Aggregate, Metadata, RecordedEvent
 from domain.core.ids import Identity
-from domain.core.unit_of_work import Surroundings, Work
+from domain.core.unit_of_work import Environment, Work
 from domain.core.values import Email, FullName, Text
 from domain.events import CreateEvent
 from domain.history.codec import encode
@@ -122,8 +122,8 @@ class Stretch:
             actor="anonymous",
             correlation_id=f"{number:016x}-1",
         )
-        work = Work(self._world, self._identity, Surroundings(), metadata)
-        value = HANDLERS[type(command)](command, work)
+        work = Work(self._world, self._identity, Environment(), metadata)
+        value = APPLICATION.commands[type(command)].handler(command, work)
         self._world.update(work.changed)
         self.events += work.recorded
         return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -23,9 +23,10 @@ from domain.accounts import (
 )
 from domain.areas import Area, AreaName, AreaNameTaken, CreateArea, DeleteArea, RenameArea
 from domain.audit.disclosures import Disclosure, PersonalDataRead, RecordDisclosure
+from domain.core.commands import Application, CommandType, Handler, Touches
 from domain.core.errors import InvalidFields, NotFound
 from domain.core.ids import Identity
-from domain.core.unit_of_work import Handler, Work, check_version
+from domain.core.unit_of_work import Work, check_version
 from domain.core.values import Email, Text
 from domain.events import (
     ChangeEvent,
@@ -40,6 +41,7 @@ from domain.events import (
 )
 from domain.following import Details, Said
 from domain.notifications import Notification, QueueAgain, RecordDelivery
+from domain.people import KnownPeople
 from domain.syncs import RecordFailedSync, RecordSync, Sync
 from domain.visitors import EraseVisitor, ErasureOutcome, Person, RegisterVisitor, Visitor
 
@@ -270,15 +272,6 @@ HANDLERS: dict[type[Any], Handler] = {
 }
 
 
-class Touches(msgspec.Struct, frozen=True):
-    """The streams that a command's handler will ask for first, for a whole batch at once. What is
-    missing or wrong here costs one more round trip, never a wrong answer."""
-
-    existing: Sequence[UUID] = ()
-    begun: Sequence[UUID] = ()
-    """Those that the command means to begin: they are taken to be blank."""
-
-
 TOUCHES: dict[type[Any], Callable[[Any, Identity], Touches]] = {
     CreateArea: lambda command, identity: Touches(begun=[identity.area_name(command.name)]),
     RenameArea: lambda command, identity: Touches(
@@ -311,6 +304,14 @@ TOUCHES: dict[type[Any], Callable[[Any, Identity], Touches]] = {
     ChangePassword: lambda command, _: Touches([command.account_id]),
     DisableAccount: lambda command, _: Touches([command.account_id, *command.other_admins]),
 }
+
+
+APPLICATION = Application(
+    commands={
+        command: CommandType(handler, TOUCHES[command]) for command, handler in HANDLERS.items()
+    },
+    people=KnownPeople,
+)
 
 
 def _existing_area(id: UUID, work: Work) -> Area:

@@ -16,10 +16,12 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
+from domain.application import APPLICATION
 from domain.core.ids import Identity
 from domain.core.values import Email
+from domain.history.batch import Failed, Origin, Request
 from domain.history.codec import decode
-from domain.history.decider import Decider, Failed, Origin, Request
+from domain.history.decider import Decider
 from domain.history.store import last_position
 from domain.history.streams import Streams
 from domain.people import people_of
@@ -62,7 +64,7 @@ async def erase_person(
     changes both.
     """
     search = _Search(connection, keys, email)
-    decider = Decider(keys)
+    decider = Decider(keys, APPLICATION)
     erased, personal_keys, at = list[ErasureOutcome](), 0, datetime.now(UTC)
     while visitors := await search.more():
         await blank_rows(visitors, at)

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from psycopg import AsyncConnection, Connection
 
-from domain.history.decider import Origin
+from domain.history.batch import Origin
 from domain.history.leadership import take_lead
 
 TABLE = """

@@ -147,7 +147,7 @@ def _connection_errors() -> tuple[type[Exception], ...]:
     import redis
 
     from domain.core.availability import UNAVAILABLE
-    from domain.history.decider import OutcomeUnknown
+    from domain.history.batch import OutcomeUnknown
 
     return (
         *UNAVAILABLE,

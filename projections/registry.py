@@ -6,6 +6,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from domain import application  # noqa: F401  a projector has to know every event class
 from projections.accounts import ACCOUNTS
 from projections.areas import AREAS
 from projections.delivery_counts import DELIVERIES

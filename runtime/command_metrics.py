@@ -10,7 +10,7 @@ from prometheus_client import Counter
 
 from domain.core.availability import UNAVAILABLE
 from domain.core.errors import DomainError
-from domain.history.decider import Batch, Done, Failed, OutcomeUnknown, Request
+from domain.history.batch import Batch, Done, Failed, OutcomeUnknown, Request
 from runtime import tracing
 from runtime.batched_metrics import Gathered, HistogramOfMany
 from runtime.metrics import COUNTS, REGISTRY, SECONDS

@@ -21,7 +21,7 @@ from api.http.access import Permission
 from api.http.dispatch import execute, origin_of
 from api.http.reads import read
 from api.http.requests import Request
-from domain.history.decider import Done
+from domain.history.batch import Done
 from domain.history.group_commit import BATCH_LIMIT
 from domain.notifications import QueueAgain
 from projections.notification_search import (

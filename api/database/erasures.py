@@ -19,7 +19,7 @@ from psycopg.errors import DeadlockDetected
 from api.identity.credentials import Pool
 from domain.core.values import Email
 from domain.erasure import Erasure, erase_person
-from domain.history.decider import Origin
+from domain.history.batch import Origin
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import Visitor
 from projections import outbox, visitors

@@ -8,7 +8,7 @@ from api.identity.credentials import Credential, InvalidCredentials
 from api.identity.passwords import Password, Secret
 from domain.accounts import ChangePassword
 from domain.core.values import Line
-from domain.history.decider import Done
+from domain.history.batch import Done
 
 
 async def authenticated(request: Request, username: Line, password: Secret) -> Credential:

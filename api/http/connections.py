@@ -25,6 +25,7 @@ from api.identity.credentials import Credentials, Pool
 from api.identity.passwords import Passwords
 from api.identity.sessions import Sessions
 from api.identity.tokens import Tokens
+from domain.application import APPLICATION
 from domain.history.decider import Decider
 from domain.history.group_commit import Writer
 from domain.history.pooling import MARK
@@ -102,7 +103,7 @@ async def connected(
         readers = await held.enter_async_context(read_pool(settings, services))
         probes = await held.enter_async_context(probe_pool(services.database_url))
         reads_replica = settings.read_database_url is not None
-        decider = Decider(keys, observer=observe_batch)
+        decider = Decider(keys, APPLICATION, observer=observe_batch)
         writer = await held.enter_async_context(Writer(services.database_url, decider))
         await held.enter_async_context(queue_told(writer))
         yield Connections(

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.http.etags import versions_in
 from api.http.requests import Request
-from domain.history.decider import Done, Origin
+from domain.history.batch import Done, Origin
 
 NEVER = -1
 """A version that no aggregate has."""

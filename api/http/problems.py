@@ -36,8 +36,8 @@ from api.identity.passwords import PasswordsWaiting
 from api.identity.tokens import TokenInvalid
 from domain.core.availability import TABLES_MISSING, UNAVAILABLE, missing_table
 from domain.core.errors import DomainError, InvalidFields
+from domain.history.batch import OutcomeUnknown
 from domain.history.codec import UnknownEvent
-from domain.history.decider import OutcomeUnknown
 from domain.history.group_commit import HistoryUnavailable, Overloaded
 
 logger = structlog.get_logger(__name__)

@@ -22,9 +22,11 @@ from domain.accounts import (
     RevokeRole,
     Role,
 )
+from domain.application import APPLICATION
 from domain.core.ids import Identity
 from domain.core.values import Line
-from domain.history.decider import Decider, Done, Failed, Observer, Origin, Request
+from domain.history.batch import Done, Failed, Observer, Origin, Request
+from domain.history.decider import Decider
 from domain.privacy.keys import InstallationKeys
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
@@ -153,7 +155,7 @@ class Credentials:
     ) -> Done:
         # A decider keeps what it has appended: one that outlived a transaction which is then
         # rolled back would know of events that never were.
-        decider = Decider(self._keys, observer=self._observer)
+        decider = Decider(self._keys, APPLICATION, observer=self._observer)
         (outcome,) = await decider.execute(connection, [Request(command, origin)])
         if isinstance(outcome, Failed):
             raise outcome.error

@@ -6,7 +6,7 @@ others as internal errors: a server that only reads, as after a failover to a re
 that it ended because a transaction took too long.
 
 None of them says that what was asked is wrong. Where the connection is lost while it commits, the
-outcome is unknown (`domain.history.decider.OutcomeUnknown`); after all others nothing was changed.
+outcome is unknown (`domain.history.batch.OutcomeUnknown`); after all others nothing was changed.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -21,7 +21,7 @@ from domain.core.ids import Identity, new_id
 A = TypeVar("A", bound=Aggregate)
 
 
-class Surroundings(msgspec.Struct, frozen=True):
+class Environment(msgspec.Struct, frozen=True):
     """What decisions take from outside: time, new ids and codes. Tests hold their own."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -61,7 +61,7 @@ class Work:
         self,
         loaded: Mapping[UUID, Aggregate | None],
         identity: Identity,
-        surroundings: Surroundings,
+        environment: Environment,
         metadata: Metadata,
         person: FindPerson = lambda _: None,
     ) -> None:
@@ -69,8 +69,8 @@ class Work:
         self._metadata = metadata
         self.identity = identity
         self.person = person
-        self.new_id = surroundings.new_id
-        self.new_code = surroundings.new_code
+        self.new_id = environment.new_id
+        self.new_code = environment.new_code
         self.changed: dict[UUID, Aggregate] = {}
         self.recorded: list[RecordedEvent] = []
         self.read: set[UUID] = set()
@@ -119,6 +119,3 @@ def check_version(aggregate: Aggregate, expected: Expected) -> None:
     seen = {expected} if isinstance(expected, int) else expected
     if seen is not None and aggregate.version not in seen:
         raise ChangedMeanwhile(aggregate.version)
-
-
-Handler = Callable[[Any, Work], Any]

@@ -1,7 +1,10 @@
 """How a domain event is stored: a topic, and JSON with its metadata and its data.
 
 A class's older schema versions are led up to the present one by its upcasters when read;
-what is stored is never rewritten. Golden examples stand under `tests/domain/golden/`.
+what is stored is never rewritten. Golden examples are in `tests/domain/golden/`.
+
+Event classes are known once their modules are imported: a process that decodes imports
+`domain.application`, which imports all of them.
 """
 
 from __future__ import annotations
@@ -13,15 +16,6 @@ from uuid import UUID
 
 import msgspec
 
-from domain import (  # noqa: F401  whoever decodes knows every event class
-    accounts,
-    areas,
-    events,
-    notifications,
-    syncs,
-    visitors,
-)
-from domain.audit import disclosures  # noqa: F401
 from domain.core.aggregate import (
     EVENT_TYPES,
     DomainEvent,

@@ -16,7 +16,8 @@ import psycopg
 from psycopg import AsyncConnection
 
 from domain.core.availability import UNAVAILABLE, only_reads
-from domain.history.decider import Decider, Done, Failed, Origin, Request
+from domain.history.batch import Done, Failed, Origin, Request
+from domain.history.decider import Decider
 from domain.history.store import connect
 
 QUEUE_LIMIT = 1_000
@@ -77,7 +78,7 @@ class Writer:
         """Commit one command with whatever else is waiting.
 
         Raises the `DomainError` it is refused with, `Overloaded`, `HistoryUnavailable`, or
-        `domain.history.decider.OutcomeUnknown`.
+        `domain.history.batch.OutcomeUnknown`.
         """
         answer: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
         try:

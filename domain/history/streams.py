@@ -89,12 +89,12 @@ class Streams:
     def advance(self, connection: AsyncConnection[Any], changed: Iterable[Aggregate]) -> None:
         """Take in what was just appended to streams that are kept here; or forget them, where the
         append may yet be rolled back."""
-        kept = [aggregate for aggregate in changed if aggregate.id in self._cache]
+        newest = {aggregate.id: aggregate for aggregate in changed if aggregate.id in self._cache}
         if is_committing(connection):
-            self._keep({aggregate.id: aggregate for aggregate in kept})
+            self._keep(newest)
         else:
-            for aggregate in kept:
-                del self._cache[aggregate.id]
+            for id in newest:
+                del self._cache[id]
 
     def _keep(self, loaded: Mapping[UUID, Aggregate | None]) -> None:
         for id, aggregate in loaded.items():

@@ -26,7 +26,7 @@ from domain.accounts import (
     UsernameTaken,
 )
 from domain.core.values import Invalid, Line, Username
-from domain.history.decider import Origin
+from domain.history.batch import Origin
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.installation import installation_keys

@@ -10,11 +10,13 @@ from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
 
+from domain.application import APPLICATION
 from domain.audit.disclosures import RecordDisclosure
 from domain.audit.log import Criteria
 from domain.audit.point_in_time import parse_time
 from domain.core.values import Invalid
-from domain.history.decider import Decider, Failed, Origin, Request
+from domain.history.batch import Failed, Origin, Request
+from domain.history.decider import Decider
 from domain.privacy.keys import InstallationKeys
 from runtime import output
 from runtime.errors import WrongUsage
@@ -55,7 +57,7 @@ async def record(
     if disclosure is None:
         return
     origin = Origin(actor="system:cli", correlation_id=str(uuid4()))
-    (outcome,) = await Decider(keys).execute(connection, [Request(disclosure, origin)])
+    (outcome,) = await Decider(keys, APPLICATION).execute(connection, [Request(disclosure, origin)])
     if isinstance(outcome, Failed):
         raise outcome.error
 

@@ -12,10 +12,12 @@ from api.http.connections import account_pool
 from api.identity.credentials import Credentials
 from api.identity.password_hasher import ARGON2ID
 from domain.accounts import ROLES, RegisterAccount
+from domain.application import APPLICATION
 from domain.areas import CreateArea
 from domain.core.values import Email, FullName, Text, Username
 from domain.events import CreateEvent
-from domain.history.decider import Decider, Done, Origin, Request
+from domain.history.batch import Done, Origin, Request
+from domain.history.decider import Decider
 from domain.history.store import connect, last_position
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import RegisterVisitor
@@ -46,7 +48,7 @@ log = structlog.get_logger()
 def load_demo(settings: Settings, services: Services) -> None:
     """Areas, events and visitors, as if they had been given over HTTP, and an account."""
     keys = installation_keys(settings, services.database_url)
-    if not asyncio.run(_load(services.database_url, Decider(keys))):
+    if not asyncio.run(_load(services.database_url, Decider(keys, APPLICATION))):
         log.warning("--demo changes nothing: this installation has a history already")
         return
     password = secrets.token_urlsafe(12)

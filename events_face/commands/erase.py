@@ -12,7 +12,7 @@ from api.database.erasures import Erasures
 from api.http.connections import account_pool
 from domain.core.values import Email, Invalid
 from domain.erasure import Erasure
-from domain.history.decider import Origin
+from domain.history.batch import Origin
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.installation import installation_keys

@@ -15,6 +15,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from api.identity.sessions import end_all
+from domain.application import APPLICATION
 from domain.history.decider import Decider
 from domain.history.store import connect, last_position, leave_gap
 from domain.privacy.keys import InstallationKeys
@@ -68,7 +69,7 @@ async def _settle(database_url: str, keys: InstallationKeys, hold: bool) -> Sett
         await let_go_of_leases(connection)
         await leave_gap(connection, GAP)
         waiting = await count_waiting(connection)
-        held = await hold_all(connection, Decider(keys), HELD) if hold else 0
+        held = await hold_all(connection, Decider(keys, APPLICATION), HELD) if hold else 0
         return Settled(sessions, waiting - held, held)
 
 

@@ -22,7 +22,7 @@ from api.http.connections import Connections, connected
 from api.http.reads import TABLES
 from api.server import http_server
 from domain.accounts import GrantRole, Role
-from domain.history.decider import Origin
+from domain.history.batch import Origin
 from domain.history.store import last_position
 from domain.privacy.keys import InstallationKeys
 from projections.projector.projector import Runner

@@ -19,6 +19,7 @@ from psycopg.sql import SQL, Identifier
 
 from api.database import erasures
 from domain import erasure
+from domain.application import APPLICATION
 from domain.history import streams
 from domain.history.decider import Decider
 from domain.history.store import connect, last_position, read_events
@@ -290,7 +291,7 @@ async def test_a_worker_that_is_sending_brings_nothing_back(
     leased = await leases.lease(connection, keys, 10)
     assert [row.email for row in leased] == [EMAIL]
     await erase(api, admin)
-    await leases.settle(connection, Decider(keys), [(leased[0], outcome)])
+    await leases.settle(connection, Decider(keys, APPLICATION), [(leased[0], outcome)])
     await until_async(lambda: caught_up(connection))
     assert tables_with(services.database_url, TRACES) == set()
     assert await leases.lease(connection, keys, 10) == []
@@ -377,7 +378,7 @@ async def test_a_lease_that_an_erasure_waits_for_outlasts_a_rebuild(
     await until_async(lambda: caught_up(connection))
     await rebuild_tables(services.database_url, keys, [OUTBOX])
     assert await rows_of_outbox.in_hand(connection, [leased.id])
-    await leases.settle(connection, Decider(keys), [(leased, GivenBack())])
+    await leases.settle(connection, Decider(keys, APPLICATION), [(leased, GivenBack())])
     assert not await rows_of_outbox.in_hand(connection, [leased.id])
 
 

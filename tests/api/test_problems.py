@@ -13,7 +13,7 @@ from psycopg_pool import PoolTimeout
 
 from api.http.problems import KINDS
 from domain.core.errors import DomainError
-from domain.history.decider import OutcomeUnknown
+from domain.history.batch import OutcomeUnknown
 from domain.history.group_commit import HistoryUnavailable, Overloaded
 from tests.api.serving import Api
 

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-import domain.history.codec  # noqa: F401  it knows every event class there is
+import domain.application  # noqa: F401  it imports every event class
 from domain.core.aggregate import EVENT_TYPES, DomainEvent
 
 HERE = Path(__file__).parent

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from domain.application import HANDLERS
+from domain.application import APPLICATION
 from domain.core.aggregate import Aggregate, DomainEvent, Metadata
 from domain.core.ids import Identity
-from domain.core.unit_of_work import NotLoaded, Surroundings, Work
+from domain.core.unit_of_work import Environment, NotLoaded, Work
 from domain.core.values import Email
 from domain.visitors import Registered
 
@@ -60,12 +60,12 @@ class Scenario:
             work = Work(
                 loaded,
                 identity,
-                Surroundings(now=lambda: self.now, new_id=self.new_id, new_code=lambda: CODE),
+                Environment(now=lambda: self.now, new_id=self.new_id, new_code=lambda: CODE),
                 Metadata(timestamp=self.now, actor="anonymous", correlation_id="test"),
                 self._person,
             )
             try:
-                return HANDLERS[type(command)](command, work), work
+                return APPLICATION.commands[type(command)].handler(command, work), work
             except NotLoaded as missing:
                 loaded[missing.id] = self.state(missing.id)
 

@@ -18,11 +18,13 @@ import msgspec
 import pytest
 
 from domain.accounts import RegisterAccount, UsernameTaken
+from domain.application import APPLICATION
 from domain.areas import AreaNameTaken, CreateArea, RenameArea
 from domain.core.values import Email, Text, Username
 from domain.erasure import erase_person
 from domain.events import SyncEvent
-from domain.history.decider import Decider, Origin
+from domain.history.batch import Origin
+from domain.history.decider import Decider
 from domain.history.store import connect
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import DuplicateRegistration
@@ -91,7 +93,7 @@ async def test_who_was_taken_for_another_registers_once(former: Installation, em
     await register(former, email)
     with pytest.raises(DuplicateRegistration):
         await register(former, email)
-    other_process = Decider(FORMER_KEYS)
+    other_process = Decider(FORMER_KEYS, APPLICATION)
     former = msgspec.structs.replace(former, decider=other_process)
     with pytest.raises(DuplicateRegistration):
         await register(former, email)

@@ -20,6 +20,7 @@ from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate as LibraryAggregate
 from eventsourcing.persistence import IntegrityError
 
+from domain.application import APPLICATION
 from domain.core.aggregate import Foreign, Metadata, RecordedEvent
 from domain.events import ChangeEvent, Created, Event, Renamed
 from domain.history.decider import Decider
@@ -38,7 +39,7 @@ EXTENDING = Path(__file__).parents[2] / "docs" / "extending.md"
 async def test_the_librarys_application_replays_what_was_appended(
     database_url: str, keys: InstallationKeys
 ) -> None:
-    async with Writer(database_url, Decider(keys)) as writer:
+    async with Writer(database_url, Decider(keys, APPLICATION)) as writer:
         created = await writer.execute(a_fair(), ORIGIN)
         fair = created.value.event.id
         changed = await writer.execute(ChangeEvent(event_id=fair, status="closed"), ORIGIN)
@@ -51,7 +52,7 @@ async def test_the_librarys_application_replays_what_was_appended(
 async def test_it_appends_to_the_history_that_commands_decide_on(
     database_url: str, keys: InstallationKeys
 ) -> None:
-    async with Writer(database_url, Decider(keys)) as writer:
+    async with Writer(database_url, Decider(keys, APPLICATION)) as writer:
         fair = (await writer.execute(a_fair(), ORIGIN)).value.event
         with History({"DATABASE_URL": database_url}) as application:
             application.save(_renamed(fair, "Spring Fair"))
@@ -65,7 +66,7 @@ async def test_it_appends_to_the_history_that_commands_decide_on(
 async def test_personal_data_is_saved_encrypted_or_not_at_all(
     database_url: str, keys: InstallationKeys
 ) -> None:
-    async with Writer(database_url, Decider(keys)) as writer:
+    async with Writer(database_url, Decider(keys, APPLICATION)) as writer:
         fair = (await writer.execute(a_fair(), ORIGIN)).value.event.id
         await writer.execute(visitor(fair, 1), ORIGIN)
     registered = (await history(database_url))[-1]
@@ -94,7 +95,7 @@ async def test_events_of_a_users_own_application_are_passed_over(
 
     with Shop({"DATABASE_URL": database_url}) as shop:
         shop.save(Order())
-    async with Writer(database_url, Decider(keys)) as writer:
+    async with Writer(database_url, Decider(keys, APPLICATION)) as writer:
         await writer.execute(a_fair(), ORIGIN)
     recorded = await history(database_url)
     assert [type(r.event) for r in recorded] == [Foreign, Created]
@@ -110,7 +111,7 @@ async def test_the_example_of_the_documentation_counts_visitors(
     (example,) = re.findall(r"```python\n(.*?)```", EXTENDING.read_text("utf-8"), re.DOTALL)
     script = tmp_path / "count_visitors.py"
     script.write_text(example, "utf-8")
-    async with Writer(database_url, Decider(keys)) as writer:
+    async with Writer(database_url, Decider(keys, APPLICATION)) as writer:
         fair = (await writer.execute(a_fair(), ORIGIN)).value.event.id
         await writer.execute(visitor(fair, 1), ORIGIN)
         with _running(script, database_url):

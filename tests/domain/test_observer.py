@@ -7,9 +7,11 @@ from uuid import UUID
 
 import pytest
 
+from domain.application import APPLICATION
 from domain.core.errors import NotFound
 from domain.events import ChangeEvent
-from domain.history.decider import Batch, Decider, Done, Failed, Request
+from domain.history.batch import Batch, Done, Failed, Request
+from domain.history.decider import Decider
 from domain.history.group_commit import Writer
 from domain.history.store import connect
 from domain.privacy.keys import InstallationKeys
@@ -22,7 +24,7 @@ async def test_an_observer_is_told_what_became_of_a_batch_and_when(
     database_url: str, keys: InstallationKeys
 ) -> None:
     batches = list[Batch]()
-    async with Writer(database_url, Decider(keys, observer=batches.append)) as one:
+    async with Writer(database_url, Decider(keys, APPLICATION, observer=batches.append)) as one:
         fair = (await one.execute(a_fair(), ORIGIN)).value.event.id
         known, unknown = await asyncio.gather(
             one.execute(visitor(fair, 1), ORIGIN),
@@ -53,7 +55,10 @@ async def test_an_append_that_history_refused_is_told(
             await asyncio.sleep(0)  # the observer's turn
             return outcome
 
-        observed, other = Decider(keys, observer=batches.append), Decider(keys)
+        observed, other = (
+            Decider(keys, APPLICATION, observer=batches.append),
+            Decider(keys, APPLICATION),
+        )
         created = await give(observed, a_fair())
         assert isinstance(created, Done)
         fair = created.value.event.id
@@ -72,7 +77,58 @@ async def test_an_observer_with_a_bug_hurts_no_command(
     def observe(batch: Batch) -> None:
         raise RuntimeError("a bug")
 
-    async with Writer(database_url, Decider(keys, observer=observe)) as one:
+    async with Writer(database_url, Decider(keys, APPLICATION, observer=observe)) as one:
         for _ in range(2):
             assert isinstance(await one.execute(a_fair(), ORIGIN), Done)
     assert len(met) == 2
+
+
+async def test_a_batch_beside_an_event_of_a_newer_release_is_observed_once(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    batches = list[Batch]()
+    async with await connect(database_url) as connection:
+        decider = Decider(keys, APPLICATION, observer=batches.append)
+        (created,) = await decider.execute(connection, [Request(a_fair(), ORIGIN)])
+        assert isinstance(created, Done)
+        fair = created.value.event.id
+        await connection.execute(
+            """
+            UPDATE history_events SET state = convert_to(
+                (convert_from(state, 'UTF8')::jsonb || '{"schema_version": 99}')::text, 'UTF8')
+            WHERE originator_id = %s
+            """,
+            [fair],
+        )
+        newcomer = Decider(keys, APPLICATION, observer=batches.append)
+        given = [
+            Request(ChangeEvent(event_id=fair, status="closed"), ORIGIN),
+            Request(a_fair(), ORIGIN),
+        ]
+        outcomes = await newcomer.execute(connection, given)
+        await asyncio.sleep(0)  # the observer's turn
+    assert [type(outcome) for outcome in outcomes] == [Failed, Done]
+    assert [len(batch.requests) for batch in batches] == [1, 2]
+    assert batches[-1].outcomes == outcomes
+
+
+async def test_two_commands_of_a_transaction_may_change_one_stream(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    async with await connect(database_url) as connection:
+        decider = Decider(keys, APPLICATION)
+        (created,) = await decider.execute(connection, [Request(a_fair(), ORIGIN)])
+        assert isinstance(created, Done)
+        fair = created.value.event.id
+        await decider.execute(connection, [Request(visitor(fair, 1), ORIGIN)])  # keeps the stream
+        async with connection.transaction():
+            closed, opened = await decider.execute(
+                connection,
+                [
+                    Request(ChangeEvent(event_id=fair, status="closed"), ORIGIN),
+                    Request(ChangeEvent(event_id=fair, status="open"), ORIGIN),
+                ],
+            )
+    assert isinstance(closed, Done)
+    assert isinstance(opened, Done)
+    assert opened.position == closed.position + 1

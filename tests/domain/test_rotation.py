@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
+from domain.application import APPLICATION
 from domain.history.decider import Decider
 from domain.history.store import connect, create_tables, load_keys, open_all, read_events
 from domain.privacy import key_rotation
@@ -131,7 +132,7 @@ async def test_registrations_go_on_while_keys_are_rotated_and_none_is_lost(
                 database_url=installation.database_url,
                 keys=keys,
                 connection=connection,
-                decider=Decider(keys),
+                decider=Decider(keys, APPLICATION),
                 tail=Tail(connection, keys),
             )
             for email in some:

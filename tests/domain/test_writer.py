@@ -13,13 +13,15 @@ import psycopg
 import pytest
 
 from domain import areas, events, visitors
-from domain.application import HANDLERS, TOUCHES, Touches
+from domain.application import APPLICATION
 from domain.areas import CreateArea, RenameArea
+from domain.core.commands import CommandType
 from domain.core.errors import DomainError
 from domain.core.values import Text
 from domain.events import ChangeEvent, Event
 from domain.history import group_commit
-from domain.history.decider import Batch, Decider, Done, Failed, Origin, Request
+from domain.history.batch import Batch, Done, Failed, Origin, Request
+from domain.history.decider import Decider
 from domain.history.group_commit import GATHER_FROM, Writer
 from domain.history.store import connect, open_all, read_events
 from domain.history.streams import LONG_STREAM, Streams
@@ -95,7 +97,7 @@ async def test_a_refusal_on_what_was_known_before_is_decided_again(
         async def give(decider: Decider, *commands: object) -> list[Done | Failed]:
             return await decider.execute(connection, [Request(c, ORIGIN) for c in commands])
 
-        one, other = Decider(keys), Decider(keys)
+        one, other = Decider(keys, APPLICATION), Decider(keys, APPLICATION)
         created = await give(one, a_fair(), a_fair())
         closed, open_one = (cast("Done", done).value.event.id for done in created)
         await give(one, ChangeEvent(event_id=closed, status="closed"))
@@ -112,7 +114,7 @@ async def test_the_append_of_a_batch_proves_its_refusals_as_well(
         raise AssertionError
 
     async with await connect(database_url) as connection:
-        decider = Decider(keys)
+        decider = Decider(keys, APPLICATION)
         (created,) = await decider.execute(connection, [Request(a_fair(), ORIGIN)])
         fair = cast("Done", created).value.event.id
         await decider.execute(connection, [Request(visitor(fair, 1), ORIGIN)])
@@ -151,7 +153,7 @@ async def test_one_of_many_racing_areas_of_a_name_wins(
 async def test_positions_are_answered_and_follow_the_order_of_commits(
     database_url: str, keys: InstallationKeys
 ) -> None:
-    async with Writer(database_url, Decider(keys)) as one:
+    async with Writer(database_url, Decider(keys, APPLICATION)) as one:
         area = await one.execute(CreateArea(name=Text("Hall")), ORIGIN)
         renamed = await one.execute(RenameArea(area_id=area.value.id, name=Text("Annex")), ORIGIN)
         nothing = await one.execute(RenameArea(area_id=area.value.id, name=Text("Annex")), ORIGIN)
@@ -162,7 +164,7 @@ async def test_positions_are_answered_and_follow_the_order_of_commits(
 
 
 async def test_a_refusal_and_a_bug_hurt_nobody_else_in_the_batch(
-    database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
+    database_url: str, keys: InstallationKeys
 ) -> None:
     class Buggy(msgspec.Struct, frozen=True):
         pass
@@ -171,8 +173,9 @@ async def test_a_refusal_and_a_bug_hurt_nobody_else_in_the_batch(
         work.record(areas.Area(id=uuid4()), areas.Created(name="never"))
         raise ZeroDivisionError
 
-    monkeypatch.setitem(cast("dict[Any, Any]", HANDLERS), Buggy, half_done_then_broken)
-    monkeypatch.setitem(cast("dict[Any, Any]", TOUCHES), Buggy, lambda command, identity: Touches())
+    commands_of_all: dict[type[Any], CommandType] = dict(APPLICATION.commands)
+    commands_of_all[Buggy] = CommandType(half_done_then_broken)
+    application = msgspec.structs.replace(APPLICATION, commands=commands_of_all)
     commands = [
         CreateArea(name=Text("Hall")),
         Buggy(),
@@ -180,7 +183,9 @@ async def test_a_refusal_and_a_bug_hurt_nobody_else_in_the_batch(
         CreateArea(name=Text("Annex")),
     ]
     async with await connect(database_url) as connection:
-        outcomes = await Decider(keys).execute(connection, [Request(c, ORIGIN) for c in commands])
+        outcomes = await Decider(keys, application).execute(
+            connection, [Request(c, ORIGIN) for c in commands]
+        )
         errors = [type(o.error) if isinstance(o, Failed) else None for o in outcomes]
         assert errors == [None, ZeroDivisionError, areas.AreaNameTaken, None]
         names = [
@@ -194,7 +199,7 @@ async def test_a_refusal_and_a_bug_hurt_nobody_else_in_the_batch(
 async def test_every_event_carries_who_when_and_why(
     database_url: str, keys: InstallationKeys
 ) -> None:
-    async with Writer(database_url, Decider(keys)) as one:
+    async with Writer(database_url, Decider(keys, APPLICATION)) as one:
         origin = Origin(actor="system:test", correlation_id="abc", causation_id=41)
         await one.execute(CreateArea(name=Text("Hall")), origin)
     for recorded in await history(database_url):
@@ -207,7 +212,7 @@ async def test_every_event_carries_who_when_and_why(
 async def test_names_and_emails_are_unreadable_in_the_database_without_the_keys(
     database_url: str, keys: InstallationKeys
 ) -> None:
-    async with Writer(database_url, Decider(keys)) as one:
+    async with Writer(database_url, Decider(keys, APPLICATION)) as one:
         fair = (await one.execute(a_fair(), ORIGIN)).value.event.id
         await one.execute(visitor(fair, 7), ORIGIN)
     async with await connect(database_url) as connection:
@@ -226,7 +231,7 @@ async def test_names_and_emails_are_unreadable_in_the_database_without_the_keys(
 async def test_a_long_stream_is_read_from_a_snapshot_after_its_first_reading(
     database_url: str, keys: InstallationKeys
 ) -> None:
-    async with Writer(database_url, Decider(keys)) as one:
+    async with Writer(database_url, Decider(keys, APPLICATION)) as one:
         fair = (await one.execute(a_fair(), ORIGIN)).value.event.id
         for number in range(LONG_STREAM):
             await one.execute(ChangeEvent(event_id=fair, name=Text(f"Fair {number}")), ORIGIN)
@@ -234,7 +239,9 @@ async def test_a_long_stream_is_read_from_a_snapshot_after_its_first_reading(
     async def change(name: str) -> Event:
         """By a process that has read nothing of history yet."""
         command = ChangeEvent(event_id=fair, name=Text(name))
-        (outcome,) = await Decider(keys).execute(connection, [Request(command, ORIGIN)])
+        (outcome,) = await Decider(keys, APPLICATION).execute(
+            connection, [Request(command, ORIGIN)]
+        )
         assert isinstance(outcome, Done)
         changed: Event = outcome.value.event
         return changed
@@ -280,7 +287,7 @@ async def test_a_busy_writer_waits_for_commands_that_are_on_their_way(
 ) -> None:
     monkeypatch.setattr(group_commit, "GATHER", 0.5)
     batches = list[Batch]()
-    async with Writer(database_url, Decider(keys, observer=batches.append)) as one:
+    async with Writer(database_url, Decider(keys, APPLICATION, observer=batches.append)) as one:
         fair = (await one.execute(a_fair(), ORIGIN)).value.event.id
         crowd = range(GATHER_FROM)
         await asyncio.gather(*(one.execute(visitor(fair, n), ORIGIN) for n in crowd))

@@ -11,12 +11,14 @@ import psycopg
 import pytest
 
 from domain import visitors
+from domain.application import APPLICATION
 from domain.areas import CreateArea
 from domain.core.values import Text
 from domain.events import ChangeEvent
 from domain.history import group_commit
+from domain.history.batch import Done, Failed, Request
 from domain.history.codec import UnknownEvent
-from domain.history.decider import Decider, Done, Failed, Request
+from domain.history.decider import Decider
 from domain.history.group_commit import HistoryUnavailable, Overloaded, Writer
 from domain.history.store import connect, last_position
 from domain.history.streams import Streams
@@ -30,7 +32,7 @@ async def test_a_full_queue_is_said_at_once_and_loses_nothing(
     database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group_commit, "QUEUE_LIMIT", 20)
-    async with Writer(database_url, Decider(keys)) as one:
+    async with Writer(database_url, Decider(keys, APPLICATION)) as one:
         fair = (await one.execute(a_fair(), ORIGIN)).value.event.id
         outcomes = await asyncio.gather(
             *(one.execute(visitor(fair, number), ORIGIN) for number in range(50)),
@@ -45,7 +47,7 @@ async def test_a_full_queue_is_said_at_once_and_loses_nothing(
 async def test_what_was_rolled_back_is_not_taken_for_known(
     database_url: str, keys: InstallationKeys
 ) -> None:
-    decider = Decider(keys)
+    decider = Decider(keys, APPLICATION)
     async with await connect(database_url) as connection:
 
         async def give(command: Any) -> Done:
@@ -69,7 +71,7 @@ async def test_a_loss_of_the_database_is_not_told_to_those_who_were_committed_be
         raise psycopg.OperationalError("the server went away")
 
     monkeypatch.setattr(Streams, "load", lost)
-    async with Writer(database_url, Decider(keys)) as one:
+    async with Writer(database_url, Decider(keys, APPLICATION)) as one:
         created, unknown = await asyncio.gather(
             one.execute(a_fair(), ORIGIN),
             one.execute(visitor(uuid4(), 1), ORIGIN),
@@ -82,7 +84,7 @@ async def test_a_loss_of_the_database_is_not_told_to_those_who_were_committed_be
 async def test_a_connection_that_was_cut_is_replaced_without_anybody_noticing(
     database_url: str, keys: InstallationKeys
 ) -> None:
-    async with Writer(database_url, Decider(keys)) as one:
+    async with Writer(database_url, Decider(keys, APPLICATION)) as one:
         await one.execute(CreateArea(name=Text("Hall")), ORIGIN)
         async with await connect(database_url) as other:
             await other.execute(
@@ -93,7 +95,7 @@ async def test_a_connection_that_was_cut_is_replaced_without_anybody_noticing(
 
 
 async def test_an_unreachable_database_is_said_to_every_caller(keys: InstallationKeys) -> None:
-    async with Writer("postgresql://nobody@127.0.0.1:1/nowhere", Decider(keys)) as one:
+    async with Writer("postgresql://nobody@127.0.0.1:1/nowhere", Decider(keys, APPLICATION)) as one:
         outcomes = await asyncio.gather(
             *(one.execute(CreateArea(name=Text(f"Hall {n}")), ORIGIN) for n in range(3)),
             return_exceptions=True,
@@ -104,7 +106,7 @@ async def test_an_unreachable_database_is_said_to_every_caller(keys: Installatio
 async def test_what_was_taken_is_committed_before_the_writer_ends(
     database_url: str, keys: InstallationKeys
 ) -> None:
-    async with Writer(database_url, Decider(keys)) as one:
+    async with Writer(database_url, Decider(keys, APPLICATION)) as one:
         taken = [
             asyncio.ensure_future(one.execute(CreateArea(name=Text(f"Hall {n}")), ORIGIN))
             for n in range(50)
@@ -120,7 +122,8 @@ async def test_an_event_of_a_newer_release_is_met_by_those_alone_whom_it_concern
 ) -> None:
     async with await connect(database_url) as connection:
         given = [Request(a_fair(), ORIGIN), Request(a_fair(), ORIGIN)]
-        fairs = [done.value.event.id for done in await Decider(keys).execute(connection, given)]  # type: ignore[union-attr]
+        created = await Decider(keys, APPLICATION).execute(connection, given)
+        fairs = [done.value.event.id for done in created if isinstance(done, Done)]
         await connection.execute(
             """
             UPDATE history_events SET state = convert_to(
@@ -130,7 +133,7 @@ async def test_an_event_of_a_newer_release_is_met_by_those_alone_whom_it_concern
             [fairs[0]],
         )
         registrations = [Request(visitor(fair, 1), ORIGIN) for fair in fairs]
-        newer, known = await Decider(keys).execute(connection, registrations)
+        newer, known = await Decider(keys, APPLICATION).execute(connection, registrations)
     assert isinstance(newer, Failed)
     assert isinstance(newer.error, UnknownEvent)
     assert isinstance(known, Done)

@@ -7,10 +7,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from domain.application import APPLICATION
 from domain.core.aggregate import RecordedEvent
 from domain.core.values import Email, FullName, Text
 from domain.events import CreateEvent
-from domain.history.decider import Decider, Origin
+from domain.history.batch import Origin
+from domain.history.decider import Decider
 from domain.history.group_commit import Writer
 from domain.history.store import connect, read_events
 from domain.privacy.keys import InstallationKeys
@@ -41,7 +43,7 @@ async def writers(
     """Several, each with a connection and a cache of its own, as so many API processes have."""
     async with AsyncExitStack() as stack:
         yield [
-            await stack.enter_async_context(Writer(database_url, Decider(keys)))
+            await stack.enter_async_context(Writer(database_url, Decider(keys, APPLICATION)))
             for _ in range(count)
         ]
 

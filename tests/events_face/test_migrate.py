@@ -11,7 +11,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from domain.history.decider import Decider, Done
+from domain.application import APPLICATION
+from domain.history.batch import Done
+from domain.history.decider import Decider
 from domain.history.group_commit import Writer
 from domain.privacy.keys import InstallationKeys
 from events_face.commands import migrate as migrating
@@ -117,7 +119,7 @@ async def test_registrations_go_on_while_two_processes_migrate_beside_a_long_rea
 ) -> None:
     here = environment(settings, services)
     with every_table_in_use(database_url):
-        async with Writer(database_url, Decider(keys)) as writer:
+        async with Writer(database_url, Decider(keys, APPLICATION)) as writer:
             event = (await writer.execute(an_event(), ORIGIN)).value.event.id
             ended, registered = asyncio.Event(), list[Done]()
 

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from domain.application import APPLICATION
 from domain.areas import CreateArea, RenameArea
-from domain.core.unit_of_work import Surroundings
+from domain.core.unit_of_work import Environment
 from domain.core.values import Email, FullName, Text
 from domain.events import CreateEvent
-from domain.history.decider import Decider, Done, Origin, Request
+from domain.history.batch import Done, Origin, Request
+from domain.history.decider import Decider
 from domain.history.store import connect
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import RegisterVisitor
@@ -29,7 +31,7 @@ class Deeds:
 
     async def do(self, command: Any, *, by: str = "anonymous", at: datetime = MORNING) -> Any:
         """What the command answers."""
-        decider = Decider(self._keys, Surroundings(now=lambda: at))
+        decider = Decider(self._keys, APPLICATION, Environment(now=lambda: at))
         origin = Origin(actor=by, correlation_id="a-request")
         async with await connect(self._database_url) as connection:
             (outcome,) = await decider.execute(connection, [Request(command, origin)])

@@ -13,11 +13,13 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier
 
+from domain.application import APPLICATION
 from domain.areas import CreateArea
 from domain.core.values import Email, FullName, Text
 from domain.events import CreateEvent
 from domain.following import Status
-from domain.history.decider import Decider, Failed, Origin, Request
+from domain.history.batch import Failed, Origin, Request
+from domain.history.decider import Decider
 from domain.history.store import connect, last_position
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import RegisterVisitor
@@ -106,7 +108,7 @@ async def installation_on(database_url: str, keys: InstallationKeys) -> AsyncIte
             database_url=database_url,
             keys=keys,
             connection=connection,
-            decider=Decider(keys),
+            decider=Decider(keys, APPLICATION),
             tail=Tail(connection, keys),
         )
 

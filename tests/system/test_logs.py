@@ -30,15 +30,16 @@ __all__ = ["service", "worker_settings"]
 WITH_A_BUG = """
 import sys
 from domain import application, visitors
+from domain.core.commands import CommandType
 def register_visitor(command, work):
     try:
         raise LookupError(command.full_name)
     except LookupError:
         raise RuntimeError(f"cannot handle {command}")
-right = application.HANDLERS[visitors.RegisterVisitor]
+right = application.APPLICATION.commands[visitors.RegisterVisitor]
 def sometimes(command, work):
-    return (register_visitor if "bug" in command.email else right)(command, work)
-application.HANDLERS[visitors.RegisterVisitor] = sometimes
+    return (register_visitor if "bug" in command.email else right.handler)(command, work)
+application.APPLICATION.commands[visitors.RegisterVisitor] = CommandType(sometimes, right.touches)
 from events_face.cli import main
 main(sys.argv[1:])
 """

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from domain.application import APPLICATION
 from domain.history.decider import Decider
 from domain.history.store import connect
 from domain.notifications import Failed, Sent
@@ -49,7 +50,7 @@ async def test_an_outcome_under_a_lease_that_somebody_else_has_now_is_refused(
     installation: Installation,
 ) -> None:
     await registered(installation, "ada@example.org")
-    connection, decider = installation.connection, Decider(installation.keys)
+    connection, decider = installation.connection, Decider(installation.keys, APPLICATION)
     (ours,) = await leases.lease(connection, installation.keys, 10)
     assert await leases.lease(connection, installation.keys, 10) == []
     await make_due(installation)
@@ -67,7 +68,7 @@ async def test_a_batch_reads_as_little_of_a_large_outbox_as_of_a_young_one(
     installation: Installation,
 ) -> None:
     """Plans that were made for the empty table once read all of it for every row."""
-    connection, decider = installation.connection, Decider(installation.keys)
+    connection, decider = installation.connection, Decider(installation.keys, APPLICATION)
     event_id = await installation.event()
 
     async def rows_read() -> int:

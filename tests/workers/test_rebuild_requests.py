@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from domain.history.decider import Origin
+from domain.history.batch import Origin
 from domain.history.store import connect, last_position
 from projections.rebuild import requests as rebuild_requests
 from projections.rebuild.progress import lock_for_rebuild

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from domain import sync_requests
-from domain.history.decider import Origin
+from domain.history.batch import Origin
 from domain.history.store import connect, read_events
 from domain.sync_requests import ask, is_to_be_handed_over, state, take_up
 from projections.sync_results import latest

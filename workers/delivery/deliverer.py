@@ -22,8 +22,10 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection
 
+from domain.application import APPLICATION
 from domain.core.availability import UNAVAILABLE
-from domain.history.decider import Decider, OutcomeUnknown
+from domain.history.batch import OutcomeUnknown
+from domain.history.decider import Decider
 from domain.history.store import connect
 from domain.notifications import ERASED
 from domain.privacy.keys import InstallationKeys
@@ -84,7 +86,7 @@ def new_delivery(settings: Settings, database_url: str, keys: InstallationKeys) 
     if settings.notification_service_url is None:
         raise CommandFailed("NOTIFICATION_SERVICE_URL is not set, and no local sink runs")
     service = NotificationService(settings.notification_service_url, settings.notification_token)
-    decider = Decider(keys, observer=count_batch)
+    decider = Decider(keys, APPLICATION, observer=count_batch)
     return Delivery(database_url, keys, service, settings.notification_service_owner_id, decider)
 
 

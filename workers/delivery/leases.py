@@ -22,7 +22,8 @@ import msgspec
 import structlog
 from psycopg import AsyncConnection
 
-from domain.history.decider import Decider, Failed, Origin, Request
+from domain.history.batch import Failed, Origin, Request
+from domain.history.decider import Decider
 from domain.notifications import RecordDelivery
 from domain.privacy.keys import InstallationKeys
 from projections.outbox import BEGUN_WITHIN

@@ -17,10 +17,12 @@ from zoneinfo import ZoneInfo
 
 from psycopg import AsyncConnection
 
+from domain.application import APPLICATION
 from domain.core.availability import UNAVAILABLE
 from domain.core.errors import DomainError
 from domain.events import SyncOutcome
-from domain.history.decider import Decider, Done, Observer, Origin, Request
+from domain.history.batch import Done, Observer, Origin, Request
+from domain.history.decider import Decider
 from domain.history.leadership import signs_of_life
 from domain.history.store import connect
 from domain.privacy.keys import InstallationKeys
@@ -66,7 +68,7 @@ async def synchronise(
     """
     async with await connect(database_url) as connection, _alone(connection):
         origin = Origin(actor=ACTOR, correlation_id=str(uuid4()))
-        run = _Run(connection, Decider(keys, observer=observer), origin)
+        run = _Run(connection, Decider(keys, APPLICATION, observer=observer), origin)
         return await _synchronise(run, provider, full, report)
 
 
@@ -83,7 +85,7 @@ async def synchronise_as_asked(
         request = await take_up(connection)
         if request is None:
             return None
-        run = _Run(connection, Decider(keys, observer=observer), request.origin)
+        run = _Run(connection, Decider(keys, APPLICATION, observer=observer), request.origin)
         return await _synchronise(run, provider, request.full, no_report)
 
 

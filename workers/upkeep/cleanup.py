@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+from domain.application import APPLICATION
 from domain.events import CleanUpEvent
-from domain.history.decider import Decider, Failed, Origin, Request
+from domain.history.batch import Failed, Origin, Request
+from domain.history.decider import Decider
 from domain.history.store import connect
 from domain.privacy.keys import InstallationKeys
 from runtime.command_metrics import count_batch
@@ -20,7 +22,7 @@ ACTOR = "system:cleanup"
 async def clean_up(database_url: str, keys: InstallationKeys, days: int) -> int:
     """Remove the events that took place over `days` days ago; answers how many."""
     before = datetime.now(UTC) - timedelta(days=days)
-    decider = Decider(keys, observer=count_batch)
+    decider = Decider(keys, APPLICATION, observer=count_batch)
     origin = Origin(actor=ACTOR, correlation_id=str(uuid4()))
     removed = 0
     async with await connect(database_url) as connection:

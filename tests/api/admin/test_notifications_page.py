@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from api.admin import notifications
-from domain.history.decider import Origin
+from domain.history.batch import Origin
 from domain.notifications import RecordDelivery
 from tests.api.admin.panel import Page, Panel
 from tests.api.serving import Api

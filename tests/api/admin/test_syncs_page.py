@@ -12,7 +12,9 @@ import msgspec
 import pytest
 
 from domain import sync_requests
-from domain.history.decider import Decider, Request
+from domain.application import APPLICATION
+from domain.history.batch import Request
+from domain.history.decider import Decider
 from domain.history.store import connect, last_position
 from domain.privacy.keys import InstallationKeys
 from domain.syncs import Counts, RecordFailedSync, RecordSync, SkippedItem
@@ -60,7 +62,7 @@ async def recorded(url: str, keys: InstallationKeys, *commands: Any) -> int:
     """The position after them."""
     async with await connect(url) as connection:
         for command in commands:
-            await Decider(keys).execute(connection, [Request(command, OPERATOR)])
+            await Decider(keys, APPLICATION).execute(connection, [Request(command, OPERATOR)])
         return await last_position(connection)
 
 

@@ -1,0 +1,82 @@
+"""Runs the handlers of a batch of commands in memory, each on what the ones before it led to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from domain.core.aggregate import Metadata, RecordedEvent
+from domain.core.commands import CommandType, People, Touches
+from domain.core.ids import Identity
+from domain.core.unit_of_work import Environment, NotLoaded, PersonNotKnown, Work
+from domain.history.batch import Request
+from domain.history.streams import Loaded
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    command: Any
+    value: Any
+    work: Work
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """By a rule, or because of a bug."""
+
+    error: Exception
+    work: Work
+
+
+Unknown = NotLoaded | PersonNotKnown
+"""What a handler asked for has to be loaded first."""
+
+
+class Handling:
+    """The application's handlers, and what they take from outside."""
+
+    def __init__(
+        self,
+        commands: Mapping[type[Any], CommandType],
+        people: People,
+        identity: Identity,
+        environment: Environment,
+    ) -> None:
+        self._commands = commands
+        self._people = people
+        self._identity = identity
+        self._environment = environment
+
+    def touches(self, request: Request) -> Touches:
+        command = request.command
+        return self._commands[type(command)].touches(command, self._identity)
+
+    def run(
+        self, requests: Sequence[Request], loaded: Loaded
+    ) -> list[Accepted | Refused | Unknown]:
+        """One decision for each request, in their order."""
+        staged, decisions = dict(loaded), list[Accepted | Refused | Unknown]()
+        events = list[RecordedEvent]()
+        person = partial(self._people.person, events)
+        now = self._environment.now()
+        for request in requests:
+            command, origin = request.command, request.origin
+            metadata = Metadata(
+                timestamp=request.at or now,
+                actor=origin.actor,
+                correlation_id=origin.correlation_id,
+                causation_id=origin.causation_id,
+            )
+            work = Work(staged, self._identity, self._environment, metadata, person)
+            try:
+                value = self._commands[type(command)].handler(command, work)
+            except (NotLoaded, PersonNotKnown) as unknown:
+                decisions.append(unknown)
+            except Exception as error:  # noqa: BLE001  refused, or a bug: the caller gets it
+                decisions.append(Refused(error, work))
+            else:
+                staged.update(work.changed)
+                events += work.recorded
+                decisions.append(Accepted(command, value, work))
+        return decisions
