@@ -13,8 +13,9 @@ import msgspec
 from psycopg import AsyncConnection
 
 from domain.history.codec import age_of
+from projections.rebuild.outdated import why_rebuild
 from projections.rebuild.progress import RebuildProgress, rebuilds_under_way
-from projections.registry import ALL, why_rebuild
+from projections.registry import ALL
 
 State = Literal["running", "standby", "unattended", "rebuilding", "stopped", "outdated", "foreign"]
 """- running: some projector leads it;
@@ -128,7 +129,7 @@ def _standing(
     *,
     rebuild: RebuildProgress | None,
 ) -> Standing:
-    outdated = why_rebuild(name, schema_version if has_table else None)
+    outdated = why_rebuild(name, schema_version if has_table else None, ALL)
     state: State = (
         "rebuilding" if rebuild
         else "outdated" if outdated

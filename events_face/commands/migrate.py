@@ -97,28 +97,29 @@ def _create_tables(
     connection: psycopg.Connection[Any], secret_keys: tuple[str, ...]
 ) -> dict[str, str]:
     import api
-    import projections
     import workers
+    from projections.rebuild import outdated
+    from projections.registry import ALL
 
     store.create_tables(connection, secret_keys)
     seals.create_tables(connection, secret_keys)
-    projections.create_tables(connection)
+    outdated.create_tables(connection, ALL)
     workers.create_tables(connection)
     api.create_tables(connection)
-    return projections.due_rebuilds(connection)
+    return outdated.due_rebuilds(connection, ALL)
 
 
 def rebuild_what_is_due(settings: Settings, services: Services) -> None:
     """Rebuild the read tables that are not of this release, if there still are any: of two hosts,
     the second waits for the first. Raises `CommandFailed`."""
-    from projections import due_rebuilds
+    from projections.rebuild.outdated import due_rebuilds
     from projections.rebuild.rebuild import CannotRebuild, rebuild_tables
     from projections.registry import ALL
 
     keys = installation_keys(settings, services.database_url)
     with psycopg.connect(services.database_url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(hashtext('rebuild what is due'))")
-        due = due_rebuilds(connection)
+        due = due_rebuilds(connection, ALL)
         if not due:
             return
         log.info("rebuilding before the start, which may take a while", because=due)

@@ -60,7 +60,7 @@ COMMANDS: dict[str, Command] = {
     "projector": Command(
         help="keep the read tables up with history",
         example="events-face projector",
-        function="projections.projector.projector:run",
+        function="events_face.commands.projector:projector",
         role=True,
     ),
     "worker": Command(

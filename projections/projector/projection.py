@@ -69,3 +69,17 @@ def fold_into(rows: dict[UUID, A], kind: type[A], events: Iterable[RecordedEvent
         id = recorded.originator_id
         after = recorded.event.apply(rows.get(id) or kind(id=id))
         rows[id] = msgspec.structs.replace(after, version=recorded.originator_version)
+
+
+PROJECTIONS_TABLE = """
+CREATE TABLE IF NOT EXISTS projections (
+    name            text PRIMARY KEY,
+    schema_version  int NOT NULL,
+    position        bigint NOT NULL DEFAULT 0,
+    version         bigint NOT NULL DEFAULT 0,
+    stopped_at      bigint,
+    stopped_because text,
+    updated_at      timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+"""
+"""Where each projection is: a row for each. `version` moves when its rows change."""

@@ -22,7 +22,6 @@ from domain.history.leadership import end_silent
 from domain.privacy.keys import InstallationKeys
 from projections.projector.projection import Projection
 from projections.projector.tail import RETRY_STOPPED, PositionMoved, Tail
-from projections.registry import ALL
 from runtime import metrics, tracing
 from runtime.embedded.services import Services
 from runtime.installation import installation_keys
@@ -47,14 +46,14 @@ FIRST_BACKOFF, LAST_BACKOFF = 0.2, 5.0
 """Seconds before a lost database is looked for again, doubling from one to the other."""
 
 
-def run(settings: Settings, services: Services) -> None:
+def run(settings: Settings, services: Services, projections: Sequence[Projection]) -> None:
     """The projector's process, until SIGTERM or SIGINT."""
     import uvloop
 
     metrics.serve(settings)
     keys = installation_keys(settings, services.database_url)
     with tracing.sent("projector", settings):
-        uvloop.run(_until_signalled(Runner(services.database_url, keys)))
+        uvloop.run(_until_signalled(Runner(services.database_url, keys, projections)))
 
 
 async def _until_signalled(runner: Runner) -> None:
@@ -69,7 +68,7 @@ class Runner:
     """Leads as many of the projections as it can, and applies history to them."""
 
     def __init__(
-        self, database_url: str, keys: InstallationKeys, projections: Sequence[Projection] = ALL
+        self, database_url: str, keys: InstallationKeys, projections: Sequence[Projection]
     ) -> None:
         self._database_url = database_url
         self._keys = keys

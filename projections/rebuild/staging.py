@@ -9,9 +9,8 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Composed, Identifier
 
-from projections.projector.projection import Projection
+from projections.projector.projection import PROJECTIONS_TABLE, Projection
 from projections.rebuild.progress import DROP_LITTER, SCHEMA_PREFIX
-from projections.registry import PROJECTIONS_TABLE
 
 LEFT_OVER = """
 CREATE TABLE left_over (

@@ -8,6 +8,7 @@ from domain.history.store import last_position
 from projections.projector import positions
 from projections.projector.positions import Positions
 from projections.projector.projector import Runner
+from projections.registry import ALL
 from tests.support.installation import Installation, running
 from tests.support.waiting import until_async
 
@@ -60,5 +61,5 @@ async def test_positions_are_known_again_after_the_connection_broke(
         await until_async(cut)
         await installation.area("Here")
         end = await last_position(installation.connection)
-        async with running(Runner(installation.database_url, installation.keys)):
+        async with running(Runner(installation.database_url, installation.keys, ALL)):
             assert await known.wait_for(["areas"], end, timeout=15)

@@ -102,7 +102,7 @@ async def test_a_table_of_another_shape_gets_the_one_of_this_release(
     await rebuild(installation, AREAS)
     assert await installation.rows("areas") == right
     await installation.area("There")
-    async with running(Runner(installation.database_url, installation.keys)):
+    async with running(Runner(installation.database_url, installation.keys, ALL)):
         await until_async(lambda: all_caught_up(installation))
     assert len(await installation.rows("areas")) == len(right) + 1
 
@@ -121,7 +121,7 @@ async def test_queries_answer_and_events_are_applied_while_a_table_is_rebuilt(
         return await apply_to_events(connection, events, keys)
 
     slow = msgspec.structs.replace(EVENTS, apply=dawdle)
-    async with running(Runner(installation.database_url, installation.keys)):
+    async with running(Runner(installation.database_url, installation.keys, ALL)):
         rebuilding = asyncio.create_task(rebuild(installation, slow))
         await half_way.wait()
         assert (await list_open(installation.connection, Totals())).total == 1
@@ -151,7 +151,7 @@ async def test_rebuilds_under_load_lose_nothing(
             rounds += 1
         return rounds
 
-    async with running(Runner(installation.database_url, installation.keys)):
+    async with running(Runner(installation.database_url, installation.keys, ALL)):
         rebuilding = asyncio.create_task(keep_rebuilding())
         for number in range(50):
             await installation.register(event, *(f"v{number}.{n}@example.org" for n in range(5)))

@@ -15,7 +15,8 @@ from domain.notifications import RecordDelivery
 from events_face.commands.migrate import create_tables, migrate, rebuild_what_is_due
 from projections.areas import AREAS
 from projections.projector.projector import Runner
-from projections.registry import ALL, due_rebuilds
+from projections.rebuild.outdated import due_rebuilds
+from projections.registry import ALL
 from runtime.embedded.services import Services
 from runtime.settings import Settings
 from tests.support.installation import Installation, all_caught_up, running
@@ -40,7 +41,7 @@ async def some_history(installation: Installation) -> dict[str, list[dict[str, A
 
 def due(database_url: str) -> dict[str, str]:
     with psycopg.connect(database_url) as connection:
-        return due_rebuilds(connection)
+        return due_rebuilds(connection, ALL)
 
 
 async def test_nothing_is_due_in_a_database_that_this_release_made(
@@ -84,7 +85,7 @@ async def test_a_lost_table_is_never_filled_under_the_eyes_of_workers(
     async def the_others_went_on() -> bool:
         return (await installation.standing("areas"))[0] == end
 
-    async with running(Runner(installation.database_url, installation.keys)):
+    async with running(Runner(installation.database_url, installation.keys, ALL)):
         await until_async(the_others_went_on)
     cursor = await installation.connection.execute("SELECT to_regclass('outbox')")
     assert await cursor.fetchone() == (None,)
@@ -112,7 +113,7 @@ async def test_up_brings_back_what_history_says(
     assert "rebuilt" in [line["event"] for line in logged]
     assert {p.name: await installation.rows(p.name) for p in ALL} == before
     assert due(installation.database_url) == {}
-    async with running(Runner(installation.database_url, installation.keys)):
+    async with running(Runner(installation.database_url, installation.keys, ALL)):
         await installation.area("There")
         await until_async(lambda: all_caught_up(installation))
     assert len(await installation.rows("areas")) == 2
