@@ -1,8 +1,8 @@
 """The scheduler role: hands tasks to the workers when they are due, or when somebody asks for one,
 and seals history.
 
-Any number may run: one leads (`domain.history.leadership`) and is active, the others stand by. What fell
-due while none ran is done once, late.
+Any number may run: one leads (`domain.history.leadership`), the others stand by. What fell due
+while none ran is done once, late.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """What is the same for every request, before any route is looked up.
 
 Each request has an id, taken from `X-Request-ID` when that is a sane one, or else from
-`traceparent`; HEAD is GET without the body (which the server leaves out); each answer waits for the
-end of what it answers (`api.http.body_drain`), is hardened, and tells where its client stands with the
-limits, and when the connection ends; and each is told of (`api.http.access_log`). While it is under way
-its connection is in flight (`api.http.connection_limits`).
+`traceparent`. HEAD is GET without the body (which the server leaves out). Each answer waits for the
+end of its request (`api.http.body_drain`), is hardened, says how many calls its client has left and
+when the connection ends, and is counted and logged (`api.http.access_log`). Until then its
+connection is in flight (`api.http.connection_limits`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Hashing passwords in a process of its own: `python -m api.identity.password_hasher`, and how to ask it.
+"""Hashes passwords in a process of its own (`python -m api.identity.password_hasher`).
 
 Argon2 takes a core for tens of milliseconds on purpose, and gives way to everything else. A thread
 could not: put aside while it holds the interpreter's lock, it would hold up all of its process.

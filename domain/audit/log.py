@@ -150,8 +150,8 @@ async def find_sealed(
 def _fulfilled(criteria: Criteria) -> Composable:
     """The criteria as a condition on history_events as `e`.
 
-    Actor and time are read at the places where `domain.history.codec.State` begins with them; whatever
-    else stands there makes no error. As text, and without its Z, an earlier time sorts first.
+    Actor and time are read from where `domain.history.codec.State` begins with them; other bytes in
+    that place cause no error. As text, and without its Z, an earlier time sorts first.
     """
     conditions = [SQL("true")]
     if criteria.aggregate_id is not None:

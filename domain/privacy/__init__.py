@@ -1,1 +1,1 @@
-"""Personal data in history: encrypted, each under a key of its own, and unreadable once that is deleted."""
+"""Personal data in history: encrypted, each under a key of its own that can be deleted."""

@@ -2,8 +2,8 @@
 now on, every personal key is wrapped again under it, and the old one is forgotten.
 
 History is not touched. Once the new generation is there an append takes no key of an older one:
-its process learns the new one and tries again (`domain.history.store.append`). So what is left to be
-wrapped again only gets less, and readers that meet a generation they do not know learn it too.
+its process learns the new one and tries again (`domain.history.store.append`). So what is left to
+be wrapped again only gets less, and readers that meet a generation they do not know learn it too.
 """
 
 from __future__ import annotations

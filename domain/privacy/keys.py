@@ -2,8 +2,8 @@
 forgotten by deleting the key while history itself stays untouched.
 
 Each of these keys is wrapped by the installation's data key, and that one by `SECRET_KEY`. Data
-keys come in generations (`domain.privacy.key_rotation`); a wrapped key says by a mark at its end which
-generation it is under. The first has none.
+keys come in generations (`domain.privacy.key_rotation`); a wrapped key says by a mark at its end
+which generation it is under. The first has none.
 """
 
 from __future__ import annotations

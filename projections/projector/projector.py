@@ -1,8 +1,8 @@
 """The projector: keeps every projection up to date with history, as it grows.
 
 Any number of projectors may run. Each projection is led by one of them, which holds a lock on the
-very connection it writes with (`domain.history.leadership`); when that goes, so does the lock, and another
-one takes over.
+connection that it writes with (`domain.history.leadership`). When that connection ends, so does the
+lock, and another projector takes over.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Read tables that this release cannot use as they are, and the creation of those that are missing."""
+"""Read tables that this release cannot use as they are; creating those that are missing."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Rebuilds projections' tables from the beginning of history, while the present ones stay in use.
 
-The new tables fill in a schema of their own (`projections.rebuild.staging`): large ones in bulk, the others
-by the very code that keeps tables up to date. At the end each present table is locked for a moment,
-the new one takes in what came last, and replaces it.
+The new tables are filled in a schema of their own (`projections.rebuild.staging`): large ones in
+bulk, the others by the same code that keeps tables up to date. At the end each present table is
+locked for a moment, the new one takes in the newest events, and replaces it.
 
 The outbox stays sound throughout. Nobody delivers from the new table before it is complete. The
 lock waits for every worker that is settling a row, so its outcome is in history and is taken in;

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-ROOMS = ("domain", "projections", "api", "workers", "events_face")
+ROOMS = ("domain", "runtime", "projections", "api", "workers", "events_face")
 HERE = Path(__file__).parents[2]
 
 Changes = Mapping[str, Sequence[tuple[str, str]]]
