@@ -69,7 +69,7 @@ def _difference(before: set[tuple[str, str]], after: set[tuple[str, str]]) -> st
     added = [*(f"table {table}" for table in sorted(tables)), *added]
     changes = [f"added {part}" for part in added]
     changes += [f"removed {part}" for _, part in sorted(before - after)]
-    return "; ".join(changes) or "nothing to change: every table is of this release"
+    return "; ".join(changes) or "nothing to change"
 
 
 def create_tables(settings: Settings, services: Services) -> dict[str, str]:

@@ -50,7 +50,7 @@ async def test_nothing_is_due_in_a_database_that_this_release_made(
     await some_history(installation)
     services = Services(database_url=installation.database_url, redis_url=None)
     await asyncio.to_thread(migrate, settings, services)
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().out == "nothing to change\n"
     assert due(installation.database_url) == {}
 
 
@@ -67,6 +67,7 @@ async def test_migrate_names_the_command_for_each_table_that_is_to_be_rebuilt(
     for _ in range(2):
         await asyncio.to_thread(migrate, settings, services)
         assert capsys.readouterr().out.splitlines() == [
+            "nothing to change",
             f"areas: {reason}: run `events-face projections rebuild areas`",
             "outbox: its table was lost: run `events-face projections rebuild outbox`",
         ]
