@@ -68,8 +68,8 @@ def visitor(email: str) -> dict[str, str]:
 
 FAILURE = """
 import structlog
-from events_face.logging import configure
-from events_face.settings import Settings
+from runtime.logging import configure
+from runtime.settings import Settings
 
 def login(password):
     raise KeyError("a bug")

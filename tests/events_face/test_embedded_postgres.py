@@ -22,9 +22,9 @@ from tests.support.waiting import until
 USER = """
 import sys
 from pathlib import Path
-from events_face.embedded import cluster
-from events_face.embedded.cluster import Cluster
-from events_face.embedded.postgres import embedded_postgres
+from runtime.embedded import cluster
+from runtime.embedded.cluster import Cluster
+from runtime.embedded.postgres import embedded_postgres
 with embedded_postgres(Path(sys.argv[1])) as url:
     print(url, flush=True)
     sys.stdin.read()

@@ -20,7 +20,7 @@ from tests.support.waiting import until
 
 ORDINARY = """
 import pathlib, signal, sys, time
-from events_face import lifeline
+from runtime import lifeline
 lifeline.hold()
 place = pathlib.Path(sys.argv[1])
 def stop(*_):
@@ -33,7 +33,7 @@ while True: time.sleep(60)
 BEATING = ORDINARY.replace(
     "lifeline.hold()",
     """lifeline.hold()
-from events_face.heartbeat import HEART
+from runtime.heartbeat import HEART
 HEART.begin()""",
 )
 STUBBORN = """
@@ -45,8 +45,8 @@ while True: time.sleep(60)
 """
 SUPERVISING = """
 import sys, time
-from events_face.errors import CommandFailed
-from events_face.supervisor import Role, Supervisor
+from runtime.errors import CommandFailed
+from runtime.supervisor import Role, Supervisor
 command = [sys.executable, "-c", sys.argv[1], sys.argv[2]]
 with Supervisor([Role(name="one", command=command, stage=0)]) as supervisor:
     while True:
