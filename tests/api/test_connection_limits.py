@@ -28,7 +28,8 @@ ANSWERED = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 MUCH_IS_NOT_READ = b"GET /api/assets/redoc/redoc.standalone.js HTTP/1.1\r\nHost: x\r\n\r\n" * 20
 
 PATIENT = (
-    "from api import connection_limits, server; server.HEAD_DEADLINE = server.GRACE = 3600.0\n"
+    "from api import server; from api.http import connection_limits; "
+    "server.HEAD_DEADLINE = server.GRACE = 3600.0\n"
 )
 """What ends a connection now is no deadline."""
 

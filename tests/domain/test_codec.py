@@ -119,8 +119,8 @@ def test_every_event_class_has_an_example_of_every_version() -> None:
 @pytest.mark.parametrize(
     "module",
     [
-        "projections.projector.projector",
-        "projections.rebuild.rebuild",
+        "events_face.commands.projector",
+        "events_face.commands.projections_rebuild",
         "api.app",
         "workers.worker",
         "workers.scheduler",

@@ -276,6 +276,7 @@ def test_refusals_have_stable_names() -> None:
         "area-name-taken",
         "username-taken",
         "area-in-use",
+        "last-admin",
         "event-closed",
         "registration-deadline-passed",
         "duplicate-registration",
