@@ -27,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one sub-command and exit."""
     given = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _exit_orderly)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # `nohup` has it ignored
+        signal.signal(signal.SIGHUP, _stop_as_by_sigterm)
     try:
         _run(COMMANDS[given.command], given)
         sys.stdout.flush()
@@ -128,6 +130,11 @@ class _Version(argparse.Action):
 
 def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
+
+
+def _stop_as_by_sigterm(number: int, frame: FrameType | None) -> None:
+    """The terminal was closed: what this process has started must not go on without it."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _exit_orderly(number: int, frame: FrameType | None) -> NoReturn:

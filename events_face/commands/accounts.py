@@ -43,17 +43,20 @@ def createsuperuser(
     """An account with every role; one that exists already is left as it is."""
     name = _parsed("username", Username.parse, username)
 
+    there_already = f"{name} exists already; nothing was changed"
+    if _with_credentials(settings, services, lambda credentials: credentials.of(name)) is not None:
+        _say(there_already)
+        return
+    # Asked for outside of an event loop, in which Ctrl-C would not end the prompt.
+    secret = _parsed("password", Password.parse, _password(password))
+
     async def create(credentials: Credentials) -> str:
-        if await credentials.of(name) is None:
-            secret = _parsed("password", Password.parse, _password(password))
-            try:
-                command = RegisterAccount(username=name, roles=ROLES)
-                await credentials.register(command, ARGON2ID.hash(secret), _operator())
-            except UsernameTaken:
-                pass
-            else:
-                return f"created {name}, with every role"
-        return f"{name} exists already; nothing was changed"
+        command = RegisterAccount(username=name, roles=ROLES)
+        try:
+            await credentials.register(command, ARGON2ID.hash(secret), _operator())
+        except UsernameTaken:
+            return there_already
+        return f"created {name}, with every role"
 
     _say(_with_credentials(settings, services, create))
 
