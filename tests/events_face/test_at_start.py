@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from datetime import timedelta
@@ -59,7 +60,10 @@ def test_a_role_waits_until_the_database_is_there(
             )
 
 
-def test_a_role_that_waits_can_be_stopped(settings: Settings, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_role_that_waits_can_be_stopped(
+    settings: Settings, tmp_path: Path, number: signal.Signals
+) -> None:
     given = environment(settings, None) | {"DATABASE_URL": "postgresql://u@127.0.0.1:1/x"}
     log = tmp_path / "log"
     with (
@@ -69,7 +73,7 @@ def test_a_role_that_waits_can_be_stopped(settings: Settings, tmp_path: Path) ->
         ) as worker,
     ):
         until(lambda: '"at": "127.0.0.1:1"' in log.read_text())
-        worker.terminate()
+        worker.send_signal(number)
         assert worker.wait(DEADLINE) == 143  # as a process that SIGTERM has ended
     assert "Traceback" not in log.read_text()
 

@@ -81,7 +81,7 @@ ATTACKS = {
 
 FETCH = """
 import asyncio, re, sys
-from workers.provider import FetchFailed, Source, fetch_items
+from workers.provider.client import FetchFailed, Source, fetch_items
 try:
     outcome = len(asyncio.run(fetch_items(Source(url=sys.argv[1]))))
 except FetchFailed as error:
