@@ -204,7 +204,7 @@ async def test_a_demo_begins_a_new_installation_and_leaves_an_old_one_alone(
 
                 await until_async(all_of_it)
                 said = capfd.readouterr().err
-                if found := re.search("demo account: demo, password: (.+) ", said):
+                if found := re.search(r"demo account: demo, password: (\S+) ", said):
                     signed_in = {"username": "demo", "password": found[1]}
                 answer = await http.post("/api/auth/login", json=signed_in)
                 assert answer.status_code == 200
