@@ -29,8 +29,8 @@ def make_release(folder: Path, before: Path, changes: Changes) -> Path:
 EXPAND: Changes = {
     "domain/visitors.py": [
         (
-            '@stored_as("Visitor.Registered", personal="person")',
-            '@stored_as("Visitor.Registered", version=2, written_as=1, personal="person")',
+            '@stored_as("Visitor.Registered", ',
+            '@stored_as("Visitor.Registered", version=2, written_as=1, ',
         ),
         (
             '    person: Person | None = None\n    """None where',
@@ -49,7 +49,7 @@ EXPAND: Changes = {
             "    version     bigint NOT NULL\n",
             "    version bigint NOT NULL,\n    note text DEFAULT ''\n",
         ),
-        ('name="areas", schema_version=1', 'name="areas", schema_version=2'),
+        ('name="areas", schema_version=2', 'name="areas", schema_version=3'),
         ("FROM areas WHERE position", "FROM areas WHERE note = '' AND position"),
     ],
 }
@@ -67,7 +67,7 @@ SWITCH: Changes = {
 CONTRACT: Changes = {
     "projections/areas.py": [
         (",\n    note text DEFAULT ''\n", "\n"),
-        ('name="areas", schema_version=2', 'name="areas", schema_version=3'),
+        ('name="areas", schema_version=3', 'name="areas", schema_version=4'),
     ],
 }
 """Has no such column."""

@@ -10,9 +10,12 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
-from projections.people import people_at
+from domain.history.codec import decode_state
+from domain.privacy.encryption import unseal
+from domain.privacy.keys import place, unwrap
 from runtime.embedded.services import Services
 from runtime.ports import free_port
 from runtime.settings import Settings
@@ -196,16 +199,22 @@ async def test_three_upgrades_under_load_refuse_nobody(
 
 
 async def newest(installation: Installation) -> str:
-    """The email of the last registration that a newer release wrote."""
+    """The email of the last registration that a newer release wrote, which this one cannot read."""
     cursor = await installation.connection.execute(
         """
-        SELECT position FROM visitors JOIN history_events ON originator_id = visitors.id
+        SELECT originator_id, originator_version, state, wrapped
+        FROM history_events JOIN personal_keys USING (originator_id, originator_version)
         WHERE state LIKE '%"schema_version":2%'::bytea ORDER BY notification_id DESC LIMIT 1
-        """
+        """,
+        binary=True,
     )
-    positions = [position for (position,) in await cursor.fetchall()]
-    people = await people_at(installation.connection, installation.keys, positions)
-    return next(person.email for person in people.values())
+    ((id, version, state, wrapped),) = await cursor.fetchall()
+    sealed = decode_state(state).sealed
+    assert sealed is not None
+    bound_to = place(id, version)
+    person = unseal(unwrap(installation.keys, wrapped, bound_to), sealed, bound_to)
+    email: str = msgspec.json.decode(person)["email"]
+    return email
 
 
 async def count_registered(installation: Installation) -> int:

@@ -19,6 +19,8 @@ from domain.history.eventsourcing_view import EventMapper
 from domain.notifications import Failed, Requeued, Sent
 from domain.privacy.keys import InstallationKeys, place, unwrap
 from domain.visitors import Registered
+from projections.lists.word_keys import word_keys
+from projections.visitors import NOBODY
 
 PATIENCE = 600.0  # seconds
 
@@ -71,29 +73,29 @@ class Rows(PostgresTrackingRecorder):
                 recorded = open_personal(recorded, key)
             event: Registered = recorded.event  # type: ignore[assignment]
             person, at = event.person, recorded.metadata.timestamp
+            found_by = word_keys(self.keys).of_person(person) if person else NOBODY
             cursor.execute(
                 "INSERT INTO library_visitors VALUES (%s, %s, %s, %s, %s, %s)",
                 [
                     id,
                     event.event_id,
-                    person and person.full_name,
-                    person and person.email,
                     at,
                     tracking.notification_id,
+                    len(found_by.indexed),
+                    [*found_by.indexed, *found_by.others],
                 ],
                 prepare=True,
             )
             cursor.execute(
                 """
-                INSERT INTO library_outbox (id, visitor_id, event_id, email, message, position,
+                INSERT INTO library_outbox (id, visitor_id, event_id, message, position,
                                             correlation_id, created_at, due_at)
-                VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+                VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
                 """,
                 [
                     event.notification_id,
                     id,
                     event.event_id,
-                    person and person.email,
                     f"Your confirmation code is {event.code}",
                     tracking.notification_id,
                     recorded.metadata.correlation_id,
