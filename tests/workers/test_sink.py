@@ -116,6 +116,8 @@ def test_without_the_token_nothing_is_read_or_taken(own_settings: Settings) -> N
         del client.headers["Authorization"]
         in_the_address = f"/notifications?token={token(own_settings)}"
         assert client.post(in_the_address, json={}).status_code == 401
+        for made_up in ("%ff", "%C3%A9", "%00%ff", "%", "a%zz"):
+            assert client.get(f"/?token={made_up}").status_code == 401
         assert client.get(in_the_address).json()["total"] == 1
 
 

@@ -63,7 +63,8 @@ class Access:
             return Refusal(403, "a page of another origin may not post here")
         given = headers.get(b"authorization", b"")
         if reads and not given:
-            given = b"Bearer " + parse_qs(query).get(b"token", [b""])[0]
+            asked = parse_qs(query.decode("latin-1"), encoding="latin-1")  # takes every byte
+            given = b"Bearer " + asked.get("token", [""])[0].encode("latin-1")
         if not hmac.compare_digest(given, b"Bearer " + self._token):
             return Refusal(
                 401,
