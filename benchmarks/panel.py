@@ -72,6 +72,7 @@ FILL: tuple[LiteralString, ...] = (
     UNION ALL
     SELECT %(all_by_day)s, date_trunc('day', registered_at, 'UTC'), count(*)
     FROM visitors GROUP BY 2
+    ON CONFLICT DO NOTHING -- the projector may have counted those of the history already
     """,
 )
 """A tenth of the visitors come to the first event."""
