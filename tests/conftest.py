@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+import structlog
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -30,6 +31,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell has what it begins in the background ignore Ctrl-C, and that is passed on to each
     # process of a test.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def no_process_wide_changes() -> Iterator[None]:
+    """A command that runs inside the tests' process would change the logging of all later tests:
+    the test that does so fails, not a later one. Run commands as processes of their own."""
+    yield
+    assert not structlog.is_configured()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.release import release
 from runtime.settings import Settings
-from tests.workers.processes import environment
+from tests.workers.processes import environment, events_face
 
 
 def run(*words: str, capture: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -205,20 +205,13 @@ def test_a_command_loads_no_library_that_it_does_not_use(tmp_path: Path) -> None
     ],
 )
 def test_a_missing_table_is_named_in_words(
-    database_url: str,
-    settings: Settings,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    table: str,
-    words: list[str],
+    database_url: str, settings: Settings, table: str, words: list[str]
 ) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(SQL("DROP TABLE {} CASCADE").format(Identifier(table)))
     services = Services(database_url=database_url, redis_url=None)
-    for name, value in environment(settings, services).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("NOTIFICATION_SERVICE_URL", "http://127.0.0.1:9/")
-    code, _, err = run(*words, capture=capsys)
-    assert code == 1
-    assert "run `events-face migrate`" in err
-    assert "relation" not in err
+    here = environment(settings, services) | {"NOTIFICATION_SERVICE_URL": "http://127.0.0.1:9/"}
+    finished = events_face(here, *words)
+    assert finished.code == 1
+    assert "run `events-face migrate`" in finished.err
+    assert "relation" not in finished.err
