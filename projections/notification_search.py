@@ -139,7 +139,7 @@ async def _count(connection: AsyncConnection[Any], condition: LiteralString) -> 
 
 
 async def pause(connection: AsyncConnection[Any]) -> Pause | None:
-    """The one that the workers keep (`workers.delivery.pause`)."""
+    """The pause, if there is one. `workers.delivery.pause` begins and ends it."""
     cursor = await connection.execute("SELECT reason, since, probe_at FROM delivery_pause")
     row = await cursor.fetchone()
     return Pause(*row) if row else None

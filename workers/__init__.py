@@ -13,6 +13,7 @@ from projections.rebuild import requests
 
 def create_tables(connection: Connection[Any]) -> None:
     """What the workers keep for themselves, and what they are asked for. Safe to run again."""
-    connection.execute((files("workers") / "tables.sql").read_bytes())
+    for room in ("projections", "workers"):
+        connection.execute((files(room) / "tables.sql").read_bytes())
     connection.execute(sync_requests.TABLE)
     connection.execute(requests.TABLE)

@@ -96,16 +96,15 @@ def create_tables(settings: Settings, services: Services) -> dict[str, str]:
 def _create_tables(
     connection: psycopg.Connection[Any], secret_keys: tuple[str, ...]
 ) -> dict[str, str]:
-    import api
     import workers
     from projections.rebuild import outdated
     from projections.registry import ALL
 
     store.create_tables(connection, secret_keys)
     seals.create_tables(connection, secret_keys)
+    connection.execute(store.sql("accounts.sql"))
     outdated.create_tables(connection, ALL)
     workers.create_tables(connection)
-    api.create_tables(connection)
     return outdated.due_rebuilds(connection, ALL)
 
 

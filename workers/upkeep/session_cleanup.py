@@ -1,7 +1,7 @@
 """Cleaning up after those who signed in: sessions that have run out are removed.
 
 A login removes those of its own account; what is left are the sessions of accounts that do not
-come back. The table is the API's (api/tables.sql), which lets none of them in anyway.
+come back. Authentication refuses them anyway.
 """
 
 from __future__ import annotations

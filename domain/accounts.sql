@@ -1,4 +1,5 @@
--- What authentication reads. History knows of no password and of no session.
+-- What authentication reads; inline projections of commands write it too. History knows of no password
+-- and of no session.
 
 CREATE TABLE IF NOT EXISTS credentials (
     account_id       uuid PRIMARY KEY,
