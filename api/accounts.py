@@ -1,4 +1,4 @@
-"""`/api/accounts`: admins look after everybody's roles."""
+"""`/api/accounts`: admins manage accounts and their roles."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class AccountCalls(Controller):
         offset: Offset = 0,
         min_event_position: MinEventPosition = 0,
     ) -> Response[Listing[Account]]:
-        """All of them, the disabled ones too, a page at a time."""
+        """All accounts, disabled ones included, in pages."""
 
         async def listing(connection: AsyncConnection[Any]) -> tuple[str, Listing[Account]]:
             page = await accounts.list_accounts(connection, limit=limit, offset=offset)
@@ -56,7 +56,7 @@ class AccountCalls(Controller):
     async def grant_role(
         self, request: Request, account_id: FromPath[UUID], role: FromPath[Role]
     ) -> Response[None]:
-        """It holds from the next request on. A role that the account has already is no error."""
+        """Effective from the next request. Granting a role that the account has is not an error."""
         command = GrantRole(account_id=account_id, role=role)
         done = await request.connections.credentials.change_roles(command, origin_of(request))
         return gone(done.position)
@@ -69,8 +69,8 @@ class AccountCalls(Controller):
     async def revoke_role(
         self, request: Request, account_id: FromPath[UUID], role: FromPath[Role]
     ) -> Response[None]:
-        """It is gone with the next request. A role that the account does not have is no error. The
-        last admin stays one."""
+        """Effective from the next request. Revoking a role that the account does not have is not an
+        error. The last admin keeps the role."""
         command = RevokeRole(account_id=account_id, role=role)
         done = await request.connections.credentials.change_roles(command, origin_of(request))
         return gone(done.position)
@@ -82,8 +82,8 @@ class AccountCalls(Controller):
         opt={"problems": ["last-admin"]},
     )
     async def disable_account(self, request: Request, account_id: FromPath[UUID]) -> Response[None]:
-        """For good: its sessions end, and it signs in no more. Its name stays taken. The last admin
-        cannot be disabled."""
+        """Permanent: its sessions end and it can no longer sign in. Its name stays taken. The last
+        admin cannot be disabled."""
         command = DisableAccount(account_id=account_id)
         done = await request.connections.credentials.disable(command, origin_of(request))
         return gone(done.position)

@@ -1,4 +1,4 @@
-"""The HTTP application: which routes there are, and how they are wired. Nothing connects here."""
+"""The HTTP application: its routes, and how they are wired. It opens no connections."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ ROUTES: Sequence[ControllerRouterHandler] = [
 
 
 def create_app(settings: Settings, connections: Connections) -> ASGIApp:
-    """The ASGI application, on connections that its caller opens and closes."""
+    """The ASGI application, on connections that the caller opens and closes."""
     clients = Clients(settings.trusted_proxies)
     access = Access(connections.sessions, settings.write_policy)
     limits = Limits(settings, clients, connections.broker)
@@ -83,6 +83,6 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
 
 
 def _answer_failure(request: AnyRequest[Any, Any, Any], error: Exception) -> Response[Any]:
-    """With a page where people are; also at addresses that there are not."""
+    """With a page in the panel, also for unknown addresses; with a problem document elsewhere."""
     for_people = is_of_panel(request.scope["path"]) and request.scope["method"] != OPTIONS
     return (answer_problem_page if for_people else answer_problem)(request, error)

@@ -1,4 +1,4 @@
-"""`/api/events/areas`: the places where events are held."""
+"""`/api/events/areas`: the venues of events."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Area(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AreaChanges(msgspec.Struct, frozen=True, kw_only=True):
-    """What is left out stays as it is."""
+    """Fields that are left out stay unchanged."""
 
     name: Text | UnsetType = UNSET
 
@@ -57,7 +57,7 @@ class AreaCalls(Controller):
     async def create_area(
         self, request: Request, data: JSONBody[CreateArea]
     ) -> Response[Answer[NewArea]]:
-        """Names are unique whatever their case; space around them is taken away."""
+        """Names are unique regardless of case. Leading and trailing space is removed."""
         done = await execute(request, data)
         area: domain_areas.Area = done.value
         return created(
@@ -67,7 +67,7 @@ class AreaCalls(Controller):
             version=area.version,
         )
 
-    @get("/", summary="List the areas by name", opt={"access": Permission.READ_AREAS})
+    @get("/", summary="List areas by name", opt={"access": Permission.READ_AREAS})
     async def list_areas(
         self,
         request: Request,
@@ -76,7 +76,7 @@ class AreaCalls(Controller):
         offset: Offset = 0,
         min_event_position: MinEventPosition = 0,
     ) -> Response[Listing[Area]]:
-        """Those whose name has a text in it, or all of them, a page at a time."""
+        """Areas whose name contains `name`, or all areas, in pages."""
 
         async def listing(connection: AsyncConnection[Any]) -> tuple[str, Listing[Area]]:
             page = await areas.list_areas(
@@ -87,11 +87,11 @@ class AreaCalls(Controller):
 
         return await read_listing(request, min_event_position, areas.list_version, listing)
 
-    @get("/{area_id:uuid}", summary="One area", opt={"access": Permission.READ_AREAS})
+    @get("/{area_id:uuid}", summary="Read one area", opt={"access": Permission.READ_AREAS})
     async def get_area(
         self, request: Request, area_id: FromPath[UUID], min_event_position: MinEventPosition = 0
     ) -> Response[Answer[Area]]:
-        """With the number of the events that are held there."""
+        """With the number of its events."""
         row = await read(
             request, min_event_position, lambda connection: areas.get_area(connection, area_id)
         )
@@ -121,7 +121,7 @@ class AreaCalls(Controller):
         opt={"problems": ["area-in-use"], "versioned": True},
     )
     async def delete_area(self, request: Request, area_id: FromPath[UUID]) -> Response[None]:
-        """Refused while there are events in it."""
+        """Refused while the area has events."""
         command = DeleteArea(area_id=area_id, expected_version=expected_version(request))
         return gone((await execute(request, command)).position)
 

@@ -1,4 +1,4 @@
-"""`/api/audit`: auditors read history: who did what, and what was when."""
+"""`/api/audit`: auditors read history: who did what, and the state at any moment."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from domain.core.values import Invalid
 
 T = TypeVar("T")
 
-# None of these is a union with None: Litestar would take the text `null` for it.
+# None of these is a union with None: Litestar would accept the text `null` for None.
 _AggregateId = Annotated[
     str,
-    QueryParameter(pattern=UUID_OR_NOTHING, description="Only what happened to this aggregate."),
+    QueryParameter(pattern=UUID_OR_NOTHING, description="Only events of this aggregate."),
 ]
 _Type = Annotated[
     str,
@@ -50,33 +50,32 @@ _Actor = Annotated[
     str,
     QueryParameter(
         pattern=ACTOR,
-        description="Only what they did: an account's id, `anonymous`, or `system:` and a role.",
+        description="Only events caused by this actor: an account's id, `anonymous`, or `system:` "
+        "and a role.",
     ),
 ]
 _Since = Annotated[
     str,
-    QueryParameter(
-        name="from", max_length=64, description="Only events of this time, and later ones."
-    ),
+    QueryParameter(name="from", max_length=64, description="Only events at or after this time."),
 ]
 _Until = Annotated[str, QueryParameter(max_length=64, description="Only events before this time.")]
-_Order = Annotated[Literal["asc", "desc"], QueryParameter(description="`desc`: the newest first.")]
+_Order = Annotated[Literal["asc", "desc"], QueryParameter(description="`desc`: newest first.")]
 _After = Annotated[
     int,
     QueryParameter(
         ge=0,
         le=LAST_POSITION,
-        description="Go on after this position, in the order asked for: the `next_cursor` of a "
-        "page. With 0, at the beginning.",
+        description="Continue after this position, in the requested order: the `next_cursor` of a "
+        "page. 0: from the beginning.",
     ),
 ]
-_Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="At most so many.")]
+_Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="Events in a page, at most.")]
 _Personal = Annotated[
     bool,
-    QueryParameter(description="With names and emails. That they were read is an event itself."),
+    QueryParameter(description="With names and emails. Reading them is recorded as an event."),
 ]
 
-_MOMENT = "A position in history, or a time: RFC 3339, or a date, which is its midnight."
+_MOMENT = "A position in history, or a time: RFC 3339, or a date, which means its midnight."
 
 _At = Annotated[str, QueryParameter(max_length=64, description=_MOMENT)]
 _From = Annotated[str, QueryParameter(name="from", max_length=64, description=_MOMENT)]
@@ -86,7 +85,7 @@ _To = Annotated[str, QueryParameter(name="to", max_length=64, description=_MOMEN
 class LogPagination(msgspec.Struct, frozen=True, kw_only=True):
     limit: int
     total: int | None
-    """None when history is too long to count for an answer."""
+    """None when history is too long to be counted for a response."""
     next_cursor: str | None
     offset: Literal[0] = 0
 
@@ -103,7 +102,7 @@ class AuditCalls(Controller):
     tags = ("audit",)
     opt = {"access": Permission.READ_HISTORY}  # noqa: RUF012  Litestar's own type for it
 
-    @get("/events", summary="Read the log of all that happened")
+    @get("/events", summary="Read the audit log")
     async def read_log(
         self,
         request: Request,
@@ -117,12 +116,12 @@ class AuditCalls(Controller):
         limit: _Limit = 100,
         personal: _Personal = False,
     ) -> Response[Log]:
-        """Events in the order of their positions, as they are stored. Personal data is left out
-        (`personal`: `sealed`), unless it is asked for (`open`) and its person was not erased
-        (`erased`). What this release cannot read is shown too, with the reason in `unreadable`.
+        """Events in the order of their positions, as stored. Personal data is left out (`personal`
+        is `sealed`) unless you request it: then it is `open`, or `erased` if its person was erased.
+        Events that this release cannot read are included, with the reason in `unreadable`.
 
-        Go on until `next_cursor` is null: a page can be short, or empty, before the end, because
-        only so many events are looked at for one. `total` is null where history is long."""
+        Continue until `next_cursor` is null: a page can be short or empty before the end, because
+        the number of events examined for one page is limited. `total` is null in a long history."""
         criteria = Criteria(
             aggregate_id=UUID(aggregate_id) if aggregate_id else None,
             type=type or None,
@@ -151,14 +150,14 @@ class AuditCalls(Controller):
             response.headers["Cache-Control"] = "no-store"
         return response
 
-    @get("/aggregates/{aggregate_id:uuid}", summary="What an aggregate was at a moment")
+    @get("/aggregates/{aggregate_id:uuid}", summary="Read the state of an aggregate at a moment")
     async def read_state(
         self,
         request: Request,
         aggregate_id: FromPath[UUID],
         at: _At = "",
     ) -> Response[Answer[AggregateState]]:
-        """Folded from its events up to that moment; without `at`, all of them."""
+        """The state after its events up to that moment; without `at`, after all of them."""
         moment = _parsed(parse_position_or_time, moment=("at", at))
         state = await read(
             request, 0, lambda connection: state_as_of(connection, aggregate_id, **moment)
@@ -167,7 +166,7 @@ class AuditCalls(Controller):
             raise NotFound("aggregate at that moment" if at else "aggregate", aggregate_id)
         return json_response(Answer(data=state))
 
-    @get("/aggregates/{aggregate_id:uuid}/changes", summary="What changed between two moments")
+    @get("/aggregates/{aggregate_id:uuid}/changes", summary="Read what changed between two moments")
     async def read_changes(
         self,
         request: Request,
@@ -175,8 +174,8 @@ class AuditCalls(Controller):
         start: _From = "",
         end: _To = "",
     ) -> Response[Answer[Difference]]:
-        """Its fields that differ, and the events that happened after the first moment, up to the
-        second. Without `from`, since its beginning; without `to`, until now."""
+        """The fields that differ, and the events after the first moment up to the second. Without
+        `from`: since the aggregate began; without `to`: until now."""
         moments = _parsed(parse_position_or_time, start=("from", start), end=("to", end))
         try:
             changed = await read(
@@ -192,7 +191,7 @@ class AuditCalls(Controller):
 async def _disclosed(
     request: Request, criteria: Criteria, events: list[LoggedEvent]
 ) -> list[LoggedEvent]:
-    """The events with their personal data, once it is recorded who read it."""
+    """The events with their personal data, after recording who reads it."""
     disclosure = sealed_among(events).disclosure(criteria)
     if disclosure is None:
         return events
@@ -202,8 +201,8 @@ async def _disclosed(
 
 
 def _parsed(parse: Callable[[str], T], **given: tuple[str, str]) -> dict[str, T]:
-    """What was given, by argument, of parameters by argument. Raises InvalidFields with every
-    one that is wrong."""
+    """The parsed values of the parameters that were given; `given` has the name and text of each
+    parameter by argument name. Raises InvalidFields naming every wrong parameter."""
     values: dict[str, T] = {}
     wrong: dict[str, str] = {}
     for argument, (parameter, text) in given.items():

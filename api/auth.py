@@ -1,4 +1,4 @@
-"""`/api/auth`: an account is registered, signs in, stays signed in, and signs out."""
+"""`/api/auth`: register an account, sign in, refresh tokens, sign out, change the password."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
-    """What was never a username or a password is no worse than a wrong one."""
+    """Any text is accepted: one that cannot be a username or password is simply wrong."""
 
     username: Line
     password: Secret
@@ -69,15 +69,15 @@ class AuthCalls(Controller):
     async def register_account(
         self, request: Request, data: JSONBody[NewAccount]
     ) -> Response[Answer[RegisteredAccount]]:
-        """Usernames are unique whatever their case. A new account has no role, and is signed in:
-        `meta` has its tokens."""
+        """Usernames are unique regardless of case. A new account has no roles and is signed in:
+        `meta` holds its tokens."""
         connections = request.connections
         hashed = await connections.passwords.hash(data.password)
         done = await connections.credentials.register(
             RegisterAccount(username=data.username), hashed, origin_of(request)
         )
         meta = {"message": "Successful registration"}
-        with suppress(*UNAVAILABLE):  # the account is there, and can sign in later
+        with suppress(*UNAVAILABLE):  # the account exists and can sign in later
             credential = await connections.credentials.by_id(done.value.id)
             if credential is not None and (pair := await connections.sessions.begin(credential)):
                 meta |= msgspec.structs.asdict(pair)
@@ -97,10 +97,10 @@ class AuthCalls(Controller):
         },
     )
     async def login(self, request: Request, data: JSONBody[Login]) -> Response[Answer[TokenPair]]:
-        """Begins a session. An unknown username and a wrong password are answered alike."""
+        """Begins a session. An unknown username and a wrong password get the same response."""
         credential = await authenticated(request, data.username, data.password)
         pair = await request.connections.sessions.begin(credential)
-        if pair is None:  # changed at this moment
+        if pair is None:  # the account changed at this moment
             raise InvalidCredentials
         return _private(json_response(Answer(data=pair)))
 
@@ -117,7 +117,7 @@ class AuthCalls(Controller):
     async def refresh(
         self, request: Request, data: JSONBody[RefreshToken]
     ) -> Response[Answer[TokenPair]]:
-        """The refresh token is spent by it; using it again ends the whole session."""
+        """Spends the refresh token: using it again ends the whole session."""
         pair = await request.connections.sessions.refresh(data.refresh)
         return _private(json_response(Answer(data=pair)))
 
@@ -130,13 +130,13 @@ class AuthCalls(Controller):
     async def logout(
         self, request: Request, data: JSONBody[RefreshToken]
     ) -> Response[Answer[None]]:
-        """Ends the session: both its tokens are dead at once, everywhere."""
+        """Ends the session: both its tokens are invalid at once, in every process."""
         await request.connections.sessions.end(request.account, data.refresh)
         return json_response(Answer(data=None, meta={"message": "Successful logout"}))
 
-    @get("/me", summary="Who you are", opt={"access": Who.SIGNED_IN})
+    @get("/me", summary="Read your own account", opt={"access": Who.SIGNED_IN})
     async def me(self, request: Request) -> Response[Answer[Me]]:
-        """The account that the token belongs to, with its roles as they are now."""
+        """The account of the token, with its current roles."""
         account = request.account
         me = Me(id=account.id, username=account.username, roles=account.roles)
         return _private(json_response(Answer(data=me)))
@@ -154,12 +154,12 @@ class AuthCalls(Controller):
     async def change_password(
         self, request: Request, data: JSONBody[PasswordChange]
     ) -> Response[None]:
-        """Ends all sessions of the account, this one included."""
+        """Ends all sessions of the account, including this one."""
         done = await password_changed(request, data.current, data.password)
         return Response(None, status_code=204, headers={"Event-Position": str(done.position)})
 
 
 def _private(response: Response[T]) -> Response[T]:
-    """For one reader only, and to be kept by nobody on the way."""
+    """For one reader only: no cache may store it."""
     response.headers["Cache-Control"] = "no-store"
     return response

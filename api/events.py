@@ -37,7 +37,7 @@ from projections.lists.cursor import BadCursor
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """An event as everybody sees it; `area` is the name of its area."""
+    """The public view of an event; `area` is the name of its area."""
 
     id: UUID
     name: str
@@ -49,7 +49,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventChanges(msgspec.Struct, frozen=True, kw_only=True):
-    """What is left out stays as it is; an `area_id` of null takes the event out of its area."""
+    """Fields that are left out stay unchanged; an `area_id` of null takes the event out of its
+    area."""
 
     name: Text | UnsetType = UNSET
     event_datetime: datetime | UnsetType = UNSET
@@ -72,7 +73,7 @@ def wrong_times(fields: Mapping[str, Any]) -> dict[str, str]:
 
 @judges(EventChanges)
 def crossed_times(fields: Mapping[str, Any]) -> dict[str, str]:
-    """Only how the two times stand to each other: one that stays as it was may be past."""
+    """Only compares the two times: a time that does not change may be in the past."""
     starts, deadline = fields.get("event_datetime"), fields.get("registration_deadline")
     if starts and deadline and end_of(deadline, starts) > starts:
         return {"registration_deadline": "must not be after the event"}
@@ -89,8 +90,9 @@ class EventCalls(Controller):
     async def create_event(
         self, request: Request, data: JSONBody[CreateEvent]
     ) -> Response[Answer[Event]]:
-        """Times are RFC 3339 or `MM.DD.YYYY`. An event's date is midnight UTC of that day; a
-        deadline's is the end of that day, but never later than the event. Neither may be past."""
+        """Times are RFC 3339 or `MM.DD.YYYY`. A date as `event_datetime` means midnight UTC; a date
+        as deadline means the end of that day, but never later than the event. Neither time may be
+        in the past."""
         done = await execute(request, data)
         view: EventView = done.value
         return created(
@@ -112,12 +114,12 @@ class EventCalls(Controller):
         limit: Limit = 10,
         offset: Offset = 0,
         cursor: Annotated[
-            str | None, QueryParameter(description="Go on after a page: its `next_cursor`.")
+            str | None, QueryParameter(description="Continue after a page: its `next_cursor`.")
         ] = None,
         min_event_position: MinEventPosition = 0,
     ) -> Response[Listing[Event]]:
-        """A page at a time, ordered by `event_datetime`. To walk through all of them pass each
-        page's `next_cursor` on as `cursor`: nothing is shown twice or left out on the way."""
+        """In pages, ordered by `event_datetime`. To read all events, pass each page's
+        `next_cursor` as `cursor`: no event is repeated or skipped."""
 
         async def listing(connection: AsyncConnection[Any]) -> tuple[str, Listing[Event]]:
             page = await events.list_open(
@@ -140,14 +142,14 @@ class EventCalls(Controller):
         except BadCursor:
             raise InvalidFields(cursor="must be the next_cursor of a page") from None
 
-    @get("/{event_id:uuid}", summary="One event, open or closed", opt={"access": Who.ANYONE})
+    @get("/{event_id:uuid}", summary="Read one event, open or closed", opt={"access": Who.ANYONE})
     async def get_event(
         self,
         request: Request,
         event_id: FromPath[UUID],
         min_event_position: MinEventPosition = 0,
     ) -> Response[Answer[Event]]:
-        """With its area's name as it is now."""
+        """With the current name of its area."""
         row = await read(
             request, min_event_position, lambda connection: events.get_event(connection, event_id)
         )
@@ -163,8 +165,8 @@ class EventCalls(Controller):
     async def change_event(
         self, request: Request, event_id: FromPath[UUID], data: JSONBody[EventChanges]
     ) -> Response[Answer[Event]]:
-        """What is left out stays as it is. Once closing it has been answered, no later registration
-        is accepted."""
+        """Fields that are left out stay unchanged. After the response to a change that closes the
+        event, no registration is accepted."""
         command = ChangeEvent(
             event_id=event_id,
             expected_version=expected_version(request),
@@ -179,7 +181,7 @@ class EventCalls(Controller):
         opt={"access": Permission.CHANGE_EVENTS, "versioned": True},
     )
     async def delete_event(self, request: Request, event_id: FromPath[UUID]) -> Response[None]:
-        """Its registrations stay in history."""
+        """Its registrations remain in history."""
         command = DeleteEvent(event_id=event_id, expected_version=expected_version(request))
         return gone((await execute(request, command)).position)
 

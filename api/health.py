@@ -1,4 +1,4 @@
-"""`/health`: whether this process lives, and whether everything it needs is well."""
+"""`/health`: liveness of this process, and readiness with everything that it needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from litestar import Response, get
 from litestar.openapi.datastructures import ResponseSpec
 from redis import RedisError
 
-from api.database.probe import PATIENCE
+from api.database.probe import PROBE_TIMEOUT
 from api.http.access import Who
 from api.http.connections import Connections
 from api.http.limits import UNLIMITED
@@ -20,8 +20,8 @@ from api.http.responses import json_response
 from domain.core.availability import BRING_BACK, OnlyReads
 from projections.status import Standing, State, Stop
 
-TOLERATED_LAG = 10.0
-"""Seconds that a projection may be behind history."""
+MAX_LAG = 10.0
+"""Seconds that a projection may lag behind history and still be ready."""
 
 _FOR_PROBES = {"access": Who.ANYONE, **UNLIMITED}
 
@@ -55,21 +55,26 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     checks: Checks
 
 
-@get("/health/live", summary="Whether this process answers", tags=["health"], opt=_FOR_PROBES)
+@get(
+    "/health/live",
+    summary="Liveness: whether this process answers",
+    tags=["health"],
+    opt=_FOR_PROBES,
+)
 async def live() -> Response[Check]:
-    """It asks nobody else: an answer means that the process need not be started again."""
+    """Depends on nothing else: an answer means that the process needs no restart."""
     return json_response(Check("ok"))
 
 
 @get(
     "/health/ready",
-    summary="Whether all that it needs is well",
+    summary="Readiness: database, broker and projections",
     tags=["health"],
     opt=_FOR_PROBES,
-    responses={503: ResponseSpec(Readiness, description="Something of it is not")},
+    responses={503: ResponseSpec(Readiness, description="Something is failing")},
 )
 async def ready(request: Request) -> Response[Readiness]:
-    """503 when the database, the broker or a projection is not, with the reason."""
+    """503 with the reason when the database, the broker or a projection fails."""
     connections = request.connections
     (database, projections), broker = await asyncio.gather(
         _database(connections), _broker(connections)
@@ -98,16 +103,16 @@ async def _database(connections: Connections) -> tuple[Check, dict[str, Projecti
 
 async def _broker(connections: Connections) -> Check:
     if connections.broker is None:
-        return Check("failing", "none is configured")
+        return Check("failing", "not configured")
     try:
-        await asyncio.wait_for(connections.broker.ping(), PATIENCE)
+        await asyncio.wait_for(connections.broker.ping(), PROBE_TIMEOUT)
     except (RedisError, OSError, TimeoutError) as error:
         return _failing(error)
     return Check("ok")
 
 
 def _failing(error: Exception) -> Check:
-    return Check("failing", str(error) or f"no answer in {PATIENCE:.0f} s")
+    return Check("failing", str(error) or f"no answer in {PROBE_TIMEOUT:.0f} s")
 
 
 def _projection(standing: Standing) -> ProjectionCheck:
@@ -126,6 +131,6 @@ def _projection(standing: Standing) -> ProjectionCheck:
 def _trouble(standing: Standing) -> str | None:
     if standing.trouble is not None:
         return standing.trouble
-    if (standing.lag_seconds or 0) > TOLERATED_LAG:
+    if (standing.lag_seconds or 0) > MAX_LAG:
         return f"{standing.lag_seconds:.0f} s behind history"
     return None

@@ -1,7 +1,8 @@
-"""`/metrics`: what Prometheus is told, in its text format. docs/decisions/0017 and 0021 say why so.
+"""`/metrics` in Prometheus' text format. Decisions 0017 and 0021 explain the design.
 
-The API processes of a host share their port, and a scrape reaches any one of them. So each tells
-the same of the database and of what all of them count, and of itself only what carries its `pid`.
+The API processes of a host share a port, and a scrape reaches any one of them. So each of them
+reports the same for the database and for counts of all processes; metrics of the process itself
+carry its `pid`.
 """
 
 from __future__ import annotations
@@ -27,21 +28,21 @@ from projections.status import Standing, State
 from runtime.batched_metrics import count_all
 from runtime.metrics import counted, gauge, gauge_by, of_this_process
 
-KEPT = 1.0
-"""Seconds for which a text is told again, at least."""
+MIN_LIFETIME = 1.0
+"""Seconds for which a rendered text is served again, at least."""
 
-SHARE = 0.05
-"""Of a process's time, at most, goes into drawing it up."""
+MAX_RENDERING_SHARE = 0.05
+"""Of a process's time that goes into rendering."""
 
 
 class Scrapes:
-    """What they are told. It costs some 50 ms to draw up, so it is drawn up beside the event loop,
-    by one scrape for all that come meanwhile or shortly after."""
+    """The text for scrapes. Rendering takes about 50 ms, so it runs in a thread, once for all
+    scrapes that arrive during it or shortly after."""
 
     def __init__(self, watch: DatabaseWatch, token: str | None) -> None:
         self._watch = watch
         self._token = token
-        self._drawing_up = asyncio.Lock()
+        self._rendering = asyncio.Lock()
         self._text = b""
         self._good_until = 0.0
 
@@ -54,35 +55,35 @@ class Scrapes:
 
     async def text(self) -> bytes:
         loop = asyncio.get_running_loop()
-        async with self._drawing_up:
+        async with self._rendering:
             if loop.time() >= self._good_until:
                 overview = await self._watch.overview()
                 count_all()
                 begun = loop.time()
-                self._text = await asyncio.to_thread(generate_latest, _Told(overview))
+                self._text = await asyncio.to_thread(generate_latest, _Snapshot(overview))
                 now = loop.time()
-                self._good_until = now + max(KEPT, (now - begun) / SHARE)
+                self._good_until = now + max(MIN_LIFETIME, (now - begun) / MAX_RENDERING_SHARE)
             return self._text
 
 
 @get(
     "/metrics",
-    summary="What Prometheus scrapes",
+    summary="Metrics for Prometheus",
     tags=["health"],
     media_type="text/plain",
     opt={"access": Who.ANYONE, "problems": ["token-invalid"], **UNLIMITED},
 )
 async def metrics(request: Request) -> Response[str]:
-    """Its text format, a second old at most unless drawing it up takes long. Without the database
-    it answers all the same, with `events_face_database_up 0` and what this process knows of itself.
-    Where `METRICS_TOKEN` is set, it has to be sent as a bearer token."""
+    """In Prometheus' text format, usually at most a second old. While the database is away it
+    reports `events_face_database_up 0` and the metrics of this process. If `METRICS_TOKEN` is set,
+    send it as a bearer token."""
     scrapes = cast("Scrapes", request.app.state["scrapes"])
     scrapes.allow(request)
     return Ready(await scrapes.text(), media_type=CONTENT_TYPE_LATEST)
 
 
-class _Told(Collector):
-    """All of it at one moment."""
+class _Snapshot(Collector):
+    """All metrics at one moment."""
 
     def __init__(self, overview: Overview | None) -> None:
         self._overview = overview

@@ -1,9 +1,10 @@
-"""Listening at a port that other processes serve too, and leaving it without turning anybody away.
+"""Listens at a port that several processes share, and leaves it without refusing a client.
 
-The server would stop listening and hang up on those whose first request it has not read yet in one
-go. So the port is left first: whoever is connected by then is answered, and who comes later
-is given to the others by the kernel. It would reset those who wait to be accepted when their
-listener closes; so before, nobody new is let in, and those who are in are waited for.
+The server would close its listener and, at the same moment, the connections whose first request it
+has not read yet. So the process leaves the port first: it still answers the clients that are
+connected, and the kernel gives new clients to the other processes. Closing a listener resets the
+connections that wait in its queue; so before that, the process drops new handshakes (clients repeat
+them) and waits until the queue is empty.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ from contextlib import suppress
 
 import psutil
 
-SHARED = sys.platform == "linux"
-"""Elsewhere the kernel does not share out the connections of a port."""
+IS_SHARED = sys.platform == "linux"
+"""Other kernels do not distribute the connections of a port."""
 
-HANDSHAKE = 0.002
-"""Seconds that a connection which has been begun needs to be there."""
+QUEUE_CHECK_INTERVAL = 0.002
+"""Seconds; longer than a handshake takes."""
 
-PATIENCE = 1.0
-"""Seconds that the server has for accepting those who wait."""
+ACCEPT_TIMEOUT = 1.0
+"""Seconds in which the server accepts the connections in its queue."""
 
 _SO_ATTACH_FILTER = 26
 
-_NO_NEWCOMERS = b"".join(
+_DROP_SYN = b"".join(
     struct.pack("HBBI", *instruction)
     for instruction in (
         (0x30, 0, 0, 13),  # load the flags of the TCP header
@@ -38,10 +39,12 @@ _NO_NEWCOMERS = b"".join(
         (0x06, 0, 0, 0xFFFFFFFF),  # else keep all of it
     )
 )
-"""A classic BPF program. Who is dropped knocks again after a second; the others open by then."""
+"""A classic BPF program. The client repeats a dropped SYN after a second; another process accepts
+it then."""
 
 _QUEUED = 24
-"""Where `struct tcp_info` of a listening socket has how many wait to be accepted (linux/tcp.h)."""
+"""Offset of the length of the accept queue in `struct tcp_info` of a listening socket
+(linux/tcp.h)."""
 
 
 def listen(address: str, port: int, backlog: int) -> socket.socket:
@@ -61,38 +64,38 @@ def listen(address: str, port: int, backlog: int) -> socket.socket:
 
 
 async def leave(port: int) -> None:
-    """Listen there no more, while the server goes on with the connections that it has.
+    """Stop listening at the port, while the server goes on with its open connections.
 
-    It keeps its descriptor, and finds a socket there that nobody ever connects to.
+    The server keeps its file descriptor, which then refers to a socket that no client can reach.
     """
-    if not SHARED:
+    if not IS_SHARED:
         return
-    with socket.socket(socket.AF_UNIX) as nobodys:
-        nobodys.setblocking(False)
-        nobodys.bind("")  # a name that the kernel chooses
-        nobodys.listen(1)
+    with socket.socket(socket.AF_UNIX) as unreachable:
+        unreachable.setblocking(False)
+        unreachable.bind("")  # a name that the kernel chooses
+        unreachable.listen(1)
         for found in psutil.Process().net_connections("tcp"):
             if found.status == psutil.CONN_LISTEN and found.laddr.port == port:
                 with (
                     socket.socket(fileno=os.dup(found.fd)) as listener,
-                    suppress(OSError),  # of a kernel that knows no filters
+                    suppress(OSError),  # a kernel without socket filters
                 ):
-                    _let_nobody_in(listener)
+                    _drop_handshakes(listener)
                     await _all_accepted(listener)
-                os.dup2(nobodys.fileno(), found.fd, inheritable=False)
+                os.dup2(unreachable.fileno(), found.fd, inheritable=False)
 
 
-def _let_nobody_in(listener: socket.socket) -> None:
-    program = ctypes.create_string_buffer(_NO_NEWCOMERS, len(_NO_NEWCOMERS))
-    length = len(_NO_NEWCOMERS) // struct.calcsize("HBBI")
+def _drop_handshakes(listener: socket.socket) -> None:
+    program = ctypes.create_string_buffer(_DROP_SYN, len(_DROP_SYN))
+    length = len(_DROP_SYN) // struct.calcsize("HBBI")
     described = struct.pack("HP", length, ctypes.addressof(program))
     listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, described)
 
 
 async def _all_accepted(listener: socket.socket) -> None:
-    """Or not, after `PATIENCE`."""
-    for _ in range(round(PATIENCE / HANDSHAKE)):
-        await asyncio.sleep(HANDSHAKE)
+    """Return when the queue is empty, or after `ACCEPT_TIMEOUT`."""
+    for _ in range(round(ACCEPT_TIMEOUT / QUEUE_CHECK_INTERVAL)):
+        await asyncio.sleep(QUEUE_CHECK_INTERVAL)
         if not _queued(listener):
             return
 

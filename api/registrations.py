@@ -1,4 +1,4 @@
-"""`/api/events/{id}/register`: anyone registers for an event."""
+"""`/api/events/{id}/register`: registration for an event, open to anyone."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
 async def register(
     request: Request, event_id: FromPath[UUID], data: JSONBody[Registration]
 ) -> Response[Answer[Registered]]:
-    """Once for each event and email, whatever its case; the confirmation code comes by
-    notification. Organizers read the visitor at `Location`."""
+    """Once per event and email, regardless of case. The visitor receives a notification with the
+    confirmation code. Organizers can read the visitor at `Location`."""
     command = RegisterVisitor(event_id=event_id, full_name=data.full_name, email=data.email)
     done = await execute(request, command)
     return created(

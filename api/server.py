@@ -1,4 +1,4 @@
-"""The `api` role: serves the application with granian, in this one process."""
+"""The `api` role: serves the application with granian, in this process."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ from runtime.installation import installation_keys
 from runtime.settings import Settings
 
 BACKLOG = 1024
-"""Connections that wait to be accepted."""
+"""Connections in the accept queue, at most."""
 
-HEAD_DEADLINE = 15.0
-"""Seconds in which a client sends the head of its next request, from the moment that it connects or
-was answered."""
+HEAD_TIMEOUT = 15.0
+"""Seconds for a client to send the head of its next request, counted from connecting or from the
+last response."""
 
-LARGEST_HEAD = 128 * 1024
-"""Bytes; a longer one is answered 431 without a body, others as `api.http.heads` has it."""
+MAX_HEAD = 128 * 1024
+"""Bytes; granian answers a longer head with 431 and no body. `api.http.heads` has lower limits."""
 
-UNREAD_DEADLINE = 15.0
-"""Seconds that a client may leave an answer unread."""
+UNREAD_TIMEOUT = 15.0
+"""Seconds that a client may leave a response unread."""
 
-FAREWELL = 1.0
-"""Seconds in which those who are connected send what they were about to send. With its answer
-they are told that the connection ends."""
+LAST_REQUESTS = 1.0
+"""Seconds in which connected clients may still send a request; its response announces that the
+connection closes."""
 
-PARTING = 0.5
-"""Seconds after which connections without a request are ended by force."""
+IDLE_CLOSE_INTERVAL = 0.5
+"""Seconds after which connections without a request are closed."""
 
-GRACE = 5.0
-"""Seconds that accepted requests have to be answered in, once the process is told to end."""
+SHUTDOWN_TIMEOUT = 5.0
+"""Seconds for accepted requests to be answered, once the process has to end."""
 
 
 def serve(settings: Settings, services: Services, host: str, port: int) -> None:
-    """Answer until SIGTERM or SIGINT; what was accepted by then is answered first.
+    """Answer until SIGTERM or SIGINT, then answer the accepted requests and return.
 
     Several processes may serve one port. Raises CommandFailed.
     """
@@ -73,64 +73,64 @@ async def _serve(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, connections.ending.set)
-        _collect_garbage_less()
+        _collect_garbage_less_often()
         serving = loop.create_task(server.serve())
         keeping = loop.create_task(limits.keep())
         beating = loop.create_task(HEART.beat_in_loop())
         ending = loop.create_task(connections.ending.wait())
         await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
         await port_handover.leave(port)
-        for _ in range(10):  # in parts, so that a machine which stands still does not use it up
-            await asyncio.wait({serving}, timeout=FAREWELL / 10)
+        for _ in range(10):  # in parts, so that a pause of the machine does not use it up
+            await asyncio.wait({serving}, timeout=LAST_REQUESTS / 10)
         keeping.cancel()
         beating.cancel()
         server.stop()  # type: ignore[no-untyped-call]
-        await asyncio.wait({serving}, timeout=PARTING)
-        for _ in range(round(GRACE / PARTING)):
+        await asyncio.wait({serving}, timeout=IDLE_CLOSE_INTERVAL)
+        for _ in range(round(SHUTDOWN_TIMEOUT / IDLE_CLOSE_INTERVAL)):
             if not serving.done():
                 limits.end_idle()
-                await asyncio.wait({serving}, timeout=PARTING)
+                await asyncio.wait({serving}, timeout=IDLE_CLOSE_INTERVAL)
         if serving.done() and (error := serving.exception()):
             reason, _, _ = str(error).partition("\n")
             raise CommandFailed(f"cannot serve at {address} port {port}: {reason}") from error
 
 
 class _Server(Server):
-    """Granian's, at a socket with an option that it does not set."""
+    """Granian's server, on a socket with options that granian does not set."""
 
     def _init_shared_socket(self) -> None:
         listener = port_handover.listen(self.bind_addr, self.bind_port, self.backlog)
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # on Linux; its connections inherit it
-            unread = round(UNREAD_DEADLINE * 1000)
+            unread = round(UNREAD_TIMEOUT * 1000)
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, unread)
-        backlog = (self.backlog,) if port_handover.SHARED else ()
+        backlog = (self.backlog,) if port_handover.IS_SHARED else ()
         is_unix = False
         holder: Any = net.SocketHolder  # type: ignore[attr-defined]
         self._shd = holder(listener.detach(), is_unix, *backlog)
 
 
 def http_server(app: ASGIApp, address: str, port: int, most: int = BACKLOG) -> Server:
-    """A server whose `serve()` answers until its `stop()`, on `most` connections at once; other
-    processes may share the port."""
+    """A server whose `serve()` answers until its `stop()`, on at most `most` connections at once.
+    Other processes may share the port."""
     return _Server(
         app,
         address,
         port,
-        interface=Interfaces.ASGINL,  # no lifespan: the app's connections are its caller's
+        interface=Interfaces.ASGINL,  # no lifespan: the caller owns the app's connections
         backlog=BACKLOG,
         backpressure=most,
-        http=HTTPModes.http1,  # else it waits for the first byte without an end
+        http=HTTPModes.http1,  # protocol detection would wait for the first byte for ever
         http1_settings=HTTP1Settings(
-            header_read_timeout=round(HEAD_DEADLINE * 1000), max_buffer_size=LARGEST_HEAD
+            header_read_timeout=round(HEAD_TIMEOUT * 1000), max_buffer_size=MAX_HEAD
         ),
         websockets=False,
         log_enabled=False,
     )
 
 
-def _collect_garbage_less() -> None:
-    """What lives as long as the process is looked at no more, and the rest less often: a request
-    leaves no cycles behind. It halves the slowest answers under load."""
+def _collect_garbage_less_often() -> None:
+    """Exclude what lives as long as the process, and collect the rest less often: a request leaves
+    no reference cycles. This halves the slowest responses under load."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 50, 50)
@@ -140,5 +140,5 @@ def _address(host: str) -> str:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise CommandFailed(f"{host} is no address to serve at: {error.strerror}") from None
+        raise CommandFailed(f"{host} is not an address of this machine: {error.strerror}") from None
     return str(found[0][4][0])

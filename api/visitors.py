@@ -1,4 +1,4 @@
-"""`/api/visitors`: organizers read who registered, admins have people forgotten."""
+"""`/api/visitors`: organizers read visitors, admins erase people."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from projections import visitors
 
 
 class Visitor(msgspec.Struct, frozen=True, kw_only=True):
-    """One person at one event; an erased one has no name and no email."""
+    """One person at one event; the name and email of an erased person are null."""
 
     id: UUID
     event_id: UUID
@@ -43,14 +43,14 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
 
 @get(
     "/api/visitors/{visitor_id:uuid}",
-    summary="One visitor",
+    summary="Read one visitor",
     tags=["visitors"],
     opt={"access": Permission.READ_NAMES},
 )
 async def get_visitor(
     request: Request, visitor_id: FromPath[UUID], min_event_position: MinEventPosition = 0
 ) -> Response[Answer[Visitor]]:
-    """As they registered for the event."""
+    """With the name and email given at registration."""
     row = await read(
         request,
         min_event_position,
@@ -78,12 +78,12 @@ async def get_visitor(
     opt={"access": Permission.ERASE_PEOPLE},
 )
 async def erase(request: Request, data: JSONBody[ErasureRequest]) -> Response[Answer[Erased]]:
-    """Makes their name and email unreadable everywhere, history included: `data` counts the
-    registrations that are anonymous now, the keys that were deleted, and the notifications that
-    will not be sent any more.
+    """Makes the person's name and email unreadable everywhere, history included. `data` counts the
+    registrations that are anonymous now, the deleted keys, and the notifications that will no
+    longer be sent.
 
-    For good. All are 0 when nobody is registered with this email, which is no error. The person may
-    register again.
+    This cannot be undone. All counts are 0 when no registration has this email, which is not an
+    error. The person may register again.
     """
     erasure = await request.connections.erasures.erase(data.email, origin_of(request))
     return json_response(

@@ -1,1 +1,1 @@
-"""How queries reach the read tables, and how answers are kept."""
+"""Connections to the databases, queries on them, and the cache of responses."""

@@ -1,4 +1,4 @@
-"""Connections to the database that history is in, wherever that is after a failover."""
+"""Connections to the primary, also after a failover."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from psycopg_pool import AsyncConnectionPool
 
 from domain.core.availability import only_reads
 
-REPLACED_EVERY = 1.0
-"""Seconds from one replacement of all connections to the next."""
+REPLACEMENT_INTERVAL = 1.0
+"""Seconds between two replacements of all connections, at least."""
 
 
 class PrimaryPool(AsyncConnectionPool[AsyncConnection[Any]]):
-    """When one of its connections leads to a server that only reads, all are replaced: another
-    server may be the primary by now. Until one is found, those that there are answer queries."""
+    """Replaces all its connections when one of them turns out to be read-only: another server may
+    be the primary now. Until that one is found, the old connections answer queries."""
 
     _replaced_at = 0.0
 
     async def putconn(self, conn: AsyncConnection[Any]) -> None:
         now = time.monotonic()
-        if only_reads(conn) and now >= self._replaced_at + REPLACED_EVERY:
+        if only_reads(conn) and now >= self._replaced_at + REPLACEMENT_INTERVAL:
             self._replaced_at = now
             await self.drain()
         await super().putconn(conn)

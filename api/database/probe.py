@@ -1,5 +1,8 @@
-"""What health and metrics tell of the database: asked of the primary, on connections of their own,
-so that no burst of requests keeps a probe waiting."""
+"""The state of the database for `/health/ready` and `/metrics`.
+
+Probes have connections of their own to the primary, so that a burst of requests does not delay
+them.
+"""
 
 from __future__ import annotations
 
@@ -21,18 +24,18 @@ from projections.status import Standing, standings
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
-PATIENCE = 2.0
-"""Seconds that an answer may take."""
+PROBE_TIMEOUT = 2.0
+"""Seconds, of one probe."""
 
-REPLICA_PATIENCE = PATIENCE / 2
-"""Seconds of them that the replica may take."""
+REPLICA_TIMEOUT = PROBE_TIMEOUT / 2
+"""Seconds, of the replica's part in a probe."""
 
-KEPT = 1.0
-"""Seconds for which an overview is not read again."""
+OVERVIEW_LIFETIME = 1.0
+"""Seconds for which an overview is cached."""
 
-COUNT_KEPT = 20
-"""Times as long as it took to count all rows of the outbox, for which they are not counted again:
-that takes half a second for a million of them, and anybody may ask for metrics, at any rate."""
+COUNT_LIFETIME = 20
+"""How long a count of the outbox is cached, as a multiple of the time that it took. Counting a
+million rows takes half a second, and clients may read metrics at any rate."""
 
 TABLES = [
     *("history_events", "history_snapshots", "installation_keys", "personal_keys"),
@@ -40,7 +43,7 @@ TABLES = [
     *("credentials", "sessions", "delivery_pause", "schedule_runs"),
     *("sync_requests", "rebuild_requests"),
 ]
-"""What `events-face migrate` creates beside the projections."""
+"""Created by `events-face migrate`, except read tables."""
 
 _NEEDED_FOR_STANDINGS = {"history_events", "projections"}
 
@@ -48,36 +51,36 @@ log = structlog.get_logger()
 
 
 class Backlog(msgspec.Struct, frozen=True, kw_only=True):
-    """What the outbox holds."""
+    """Rows of the outbox."""
 
     rows: dict[State, int]
-    """By state; only those that wait when the others take too long to count."""
+    """By state; only `waiting` when counting the others takes too long."""
     oldest_due: float
-    """Seconds for which the row that has been due the longest has been; 0 when none is."""
+    """Seconds since the oldest due row became due; 0 when none is due."""
 
 
 class Now(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides whether it is ready."""
+    """What readiness depends on."""
 
     standings: list[Standing]
     only_reads: bool
-    """Whether it takes no writes."""
+    """Whether the database refuses writes."""
     missing: list[str]
-    """Tables that are no projections' and that there should be."""
+    """Tables of `TABLES` that do not exist."""
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """The database at some moment."""
+    """What metrics show of the database."""
 
     last_position: int
     standings: list[Standing]
     unsealed: SealLag
     backlog: Backlog | None
-    """None when the table is missing."""
+    """None when the outbox table is missing."""
 
 
 class DatabaseWatch:
-    """Looks at the primary; and where queries go to a replica, whether that answers."""
+    """Probes the primary, and the replica if queries go to one."""
 
     def __init__(self, primary: Pool, replica: Pool | None) -> None:
         self._primary = primary
@@ -90,7 +93,7 @@ class DatabaseWatch:
 
     async def now(self) -> Now:
         """Raises `psycopg.Error`, TimeoutError."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PROBE_TIMEOUT):
             if self._replica is not None:
                 await _answers(self._replica)
             async with self._primary.connection() as connection:
@@ -99,7 +102,7 @@ class DatabaseWatch:
                 return Now(standings=found, only_reads=only_reads(connection), missing=missing)
 
     async def overview(self) -> Overview | None:
-        """As it was a moment ago; None when the database does not answer."""
+        """At most `OVERVIEW_LIFETIME` old; None when the database does not answer."""
         loop = asyncio.get_running_loop()
         async with self._reading:
             if loop.time() >= self._read_again_at:
@@ -108,17 +111,17 @@ class DatabaseWatch:
                 except (psycopg.Error, TimeoutError) as error:
                     log.warning("metrics lack the database", reason=str(error) or "no answer")
                     self._overview = None
-                self._read_again_at = loop.time() + KEPT
+                self._read_again_at = loop.time() + OVERVIEW_LIFETIME
             return self._overview
 
     async def _read(self) -> Overview:
-        async with asyncio.timeout(PATIENCE), self._primary.connection() as connection:
+        async with asyncio.timeout(PROBE_TIMEOUT), self._primary.connection() as connection:
             found = await standings(connection)
             end = await last_position(connection)
             unsealed = await seal_lag(connection)
             try:
                 count, oldest_due = await waiting(connection)
-            except psycopg.errors.UndefinedTable:  # which the standings tell
+            except psycopg.errors.UndefinedTable:  # `standings` shows it
                 return Overview(last_position=end, standings=found, unsealed=unsealed, backlog=None)
         await self._count()
         backlog = Backlog(rows={**self._rows, "waiting": count}, oldest_due=oldest_due)
@@ -130,9 +133,9 @@ class DatabaseWatch:
         if begun >= self._count_again_at:
             self._rows = {}
             with suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE), self._primary.connection() as connection:
+                async with asyncio.timeout(PROBE_TIMEOUT), self._primary.connection() as connection:
                     self._rows = await count_by_state(connection)
-            self._count_again_at = loop.time() + COUNT_KEPT * (loop.time() - begun)
+            self._count_again_at = loop.time() + COUNT_LIFETIME * (loop.time() - begun)
 
 
 async def _missing(connection: AsyncConnection[Any]) -> list[str]:
@@ -143,9 +146,9 @@ async def _missing(connection: AsyncConnection[Any]) -> list[str]:
 
 
 async def _answers(replica: Pool) -> None:
-    """Raises `psycopg.OperationalError`, which says that it is the replica that does not."""
+    """Raises `psycopg.OperationalError`, which names the replica."""
     try:
-        async with asyncio.timeout(REPLICA_PATIENCE), replica.connection() as connection:
+        async with asyncio.timeout(REPLICA_TIMEOUT), replica.connection() as connection:
             await connection.execute("SELECT")
     except (psycopg.Error, TimeoutError) as error:
         reason = f"the replica (READ_DATABASE_URL): {str(error) or 'no answer'}"

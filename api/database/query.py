@@ -1,4 +1,4 @@
-"""A query's answer, whatever became of the connection while it was idle."""
+"""Runs queries, once more if the connection was lost while it was idle."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ T = TypeVar("T")
 Query = Callable[[AsyncConnection[Any]], Awaitable[T]]
 
 
-async def ask(readers: Pool, query: Query[T]) -> T:
-    """Raises `UNAVAILABLE`."""
+async def run_query(readers: Pool, query: Query[T]) -> T:
+    """Run the query on a connection of the pool. Raises `UNAVAILABLE`."""
     for last_try in (False, True):
         try:
             async with readers.connection() as connection:
@@ -26,5 +26,5 @@ async def ask(readers: Pool, query: Query[T]) -> T:
         except UNAVAILABLE as error:
             if last_try or isinstance(error, PoolTimeout | psycopg.errors.QueryCanceled):
                 raise
-            await readers.check()  # it may have died while idle, and others with it
+            await readers.check()  # replaces connections that died while idle
     raise AssertionError("unreachable")

@@ -1,5 +1,5 @@
-"""How many commands wait for the writer, told by the clock: they are the more while the database
-hangs, and no batch ends that could tell."""
+"""The length of the command queue, measured once a second: while the database hangs the queue
+grows, and no batch ends that could report it."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from prometheus_client import Gauge
 from domain.history.group_commit import Writer
 from runtime.metrics import REGISTRY
 
-EVERY = 1.0
+MEASURING_INTERVAL = 1.0
 """Seconds."""
 
 QUEUE = Gauge(
     "events_face_command_queue",
-    "Commands that wait for a batch to take them.",
+    "Commands that wait for a batch.",
     multiprocess_mode="livesum",
     registry=REGISTRY,
 )
 
 
 @asynccontextmanager
-async def queue_told(writer: Writer) -> AsyncIterator[None]:
-    """For the length of the block."""
+async def queue_measured(writer: Writer) -> AsyncIterator[None]:
+    """Measure the queue while the block runs."""
 
-    async def tell() -> None:
+    async def measure() -> None:
         while True:
             QUEUE.set(writer.waiting)
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(MEASURING_INTERVAL)
 
-    telling = asyncio.create_task(tell(), name="queue told")
+    measuring = asyncio.create_task(measure(), name="command queue metrics")
     try:
         yield
     finally:
-        telling.cancel()
+        measuring.cancel()
         with suppress(asyncio.CancelledError):
-            await telling
+            await measuring
         QUEUE.set(0)

@@ -1,4 +1,4 @@
-"""A connection for queries, which gets along with a pooler (`domain.history.pooling`)."""
+"""A connection for queries, directly or through a pooler (`domain.history.pooling`)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from domain.history.pooling import IS_OURS, refuses_options
 
 
 class ReadConnection(AsyncConnection[Any]):
-    """Without prepared statements and a limit to a query's time where each transaction may have
-    another session: PgBouncer has limits of its own."""
+    """Uses neither prepared statements nor a statement timeout where a pooler may give each
+    transaction another session; PgBouncer has timeouts of its own."""
 
     @classmethod
     async def connect(cls, conninfo: str = "", **given: Any) -> Self:
-        """`given` holds the options of a session, with `domain.history.pooling.MARK` among them."""
+        """`given` holds the session's options, `domain.history.pooling.MARK` among them."""
         try:
             connection = await super().connect(conninfo, **given)
         except psycopg.OperationalError as error:
@@ -26,5 +26,5 @@ class ReadConnection(AsyncConnection[Any]):
         cursor = await connection.execute(IS_OURS, prepare=False)
         if await cursor.fetchone() != (True,):
             connection.prepare_threshold = None
-            await connection.execute("SET TimeZone TO 'UTC'")  # which poolers see, and keep
+            await connection.execute("SET TimeZone TO 'UTC'")  # poolers see this, and keep it
         return connection

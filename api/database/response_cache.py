@@ -1,51 +1,52 @@
-"""Answers to queries, kept for as long as they are right.
+"""A cache of responses to queries, in memory.
 
-An answer is filed under what was asked and its entity tag, which changes whenever the tables
-that were read do. There is no time after which one is stale, and none is right but stale.
+An entry is stored under the request's path and query, with its entity tag. The tag changes whenever
+one of the tables changes that the response was read from, so an entry never expires: it is valid
+while its tag matches.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 
-BUDGET = 16 * 1024 * 1024
-"""Bytes of answers that a process keeps, the latest asked for."""
+MAX_BYTES = 16 * 1024 * 1024
+"""Size of a process's cache; the least recently used entries leave first."""
 
 
-OVERHEAD = 500
-"""Bytes that an entry takes besides its texts."""
+ENTRY_OVERHEAD = 500
+"""Bytes of an entry besides its key and body."""
 
 
-class KnownAnswers:
-    """For each question, the bytes of the last answer that was given to it."""
+class ResponseCache:
+    """The body of the last response to each request."""
 
-    def __init__(self, budget: int = BUDGET) -> None:
-        self._room = budget
-        self._answers: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._free = max_bytes
+        self._entries: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
 
-    def __contains__(self, asked: str) -> bool:
-        """Whether there is an answer, right or not by now."""
-        return asked in self._answers
+    def __contains__(self, key: str) -> bool:
+        """Whether there is an entry, valid or not."""
+        return key in self._entries
 
-    def get(self, asked: str, etag: str) -> bytes | None:
-        """The answer that has this tag, if it is known."""
-        known = self._answers.get(asked)
-        if known is None or known[0] != etag:
+    def get(self, key: str, etag: str) -> bytes | None:
+        """The body of the entry if it has this tag."""
+        entry = self._entries.get(key)
+        if entry is None or entry[0] != etag:
             return None
-        self._answers.move_to_end(asked)
-        return known[1]
+        self._entries.move_to_end(key)
+        return entry[1]
 
-    def keep(self, asked: str, etag: str, body: bytes) -> None:
-        self._forget(asked)
-        self._answers[asked] = (etag, body)
-        self._room -= _size(asked, body)
-        while self._room < 0:
-            self._forget(next(iter(self._answers)))
+    def store(self, key: str, etag: str, body: bytes) -> None:
+        self._remove(key)
+        self._entries[key] = (etag, body)
+        self._free -= _size(key, body)
+        while self._free < 0:
+            self._remove(next(iter(self._entries)))
 
-    def _forget(self, asked: str) -> None:
-        if known := self._answers.pop(asked, None):
-            self._room += _size(asked, known[1])
+    def _remove(self, key: str) -> None:
+        if entry := self._entries.pop(key, None):
+            self._free += _size(key, entry[1])
 
 
-def _size(asked: str, body: bytes) -> int:
-    return OVERHEAD + len(asked) + len(body)
+def _size(key: str, body: bytes) -> int:
+    return ENTRY_OVERHEAD + len(key) + len(body)

@@ -1,4 +1,4 @@
-"""A look at something that costs more than a look at its result, shared by all who want one."""
+"""Single flight: concurrent callers of one expensive read share its result."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Shared(Generic[T]):
-    """Everybody gets what was seen by a look that began after they asked, however many they are:
-    who asks during one look waits for the next.
+class SingleFlight(Generic[T]):
+    """Each caller gets the result of a read that began after the call. Calls during one read share
+    the next one.
 
-        versions = Shared(look)
+        versions = SingleFlight(read_versions)
         now = await versions()
     """
 
-    def __init__(self, look: Callable[[], Awaitable[T]]) -> None:
-        self._look = look
+    def __init__(self, read: Callable[[], Awaitable[T]]) -> None:
+        self._read = read
         self._one_at_a_time = asyncio.Lock()
         self._next: asyncio.Task[T] | None = None
 
     async def __call__(self) -> T:
-        """Raises what the look raises."""
+        """Raises what the read raises."""
         if self._next is None:
-            self._next = asyncio.create_task(self._look_in_turn(), name="shared look")
-        return await asyncio.shield(self._next)  # who goes away takes it from nobody
+            self._next = asyncio.create_task(self._read_in_turn(), name="single flight")
+        return await asyncio.shield(
+            self._next
+        )  # a cancelled caller must not cancel it for the others
 
-    async def _look_in_turn(self) -> T:
+    async def _read_in_turn(self) -> T:
         async with self._one_at_a_time:
             self._next = None
-            return await self._look()
+            return await self._read()

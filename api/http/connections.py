@@ -15,11 +15,11 @@ from redis.asyncio import Redis
 from api.database.erasures import Erasures
 from api.database.primary_pool import PrimaryPool
 from api.database.probe import DatabaseWatch
-from api.database.query import ask
-from api.database.queue_metrics import queue_told
+from api.database.query import run_query
+from api.database.queue_metrics import queue_measured
 from api.database.read_connection import ReadConnection
-from api.database.response_cache import KnownAnswers
-from api.database.single_flight import Shared
+from api.database.response_cache import ResponseCache
+from api.database.single_flight import SingleFlight
 from api.http.connection_limits import Peer
 from api.identity.credentials import Credentials, Pool
 from api.identity.passwords import Passwords
@@ -72,8 +72,8 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
     positions: Positions
     broker: Redis | None
     reads_replica: bool
-    known_answers: KnownAnswers
-    versions: Shared[Versions]
+    response_cache: ResponseCache
+    versions: SingleFlight[Versions]
     """Of the read tables, as they are when it is asked."""
     totals: Totals
     credentials: Credentials
@@ -105,7 +105,7 @@ async def connected(
         reads_replica = settings.read_database_url is not None
         decider = Decider(keys, APPLICATION, observer=observe_batch)
         writer = await held.enter_async_context(Writer(services.database_url, decider))
-        await held.enter_async_context(queue_told(writer))
+        await held.enter_async_context(queue_measured(writer))
         yield Connections(
             keys=keys,
             readers=readers,
@@ -114,8 +114,8 @@ async def connected(
             writer=writer,
             broker=broker,
             reads_replica=reads_replica,
-            known_answers=KnownAnswers(),
-            versions=Shared(partial(ask, readers, versions)),
+            response_cache=ResponseCache(),
+            versions=SingleFlight(partial(run_query, readers, versions)),
             totals=Totals(),
             credentials=Credentials(accounts, keys, observe_batch),
             erasures=Erasures(accounts, keys),

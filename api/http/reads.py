@@ -10,7 +10,7 @@ from litestar import Response
 from litestar.params import HeaderParameter, QueryParameter
 from psycopg import AsyncConnection
 
-from api.database.query import Query, ask
+from api.database.query import Query, run_query
 from api.http import etags
 from api.http.connections import Connections
 from api.http.parameters import WITHOUT_NUL
@@ -67,7 +67,7 @@ async def read(
     """
     connections = request.connections
     await _catch_up(connections, tables, at_least)
-    return await ask(connections.readers, query)
+    return await run_query(connections.readers, query)
 
 
 async def _catch_up(connections: Connections, tables: Sequence[str], position: int) -> None:
@@ -92,7 +92,7 @@ async def _replica_lacks(connections: Connections, tables: Sequence[str], positi
         )
         return await cursor.fetchone() is not None
 
-    return await ask(connections.readers, lacks)
+    return await run_query(connections.readers, lacks)
 
 
 async def read_listing(
@@ -114,19 +114,19 @@ async def read_listing(
 async def _kept(
     connections: Connections, asked: str, version: Callable[[Versions], str]
 ) -> tuple[str, bytes] | None:
-    if asked not in connections.known_answers:
+    if asked not in connections.response_cache:
         return None
     etag = f'"{version(await connections.versions())}"'
-    body = connections.known_answers.get(asked, etag)
+    body = connections.response_cache.get(asked, etag)
     return None if body is None else (etag, body)
 
 
 async def _read(
     connections: Connections, asked: str, listing: Query[tuple[str, Listing[Any]]]
 ) -> tuple[str, bytes]:
-    version, content = await ask(connections.readers, listing)
+    version, content = await run_query(connections.readers, listing)
     etag, body = f'"{version}"', to_json(content)
-    connections.known_answers.keep(asked, etag, body)
+    connections.response_cache.store(asked, etag, body)
     return etag, body
 
 

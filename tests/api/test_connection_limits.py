@@ -29,7 +29,7 @@ MUCH_IS_NOT_READ = b"GET /api/assets/redoc/redoc.standalone.js HTTP/1.1\r\nHost:
 
 PATIENT = (
     "from api import server; from api.http import connection_limits; "
-    "server.HEAD_DEADLINE = server.GRACE = 3600.0\n"
+    "server.HEAD_TIMEOUT = server.SHUTDOWN_TIMEOUT = 3600.0\n"
 )
 """What ends a connection now is no deadline."""
 
@@ -65,7 +65,7 @@ def lives(port: int, address: str) -> bool:
 def test_who_sends_no_whole_head_is_ended_in_time(
     settings: Settings, services: Services, sent: bytes
 ) -> None:
-    port, hurried = free_port(), "from api import server; server.HEAD_DEADLINE = 0.5"
+    port, hurried = free_port(), "from api import server; server.HEAD_TIMEOUT = 0.5"
     with (
         api_process(settings, services, port, first=hurried),
         clients(port, 3, sent, "127.0.0.1") as those,
@@ -76,7 +76,7 @@ def test_who_sends_no_whole_head_is_ended_in_time(
 def test_a_client_that_drips_a_head_is_ended_in_time(
     settings: Settings, services: Services
 ) -> None:
-    port, hurried = free_port(), "from api import server; server.HEAD_DEADLINE = 1.0"
+    port, hurried = free_port(), "from api import server; server.HEAD_TIMEOUT = 1.0"
     with (
         api_process(settings, services, port, first=hurried),
         clients(port, 1, HALF_A_HEAD, "127.0.0.1") as (client,),
@@ -144,7 +144,7 @@ def test_who_does_not_read_an_answer_is_ended_in_time(
     settings: Settings, services: Services
 ) -> None:
     port = free_port()
-    hurried = PATIENT + "server.UNREAD_DEADLINE = 1.0"
+    hurried = PATIENT + "server.UNREAD_TIMEOUT = 1.0"
     with (
         api_process(settings, services, port, first=hurried),
         clients(port, 3, MUCH_IS_NOT_READ, "127.0.0.1") as those,

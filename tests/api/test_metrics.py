@@ -33,10 +33,10 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(autouse=True)
 def each_scrape_looks_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "KEPT", 0.0)
-    monkeypatch.setattr(probe, "COUNT_KEPT", 0)
-    monkeypatch.setattr(metrics, "KEPT", 0.0)
-    monkeypatch.setattr(metrics, "SHARE", math.inf)
+    monkeypatch.setattr(probe, "OVERVIEW_LIFETIME", 0.0)
+    monkeypatch.setattr(probe, "COUNT_LIFETIME", 0)
+    monkeypatch.setattr(metrics, "MIN_LIFETIME", 0.0)
+    monkeypatch.setattr(metrics, "MAX_RENDERING_SHARE", math.inf)
 
 
 async def scraped(api: Api) -> dict[str, float]:
@@ -228,7 +228,7 @@ async def test_a_large_outbox_tells_at_least_what_waits(
         await asyncio.Event().wait()
 
     monkeypatch.setattr(probe, "count_by_state", count_for_ever)
-    monkeypatch.setattr(probe, "PATIENCE", 0.5)
+    monkeypatch.setattr(probe, "PROBE_TIMEOUT", 0.5)
 
     async def only_what_waits_is_told() -> bool:
         told = {name for name in await scraped(lone_api) if name.startswith("outbox")}
@@ -253,7 +253,7 @@ async def test_a_process_tells_of_itself_when_there_is_no_database(
 async def test_scrapes_cost_the_database_little_however_many_there_are(
     lone_api: Api, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probe, "KEPT", 3600.0)
+    monkeypatch.setattr(probe, "OVERVIEW_LIFETIME", 3600.0)
     before = await scraped(lone_api)
     await lone_api.event()
     assert (await scraped(lone_api))["history_position"] == before["history_position"] == 0
@@ -262,7 +262,7 @@ async def test_scrapes_cost_the_database_little_however_many_there_are(
 async def test_scrapes_cost_the_process_little_however_many_there_are(
     lone_api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metrics, "KEPT", 3600.0)
+    monkeypatch.setattr(metrics, "MIN_LIFETIME", 3600.0)
     drawn = list[threading.Thread]()
 
     def draw_up(collector: Collector) -> bytes:

@@ -19,7 +19,7 @@ from tests.support.waiting import DEADLINE, until, until_async
 
 pytestmark = pytest.mark.anyio
 
-A_LONG_FAREWELL = "from api import server; server.FAREWELL = 60.0"
+LONG_LAST_REQUESTS = "from api import server; server.LAST_REQUESTS = 60.0"
 """However slow the machine, what a test sends in it is in time."""
 
 
@@ -91,7 +91,7 @@ async def test_who_keeps_a_connection_is_told_when_it_ends(
     settings: Settings, services: Services
 ) -> None:
     port, seen = free_port(), Seen()
-    with api_process(settings, services, port, first=A_LONG_FAREWELL) as process:
+    with api_process(settings, services, port, first=LONG_LAST_REQUESTS) as process:
         client = RawClient(port, seen, keeps=True)
         await client.post("/api/events/", EVENT)
         process.send_signal(signal.SIGTERM)

@@ -13,7 +13,7 @@ from tests.support.waiting import DEADLINE
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.skipif(not port_handover.SHARED, reason="ports are not shared here"),
+    pytest.mark.skipif(not port_handover.IS_SHARED, reason="ports are not shared here"),
 ]
 
 
@@ -25,7 +25,7 @@ async def test_who_waits_to_be_accepted_is_accepted_first() -> None:
         address = listener.getsockname()
         waiting = [held.enter_context(socket.create_connection(address)) for _ in range(3)]
         leaving = asyncio.create_task(port_handover.leave(address[1]))
-        await asyncio.sleep(10 * port_handover.HANDSHAKE)
+        await asyncio.sleep(10 * port_handover.QUEUE_CHECK_INTERVAL)
         assert not leaving.done()
 
         for client in waiting:
@@ -44,9 +44,9 @@ async def test_who_knocks_meanwhile_is_let_in_by_another() -> None:
         address = first.getsockname()
         held.enter_context(socket.create_connection(address))
         leaving = asyncio.create_task(port_handover.leave(address[1]))
-        await asyncio.sleep(10 * port_handover.HANDSHAKE)
+        await asyncio.sleep(10 * port_handover.QUEUE_CHECK_INTERVAL)
         knocking = asyncio.create_task(asyncio.open_connection(*address))
-        await asyncio.sleep(10 * port_handover.HANDSHAKE)
+        await asyncio.sleep(10 * port_handover.QUEUE_CHECK_INTERVAL)
         assert not knocking.done()
 
         first.accept()[0].close()
@@ -59,7 +59,7 @@ async def test_who_knocks_meanwhile_is_let_in_by_another() -> None:
 async def test_who_is_never_accepted_does_not_keep_it_from_leaving(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(port_handover, "PATIENCE", 0.1)
+    monkeypatch.setattr(port_handover, "ACCEPT_TIMEOUT", 0.1)
     with socket.create_server(("127.0.0.1", 0), reuse_port=True) as listener:
         address = listener.getsockname()
         with socket.create_connection(address) as waiting:
