@@ -1,7 +1,7 @@
 """How an event follows the provider: field by field, as long as it is as the provider last said.
 
 A field that an organizer changed stays as it is, until somebody lets it follow again or the
-provider says the same (docs/decisions/0037-what-an-organizer-changed-stays.md).
+provider says the same (docs/decisions/0037-sync-keeps-organizer-changes.md).
 """
 
 from __future__ import annotations

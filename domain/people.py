@@ -1,5 +1,5 @@
 """Whose a visitor's stream is, where its id does not say: it is shared by emails that were once
-taken for the same (docs/decisions/0039-one-person-one-email.md)."""
+taken for the same (docs/decisions/0039-email-identity.md)."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from domain.history.store import last_position
 
 SCAN = 100_000
 """Positions that are looked through for one page: no index knows of actors, types or times, which
-would cost every append (docs/decisions/0014-the-log-is-scanned.md)."""
+would cost every append (docs/decisions/0014-audit-log-scans-history.md)."""
 
 
 class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
