@@ -6,13 +6,15 @@ in one stream, and history lets only one of them be its first.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar, Literal, get_args
 from uuid import UUID
 
 import msgspec
 
 from domain.core.aggregate import Aggregate, DomainEvent, stored_as
-from domain.core.errors import Refused
+from domain.core.errors import NotFound, Refused
+from domain.core.unit_of_work import Work
 from domain.core.values import Username
 
 Role = Literal["organizer", "auditor", "admin"]
@@ -127,3 +129,47 @@ class PasswordChanged(DomainEvent[Account], frozen=True, kw_only=True):
 class Disabled(DomainEvent[Account], frozen=True, kw_only=True):
     def apply(self, aggregate: Account) -> Account:
         return msgspec.structs.replace(aggregate, disabled=True)
+
+
+def register_account(command: RegisterAccount, work: Work) -> Account:
+    accounts = [work.get(Account, id) for id in work.identity.accounts(command.username)]
+    account = next((a for a in accounts if a.exists), accounts[-1])
+    return work.record(account, *account.register(command))
+
+
+def grant_role(command: GrantRole, work: Work) -> Account:
+    account = _existing_account(command.account_id, work)
+    return work.record(account, *account.grant(command.role))
+
+
+def revoke_role(command: RevokeRole, work: Work) -> Account:
+    account = _existing_account(command.account_id, work)
+    if command.role == "admin" and not command.force:
+        _keep_an_admin(account, command.other_admins, work)
+    return work.record(account, *account.revoke(command.role))
+
+
+def change_password(command: ChangePassword, work: Work) -> Account:
+    return work.record(_existing_account(command.account_id, work), PasswordChanged())
+
+
+def disable_account(command: DisableAccount, work: Work) -> Account:
+    account = _existing_account(command.account_id, work)
+    _keep_an_admin(account, command.other_admins, work)
+    return work.record(account, *account.disable())
+
+
+def _existing_account(id: UUID, work: Work) -> Account:
+    account = work.get(Account, id)
+    if not account.exists:
+        raise NotFound("account", id)
+    return account
+
+
+def _keep_an_admin(leaving: Account, others: Iterable[UUID], work: Work) -> None:
+    """Raises `LastAdmin` if none of the others is an admin. The decision rests on the stream of the
+    one who is: of two admins who give up each other at once, the second is refused."""
+    if leaving.is_admin and not any(
+        other != leaving.id and work.get(Account, other).is_admin for other in others
+    ):
+        raise LastAdmin

@@ -12,7 +12,8 @@ from uuid import UUID
 import msgspec
 
 from domain.core.aggregate import Aggregate, DomainEvent, Expected, stored_as
-from domain.core.errors import Refused
+from domain.core.errors import NotFound, Refused
+from domain.core.unit_of_work import Work, check_version
 from domain.core.values import Text
 
 
@@ -116,3 +117,61 @@ class NameClaimed(DomainEvent[AreaName], frozen=True, kw_only=True):
 class NameReleased(DomainEvent[AreaName], frozen=True, kw_only=True):
     def apply(self, aggregate: AreaName) -> AreaName:
         return msgspec.structs.replace(aggregate, holder=None)
+
+
+def create_area(command: CreateArea, work: Work) -> Area:
+    area = Area(id=work.new_id())
+    _claim(command.name, area, work)
+    return work.record(area, Created(name=command.name))
+
+
+def rename_area(command: RenameArea, work: Work) -> Area:
+    area = existing_area(command.area_id, work)
+    check_version(area, command.expected_version)
+    if command.name is None or command.name == area.name:
+        return area
+    claimed = _claim(command.name, area, work)
+    _release(area, work, but=claimed)
+    return work.record(area, Renamed(name=command.name))
+
+
+def delete_area(command: DeleteArea, work: Work) -> None:
+    area = existing_area(command.area_id, work)
+    check_version(area, command.expected_version)
+    work.record(area, area.delete())
+    _release(area, work)
+
+
+def existing_area(id: UUID, work: Work) -> Area:
+    area = work.get(Area, id)
+    if not area.exists:
+        raise NotFound("area", id)
+    return area
+
+
+def area_named(name: Text, work: Work) -> UUID:
+    for held in _area_names(name, work):
+        if held.holder is not None:
+            return held.holder
+    return create_area(CreateArea(name=name), work).id
+
+
+def _area_names(name: Text, work: Work) -> list[AreaName]:
+    """All that may hold the name; it is claimed by the last one."""
+    return [work.get(AreaName, id) for id in work.identity.area_names(name)]
+
+
+def _claim(name: Text, area: Area, work: Work) -> UUID:
+    """The id of the `AreaName` by which the area has it now. Raises `AreaNameTaken`."""
+    *former, current = _area_names(name, work)
+    if any(held.holder not in {None, area.id} for held in former):
+        raise AreaNameTaken
+    if current.holder != area.id:
+        work.record(current, current.claim(area.id))
+    return current.id
+
+
+def _release(area: Area, work: Work, *, but: UUID | None = None) -> None:
+    for name in _area_names(Text(area.name), work):
+        if name.holder == area.id and name.id != but:
+            work.record(name, NameReleased())

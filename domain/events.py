@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from domain.areas import Area, EventAdded, EventRemoved, existing_area
 from domain.core.aggregate import (
     Aggregate,
     DomainEvent,
@@ -17,18 +18,11 @@ from domain.core.aggregate import (
     new_fields_have_their_defaults,
     stored_as,
 )
-from domain.core.errors import InvalidFields
+from domain.core.errors import InvalidFields, NotFound
 from domain.core.times import end_of
+from domain.core.unit_of_work import Work, check_version
 from domain.core.values import Text
-from domain.following import Details, Field, Said, Status
-
-
-class SyncOutcome(msgspec.Struct, frozen=True):
-    """What an item of the provider led to."""
-
-    result: Literal["new", "updated", "unchanged"]
-    kept: tuple[Field, ...] = ()
-    """The fields that are not as the provider says, because they were changed here."""
+from domain.following import Details, Said, Status
 
 
 class CreateEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,25 +47,6 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 class DeleteEvent(msgspec.Struct, frozen=True, kw_only=True):
     event_id: UUID
-    expected_version: Expected = None
-
-
-class SyncEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One usable item of the provider: what the event is there, whatever it is here."""
-
-    event_id: UUID
-    name: Text
-    event_datetime: datetime
-    registration_deadline: datetime
-    area_name: Text | None
-    status: Status
-
-
-class FollowProvider(msgspec.Struct, frozen=True, kw_only=True):
-    """Takes one field from the provider again, after it was changed here."""
-
-    event_id: UUID
-    field: Field
     expected_version: Expected = None
 
 
@@ -136,25 +111,27 @@ def check_times(
     deadline: datetime | date,
     now: datetime,
     was: Details | None = None,
+    *,
+    wrong: Mapping[str, str] | None = None,
 ) -> tuple[datetime, datetime]:
     """The times as moments. One that stays as it `was` is never wrong; None for a new event.
 
-    Raises `InvalidFields` naming each wrong one.
+    Raises `InvalidFields` with each wrong one, and with the other fields that are `wrong` already.
     """
     ends = end_of(deadline, event_datetime)
     event_moves = was is None or event_datetime != was.event_datetime
     deadline_moves = was is None or ends != was.registration_deadline
-    wrong: dict[str, str] = {}
+    messages = dict[str, str]()
     if event_moves and event_datetime <= now:
-        wrong["event_datetime"] = "must be in the future"
+        messages["event_datetime"] = "must be in the future"
     if deadline_moves and ends <= now:
-        wrong["registration_deadline"] = "must be in the future"
+        messages["registration_deadline"] = "must be in the future"
     elif deadline_moves and ends > event_datetime:
-        wrong["registration_deadline"] = "must not be after the event"
-    elif event_moves and not wrong and ends > event_datetime:
-        wrong["event_datetime"] = "must not be before the registration deadline"
-    if wrong:
-        raise InvalidFields(**wrong)
+        messages["registration_deadline"] = "must not be after the event"
+    elif event_moves and not messages and ends > event_datetime:
+        messages["event_datetime"] = "must not be before the registration deadline"
+    if wrong or messages:
+        raise InvalidFields(**(wrong or {}), **messages)
     return event_datetime, ends
 
 
@@ -274,3 +251,109 @@ class CleanedUp(DomainEvent[Event], frozen=True, kw_only=True):
 
     def apply(self, aggregate: Event) -> Event:
         return msgspec.structs.replace(aggregate, exists=False, cleaned_up=True)
+
+
+def create_event(command: CreateEvent, work: Work) -> EventView:
+    starts, ends = check_times(
+        command.event_datetime,
+        command.registration_deadline,
+        work.now,
+        wrong=_unknown_area(command.area_id, work),
+    )
+    event = Event(id=work.new_id())
+    details = Details(
+        name=command.name,
+        event_datetime=starts,
+        registration_deadline=ends,
+        area_id=command.area_id,
+        status=command.status,
+    )
+    return view_of(settle(event, details, work), work)
+
+
+def change_event(command: ChangeEvent, work: Work) -> EventView:
+    event = existing_event(command.event_id, work)
+    check_version(event, command.expected_version)
+    was = event.details
+    changes: dict[str, Any] = {
+        field: value
+        for field in Details.__struct_fields__
+        if (value := getattr(command, field)) is not UNSET
+    }
+    area_id = changes.get("area_id", was.area_id)
+    changes["event_datetime"], changes["registration_deadline"] = check_times(
+        changes.get("event_datetime", was.event_datetime),
+        changes.get("registration_deadline", was.registration_deadline),
+        work.now,
+        was,
+        wrong=_unknown_area(area_id, work) if area_id != was.area_id else {},
+    )
+    details = msgspec.structs.replace(was, **changes)
+    return view_of(settle(event, details, work), work)
+
+
+def delete_event(command: DeleteEvent, work: Work) -> None:
+    event = existing_event(command.event_id, work)
+    check_version(event, command.expected_version)
+    _remove(event, Deleted(), work)
+
+
+def clean_up_event(command: CleanUpEvent, work: Work) -> bool:
+    event = work.get(Event, command.event_id)
+    if not event.exists or event.details.event_datetime >= command.before:
+        return False
+    _remove(event, CleanedUp(), work)
+    return True
+
+
+def existing_event(id: UUID, work: Work) -> Event:
+    event = work.get(Event, id)
+    if not event.exists:
+        raise NotFound("event", id)
+    return event
+
+
+def settle(event: Event, details: Details, work: Work) -> Event:
+    """Bring the event to `details`, creating it if need be, and keep the areas' counts right."""
+    was = event.details.area_id if event.exists else None
+    if event.exists:
+        settled = work.record(event, *event.change_to(details))
+    else:
+        settled = work.record(event, event.create(details))
+    move_between_areas(settled, was, work)
+    return settled
+
+
+def move_between_areas(event: Event, was: UUID | None, work: Work) -> None:
+    """Keep the counts right of the area where the event was and of the one where it is."""
+    if event.details.area_id != was:
+        _leave_area(event, was, work)
+        if event.details.area_id is not None:
+            area = work.get(Area, event.details.area_id)
+            work.record(area, EventAdded(event_id=event.id))
+
+
+def view_of(event: Event, work: Work) -> EventView:
+    area_id = event.details.area_id
+    return EventView(event=event, area=work.get(Area, area_id).name if area_id else None)
+
+
+def _remove(event: Event, removal: Deleted | CleanedUp, work: Work) -> None:
+    work.record(event, removal)
+    _leave_area(event, event.details.area_id, work)
+
+
+def _leave_area(event: Event, area_id: UUID | None, work: Work) -> None:
+    if area_id is not None:
+        area = work.get(Area, area_id)
+        work.record(area, EventRemoved(event_id=event.id))
+
+
+def _unknown_area(id: UUID | None, work: Work) -> dict[str, str]:
+    """What is wrong with an area id, by field; empty when it names an area, or is None."""
+    if id is not None:
+        try:
+            existing_area(id, work)
+        except NotFound as error:
+            return {"area_id": str(error)}
+    return {}

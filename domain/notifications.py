@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from domain.core.aggregate import Aggregate, DomainEvent, stored_as
+from domain.core.unit_of_work import Work
 
 ERASED = "the recipient was erased"
 """Why a notification fails that nobody is left to get."""
@@ -66,3 +67,15 @@ class Failed(DomainEvent[Notification], frozen=True, kw_only=True):
 class Requeued(DomainEvent[Notification], frozen=True, kw_only=True):
     def apply(self, aggregate: Notification) -> Notification:
         return msgspec.structs.replace(aggregate, state="waiting")
+
+
+def record_delivery(command: RecordDelivery, work: Work) -> None:
+    notification = work.get(Notification, command.notification_id)
+    work.record(notification, *notification.conclude(command.failure))
+
+
+def queue_again(command: QueueAgain, work: Work) -> bool:
+    notification = work.get(Notification, command.notification_id)
+    requeued = notification.queue_again()
+    work.record(notification, *requeued)
+    return bool(requeued)

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from domain.core.aggregate import Aggregate, DomainEvent, new_fields_have_their_defaults, stored_as
+from domain.core.unit_of_work import Work
 from domain.following import Field
 
 
@@ -81,3 +82,13 @@ class Failed(DomainEvent[Sync], frozen=True, kw_only=True):
     started_at: datetime
     full: bool
     reason: str
+
+
+def record_sync(command: RecordSync, work: Work) -> None:
+    completed = Completed(**msgspec.structs.asdict(command))
+    work.record(Sync(id=work.new_id()), completed)
+
+
+def record_failed_sync(command: RecordFailedSync, work: Work) -> None:
+    failed = Failed(**msgspec.structs.asdict(command))
+    work.record(Sync(id=work.new_id()), failed)

@@ -15,8 +15,10 @@ import msgspec
 
 from domain.core.aggregate import Aggregate, DomainEvent, stored_as
 from domain.core.errors import NotFound, Refused
+from domain.core.unit_of_work import Work
 from domain.core.values import Email, FullName
 from domain.events import Event
+from domain.notifications import Notification
 
 
 class EventClosed(Refused):
@@ -114,3 +116,42 @@ class Erased(DomainEvent[Visitor], frozen=True, kw_only=True):
 
     def apply(self, aggregate: Visitor) -> Visitor:
         return msgspec.structs.replace(aggregate, notification_id=None)
+
+
+def register_visitor(command: RegisterVisitor, work: Work) -> UUID:
+    event = work.get(Event, command.event_id)
+    visitor = _visitor(command.event_id, command.email, work)
+    registered = visitor.register(
+        event,
+        Person(full_name=command.full_name, email=command.email),
+        now=work.now,
+        code=work.new_code(),
+        notification_id=work.new_id(),
+    )
+    work.record(visitor, registered)
+    return visitor.id
+
+
+def erase_visitor(command: EraseVisitor, work: Work) -> ErasureOutcome:
+    visitor = work.get(Visitor, command.visitor_id)
+    if visitor.notification_id is None:
+        return "nobody"
+    if command.notification_id not in {None, visitor.notification_id}:
+        return "nobody"
+    notification = work.get(Notification, visitor.notification_id)
+    abandoned = notification.abandon()
+    work.record(notification, *abandoned)
+    work.record(visitor, *visitor.erase())
+    return "erased before notified" if abandoned else "erased"
+
+
+def _visitor(event_id: UUID, email: Email, work: Work) -> Visitor:
+    """This person at the event, or who they will be there."""
+    first = work.get(Visitor, work.identity.visitor(event_id, email))
+    if not first.version:
+        return first
+    other_id = work.identity.other_visitor(event_id, email)
+    if first.registered and work.person(first) in {other_id, None}:
+        return first
+    other = work.get(Visitor, other_id)
+    return other if first.registered or other.registered else first

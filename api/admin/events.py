@@ -34,7 +34,8 @@ from api.http.dispatch import execute
 from api.http.reads import read
 from api.http.requests import Request
 from domain.core.errors import ChangedMeanwhile, InvalidFields, NotFound
-from domain.events import ChangeEvent, CreateEvent, DeleteEvent, FollowProvider
+from domain.events import ChangeEvent, CreateEvent, DeleteEvent
+from domain.provider_items import FollowProvider
 from projections import events, registration_counts, visitor_search
 from projections.event_search import count_by_date, search
 

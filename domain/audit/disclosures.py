@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from domain.core.aggregate import Aggregate, DomainEvent, stored_as
+from domain.core.unit_of_work import Work
 
 
 class RecordDisclosure(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,3 +34,8 @@ class PersonalDataRead(DomainEvent[Disclosure], frozen=True, kw_only=True):
     """All that was opened lies between these, both included."""
     count: int
     """Events whose personal data was opened."""
+
+
+def record_disclosure(command: RecordDisclosure, work: Work) -> None:
+    read = PersonalDataRead(**msgspec.structs.asdict(command))
+    work.record(Disclosure(id=work.new_id()), read)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -14,7 +14,9 @@ from domain.core.ids import Identity
 from domain.core.unit_of_work import Work
 from domain.privacy.keys import InstallationKeys
 
-Handler = Callable[[Any, Work], Any]
+C = TypeVar("C")
+
+Handler = Callable[[C, Work], Any]
 """Decides a command: loads aggregates, records domain events, returns what the caller gets."""
 
 
@@ -27,16 +29,17 @@ class Touches(msgspec.Struct, frozen=True):
     """Streams that the command means to begin: they are taken to be empty."""
 
 
-InlineProjection = Callable[[AsyncConnection[Any], Any, Sequence[RecordedEvent]], Awaitable[object]]
+InlineProjection = Callable[[AsyncConnection[Any], C, Sequence[RecordedEvent]], Awaitable[object]]
 """Writes rows in the transaction of the append: given the command and the events it led to."""
 
 
-class CommandType(msgspec.Struct, frozen=True):
+class CommandType(msgspec.Struct, Generic[C], frozen=True):
     """How one type of command is decided."""
 
-    handler: Handler
-    touches: Callable[[Any, Identity], Touches] = lambda _command, _identity: Touches()
-    inline: InlineProjection | None = None
+    command: type[C]
+    handler: Handler[C]
+    touches: Callable[[C, Identity], Touches] = lambda _command, _identity: Touches()
+    inline: InlineProjection[C] | None = None
     """None when no rows have to be written together with the events."""
 
 
@@ -57,6 +60,6 @@ class People(Protocol):
 class Application(msgspec.Struct, frozen=True):
     """What a decider needs to know of the business."""
 
-    commands: Mapping[type[Any], CommandType]
+    commands: Mapping[type[Any], CommandType[Any]]
     """Every type of command, and how it is decided."""
     people: Callable[[InstallationKeys], People]

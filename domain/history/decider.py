@@ -104,7 +104,7 @@ class _Deciding:
     def __init__(
         self,
         connection: AsyncConnection[Any],
-        commands: Mapping[type[Any], CommandType],
+        commands: Mapping[type[Any], CommandType[Any]],
         people: People,
         handling: Handling,
         streams: Streams,

@@ -38,7 +38,7 @@ class Handling:
 
     def __init__(
         self,
-        commands: Mapping[type[Any], CommandType],
+        commands: Mapping[type[Any], CommandType[Any]],
         people: People,
         identity: Identity,
         environment: Environment,

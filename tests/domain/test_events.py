@@ -17,9 +17,8 @@ from domain.events import (
     CreateEvent,
     DeleteEvent,
     Event,
-    SyncEvent,
-    SyncOutcome,
 )
+from domain.provider_items import SyncEvent, SyncOutcome
 from tests.domain.scenario import IN_A_MONTH, IN_A_WEEK, NOW, Scenario
 
 FAIR = UUID(int=2000)

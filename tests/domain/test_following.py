@@ -18,10 +18,9 @@ from domain.events import (
     CleanUpEvent,
     DeleteEvent,
     Event,
-    FollowProvider,
-    SyncOutcome,
 )
 from domain.following import FIELDS, Details, Field
+from domain.provider_items import FollowProvider, SyncOutcome
 from tests.domain.scenario import IN_A_MONTH, IN_A_WEEK, Scenario
 from tests.domain.test_events import FAIR, FAIR_CREATED, synced
 

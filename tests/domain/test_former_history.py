@@ -22,11 +22,11 @@ from domain.application import APPLICATION
 from domain.areas import AreaNameTaken, CreateArea, RenameArea
 from domain.core.values import Email, Text, Username
 from domain.erasure import erase_person
-from domain.events import SyncEvent
 from domain.history.batch import Origin
 from domain.history.decider import Decider
 from domain.history.store import connect
 from domain.privacy.keys import InstallationKeys
+from domain.provider_items import SyncEvent
 from domain.visitors import DuplicateRegistration
 from tests.support.installation import IN_A_MONTH, Installation, a_registration, installation_on
 

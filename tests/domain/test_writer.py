@@ -174,8 +174,8 @@ async def test_a_refusal_and_a_bug_hurt_nobody_else_in_the_batch(
         work.record(areas.Area(id=uuid4()), areas.Created(name="never"))
         raise ZeroDivisionError
 
-    commands_of_all: dict[type[Any], CommandType] = dict(APPLICATION.commands)
-    commands_of_all[Buggy] = CommandType(half_done_then_broken)
+    commands_of_all: dict[type[Any], CommandType[Any]] = dict(APPLICATION.commands)
+    commands_of_all[Buggy] = CommandType(Buggy, half_done_then_broken)
     application = msgspec.structs.replace(APPLICATION, commands=commands_of_all)
     commands = [
         CreateArea(name=Text("Hall")),
@@ -208,7 +208,7 @@ async def test_rows_of_an_inline_projection_are_committed_with_the_events_or_nei
             raise ZeroDivisionError
 
     create = msgspec.structs.replace(APPLICATION.commands[CreateArea], inline=write)
-    commands: dict[type[Any], CommandType] = dict(APPLICATION.commands)
+    commands: dict[type[Any], CommandType[Any]] = dict(APPLICATION.commands)
     commands[CreateArea] = create
     application = msgspec.structs.replace(APPLICATION, commands=commands)
     async with await connect(database_url) as connection:

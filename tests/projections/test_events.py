@@ -10,7 +10,8 @@ from psycopg import AsyncConnection
 
 from domain.areas import RenameArea
 from domain.core.values import Text
-from domain.events import ChangeEvent, CleanUpEvent, DeleteEvent, SyncEvent
+from domain.events import ChangeEvent, CleanUpEvent, DeleteEvent
+from domain.provider_items import SyncEvent
 from projections.events import EventRow, get_event, list_open
 from projections.lists.count_cache import Totals
 from projections.lists.cursor import BadCursor, Cursor

@@ -30,7 +30,7 @@ __all__ = ["service", "worker_settings"]
 WITH_A_BUG = """
 import sys
 from domain import application, visitors
-from domain.core.commands import CommandType
+from msgspec.structs import replace
 def register_visitor(command, work):
     try:
         raise LookupError(command.full_name)
@@ -39,7 +39,7 @@ def register_visitor(command, work):
 right = application.APPLICATION.commands[visitors.RegisterVisitor]
 def sometimes(command, work):
     return (register_visitor if "bug" in command.email else right.handler)(command, work)
-application.APPLICATION.commands[visitors.RegisterVisitor] = CommandType(sometimes, right.touches)
+application.APPLICATION.commands[visitors.RegisterVisitor] = replace(right, handler=sometimes)
 from events_face.cli import main
 main(sys.argv[1:])
 """

@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.core.values import Text
-from domain.events import CleanedUp, SyncEvent
+from domain.events import CleanedUp
 from domain.history.store import read_events
+from domain.provider_items import SyncEvent
 from tests.support.installation import Installation
 from workers.upkeep.cleanup import clean_up
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from domain.core.values import Text
-from domain.events import SyncEvent
+from domain.provider_items import SyncEvent
 from domain.syncs import SkippedItem
 from workers.provider.items import LARGEST_ITEM, Usable, pack, read_item, unpack
 

@@ -13,8 +13,9 @@ import pytest
 
 from domain import sync_requests
 from domain.core.values import Text
-from domain.events import ChangeEvent, CleanUpEvent, DeleteEvent, FollowProvider
+from domain.events import ChangeEvent, CleanUpEvent, DeleteEvent
 from domain.history.store import connect, last_position
+from domain.provider_items import FollowProvider
 from domain.syncs import Counts, KeptItem, RecordSync
 from projections.sync_results import latest
 from tests.support.http_server import Answer

@@ -14,9 +14,9 @@ import msgspec
 
 from domain.core.times import end_of, parse_deadline, parse_moment
 from domain.core.values import Invalid, Text
-from domain.events import SyncEvent
 from domain.following import Status
 from domain.history.codec import to_json
+from domain.provider_items import SyncEvent
 from domain.syncs import SkippedItem
 from workers.provider.page import Item
 

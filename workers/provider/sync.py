@@ -20,12 +20,12 @@ from psycopg import AsyncConnection
 from domain.application import APPLICATION
 from domain.core.availability import UNAVAILABLE
 from domain.core.errors import DomainError
-from domain.events import SyncOutcome
 from domain.history.batch import Done, Observer, Origin, Request
 from domain.history.decider import Decider
 from domain.history.leadership import signs_of_life
 from domain.history.store import connect
 from domain.privacy.keys import InstallationKeys
+from domain.provider_items import SyncOutcome
 from domain.sync_requests import lock, take_up, unlock
 from domain.syncs import Counts, KeptItem, RecordFailedSync, RecordSync, SkippedItem
 from projections.sync_results import last_cursor

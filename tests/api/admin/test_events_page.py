@@ -10,11 +10,11 @@ import pytest
 
 from domain.application import APPLICATION
 from domain.core.values import Text
-from domain.events import SyncEvent
 from domain.history.batch import Request
 from domain.history.decider import Decider
 from domain.history.store import connect, read_events
 from domain.privacy.keys import InstallationKeys
+from domain.provider_items import SyncEvent
 from tests.api.admin.conftest import Browsers
 from tests.api.admin.panel import Page, Panel
 from tests.api.serving import EVENT, Api

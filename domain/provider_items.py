@@ -1,0 +1,121 @@
+"""Items of the provider: an event takes from them what it follows, see `domain.following`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from domain.areas import Area, AreaName, area_named
+from domain.core.aggregate import Expected
+from domain.core.errors import NotFound
+from domain.core.unit_of_work import Work, check_version
+from domain.core.values import Text
+from domain.events import (
+    Created,
+    Event,
+    EventView,
+    TakenFromProvider,
+    existing_event,
+    move_between_areas,
+    settle,
+    view_of,
+)
+from domain.following import Field, Said, Status
+
+
+class SyncEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One usable item of the provider: what the event is there, whatever it is here."""
+
+    event_id: UUID
+    name: Text
+    event_datetime: datetime
+    registration_deadline: datetime
+    area_name: Text | None
+    status: Status
+
+
+class FollowProvider(msgspec.Struct, frozen=True, kw_only=True):
+    """Takes one field from the provider again, after it was changed here."""
+
+    event_id: UUID
+    field: Field
+    expected_version: Expected = None
+
+
+class SyncOutcome(msgspec.Struct, frozen=True):
+    """What an item of the provider led to."""
+
+    result: Literal["new", "updated", "unchanged"]
+    kept: tuple[Field, ...] = ()
+    """The fields that are not as the provider says, because they were changed here."""
+
+
+def sync_event(command: SyncEvent, work: Work) -> SyncOutcome:
+    """Takes what the provider has changed since it was last taken, field by field, but for what
+    was changed here."""
+    event = work.get(Event, command.event_id)
+    if not event.exists:
+        if event.version and not event.may_return(command.event_datetime):
+            return SyncOutcome("unchanged")
+        area_id = area_named(command.area_name, work) if command.area_name else None
+        created = Created(
+            name=command.name,
+            event_datetime=command.event_datetime,
+            registration_deadline=command.registration_deadline,
+            area_id=area_id,
+            status=command.status,
+            from_provider=True,
+            provider_area=command.area_name,
+        )
+        move_between_areas(work.record(event, created), None, work)
+        return SyncOutcome("new")
+    before = event.said
+    said = _said_by(command, before, work)
+    if said == before:
+        return SyncOutcome("unchanged", said.kept_in(event.details))
+    taken = said.differing_from(before).difference(before.kept_in(event.details))
+    if "area" in taken:
+        said = _with_its_area(said, work)
+    event = work.record(event, TakenFromProvider.of(said))
+    settled = settle(event, said.taken_into(event.details, taken), work)
+    return SyncOutcome(
+        "unchanged" if settled is event else "updated", said.kept_in(settled.details)
+    )
+
+
+def follow_provider(command: FollowProvider, work: Work) -> EventView:
+    event = existing_event(command.event_id, work)
+    check_version(event, command.expected_version)
+    if not event.said.is_known:
+        raise NotFound("event from the provider", command.event_id)
+    said = _with_its_area(event.said, work) if command.field == "area" else event.said
+    if said != event.said:
+        event = work.record(event, TakenFromProvider.of(said))
+    return view_of(settle(event, said.taken_into(event.details, [command.field]), work), work)
+
+
+def _said_by(command: SyncEvent, before: Said, work: Work) -> Said:
+    """The area that was meant before is meant still, whatever it is called here by now."""
+    name = command.area_name
+    if before.is_known and name == before.area_name:
+        area_id = before.area_id
+    else:
+        area_id = work.get(AreaName, work.identity.area_name(name)).holder if name else None
+    return Said(
+        name=command.name,
+        event_datetime=command.event_datetime,
+        registration_deadline=command.registration_deadline,
+        area_name=name,
+        area_id=area_id,
+        status=command.status,
+    )
+
+
+def _with_its_area(said: Said, work: Work) -> Said:
+    """The area that is meant exists."""
+    if said.area_name is None or (said.area_id and work.get(Area, said.area_id).exists):
+        return said
+    return msgspec.structs.replace(said, area_id=area_named(Text(said.area_name), work))
