@@ -1,5 +1,5 @@
-"""The admin panel: pages under `/admin/`, for people with a role.
+"""The admin panel: pages under `/admin/`, for accounts with a role.
 
-Every page is whole without scripts; htmx only spares loading it anew. What a page changes, it
-changes by the commands that the API has, with the actor in history.
+Every page works without scripts; htmx only saves full page loads. Pages change data with the same
+commands as the API, and history names the actor.
 """

@@ -1,4 +1,4 @@
-"""`/admin/accounts/`: admins look after who may do what."""
+"""`/admin/accounts/`: admins manage accounts and their roles."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ TABLES = ["accounts"]
 PAGE_SIZE = 50
 
 MEANINGS: dict[Role, str] = {
-    "organizer": "creates and changes areas and events, sees visitors, asks for synchronisations",
-    "auditor": "reads history and what is here, and changes nothing; reading names is recorded",
-    "admin": "may do all of that, looks after accounts, and erases visitors",
+    "organizer": "creates and changes areas and events, reads visitors, starts synchronisations",
+    "auditor": "reads everything, history included, and changes nothing; reading names is recorded",
+    "admin": "may do all of this, manages accounts, and erases visitors",
 }
 
 
@@ -62,14 +62,14 @@ class AccountPages(Controller):
     ) -> Response[Any]:
         command = GrantRole(account_id=account_id, role=_known(role, account_id))
         done = await request.connections.credentials.change_roles(command, origin_of(request))
-        notice = f"“{done.value.username}” is {role} now."
+        notice = f"“{done.value.username}” now has the role {role}."
         return see(request, f"{ACCOUNTS}{account_id}", position=done.position, notice=notice)
 
     @get("/{account_id:uuid}/roles/{role:str}/revoke")
     async def confirm_revocation(
         self, request: Request, account_id: FromPath[UUID], role: FromPath[str]
     ) -> Response[str]:
-        """What one's own account is asked before it gives up a role."""
+        """Asks for confirmation before admins revoke a role of their own."""
         row, known = await _row(request, account_id), _known(role, account_id)
         return page(request, "accounts/revoke.html", account_shown=row, role=known)
 
@@ -84,7 +84,7 @@ class AccountPages(Controller):
             return await _shown(request, account_id, refused=error)
         left_here = (role, account_id) == ("admin", request.account.id)
         where = "/admin/" if left_here else f"{ACCOUNTS}{account_id}"
-        notice = f"“{done.value.username}” is {role} no more."
+        notice = f"“{done.value.username}” no longer has the role {role}."
         return see(request, where, position=done.position, notice=notice)
 
     @get("/{account_id:uuid}/disable")
@@ -101,7 +101,7 @@ class AccountPages(Controller):
             done = await request.connections.credentials.disable(command, origin_of(request))
         except LastAdmin as error:
             return await _shown(request, account_id, refused=error)
-        notice = f"“{done.value.username}” is disabled."
+        notice = f"“{done.value.username}” was disabled."
         if account_id != request.account.id:
             return see(request, f"{ACCOUNTS}{account_id}", position=done.position, notice=notice)
         response = see(request, "/admin/sign-in", position=done.position, notice=notice)

@@ -1,4 +1,4 @@
-"""`/admin/areas/`: the places where events are held."""
+"""`/admin/areas/`: the venues of events."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class AreaPages(Controller):
 
     @post("/{area_id:uuid}")
     async def rename_area(self, request: Request, area_id: FromPath[UUID]) -> Response[Any]:
-        """An area that somebody else has changed since the form was shown is shown as it is now."""
+        """If someone else renamed the area in the meantime, the form shows the new name."""
         sent = await sent_form(request)
         try:
             name = parsed(CreateArea, sent).name
@@ -87,13 +87,13 @@ class AreaPages(Controller):
         except ChangedMeanwhile:
             row = await _row(request, area_id, await newest_position(request))
             change = await last_change(request, area_id)
-            now = f"It is “{row.name}” now; {change.who} {change.what} last."
+            now = f"Its name is now “{row.name}”; the last change: {change.who} {change.what}."
             form = Form(
                 {**sent, "version": str(row.version)},
-                {"": f"Somebody else has changed this area meanwhile. {now}"},
+                {"": f"Someone else changed this area in the meantime. {now}"},
             )
             return await _shown(request, row, form, status_code=412)
-        notice = f"The area is “{done.value.name}” now."
+        notice = f"The area is now called “{done.value.name}”."
         return see(request, AREAS, position=done.position, notice=notice)
 
     @get("/{area_id:uuid}/delete")

@@ -1,4 +1,4 @@
-"""What a list's address asks for: a filter and an order. What makes no sense asks for nothing."""
+"""Filter and order of a list, from its address. Invalid values are ignored."""
 
 from __future__ import annotations
 
@@ -39,6 +39,6 @@ def span_of(text: str) -> Span | None:
         parts = [int(part) for part in text.split("-")]
         if 1 <= len(parts) <= 3 and FIRST_YEAR <= parts[0] <= LAST_YEAR and 0 not in parts:
             span = Span(*parts)
-            _ = span.begin  # there may be no such day
+            _ = span.begin  # the day may not exist
             return span
     return None

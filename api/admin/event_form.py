@@ -1,4 +1,4 @@
-"""The form in which an event is created or changed."""
+"""The form to create or change an event."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ async def event_form(
     changed: Sequence[Difference] | None = None,
     last_change: Entry | None = None,
 ) -> Response[str]:
-    """`changed` is what somebody else has changed meanwhile; None when nobody has. `last_change`
-    tells who that was."""
+    """`changed` holds the fields that someone else changed in the meantime, None without such
+    changes; `last_change` says who changed them."""
     offered = await read(request, seen(request), offered_areas)
     return page(
         request,
@@ -62,7 +62,7 @@ async def event_form(
 
 
 async def after_conflict(request: Request, row: EventRow, sent: Mapping[str, str]) -> Response[str]:
-    """The form with the changes of both: its sender's, and those that led to `row`."""
+    """The form with the changes of both: its sender's, and those already in `row`."""
     theirs, names = _values(row), list(FIELDS)
     form = Form(merged(sent, theirs, names))
     changed = differences(sent, theirs, names)
@@ -77,7 +77,7 @@ async def after_conflict(request: Request, row: EventRow, sent: Mapping[str, str
 
 
 async def offered_areas(connection: AsyncConnection[Any]) -> list[tuple[str, str]]:
-    """Id and name of those to choose from."""
+    """Ids and names of the areas to choose from."""
     found = await areas.list_areas(connection, limit=AREAS_OFFERED)
     return [(str(area.id), area.name) for area in found.rows]
 
@@ -87,8 +87,8 @@ def filled(row: EventRow) -> Form:
 
 
 def as_body(sent: Mapping[str, str]) -> dict[str, object]:
-    """The form's fields as the API's body has them, without those that are as they were shown: a
-    form shows no fractions of a second."""
+    """The form's fields as a body of the API, without unchanged fields: the form shows no fractions
+    of a second, so sending an unchanged time would change it."""
     body: dict[str, object] = {name: sent[name] for name in FIELDS if is_typed(sent, name)}
     if "area_id" in body:
         body["area_id"] = sent["area_id"] or None
@@ -111,5 +111,5 @@ def _values(row: EventRow) -> dict[str, str]:
 
 
 def _input(moment: datetime) -> str:
-    """As the browser's own field for times has it; ours are UTC."""
+    """The value of a `datetime-local` input, in UTC."""
     return moment.strftime("%Y-%m-%dT%H:%M" if moment.second == 0 else "%Y-%m-%dT%H:%M:%S")

@@ -1,4 +1,4 @@
-"""`/admin/events/`: found, created, changed, closed and deleted."""
+"""`/admin/events/`: find, create, change, close and delete events."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ from projections.event_search import count_by_date, search
 EVENTS = "/admin/events/"
 PAGE_SIZE = 50
 
-NEWEST = 10
-"""Visitors that an event's own page shows."""
+SHOWN_VISITORS = 10
+"""Visitors on the page of an event."""
 
 
 class EventPages(Controller):
@@ -87,10 +87,10 @@ class EventPages(Controller):
 
     @post("/close")
     async def close_events(self, request: Request) -> Response[Any]:
-        """Those that were ticked, one command each; what is closed already stays as it is.
+        """Close the selected events, one command each; closed events stay unchanged.
 
-        Ticks that can only be made up are refused before anything is closed; what somebody else has
-        deleted meanwhile keeps none of the others open.
+        An invalid selection is refused before anything is closed. Events that were deleted in the
+        meantime do not stop the others from being closed.
         """
         ids = _ids((await request.form()).getall("id", []))
         position, missing = None, 0
@@ -111,7 +111,7 @@ class EventPages(Controller):
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
             series = await registration_counts.from_first_to_last(connection, event_id)
             newest = await visitor_search.search(
-                connection, request.connections.keys, event_id=event_id, limit=NEWEST
+                connection, request.connections.keys, event_id=event_id, limit=SHOWN_VISITORS
             )
             return {
                 "chart": series and bar_chart(series, "registrations", "Registrations"),
@@ -131,7 +131,7 @@ class EventPages(Controller):
 
     @post("/{event_id:uuid}/edit")
     async def change(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
-        """Who has seen an older version is shown what somebody else has changed."""
+        """On a conflict, shows what someone else has changed since the form was shown."""
         sent = await sent_form(request)
         row = await _row(request, event_id, seen(request))
         try:
@@ -154,11 +154,11 @@ class EventPages(Controller):
     async def follow(
         self, request: Request, event_id: FromPath[UUID], field: FromPath[str]
     ) -> Response[Any]:
-        """Lets a field that was changed here follow the provider again."""
+        """Makes a field that was changed here follow the provider again."""
         if field not in LABELS:
             raise NotFound("field", event_id)
         done = await execute(request, FollowProvider(event_id=event_id, field=field))
-        notice = f"{LABELS[field]}: follows the provider again."
+        notice = f"{LABELS[field]}: now follows the provider again."
         return see(request, f"{EVENTS}{event_id}", position=done.position, notice=notice)
 
     @post("/{event_id:uuid}/{status:str}")
@@ -190,19 +190,19 @@ async def _row(request: Request, id: UUID, at_least: int) -> events.EventRow:
     return row
 
 
-def _ids(ticked: list[str]) -> set[UUID]:
+def _ids(selected: list[str]) -> set[UUID]:
     """Raises InvalidFields."""
-    if len(ticked) > PAGE_SIZE:
+    if len(selected) > PAGE_SIZE:
         raise InvalidFields(id=f"must be at most {PAGE_SIZE}")
     try:
-        return {UUID(id) for id in ticked}
+        return {UUID(id) for id in selected}
     except ValueError:
         raise InvalidFields(id="must be a UUID") from None
 
 
 def _closed(count: int, missing: int) -> str:
     if not count + missing:
-        return "Tick the events to close first."
+        return "First select the events to close."
     closed = "1 event was closed." if count == 1 else f"{count} events were closed."
-    gone = "1 was deleted meanwhile." if missing == 1 else f"{missing} were deleted meanwhile."
+    gone = f"{'1 was' if missing == 1 else f'{missing} were'} deleted in the meantime."
     return f"{closed} {gone}" if missing else closed

@@ -1,4 +1,4 @@
-"""Which fields of an event follow the provider, as its page shows them."""
+"""The fields of an event that follow the provider, for its page."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class FollowedField(msgspec.Struct, frozen=True, kw_only=True):
     name: Field
     label: str
     there: str | datetime | None
-    """As the provider said last."""
+    """The provider's last value."""
     follows: bool
 
 
 class _State(msgspec.Struct, frozen=True):
-    """What is of interest here of an event's state."""
+    """The part of an event's state that is needed here."""
 
     details: Details
     said: Said
@@ -40,7 +40,7 @@ class _State(msgspec.Struct, frozen=True):
 async def fields_from_provider(
     connection: AsyncConnection[Any], id: UUID
 ) -> Sequence[FollowedField]:
-    """All fields; none of an event that is not from the provider."""
+    """All fields; empty for an event that is not from the provider."""
     found = await state_as_of(connection, id)
     if found is None or found.state is None:
         return []

@@ -1,4 +1,4 @@
-"""`/admin/history/`: all that happened, and what each thing was at any moment."""
+"""`/admin/history/`: the log of all events, and the state of anything at any moment."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from projections.lists.names import TABLES
 
 PAGE_SIZE = 50
 
-LOOKED_THROUGH = 50_000
-"""Events of history, for one page of the log."""
+MAX_EXAMINED = 50_000
+"""Events of history that are examined for one page of the log."""
 
 
 class HistoryPages(Controller):
@@ -44,8 +44,8 @@ class HistoryPages(Controller):
 
     @get("/")
     async def log(self, request: Request) -> Response[str]:
-        """The newest first; where little fulfils the filters a page can be short, or empty,
-        because only so much of history is looked through for one."""
+        """Newest first. With filters that match little, a page can be short or empty, because the
+        number of events examined for one page is limited."""
         values = dict(request.query_params)
         try:
             criteria = await asked_criteria(request)
@@ -60,7 +60,7 @@ class HistoryPages(Controller):
                 limit=PAGE_SIZE,
                 after=older_than,
                 newest_first=True,
-                scan=LOOKED_THROUGH,
+                scan=MAX_EXAMINED,
             )
             steps = [Step(event=event) for event in found.events]
             return {
@@ -74,7 +74,7 @@ class HistoryPages(Controller):
 
     @get("/{aggregate_id:uuid}")
     async def aggregate(self, request: Request, aggregate_id: FromPath[UUID]) -> Response[str]:
-        """What it was at the moment that is asked for; now, without one."""
+        """The state at the requested moment; now, without one."""
         text = request.query_params.get("at", "").strip()[:64]
         try:
             moment = parse_position_or_time(in_utc(text)) if text else None
@@ -114,7 +114,7 @@ def _log_page(
         status_code=status_code,
         form=form,
         types=options,
-        scan=LOOKED_THROUGH,
+        scan=MAX_EXAMINED,
         **{**empty, **content},
     )
 
@@ -122,10 +122,10 @@ def _log_page(
 async def _as_of(
     connection: AsyncConnection[Any], id: UUID, moment: Moment | None
 ) -> dict[str, Any]:
-    """What the page shows. Raises NotFound."""
+    """The content of the page. Raises NotFound."""
     timeline = await timeline_of(connection, id)
     if not timeline.entries:
-        raise NotFound("history of anything", id)
+        raise NotFound("history", id)
     state = await state_as_of(connection, id, LAST_POSITION if moment is None else moment)
     position = state.last_event.position if state else 0
     since = await difference(connection, id, position) if moment is not None and state else None
@@ -143,7 +143,7 @@ async def _as_of(
 
 
 def _picked(time: datetime | None) -> str:
-    """As the browser's field for times has it, and not before the event of that time."""
+    """The value of a `datetime-local` input, rounded so that the event at that time is included."""
     if time is None:
         return ""
     if time.microsecond and time < _LAST_SECOND:

@@ -1,4 +1,4 @@
-"""What the log's address asks for: which events, and of which moment."""
+"""Filters of the log and the requested moment, from the page's address."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _LONGEST = 64
 _TOPIC = re.compile(r"[A-Za-z.]+", re.ASCII)
 
 _WITHOUT_ZONE = re.compile(r"\d{4,}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?", re.ASCII)
-"""What a browser's own field for times sends."""
+"""What a `datetime-local` input sends."""
 
 
 async def asked_criteria(request: Request) -> Criteria:
-    """Raises InvalidFields with everything that makes no sense."""
+    """Raises InvalidFields naming every invalid value."""
     wrong: dict[str, str] = {}
 
     def given(name: str, parse: Callable[[str], T]) -> T | None:
@@ -45,19 +45,19 @@ async def asked_criteria(request: Request) -> Criteria:
     if who := given("actor", Line):
         fields["actor"] = await _actor(request, who)
         if fields["actor"] is None:
-            wrong["actor"] = "is no account's username or id"
+            wrong["actor"] = "is not the username or id of an account"
     if wrong:
         raise InvalidFields(**wrong)
     return Criteria(**fields)
 
 
 def in_utc(text: str) -> str:
-    """The text, as of UTC when it is a time that names no zone."""
+    """The text; a time without a zone is taken as UTC."""
     return f"{text}Z" if _WITHOUT_ZONE.fullmatch(text) else text
 
 
 async def _actor(request: Request, who: Line) -> str | None:
-    """As history has it; None when nobody is called so."""
+    """The actor as history names it; None when there is no such account."""
     if who == "anonymous" or who.startswith("system:"):
         return str(who)[:_LONGEST]
     try:
@@ -71,12 +71,12 @@ def _id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise Invalid("must be the id of something: a UUID") from None
+        raise Invalid("must be a UUID") from None
 
 
 def _topic(text: str) -> str:
     if len(text) > _LONGEST or not _TOPIC.fullmatch(text):
-        raise Invalid("must be one of these")
+        raise Invalid("must be one of the listed types")
     return text
 
 

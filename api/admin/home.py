@@ -1,4 +1,4 @@
-"""`/`: what this is, and where its pages are. As JSON for programs that ask for that."""
+"""`/`: what this service is, with links to its pages; as JSON for clients that accept it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Visitors' names and emails, on the pages of those who may read them.
+"""Visitors' names and emails on pages, for readers who may see them.
 
-Others ask for them, as in the audit API, with `personal=true`: then it is recorded that they read
-them, before the page shows any.
+Auditors request them with `personal=true`, as in the audit API: the reading is recorded before the
+page shows any name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from domain.visitors import Person
 from projections.people import OfPerson
 
 ASKED_BY = "personal"
-"""The parameter of a page's address."""
+"""Name of the query parameter."""
 
 HIDDEN = Person(full_name="(name hidden)", email="(email hidden)")
 
@@ -38,8 +38,8 @@ async def for_reader(
     event_id: UUID | None = None,
     visitor_id: UUID | None = None,
 ) -> list[Row]:
-    """The rows as the reader of this page may see them; the ids are what the page is about. Their
-    names can be read from then on, so what is to be recorded of it is recorded here."""
+    """The rows as this reader may see them; `ids` are the aggregates that the page is about. If the
+    reader gets names that way, the reading is recorded first."""
     if not are_shown(request):
         return [_hidden(row) for row in rows]
     named = [row.position for row in rows if row.person]

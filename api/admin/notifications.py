@@ -1,5 +1,5 @@
-"""`/admin/notifications/`: what became of the messages to visitors; failed ones are sent again, and
-those that wait for their next try now."""
+"""`/admin/notifications/`: the messages to visitors and their outcome. Failed ones can be sent
+again, and waiting ones can be tried now."""
 
 from __future__ import annotations
 
@@ -84,18 +84,19 @@ class NotificationPages(Controller):
         done = await execute(request, QueueAgain(notification_id=notification_id))
         back = request.query_params.get("back", "")
         where = NOTIFICATIONS + (back if back.startswith("?") else "")
-        return see(request, where, position=done.position, notice=what_became(done))
+        return see(request, where, position=done.position, notice=resent_notice(done))
 
     @post("/now")
     async def send_waiting_now(self, request: Request) -> Response[Any]:
-        """Those that wait for their next try, the longest `Retry-After` included."""
+        """Tries all waiting notifications now, even before their `Retry-After`."""
         async with request.connections.primary.connection() as connection:
             due = await send_now(connection)
-        log.info("what waits is sent now", notifications=due, actor=origin_of(request).actor)
+        actor = origin_of(request).actor
+        log.info("waiting notifications are tried now", notifications=due, actor=actor)
         notice = (
             f"{_counted(due)} will be tried now."
             if due
-            else "No notification waits for a later try."
+            else "No notification is waiting for a later try."
         )
         return see(request, f"{NOTIFICATIONS}?state=waiting", position=None, notice=notice)
 
@@ -106,7 +107,7 @@ class NotificationPages(Controller):
 
     @post("/again")
     async def send_all_again(self, request: Request) -> Response[Any]:
-        """One command each, in portions that the writer commits as one; not endlessly many."""
+        """One command each, in chunks that the writer commits together; at most a fixed number."""
         ids = await read(
             request,
             seen(request),
@@ -122,7 +123,7 @@ class NotificationPages(Controller):
             position = max(done.position for done in answers)
         notice = f"{_counted(queued)} will be sent again."
         if more:
-            notice += " More are left: send those again after them."
+            notice += " More failed notifications remain: repeat this when these are sent."
         return see(request, f"{NOTIFICATIONS}?state=waiting", position=position, notice=notice)
 
 
@@ -130,8 +131,8 @@ def _counted(number: int) -> str:
     return f"{number:,} notification{'s' if number != 1 else ''}"
 
 
-def what_became(done: Done) -> str:
-    """Of one that was to be sent again."""
+def resent_notice(done: Done) -> str:
+    """The notice after a request to send one notification again."""
     if done.value:
         return "The notification will be sent again."
-    return "Nothing was done: the notification has not failed, or is sent again already."
+    return "Nothing changed: the notification has not failed, or is already queued again."

@@ -1,4 +1,4 @@
-"""The panel's routes, all under `/admin`, and what they have in common."""
+"""The panel's routes, all under `/admin`, and their shared settings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from api.http.hosts import Check, in_turn
 
 
 def panel(checks: Sequence[Check | None]) -> Router:
-    """All of it; the checks are what every request to the API goes through."""
+    """The whole panel; `checks` are the ones that every request to the API passes."""
     return Router(
         "/admin",
         route_handlers=[
@@ -54,5 +54,5 @@ def panel(checks: Sequence[Check | None]) -> Router:
 
 
 def is_of_panel(path: str) -> bool:
-    """Whether there is such an address or not."""
+    """Whether the path belongs to the panel, even if no page has it."""
     return path == "/admin" or path.startswith("/admin/")

@@ -1,4 +1,4 @@
-"""`/admin/password`: who is signed in chooses another password."""
+"""`/admin/password`: change your own password."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from api.http.requests import Request
 from api.identity.credentials import InvalidCredentials
 from domain.core.errors import InvalidFields
 
-CHANGED = "Your password was changed, and all your sessions have ended. Sign in with the new one."
+CHANGED = "Your password was changed and all your sessions ended. Sign in with the new password."
 
 
 @get("/password", opt={"access": Who.SIGNED_IN})
@@ -26,17 +26,17 @@ async def password_page(request: Request) -> Response[str]:
 
 @post("/password", opt={"access": Who.SIGNED_IN, "limit": "login"})
 async def change_password(request: Request) -> Response[Any]:
-    """Ends all sessions of the account; what was typed wrong is never shown again."""
+    """Ends all sessions of the account. A wrong password is never shown again."""
     sent = await sent_form(request)
     try:
         change = parsed(PasswordChange, sent)
         if sent.get("again") != change.password:
-            raise InvalidFields(again="is not what was typed above")
+            raise InvalidFields(again="is not the same as above")
         done = await password_changed(request, change.current, change.password)
     except InvalidFields as error:
         return page(request, "password.html", status_code=422, form=refused({}, error))
     except InvalidCredentials:
-        form = Form({}, {"current": "is not your password"})
+        form = Form({}, {"current": "is not your current password"})
         return page(request, "password.html", status_code=422, form=form)
     response = see(request, "/admin/sign-in", position=done.position, notice=CHANGED)
     cookies.forget(response, COOKIE)

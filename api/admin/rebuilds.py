@@ -1,4 +1,4 @@
-"""`/admin/rebuilds/{name}`: admins have a read table derived from history again."""
+"""`/admin/rebuilds/{name}`: admins request the rebuild of a read table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from api.admin.kit.pages import page, see
-from api.admin.system_status import upkeep
+from api.admin.system_status import system_status
 from api.http.access import Permission
 from api.http.dispatch import origin_of
 from api.http.requests import Request
@@ -26,22 +26,22 @@ class RebuildPages(Controller):
 
     @get("/{name:str}")
     async def confirm(self, request: Request, name: FromPath[str]) -> Response[str]:
-        known, found = _known(name), await upkeep(request)
+        known, found = _known(name), await system_status(request)
         table = next((standing for standing in found.tables if standing.name == known), None)
         asked = found.rebuilds.get(known)
         return page(request, "rebuilds/rebuild.html", name=known, table=table, asked=asked)
 
     @post("/{name:str}")
     async def ask(self, request: Request, name: FromPath[str]) -> Response[Any]:
-        """A worker does it, as soon as one is free."""
+        """Requests the rebuild; the next free worker runs it."""
         known, origin = _known(name), origin_of(request)
         async with request.connections.primary.connection() as connection:
             asked = await requests.ask(connection, known, origin)
         if asked:
-            log.info("a rebuild is asked for", projection=known, actor=origin.actor)
-            notice = f"A rebuild of “{known}” is asked for."
+            log.info("rebuild requested", projection=known, actor=origin.actor)
+            notice = f"Rebuild of “{known}” requested."
         else:
-            notice = f"A rebuild of “{known}” is under way or asked for already: none was added."
+            notice = f"A rebuild of “{known}” is already running or requested: none was added."
         return see(request, "/admin/", position=None, notice=notice)
 
 

@@ -1,4 +1,4 @@
-"""`/admin/seals/`: what proves that history is as it was written, to keep elsewhere."""
+"""`/admin/seals/`: checkpoints to store elsewhere; they prove that history is unchanged."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SealPages(Controller):
 
     @get("/checkpoint", media_type="application/json")
     async def checkpoint(self, request: Request) -> Response[bytes]:
-        """A line of the file that `audit verify --checkpoint` takes."""
+        """The checkpoint as a line of the file for `audit verify --checkpoint`."""
         newest = (await sealing(request)).newest
         if newest.tree_size == 0:
             raise NotFoundException

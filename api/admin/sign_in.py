@@ -1,4 +1,4 @@
-"""Signing in to the panel with an account that has a role, and out again."""
+"""Sign in to the panel with an account that has a role, and sign out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from domain.core.errors import InvalidFields
 HOME = "/admin/"
 
 _OF_THE_PANEL = re.compile(r"/admin/[\w/-]*(\?[^\s\\]*)?", re.ASCII)
-"""No dots: they would lead out of it."""
+"""Without dots, which could lead out of the panel."""
 
 NO_ROLE = "This account has no role. Ask an admin for one, then sign in again."
 WRONG = "Username and password do not belong together."
@@ -34,7 +34,7 @@ async def sign_in_page(request: Request) -> Response[str]:
 
 @post("/sign-in", opt={"access": Who.ANYONE, "limit": "login"})
 async def sign_in(request: Request) -> Response[Any]:
-    """Goes on to the page that was asked for first."""
+    """Continues to the page that was requested before signing in."""
     sent = await sent_form(request)
     try:
         login = parsed(Login, sent)
@@ -67,6 +67,6 @@ def _again(request: Request, form: Form) -> Response[str]:
 
 
 def _next(request: Request) -> str:
-    """A page of the panel, whatever the address says."""
+    """Always a page of the panel, even if `next` names another address."""
     asked = request.query_params.get("next", "")
     return asked if _OF_THE_PANEL.fullmatch(asked) else HOME

@@ -1,4 +1,4 @@
-"""`/admin/syncs/`: what synchronisations with the events provider brought, and the next one."""
+"""`/admin/syncs/`: results of synchronisations with the events provider, and starting one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class SyncPages(Controller):
 
     @get("/")
     async def list_results(self, request: Request) -> Response[str]:
-        """While a run is asked for or under way, the page keeps looking for its result."""
+        """While a run is requested or running, the page polls for its result."""
         state = await _state(request)
 
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
@@ -45,7 +45,7 @@ class SyncPages(Controller):
                 "totals": await totals_since(connection, datetime.now(UTC) - TOTALS_OVER),
             }
 
-        # Where its end is waited for, a run that is not under way any more has a result to show.
+        # After the wait for its end, a finished run has a result to show.
         at_least = await newest_position(request) if is_partial(request) else seen(request)
         content = await read(request, at_least, query, TABLES)
         return page(
@@ -59,7 +59,7 @@ class SyncPages(Controller):
 
     @post("/", opt={"access": Permission.SYNCHRONIZE})
     async def ask(self, request: Request) -> Response[Any]:
-        """Has the workers synchronise as soon as one is free."""
+        """Requests a synchronisation; the next free worker runs it."""
         full = (await sent_form(request)).get("full") == "yes"
         if request.settings.events_provider_url is None:
             notice = "No events provider is configured."
@@ -67,9 +67,9 @@ class SyncPages(Controller):
             async with request.connections.primary.connection() as connection:
                 asked = await sync_requests.ask(connection, origin_of(request), full=full)
             notice = (
-                "A synchronisation is asked for."
+                "Sync requested."
                 if asked
-                else "One is under way or asked for already: this one was not begun."
+                else "A synchronisation is already running or requested: none was added."
             )
         return see(request, SYNCS, position=None, notice=notice)
 

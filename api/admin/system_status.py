@@ -1,4 +1,4 @@
-"""What somebody looks after: the read tables with their rebuilds, and the seals of history."""
+"""System status for operators: read tables with their rebuilds, and the seals of history."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from domain.seals.signing import load_public_key
 from projections.rebuild.requests import RebuildRequest, requests
 from projections.status import Standing, standings
 
-LATE = 60.0
-"""Seconds without a seal, after which something is wrong with sealing."""
+MAX_SEAL_LAG = 60.0
+"""Seconds without a new seal, after which sealing counts as failing."""
 
 
 class Sealing(msgspec.Struct, frozen=True, kw_only=True):
     key: Ed25519PublicKey
     newest: Checkpoint
-    """Of an empty history while nothing is sealed."""
+    """Also for an empty history, in which nothing is sealed."""
     unsealed: SealLag
 
     @property
     def is_late(self) -> bool:
         age = self.unsealed.seconds
-        return self.unsealed.events > 0 and (age is None or age > LATE)
+        return self.unsealed.events > 0 and (age is None or age > MAX_SEAL_LAG)
 
 
-class Upkeep(msgspec.Struct, frozen=True, kw_only=True):
+class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     tables: Sequence[Standing]
     rebuilds: Mapping[str, RebuildRequest]
-    """Asked for, or failed; by the table's name."""
+    """Requested or failed rebuilds, by table name."""
     sealing: Sealing
 
 
-async def upkeep(request: Request) -> Upkeep:
-    """Told by the database that history is in: a replica knows nothing of locks."""
+async def system_status(request: Request) -> SystemStatus:
+    """Read from the primary: a replica does not show advisory locks."""
     async with request.connections.primary.connection() as connection:
-        return Upkeep(
+        return SystemStatus(
             tables=await standings(connection),
             rebuilds=await requests(connection),
             sealing=await _sealing(connection, request.settings.secret_keys),

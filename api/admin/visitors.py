@@ -1,4 +1,4 @@
-"""`/admin/visitors/`: who registered, for what, and whether their message reached them."""
+"""`/admin/visitors/`: registrations, and whether their message was delivered."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from api.admin.kit.cookies import seen
 from api.admin.kit.history_entries import timeline_for
 from api.admin.kit.pages import page, see
 from api.admin.kit.paging import beyond
-from api.admin.notifications import what_became
+from api.admin.notifications import resent_notice
 from api.http.access import Permission
 from api.http.dispatch import execute, origin_of
 from api.http.reads import read
@@ -44,7 +44,7 @@ class VisitorPages(Controller):
     @get("/")
     async def list_visitors(self, request: Request) -> Response[str]:
         asked = request.query_params.get("q", "")[:255].replace("\0", "")
-        text = asked if names.are_shown(request) else ""  # who finds a name by it has read it
+        text = asked if names.are_shown(request) else ""  # a search discloses names
         event_id = _event_id(request)
 
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class VisitorPages(Controller):
             raise NotFound("notification of a visitor", visitor_id)
         done = await execute(request, QueueAgain(notification_id=content["notification"].id))
         where = f"{VISITORS}{visitor_id}"
-        return see(request, where, position=done.position, notice=what_became(done))
+        return see(request, where, position=done.position, notice=resent_notice(done))
 
     @get("/{visitor_id:uuid}/erase", opt={"access": Permission.ERASE_PEOPLE})
     async def confirm_erasure(self, request: Request, visitor_id: FromPath[UUID]) -> Response[str]:
@@ -105,18 +105,18 @@ class VisitorPages(Controller):
 
     @post("/{visitor_id:uuid}/erase", opt={"access": Permission.ERASE_PEOPLE})
     async def erase(self, request: Request, visitor_id: FromPath[UUID]) -> Response[Any]:
-        """Erases the person, with all that they have registered for."""
+        """Erases the person in all their registrations."""
         row = await _row(request, visitor_id)
         where = f"{VISITORS}{visitor_id}"
         if row.email is None:
-            return see(request, where, position=None, notice="This visitor was erased already.")
+            return see(request, where, position=None, notice="This visitor is already erased.")
         email = Email.parse(row.email)
         erasure = await request.connections.erasures.erase(email, origin_of(request))
-        return see(request, where, position=erasure.position, notice=_told(erasure))
+        return see(request, where, position=erasure.position, notice=_erasure_notice(erasure))
 
 
 def _event_id(request: Request) -> UUID | None:
-    """What is no id asks for the visitors of all events."""
+    """An invalid id means the visitors of all events."""
     with suppress(ValueError):
         return UUID(request.query_params.get("event", ""))
     return None
@@ -125,7 +125,7 @@ def _event_id(request: Request) -> UUID | None:
 async def _visitor(
     keys: InstallationKeys, id: UUID, connection: AsyncConnection[Any]
 ) -> dict[str, Any]:
-    """What the page shows. Raises NotFound."""
+    """The content of the page. Raises NotFound."""
     row = await _found(keys, id, connection)
     return {
         "visitor": row,
@@ -149,10 +149,10 @@ async def _found(keys: InstallationKeys, id: UUID, connection: AsyncConnection[A
     return row
 
 
-def _told(erasure: Erasure) -> str:
-    told = f"Erased, for good: {_counted(erasure.registrations, 'registration')}"
+def _erasure_notice(erasure: Erasure) -> str:
+    told = f"Permanently erased: {_counted(erasure.registrations, 'registration')}"
     if erasure.notifications:
-        told += f"; {_counted(erasure.notifications, 'notification')} will not be sent any more"
+        told += f"; {_counted(erasure.notifications, 'notification')} will not be sent"
     return f"{told}."
 
 

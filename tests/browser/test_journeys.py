@@ -60,7 +60,7 @@ async def test_the_first_tab_leads_past_the_navigation(people: People) -> None:
     page = await people("organizer")
     await page.goto("/admin/events/")
     await page.keyboard.press("Tab")
-    skip = page.get_by_role("link", name="To the content")
+    skip = page.get_by_role("link", name="Skip to content")
     await expect(skip).to_be_focused()
     await expect(skip).to_be_in_viewport()
     await page.keyboard.press("Enter")
@@ -153,7 +153,7 @@ async def test_without_scripts_everything_works(people: People) -> None:
     await expect(page.locator("time").first).to_have_text("17 May 2099, 09:00 UTC")
     await page.goto("/admin/events/?name=plain+fair")
     await field(page, "Tick Plain Fair").check()
-    await page.get_by_role("button", name="Close the ticked ones").click()
+    await page.get_by_role("button", name="Close selected").click()
     await expect(notice(page)).to_have_text("1 event was closed.")
     assert page.url.endswith("?name=plain+fair")
 

@@ -1,15 +1,15 @@
-// Small comforts. Every page works without them.
+// Progressive enhancement: every page works without scripts.
 
-// Times in the reader's own zone; the UTC stays on hover.
-const inWords = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+// Shows times in the reader's zone; the title keeps UTC.
+const formatter = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 function localTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
-    time.textContent = inWords.format(new Date(time.dateTime));
+    time.textContent = formatter.format(new Date(time.dateTime));
   }
 }
 
-// Beside a field for a UTC time: what that is for the reader.
+// Shows a UTC input's time in the reader's zone, beside the input.
 function localHints(root) {
   for (const input of root.querySelectorAll("input[data-utc]")) {
     const hint = input.nextElementSibling?.matches("output")
@@ -17,29 +17,29 @@ function localHints(root) {
       : input.insertAdjacentElement("afterend", document.createElement("output"));
     const show = () => {
       const moment = new Date(`${input.value}Z`);
-      hint.textContent = Number.isNaN(moment.getTime()) ? "" : `${inWords.format(moment)} your time`;
+      hint.textContent = Number.isNaN(moment.getTime()) ? "" : `${formatter.format(moment)} in your time zone`;
     };
     input.addEventListener("input", show);
     show();
   }
 }
 
-// A box that ticks all those with the name it gives.
-function tickAll(root) {
-  for (const box of root.querySelectorAll("input[data-ticks]")) {
+// A checkbox that checks all checkboxes with a given name.
+function checkAll(root) {
+  for (const box of root.querySelectorAll("input[data-checks]")) {
     box.addEventListener("change", () => {
-      for (const other of box.form.elements[box.dataset.ticks] instanceof RadioNodeList
-        ? box.form.elements[box.dataset.ticks]
-        : [box.form.elements[box.dataset.ticks]]) {
+      for (const other of box.form.elements[box.dataset.checks] instanceof RadioNodeList
+        ? box.form.elements[box.dataset.checks]
+        : [box.form.elements[box.dataset.checks]]) {
         other.checked = box.checked;
       }
     });
   }
 }
 
-// Cards whose figures follow for as long as somebody looks.
-const PATIENCE = 10_000; // milliseconds without an answer
-const RETRY = 30_000; // milliseconds until one is asked again that has refused
+// Live cards, while the page is visible.
+const STALE_AFTER = 10_000; // milliseconds without a connection
+const RETRY_INTERVAL = 30_000; // milliseconds, after the server refused a stream
 
 let board = null;
 let source = null;
@@ -65,8 +65,8 @@ function listen(board) {
   source.addEventListener("away", () => { away.hidden = false; });
   source.addEventListener("error", () => {
     clearTimeout(losing);
-    losing = setTimeout(() => { away.hidden = false; }, PATIENCE);
-    if (source.readyState === EventSource.CLOSED) setTimeout(listenAgain, RETRY, board);
+    losing = setTimeout(() => { away.hidden = false; }, STALE_AFTER);
+    if (source.readyState === EventSource.CLOSED) setTimeout(listenAgain, RETRY_INTERVAL, board);
   });
   return source;
 }
@@ -75,14 +75,14 @@ function listenAgain(lost) {
   if (lost === board) source = listen(lost);
 }
 
-// Replaces those cards that have changed, but none that somebody is busy with.
+// Replaces changed cards, except those that the reader is using.
 function renew(shown, html) {
   const fresh = document.createElement("template");
   fresh.innerHTML = html;
   for (const card of [...fresh.content.children]) {
     const text = card.outerHTML;
     const old = document.getElementById(card.id);
-    if (!old) return location.reload(); // a page that lacked figures, which can be told again
+    if (!old) return location.reload(); // the page had no figures, and they are available again
     const busy = old.contains(document.activeElement) || old.querySelector("details[open]");
     if (busy || shown.get(card.id) === text) continue;
     shown.set(card.id, text);
@@ -95,7 +95,7 @@ function renew(shown, html) {
 function enhance(root) {
   localTimes(root);
   localHints(root);
-  tickAll(root);
+  checkAll(root);
   follow();
 }
 
@@ -103,7 +103,7 @@ enhance(document);
 document.addEventListener("htmx:load", (event) => enhance(event.detail.elt));
 document.addEventListener("visibilitychange", follow);
 
-// What a page asks for by itself replaces nothing when it is answered with a problem.
+// A background request that fails must not replace a part of the page.
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   if (!detail.boosted && detail.xhr.status !== 200) detail.shouldSwap = false;
 });

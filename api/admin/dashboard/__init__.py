@@ -1,1 +1,1 @@
-"""The dashboard: how things are going, at first sight and as long as the page is open."""
+"""The dashboard: live figures while the page is open."""

@@ -1,4 +1,4 @@
-"""The dashboard's figures: how many there are of what."""
+"""The dashboard's figures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from projections.sync_results import SyncResult, results
 from projections.upcoming_events import Coming, coming
 
 TABLES = ["events", "areas", "registrations", "outbox", "deliveries", "sync_results"]
-"""The projections that are read."""
+"""Read tables that the figures come from."""
 
 HOURS, DAYS = 48, 30
 
@@ -43,8 +43,8 @@ async def figures(connection: AsyncConnection[Any]) -> Figures:
     return Figures(
         at=now,
         coming=await coming(connection, now),
-        by_hour=bar_chart(by_hour, "by-hour", f"Registrations of the last {HOURS} hours"),
-        by_day=bar_chart(by_day, "by-day", f"Registrations of the last {DAYS} days"),
+        by_hour=bar_chart(by_hour, "by-hour", f"Registrations in the last {HOURS} hours"),
+        by_day=bar_chart(by_day, "by-day", f"Registrations in the last {DAYS} days"),
         notifications=await count_by_state(connection),
         delivered=await delivered(connection, now),
         pause=await pause(connection),

@@ -1,4 +1,4 @@
-"""Who looks at the dashboard now: all of them see figures that were looked up once for all."""
+"""Live figures: all open dashboards of a process share one query."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from api.http.access import Permission
 from api.http.reads import Lagging
 from domain.core.availability import UNAVAILABLE
 
-MOST = 50
-"""Streams of one process."""
+MAX_STREAMS = 50
+"""Open streams of one process, at most."""
 
-PERIOD = 2.0
-"""Seconds from one look at the figures to the next."""
+QUERY_INTERVAL = 2.0
+"""Seconds between two queries of the figures, at least."""
 
-SHARE = 0.1
-"""Of a connection's time, at most, goes into looking; figures that take long come less often."""
+MAX_QUERY_SHARE = 0.1
+"""Of a connection's time that goes into queries: slow figures are queried less often."""
 
-STREAM_LIFE = 120.0
-"""Seconds, after which the browser asks anew, and is asked anew who it is."""
+STREAM_LIFETIME = 120.0
+"""Seconds; then the browser connects again, and its session is checked again."""
 
 Kind = frozenset[Permission]
-"""Of reader: what they may do."""
+"""A kind of reader, by permissions."""
 
 Shown = Mapping[Kind, str]
-"""What is shown to each kind."""
+"""Queries and renders the figures for a kind of reader."""
 
 _TROUBLE: tuple[type[Exception], ...] = (*UNAVAILABLE, Lagging)
 
 log = structlog.get_logger()
 
 
-class Onlookers:
-    """Those of one process."""
+class LiveFigures:
+    """The open streams of one process."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -49,7 +49,7 @@ class Onlookers:
 
     @property
     def full(self) -> bool:
-        return self._count >= MOST
+        return self._count >= MAX_STREAMS
 
     async def stream(
         self,
@@ -59,13 +59,13 @@ class Onlookers:
         *,
         after: float,
     ) -> AsyncGenerator[ServerSentEventMessage, None]:
-        """What `look` shows this kind of reader, whenever it has changed: as event `figures`, or
-        `away` while it cannot be looked at; nothing from before `after`, the time of the reader's
-        page. Ends by itself, with the process, and when nobody listens any more."""
+        """The figures for this kind of reader whenever they change, as event `figures`, or `away`
+        while the query fails; nothing older than `after`, the time of the reader's page. Ends after
+        `STREAM_LIFETIME`, with the process, or when the client disconnects."""
         self._count += 1
         try:
             loop = asyncio.get_running_loop()
-            ends, last = loop.time() + STREAM_LIFE, ""
+            ends, last = loop.time() + STREAM_LIFETIME, ""
             while loop.time() < ends and not ending.is_set():
                 found = await self._look(look)
                 if found is None:
@@ -77,7 +77,7 @@ class Onlookers:
                 else:
                     yield ServerSentEventMessage(comment="nothing new", data=None)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(ending.wait(), PERIOD)
+                    await asyncio.wait_for(ending.wait(), QUERY_INTERVAL)
         finally:
             self._count -= 1
 
@@ -90,8 +90,9 @@ class Onlookers:
                     self._shown = await look()
                 except _TROUBLE as error:
                     if self._shown is not None:
-                        log.warning("the dashboard's figures are not to be had", reason=str(error))
+                        log.warning("the dashboard's figures cannot be read", reason=str(error))
                     self._shown = None
                 took = loop.time() - begun
-                self._good_until = loop.time() + max(PERIOD / 2, took / SHARE - took)
+                pause = max(QUERY_INTERVAL / 2, took / MAX_QUERY_SHARE - took)
+                self._good_until = loop.time() + pause
             return self._shown

@@ -1,4 +1,4 @@
-"""`/admin/`: how things are going, at first sight and as long as one looks."""
+"""`/admin/`: the dashboard."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from litestar.response import ServerSentEvent
 from psycopg.errors import UndefinedColumn, UndefinedTable
 
 from api.admin.dashboard.figures import TABLES, Figures, figures
-from api.admin.dashboard.live_figures import PERIOD, Kind, Onlookers, Shown
+from api.admin.dashboard.live_figures import QUERY_INTERVAL, Kind, LiveFigures, Shown
 from api.admin.kit.cookies import seen
 from api.admin.kit.forms import whole_number
 from api.admin.kit.pages import fragment, page
-from api.admin.system_status import upkeep
+from api.admin.system_status import system_status
 from api.http.access import Permission, may
 from api.http.reads import Lagging, read
 from api.http.requests import Request
 
-TELLING = (Permission.READ_HISTORY, Permission.REBUILD_TABLES)
-"""What makes a difference to what the cards show."""
+DISTINGUISHING = (Permission.READ_HISTORY, Permission.REBUILD_TABLES)
+"""Permissions that change what the cards show."""
 
-KINDS: list[Kind] = [frozenset(some) for n in range(3) for some in combinations(TELLING, n)]
+KINDS: list[Kind] = [frozenset(some) for n in range(3) for some in combinations(DISTINGUISHING, n)]
 
 
 @get("/", opt={"access": Permission.USE_PANEL})
@@ -32,42 +32,47 @@ async def dashboard(request: Request) -> Response[str]:
         request,
         "dashboard/page.html",
         figures=await _figures(request, seen(request)),
-        upkeep=await upkeep(request),
+        status=await system_status(request),
     )
 
 
 def live_dashboard() -> HTTPRouteHandler:
-    """The route of the figures that follow."""
-    onlookers = Onlookers()
+    """The route of the live figures."""
+    live_figures = LiveFigures()
 
     @get("/live", opt={"access": Permission.USE_PANEL})
     async def live(request: Request) -> Response[Any]:
-        if onlookers.full:
+        if live_figures.full:
             return Response(None, status_code=503, headers={"Retry-After": "60"})
 
         async def look() -> Shown:
-            content = {"figures": await _figures(request, 0), "upkeep": await upkeep(request)}
+            figures, status = await _figures(request, 0), await system_status(request)
             return {
-                kind: fragment("dashboard/cards.html", allowed=kind.__contains__, **content)
+                kind: fragment(
+                    "dashboard/cards.html",
+                    allowed=kind.__contains__,
+                    figures=figures,
+                    status=status,
+                )
                 for kind in KINDS
             }
 
         return ServerSentEvent(
-            onlookers.stream(
+            live_figures.stream(
                 _kind(request),
                 look,
                 request.connections.ending,
                 after=_page_made_at(request),
             ),
             headers={"Cache-Control": "no-store"},
-            retry_duration=int(PERIOD * 1000),
+            retry_duration=int(QUERY_INTERVAL * 1000),
         )
 
     return live
 
 
 async def _figures(request: Request, at_least: int) -> Figures | None:
-    """None while a read table is missing or stopped: the page has to say so then."""
+    """None while a read table is missing or stopped, which the page then shows."""
     try:
         return await read(request, at_least, figures, TABLES)
     except (Lagging, UndefinedTable, UndefinedColumn):
@@ -75,9 +80,9 @@ async def _figures(request: Request, at_least: int) -> Figures | None:
 
 
 def _kind(request: Request) -> Kind:
-    return frozenset(what for what in TELLING if may(request.account.roles, what))
+    return frozenset(what for what in DISTINGUISHING if may(request.account.roles, what))
 
 
 def _page_made_at(request: Request) -> float:
-    """Seconds since 1970; for a reader without a page that is long ago."""
+    """Seconds since 1970; 0 for a request without a page."""
     return float(whole_number(request.query_params.get("after", "")) or 0) / 1000

@@ -1,1 +1,1 @@
-"""What the pages of the panel share: rendering, forms, cookies, and history in words."""
+"""Shared by the pages of the panel: rendering, forms, cookies, and history in words."""

@@ -1,7 +1,7 @@
-"""Charts as SVG, drawn here: what a page needs to show counts over time as bars.
+"""Bar charts of counts over time, as SVG.
 
-`parts/chart.html` puts it into HTML, with the labels outside of the drawing, which stretches with
-the page, and the numbers as a table.
+`parts/chart.html` renders them: the drawing stretches with the page, so its labels are HTML, and a
+table lists the numbers.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import msgspec
 from projections.registration_counts import Series, Unit
 
 HEIGHT = 100
-"""Of the drawing, in its own units; each bar has a width of one, gap included."""
+"""Height of the drawing in its own units; each bar has a width of one, gap included."""
 
 TOPS = (1, 2, 4, 6, 8, 10)
-"""What the scale may end at, times a power of ten."""
+"""Possible ends of the scale, times a power of ten."""
 
 LABELS = 4
-"""Dates below the drawing, at most."""
+"""Date labels below the drawing, at most."""
 
 
 class Bar(msgspec.Struct, frozen=True):
@@ -36,15 +36,15 @@ class Bar(msgspec.Struct, frozen=True):
 
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
     name: str
-    """Unique on its page."""
+    """Unique on the page."""
     title: str
     description: str
     unit: Unit
     bars: Sequence[Bar]
     scale: Sequence[int]
-    """From the top to zero."""
+    """Labels of the scale, from the top to zero."""
     labels: Sequence[str]
-    """Of the bars that begin the equal parts of the drawing, and of the last one."""
+    """Labels of the first bar of each part of the drawing, and of the last bar."""
 
     @property
     def total(self) -> int:
@@ -52,7 +52,7 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def bar_chart(series: Series, name: str, title: str) -> Chart:
-    """The series as bars, the first one on the left."""
+    """The series as bars, the earliest on the left."""
     counts = series.counts
     most = max(counts, key=lambda c: c.count)
     top = _top(most.count)
@@ -65,8 +65,8 @@ def bar_chart(series: Series, name: str, title: str) -> Chart:
         name=name,
         title=title,
         description=(
-            f"{sum(c.count for c in counts)} in all, by the {series.unit}, from {labels[0]} to "
-            f"{labels[-1]} (UTC); the most, {most.count}, on {_label(series.unit, most.begin)}."
+            f"{sum(c.count for c in counts)} in total, per {series.unit}, from {labels[0]} to "
+            f"{labels[-1]} (UTC); the maximum, {most.count}, on {_label(series.unit, most.begin)}."
         ),
         unit=series.unit,
         bars=bars,
@@ -76,13 +76,13 @@ def bar_chart(series: Series, name: str, title: str) -> Chart:
 
 
 def _top(most: int) -> int:
-    """The first round number that is enough."""
+    """The smallest round number that is large enough."""
     power: int = 10 ** (len(str(most)) - 1)
     return next(step * power for step in TOPS if step * power >= most)
 
 
 def _spread(labels: Sequence[str]) -> list[str]:
-    """Some of them at equal distances, the first and the last among them."""
+    """Some of the labels, evenly spaced, with the first and the last."""
     count = min(LABELS, len(labels))
     if count == 1:
         return list(labels)

@@ -1,7 +1,7 @@
-"""When somebody else was quicker: what they have changed, and what of both is to be kept.
+"""Edit conflicts: what someone else changed in the meantime, merged with what the sender typed.
 
-A form carries how each field was when it was shown, so that what its sender has changed can be told
-from what somebody else has.
+A form carries the value that each field had when it was shown. So the sender's changes can be
+distinguished from those of others.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from api.http.requests import Request
 from domain.history.store import last_position
 
 WAS = "was_"
-"""How the names of those hidden fields begin."""
+"""Prefix of the names of those hidden fields."""
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """A field that somebody else has changed since the form was shown."""
+    """A field that someone else has changed since the form was shown."""
 
     name: str
     before: str | None
     now: str
     typed: str | None
-    """None when the sender of the form had left it as it was."""
+    """None when the sender of the form did not change it."""
 
 
 async def newest_position(request: Request) -> int:
-    """Of the newest event there is: what a page must include that shows what has changed."""
+    """Position of the newest event: a page that shows the conflict must include it."""
     return await read(request, 0, last_position)
 
 
 async def last_change(request: Request, id: UUID) -> Entry:
-    """Who has changed it last, and when. It must have been changed."""
+    """Who changed it last, and when. There must have been a change."""
     timeline = await read(
         request, seen(request), lambda connection: timeline_of(connection, id, limit=1)
     )
@@ -45,7 +45,7 @@ async def last_change(request: Request, id: UUID) -> Entry:
 
 
 def as_shown(values: Mapping[str, str]) -> dict[str, str]:
-    """The values of a form, and how they are now beside them."""
+    """The values of a form, each with its current value as a hidden field."""
     return {**values, **{WAS + name: value for name, value in values.items()}}
 
 
@@ -67,7 +67,7 @@ def differences(
 def merged(
     sent: Mapping[str, str], theirs: Mapping[str, str], names: Sequence[str]
 ) -> dict[str, str]:
-    """What the form holds next: what was typed, and the others' values where nothing was."""
+    """The next content of the form: what the sender typed, and current values elsewhere."""
     typed = {name: sent[name] for name in names if is_typed(sent, name)}
     return {**as_shown(theirs), **typed}
 

@@ -1,4 +1,4 @@
-"""What the panel keeps in a browser: who is signed in, what was changed last, and a notice."""
+"""The panel's cookies: the session, the position of the last change, and a notice."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from api.http.requests import Request
 from api.identity.tokens import COOKIE_LIFE
 
 SEEN = "events_face_seen"
-"""The position of the browser's last change: no later page may be older."""
+"""The position of the browser's last change: later pages must include it."""
 
 NOTICE = "events_face_notice"
-"""What the next page says once."""
+"""A text that the next page shows once."""
 
 CSRF = "events_face_csrf"
 
@@ -31,7 +31,7 @@ def csrf(request: Request, secret: str) -> Cookie:
 
 
 def remember(response: Response[Any], request: Request, position: int, notice: str) -> None:
-    """The position of a change, and what to say of it."""
+    """Set the position of a change and the notice about it."""
     response.set_cookie(_cookie(request, SEEN, str(max(position, seen(request))), 600))
     response.set_cookie(_cookie(request, NOTICE, quote(notice), 60))
 
@@ -50,7 +50,7 @@ def forget(response: Response[Any], *names: str) -> None:
 
 
 def _cookie(request: Request, name: str, value: str, life: int | None) -> Cookie:
-    """Nothing that a script, or another site's page, can use."""
+    """A cookie that neither scripts nor pages of other sites can use."""
     same_site: Literal["strict", "lax"] = "lax" if name == COOKIE else "strict"
     return Cookie(
         key=name,

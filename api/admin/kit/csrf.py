@@ -1,8 +1,8 @@
-"""No other site can make a browser change anything here.
+"""Protection against cross-site request forgery.
 
-What a browser sends to be changed carries a token, which only our own pages show. It is made of
-what the browser is signed in by; before sign-in, which is guarded the same way, of a random secret
-in another cookie. So a cookie that somebody else has planted makes no token of who is signed in.
+Every form carries a token that only pages of the panel show. The token is derived from the session;
+before sign-in, which is protected in the same way, from a random secret in another cookie. So a
+planted cookie does not yield a token of a signed-in account.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class CsrfTokenMissing(Exception):
-    """This was not sent from one of our pages, or the page is too old: reload it and try again"""
+    """The form is not from a page of this panel, or the page is too old: reload it and try again"""
 
 
 class NotAForm(UnsupportedMediaType):
-    """What is sent here must be a form, as application/x-www-form-urlencoded"""
+    """The body must be a form: application/x-www-form-urlencoded"""
 
 
 def known_secret(request: Request) -> str | None:
@@ -35,7 +35,7 @@ def known_secret(request: Request) -> str | None:
 
 
 def new_secret() -> str:
-    """For a browser that has none, in a cookie."""
+    """A new secret, for a browser without one."""
     return secrets.token_urlsafe(32)
 
 
@@ -44,7 +44,7 @@ def token_for(secret: str) -> str:
 
 
 async def check_csrf(request: Request) -> None:
-    """Asked before each request to the panel. Raises CsrfTokenMissing, NotAForm."""
+    """Runs before each request to the panel. Raises CsrfTokenMissing, NotAForm."""
     if request.method in SAFE:
         return
     if request.content_type[0] != FORM:

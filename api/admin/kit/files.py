@@ -1,4 +1,4 @@
-"""The panel's stylesheet and scripts, kept by browsers for as long as they stay the same."""
+"""The panel's stylesheet and scripts, cached by browsers until their content changes."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _MEDIA_TYPES = {
     ".svg": "image/svg+xml",
 }
 
-FOR_EVER = "public, max-age=31536000, immutable"
+IMMUTABLE = "public, max-age=31536000, immutable"
 
 
 @get("/assets/{tag:str}/{name:str}", opt={"access": Who.ANYONE, **UNLIMITED})
 async def file(tag: FromPath[str], name: FromPath[str]) -> Response[bytes]:
-    """By the address that `address_of` gives: another content has another address."""
+    """Serves a file at the address that `address_of` gives: new content has a new address."""
     content = _contents().get(name)
     if content is None or tag != _tag(content):
         raise NotFoundException
     media_type = _MEDIA_TYPES[Path(name).suffix]
-    return Ready(content, media_type=media_type, headers={"Cache-Control": FOR_EVER})
+    return Ready(content, media_type=media_type, headers={"Cache-Control": IMMUTABLE})
 
 
 def address_of(name: str) -> str:
@@ -42,7 +42,7 @@ def address_of(name: str) -> str:
 
 @cache
 def _contents() -> dict[str, bytes]:
-    """What is served, by name: no path is made from a name that a client sent."""
+    """All files by name, so that no path is built from a name that a client sent."""
     ours = {path.name: path for path in _FOLDER.iterdir() if path.suffix in _MEDIA_TYPES}
     files = ours | {name: installed(file) for name, file in PANEL.items()}
     return {name: path.read_bytes() for name, path in files.items()}

@@ -1,4 +1,4 @@
-"""What people type: read into commands, and given back with what is wrong beside each field."""
+"""Forms: parsed into structs, and shown again with an error beside each wrong field."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Form(msgspec.Struct, frozen=True):
-    """A form as it stands: its values by field, and what is wrong. Field "" is the whole form."""
+    """A form's values and errors by field; the field "" means the whole form."""
 
     values: Mapping[str, str] = {}
     errors: Mapping[str, str] = {}
@@ -30,29 +30,29 @@ class Form(msgspec.Struct, frozen=True):
 
 
 async def sent_form(request: Request) -> dict[str, str]:
-    """Its text fields; of several with one name the last."""
+    """Its text fields; of several fields with one name, the last."""
     return {key: value for key, value in (await request.form()).items() if isinstance(value, str)}
 
 
 def parsed(kind: type[T], values: Mapping[str, object]) -> T:
-    """The struct that the values make, each read by the type of its field. Raises InvalidFields."""
+    """The struct, with each value parsed by the type of its field. Raises InvalidFields."""
     read: T = _reader(kind).read_form(values)
     return read
 
 
 def whole_number(text: str) -> int | None:
-    """None for what is none; for one of more than 18 digits as well, which is none of ours."""
+    """None unless the text is a whole number of at most 18 digits."""
     return int(text) if len(text) <= 18 and text.isascii() and text.isdigit() else None
 
 
 def seen_version(values: Mapping[str, str]) -> int:
-    """The version that a form has shown; none that anything has, where it does not say."""
+    """The version that the form has shown; a version that never matches if the form has none."""
     version = whole_number(values.get("version", ""))
     return NEVER if version is None else version
 
 
 def refused(values: Mapping[str, str], error: DomainError, field: str = "") -> Form:
-    """The form given back; `field` is the one that a refused rule is about."""
+    """The form with its errors; `field` is the field that a refused rule is about."""
     if isinstance(error, InvalidFields):
         return Form(values, error.messages)
     return Form(values, {field: f"{error}."})

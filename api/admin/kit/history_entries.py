@@ -1,6 +1,6 @@
-"""Events of history as pages show them: who did what to what, and which values it changed.
+"""Events of history for pages: who did what to which aggregate, and the values that changed.
 
-Personal data stays sealed here.
+Personal data stays sealed.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from domain.audit.timeline import Step, timeline
 from domain.core.aggregate import EVENT_TYPES
 from projections.lists.names import names_of
 
-NEWEST = 20
+TIMELINE_LENGTH = 20
 """Events that a timeline shows."""
 
-MOST_LISTED = 10
-"""Items of a value that are shown one by one."""
+MAX_LISTED = 10
+"""Items of a list that are shown one by one."""
 
 PAGES = {
     "Account": "/admin/accounts/",
@@ -36,19 +36,19 @@ PAGES = {
     "Sync": "/admin/syncs/",
     "Visitor": "/admin/visitors/",
 }
-"""Type of aggregate -> where its page is, which ends with its id."""
+"""Type of aggregate -> address of its page, without the id at its end."""
 
 LASTING = {"Sync", "Visitor"}
-"""Those that have no name, and whose page is there for ever."""
+"""Aggregates without a name, whose page always exists."""
 
-UNTOLD = {"notification_id"}
-"""Fields of events that only lead to a message."""
+HIDDEN_FIELDS = {"notification_id"}
+"""Fields of events that only serve the message to a visitor."""
 
 APART = {"said"}
-"""Fields in which there are others of the same names as beside them."""
+"""Fields with nested fields whose names repeat those beside them."""
 
-FOLLOWS = {"cleaned_up", "event_count", "exists", "roles", "said_is_known"}
-"""Fields whose change the event's own name and data tell already."""
+IMPLIED_FIELDS = {"cleaned_up", "event_count", "exists", "roles", "said_is_known"}
+"""Fields whose change the event's phrase and data already show."""
 
 Value = str | datetime
 
@@ -57,7 +57,7 @@ class Fact(msgspec.Struct, frozen=True):
     label: str
     value: Value
     old: Value | None = None
-    """None when it is not about a change."""
+    """None when the fact is not about a change."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,21 +73,21 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     name: str
     page: str | None
-    """Where what it happened to is to be seen; None when there is no page for it, or no more."""
+    """Address of the aggregate's page; None without a page."""
     needs_admin: bool
 
 
 class Timeline(msgspec.Struct, frozen=True):
     aggregate_id: UUID
     entries: list[Entry]
-    """The newest first."""
+    """Newest first."""
     has_more: bool
 
 
 async def timeline_of(
-    connection: AsyncConnection[Any], id: UUID, *, limit: int = NEWEST
+    connection: AsyncConnection[Any], id: UUID, *, limit: int = TIMELINE_LENGTH
 ) -> Timeline:
-    """Without entries when nothing has ever happened to it."""
+    """Without entries for an unknown aggregate."""
     steps = await timeline(connection, id, limit=limit)
     more = bool(steps) and steps[-1].event.aggregate_version > 1
     return Timeline(id, await entries_of(connection, steps), more)
@@ -96,7 +96,7 @@ async def timeline_of(
 async def timeline_for(
     request: Request, connection: AsyncConnection[Any], id: UUID
 ) -> Timeline | None:
-    """None for a reader of the page who may not read history."""
+    """None for a reader who may not read history."""
     if not may(request.account.roles, Permission.READ_HISTORY):
         return None
     return await timeline_of(connection, id)
@@ -108,26 +108,26 @@ async def entries_of(connection: AsyncConnection[Any], steps: Sequence[Step]) ->
 
 
 async def facts_of(connection: AsyncConnection[Any], state: Mapping[str, Any]) -> list[Fact]:
-    """A state of an aggregate."""
+    """The fields of a state."""
     flat = flattened(state)
     names = await names_of(connection, set(_ids(flat.values())))
     return [Fact(label(field), shown(value, names)) for field, value in flat.items()]
 
 
 async def changes_of(connection: AsyncConnection[Any], changes: Sequence[Change]) -> list[Fact]:
-    """What became of a state."""
+    """The fields that changed."""
     names = await names_of(connection, set(_ids(v for c in changes for v in (c.old, c.new))))
     return [_fact(_last_name(c.field), c.new, c.old, True, names) for c in changes]
 
 
 def _last_name(path: str) -> str:
-    """As `flattened` names it."""
+    """The field's name as `flattened` gives it."""
     *outer, name = path.split(".")
     return f"{outer[-1]}_{name}" if outer and outer[-1] in APART else name
 
 
 def flattened(state: Mapping[str, Any]) -> dict[str, Any]:
-    """What is within a field, beside the others."""
+    """The fields with nested ones moved up."""
     flat: dict[str, Any] = {}
     for name, value in state.items():
         if not isinstance(value, dict):
@@ -140,14 +140,14 @@ def flattened(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def shown(value: Any, names: Mapping[UUID, str]) -> Value:
-    """A value of a stored event, for people; ids by name where they have one."""
+    """A value of a stored event as text; an id is replaced by its name if it has one."""
     if value is None or value == []:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        if len(value) > MOST_LISTED:
-            return f"{len(value):,} of them"
+        if len(value) > MAX_LISTED:
+            return f"{len(value):,} items"
         return ", ".join(str(shown(item, names)) for item in value)
     if isinstance(value, dict):
         return ", ".join(f"{label(key)}: {shown(item, names)}" for key, item in value.items())
@@ -161,7 +161,7 @@ def shown(value: Any, names: Mapping[UUID, str]) -> Value:
 
 
 async def _names(connection: AsyncConnection[Any], steps: Sequence[Step]) -> dict[UUID, str]:
-    """All that these name by its id."""
+    """Names of the aggregates whose ids occur in the events."""
     ids: set[UUID] = set()
     for step in steps:
         ids.add(step.event.aggregate_id)
@@ -201,21 +201,21 @@ def _who(actor: str | None, account: UUID | None, names: Mapping[UUID, str]) -> 
 
 def _note(event: LoggedEvent) -> str | None:
     if event.unreadable:
-        return f"This release cannot read it: {event.unreadable}"
+        return f"This release cannot read this event: {event.unreadable}"
     return {"sealed": "name and email are sealed", "erased": "name and email are erased"}.get(
         event.personal or ""
     )
 
 
 def _found(step: Step) -> Iterator[tuple[str, Any, Any, bool]]:
-    """Field, value, old value, and whether there is an old one."""
+    """(field, value, old value, whether there is an old value)."""
     data = _data(step.event)
     if step.before is None or step.after is None:
         yield from ((field, value, None, False) for field, value in data.items())
         return
     before, after = flattened(step.before), flattened(step.after)
     for field, value in after.items():
-        if value != before.get(field) and field not in FOLLOWS:
+        if value != before.get(field) and field not in IMPLIED_FIELDS:
             yield field, value, before.get(field), True
     told = after.keys() | {field.removeprefix("said_") for field in after}
     yield from ((f, value, None, False) for f, value in data.items() if f not in told)
@@ -226,11 +226,11 @@ def _fact(field: str, value: Any, old: Any, is_change: bool, names: Mapping[UUID
 
 
 def _data(event: LoggedEvent) -> dict[str, Any]:
-    """What the event says besides who did it, but nothing that is to stay sealed."""
+    """The event's data without the actor and without sealed fields."""
     if not isinstance(event.data, dict):
         return {}
     known = EVENT_TYPES.get(event.type)
-    closed = UNTOLD | ({known.personal_field} if known else set())
+    closed = HIDDEN_FIELDS | ({known.personal_field} if known else set())
     return {field: value for field, value in event.data.items() if field not in closed}
 
 

@@ -1,4 +1,4 @@
-"""Rendering a page: the templates, and what each of them is given."""
+"""Renders pages: the templates and the variables that all of them get."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _TEMPLATES = Environment(
 def page(
     request: Request, template: str, *, status_code: int = 200, **content: Any
 ) -> Response[str]:
-    """The template with its content, for this reader and nobody else."""
+    """The rendered template, for this reader only."""
     account = request.scope.get("user")
     known = csrf.known_secret(request)
     secret = known or csrf.new_secret()
@@ -62,18 +62,18 @@ def page(
 
 
 def fragment(template: str, **content: Any) -> str:
-    """A part of a page that is the same for every reader."""
+    """A rendered part of a page, the same for every reader."""
     return _TEMPLATES.get_template(template).render(**content)
 
 
 def is_partial(request: Request) -> bool:
-    """Whether htmx asks, and will put in place only what its element names."""
+    """Whether htmx requests the page for one element only."""
     details = HTMXDetails(request)
     return bool(details) and not details.boosted
 
 
 def see(request: Request, address: str, *, position: int | None, notice: str) -> Response[Any]:
-    """After a change: where to look next, and what to say there. Without a position nothing was."""
+    """Redirect after a change, with a notice; `position` is None when nothing changed."""
     response = Redirect(address, status_code=303)
     cookies.remember(response, request, position or 0, notice)
     return response
@@ -88,7 +88,7 @@ def _readable(value: datetime) -> str:
 
 
 def _with(query: Mapping[str, str], **changes: object) -> str:
-    """The query of this page with some of it changed; None takes a part away."""
+    """The page's query with changed parameters; None removes a parameter."""
     changed = {**query, **changes}
     return "?" + urlencode(
         {key: value for key, value in changed.items() if value not in (None, "")}

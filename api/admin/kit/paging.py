@@ -1,4 +1,4 @@
-"""Pages of a list: by number where it is searched rather than leafed through, else by place."""
+"""Pages of a list: by number for lists that are searched, else by keyset cursor."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Pages(msgspec.Struct, frozen=True):
 
 
 def page_number(request: Request) -> int:
-    """The one that the address names; the first, where that is no number."""
+    """The page number in the address; 1 if it is not a number."""
     number = whole_number(request.query_params.get("page", "")) or 1
     return min(number, LAST)
 
 
 def beyond(request: Request) -> Beyond:
-    """Next to which row the page is to be; the newest one, where the address names none."""
+    """The row that the page is next to; None, for the newest page, if the address names none."""
     for name, newer in (("older_than", False), ("newer_than", True)):
         if given := request.query_params.get(name):
             with suppress(BadCursor):

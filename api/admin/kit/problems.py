@@ -1,4 +1,4 @@
-"""What went wrong, as a page: the problems of the API, for people."""
+"""Problems of the API as pages for people."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from api.identity.tokens import TokenInvalid
 
 
 def answer_problem_page(request: AnyRequest[Any, Any, Any], error: Exception) -> Response[Any]:
-    """The page for what the request raised; who is not signed in is asked to."""
+    """The page for a request's exception; without a session, a redirect to the sign-in page."""
     asked = Request(request.scope, request.receive, request.send)
     if isinstance(error, TokenInvalid):
         return _to_sign_in(asked)
@@ -41,8 +41,8 @@ def answer_problem_page(request: AnyRequest[Any, Any, Any], error: Exception) ->
 
 
 def _to_sign_in(request: Request) -> Response[Any]:
-    """And back from there to the page that was asked for. Where htmx would put it into a part of a
-    page, the whole page is asked for instead."""
+    """Redirect to the sign-in page, which then leads back to the requested page. For a request of
+    htmx, the whole page is loaded instead of a part."""
     address = "/admin/sign-in"
     if is_partial(request):
         return Response(b"", headers={"HX-Refresh": "true"})

@@ -67,7 +67,7 @@ async def test_an_admin_disables_an_account_after_being_asked(api: Api, admin: P
     assert page.heading == "Disable “Ada”?"
     assert "your own account" not in page.text
     page = await admin.submit()
-    assert page.notice == "“Ada” is disabled."
+    assert page.notice == "“Ada” was disabled."
     assert page.buttons == ["Revoke organizer", "Show"]
     assert (await api.http.get("/api/auth/me", headers=ada.bearer)).status_code == 401
 
@@ -106,7 +106,7 @@ async def test_an_admin_may_leave_once_there_is_another(api: Api, admin: Panel) 
     await found(admin, "admin")
     await admin.follow("Disable this account")
     page = await admin.submit()
-    assert (page.address, page.notice) == ("/admin/sign-in", "“admin” is disabled.")
+    assert (page.address, page.notice) == ("/admin/sign-in", "“admin” was disabled.")
     assert (await admin.sign_in("admin")).status == 422
 
 
@@ -165,11 +165,11 @@ async def test_a_password_is_changed_and_all_sessions_end(browsers: Browsers) ->
     await here.open("/admin/")
     await here.follow("Ada")
     page = await here.submit(current="wrong", password="battery staple", again="battery staple")
-    assert (page.status, page.errors) == (422, {"current": "is not your password"})
+    assert (page.status, page.errors) == (422, {"current": "is not your current password"})
     page = await here.submit(current=PASSWORD, password="short", again="short")
     assert (page.status, list(page.errors)) == (422, ["password"])
     page = await here.submit(current=PASSWORD, password="battery staple", again="battery stable")
-    assert page.errors == {"again": "is not what was typed above"}
+    assert page.errors == {"again": "is not the same as above"}
     assert page.value("password") == page.value("current") == ""
     page = await here.submit(current=PASSWORD, password="battery staple", again="battery staple")
     assert page.address == "/admin/sign-in"

@@ -24,7 +24,7 @@ async def test_an_organizer_creates_renames_and_deletes_an_area(organizer: Panel
     assert page.column(0) == ["Great Hall"]
     await organizer.follow("Great Hall")
     page = await organizer.submit(name="Small Hall")
-    assert page.notice == "The area is “Small Hall” now."
+    assert page.notice == "The area is now called “Small Hall”."
     assert page.column(0) == ["Small Hall"]
     page = await organizer.follow("Delete")
     assert page.heading == "Delete “Small Hall”?"
@@ -105,7 +105,7 @@ async def test_of_two_who_rename_an_area_the_second_is_shown_what_the_first_made
     assert "It is “Great Hall” now; ada renamed the area last." in page.alert
     assert page.value("name") == "Small Hall"
     page = await eve.submit()
-    assert page.notice == "The area is “Small Hall” now."
+    assert page.notice == "The area is now called “Small Hall”."
 
 
 async def test_a_made_up_version_is_one_that_nobody_has_seen(api: Api, organizer: Panel) -> None:

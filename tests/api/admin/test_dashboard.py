@@ -28,7 +28,7 @@ LIVE = "/admin/live"
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_figures, "PERIOD", 0.05)
+    monkeypatch.setattr(live_figures, "QUERY_INTERVAL", 0.05)
 
 
 def card(page: Page, id: str) -> str:
@@ -74,12 +74,12 @@ async def stream(panel: Panel, address: str = LIVE) -> AsyncIterator[Stream]:
 async def test_a_new_installation_has_a_dashboard(auditor: Panel, stranger: Panel) -> None:
     page = await auditor.open("/admin/")
     assert (page.status, page.heading) == (200, "Dashboard")
-    assert "Nothing that visitors could register for." in card(page, "coming")
+    assert "No event is open for registration." in card(page, "coming")
     assert "waiting 0 sent 0 failed 0" in card(page, "notifications")
-    assert "There was none yet." in card(page, "sync")
-    assert "Registrations of the last 48 hours" in card(page, "by-hour")
-    assert "Registrations of the last 30 days" in card(page, "by-day")
-    assert ["events", "running", "not at all"] in page.rows
+    assert "No synchronisation has run yet." in card(page, "sync")
+    assert "Registrations in the last 48 hours" in card(page, "by-hour")
+    assert "Registrations in the last 30 days" in card(page, "by-day")
+    assert ["events", "running", "up to date"] in page.rows
     assert (await stranger.open("/admin/")).heading == "Sign in"
 
 
@@ -108,7 +108,7 @@ async def test_it_follows_what_happens(api: Api, auditor: Panel) -> None:
 async def test_only_so_many_look_on_and_who_leaves_makes_room(
     browsers: Browsers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_figures, "MOST", 2)
+    monkeypatch.setattr(live_figures, "MAX_STREAMS", 2)
     ada, bob, eve = [await browsers(name, "auditor") for name in ("Ada", "Bob", "Eve")]
     async with stream(ada) as first, stream(bob) as second:
         await first.until("figures")
@@ -156,7 +156,7 @@ async def test_a_stream_ends_with_the_process(api: Api, auditor: Panel) -> None:
 async def test_a_stream_ends_after_a_while_so_that_its_reader_is_looked_at_again(
     auditor: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_figures, "STREAM_LIFE", 0.1)
+    monkeypatch.setattr(live_figures, "STREAM_LIFETIME", 0.1)
     async with stream(auditor) as live:
         with pytest.raises(AssertionError, match="the stream has ended"):
             await live.until("never")

@@ -258,7 +258,7 @@ async def test_the_ticked_events_are_closed_and_the_list_stays_where_it_was(
     page = await organizer.submit(f"{EVENTS}close", id=ids[:1])
     assert page.notice == "1 event was closed."
     page = await organizer.submit(f"{EVENTS}close")
-    assert page.notice == "Tick the events to close first."
+    assert page.notice == "First select the events to close."
 
 
 async def test_an_event_that_was_deleted_meanwhile_keeps_no_other_open(
@@ -269,7 +269,7 @@ async def test_an_event_that_was_deleted_meanwhile_keeps_no_other_open(
     await organizer.open(EVENTS)
     await api.http.delete(f"/api/events/{gone}")
     page = await organizer.submit(f"{EVENTS}close", id=[gone, fair])
-    assert page.notice == "1 event was closed. 1 was deleted meanwhile."
+    assert page.notice == "1 event was closed. 1 was deleted in the meantime."
     assert [row[1:4:2] for row in page.rows] == [["Fair", "closed"]]
 
 

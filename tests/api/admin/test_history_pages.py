@@ -109,11 +109,11 @@ async def test_older_pages_follow_and_where_little_is_found_it_goes_on_looking(
     )
     assert "Older →" not in page.links
     assert len(told(await organizer.follow("Newest"))) == 2
-    monkeypatch.setattr(history, "LOOKED_THROUGH", 1)
+    monkeypatch.setattr(history, "MAX_EXAMINED", 1)
     page = await organizer.open(f"{HISTORY}?type=Account.Registered")
     assert "Nothing like that among" in page.text
     for _ in range(20):
-        page = await organizer.follow("Look further back →")
+        page = await organizer.follow("Search further back →")
         if told(page):
             break
     assert told(page) == ["anonymous registered the account: organizer username: organizer"]
@@ -148,12 +148,12 @@ async def test_areas_visitors_and_accounts_have_a_timeline_too(api: Api, admin: 
 async def test_a_long_timeline_leads_to_all_of_it(
     api: Api, organizer: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history_entries, "NEWEST", 2)
+    monkeypatch.setattr(history_entries, "TIMELINE_LENGTH", 2)
     id = await changed_event(api, organizer)
     monkeypatch.setattr(timeline, "LONGEST_FOLDED", 2)
     page = await organizer.open(f"{HISTORY}{id}")
     assert told(page)[-1] == "organizer renamed the event name: EuroPython"
-    page = await organizer.follow("All that happened to it")
+    page = await organizer.follow("All its events")
     assert len(told(page)) == 3
 
 
@@ -172,7 +172,7 @@ async def test_how_it_was_is_shown_change_by_change(api: Api, organizer: Panel) 
     assert "← Before this change" not in page.links
     page = await organizer.follow("Next change →")
     assert (facts(page)["Name"], facts(page)["Registration"]) == ("EuroPython", "open")
-    page = await organizer.follow("As it is now")
+    page = await organizer.follow("Current state")
     assert facts(page)["Registration"] == "closed"
 
 

@@ -150,7 +150,7 @@ async def test_what_waits_for_a_later_try_is_sent_now(
         cursor = await connection.execute("SELECT id FROM outbox WHERE due_at <= now()")
         assert await cursor.fetchall() == [(ada,)]
     page = await organizer.submit(button="Send waiting now")
-    assert page.notice == "No notification waits for a later try."
+    assert page.notice == "No notification is waiting for a later try."
     assert "Send waiting now" not in (await auditor.open(NOTIFICATIONS)).buttons
 
 

@@ -81,9 +81,9 @@ async def test_an_organizer_asks_for_a_run_and_sees_what_it_brought(
 ) -> None:
     page = await organizer.open(SYNCS)
     assert "Nothing was synchronised yet" in page.text
-    page = await organizer.submit(button="Take everything anew")
-    assert page.notice == "A synchronisation is asked for."
-    assert "A full one was asked for" in page.root.one("div", id="syncs").text
+    page = await organizer.submit(button="Full sync")
+    assert page.notice == "Sync requested."
+    assert "Full sync requested" in page.root.one("div", id="syncs").text
     assert page.buttons == []
     assert page.root.one("div", id="syncs").get("hx-trigger") == "every 2s"
     await synchronise_as_asked(database_url, source.source, keys)
@@ -91,7 +91,7 @@ async def test_an_organizer_asks_for_a_run_and_sees_what_it_brought(
         page = await seen_from(organizer, SYNCS, await last_position(connection))
     ((when, *result),) = page.rows
     assert result[:6] == ["succeeded", "everything", "1", "0", "0", "1"]
-    assert page.buttons == ["Take what has changed", "Take everything anew"]
+    assert page.buttons == ["Sync changes", "Full sync"]
     assert not page.root.one("div", id="syncs").has("hx-trigger")
     page = await organizer.follow(when)
     assert page.rows == [["item 2", "id is missing; event_datetime is missing; status is missing"]]
@@ -101,13 +101,13 @@ async def test_who_polls_sees_the_result_as_soon_as_the_run_is_over(
     organizer: Panel, database_url: str, keys: InstallationKeys, source: Provider
 ) -> None:
     await organizer.open(SYNCS)
-    await organizer.submit(button="Take what has changed")
+    await organizer.submit(button="Sync changes")
     for _ in range(5):
         await synchronise_as_asked(database_url, source.source, keys)
         polled = Page(await organizer.http.get(SYNCS, headers={"HX-Request": "true"}))
         runs = len(polled.rows)
         await organizer.open(SYNCS)
-        await organizer.submit(button="Take what has changed")
+        await organizer.submit(button="Sync changes")
     assert runs == 5
 
 
@@ -115,17 +115,17 @@ async def test_a_second_click_begins_no_second_run(browsers: Browsers) -> None:
     ada, bob = await browsers("Ada", "organizer"), await browsers("Bob", "organizer")
     await ada.open(SYNCS)
     await bob.open(SYNCS)
-    await ada.submit(button="Take what has changed")
-    page = await bob.submit(button="Take everything anew")
+    await ada.submit(button="Sync changes")
+    page = await bob.submit(button="Full sync")
     assert "this one was not begun" in page.notice
-    assert "One was asked for" in page.root.one("div", id="syncs").text
+    assert "Sync requested" in page.root.one("div", id="syncs").text
 
 
 async def test_no_button_while_one_is_under_way(organizer: Panel, database_url: str) -> None:
     async with await connect(database_url) as connection:
         assert await sync_requests.lock(connection)
         page = await organizer.open(SYNCS)
-        assert "One is under way." in page.text
+        assert "A synchronisation is running." in page.text
         assert page.buttons == []
         assert "not begun" in (await _asked_anyway(organizer)).notice
 
@@ -140,7 +140,7 @@ async def test_a_failed_run_is_shown_with_its_reason(
 ) -> None:
     source.instead = Answer(status=503)
     await organizer.open(SYNCS)
-    await organizer.submit(button="Take what has changed")
+    await organizer.submit(button="Sync changes")
     with pytest.raises(SyncFailed):
         await synchronise_as_asked(database_url, source.source, keys)
     async with await connect(database_url) as connection:

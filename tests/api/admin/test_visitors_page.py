@@ -61,9 +61,9 @@ async def test_they_are_searched_by_name_email_and_event(api: Api, organizer: Pa
     assert len(page.rows) == 1
     page = await organizer.submit(VISITORS, q="nobody")
     assert "Nobody has a name or an email that begins like that" in page.text
-    page = await organizer.follow("Without the search")
+    page = await organizer.follow("Clear search")
     assert len(page.rows) == 2
-    assert len((await organizer.follow("Of all events")).rows) == 3
+    assert len((await organizer.follow("Visitors of all events")).rows) == 3
 
 
 async def test_pages_lead_to_older_and_to_newer_ones(
@@ -136,7 +136,7 @@ async def test_an_admin_erases_a_person_with_all_registrations(api: Api, admin: 
     page = await admin.follow("Erase this person")
     assert page.heading == "Erase “Ada Lovelace”?"
     assert "All registrations of ada@example.com, for all events" in page.text
-    page = await admin.submit(button="Erase for good")
+    page = await admin.submit(button="Erase permanently")
     assert page.address == f"{VISITORS}{id}"
     assert page.notice == (
         "Erased, for good: 2 registrations; 2 notifications will not be sent any more."
@@ -150,7 +150,7 @@ async def test_an_admin_erases_a_person_with_all_registrations(api: Api, admin: 
         ["erased", "erased"],
         ["erased", "erased"],
     ]
-    assert (await admin.open(f"{VISITORS}{id}/erase")).heading == "Erased already"
+    assert (await admin.open(f"{VISITORS}{id}/erase")).heading == "Already erased"
     answer = await admin.send(f"{VISITORS}{id}/erase")
     assert answer.headers["location"] == f"{VISITORS}{id}"
 
@@ -167,7 +167,7 @@ async def test_only_admins_erase(api: Api, organizer: Panel) -> None:
 async def test_an_events_page_shows_its_newest_visitors_and_a_chart(
     api: Api, organizer: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.admin.events.NEWEST", 2)
+    monkeypatch.setattr("api.admin.events.SHOWN_VISITORS", 2)
     created = await api.created_event(name="Fair")
     see(organizer, created)
     event = created.json()["data"]["id"]
@@ -178,7 +178,7 @@ async def test_an_events_page_shows_its_newest_visitors_and_a_chart(
         await register(api, organizer, event, f"Visitor {n}", f"v{n}@example.com")
     await register(api, organizer, await api.event(), "Another", "another@example.com")
     page = await organizer.open(f"/admin/events/{event}")
-    assert "3 registrations, the newest:" in page.text
+    assert "3 registrations, newest first:" in page.text
     shown = [row[0] for row in page.rows]
     assert shown[-2:] == ["Visitor 2", "Visitor 1"]
     drawing = page.root.one("svg")
