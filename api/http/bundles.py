@@ -1,7 +1,7 @@
-"""Scripts and styles of other projects, served from the packages that bring them.
+"""Scripts and styles of other projects, served from installed packages.
 
-The packages are not imported: they are made for Django, and only their files are used. NOTICE names
-their licences.
+The packages are made for Django and never imported; only their files are used. NOTICE names their
+licences.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ DOCUMENTATION = {
     "swagger-ui/swagger-ui.css": f"{_SWAGGER_UI}/swagger-ui.css",
     "redoc/redoc.standalone.js": f"{_REDOC}/redoc.standalone.js",
 }
-"""What the documentation pages load: the name in their addresses, and the installed file."""
+"""Files of the documentation pages: name in the address -> installed file."""
 
 PANEL = {"htmx.min.js": "django_htmx/static/django_htmx/htmx-2.min.js"}
-"""What the admin panel loads, likewise."""
+"""Files of the admin panel, in the same form."""
 
 
 def installed(file: str) -> Path:

@@ -1,7 +1,8 @@
-"""Who a request comes from, and how. What a proxy says counts only when `TRUSTED_PROXIES` names it.
+"""The client address and scheme of a request. A proxy's headers count only if `TRUSTED_PROXIES`
+names the proxy.
 
-Each proxy appends the address it was called from to `X-Forwarded-For`, so the list is read from its
-end, for as long as the addresses are of trusted proxies: what is left of them anyone can make up.
+Each proxy appends the address of its caller to `X-Forwarded-For`. So the list is read from its end
+for as long as the addresses belong to trusted proxies; anyone can forge the entries further left.
 """
 
 from __future__ import annotations
@@ -15,23 +16,23 @@ from litestar.types import Scope
 from runtime.variables import Network
 
 _WITH_PORT = re.compile(r"^(?:([\d.]+):\d+|\[([^\[\]]+)\](?::\d+)?)$", re.ASCII)
-"""How some proxies write an address: `192.0.2.7:4711`, `[2001:db8::7]`, `[2001:db8::7]:4711`."""
+"""Addresses as some proxies write them: `192.0.2.7:4711`, `[2001:db8::7]`, `[2001:db8::7]:4711`."""
 
-KNOWN = 4096
-"""Addresses that a process remembers the reading of."""
+CACHED_ADDRESSES = 4096
+"""Parsed addresses that a process caches."""
 
-SUBSCRIBER = 64
-"""Bits of an IPv6 address that tell one subscriber from another: the rest is theirs to change."""
+SUBSCRIBER_BITS = 64
+"""Prefix of an IPv6 address that identifies a subscriber, who can choose the rest freely."""
 
 
 class Clients:
-    """Tells clients from the proxies before them."""
+    """Finds the client behind trusted proxies."""
 
     def __init__(self, trusted_proxies: tuple[Network, ...]) -> None:
         self._trusted = trusted_proxies
 
     def address_of(self, scope: Scope) -> str:
-        """The address that one client is counted by: of IPv6, its subscriber's network."""
+        """The address that limits are counted by; for IPv6, the subscriber's network."""
         address = _peer(scope)
         if self._trusts(address):
             for entry in reversed(_listed(scope, b"x-forwarded-for")):
@@ -44,8 +45,8 @@ class Clients:
         return _counted_as(address)
 
     def of_peer(self, address: str) -> str | None:
-        """Whom a connection from there is counted for; None for a proxy's, which carries those of
-        many."""
+        """The address that a connection from this peer is counted by; None for a trusted proxy,
+        whose connections carry requests of many clients."""
         return None if self._trusts(address) else _counted_as(address)
 
     def came_by_https(self, scope: Scope) -> bool:
@@ -61,19 +62,19 @@ class Clients:
 
 
 def _peer(scope: Scope) -> str:
-    """Empty for a unix socket's."""
+    """The peer's address; empty for a Unix socket."""
     client = scope["client"]
     return client[0] if client else ""
 
 
 def _listed(scope: Scope, wanted: bytes) -> list[str]:
-    """The members of a header that is a list, from all its lines."""
+    """The members of a list header, from all its lines."""
     lines = [value.decode("latin-1") for name, value in scope["headers"] if name == wanted]
     members = [member.strip() for line in lines for member in line.split(",")]
     return [member for member in members if member]
 
 
-@lru_cache(KNOWN)
+@lru_cache(CACHED_ADDRESSES)
 def _read(text: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(text)
@@ -82,9 +83,9 @@ def _read(text: str) -> IPv4Address | IPv6Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-@lru_cache(KNOWN)
+@lru_cache(CACHED_ADDRESSES)
 def _counted_as(text: str) -> str:
     address = _read(text)
     if isinstance(address, IPv6Address):
-        return str(IPv6Network((int(address), SUBSCRIBER), strict=False))
+        return str(IPv6Network((int(address), SUBSCRIBER_BITS), strict=False))
     return str(address or text)

@@ -1,9 +1,9 @@
-"""Bounds on the connections of a process: how many one client may keep, and how many there may be.
+"""Limits of a process's connections: of one client, and in total.
 
-The server ends who sends nothing, or no whole head, in time. Until then many would use up what a
-process can have. So those that are quiet and have no request under way end sooner, when their
-client has too many or the process nearly has. The server does not tell its connections; they are
-found among the descriptors of the process.
+The server closes connections that do not send a whole head in time. Before that, many of them could
+use up the file descriptors of the process. So idle connections without a request in progress are
+closed earlier when their client, or the process, has too many. The server does not list its
+connections; they are found among the file descriptors of the process.
 """
 
 from __future__ import annotations
@@ -20,34 +20,35 @@ from typing import NamedTuple
 
 import structlog
 
-MOST = 8192
-"""Connections of a process, where its limit of open files allows so many."""
+MAX_CONNECTIONS = 8192
+"""Of a process, if its limit of open files allows so many."""
 
 OTHER_FILES = 256
-"""Open files of a process that are no connections of clients."""
+"""File descriptors reserved for other uses than client connections."""
 
-OF_A_CLIENT = 512
-"""Connections that one client may have to a process while they do nothing."""
+MAX_IDLE_OF_CLIENT = 512
+"""Idle connections of one client to a process."""
 
-QUIET = 2.0
-"""Seconds without a byte from the client, after which a connection does nothing."""
+IDLE_AFTER = 2.0
+"""Seconds without a byte from the client, after which a connection counts as idle."""
 
-FULL = 0.9
-"""Of `MOST`: from here on connections end whoever has them, down to `RELIEVED`."""
+HIGH_WATER = 0.9
+"""Part of the capacity above which idle connections of any client are closed, down to
+`LOW_WATER`."""
 
-RELIEVED = 0.75
+LOW_WATER = 0.75
 
-LOOK = 1.0
-"""Seconds between two looks."""
+CHECK_INTERVAL = 1.0
+"""Seconds."""
 
-FILES = "/dev/fd"
-"""A name for each open file of the process that looks."""
+DESCRIPTORS = "/dev/fd"
+"""A folder with an entry for each file descriptor of the process that reads it."""
 
 _FAMILY = socket.AF_INET6
-"""An address of this family is the longest: one of the other is read through it as well."""
+"""Its addresses are the longest, so IPv4 peers can be read through it as well."""
 
-_QUIET_SINCE = 52
-"""Where `struct tcp_info` has the milliseconds since the last byte came (linux/tcp.h)."""
+_LAST_DATA_OFFSET = 52
+"""Offset of the milliseconds since the last received byte in `struct tcp_info` (linux/tcp.h)."""
 
 Peer = tuple[str, str]
 """Address and port, as the server gives them for a request."""
@@ -56,25 +57,24 @@ log = structlog.get_logger()
 
 
 def capacity() -> int:
-    """How many connections this process can have, now that it may open as many files as it can."""
-    wanted = MOST + OTHER_FILES
+    """Connections that this process can have, after raising its limit of open files."""
+    wanted = MAX_CONNECTIONS + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        with suppress(ValueError, OSError):  # of a kernel that allows less than it says
+        with suppress(ValueError, OSError):  # the kernel may allow less than the hard limit
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(OTHER_FILES, min(MOST, soft - OTHER_FILES))
+    return max(OTHER_FILES, min(MAX_CONNECTIONS, soft - OTHER_FILES))
 
 
 class _Connection(NamedTuple):
     file: int
     peer: Peer
-    quiet: float
-    """Seconds."""
+    idle_seconds: float
 
     def end(self) -> None:
-        """Unless the server has closed it meanwhile: its number may mean another file by now."""
+        """Close it, unless the server has closed it already and its number is now another file."""
         with (
             suppress(OSError),
             socket.socket(_FAMILY, socket.SOCK_STREAM, fileno=os.dup(self.file)) as own,
@@ -84,8 +84,9 @@ class _Connection(NamedTuple):
 
 
 class ConnectionLimits:
-    """Those of the process that serves at this port. `client_of` says whom the connections from an
-    address are counted for: None when for nobody."""
+    """The limits of the process that serves at `port`. `in_flight` has the peers with a request in
+    progress. `client_of` gives the client that connections from an address are counted for, or
+    None to count them for nobody."""
 
     def __init__(
         self,
@@ -100,34 +101,34 @@ class ConnectionLimits:
         self._client_of = client_of
 
     async def keep(self) -> None:
-        """Look again and again, until cancelled."""
+        """Check once every `CHECK_INTERVAL`, until cancelled."""
         while True:
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(CHECK_INTERVAL)
             try:
-                if len(_open_files()) > min(OF_A_CLIENT, self._most * FULL):
+                if len(_open_files()) > min(MAX_IDLE_OF_CLIENT, self._most * HIGH_WATER):
                     await asyncio.to_thread(self._relieve)
             except OSError as error:
-                log.warning("connections cannot be looked at", reason=error.strerror)
+                log.warning("connections cannot be checked", reason=error.strerror)
 
     def end_idle(self) -> None:
-        """End all connections without a request under way."""
+        """Close all connections without a request in progress."""
         for connection in self._idle():
             connection.end()
 
     def _relieve(self) -> None:
-        idle = sorted(self._idle(), key=lambda connection: connection.quiet)
+        idle = sorted(self._idle(), key=lambda connection: connection.idle_seconds)
         surplus = [
             connection
             for of_one in self._by_client(idle).values()
-            for connection in of_one[OF_A_CLIENT:]
-            if connection.quiet > QUIET
+            for connection in of_one[MAX_IDLE_OF_CLIENT:]
+            if connection.idle_seconds > IDLE_AFTER
         ]
-        if not surplus and (open_files := len(_open_files())) > self._most * FULL:
-            surplus = idle[-round(open_files - self._most * RELIEVED) :]
+        if not surplus and (open_files := len(_open_files())) > self._most * HIGH_WATER:
+            surplus = idle[-round(open_files - self._most * LOW_WATER) :]
         for connection in surplus:
             connection.end()
         if surplus:
-            log.warning("too many idle connections: some were ended", count=len(surplus))
+            log.warning("too many idle connections: some were closed", count=len(surplus))
 
     def _by_client(self, connections: list[_Connection]) -> dict[str, list[_Connection]]:
         found: dict[str, list[_Connection]] = defaultdict(list)
@@ -139,19 +140,19 @@ class ConnectionLimits:
 
     def _idle(self) -> Iterator[_Connection]:
         for name in _open_files():
-            with suppress(OSError):  # closed meanwhile, or no connection
+            with suppress(OSError):  # closed in the meantime, or not a socket
                 connection = self._client_at(int(name))
                 if connection and connection.peer not in self._in_flight:
                     yield connection
 
     def _client_at(self, file: int) -> _Connection | None:
-        """None for a connection of another kind. Raises OSError for another file."""
+        """None for another socket. Raises OSError for another kind of file."""
         seen = socket.socket(_FAMILY, socket.SOCK_STREAM, fileno=file)
         try:
             place = seen.getsockname()
             if not isinstance(place, tuple) or place[1] != self._port:
                 return None
-            return _Connection(file, _peer(seen), _quiet(seen))
+            return _Connection(file, _peer(seen), _idle_seconds(seen))
         finally:
             seen.detach()
 
@@ -161,14 +162,14 @@ def _peer(connection: socket.socket) -> Peer:
     return address.partition("%")[0], str(port)
 
 
-def _quiet(connection: socket.socket) -> float:
-    """Where the kernel does not tell, none counts as quiet."""
+def _idle_seconds(connection: socket.socket) -> float:
+    """0 on kernels that do not report it."""
     if not hasattr(socket, "TCP_INFO"):
         return 0.0
-    known = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _QUIET_SINCE + 4)
-    (milliseconds,) = struct.unpack_from("I", known, _QUIET_SINCE)
+    known = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_DATA_OFFSET + 4)
+    (milliseconds,) = struct.unpack_from("I", known, _LAST_DATA_OFFSET)
     return float(milliseconds) / 1000
 
 
 def _open_files() -> list[str]:
-    return os.listdir(FILES)  # noqa: PTH208  their names are enough
+    return os.listdir(DESCRIPTORS)  # noqa: PTH208  names are enough

@@ -1,6 +1,6 @@
-"""`CORS_ORIGINS`: which other sites' pages may call this API and read its answers.
+"""`CORS_ORIGINS`: the origins whose pages may call this API and read its responses.
 
-Cookies are not taken along: a page has the bearer token that its user logged in for.
+Without credentials: a page sends a bearer token, never cookies.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PREFLIGHT: tuple[Header, ...] = (
     (b"access-control-max-age", b"600"),
 )
 
-_ASKING_FIRST = b"access-control-request-method"
+_REQUEST_METHOD = b"access-control-request-method"
 
 _READABLE = (
     b"Event-Position",
@@ -37,7 +37,7 @@ _EXPOSED: Header = (b"access-control-expose-headers", b", ".join(_READABLE))
 
 
 def for_origins(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
-    """The application, readable from these origins; `*` is any, and without one it is as it was."""
+    """The application with CORS for these origins, `*` for any; unchanged without an origin."""
     if not origins:
         return app
     allowed = {origin.lower().encode() for origin in origins}
@@ -54,7 +54,7 @@ def for_origins(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
                 message["headers"] = [*message["headers"], *granted, _EXPOSED]
             await send(message)
 
-        if scope["method"] == OPTIONS and _ASKING_FIRST in sent:
+        if scope["method"] == OPTIONS and _REQUEST_METHOD in sent:
             headers = [*granted, *_PREFLIGHT]
             await send({"type": "http.response.start", "status": 204, "headers": headers})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -65,7 +65,7 @@ def for_origins(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
 
 
 def _granted(origin: bytes | None, allowed: set[bytes]) -> tuple[Header, ...]:
-    """Answers to one origin are not another's, so whoever keeps them has to tell them apart."""
+    """With `Vary: Origin`, so that caches keep responses to different origins apart."""
     if b"*" in allowed:
         return ((b"access-control-allow-origin", b"*"),)
     if origin is not None and origin.lower() in allowed:

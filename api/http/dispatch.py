@@ -1,4 +1,4 @@
-"""Giving a command to the writer on behalf of a request."""
+"""Executes the command of a request."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ async def execute(request: Request, command: Any) -> Done:
 
 
 def origin_of(request: Request) -> Origin:
-    """On whose behalf the request's commands are given."""
+    """The actor and correlation id for the request's commands."""
     return Origin(actor=request.actor, correlation_id=request.id)
 
 
 def expected_version(request: Request) -> frozenset[int] | None:
-    """The versions of which `If-Match` asks for one; None for whichever there is."""
+    """The versions that `If-Match` allows; None for any version."""
     lines = request.headers.getall("If-Match", [])
     return versions_in(lines) if lines else None

@@ -1,6 +1,6 @@
-"""Entity tags. That of one thing is `"<version>-<hash>"`: `If-Match` asks for the version only.
+"""Entity tags. The tag of a resource is `"<version>-<hash>"`; `If-Match` compares the version only.
 
-A sender may spread the tags of one header over several lines, which count as one list.
+A client may send the tags of one header in several lines, which count as one list.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ _TAG = re.compile(r'"[^"]*"')
 
 
 def versions_in(if_match: Iterable[str]) -> frozenset[int] | None:
-    """The versions of the strong tags in the lines of `If-Match`, without what is none of ours;
-    None for any version."""
+    """The versions of the strong tags in the lines of `If-Match`, ignoring foreign tags; None for
+    any version."""
     if any(line.strip() == "*" for line in if_match):
         return None
     return frozenset(int(v) for line in if_match for v in _STRONG_VERSION.findall(line))
 
 
 def matches(if_none_match: Iterable[str], etag: str) -> bool:
-    """Whether the sender of these lines of `If-None-Match` has what the tag stands for (weak
-    comparison)."""
+    """Whether these lines of `If-None-Match` contain the tag (weak comparison)."""
     return any(line.strip() == "*" or etag in _TAG.findall(line) for line in if_none_match)

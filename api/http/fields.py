@@ -1,4 +1,4 @@
-"""The types that fields of a body can have: how each is read, and how OpenAPI describes it."""
+"""Types of fields in bodies: how each is parsed, and its schema for OpenAPI."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from domain.core.times import parse_deadline, parse_moment
 from domain.core.values import Email, FullName, Invalid, Line, Text, Username
 
 Parse = Callable[[object], object]
-"""Gives the value that was meant, or raises `domain.core.values.Invalid`."""
+"""Converts a JSON value. Raises `domain.core.values.Invalid`."""
 
 
 class FieldType(msgspec.Struct, frozen=True):
@@ -28,12 +28,12 @@ class FieldType(msgspec.Struct, frozen=True):
 
 
 def field_type(annotation: Any) -> FieldType:
-    """That of an annotation: one of `_TYPES` or a Literal, perhaps in a union with None (for null)
-    and with `UnsetType` (for a field that may be left out)."""
+    """The field type of an annotation: one of `_TYPES` or a Literal, perhaps in a union with None
+    (null is allowed) and `UnsetType` (the field may be left out)."""
     is_union = get_origin(annotation) in {Union, types.UnionType}
     alternatives = frozenset(get_args(annotation) if is_union else [annotation])
-    meant = alternatives - {types.NoneType, UnsetType}
-    found = _TYPES.get(meant) or _choice(*meant)
+    value_types = alternatives - {types.NoneType, UnsetType}
+    found = _TYPES.get(value_types) or _choice(*value_types)
     return _nullable(found) if types.NoneType in alternatives else found
 
 
@@ -46,7 +46,7 @@ def _nullable(field: FieldType) -> FieldType:
 
 def _choice(literal: Any) -> FieldType:
     if get_origin(literal) is not Literal:
-        raise TypeError(f"no field of a body can have the type {literal!r}")
+        raise TypeError(f"a field of a body cannot have the type {literal!r}")
     choices = get_args(literal)
 
     def parse(raw: object) -> object:
@@ -58,7 +58,7 @@ def _choice(literal: Any) -> FieldType:
 
 
 def one_of(choices: Sequence[str]) -> str:
-    """That a value must be one of these, in words."""
+    """The message that a value must be one of these."""
     *others, last = (f'"{choice}"' for choice in choices)
     return f"must be {', '.join(others)} or {last}" if others else f"must be {last}"
 
@@ -67,13 +67,13 @@ def _text(kind: type[Line] | type[Secret]) -> FieldType:
     schema = Schema(type=OpenAPIType.STRING, min_length=kind.min_length, max_length=kind.max_length)
     if issubclass(kind, Line):
         schema.pattern = _without(CONTROL, kind.refused)
-        schema.description = "Space around it is taken away."
+        schema.description = "Leading and trailing space is removed."
     return FieldType(kind.parse, schema)
 
 
 def _without(*refused: re.Pattern[str]) -> str:
-    """A pattern of texts without these characters, as JavaScript, Python and Rust read it: the last
-    takes no pattern that names halves of characters, which are in no valid text anyway."""
+    """A pattern for texts without these characters that JavaScript, Python and Rust accept. Rust
+    refuses surrogates in patterns; valid texts never contain them."""
     characters = "".join(dict.fromkeys(pattern.pattern[1:-1] for pattern in refused))
     characters = characters.replace("\ud800-\udfff", "")
     escaped = (f"\\u{ord(c):04x}" if c != "-" and ord(c) < 0x10000 else c for c in characters)
@@ -114,4 +114,4 @@ _TYPES: dict[frozenset[Any], FieldType] = {
     frozenset({datetime}): FieldType(parse_moment, _TIME),
     frozenset({datetime, date}): FieldType(parse_deadline, _TIME),
 }
-"""Alternatives in the annotation -> the type."""
+"""Types in the annotation -> field type."""

@@ -1,7 +1,6 @@
-"""Headers that harden every answer, built once.
+"""Security headers of every response, built once.
 
-Data is nothing a browser should run or frame. A page may load what this API serves, and nothing
-from elsewhere.
+Browsers must not run or frame data. Pages may load resources from this API only.
 """
 
 from __future__ import annotations
@@ -11,13 +10,13 @@ from collections.abc import Collection
 Header = tuple[bytes, bytes]
 
 HTML = (b"content-type", b"text/html; charset=utf-8")
-"""What makes an answer a page."""
+"""The content type of pages."""
 
 UNCHANGED = 304
-"""Its reader keeps the answer from before, with the policy that came with it."""
+"""The client keeps the stored response with its policy."""
 
 _ALWAYS: tuple[Header, ...] = (
-    (b"server", b"Events-Face"),  # else the HTTP server says its own name
+    (b"server", b"Events-Face"),  # instead of the HTTP server's name
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
@@ -31,8 +30,8 @@ _STYLES_OF_REDOC = (
     b"'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' "
     b"'sha256-QMIg+bpjm3JdElJ388KYke01izlUW0UoNOeKjpMxdgc='"
 )
-"""The two `<style>` elements that it adds: an empty one, which it fills by script, and that of its
-menu's scroll bar. A browser's console names the hashes of another version."""
+"""Of the two `<style>` elements that Redoc adds: an empty one, which its script fills, and one for
+the scroll bar of its menu. For another version, a browser's console names the hashes."""
 
 _OF_PAGES = b"; ".join(
     [
@@ -55,6 +54,6 @@ _HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 
 
 def hardening(status: int, headers: Collection[Header], *, https: bool) -> tuple[Header, ...]:
-    """What goes with an answer that has these headers already."""
+    """The security headers for a response with this status and these headers."""
     hardened = _PAGE if HTML in headers else _ALWAYS if status == UNCHANGED else _DATA
     return (*hardened, _HTTPS_ONLY) if https else hardened

@@ -1,6 +1,7 @@
-"""`ALLOWED_HOSTS`: which `Host` a request may name. A leading dot stands for all subdomains.
+"""`ALLOWED_HOSTS`: the values of `Host` that requests may have. A leading dot means the domain and
+all its subdomains.
 
-Health and metrics are told to whoever asks: probes come by address.
+Health and metrics accept any host: probes use addresses.
 """
 
 from __future__ import annotations
@@ -19,20 +20,20 @@ Check = Callable[[Any], Awaitable[None]]
 
 
 def in_turn(*checks: Check | None) -> Check:
-    """One check of several; the first to raise is the last."""
-    asked = [check for check in checks if check is not None]
-    if len(asked) == 1:
-        return asked[0]
+    """One check that runs several in turn, until one raises."""
+    given = [check for check in checks if check is not None]
+    if len(given) == 1:
+        return given[0]
 
     async def check_all(request: Request) -> None:
-        for check in asked:
+        for check in given:
             await check(request)
 
     return check_all
 
 
 def only_hosts(allowed: tuple[str, ...]) -> Check | None:
-    """What refuses requests that name another host; None when any will do."""
+    """A check that refuses requests to other hosts; None when any host is allowed."""
     if "*" in allowed:
         return None
     exact = {host.lower() for host in allowed}

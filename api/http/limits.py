@@ -19,8 +19,8 @@ from redis.asyncio import Redis
 
 from api.http.clients import Clients
 from api.http.headers import Header
-from api.http.login_throttle import LoginPace
-from api.http.rate_counter import Tally
+from api.http.login_throttle import LoginThrottle
+from api.http.rate_counter import RateCounter
 from runtime.settings import Settings
 from runtime.variables import Rate
 
@@ -76,9 +76,9 @@ class Limits:
         }
         if settings.rate_limits and broker is None:
             log.warning("no Redis is configured (REDIS_URL): no rate limit holds")
-        self._tally = Tally(broker if settings.rate_limits else None)
+        self._counter = RateCounter(broker if settings.rate_limits else None)
         self._clients = clients
-        self._login_pace = LoginPace(self._tally)
+        self._login_throttle = LoginThrottle(self._counter)
 
     async def check(self, request: Request[Any, Any, Any]) -> None:
         """Asked before who it is and what is in the body. Raises RateLimited."""
@@ -91,7 +91,7 @@ class Limits:
         if name != EVERY_CALL:
             limit = self.classes[name]
             asked.append((f"limit:{name}:{limit.of(scope)}:{address}", limit.rate))
-        counted = await self._tally.count(asked)
+        counted = await self._counter.count(asked)
         if counted is None:
             return
         standing = min(
@@ -110,15 +110,15 @@ class Limits:
 
         Raises RateLimited when this client has to wait with this name.
         """
-        wait = await self._login_pace.begin(username, self._clients.address_of(scope))
+        wait = await self._login_throttle.begin(username, self._clients.address_of(scope))
         if wait > 0:
             raise RateLimited(math.ceil(wait))
 
     async def login_failed(self, username: str, scope: Scope) -> None:
-        await self._login_pace.failed(username, self._clients.address_of(scope))
+        await self._login_throttle.failed(username, self._clients.address_of(scope))
 
     async def login_succeeded(self, username: str, scope: Scope) -> None:
-        await self._login_pace.succeeded(username, self._clients.address_of(scope))
+        await self._login_throttle.succeeded(username, self._clients.address_of(scope))
 
 
 def _event(scope: Scope) -> str:

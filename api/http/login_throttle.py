@@ -1,27 +1,28 @@
-"""Wrong passwords slow down whoever sends them, and nobody else.
+"""Throttles password guessing without locking out the owner of the account.
 
-Failures are counted by name and address together: guessing at a name from one address does not keep
-its owner, at another, from logging in. It makes no difference whether the name is anyone's.
+Failures are counted by username and address together, so attempts from one address do not affect
+the owner at another. Existing and unknown usernames are treated alike.
 """
 
 from __future__ import annotations
 
 from hashlib import blake2b
 
-from api.http.rate_counter import Tally
+from api.http.rate_counter import RateCounter
 from domain.core.characters import fold
 
-FREE = 5
-"""Failures that cost nothing but themselves."""
+FREE_FAILURES = 5
+"""Failures without a wait."""
 
-LONGEST = 30
+MAX_WAIT = 30
 """Seconds between two attempts, at most."""
 
-MEMORY = 15 * 60
-"""Seconds after the last failure that all are forgotten."""
+FORGET_AFTER = 15 * 60
+"""Seconds after the last failure, when the count restarts at 0."""
 
 BEGIN = """
--- Milliseconds to wait; 0 begins an attempt, and those beside it wait as if it had failed already.
+-- Returns the milliseconds to wait; 0 starts an attempt. Concurrent attempts wait as if it had
+-- failed.
 local failures = tonumber(redis.call('HGET', KEYS[1], 'failures') or 0)
 local free, longest = tonumber(ARGV[1]), tonumber(ARGV[2])
 if failures < free then return 0 end
@@ -46,31 +47,31 @@ return redis.call('EXPIRE', KEYS[1], ARGV[3])
 
 SUCCEEDED = "return redis.call('DEL', KEYS[1])"
 
-PACE = [FREE, LONGEST * 1000, MEMORY]
+_ARGUMENTS = [FREE_FAILURES, MAX_WAIT * 1000, FORGET_AFTER]
 
 
-class LoginPace:
-    """The wait doubles with each failure after the free ones."""
+class LoginThrottle:
+    """The wait doubles with each failure after `FREE_FAILURES`."""
 
-    def __init__(self, tally: Tally) -> None:
-        self._tally = tally
-        self._begin = tally.script(BEGIN)
-        self._failed = tally.script(FAILED)
-        self._succeeded = tally.script(SUCCEEDED)
+    def __init__(self, counter: RateCounter) -> None:
+        self._counter = counter
+        self._begin = counter.script(BEGIN)
+        self._failed = counter.script(FAILED)
+        self._succeeded = counter.script(SUCCEEDED)
 
     async def begin(self, username: str, address: str) -> float:
-        """Seconds to wait before an attempt; 0 when this is one."""
-        wait = await self._tally.run(self._begin, [_key(username, address)], PACE)
+        """Seconds to wait before an attempt; 0 if the attempt may begin now."""
+        wait = await self._counter.run(self._begin, [_key(username, address)], _ARGUMENTS)
         return (wait or 0) / 1000
 
     async def failed(self, username: str, address: str) -> None:
-        await self._tally.run(self._failed, [_key(username, address)], PACE)
+        await self._counter.run(self._failed, [_key(username, address)], _ARGUMENTS)
 
     async def succeeded(self, username: str, address: str) -> None:
-        await self._tally.run(self._succeeded, [_key(username, address)], PACE)
+        await self._counter.run(self._succeeded, [_key(username, address)], _ARGUMENTS)
 
 
 def _key(username: str, address: str) -> str:
-    """Without the name itself: people type passwords where names belong."""
+    """Without the name itself: people sometimes type their password as the username."""
     name = blake2b(fold(username).encode(), digest_size=16).hexdigest()
     return f"login:{name}:{address}"

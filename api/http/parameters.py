@@ -1,4 +1,4 @@
-"""What is wrong with a parameter, in words: the messages of Litestar name types of Python."""
+"""Error messages for parameters; those of Litestar name Python types."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _PATTERNS = {
     ACTOR: "must be the id of an account, anonymous, or system: and a role",
     WITHOUT_NUL: "must not contain the character U+0000",
 }
-"""A pattern that a parameter may have, in words."""
+"""Pattern of a parameter -> its message."""
 
 _WHOLE_NUMBER = "must be a whole number"
 
 
 def name_of(parameter: FieldDefinition, argument: str) -> str:
-    """The parameter's name outside; the handler has another for some."""
+    """The parameter's public name; the handler's argument may have another."""
     definition = parameter.kwarg_definition
     return (isinstance(definition, ParameterKwarg) and definition.name) or argument
 
 
 def what_is_wrong(parameter: FieldDefinition) -> str:
-    """What a value of the parameter must be."""
+    """The message for an invalid value of the parameter."""
     limits = parameter.kwarg_definition
     kind = _without_none(parameter.annotation)
     if get_origin(kind) is Literal:

@@ -1,7 +1,7 @@
-"""Counting in Redis, whose absence hurts nobody: then nothing is counted, and no one is refused.
+"""Counts requests in Redis. While Redis is away nothing is counted, and no request is refused.
 
-Counts that are asked for while an answer is under way go together in the next question, so that
-many requests at once cost few round trips.
+Counts that are requested during a round trip go together in the next one, so that many concurrent
+requests cost few round trips.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from redis.commands.core import AsyncScript
 
 from runtime.variables import Rate
 
-PATIENCE = 0.25
-"""Seconds that Redis has for an answer."""
+REDIS_TIMEOUT = 0.25
+"""Seconds, of one call."""
 
-PAUSE = 1.0
-"""Seconds that Redis is left alone for when it gave none."""
+RETRY_INTERVAL = 1.0
+"""Seconds without calls after a failed one."""
 
-TOGETHER = 200
-"""Questions in one round trip, at most."""
+BATCH_SIZE = 200
+"""Requests counted in one round trip, at most."""
 
 COUNT = """
--- One more for each key; a key lives so many milliseconds from its first. Gives {count, left}.
+-- Increments each key, which expires so many milliseconds after its first count.
+-- Returns {count, milliseconds left} for each.
 local counts = {}
 for i, key in ipairs(KEYS) do
   local count = redis.call('INCR', key)
@@ -47,65 +48,67 @@ return counts
 log = structlog.get_logger()
 
 Counted = list[tuple[int, int]]
-"""How many there were with this one, and in how many milliseconds counting begins anew."""
+"""For each key: the count including this request, and the milliseconds until it restarts at 0."""
 
-Question = tuple[Sequence[tuple[str, Rate]], "Future[Counted | None]"]
+_Pending = tuple[Sequence[tuple[str, Rate]], "Future[Counted | None]"]
 
 
-class Tally:
-    """None as the broker counts nothing."""
+class RateCounter:
+    """Counts nothing if `broker` is None."""
 
     def __init__(self, broker: Redis | None) -> None:
         self._broker = broker
         self._count = broker.register_script(COUNT) if broker else None
-        self._questions: list[Question] = []
-        self._asking: Task[None] | None = None
+        self._pending: list[_Pending] = []
+        self._counting: Task[None] | None = None
         self._away = False
-        self._left_alone_until = 0.0
+        self._retry_at = 0.0
 
     def script(self, source: str) -> AsyncScript | None:
-        """For `run`."""
+        """A script for `run`."""
         return self._broker.register_script(source) if self._broker else None
 
     async def count(self, keys: Sequence[tuple[str, Rate]]) -> Counted | None:
-        """One more for each of the keys; None when nothing could be counted."""
-        if self._broker is None or self._is_left_alone():
+        """Count one request for each key; None when it could not be counted."""
+        if self._broker is None or self._is_paused():
             return None
         loop = asyncio.get_running_loop()
         answer: Future[Counted | None] = loop.create_future()
-        self._questions.append((keys, answer))
-        if self._asking is None:
-            self._asking = loop.create_task(self._ask())
+        self._pending.append((keys, answer))
+        if self._counting is None:
+            self._counting = loop.create_task(self._count_pending())
         return await answer
 
     async def run(
         self, script: AsyncScript | None, keys: Sequence[str], args: Sequence[int]
     ) -> Any | None:
-        """What the script gives; None when it could not be run."""
-        if script is None or self._is_left_alone():
+        """The result of the script; None when it could not be run."""
+        if script is None or self._is_paused():
             return None
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(REDIS_TIMEOUT):
                 answer = await script(keys, args)
         except (RedisError, OSError) as error:  # TimeoutError is an OSError
-            self._left_alone_until = time.monotonic() + PAUSE
+            self._retry_at = time.monotonic() + RETRY_INTERVAL
             if not self._away:
                 reason = str(error) or type(error).__name__
-                log.warning("Redis is away: no rate limit holds until it is back", reason=reason)
+                log.warning(
+                    "Redis is away: rate limits are suspended until it is back", reason=reason
+                )
                 self._away = True
             return None
         if self._away:
-            log.info("Redis is back: rate limits hold again")
+            log.info("Redis is back: rate limits apply again")
             self._away = False
         return answer
 
-    def _is_left_alone(self) -> bool:
-        return self._away and time.monotonic() < self._left_alone_until
+    def _is_paused(self) -> bool:
+        return self._away and time.monotonic() < self._retry_at
 
-    async def _ask(self) -> None:
-        while self._questions:
-            asked, self._questions = self._questions[:TOGETHER], self._questions[TOGETHER:]
-            limited = [pair for keys, _ in asked for pair in keys]
+    async def _count_pending(self) -> None:
+        while self._pending:
+            batch, self._pending = self._pending[:BATCH_SIZE], self._pending[BATCH_SIZE:]
+            limited = [pair for keys, _ in batch for pair in keys]
             try:
                 counts = await self.run(
                     self._count,
@@ -113,18 +116,18 @@ class Tally:
                     [rate.seconds * 1000 for _, rate in limited],
                 )
             except Exception as bug:
-                for _, answer in asked:
+                for _, answer in batch:
                     _end(answer, bug)
-                self._asking = None
+                self._counting = None
                 raise
             each = iter(counts or ())
-            for keys, answer in asked:
+            for keys, answer in batch:
                 _end(answer, list(islice(each, len(keys))) if counts is not None else None)
-        self._asking = None
+        self._counting = None
 
 
 def _end(answer: Future[Counted | None], outcome: Counted | Exception | None) -> None:
-    if answer.done():  # whoever asked has gone
+    if answer.done():  # the caller was cancelled
         return
     if isinstance(outcome, Exception):
         answer.set_exception(outcome)

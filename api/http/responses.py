@@ -1,4 +1,4 @@
-"""The shape of every successful answer, and the headers that go with it."""
+"""The body of successful responses, and their headers."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Listing(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
 
 class Ready(Response[Any]):
-    """An answer in bytes, which Litestar has nothing to add to: it is sent as it is."""
+    """A response whose body is bytes, sent without Litestar's processing."""
 
-    def to_asgi_response(self, *_: Any, **__: Any) -> ASGIApp:  # type: ignore[override]  # as it may
+    def to_asgi_response(self, *_: Any, **__: Any) -> ASGIApp:  # type: ignore[override]  # its arguments are not needed
         return self._send
 
     async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,8 +59,8 @@ def json_response(
     position: int | None = None,
     version: int | None = None,
 ) -> Response[Any]:
-    """The content as JSON. `position` is that of a command's last event; `version` is that of the
-    aggregate which the content shows, and the first part of its ETag."""
+    """The content as JSON. `position` is the position of a command's last event; `version` is the
+    version of the aggregate in the content, and the first part of its ETag."""
     body = to_json(content)
     headers = {}
     if position is not None:
@@ -73,17 +73,17 @@ def json_response(
 def created(
     content: Any, location: str, *, position: int, version: int | None = None
 ) -> Response[Any]:
-    """The answer to a command that has made something; `location` is where it can be read."""
+    """201 for a new resource, which can be read at `location`."""
     response = json_response(content, status_code=201, position=position, version=version)
     response.headers["Location"] = location
     return response
 
 
 def tagged(etag: str) -> dict[str, str]:
-    """The headers of what may be kept by its reader, and asked for again with the tag."""
+    """Headers that let a client store the response and revalidate it with its tag."""
     return {"ETag": etag, "Cache-Control": "no-cache"}
 
 
 def gone(position: int) -> Response[None]:
-    """The answer to a deletion."""
+    """204 for a deletion."""
     return Response(None, status_code=204, headers={"Event-Position": str(position)})

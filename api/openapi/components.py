@@ -1,4 +1,4 @@
-"""What many calls of the OpenAPI document share: its introduction, headers and parameters."""
+"""Shared parts of the OpenAPI document: introduction, tags, headers and parameters."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ import msgspec
 from api.http.problems import Problem
 
 DESCRIPTION = """\
-Events that people register for. A trailing slash never matters; bodies are JSON in UTF-8, times
-are RFC 3339 in UTC.
+Manage events and register visitors for them. A trailing slash never matters; bodies are JSON in
+UTF-8, times are RFC 3339 in UTC.
 
-**Answers.** What was asked for comes as `{"data": ..., "meta": {...}, "errors": []}`, lists with
-`pagination` beside. Every failure is an RFC 9457 problem whose `type` is `/problems/<slug>`.
+**Responses.** A successful response is `{"data": ..., "meta": {...}, "errors": []}`; lists add
+`pagination`. Every failure is an RFC 9457 problem whose `type` is `/problems/<slug>`.
 
-**Reading your own writes.** Each answer to a command carries `Event-Position`, its position in
-history. A query sent with that as `Min-Event-Position` answers from tables that include it.
+**Reading your own writes.** Every response to a command has the header `Event-Position`: the
+position of its last event in history. A query with this value as `Min-Event-Position` reads from
+tables that include the event.
 
-**Changes that cross.** What has an `ETag` is changed or deleted under `If-Match`, and is only read
-again when it differs from `If-None-Match`.
+**Concurrent changes.** Send the `ETag` of a resource as `If-Match` to change or delete it only if
+nobody else changed it in the meantime, and as `If-None-Match` to read it only if it changed.
 """
 
 TAGS = {
-    "areas": "The places where events are held.",
-    "events": "Events, and registering for them.",
-    "visitors": "Those who registered, for organizers and admins.",
-    "auth": "Accounts of one's own: signing in and out.",
-    "accounts": "Everybody's accounts and roles, for admins.",
-    "audit": "History itself, for auditors.",
+    "areas": "Venues of events.",
+    "events": "Events, and registration for them.",
+    "visitors": "Registered visitors, for organizers and admins.",
+    "auth": "Your own account: register, sign in, sign out.",
+    "accounts": "All accounts and their roles, for admins.",
+    "audit": "History, for auditors.",
     "health": "For probes and load balancers.",
 }
 
@@ -41,7 +42,7 @@ def _header(description: str, **schema: Any) -> dict[str, Any]:
 
 
 def _limit_header(description: str, minimum: int) -> dict[str, Any]:
-    """They are there unless `RATE_LIMITS` is off."""
+    """Present unless `RATE_LIMITS` is off."""
     return {"description": description, "schema": {"type": "integer", "minimum": minimum}}
 
 
@@ -52,41 +53,41 @@ _, _PROBLEM = msgspec.json.schema_components([Problem], ref_template="#/componen
 COMPONENTS: dict[str, dict[str, Any]] = {
     "headers": {
         "X-Request-ID": _header(
-            "The request's id: as it was sent, or made here. It stands in our logs.",
+            "The request's id: the one that was sent, or a new one. The service's logs have it.",
             type="string",
             maxLength=128,
         ),
         "Event-Position": _header(
             "The position in history of the last event of this command.", **_POSITION
         ),
-        "Location": _header("Where what was made can be read.", type="string"),
-        "ETag": _header("The version of what is shown.", type="string"),
+        "Location": _header("Where the new resource can be read.", type="string"),
+        "ETag": _header("The version of the content.", type="string"),
         "Retry-After": _header("Seconds to wait before trying again.", type="integer", minimum=1),
-        "X-RateLimit-Limit": _limit_header("Calls that the nearest limit allows.", 1),
-        "X-RateLimit-Remaining": _limit_header("Calls that are left of it.", 0),
-        "X-RateLimit-Reset": _limit_header("Seconds until counting begins anew.", 0),
-        "WWW-Authenticate": _header("How to say who one is: `Bearer`.", type="string"),
+        "X-RateLimit-Limit": _limit_header("Calls that the strictest limit allows.", 1),
+        "X-RateLimit-Remaining": _limit_header("Calls that remain of it.", 0),
+        "X-RateLimit-Reset": _limit_header("Seconds until the limit is reset.", 0),
+        "WWW-Authenticate": _header("The authentication scheme: `Bearer`.", type="string"),
     },
     "parameters": {
         "Min-Event-Position": {
             "name": "Min-Event-Position",
             "in": "header",
-            "description": "Answer from tables that include this `Event-Position`; wait for them "
-            "for up to 5 s.",
+            "description": "Read from tables that include this `Event-Position`; waits up to 5 s "
+            "for them.",
             "schema": _POSITION,
             "example": 0,
         },
         "If-None-Match": {
             "name": "If-None-Match",
             "in": "header",
-            "description": "The ETag of what is known already: answered with 304 if it still is.",
+            "description": "The ETag of a stored response: the answer is 304 if it is still current.",
             "schema": {"type": "string"},
         },
         "If-Match": {
             "name": "If-Match",
             "in": "header",
-            "description": "The ETag of what is meant to be changed, or `*`: refused with 412 if "
-            "it has changed meanwhile.",
+            "description": "The ETag of the resource to change, or `*`: refused with 412 if it "
+            "changed in the meantime.",
             "schema": {"type": "string"},
         },
     },
@@ -96,7 +97,7 @@ COMPONENTS: dict[str, dict[str, Any]] = {
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "The `access_token` of a login; it holds for 15 minutes.",
+            "description": "The `access_token` of a login, valid for 15 minutes.",
         }
     },
 }

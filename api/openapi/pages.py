@@ -1,4 +1,4 @@
-"""`/api/schema`, `/api/swagger`, `/api/redoc`: the OpenAPI document, and two pages to read it on.
+"""`/api/schema`, `/api/swagger`, `/api/redoc`: the OpenAPI document, and two pages that show it.
 
 The pages load nothing from other hosts: their files are in `assets/`, and in installed packages
 (`api.http.bundles`).
@@ -37,15 +37,15 @@ _MEDIA_TYPES = {
 def documentation(
     routes: Sequence[ControllerRouterHandler], write_policy: WritePolicy
 ) -> list[HTTPRouteHandler]:
-    """The calls that document these routes. The document is drawn when it is first asked for."""
+    """The routes of the documentation. The document is built at the first request for it."""
 
     @cache
-    def drawn() -> bytes:
+    def built() -> bytes:
         return msgspec.json.encode(document(routes, write_policy))
 
     @get("/api/schema", include_in_schema=False, opt={"access": Who.ANYONE})
     async def schema(request: Request) -> Response[bytes]:
-        return unless_known(request, _file(drawn(), "application/json"))
+        return unless_known(request, _file(built(), "application/json"))
 
     return [schema, swagger, redoc, asset]
 
@@ -69,7 +69,7 @@ async def asset(request: Request, name: FromPath[str]) -> Response[bytes]:
 
 @cache
 def _files() -> dict[str, Path]:
-    """What is served, by name: no path is made from a name that a client sent."""
+    """All files by name, so that no path is built from a name that a client sent."""
     ours = {path.name: path for path in ASSETS.iterdir() if path.suffix in _MEDIA_TYPES}
     return ours | {name: installed(file) for name, file in DOCUMENTATION.items()}
 

@@ -87,7 +87,7 @@ def test_a_client_that_drips_a_head_is_ended_in_time(
 def test_others_are_served_while_one_client_takes_all_connections(
     settings: Settings, services: Services
 ) -> None:
-    port, few = free_port(), PATIENT + "connection_limits.MOST = 300"
+    port, few = free_port(), PATIENT + "connection_limits.MAX_CONNECTIONS = 300"
     with (
         api_process(settings, services, port, first=few),
         clients(port, 350, SILENT, "127.0.0.2") as those,
@@ -100,7 +100,7 @@ def test_others_are_served_while_one_client_takes_all_connections(
 def test_a_client_keeps_only_so_many_idle_connections_and_a_proxy_more(
     settings: Settings, services: Services
 ) -> None:
-    port, few = free_port(), PATIENT + "connection_limits.OF_A_CLIENT = 20"
+    port, few = free_port(), PATIENT + "connection_limits.MAX_IDLE_OF_CLIENT = 20"
     with (
         api_process(settings, services, port, first=few, TRUSTED_PROXIES="127.0.0.3"),
         clients(port, 50, HALF_A_LINE, "127.0.0.3") as of_a_proxy,
@@ -111,7 +111,7 @@ def test_a_client_keeps_only_so_many_idle_connections_and_a_proxy_more(
 
 
 def test_who_has_a_request_under_way_is_not_idle(settings: Settings, services: Services) -> None:
-    port, few = free_port(), PATIENT + "connection_limits.OF_A_CLIENT = 0"
+    port, few = free_port(), PATIENT + "connection_limits.MAX_IDLE_OF_CLIENT = 0"
     with (
         api_process(settings, services, port, first=few),
         clients(port, 1, HALF_A_BODY, "127.0.0.1") as (client,),

@@ -51,7 +51,7 @@ def limited(settings: Settings, services: Services, keys: InstallationKeys) -> L
 @pytest.fixture(autouse=True)
 def _redis_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine too."""
-    monkeypatch.setattr(rate_counter, "PATIENCE", DEADLINE)
+    monkeypatch.setattr(rate_counter, "REDIS_TIMEOUT", DEADLINE)
 
 
 def standing(answer: httpx.Response) -> list[int]:
@@ -168,7 +168,7 @@ async def test_without_redis_everybody_is_answered_and_it_is_said_once(
 async def test_a_redis_that_never_answers_keeps_nobody_waiting_for_long(
     limited: Limited, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rate_counter, "PATIENCE", 0.1)
+    monkeypatch.setattr(rate_counter, "REDIS_TIMEOUT", 0.1)
 
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()

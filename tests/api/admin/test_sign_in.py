@@ -188,7 +188,7 @@ async def test_sign_in_leads_to_nowhere_but_the_panel(api: Api, stranger: Panel)
 async def test_who_guesses_is_slowed_down_and_told_so_on_a_page(
     set_to: Set, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rate_counter, "PATIENCE", DEADLINE)
+    monkeypatch.setattr(rate_counter, "REDIS_TIMEOUT", DEADLINE)
     async with set_to(rate_limits=True, rate_limit_login=Rate(2, 60)) as api:
         panel = Panel(
             httpx.AsyncClient(base_url=api.http.base_url, timeout=30, follow_redirects=True)

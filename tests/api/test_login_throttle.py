@@ -14,8 +14,8 @@ import pytest
 from redis.asyncio import Redis
 
 from api.http import rate_counter
-from api.http.login_throttle import FREE, LONGEST, MEMORY, LoginPace
-from api.http.rate_counter import Tally
+from api.http.login_throttle import FORGET_AFTER, FREE_FAILURES, MAX_WAIT, LoginThrottle
+from api.http.rate_counter import RateCounter
 from domain.privacy.keys import InstallationKeys
 from runtime.embedded.services import Services
 from runtime.settings import Settings
@@ -39,69 +39,73 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture
-def pace(redis: Redis) -> LoginPace:
-    return LoginPace(Tally(redis))
+def throttle(redis: Redis) -> LoginThrottle:
+    return LoginThrottle(RateCounter(redis))
 
 
 @pytest.fixture(autouse=True)
 def _redis_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine too."""
-    monkeypatch.setattr(rate_counter, "PATIENCE", DEADLINE)
+    monkeypatch.setattr(rate_counter, "REDIS_TIMEOUT", DEADLINE)
 
 
-async def fail(pace: LoginPace, times: int, *, name: str = "ada") -> None:
+async def fail(throttle: LoginThrottle, times: int, *, name: str = "ada") -> None:
     for _ in range(times):
-        await pace.failed(name, HERE)
+        await throttle.failed(name, HERE)
 
 
-async def test_a_few_wrong_passwords_cost_nothing(pace: LoginPace) -> None:
-    await fail(pace, FREE - 1)
-    assert await pace.begin("ada", HERE) == 0
+async def test_a_few_wrong_passwords_cost_nothing(throttle: LoginThrottle) -> None:
+    await fail(throttle, FREE_FAILURES - 1)
+    assert await throttle.begin("ada", HERE) == 0
 
 
-async def test_each_further_one_costs_twice_the_time_up_to_a_limit(pace: LoginPace) -> None:
-    await fail(pace, FREE - 1)
-    for longest in (1, 2, 4, 8, 16, LONGEST, LONGEST):
+async def test_each_further_one_costs_twice_the_time_up_to_a_limit(throttle: LoginThrottle) -> None:
+    await fail(throttle, FREE_FAILURES - 1)
+    for longest in (1, 2, 4, 8, 16, MAX_WAIT, MAX_WAIT):
         before = time.monotonic()
-        await fail(pace, 1)
-        wait = await pace.begin("ada", HERE)
+        await fail(throttle, 1)
+        wait = await throttle.begin("ada", HERE)
         passed = time.monotonic() - before
         assert longest - passed - A_MOMENT <= wait <= longest
 
 
-async def test_the_owner_elsewhere_does_not_wait(pace: LoginPace) -> None:
-    await fail(pace, 20)
-    assert await pace.begin("ada", ELSEWHERE) == 0
-    assert await pace.begin("grace", HERE) == 0
+async def test_the_owner_elsewhere_does_not_wait(throttle: LoginThrottle) -> None:
+    await fail(throttle, 20)
+    assert await throttle.begin("ada", ELSEWHERE) == 0
+    assert await throttle.begin("grace", HERE) == 0
 
 
 @pytest.mark.parametrize("name", ["ADA", "Ada", "\uff41da"])  # the last begins in full width
-async def test_another_spelling_of_the_name_is_the_same_name(pace: LoginPace, name: str) -> None:
-    await fail(pace, FREE + 4)
-    assert await pace.begin(name, HERE) > 0
+async def test_another_spelling_of_the_name_is_the_same_name(
+    throttle: LoginThrottle, name: str
+) -> None:
+    await fail(throttle, FREE_FAILURES + 4)
+    assert await throttle.begin(name, HERE) > 0
 
 
 async def test_after_the_wait_one_attempt_is_allowed_not_many_at_once(
-    pace: LoginPace, redis: Redis
+    throttle: LoginThrottle, redis: Redis
 ) -> None:
-    await fail(pace, FREE + 4)
+    await fail(throttle, FREE_FAILURES + 4)
     (key,) = await redis.keys()
     await redis.hset(key, "next", "0")  # as if the time were over
-    waits = await asyncio.gather(*(pace.begin("ada", HERE) for _ in range(10)))
+    waits = await asyncio.gather(*(throttle.begin("ada", HERE) for _ in range(10)))
     assert [wait == 0 for wait in waits].count(True) == 1
 
 
-async def test_the_right_password_makes_good_for_all_wrong_ones(pace: LoginPace) -> None:
-    await fail(pace, FREE + 4)
-    await pace.succeeded("ada", HERE)
-    assert await pace.begin("ada", HERE) == 0
+async def test_the_right_password_makes_good_for_all_wrong_ones(throttle: LoginThrottle) -> None:
+    await fail(throttle, FREE_FAILURES + 4)
+    await throttle.succeeded("ada", HERE)
+    assert await throttle.begin("ada", HERE) == 0
 
 
-async def test_failures_are_forgotten_and_never_name_anyone(pace: LoginPace, redis: Redis) -> None:
-    await fail(pace, 1, name="my-password-by-mistake")
+async def test_failures_are_forgotten_and_never_name_anyone(
+    throttle: LoginThrottle, redis: Redis
+) -> None:
+    await fail(throttle, 1, name="my-password-by-mistake")
     (key,) = await redis.keys()
     assert b"password" not in key
-    assert 0 < await redis.ttl(key) <= MEMORY
+    assert 0 < await redis.ttl(key) <= FORGET_AFTER
 
 
 async def test_a_login_waits_longer_and_longer_but_its_owner_gets_in_from_elsewhere(
@@ -128,7 +132,7 @@ async def test_a_login_waits_longer_and_longer_but_its_owner_gets_in_from_elsewh
         assert (await api.http.post("/api/auth/register", json=right)).status_code == 201
 
         for body in (wrong, wrong | {"username": "nobody"}):
-            for _ in range(FREE):
+            for _ in range(FREE_FAILURES):
                 assert problem(await login(body, HERE)) == (401, "invalid-credentials")
             await until_async(partial(is_refused, body))
         assert (await login(right, ELSEWHERE)).status_code == 200
@@ -140,6 +144,6 @@ async def test_a_login_waits_longer_and_longer_but_its_owner_gets_in_from_elsewh
 
 
 async def test_without_redis_nobody_waits() -> None:
-    pace = LoginPace(Tally(None))
-    await fail(pace, 20)
-    assert await pace.begin("ada", HERE) == 0
+    throttle = LoginThrottle(RateCounter(None))
+    await fail(throttle, 20)
+    assert await throttle.begin("ada", HERE) == 0
