@@ -25,7 +25,7 @@ from api.http.clients import Clients
 from api.http.connections import Connections
 from api.http.cors import for_origins
 from api.http.edge import OPTIONS, edge
-from api.http.heads import bounded
+from api.http.heads import with_checked_heads
 from api.http.hosts import in_turn, only_hosts
 from api.http.limits import Limits
 from api.http.problems import answer_problem
@@ -78,7 +78,8 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
         debug=False,
     )
     require_declarations(app)
-    served = for_origins(bounded(app), settings.cors_origins)
+    checked = with_checked_heads(app, _answer_failure)
+    served = for_origins(checked, settings.cors_origins)
     return edge(served, clients, connections.ending.is_set, connections.in_flight)
 
 

@@ -43,6 +43,10 @@ class UnsupportedMediaType(Exception):
     """The body must be sent as application/json"""
 
 
+class EncodedBody(UnsupportedMediaType):
+    """The body must be sent without a Content-Encoding"""
+
+
 class JsonBody(AbstractDTO[Any]):
     """Litestar's way to a `data` argument."""
 

@@ -1,6 +1,7 @@
-"""What a client sends, read to its end before it is answered, within the bounds of its process.
+"""What a client sends, within the bounds of its process; what is left of it after the answer is
+read too.
 
-Who answers and closes while its client still writes resets the connection, and the client may lose
+A server that closes while its client still writes resets the connection, and the client may lose
 the answer (RFC 9112, section 9.6): a refusal would look like a broken network.
 """
 
@@ -12,6 +13,9 @@ from contextlib import suppress
 from litestar.types import HTTPReceiveMessage, Receive, Scope, WebSocketReceiveMessage
 
 from api.http.body_limits import BodyLimits, BodyTimeout, TooManyBodies
+
+LINGER = 1.0
+"""Seconds that more of a body is read which was answered because it was slow or too much."""
 
 _ANNOUNCES_A_BODY = {b"content-length", b"transfer-encoding"}
 
@@ -85,14 +89,15 @@ class Incoming:
         return self._given_up is not None
 
     async def discard_rest(self) -> None:
-        """Read what nobody asked for, and forget it."""
-        if self._ended or self.is_given_up or not self._announces_a_body():
+        """Read what is still to come after the answer, and forget it."""
+        if self._ended or not self._announces_a_body():
             return
         self._discards = True
         self._limits.release(self)
         with suppress(BodyTimeout, TooManyBodies):
-            while not self._ended:
-                await self()
+            async with asyncio.timeout(LINGER if self.is_given_up else None):
+                while not self._ended:
+                    await self()
 
     def close(self) -> None:
         """The request is over."""

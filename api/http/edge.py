@@ -1,10 +1,10 @@
 """What is the same for every request, before any route is looked up.
 
 Each request has an id, taken from `X-Request-ID` when that is a sane one, or else from
-`traceparent`. HEAD is GET without the body (which the server leaves out). Each answer waits for the
-end of its request (`api.http.body_drain`), is hardened, says how many calls its client has left and
-when the connection ends, and is counted and logged (`api.http.access_log`). Until then its
-connection is in flight (`api.http.connection_limits`).
+`traceparent`. HEAD is GET without the body (which the server leaves out). Each answer is hardened,
+says how many calls its client has left and when the connection ends, and is counted and logged
+(`api.http.access_log`). The rest of its request is read after it (`api.http.body_drain`); until
+then its connection is in flight (`api.http.connection_limits`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ _WITH_ALLOW = {204, 405}
 """Statuses of answers that name the methods there are."""
 
 _LAST_ANSWER: tuple[Header, ...] = ((b"connection", b"close"),)
-"""For who keeps a connection to a process that is about to end."""
+"""To a request whose rest is not waited for, and to all once the process is about to end."""
+
+_TOO_LARGE = 413
 
 _PROCESS = token_hex(8).encode()
 _count = count(1)
@@ -67,10 +69,12 @@ def edge(
         peer = cast("Peer | None", scope["client"])
         status = 0
 
+        def is_last(status: int) -> bool:
+            return status == _TOO_LARGE or incoming.is_given_up or is_ending()
+
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                await incoming.discard_rest()
                 status, headers = message["status"], list(message["headers"])
                 if status in _WITH_ALLOW:
                     headers = _allowing_head(headers)
@@ -79,17 +83,18 @@ def edge(
                     (b"x-request-id", id),
                     *state.get("limit_headers", ()),
                     *hardening(status, headers, https=clients.came_by_https(scope)),
-                    *(_LAST_ANSWER if incoming.is_given_up or is_ending() else ()),
+                    *(_LAST_ANSWER if is_last(status) else ()),
                 ]
             await send(message)
 
         in_flight.add(peer)
         try:
             await app(scope, incoming, send_with_id)
+            answered(scope, method, status, arrived, request_id, caller_id)
+            await incoming.discard_rest()
         finally:
             in_flight.discard(peer)
             incoming.close()
-        answered(scope, method, status, arrived, request_id, caller_id)
 
     return answer
 

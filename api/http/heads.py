@@ -1,12 +1,25 @@
-"""Bounds on the head of a request, below those of the HTTP server, which answers without a body."""
+"""What the head of a request must be, before any route is looked up or any of its body is read.
+
+The bounds are below those of the HTTP server, which answers without a body.
+"""
 
 from __future__ import annotations
 
-from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Receive, Scope, Send
+import re
+from collections import Counter
+from collections.abc import Callable
+from itertools import chain
+from typing import Any
 
-from api.http.problems import answer_problem
-from api.http.requests import HeadersTooLarge, Request, UriTooLong
+from litestar import Litestar, Response
+from litestar.enums import ScopeType
+from litestar.exceptions import ClientException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+
+from api.http.bodies import EncodedBody
+from api.http.headers import Header
+from api.http.requests import BODY_LIMIT, HeadersTooLarge, Request, UriTooLong
 
 LONGEST_URI = 32 * 1024
 """Bytes of path and query."""
@@ -14,14 +27,22 @@ LONGEST_URI = 32 * 1024
 LARGEST_HEADERS = 32 * 1024
 """Bytes of the names and values of all header fields."""
 
+_ONE_LINE = frozenset({b"authorization", b"content-type", b"host", b"min-event-position"})
+"""Fields of which a request has at most one line: of two, a proxy could read the other one."""
 
-def bounded(app: ASGIApp) -> ASGIApp:
-    """The application, for requests with a head of a usual size."""
+_HOST = re.compile(rb"(?:[\w.~%!$&'()*+,;=-]+|\[[\da-fA-F:.]+\])(?::\d*)?", re.ASCII)
+
+AnswerFailure = Callable[[Request, Exception], Response[Any]]
+
+
+def with_checked_heads(app: Litestar, answer_failure: AnswerFailure) -> ASGIApp:
+    """The application, for requests with a head that is right; others are answered as failures."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == ScopeType.HTTP and (error := _too_large(scope)):
+        if scope["type"] != ScopeType.WEBSOCKET and (error := _what_is_wrong(scope)):
+            scope["app"] = scope["litestar_app"] = app
             request = Request(scope, receive, send)
-            response = answer_problem(request, error).to_asgi_response(None, request)
+            response = answer_failure(request, error).to_asgi_response(None, request)
             await response(scope, receive, send)
         else:
             await app(scope, receive, send)
@@ -29,9 +50,28 @@ def bounded(app: ASGIApp) -> ASGIApp:
     return answer
 
 
-def _too_large(scope: Scope) -> Exception | None:
+def _what_is_wrong(scope: HTTPScope) -> Exception | None:
     if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_URI:
         return UriTooLong()
-    if sum(len(name) + len(value) for name, value in scope["headers"]) > LARGEST_HEADERS:
+    lines = list(scope["headers"])
+    if sum(map(len, chain.from_iterable(lines))) > LARGEST_HEADERS:
         return HeadersTooLarge()
+    headers = dict(lines)
+    if len(headers) < len(lines) and (name := _repeated(lines)):
+        return ClientException(f"The header {name.decode().title()} is there more than once")
+    if not (host := headers.get(b"host")):  # where there is none, the server adds an empty one
+        if scope["http_version"] == "1.1":
+            return ClientException("The header Host is missing")
+    elif not _HOST.fullmatch(host):
+        return ClientException("The header Host must be a name or an address, perhaps with a port")
+    if int(headers.get(b"content-length", 0)) > BODY_LIMIT:  # the server refuses other values
+        return RequestEntityTooLarge()
+    coding = headers.get(b"content-encoding", b"")
+    if coding and coding.lower() != b"identity" and scope["method"] != "GET":
+        return EncodedBody()
     return None
+
+
+def _repeated(lines: list[Header]) -> bytes | None:
+    names = Counter(name for name, _ in lines)
+    return next((name for name in _ONE_LINE if names[name] > 1), None)

@@ -38,20 +38,19 @@ from runtime.release import release
 
 Json = dict[str, Any]
 
-_A_HEAD = {"headers-too-large", "uri-too-long"}
+_A_HEAD = {"bad-request", "headers-too-large", "payload-too-large", "uri-too-long"}
 """What can be wrong before a call is looked up."""
 
 _A_BODY = {
     "malformed-body",
     "overloaded",
-    "payload-too-large",
     "request-timeout",
     "unsupported-media-type",
     "validation",
 }
 """What can be wrong with any body."""
 
-_A_BODY_OF_NO_USE = {"overloaded", "payload-too-large", "request-timeout", "validation"}
+_A_BODY_OF_NO_USE = {"overloaded", "request-timeout", "unsupported-media-type", "validation"}
 """The same, where none is asked for."""
 
 _ROLES = {
@@ -100,7 +99,7 @@ def problems_of(handler: HTTPRouteHandler) -> set[str]:
     """The slugs of all that the call can answer instead of what was asked for."""
     slugs = {"internal-error", *_A_HEAD, *handler.opt.get("problems", ())}
     if not _is_probe(handler):
-        slugs |= {"bad-request", "overloaded"}
+        slugs.add("overloaded")
     if _is_limited(handler):
         slugs.add("rate-limited")
     if handler.opt["access"] is not Who.ANYONE:

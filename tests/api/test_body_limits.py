@@ -79,7 +79,7 @@ async def test_a_body_that_does_not_end_is_answered_408_and_its_connection_ends(
     else:
         assert text.startswith("HTTP/1.1 408 ")
         assert '"/problems/request-timeout"' in text
-    assert "connection: close\r\n" in text.lower()
+        assert "connection: close\r\n" in text.lower()
 
 
 async def test_a_body_that_comes_in_pieces_is_taken(lone_api: Api) -> None:
