@@ -1,7 +1,7 @@
-"""Areas: the places where events are held. No two have the same name, whatever its case.
+"""Areas: the venues of events. Names are unique regardless of case.
 
-A name is claimed by a stream of its own, whose id is derived from the folded name: two areas
-racing for a name meet in that one stream, and history lets only one of them append to it.
+Each name has a stream of its own, whose id is derived from the folded name. Two areas that claim a
+name at once append to that stream, and optimistic concurrency lets only one of them succeed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class CreateArea(msgspec.Struct, frozen=True, kw_only=True):
 class RenameArea(msgspec.Struct, frozen=True, kw_only=True):
     area_id: UUID
     name: Text | None = None
-    """None leaves it as it is."""
+    """None: unchanged."""
     expected_version: Expected = None
 
 
@@ -57,7 +57,7 @@ class Area(Aggregate, frozen=True, kw_only=True):
 
 
 class AreaName(Aggregate, frozen=True, kw_only=True):
-    """Who holds a name; the id is derived from the name."""
+    """Which area has a name; the id is derived from the name."""
 
     holder: UUID | None = None
 
@@ -150,6 +150,7 @@ def existing_area(id: UUID, work: Work) -> Area:
 
 
 def area_named(name: Text, work: Work) -> UUID:
+    """The id of the area with this name, which is created if there is none."""
     for held in _area_names(name, work):
         if held.holder is not None:
             return held.holder
@@ -157,12 +158,12 @@ def area_named(name: Text, work: Work) -> UUID:
 
 
 def _area_names(name: Text, work: Work) -> list[AreaName]:
-    """All that may hold the name; it is claimed by the last one."""
+    """All streams that may hold the name: former ids first; the last one takes new claims."""
     return [work.get(AreaName, id) for id in work.identity.area_names(name)]
 
 
 def _claim(name: Text, area: Area, work: Work) -> UUID:
-    """The id of the `AreaName` by which the area has it now. Raises `AreaNameTaken`."""
+    """Claim the name for the area; gives the id of its `AreaName`. Raises `AreaNameTaken`."""
     *former, current = _area_names(name, work)
     if any(held.holder not in {None, area.id} for held in former):
         raise AreaNameTaken
@@ -172,6 +173,7 @@ def _claim(name: Text, area: Area, work: Work) -> UUID:
 
 
 def _release(area: Area, work: Work, *, but: UUID | None = None) -> None:
+    """Release all names of the area except `but`."""
     for name in _area_names(Text(area.name), work):
         if name.holder == area.id and name.id != but:
             work.record(name, NameReleased())

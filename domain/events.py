@@ -1,4 +1,4 @@
-"""Events: what people register for. Created by organizers, or synchronised from the provider."""
+"""Events that visitors register for, created by organizers or synchronised from the provider."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class CreateEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """Changes the given fields only; `area_id=None` takes the event out of its area."""
+    """Changes only the given fields; `area_id=None` takes the event out of its area."""
 
     event_id: UUID
     name: Text | UnsetType = UNSET
@@ -60,7 +60,7 @@ class CleanUpEvent(msgspec.Struct, frozen=True, kw_only=True):
 class Event(Aggregate, frozen=True, kw_only=True):
     details: Details = Details()
     said: Said = Said()
-    """By the provider; of an event that is not from there, how it was created."""
+    """The provider's last values; the initial values of an event that is not from the provider."""
     exists: bool = False
     cleaned_up: bool = False
 
@@ -72,7 +72,7 @@ class Event(Aggregate, frozen=True, kw_only=True):
         return Created(**msgspec.structs.asdict(details))
 
     def change_to(self, details: Details) -> list[DomainEvent[Event]]:
-        """The events that lead from what is to `details`; none when nothing differs."""
+        """The domain events that lead to `details`; empty if nothing differs."""
         was, events = self.details, list[DomainEvent[Event]]()
         if details.name != was.name:
             events.append(Renamed(name=details.name))
@@ -93,14 +93,14 @@ class Event(Aggregate, frozen=True, kw_only=True):
         return events
 
     def may_return(self, event_datetime: datetime) -> bool:
-        """Whether a sync may bring a removed event back: only one that was cleaned up as past,
-        and that the provider moved to a new date."""
+        """Whether a sync may restore a removed event: only if it was cleaned up as past and the
+        provider moved it to a new date."""
         known = {self.details.event_datetime, self.said.event_datetime}
         return self.cleaned_up and event_datetime not in known
 
 
 class EventView(msgspec.Struct, frozen=True, kw_only=True):
-    """An event as a command leaves it, and the name of its area, None when it has none."""
+    """An event after a command, and the name of its area, None without an area."""
 
     event: Event
     area: str | None
@@ -114,9 +114,11 @@ def check_times(
     *,
     wrong: Mapping[str, str] | None = None,
 ) -> tuple[datetime, datetime]:
-    """The times as moments. One that stays as it `was` is never wrong; None for a new event.
+    """The times as moments. A time that is the same as in `was` is always valid; `was` is None for
+    a new event.
 
-    Raises `InvalidFields` with each wrong one, and with the other fields that are `wrong` already.
+    Raises `InvalidFields` with each invalid time, and with the messages in `wrong` about other
+    fields.
     """
     ends = end_of(deadline, event_datetime)
     event_moves = was is None or event_datetime != was.event_datetime
@@ -137,7 +139,7 @@ def check_times(
 
 @stored_as("Event.Created", version=2)
 class Created(DomainEvent[Event], frozen=True, kw_only=True):
-    """Also stands in the stream of a removed event that a sync brought back."""
+    """Also recorded when a sync restores a removed event."""
 
     name: str
     event_datetime: datetime
@@ -146,7 +148,7 @@ class Created(DomainEvent[Event], frozen=True, kw_only=True):
     status: Status
     from_provider: bool = False
     provider_area: str | None = None
-    """The area's name, as the provider says it."""
+    """The area's name in the provider's item."""
 
     def apply(self, aggregate: Event) -> Event:
         details = Details(
@@ -172,7 +174,8 @@ class Created(DomainEvent[Event], frozen=True, kw_only=True):
 
 @stored_as("Event.TakenFromProvider")
 class TakenFromProvider(DomainEvent[Event], frozen=True, kw_only=True):
-    """The provider says something else than before. What follows it was changed besides."""
+    """The provider's values have changed. Separate events record the changes of the fields that
+    follow the provider."""
 
     name: str
     event_datetime: datetime
@@ -247,7 +250,7 @@ class Deleted(DomainEvent[Event], frozen=True, kw_only=True):
 
 @stored_as("Event.CleanedUp")
 class CleanedUp(DomainEvent[Event], frozen=True, kw_only=True):
-    """It took place long enough ago."""
+    """Removed because it took place long ago."""
 
     def apply(self, aggregate: Event) -> Event:
         return msgspec.structs.replace(aggregate, exists=False, cleaned_up=True)
@@ -314,7 +317,8 @@ def existing_event(id: UUID, work: Work) -> Event:
 
 
 def settle(event: Event, details: Details, work: Work) -> Event:
-    """Bring the event to `details`, creating it if need be, and keep the areas' counts right."""
+    """Record the domain events that lead to `details`, creating the event if needed, and update the
+    counts of its areas."""
     was = event.details.area_id if event.exists else None
     if event.exists:
         settled = work.record(event, *event.change_to(details))
@@ -325,7 +329,7 @@ def settle(event: Event, details: Details, work: Work) -> Event:
 
 
 def move_between_areas(event: Event, was: UUID | None, work: Work) -> None:
-    """Keep the counts right of the area where the event was and of the one where it is."""
+    """Update the event counts of the former area and the present one."""
     if event.details.area_id != was:
         _leave_area(event, was, work)
         if event.details.area_id is not None:
@@ -350,7 +354,7 @@ def _leave_area(event: Event, area_id: UUID | None, work: Work) -> None:
 
 
 def _unknown_area(id: UUID | None, work: Work) -> dict[str, str]:
-    """What is wrong with an area id, by field; empty when it names an area, or is None."""
+    """Error messages by field; empty if the id names an area or is None."""
     if id is not None:
         try:
             existing_area(id, work)

@@ -1,7 +1,7 @@
-"""How an event follows the provider: field by field, as long as it is as the provider last said.
+"""How an event follows the provider: each field does while it has the provider's last value.
 
-A field that an organizer changed stays as it is, until somebody lets it follow again or the
-provider says the same (docs/decisions/0037-sync-keeps-organizer-changes.md).
+A field that an organizer changed keeps its value until an organizer makes it follow again or the
+provider sends the same value (docs/decisions/0037-sync-keeps-organizer-changes.md).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ UNKNOWN_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 class Details(msgspec.Struct, frozen=True, kw_only=True):
-    """All that can be changed about an event."""
+    """The fields of an event that can be changed."""
 
     name: str = ""
     event_datetime: datetime = UNKNOWN_TIME
@@ -34,29 +34,30 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
-    """What the provider last said of an event."""
+    """The provider's last values for an event."""
 
     name: str = ""
     event_datetime: datetime = UNKNOWN_TIME
     registration_deadline: datetime = UNKNOWN_TIME
     area_name: str | None = None
     area_id: UUID | None = None
-    """The area that the name led to; None when it led to none yet."""
+    """The area that the name was resolved to; None until it is resolved."""
     status: Status = "open"
     is_known: bool = True
-    """False for an event that an older release took from the provider, or that an organizer
-    created: this is how it was created then, and the area's name is not known."""
+    """False for an event that an organizer created or that an older release synchronised: then
+    these are the values it was created with, without the area's name."""
 
     def differing_from(self, earlier: Said) -> set[Field]:
-        """What the provider has changed since."""
+        """The fields that the provider changed since `earlier`."""
         return {field for field in FIELDS if not self._is_as(earlier, field)}
 
     def kept_in(self, details: Details) -> tuple[Field, ...]:
-        """The fields that are not as the provider said, because they were changed here."""
+        """The fields of `details` that differ from the provider's values: changed here."""
         return tuple(field for field in FIELDS if not self._is_followed_by(details, field))
 
     def taken_into(self, details: Details, fields: Collection[Field]) -> Details:
-        """The details with these fields as the provider said; no deadline is after the event."""
+        """The details with the provider's values in these fields. A deadline after the event is
+        moved to the event."""
         columns = ["area_id" if field == "area" else field for field in fields]
         details = msgspec.structs.replace(details, **{c: getattr(self, c) for c in columns})
         if details.registration_deadline > details.event_datetime:
@@ -76,7 +77,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
         return bool(getattr(details, field) == getattr(self, field))
 
     def _is_area(self, area_id: UUID | None) -> bool:
-        """Whether it is the one that is meant; one that does not exist yet is none."""
+        """Whether the area name refers to this area; never while the name is not resolved."""
         if self.area_name is not None and self.area_id is None:
             return False
         return area_id == self.area_id

@@ -1,7 +1,7 @@
-"""Notifications: what became of the message that a registration causes.
+"""Notifications: the outcome of the message that each registration causes.
 
-The message itself follows from `visitors.Registered`; this stream begins with its first outcome.
-Tries that may yet succeed are the delivery's own affair and are not history.
+The message itself follows from `visitors.Registered`; the notification's stream begins with its
+first outcome. Failed tries that will be repeated are not recorded in history.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from domain.core.aggregate import Aggregate, DomainEvent, stored_as
 from domain.core.unit_of_work import Work
 
 ERASED = "the recipient was erased"
-"""Why a notification fails that nobody is left to get."""
+"""Reason of the failure when the recipient was erased."""
 
 
 class RecordDelivery(msgspec.Struct, frozen=True, kw_only=True):
-    """The service answered for good: it took the notification, or never will."""
+    """Records the final outcome: the service accepted the notification, or refused it for good."""
 
     notification_id: UUID
     failure: str | None = None
-    """Why it was refused; None when it was sent."""
+    """The reason of the refusal; None when it was sent."""
 
 
 class QueueAgain(msgspec.Struct, frozen=True, kw_only=True):
-    """Lets a failed notification be tried again."""
+    """Queues a failed notification for another try."""
 
     notification_id: UUID
 
@@ -36,13 +36,13 @@ class Notification(Aggregate, frozen=True, kw_only=True):
     state: Literal["waiting", "sent", "failed"] = "waiting"
 
     def conclude(self, failure: str | None) -> list[DomainEvent[Notification]]:
-        """Nothing when it was sent before: the first confirmation counts."""
+        """Empty if it was sent before: the first confirmation counts."""
         if self.state == "sent":
             return []
         return [Sent()] if failure is None else [Failed(reason=failure)]
 
     def abandon(self) -> list[DomainEvent[Notification]]:
-        """Its recipient was erased; nothing when it is no longer waiting."""
+        """For an erased recipient; empty unless the notification is waiting."""
         return [Failed(reason=ERASED)] if self.state == "waiting" else []
 
     def queue_again(self) -> list[DomainEvent[Notification]]:

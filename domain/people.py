@@ -1,5 +1,5 @@
-"""Whose a visitor's stream is, where its id does not say: it is shared by emails that were once
-taken for the same (docs/decisions/0039-email-identity.md)."""
+"""The person of a visitor's stream, where the id is ambiguous: older releases gave some different
+emails the same id (docs/decisions/0039-email-identity.md)."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ from domain.privacy.keys import InstallationKeys
 from domain.visitors import Registered
 
 People = dict[tuple[UUID, int], UUID | None]
-"""By a visitor's id and version, as `work.FindPerson` gives them."""
+"""(visitor's id, version) -> person, as `FindPerson` of `domain.core.unit_of_work` gives it."""
 
-KEPT = 20_000
-"""Visitors whose person is remembered, at most."""
+MAX_CACHED_PEOPLE = 20_000
 
 
 class KnownPeople:
-    """The people of those visitors that were looked up."""
+    """A cache of the people that were looked up."""
 
     def __init__(self, keys: InstallationKeys) -> None:
         self._keys = keys
@@ -34,7 +33,7 @@ class KnownPeople:
         self._known: People = {}
 
     def person(self, staged: Iterable[RecordedEvent], visitor: Aggregate) -> UUID | None:
-        """As `work.FindPerson`; `staged` are events that history does not have yet."""
+        """As `FindPerson`; `staged` are events that are not appended yet."""
         key = (visitor.id, visitor.version)
         if key not in self._known:
             found = people_in(staged, [visitor], self._identity)
@@ -46,7 +45,7 @@ class KnownPeople:
     async def look_up(
         self, connection: AsyncConnection[Any], visitors: Collection[Aggregate]
     ) -> None:
-        if len(self._known) + len(visitors) > KEPT:
+        if len(self._known) + len(visitors) > MAX_CACHED_PEOPLE:
             self._known.clear()
         self._known.update(await people_of(connection, self._keys, visitors))
 
@@ -54,7 +53,7 @@ class KnownPeople:
 async def people_of(
     connection: AsyncConnection[Any], keys: InstallationKeys, visitors: Collection[Aggregate]
 ) -> People:
-    """Who registered last in each of these streams, as history has it."""
+    """The person who registered last in each stream, read from history."""
     cursor = await connection.execute(
         """
         SELECT v.id, e.originator_version, e.topic, e.state
@@ -77,7 +76,7 @@ async def people_of(
 def people_in(
     events: Iterable[RecordedEvent], visitors: Collection[Aggregate], identity: Identity
 ) -> People:
-    """Those whose registration is among the events, personal data in place."""
+    """The people whose registration is among `events`, which have their personal data."""
     last, ids = dict[UUID, UUID](), {visitor.id for visitor in visitors}
     for recorded in events:
         event, id = recorded.event, recorded.originator_id

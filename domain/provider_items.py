@@ -1,4 +1,4 @@
-"""Items of the provider: an event takes from them what it follows, see `domain.following`."""
+"""Items of the provider: an event takes the fields that follow it (`domain.following`)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from domain.following import Field, Said, Status
 
 
 class SyncEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One usable item of the provider: what the event is there, whatever it is here."""
+    """One valid item: the event as the provider describes it."""
 
     event_id: UUID
     name: Text
@@ -38,7 +38,7 @@ class SyncEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FollowProvider(msgspec.Struct, frozen=True, kw_only=True):
-    """Takes one field from the provider again, after it was changed here."""
+    """Makes a field that was changed here follow the provider again."""
 
     event_id: UUID
     field: Field
@@ -46,16 +46,16 @@ class FollowProvider(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SyncOutcome(msgspec.Struct, frozen=True):
-    """What an item of the provider led to."""
+    """The effect of an item."""
 
     result: Literal["new", "updated", "unchanged"]
     kept: tuple[Field, ...] = ()
-    """The fields that are not as the provider says, because they were changed here."""
+    """Fields that differ from the provider's values because they were changed here."""
 
 
 def sync_event(command: SyncEvent, work: Work) -> SyncOutcome:
-    """Takes what the provider has changed since it was last taken, field by field, but for what
-    was changed here."""
+    """Takes each field that the provider changed since its last item, except fields that were
+    changed here."""
     event = work.get(Event, command.event_id)
     if not event.exists:
         if event.version and not event.may_return(command.event_datetime):
@@ -98,7 +98,8 @@ def follow_provider(command: FollowProvider, work: Work) -> EventView:
 
 
 def _said_by(command: SyncEvent, before: Said, work: Work) -> Said:
-    """The area that was meant before is meant still, whatever it is called here by now."""
+    """The item's values. An unchanged area name refers to the same area as before, even if the area
+    was renamed here."""
     name = command.area_name
     if before.is_known and name == before.area_name:
         area_id = before.area_id
@@ -115,7 +116,7 @@ def _said_by(command: SyncEvent, before: Said, work: Work) -> Said:
 
 
 def _with_its_area(said: Said, work: Work) -> Said:
-    """The area that is meant exists."""
+    """The values with an existing area, which is created if needed."""
     if said.area_name is None or (said.area_id and work.get(Area, said.area_id).exists):
         return said
     return msgspec.structs.replace(said, area_id=area_named(Text(said.area_name), work))

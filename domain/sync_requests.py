@@ -1,8 +1,8 @@
-"""Asking for a synchronisation: at most one is asked for at a time, until a worker takes it up.
+"""Requests for a synchronisation: at most one is pending, until a worker starts it.
 
-What is asked for stands in PostgreSQL: Redis may forget it, everybody sees it, and who asks a
-second time adds nothing. The scheduler hands it to the workers, and the one that takes it up
-synchronises on behalf of who asked.
+The request is a row in PostgreSQL, which is durable and visible to every process; a second request
+adds nothing. The scheduler sends it to the workers, and the worker that takes it synchronises on
+behalf of the requester.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ CREATE TABLE IF NOT EXISTS sync_requests (
 );
 """
 
-STANDS = timedelta(minutes=10)
-"""After which a request that nobody took up counts for nothing: who asked has given up by then."""
+EXPIRES_AFTER = timedelta(minutes=10)
+"""A request that no worker took by then is ignored."""
 
-REPEATED = timedelta(seconds=10)
-"""After which a request that was not taken up is handed over again."""
+REPEAT_AFTER = timedelta(seconds=10)
+"""A request that no worker took by then is sent to the workers again."""
 
 
 class SyncRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,19 +41,20 @@ class SyncRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SyncState(msgspec.Struct, frozen=True, kw_only=True):
-    """What is under way, and what comes next."""
+    """Whether a run is in progress, and the pending request."""
 
     running: bool
     request: SyncRequest | None
 
 
 async def lock(connection: AsyncConnection[Any]) -> bool:
-    """Whether this connection is now the one that synchronises, until it ends or unlocks."""
+    """Try to take the lock for one synchronisation at a time. The connection keeps it until it ends
+    or unlocks."""
     return await take_lead(connection, "sync")
 
 
 async def unlock(connection: AsyncConnection[Any]) -> None:
-    """Let the next one begin at once: closing the connection does as well, a little later."""
+    """Release the lock at once; closing the connection does the same a little later."""
     await connection.execute("SELECT pg_advisory_unlock(hashtext('sync'))")
 
 
@@ -67,7 +68,7 @@ _RUNNING = """
 
 
 async def ask(connection: AsyncConnection[Any], origin: Origin, *, full: bool) -> bool:
-    """Whether it is asked for now: not while another one is, or while one is under way."""
+    """Request a synchronisation. False if one is already requested or running."""
     cursor = await connection.execute(
         f"""
         INSERT INTO sync_requests AS present (full_sync, actor, correlation_id)
@@ -77,19 +78,19 @@ async def ask(connection: AsyncConnection[Any], origin: Origin, *, full: bool) -
             correlation_id = EXCLUDED.correlation_id, asked_at = now(), handed_over_at = NULL
         WHERE present.asked_at <= now() - %(stands)s
         """,  # noqa: S608
-        {**msgspec.structs.asdict(origin), "full": full, "stands": STANDS},
+        {**msgspec.structs.asdict(origin), "full": full, "stands": EXPIRES_AFTER},
     )
     return cursor.rowcount > 0
 
 
 async def state(connection: AsyncConnection[Any]) -> SyncState:
-    """Told by the database that history is in; a replica knows nothing of locks."""
+    """The state, read from the primary: a replica does not show advisory locks."""
     cursor = await connection.execute(
         f"""
         SELECT {_RUNNING}, full_sync, actor, correlation_id, asked_at
         FROM (SELECT) AS always LEFT JOIN sync_requests ON asked_at > now() - %s
         """,  # noqa: S608
-        [STANDS],
+        [EXPIRES_AFTER],
     )
     row = await cursor.fetchone()
     if row is None:
@@ -99,27 +100,27 @@ async def state(connection: AsyncConnection[Any]) -> SyncState:
 
 
 async def take_up(connection: AsyncConnection[Any]) -> SyncRequest | None:
-    """What is asked for, which is so no longer. For who has the lock."""
+    """Remove and return the pending request. The caller must hold the lock."""
     cursor = await connection.execute(
         """
         DELETE FROM sync_requests
         RETURNING full_sync, actor, correlation_id, asked_at, asked_at > now() - %s
         """,
-        [STANDS],
+        [EXPIRES_AFTER],
     )
     row = await cursor.fetchone()
     return _request(*row[:-1]) if row and row[-1] else None
 
 
 def is_to_be_handed_over(connection: Connection[Any]) -> bool:
-    """Whether a worker is to be told of it now; it is noted that one was."""
+    """True if a worker should be sent the request now; records that it was."""
     cursor = connection.execute(
         """
         UPDATE sync_requests SET handed_over_at = now()
         WHERE asked_at > now() - %(stands)s
           AND (handed_over_at IS NULL OR handed_over_at <= now() - %(repeated)s)
         """,
-        {"stands": STANDS, "repeated": REPEATED},
+        {"stands": EXPIRES_AFTER, "repeated": REPEAT_AFTER},
     )
     return cursor.rowcount > 0
 

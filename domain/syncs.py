@@ -1,4 +1,4 @@
-"""Synchronisations with the events provider: what each run brought, one stream per run."""
+"""Synchronisations with the events provider: the result of each run, one stream per run."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from domain.following import Field
 
 
 class SkippedItem(msgspec.Struct, frozen=True, kw_only=True):
-    """An item of the provider that could not be used."""
+    """An invalid item of the provider."""
 
     item: str
-    """Its id, or its place in the answer when it has none."""
+    """Its id, or its index in the response if it has none."""
     reason: str
 
 
 class KeptItem(msgspec.Struct, frozen=True, kw_only=True):
-    """An event of which something stays as it was changed here."""
+    """An event with fields that keep the changes made here."""
 
     event_id: UUID
     fields: tuple[Field, ...]
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """Items. One of which something was updated and something kept counts as both."""
+    """Numbers of items. An item with both updated and kept fields counts as both."""
 
     new: int = 0
     updated: int = 0
@@ -40,7 +40,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordSync(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that fetched everything it asked for."""
+    """Records a run that fetched all its items."""
 
     started_at: datetime
     full: bool
@@ -48,11 +48,11 @@ class RecordSync(msgspec.Struct, frozen=True, kw_only=True):
     skipped_items: tuple[SkippedItem, ...] = ()
     kept_items: tuple[KeptItem, ...] = ()
     cursor: date | None = None
-    """Where the next incremental run begins: the provider's last change that was seen."""
+    """Start of the next incremental run: the latest change that the provider reported."""
 
 
 class RecordFailedSync(msgspec.Struct, frozen=True, kw_only=True):
-    """A run whose fetch failed; it stored nothing."""
+    """Records a run whose fetch failed; it stored no items."""
 
     started_at: datetime
     full: bool
@@ -60,7 +60,7 @@ class RecordFailedSync(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sync(Aggregate, frozen=True, kw_only=True):
-    """One run; it has happened once its stream has an event."""
+    """One run; its stream has one event, the result."""
 
 
 @stored_as("Sync.Completed", version=2)

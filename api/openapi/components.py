@@ -80,7 +80,7 @@ COMPONENTS: dict[str, dict[str, Any]] = {
         "If-None-Match": {
             "name": "If-None-Match",
             "in": "header",
-            "description": "The ETag of a stored response: the answer is 304 if it is still current.",
+            "description": "The ETag of a stored response: answered with 304 if it is current.",
             "schema": {"type": "string"},
         },
         "If-Match": {
