@@ -158,9 +158,10 @@ class AuditCalls(Controller):
         at: _At = "",
     ) -> Response[Answer[AggregateState]]:
         """The state after its events up to that moment; without `at`, after all of them."""
-        moment = _parsed(parse_position_or_time, moment=("at", at))
+        moments = _parsed(parse_position_or_time, at=("at", at))
+        moment = moments.get("at", LAST_POSITION)
         state = await read(
-            request, 0, lambda connection: state_as_of(connection, aggregate_id, **moment)
+            request, 0, lambda connection: state_as_of(connection, aggregate_id, moment)
         )
         if state is None:
             raise NotFound("aggregate at that moment" if at else "aggregate", aggregate_id)
@@ -177,9 +178,10 @@ class AuditCalls(Controller):
         """The fields that differ, and the events after the first moment up to the second. Without
         `from`: since the aggregate began; without `to`: until now."""
         moments = _parsed(parse_position_or_time, start=("from", start), end=("to", end))
+        first, last = moments.get("start", 0), moments.get("end", LAST_POSITION)
         try:
             changed = await read(
-                request, 0, lambda connection: difference(connection, aggregate_id, **moments)
+                request, 0, lambda connection: difference(connection, aggregate_id, first, last)
             )
         except Invalid as error:
             raise InvalidFields(**{"from": str(error)}) from None

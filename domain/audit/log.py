@@ -21,6 +21,10 @@ SCAN = 100_000
 """Positions that are looked through for one page: no index knows of actors, types or times, which
 would cost every append (docs/decisions/0014-audit-log-scans-history.md)."""
 
+TIME = SQL("split_part(encode(substring(e.state FROM 15 FOR 27), 'escape'), 'Z', 1) COLLATE \"C\"")
+"""The time of an event, of history_events as `e`, from where `domain.history.codec.State` has it;
+other bytes there cause no error. As text, and without its Z, an earlier time sorts first."""
+
 
 class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which events are asked for: those that fulfil all that is not None."""
@@ -113,6 +117,21 @@ async def read_page(
     return Page(events, events[-1].position if len(rows) > limit else seen_to)
 
 
+async def first_after(
+    connection: AsyncConnection[Any], aggregate_id: UUID, moment: datetime
+) -> int | None:
+    """Position of the aggregate's first event that is later; None when none is."""
+    cursor = await connection.execute(
+        SQL("""
+            SELECT min(e.notification_id) FROM history_events e
+            WHERE e.originator_id = %b AND {time} > %b AND {time} ~ '^[0-9]{{4}}-'
+        """).format(time=TIME),
+        [aggregate_id, _sortable(moment)],
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
 async def count(connection: AsyncConnection[Any], criteria: Criteria) -> int | None:
     """How many events there are; None when history is too long to say at a look."""
     if criteria.aggregate_id is None and await last_position(connection) > SCAN:
@@ -150,10 +169,10 @@ async def find_sealed(
 def _fulfilled(criteria: Criteria) -> Composable:
     """The criteria as a condition on history_events as `e`.
 
-    Actor and time are read from where `domain.history.codec.State` begins with them; other bytes in
-    that place cause no error. As text, and without its Z, an earlier time sorts first.
+    The actor is read from where `domain.history.codec.State` has it; other bytes in that place
+    cause no error.
     """
-    conditions = [SQL("true")]
+    conditions: list[Composable] = [SQL("true")]
     if criteria.aggregate_id is not None:
         conditions.append(SQL("e.originator_id = %(aggregate_id)b"))
     if criteria.type is not None:
@@ -165,11 +184,10 @@ def _fulfilled(criteria: Criteria) -> Composable:
                 substring(e.state FROM 42 FOR length(%(actor)b))
             )""")
         )
-    time = "split_part(encode(substring(e.state FROM 15 FOR 27), 'escape'), 'Z', 1) COLLATE \"C\""
     if criteria.since is not None:
-        conditions.append(SQL(f"{time} >= %(since)b"))
+        conditions.append(SQL("{} >= %(since)b").format(TIME))
     if criteria.until is not None:
-        conditions.append(SQL(f"{time} < %(until)b"))
+        conditions.append(SQL("{} < %(until)b").format(TIME))
     return SQL(" AND ").join(conditions)
 
 

@@ -1,34 +1,34 @@
 """What an aggregate was at a moment of history, and what changed between two.
 
-It is folded from the stream's events each time: a snapshot would not do as a proof.
+It is replayed from the stream's events each time: a snapshot is no proof.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
-from psycopg.sql import SQL
 
-from domain.audit.entry import COLUMNS, NONSENSE, LoggedEvent, logged
-from domain.audit.log import Criteria, read_page
+from domain.audit.entry import LoggedEvent
+from domain.audit.log import Criteria, first_after, read_page
+from domain.audit.replay import Unreadable, fields_of, replayed
 from domain.core.aggregate import Aggregate
 from domain.core.times import parse_moment
 from domain.core.values import Invalid
-from domain.history.codec import UnknownEvent, decode
 
 Moment = int | datetime
 """A position in history, or a time: what had happened by then, that very moment included."""
 
 LAST_POSITION = 2**63 - 1
 
-PORTION = 500
-"""Events that are folded at once."""
+Replay = Callable[[UUID, int], Awaitable[Aggregate]]
+"""Takes an id and a version, and answers the aggregate. Raises `Unreadable`."""
 
 MOST_EVENTS = 1_000
 """Of a difference; the log has all of them."""
@@ -94,45 +94,47 @@ _NO_SECONDS = re.compile(r"^(.{10}[T ]\d\d:\d\d)(Z|[+-]\d\d:\d\d)$", re.ASCII)
 
 
 async def state_as_of(
-    connection: AsyncConnection[Any], id: UUID, moment: Moment = LAST_POSITION
+    connection: AsyncConnection[Any],
+    id: UUID,
+    moment: Moment = LAST_POSITION,
+    *,
+    replay: Replay | None = None,
 ) -> AggregateState | None:
     """None when nothing had happened to the aggregate by then."""
-    aggregate: Aggregate | None = None
-    last_row: tuple[Any, ...] | None = None
-    unreadable: str | None = None
-    async for row in _rows(connection, id, moment):
-        position, _, version, topic, state, _ = row
-        if unreadable is None:
-            try:
-                event = decode(id, version, topic, state).event
-                aggregate = require_kind(event.aggregate_class, aggregate, id).after(event)
-            except NONSENSE as error:
-                unreadable = f"the event at {position}: {error}"
-        last_row = row
-    if last_row is None:
+    last_event = await _last_event(connection, id, moment)
+    if last_event is None:
         return None
-    last_event = logged(*last_row)
+    version, state, unreadable = last_event.aggregate_version, None, None
+    try:
+        state = fields_of(await (replay or partial(replayed, connection))(id, version))
+    except Unreadable as error:
+        unreadable = str(error)
     return AggregateState(
         id=id,
         type=last_event.aggregate_type,
-        version=last_event.aggregate_version,
-        state=None if unreadable else fields_of(aggregate),
+        version=version,
+        state=state,
         last_event=last_event,
         unreadable=unreadable,
     )
 
 
 async def difference(
-    connection: AsyncConnection[Any], id: UUID, start: Moment = 0, end: Moment = LAST_POSITION
+    connection: AsyncConnection[Any],
+    id: UUID,
+    start: Moment = 0,
+    end: Moment = LAST_POSITION,
+    *,
+    replay: Replay | None = None,
 ) -> Difference | None:
     """What happened after `start`, up to `end`; None when nothing ever had by then.
 
     Raises `Invalid` when the aggregate had come further by `start` than by `end`.
     """
-    new = await state_as_of(connection, id, end)
+    new = await state_as_of(connection, id, end, replay=replay)
     if new is None:
         return None
-    old = await state_as_of(connection, id, start)
+    old = await state_as_of(connection, id, start, replay=replay)
     if old and old.version > new.version:
         raise Invalid("must not be later than the end")
     page = await read_page(
@@ -154,51 +156,18 @@ async def difference(
     )
 
 
-async def _rows(
+async def _last_event(
     connection: AsyncConnection[Any], id: UUID, moment: Moment
-) -> AsyncIterator[tuple[Any, ...]]:
-    """The stream's rows up to the moment: where clocks differ, those before the first that is
-    later."""
-    version = 0
-    while True:
-        cursor = await connection.execute(
-            SQL("""
-                SELECT {} FROM history_events e
-                WHERE e.originator_id = %b AND e.originator_version > %b
-                  AND e.notification_id <= %b
-                ORDER BY e.originator_version
-                LIMIT %b
-            """).format(COLUMNS),
-            [id, version, moment if isinstance(moment, int) else LAST_POSITION, PORTION],
-            binary=True,
-        )
-        rows = await cursor.fetchall()
-        for row in rows:
-            if isinstance(moment, datetime) and _is_after(row, moment):
-                return
-            yield row
-        if len(rows) < PORTION:
-            return
-        version = rows[-1][2]
-
-
-def _is_after(row: tuple[Any, ...], moment: datetime) -> bool:
-    time = logged(*row).time
-    return time is not None and time > moment
-
-
-def require_kind(kind: type[Aggregate], aggregate: Aggregate | None, id: UUID) -> Aggregate:
-    """The aggregate, blank when there is none yet. Raises UnknownEvent for one of another kind."""
-    if aggregate is None:
-        return kind(id=id)
-    if type(aggregate) is not kind:
-        raise UnknownEvent(f"it is of a {kind.__name__}, in the stream of another aggregate")
-    return aggregate
-
-
-def fields_of(aggregate: Aggregate | None) -> dict[str, Any]:
-    fields: dict[str, Any] = msgspec.to_builtins(aggregate)
-    return {name: value for name, value in fields.items() if name not in {"id", "version"}}
+) -> LoggedEvent | None:
+    """The aggregate's last event by the moment: where clocks differ, the one before the first
+    that is later."""
+    if isinstance(moment, datetime):
+        later = await first_after(connection, id, moment)
+        moment = LAST_POSITION if later is None else later - 1
+    page = await read_page(
+        connection, Criteria(aggregate_id=id), up_to=moment, limit=1, newest_first=True
+    )
+    return page.events[0] if page.events else None
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any], within: str = "") -> Iterator[Change]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -9,13 +10,12 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.sql import SQL
 
-from domain.audit.entry import COLUMNS, NONSENSE, LoggedEvent, logged
-from domain.audit.point_in_time import fields_of, require_kind
+from domain.audit.entry import COLUMNS, LoggedEvent, logged
+from domain.audit.replay import Unreadable, after, fields_of
 from domain.core.aggregate import Aggregate
-from domain.history.codec import decode
 
-LONGEST_FOLDED = 200
-"""Events of a stream that is folded for this. Of a longer one it is not told what was before."""
+LONGEST_REPLAYED = 200
+"""Events of a stream that is replayed for this. For a longer one, `before` and `after` are None."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,12 +34,12 @@ async def timeline(connection: AsyncConnection[Any], id: UUID, *, limit: int) ->
             ORDER BY e.originator_version DESC
             LIMIT %b
         """).format(COLUMNS),
-        [id, LONGEST_FOLDED],
+        [id, LONGEST_REPLAYED],
         binary=True,
     )
     rows = await cursor.fetchall()
     is_whole = bool(rows) and rows[-1][2] == 1
-    states = _states(id, rows[::-1]) if is_whole else []
+    states = _states(rows[::-1]) if is_whole else []
     steps = []
     for row in rows[:limit]:
         version = row[2]
@@ -54,15 +54,12 @@ async def timeline(connection: AsyncConnection[Any], id: UUID, *, limit: int) ->
     return steps
 
 
-def _states(id: UUID, rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
+def _states(rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
     """After each event, up to the first that is unreadable."""
     states: list[dict[str, Any]] = []
     aggregate: Aggregate | None = None
-    for _, _, version, topic, state, _ in rows:
-        try:
-            event = decode(id, version, topic, state).event
-            aggregate = require_kind(event.aggregate_class, aggregate, id).after(event)
-        except NONSENSE:
-            break
-        states.append(fields_of(aggregate))
+    with suppress(Unreadable):
+        for row in rows:
+            aggregate = after(aggregate, row[:5])
+            states.append(fields_of(aggregate))
     return states

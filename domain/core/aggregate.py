@@ -84,8 +84,16 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """The event's personal data as history holds it, encrypted; `event` itself lacks it then."""
 
     def mutate(self, aggregate: Aggregate | None) -> Aggregate:
-        """The aggregate as this event leaves it. Give None before its first event."""
-        return (aggregate or self.event.aggregate_class(id=self.originator_id)).after(self.event)
+        """The aggregate as this event leaves it. Give None before its first event.
+
+        Raises TypeError for an aggregate of another kind.
+        """
+        kind = self.event.aggregate_class
+        if aggregate is None:
+            aggregate = kind(id=self.originator_id)
+        elif not isinstance(aggregate, kind):
+            raise TypeError(f"it is of a {kind.__name__}, in the stream of another aggregate")
+        return aggregate.after(self.event)
 
 
 class Foreign(DomainEvent[Aggregate], frozen=True, kw_only=True):
@@ -94,6 +102,8 @@ class Foreign(DomainEvent[Aggregate], frozen=True, kw_only=True):
     Its topic has the `eventsourcing` library's form, `module:Class`. None of our aggregates and
     projections handles it.
     """
+
+    aggregate_class: ClassVar[type[Aggregate]] = Aggregate
 
 
 E_ = TypeVar("E_", bound=type[DomainEvent[Any]])
@@ -141,10 +151,3 @@ def stored_as(
         return event_class
 
     return register
-
-
-def replay(aggregate: A, events: Iterable[DomainEvent[A]]) -> A:
-    """The aggregate after all these events, oldest first."""
-    for event in events:
-        aggregate = aggregate.after(event)
-    return aggregate

@@ -23,7 +23,8 @@ from domain.audit.entry import open_personal_data
 from domain.audit.log import Criteria, find_sealed, read_page
 from domain.history.store import connect, last_position
 from domain.privacy.keys import InstallationKeys
-from events_face.commands.audit_options import criteria_from, record, until_nobody_reads
+from events_face.commands.audit_options import criteria_from, record
+from events_face.commands.audit_output import until_nobody_reads
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed, WrongUsage
 from runtime.installation import installation_keys

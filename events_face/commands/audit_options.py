@@ -1,10 +1,8 @@
-"""What the `audit` commands share: options, disclosures, and output, which nobody may read on."""
+"""What the `audit` commands share: the values of options, and disclosures."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -18,7 +16,6 @@ from domain.core.values import Invalid
 from domain.history.batch import Failed, Origin, Request
 from domain.history.decider import Decider
 from domain.privacy.keys import InstallationKeys
-from runtime import output
 from runtime.errors import WrongUsage
 
 T = TypeVar("T")
@@ -60,18 +57,3 @@ async def record(
     (outcome,) = await Decider(keys, APPLICATION).execute(connection, [Request(disclosure, origin)])
     if isinstance(outcome, Failed):
         raise outcome.error
-
-
-def printable(line: str) -> str:
-    """What somebody else has written must not steer the terminal."""
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in line)
-
-
-@contextmanager
-def until_nobody_reads() -> Iterator[None]:
-    """End quietly when what reads our output, `head` for one, has read enough."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        output.abandon()

@@ -74,7 +74,7 @@ AUDIT_COMMANDS: dict[str, Command] = {
     "audit show": Command(
         help="what an aggregate is, or was at a moment",
         example="events-face audit show $EVENT --at 2030-05-17T12:00Z",
-        function="events_face.commands.audit_log:show",
+        function="events_face.commands.audit_state:show",
         options=(
             AGGREGATE,
             Option(
@@ -89,7 +89,7 @@ AUDIT_COMMANDS: dict[str, Command] = {
     "audit diff": Command(
         help="what changed in an aggregate between two moments",
         example="events-face audit diff $EVENT --from 2030-05-17",
-        function="events_face.commands.audit_log:diff",
+        function="events_face.commands.audit_state:diff",
         options=(
             AGGREGATE,
             Option(

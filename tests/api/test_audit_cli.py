@@ -12,9 +12,16 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+from domain.audit.point_in_time import AggregateState, state_as_of
+from domain.core.values import Email
+from domain.erasure import erase_person
+from domain.history.batch import Origin
+from domain.history.codec import to_json
+from domain.history.store import connect
 from domain.privacy.keys import InstallationKeys
 from events_face.commands.audit_export import export
-from events_face.commands.audit_log import diff, log, show
+from events_face.commands.audit_log import log
+from events_face.commands.audit_state import diff, show
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed, WrongUsage
 from runtime.settings import Settings
@@ -102,6 +109,63 @@ def test_an_aggregate_is_shown_as_it_was(
         show(settings, services, aggregate_id=uuid4(), at=None, json=False)
     with pytest.raises(WrongUsage, match="--at is no position in history, and as a time it must"):
         show(settings, services, aggregate_id=area, at="lately", json=False)
+
+
+def test_the_library_replays_what_the_api_answers(
+    settings: Settings,
+    services: Services,
+    deeds: Deeds,
+    keys: InstallationKeys,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def make_history() -> list[UUID]:
+        area, event = await deeds.area(), await deeds.event()
+        visitor = await deeds.register(event)
+        origin = Origin(actor="system:test", correlation_id="test")
+        async with await connect(services.database_url) as connection:
+            email = Email("ada@example.com")
+            await erase_person(connection, keys, email, origin, _no_rows)
+        tampered = []
+        for topic in ("Area.Teleported", "Event.Closed", None):
+            id = await deeds.area(f"Hall {topic}")
+            await deeds.rename(id, f"Annex {topic}")
+            await deeds.rename(id, f"Cellar {topic}")
+            tampered.append((topic, id))
+        async with await connect(services.database_url) as connection:
+            foreign = uuid4()
+            await connection.execute(
+                "INSERT INTO history_events VALUES (%s, 1, 'shop:Order.Placed', '{}')", [foreign]
+            )
+            await connection.cursor().executemany(
+                "UPDATE history_events SET topic = %s"
+                " WHERE originator_id = %s AND originator_version = 2",
+                tampered,
+            )
+        return [area, event, visitor, foreign, *(id for _, id in tampered)]
+
+    async def api(id: UUID, position: int) -> AggregateState | None:
+        async with await connect(services.database_url) as connection:
+            return await state_as_of(connection, id, position)
+
+    def command(id: UUID, position: int) -> str | None:
+        try:
+            show(settings, services, aggregate_id=id, at=str(position), json=True)
+        except CommandFailed:
+            return None
+        return capsys.readouterr().out
+
+    ids = asyncio.run(make_history())
+    unreadable = 0
+    for id in ids:
+        for position in range(0, 30, 3):
+            answer = asyncio.run(api(id, position))
+            assert command(id, position) == (answer and f"{to_json(answer).decode()}\n")
+            unreadable += answer is not None and answer.state is None
+    assert unreadable > 3
+
+
+async def _no_rows(*_: object) -> None:
+    """Read tables are not looked at here."""
 
 
 def test_what_changed_is_printed(

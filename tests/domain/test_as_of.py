@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from psycopg import AsyncConnection
 
-from domain.audit import point_in_time
+from domain.audit import point_in_time, replay
 from domain.audit.point_in_time import difference, parse_position_or_time, state_as_of
 from domain.core.values import Invalid
 from domain.history.store import connect, last_position
@@ -31,11 +31,11 @@ async def connection(database_url: str) -> AsyncIterator[AsyncConnection[Any]]:
         yield connection
 
 
-@pytest.mark.parametrize("portion", [1, 500])
+@pytest.mark.parametrize("rows", [1, 500])
 async def test_a_state_is_that_of_a_position_or_a_time(
-    deeds: Deeds, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch, portion: int
+    deeds: Deeds, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch, rows: int
 ) -> None:
-    monkeypatch.setattr(point_in_time, "PORTION", portion)
+    monkeypatch.setattr(replay, "ROWS_PER_QUERY", rows)
     area = await deeds.area(at=MORNING)
     created = await last_position(connection)
     await deeds.rename(area, "Annex", at=MORNING + HOUR, by="ada")

@@ -125,6 +125,7 @@ def test_every_event_class_has_an_example_of_every_version() -> None:
         "workers.worker",
         "workers.scheduler",
         "events_face.commands.audit_log",
+        "events_face.commands.audit_state",
         "events_face.commands.audit_export",
         "events_face.commands.audit_proof",
         "events_face.commands.erase",

@@ -195,6 +195,19 @@ def test_a_command_loads_no_library_that_it_does_not_use(tmp_path: Path) -> None
     }
 
 
+def test_only_the_commands_that_replay_load_the_eventsourcing_library() -> None:
+    modules = {words: command.function.split(":")[0] for words, command in COMMANDS.items()}
+    replaying = {modules.pop("audit show"), modules.pop("audit diff")}
+    assert _loads_eventsourcing(*replaying)
+    assert not _loads_eventsourcing("events_face.cli", *modules.values())
+
+
+def _loads_eventsourcing(*modules: str) -> bool:
+    program = f"import sys, {', '.join(modules)}; print('eventsourcing' in sys.modules)"
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout == "True\n"
+
+
 @pytest.mark.parametrize(
     ("table", "words"),
     [
