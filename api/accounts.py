@@ -16,7 +16,7 @@ from api.http.dispatch import origin_of
 from api.http.reads import Limit, MinEventPosition, Offset, read_listing
 from api.http.requests import Request
 from api.http.responses import Listing, Pagination, gone
-from domain.accounts import DisableAccount, GrantRole, RevokeRole, Role
+from domain.accounts import DisableAccount, GrantRole, LastAdmin, RevokeRole, Role
 from projections import accounts
 
 
@@ -64,7 +64,7 @@ class AccountCalls(Controller):
     @delete(
         "/{account_id:uuid}/roles/{role:str}",
         summary="Revoke a role",
-        opt={"problems": ["last-admin"]},
+        opt={"problems": [LastAdmin]},
     )
     async def revoke_role(
         self, request: Request, account_id: FromPath[UUID], role: FromPath[Role]
@@ -79,7 +79,7 @@ class AccountCalls(Controller):
         "/{account_id:uuid}/disable",
         status_code=204,
         summary="Disable an account",
-        opt={"problems": ["last-admin"]},
+        opt={"problems": [LastAdmin]},
     )
     async def disable_account(self, request: Request, account_id: FromPath[UUID]) -> Response[None]:
         """Permanent: its sessions end and it can no longer sign in. Its name stays taken. The last

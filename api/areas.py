@@ -25,7 +25,7 @@ from api.http.reads import (
 from api.http.requests import Request
 from api.http.responses import Answer, Listing, Pagination, created, gone, json_response
 from domain import areas as domain_areas
-from domain.areas import CreateArea, DeleteArea, RenameArea
+from domain.areas import AreaInUse, AreaNameTaken, CreateArea, DeleteArea, RenameArea
 from domain.core.errors import NotFound
 from domain.core.values import Text
 from projections import areas
@@ -53,7 +53,7 @@ class AreaCalls(Controller):
     tags = ("areas",)
     opt = {"access": Permission.CHANGE_AREAS}  # noqa: RUF012  Litestar's own type for it
 
-    @post("/", summary="Create an area", opt={"problems": ["area-name-taken"], "versioned": True})
+    @post("/", summary="Create an area", opt={"problems": [AreaNameTaken], "versioned": True})
     async def create_area(
         self, request: Request, data: JSONBody[CreateArea]
     ) -> Response[Answer[NewArea]]:
@@ -102,7 +102,7 @@ class AreaCalls(Controller):
     @patch(
         "/{area_id:uuid}",
         summary="Rename an area",
-        opt={"problems": ["area-name-taken"], "versioned": True},
+        opt={"problems": [AreaNameTaken], "versioned": True},
     )
     async def rename_area(
         self, request: Request, area_id: FromPath[UUID], data: JSONBody[AreaChanges]
@@ -118,7 +118,7 @@ class AreaCalls(Controller):
     @delete(
         "/{area_id:uuid}",
         summary="Delete an area",
-        opt={"problems": ["area-in-use"], "versioned": True},
+        opt={"problems": [AreaInUse], "versioned": True},
     )
     async def delete_area(self, request: Request, area_id: FromPath[UUID]) -> Response[None]:
         """Refused while the area has events."""

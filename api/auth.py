@@ -18,7 +18,8 @@ from api.http.responses import Answer, created, json_response
 from api.identity.credentials import InvalidCredentials
 from api.identity.passwords import Password, Secret
 from api.identity.sessions import TokenPair
-from domain.accounts import RegisterAccount, Role
+from api.identity.tokens import TokenInvalid
+from domain.accounts import RegisterAccount, Role, UsernameTaken
 from domain.core.availability import UNAVAILABLE
 from domain.core.values import Line, Username
 
@@ -64,7 +65,7 @@ class AuthCalls(Controller):
     @post(
         "/register",
         summary="Register an account",
-        opt={"access": Who.ANYONE, "limit": "accounts", "problems": ["username-taken"]},
+        opt={"access": Who.ANYONE, "limit": "accounts", "problems": [UsernameTaken]},
     )
     async def register_account(
         self, request: Request, data: JSONBody[NewAccount]
@@ -92,7 +93,7 @@ class AuthCalls(Controller):
         opt={
             "access": Who.ANYONE,
             "limit": "login",
-            "problems": ["invalid-credentials"],
+            "problems": [InvalidCredentials],
             "command": False,
         },
     )
@@ -110,7 +111,7 @@ class AuthCalls(Controller):
         summary="Get new tokens",
         opt={
             "access": Who.ANYONE,
-            "problems": ["token-invalid"],
+            "problems": [TokenInvalid],
             "command": False,
         },
     )
@@ -148,7 +149,7 @@ class AuthCalls(Controller):
         opt={
             "access": Who.SIGNED_IN,
             "limit": "login",
-            "problems": ["invalid-credentials"],
+            "problems": [InvalidCredentials],
         },
     )
     async def change_password(

@@ -71,7 +71,7 @@ class Scrapes:
     summary="Metrics for Prometheus",
     tags=["health"],
     media_type="text/plain",
-    opt={"access": Who.ANYONE, "problems": ["token-invalid"], **UNLIMITED},
+    opt={"access": Who.ANYONE, "problems": [TokenInvalid], **UNLIMITED},
 )
 async def metrics(request: Request) -> Response[str]:
     """In Prometheus' text format, usually at most a second old. While the database is away it

@@ -13,7 +13,7 @@ from api.http.dispatch import execute
 from api.http.requests import Request
 from api.http.responses import Answer, created
 from domain.core.values import Email, FullName
-from domain.visitors import RegisterVisitor
+from domain.visitors import DeadlinePassed, DuplicateRegistration, EventClosed, RegisterVisitor
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +32,7 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
     opt={
         "access": Who.ANYONE,
         "limit": "register",
-        "problems": ["event-closed", "registration-deadline-passed", "duplicate-registration"],
+        "problems": [EventClosed, DeadlinePassed, DuplicateRegistration],
     },
 )
 async def register(

@@ -7,7 +7,7 @@ in one stream, and history lets only one of them be its first.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar, Literal, get_args
+from typing import Literal, get_args
 from uuid import UUID
 
 import msgspec
@@ -26,13 +26,9 @@ ROLES: tuple[Role, ...] = get_args(Role)
 class UsernameTaken(Refused):
     """An account with this username exists already"""
 
-    slug: ClassVar[str] = "username-taken"
-
 
 class LastAdmin(Refused):
     """This is the last admin: make somebody else one first"""
-
-    slug: ClassVar[str] = "last-admin"
 
 
 class RegisterAccount(msgspec.Struct, frozen=True, kw_only=True):

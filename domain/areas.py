@@ -6,7 +6,6 @@ name at once append to that stream, and optimistic concurrency lets only one of 
 
 from __future__ import annotations
 
-from typing import ClassVar
 from uuid import UUID
 
 import msgspec
@@ -20,13 +19,9 @@ from domain.core.values import Text
 class AreaNameTaken(Refused):
     """An area with this name exists already"""
 
-    slug: ClassVar[str] = "area-name-taken"
-
 
 class AreaInUse(Refused):
     """The area has events; move or delete them first"""
-
-    slug: ClassVar[str] = "area-in-use"
 
 
 class CreateArea(msgspec.Struct, frozen=True, kw_only=True):

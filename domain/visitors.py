@@ -8,7 +8,7 @@ of a person whose email is much alike, the id of the second is derived from what
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -24,19 +24,15 @@ from domain.notifications import Notification
 class EventClosed(Refused):
     """The event is closed for registration"""
 
-    slug: ClassVar[str] = "event-closed"
-
 
 class DeadlinePassed(Refused):
     """The registration deadline has passed"""
 
-    slug: ClassVar[str] = "registration-deadline-passed"
+    slug = "registration-deadline-passed"
 
 
 class DuplicateRegistration(Refused):
     """This email is registered for the event already"""
-
-    slug: ClassVar[str] = "duplicate-registration"
 
 
 class RegisterVisitor(msgspec.Struct, frozen=True, kw_only=True):

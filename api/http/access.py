@@ -19,6 +19,7 @@ from api.http.requests import Request
 from api.identity.sessions import Sessions
 from api.identity.tokens import TokenInvalid
 from domain.accounts import Role
+from domain.core.errors import ProblemError
 
 COOKIE = "events_face_session"
 """What a browser is signed in by on routes that declare it: `opt={"signed_in_by": COOKIE}`."""
@@ -65,8 +66,10 @@ class Permission(Enum):
         self.by_write_policy = by_write_policy
 
 
-class Forbidden(Exception):
+class Forbidden(ProblemError):
     """Your account may not do this"""
+
+    status = 403
 
 
 class UndeclaredAccess(Exception):

@@ -20,7 +20,7 @@ from litestar.typing import FieldDefinition
 from msgspec import UNSET
 
 from api.http.fields import field_type
-from domain.core.errors import InvalidFields
+from domain.core.errors import InvalidFields, ProblemError
 from domain.core.values import Invalid
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -35,12 +35,17 @@ MOST_NAMED = 100
 """Unknown fields that one answer names."""
 
 
-class MalformedBody(Exception):
+class MalformedBody(ProblemError):
     """The body is not JSON in UTF-8"""
 
+    status = 400
 
-class UnsupportedMediaType(Exception):
+
+class UnsupportedMediaType(ProblemError):
     """The body must be sent as application/json"""
+
+    status = 415
+    slug = "unsupported-media-type"  # of its subclasses too
 
 
 class EncodedBody(UnsupportedMediaType):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from api.http.clients import Clients
+from domain.core.errors import ProblemError, TryAgain
 
 if TYPE_CHECKING:
     from api.http.body_drain import Incoming
@@ -35,11 +36,14 @@ LOOK = 0.5
 """Seconds between two looks."""
 
 
-class BodyTimeout(Exception):
+class BodyTimeout(ProblemError):
     """The body did not arrive in time"""
 
+    status = 408
+    slug = "request-timeout"
 
-class TooManyBodies(Exception):
+
+class TooManyBodies(TryAgain):
     """Too much is being sent at once; try again shortly"""
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 import structlog
 from litestar import Request
-from litestar.exceptions import TooManyRequestsException
 from litestar.types import Scope
 from redis.asyncio import Redis
 
@@ -21,6 +20,7 @@ from api.http.clients import Clients
 from api.http.headers import Header
 from api.http.login_throttle import LoginThrottle
 from api.http.rate_counter import RateCounter
+from domain.core.errors import ProblemError
 from runtime.settings import Settings
 from runtime.variables import Rate
 
@@ -33,11 +33,15 @@ UNLIMITED = {"limit": None}
 """What a route declares that may be called without end."""
 
 
-class RateLimited(TooManyRequestsException):
-    """The client has to wait so many seconds."""
+class RateLimited(ProblemError):
+    """Too many calls; come back after Retry-After"""
+
+    status = 429
+    title = "Too many requests"
 
     def __init__(self, seconds: int) -> None:
-        super().__init__(headers={"Retry-After": str(seconds)})
+        super().__init__(seconds)
+        self.headers = {"Retry-After": str(seconds)}
 
 
 class Limit(msgspec.Struct, frozen=True):

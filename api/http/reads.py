@@ -16,6 +16,7 @@ from api.http.connections import Connections
 from api.http.parameters import WITHOUT_NUL
 from api.http.requests import Request
 from api.http.responses import Listing, Ready, tagged
+from domain.core.errors import TryAgain
 from domain.history.codec import to_json
 from projections.lists.cursor import Versions
 
@@ -51,8 +52,10 @@ NameFragment = Annotated[
 ]
 
 
-class Lagging(Exception):
+class Lagging(TryAgain):
     """The read tables do not include that position yet; try again shortly"""
+
+    slug = "projection-lagging"
 
 
 async def read(

@@ -11,24 +11,32 @@ from litestar.types import Empty, Scope
 
 from api.http.clients import Clients
 from api.http.connections import Connections
+from api.http.failures import BadRequest
 from api.http.limits import Limits
 from api.identity.sessions import SignedIn
+from domain.core.errors import ProblemError
 from runtime.settings import Settings
 
 BODY_LIMIT = 1024 * 1024
 """Bytes."""
 
 
-class SenderGone(Exception):
+class SenderGone(BadRequest):
     """The sender went away before the end of its request"""
 
 
-class UriTooLong(Exception):
+class UriTooLong(ProblemError):
     """The address is too long"""
 
+    status = 414
+    title = "URI too long"
 
-class HeadersTooLarge(Exception):
+
+class HeadersTooLarge(ProblemError):
     """The header fields are too large"""
+
+    status = 431
+    title = "Header fields too large"
 
 
 class Request(litestar.Request[SignedIn, None, State]):

@@ -6,6 +6,7 @@ reads what history does not say, nor misses what it does.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from domain.accounts import (
     Role,
 )
 from domain.application import APPLICATION
+from domain.core.errors import ProblemError
 from domain.core.ids import Identity
 from domain.core.values import Line
 from domain.history.batch import Done, Failed, Observer, Origin, Request
@@ -37,8 +39,11 @@ ADMINS_ASKED = 10
 """Other admins that are looked at before one is given up."""
 
 
-class InvalidCredentials(Exception):
+class InvalidCredentials(ProblemError):
     """Username and password do not belong together"""
+
+    status = 401
+    headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 from typing import Any, ClassVar, Self, TypeVar
 
 from api.identity.password_hasher import ARGON2ID, Hashing
+from domain.core.errors import TryAgain
 from domain.core.values import Invalid
 
 T = TypeVar("T")
@@ -20,7 +21,7 @@ WAITING_LIMIT = 64
 """Passwords under way or waiting; a core hashes some 30 to 60 a second."""
 
 
-class PasswordsWaiting(Exception):
+class PasswordsWaiting(TryAgain):
     """Too many passwords are being checked; try again shortly"""
 
 

@@ -6,7 +6,7 @@ A token proves who it was given to, and for how long; whether its session still 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Literal
@@ -16,6 +16,7 @@ import jwt
 import msgspec
 
 from domain.accounts import Role
+from domain.core.errors import ProblemError
 
 ACCESS_LIFE = timedelta(minutes=15)
 REFRESH_LIFE = timedelta(days=14)
@@ -31,8 +32,11 @@ ALGORITHM = "HS256"
 Kind = Literal["access", "refresh", "cookie"]
 
 
-class TokenInvalid(Exception):
+class TokenInvalid(ProblemError):
     """The token is not valid, or its session has ended"""
+
+    status = 401
+    headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ A route says in `opt` what its types cannot:
 
 - `access`: whom it is for;
 - `limit`: None when it is free of rate limits;
-- `problems`: slugs of the refusals that are its own;
+- `problems`: the classes of the errors that are its own;
 - `versioned`: that it makes or changes what has an ETag, and honours `If-Match`;
 - `command`: False when it changes something but writes no history.
 
@@ -27,31 +27,31 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Tag
 from litestar.types import ControllerRouterHandler
 
-from api.http.access import Permission, Who, WritePolicy, is_by_write_policy, who_may
-from api.http.bodies import JsonBody, takes_body
-from api.http.limits import EVERY_CALL
-from api.http.problems import KINDS, Problem
-from api.http.requests import Request
+from api.http.access import Forbidden, Permission, Who, WritePolicy, is_by_write_policy, who_may
+from api.http.bodies import JsonBody, MalformedBody, UnsupportedMediaType, takes_body
+from api.http.body_limits import BodyTimeout, TooManyBodies
+from api.http.failures import BadRequest, InternalError, PayloadTooLarge
+from api.http.limits import EVERY_CALL, RateLimited
+from api.http.problems import Problem
+from api.http.reads import Lagging
+from api.http.requests import HeadersTooLarge, Request, UriTooLong
+from api.identity.tokens import TokenInvalid
 from api.openapi import examples
 from api.openapi.components import COMPONENTS, DESCRIPTION, RATE_LIMIT_HEADERS, TAGS
+from domain.core.errors import ChangedMeanwhile, InvalidFields, NotFound, ProblemError
+from domain.history.group_commit import Overloaded
 from runtime.release import release
 
 Json = dict[str, Any]
 
-_A_HEAD = {"bad-request", "headers-too-large", "payload-too-large", "uri-too-long"}
+_A_HEAD = {BadRequest, HeadersTooLarge, PayloadTooLarge, UriTooLong}
 """What can be wrong before a call is looked up."""
 
-_A_BODY = {
-    "malformed-body",
-    "overloaded",
-    "request-timeout",
-    "unsupported-media-type",
-    "validation",
-}
-"""What can be wrong with any body."""
+_A_BODY_OF_NO_USE = {BodyTimeout, InvalidFields, TooManyBodies, UnsupportedMediaType}
+"""What can be wrong with a body where none is asked for."""
 
-_A_BODY_OF_NO_USE = {"overloaded", "request-timeout", "unsupported-media-type", "validation"}
-"""The same, where none is asked for."""
+_A_BODY = _A_BODY_OF_NO_USE | {MalformedBody}
+"""What can be wrong with any other."""
 
 _ROLES = {
     Who.ORGANIZER: "For accounts with the role `organizer`.",
@@ -95,31 +95,32 @@ def document(routes: Sequence[ControllerRouterHandler], write_policy: WritePolic
     return _named_plainly(drawn)
 
 
-def problems_of(handler: HTTPRouteHandler) -> set[str]:
-    """The slugs of all that the call can answer instead of what was asked for."""
-    slugs = {"internal-error", *_A_HEAD, *handler.opt.get("problems", ())}
+def problems_of(handler: HTTPRouteHandler) -> list[type[ProblemError]]:
+    """All that the call can answer instead of what was asked for: one error of each slug."""
+    found: set[type[ProblemError]] = {InternalError, *_A_HEAD, *handler.opt.get("problems", ())}
     if not _is_probe(handler):
-        slugs.add("overloaded")
+        found.add(Overloaded)
     if _is_limited(handler):
-        slugs.add("rate-limited")
+        found.add(RateLimited)
     if handler.opt["access"] is not Who.ANYONE:
-        slugs.add("token-invalid")
+        found.add(TokenInvalid)
     if who_may(handler.opt["access"]) in _ROLES:
-        slugs.add("forbidden")
+        found.add(Forbidden)
     if takes_body(handler):
-        slugs |= _A_BODY
+        found |= _A_BODY
     elif "GET" not in handler.http_methods:
-        slugs |= _A_BODY_OF_NO_USE
+        found |= _A_BODY_OF_NO_USE
     if _reads(handler):
-        slugs.add("projection-lagging")
+        found.add(Lagging)
     parameters = set(_parameter_types(handler).values())
     if UUID in parameters:
-        slugs.add("not-found")
+        found.add(NotFound)
     if parameters - {UUID}:
-        slugs.add("validation")
+        found.add(InvalidFields)
     if _honours_if_match(handler):
-        slugs.add("changed-meanwhile")
-    return slugs
+        found.add(ChangedMeanwhile)
+    by_slug = {kind.slug: kind for kind in found}
+    return [by_slug[slug] for slug in sorted(by_slug)]
 
 
 def _parameter_types(handler: HTTPRouteHandler) -> dict[str, Any]:
@@ -221,13 +222,13 @@ def _success(drawn: Json, handler: HTTPRouteHandler) -> Json:
 
 def _failures(handler: HTTPRouteHandler) -> Json:
     """The problems by status; a status may stand for several."""
-    by_status: dict[str, list[str]] = {}
-    for slug in sorted(problems_of(handler)):
-        by_status.setdefault(str(KINDS[slug].status), []).append(slug)
-    return {status: _failure(status, slugs) for status, slugs in by_status.items()}
+    by_status: dict[str, list[type[ProblemError]]] = {}
+    for kind in problems_of(handler):
+        by_status.setdefault(str(kind.status), []).append(kind)
+    return {status: _failure(status, kinds) for status, kinds in by_status.items()}
 
 
-def _failure(status: str, slugs: Sequence[str]) -> Json:
+def _failure(status: str, kinds: Sequence[type[ProblemError]]) -> Json:
     headers = ["X-Request-ID"]
     if status in {"429", "503"}:
         headers.append("Retry-After")
@@ -236,18 +237,18 @@ def _failure(status: str, slugs: Sequence[str]) -> Json:
     if status == "401":
         headers.append("WWW-Authenticate")
     return {
-        "description": ", or ".join(KINDS[slug].title.lower() for slug in slugs).capitalize(),
+        "description": ", or ".join(kind.title.lower() for kind in kinds).capitalize(),
         "headers": _headers(*headers),
         "content": {
             "application/problem+json": {
                 "schema": {
                     "allOf": [_ref("schemas", Problem.__name__)],
                     "properties": {
-                        "type": {"enum": [f"/problems/{slug}" for slug in slugs]},
+                        "type": {"enum": [f"/problems/{kind.slug}" for kind in kinds]},
                         "status": {"const": int(status)},
                     },
                 },
-                "examples": {slug: {"value": examples.problem(slug)} for slug in slugs},
+                "examples": {kind.slug: {"value": examples.problem(kind)} for kind in kinds},
             }
         },
     }

@@ -14,7 +14,7 @@ from api.audit import Log, LogPagination
 from api.auth import Login, Me, NewAccount, PasswordChange, RefreshToken, RegisteredAccount
 from api.events import Event, EventChanges
 from api.health import Check, Checks, ProjectionCheck, Readiness
-from api.http.problems import KINDS, FieldProblem, Problem
+from api.http.problems import FieldProblem, Problem
 from api.http.responses import Answer, Listing, Pagination
 from api.identity.sessions import TokenPair
 from api.registrations import Registered, Registration
@@ -22,6 +22,7 @@ from api.visitors import Erased, ErasureRequest, Visitor
 from domain.areas import CreateArea
 from domain.audit.entry import LoggedEvent
 from domain.audit.point_in_time import AggregateState, Change, Difference
+from domain.core.errors import InvalidFields, ProblemError
 from domain.events import CreateEvent
 
 _AREA = UUID("2f1f9a52-57e5-5d2c-9c0c-3c6f1a0f7b11")
@@ -149,17 +150,16 @@ def answer(annotation: Any) -> Any:
     return _ANSWERED[annotation]
 
 
-def problem(slug: str) -> Any:
+def problem(kind: type[ProblemError]) -> Any:
     """The problem as a body."""
-    errors = [FieldProblem("name", ["must not be empty"])] if slug == "validation" else []
-    kind = KINDS[slug]
+    wrong = [FieldProblem("name", ["must not be empty"])]
     return msgspec.to_builtins(
         Problem(
-            type=f"/problems/{slug}",
+            type=f"/problems/{kind.slug}",
             title=kind.title,
             status=kind.status,
             detail="In words: what was wrong, and what can be done about it",
-            errors=errors,
+            errors=wrong if issubclass(kind, InvalidFields) else [],
             request_id="5c1a9f7e2b6d4038-2a",
         )
     )

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from domain.core.errors import TryAgain
+
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """Who gives a command, and what led to it."""
@@ -66,5 +68,5 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 Observer = Callable[[Batch], object]
 
 
-class OutcomeUnknown(Exception):
+class OutcomeUnknown(TryAgain):
     """The connection was lost during the commit: the change may have been made, or not"""

@@ -16,6 +16,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from domain.core.availability import UNAVAILABLE, only_reads
+from domain.core.errors import TryAgain
 from domain.history.batch import Done, Failed, Origin, Request
 from domain.history.decider import Decider
 from domain.history.store import connect
@@ -32,11 +33,11 @@ GATHER_FROM = 8
 on their way, and a batch costs more than five commands."""
 
 
-class Overloaded(Exception):
+class Overloaded(TryAgain):
     """More commands are waiting than can be taken; try again shortly"""
 
 
-class HistoryUnavailable(Exception):
+class HistoryUnavailable(TryAgain):
     """History cannot be reached; nothing was changed"""
 
 

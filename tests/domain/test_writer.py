@@ -17,7 +17,6 @@ from domain import areas, events, visitors
 from domain.application import APPLICATION
 from domain.areas import CreateArea, RenameArea
 from domain.core.commands import CommandType
-from domain.core.errors import DomainError
 from domain.core.values import Text
 from domain.events import ChangeEvent, Event
 from domain.history import group_commit
@@ -289,24 +288,6 @@ def test_a_wrong_secret_key_is_refused(database_url: str) -> None:
 
     with psycopg.connect(database_url) as connection, pytest.raises(CannotOpen):
         load_keys(connection, ("another key than the one it was made with",))
-
-
-def test_refusals_have_stable_names() -> None:
-    def slugs(kind: type[DomainError]) -> set[str]:
-        return {getattr(kind, "slug", "")}.union(*(slugs(sub) for sub in kind.__subclasses__()))
-
-    assert slugs(DomainError) - {""} == {
-        "not-found",
-        "validation",
-        "changed-meanwhile",
-        "area-name-taken",
-        "username-taken",
-        "area-in-use",
-        "last-admin",
-        "event-closed",
-        "registration-deadline-passed",
-        "duplicate-registration",
-    }
 
 
 async def test_a_busy_writer_waits_for_commands_that_are_on_their_way(

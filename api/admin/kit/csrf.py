@@ -15,6 +15,7 @@ from api.admin.kit.cookies import CSRF
 from api.http.access import COOKIE
 from api.http.bodies import UnsupportedMediaType
 from api.http.requests import Request
+from domain.core.errors import ProblemError
 
 FIELD = "csrf_token"
 HEADER = "X-CSRF-Token"
@@ -22,8 +23,11 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 FORM = "application/x-www-form-urlencoded"
 
 
-class CsrfTokenMissing(Exception):
+class CsrfTokenMissing(ProblemError):
     """The form is not from a page of this panel, or the page is too old: reload it and try again"""
+
+    status = 403
+    title = "Not sent"
 
 
 class NotAForm(UnsupportedMediaType):

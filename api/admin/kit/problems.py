@@ -10,7 +10,6 @@ from litestar import Response
 from litestar.response import Redirect
 
 from api.admin.kit import cookies
-from api.admin.kit.csrf import CsrfTokenMissing
 from api.admin.kit.pages import is_partial, page
 from api.http.access import COOKIE
 from api.http.problems import problem_of
@@ -23,10 +22,6 @@ def answer_problem_page(request: AnyRequest[Any, Any, Any], error: Exception) ->
     asked = Request(request.scope, request.receive, request.send)
     if isinstance(error, TokenInvalid):
         return _to_sign_in(asked)
-    if isinstance(error, CsrfTokenMissing):
-        detail = (type(error).__doc__ or "").partition("\n")[0]
-        content = {"title": "Not sent", "detail": detail, "request_id": None}
-        return page(asked, "problem.html", status_code=403, **content)
     problem, headers = problem_of(request, error)
     response = page(
         asked,
