@@ -4,6 +4,7 @@ import errno
 import secrets
 import socket
 from contextlib import suppress
+from itertools import chain
 
 _CANDIDATES = range(15_000, 32_000)
 """Kernels give none of these to a socket that asks for any port. Where they would, somebody else
@@ -12,7 +13,8 @@ could be given a port between its being found here and its being used."""
 
 def free_port() -> int:
     """One that nobody listens at. Raises OSError when there is none."""
-    for port in secrets.SystemRandom().sample(_CANDIDATES, len(_CANDIDATES)):
+    first = secrets.randbelow(len(_CANDIDATES))
+    for port in chain(_CANDIDATES[first:], _CANDIDATES[:first]):
         with socket.socket() as attempt, suppress(OSError):
             attempt.bind(("", port))
             return port

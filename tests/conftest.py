@@ -24,7 +24,7 @@ from runtime.embedded.services import Services
 from runtime.settings import Settings
 from tests.support.chromium import NO_BROWSER
 from tests.support.clocks import OtherClock
-from tests.support.databases import TEMPLATE, new_database
+from tests.support.databases import TEMPLATE, Databases
 from tests.support.waiting import until
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -80,10 +80,15 @@ def template_database(servers_dir: Path, settings: Settings) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def databases(template_database: str) -> Databases:
+    return Databases(template_database)
+
+
 @pytest.fixture
-def database_url(template_database: str) -> Iterator[str]:
+def database_url(databases: Databases) -> Iterator[str]:
     """A database of the test's own, migrated and empty."""
-    with new_database(template_database) as url:
+    with databases.new() as url:
         yield url
 
 

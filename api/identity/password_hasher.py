@@ -114,15 +114,17 @@ def main() -> None:
         SESSIONS_NICENESS.write_text(str(NICENESS))
     nobodys = ARGON2ID.hash(secrets.token_hex())
     for line in sys.stdin.buffer:
-        question = msgspec.json.decode(line, type=Hash | Verify)
-        answer: str | bool
-        if isinstance(question, Hash):
-            answer = ARGON2ID.hash(question.password)
-        else:
-            fits = _fits(question.password, question.stored or nobodys)
-            answer = fits and question.stored is not None
+        answer = answered(msgspec.json.decode(line, type=Hash | Verify), nobodys)
         sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
         sys.stdout.buffer.flush()
+
+
+def answered(question: Hash | Verify, nobodys: str) -> str | bool:
+    """`nobodys` is the hash that a password is compared with where none is stored."""
+    if isinstance(question, Hash):
+        return ARGON2ID.hash(question.password)
+    fits = _fits(question.password, question.stored or nobodys)
+    return fits and question.stored is not None
 
 
 def _fits(password: str, stored: str) -> bool:

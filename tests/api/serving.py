@@ -30,6 +30,7 @@ from projections.registry import ALL
 from runtime.embedded.services import Services
 from runtime.ports import free_port
 from runtime.settings import Settings
+from tests.support.passwords import quick_passwords
 from tests.support.waiting import DEADLINE, until, until_async
 
 
@@ -111,15 +112,17 @@ async def api_on(
     settings: Settings, services: Services, keys: InstallationKeys
 ) -> AsyncIterator[Api]:
     """Served from this event loop, until the block ends."""
-    port = free_port()
-    async with connected(settings, services, keys) as connections:
-        server = http_server(create_app(settings, connections), "127.0.0.1", port)
-        serving = asyncio.create_task(server.serve())
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
-            await until_async(lambda: _answers(http))
-            yield Api(http, connections)
-        server.stop()  # type: ignore[no-untyped-call]
-        await serving
+    origin = f"http://127.0.0.1:{(port := free_port())}"
+    with quick_passwords():
+        async with connected(settings, services, keys) as connections:
+            server = http_server(create_app(settings, connections), "127.0.0.1", port)
+            serving = asyncio.create_task(server.serve())
+            # To load the certificates of all authorities would take longer than many a test.
+            async with httpx.AsyncClient(base_url=origin, timeout=30, verify=False) as http:  # noqa: S501
+                await until_async(lambda: _answers(http))
+                yield Api(http, connections)
+            server.stop()  # type: ignore[no-untyped-call]
+            await serving
 
 
 @asynccontextmanager

@@ -17,7 +17,6 @@ import pytest
 from argon2 import PasswordHasher
 
 from api.identity import passwords
-from api.identity.password_hasher import ARGON2ID
 from api.identity.passwords import Password, Passwords, PasswordsWaiting
 from api.identity.tokens import Tokens
 from domain.accounts import DisableAccount
@@ -290,7 +289,7 @@ async def test_a_hash_of_older_parameters_is_renewed_at_a_login(
     assert [answer.status_code for answer in answers] == [200] * 4
     with psycopg.connect(database_url) as connection:
         (stored,) = connection.execute("SELECT password_hash FROM credentials").fetchone() or ("",)
-    assert not ARGON2ID.check_needs_rehash(stored)
+    assert not passwords.ARGON2ID.check_needs_rehash(stored)
     assert (await login(guarded_api)).status_code == 200
 
 

@@ -22,7 +22,7 @@ from tests.api.serving import Api, api_on, projector_on
 from tests.browser.content import fill
 from tests.browser.watching import Watch
 from tests.support import chromium
-from tests.support.databases import new_database
+from tests.support.databases import Databases
 
 PATIENCE = 60_000
 """Milliseconds that a page may take to be as a test expects it."""
@@ -58,8 +58,8 @@ async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def services_of_site(template_database: str, valkey_url: str) -> Iterator[Services]:
-    with new_database(template_database) as url:
+def services_of_site(databases: Databases, valkey_url: str) -> Iterator[Services]:
+    with databases.new() as url:
         yield Services(database_url=url, redis_url=valkey_url)
 
 

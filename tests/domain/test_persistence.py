@@ -22,15 +22,15 @@ from eventsourcing.tests.projection import (
 from eventsourcing.utils import Environment
 
 from domain.history.persistence import Factory, HistoryRecorder
-from tests.support.databases import new_database
+from tests.support.databases import Databases
 
 MODULE = {"PERSISTENCE_MODULE": "domain.history.persistence"}
 
 
 @pytest.fixture(autouse=True)
-def environment(request: pytest.FixtureRequest, template_database: str) -> Iterator[None]:
+def environment(request: pytest.FixtureRequest, databases: Databases) -> Iterator[None]:
     """Each test case has an empty history of its own."""
-    with new_database(template_database) as url:
+    with databases.new() as url:
         case: Any = request.instance
         case.env = MODULE | {"DATABASE_URL": url}
         with Factory(Environment("history", case.env)) as case.factory:

@@ -22,7 +22,9 @@ async def browsers(api: Api) -> AsyncIterator[Browsers]:
     async with AsyncExitStack() as open_ones:
 
         async def browser(username: str | None = None, *roles: Role) -> Panel:
-            http = httpx.AsyncClient(base_url=api.http.base_url, timeout=30, follow_redirects=True)
+            http = httpx.AsyncClient(
+                base_url=api.http.base_url, timeout=30, follow_redirects=True, verify=False
+            )
             panel = Panel(await open_ones.enter_async_context(http))
             if username is not None:
                 await api.account(username, *roles)
