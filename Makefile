@@ -14,17 +14,20 @@ ARGS ?=
 COMPOSE ?= $(shell for engine in "docker compose" "podman compose" podman-compose; do \
 	$$engine version >/dev/null 2>&1 && echo "$$engine" && break; done)
 EVERYTHING := --profile sink --profile monitoring
-.PHONY: help run test bench browser check format install migrate csu lock clean engine \
+.PHONY: help run test test-fast bench browser check format install migrate csu lock clean engine \
 	build run_all down destroy stop restart ps logs
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z_]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
 
 run: $(INSTALLED) ## the whole system on this machine; ARGS="--port 9000" and the like are passed on
 	@$(BIN)/events-face up $(ARGS)
 
 test: $(INSTALLED) ## the whole test suite; ARGS="-k outbox" and the like are passed on
 	@$(BIN)/pytest -n auto $(ARGS)
+
+test-fast: $(INSTALLED) ## rules and units, in seconds: the tests that start no server and no process
+	@$(BIN)/pytest -q -m fast $(ARGS)
 
 bench: $(INSTALLED) ## the benchmarks beside their peers; ONLY=list,lag takes some, QUICK=1 only sees that they run
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(ARGS)

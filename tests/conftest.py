@@ -25,12 +25,25 @@ from runtime.settings import Settings
 from tests.support.chromium import NO_BROWSER
 from tests.support.clocks import OtherClock
 from tests.support.databases import TEMPLATE, Databases
+from tests.support.fast import SERVERS, may_be_fast
 from tests.support.waiting import until
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell has what it begins in the background ignore Ctrl-C, and that is passed on to each
     # process of a test.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`-m fast` imports no file without fast tests."""
+    is_test = collection_path.match("test_*.py")
+    wanted = config.option.markexpr == "fast"
+    return True if wanted and is_test and not may_be_fast(collection_path) else None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if may_be_fast(item.path) and not SERVERS & set(getattr(item, "fixturenames", ())):
+        item.add_marker(pytest.mark.fast)
 
 
 @pytest.fixture(autouse=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
@@ -54,17 +52,18 @@ def test_a_database_whose_schema_was_changed_is_used_no_more(
         assert another != url
 
 
-def contents(url: str) -> dict[str, list[Any]]:
-    """All rows and statistics, and where sequences are."""
+def contents(url: str) -> dict[str, list[str]]:
+    """All rows, where sequences are, and what is known of columns."""
     with psycopg.connect(url) as connection:
         cursor = connection.execute(
             "SELECT relname FROM pg_class"
             " WHERE relkind IN ('r', 'S') AND relnamespace = 'public'::regnamespace"
         )
-        tables = [*(table for (table,) in cursor.fetchall()), "pg_stats"]
-        return {
-            table: connection.execute(
-                SQL("SELECT t::text FROM {} t ORDER BY 1").format(Identifier(table))
-            ).fetchall()
+        tables = [table for (table,) in cursor.fetchall()]
+        known = connection.execute("SELECT * FROM pg_stats WHERE schemaname = 'public'").fetchall()
+        return {"pg_stats": sorted(map(str, known))} | {
+            table: sorted(
+                map(str, connection.execute(SQL("TABLE {}").format(Identifier(table))).fetchall())
+            )
             for table in tables
         }

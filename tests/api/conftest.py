@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import msgspec
 import pytest
@@ -9,6 +9,14 @@ from domain.privacy.keys import InstallationKeys
 from runtime.embedded.services import Services
 from runtime.settings import Settings
 from tests.api.serving import Api, api_on, projector_on
+from tests.support.passwords import quick_passwords
+
+
+@pytest.fixture
+def hashing_is_quick() -> Iterator[None]:
+    """Also where no API hashes."""
+    with quick_passwords():
+        yield
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from argon2 import PasswordHasher
 
-from api.identity import passwords
+from api.identity import password_hasher, passwords
 from api.identity.passwords import Password, Passwords, PasswordsWaiting
 from api.identity.tokens import Tokens
 from domain.accounts import DisableAccount
@@ -289,7 +289,7 @@ async def test_a_hash_of_older_parameters_is_renewed_at_a_login(
     assert [answer.status_code for answer in answers] == [200] * 4
     with psycopg.connect(database_url) as connection:
         (stored,) = connection.execute("SELECT password_hash FROM credentials").fetchone() or ("",)
-    assert not passwords.ARGON2ID.check_needs_rehash(stored)
+    assert not password_hasher.ARGON2ID.check_needs_rehash(stored)
     assert (await login(guarded_api)).status_code == 200
 
 

@@ -13,6 +13,8 @@ from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("hashing_is_quick")
+
 PASSWORD = "correct horse battery"
 
 

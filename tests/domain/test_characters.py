@@ -20,7 +20,11 @@ DIRECTIONS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 BLANK = "\u115f\u1160\u2800\u3164\uffa0\ufffc"
 INVISIBLE = IGNORABLE + DIRECTIONS + BLANK
 
-ALL = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code <= 0xDFFF]
+UNUSED = ("Cs", "Cn", "Co")
+"""Halves of characters; what Unicode has not assigned, and leaves to others: none of these has a
+case, a width or parts."""
+
+ALL = [c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c) not in UNUSED]
 
 
 @pytest.mark.parametrize("character", INVISIBLE, ids=lambda c: f"U+{ord(c):04X}")
