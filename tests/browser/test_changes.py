@@ -52,7 +52,7 @@ async def test_an_event_is_created_edited_closed_opened_and_deleted(
     await expect(said).to_have_text("The event was deleted.")
     await field(page, "Name").fill("fair of")
     await page.get_by_role("button", name="Search").click()
-    await expect(page.locator(".empty")).to_contain_text("No event is like that")
+    await expect(page.locator(".empty")).to_contain_text("No event matches")
 
 
 async def test_an_area_is_created_renamed_and_deleted(people: People) -> None:
@@ -122,7 +122,7 @@ async def test_a_changed_password_ends_the_session(site: Api, people: People) ->
     await field(page, "Current password").fill(PASSWORD)
     for label in ("New password", "Repeat the new password"):
         await field(page, label).fill("another horse battery")
-    await page.get_by_role("button", name="Change it").click()
+    await page.get_by_role("button", name="Change password").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
     await field(page, "Username").fill("changer")
     await field(page, "Password").fill("another horse battery")

@@ -81,7 +81,7 @@ async def test_two_people_who_edit_one_event_are_shown_each_others_changes(
     await field(eve, "Name").fill("Meeting of two")
     await eve.get_by_role("button", name="Save").click()
     conflict = eve.get_by_role("alert")
-    await expect(conflict).to_contain_text("Somebody else has changed this event")
+    await expect(conflict).to_contain_text("Someone else changed this event")
     row = conflict.get_by_role("row").filter(has_text="Registration")
     await expect(row.get_by_role("cell")).to_have_text(["open", "closed", "\u2013"])
     await expect(field(eve, "Name")).to_have_value("Meeting of two")

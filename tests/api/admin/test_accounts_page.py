@@ -40,7 +40,7 @@ async def test_an_admin_finds_an_account_and_changes_its_roles(
     page = await found(admin, "Ada")
     assert (page.heading, page.column(2)) == ("Ada", ["no", "no", "no"])
     page = await admin.submit(button="Grant organizer")
-    assert (page.notice, page.column(2)) == ("“Ada” is organizer now.", ["yes", "no", "no"])
+    assert (page.notice, page.column(2)) == ("“Ada” now has the role organizer.", ["yes", "no", "no"])
     me = await api.http.get("/api/auth/me", headers=ada.bearer)
     assert me.json()["data"]["roles"] == ["organizer"]
     page = await admin.open(ACCOUNTS)
@@ -51,7 +51,7 @@ async def test_an_admin_finds_an_account_and_changes_its_roles(
     ]
     await found(admin, "Ada")
     page = await admin.submit(button="Revoke organizer")
-    assert (page.notice, page.column(2)) == ("“Ada” is organizer no more.", ["no", "no", "no"])
+    assert (page.notice, page.column(2)) == ("“Ada” no longer has the role organizer.", ["no", "no", "no"])
     async with await connect(database_url) as connection:
         last = (await read_events(connection, after=0, limit=100))[-1]
     (own,) = [row for row in (await admin.open(ACCOUNTS)).rows if "(you)" in row[0]]
@@ -137,7 +137,7 @@ async def test_an_account_or_role_that_does_not_exist_has_a_page_that_says_so(
     for query in ("?name=%00%25_", "?after=%ff", "?before=", "?name=zzz"):
         page = await admin.open(f"{ACCOUNTS}{query}")
         assert page.status == 200
-    assert "No account is like that" in page.text
+    assert "No account matches" in page.text
 
 
 async def test_accounts_are_leafed_through_by_name(installation: Installation) -> None:

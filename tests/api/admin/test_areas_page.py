@@ -17,7 +17,7 @@ AREAS = "/admin/areas/"
 
 async def test_an_organizer_creates_renames_and_deletes_an_area(organizer: Panel) -> None:
     page = await organizer.open(AREAS)
-    assert "There is no area yet" in page.text
+    assert "There are no areas yet" in page.text
     await organizer.follow("New area")
     page = await organizer.submit(name="  Great Hall ")
     assert (page.address, page.notice) == (AREAS, "The area “Great Hall” was created.")
@@ -30,7 +30,7 @@ async def test_an_organizer_creates_renames_and_deletes_an_area(organizer: Panel
     assert page.heading == "Delete “Small Hall”?"
     page = await organizer.submit()
     assert page.notice == "The area was deleted."
-    assert "There is no area yet" in page.text
+    assert "There are no areas yet" in page.text
 
 
 async def test_a_notice_is_shown_once(organizer: Panel) -> None:
@@ -102,7 +102,7 @@ async def test_of_two_who_rename_an_area_the_second_is_shown_what_the_first_made
     await ada.submit(name="Great Hall")
     page = await eve.submit(name="Small Hall")
     assert page.status == 412
-    assert "It is “Great Hall” now; ada renamed the area last." in page.alert
+    assert "Its name is now “Great Hall”; the last change: ada renamed the area." in page.alert
     assert page.value("name") == "Small Hall"
     page = await eve.submit()
     assert page.notice == "The area is now called “Small Hall”."

@@ -44,8 +44,8 @@ def test_bars_stand_side_by_side_as_high_as_their_counts() -> None:
 def test_a_chart_says_in_words_what_it_shows() -> None:
     chart = bar_chart(series(1, 3, 2), "a", "A")
     assert chart.description == (
-        "6 in all, by the hour, from 17 May, 22:00 to 18 May, 00:00 (UTC); "
-        "the most, 3, on 17 May, 23:00."
+        "6 in total, per hour, from 17 May, 22:00 to 18 May, 00:00 (UTC); "
+        "the maximum, 3, on 17 May, 23:00."
     )
     assert chart.total == 6
 

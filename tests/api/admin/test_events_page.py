@@ -58,7 +58,7 @@ async def test_an_organizer_creates_changes_closes_opens_and_deletes_an_event(
     assert page.heading == "Delete “EuroPython”?"
     page = await organizer.submit()
     assert (page.address, page.notice) == (EVENTS, "The event was deleted.")
-    assert "There is no event yet" in page.text
+    assert "There are no events yet" in page.text
 
 
 async def test_history_tells_which_account_did_it(api: Api, stranger: Panel) -> None:
@@ -205,7 +205,7 @@ async def test_two_who_edit_an_event_keep_what_each_has_typed(api: Api, browsers
     await ada.submit(name="PyCon DE", status="closed", area_id="")
     page = await eve.submit(name="PyCon FR", registration_deadline="2099-05-15T09:00")
     assert page.status == 412
-    assert "Somebody else has changed this event" in page.alert
+    assert "Someone else changed this event" in page.alert
     assert page.rows == [
         ["Name", "PyCon", "PyCon DE", "PyCon FR"],
         ["Area", "Great Hall", "none", NOTHING],
@@ -319,7 +319,7 @@ async def test_events_are_found_by_name_status_area_and_date(api: Api, organizer
     page = await organizer.follow("All dates")
     assert page.column(1) == ["PyCon FR", "PyCon DE", "Fair"]
     page = await organizer.submit(EVENTS, name="nothing like this")
-    assert "No event is like that" in page.text
+    assert "No event matches" in page.text
 
 
 async def test_an_order_is_said_to_those_who_do_not_see_it(api: Api, organizer: Panel) -> None:

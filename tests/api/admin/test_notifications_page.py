@@ -49,7 +49,7 @@ def tab(page: Page, name: str) -> str:
 
 
 async def test_notifications_are_listed_with_their_state(api: Api, auditor: Panel) -> None:
-    assert "There is no notification yet" in (await auditor.open(NOTIFICATIONS)).text
+    assert "There are no notifications yet" in (await auditor.open(NOTIFICATIONS)).text
     ada, _ = await registered(api, auditor, "ada", "bob")
     await fail(api, auditor, ada)
     page = await auditor.open(f"{NOTIFICATIONS}?personal=true")
@@ -72,9 +72,7 @@ async def test_they_are_narrowed_by_state_and_date(api: Api, organizer: Panel) -
     page = await organizer.open(NOTIFICATIONS)
     page = await organizer.follow(tab(page, "Failed"))
     assert len(page.rows) == 1
-    assert (
-        "No notification is like that" in (await organizer.open(f"{NOTIFICATIONS}?state=sent")).text
-    )
+    assert "No notification matches" in (await organizer.open(f"{NOTIFICATIONS}?state=sent")).text
     page = await organizer.open(NOTIFICATIONS)
     for _ in ("year", "month", "day"):
         (*_, narrower) = page.root.one("nav", class_="dates").all("a")
@@ -94,7 +92,7 @@ async def test_a_failed_one_is_sent_again(api: Api, organizer: Panel) -> None:
     assert [row[0] for row in page.rows] == ["bobbob@example.com"]
     answer = await organizer.send(f"{NOTIFICATIONS}{ada}/again")
     assert answer.status_code == 303
-    assert "Nothing was done" in (await organizer.open(answer.headers["Location"])).notice
+    assert "Nothing changed" in (await organizer.open(answer.headers["Location"])).notice
     assert await requeued_by(api) == {await account_of(api, "organizer")}
 
 
@@ -129,7 +127,7 @@ async def test_all_failed_ones_are_sent_again_after_confirmation(
     page = await organizer.submit()
     assert page.notice == "1 notification will be sent again."
     page = await organizer.open(f"{NOTIFICATIONS}again")
-    assert "No notification is to be sent again" in page.text
+    assert "There is nothing to send again" in page.text
     assert page.root.one("button", class_="main").has("disabled")
 
 
@@ -162,7 +160,7 @@ async def test_what_was_erased_is_not_sent_again(api: Api, organizer: Panel) -> 
         await forget_everybody(connection)
     assert (await organizer.open(NOTIFICATIONS)).buttons == []
     page = await organizer.open(f"{NOTIFICATIONS}again")
-    assert "No notification is to be sent again" in page.text
+    assert "There is nothing to send again" in page.text
 
 
 async def test_an_auditor_sends_nothing_again(api: Api, auditor: Panel) -> None:

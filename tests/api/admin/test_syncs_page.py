@@ -80,7 +80,7 @@ async def test_an_organizer_asks_for_a_run_and_sees_what_it_brought(
     organizer: Panel, database_url: str, keys: InstallationKeys, source: Provider
 ) -> None:
     page = await organizer.open(SYNCS)
-    assert "Nothing was synchronised yet" in page.text
+    assert "No synchronisation has run yet" in page.text
     page = await organizer.submit(button="Full sync")
     assert page.notice == "Sync requested."
     assert "Full sync requested" in page.root.one("div", id="syncs").text
@@ -117,7 +117,7 @@ async def test_a_second_click_begins_no_second_run(browsers: Browsers) -> None:
     await bob.open(SYNCS)
     await ada.submit(button="Sync changes")
     page = await bob.submit(button="Full sync")
-    assert "this one was not begun" in page.notice
+    assert "none was added" in page.notice
     assert "Sync requested" in page.root.one("div", id="syncs").text
 
 
