@@ -158,7 +158,7 @@ class EventPages(Controller):
         if field not in LABELS:
             raise NotFound("field", event_id)
         done = await execute(request, FollowProvider(event_id=event_id, field=field))
-        notice = f"{LABELS[field]}: now follows the provider again."
+        notice = f"{LABELS[field]} now follows the provider again."
         return see(request, f"{EVENTS}{event_id}", position=done.position, notice=notice)
 
     @post("/{event_id:uuid}/{status:str}")

@@ -168,7 +168,7 @@ async def test_a_field_that_was_changed_here_follows_the_provider_again(
     page = await organizer.submit(button="Close registration")
     assert page.buttons.count("Follow the provider") == 1
     page = await organizer.submit(button="Follow the provider")
-    assert page.notice == "Registration: follows the provider again."
+    assert page.notice == "Registration now follows the provider again."
     assert "Close registration" in page.buttons
     assert "Follow the provider" not in page.buttons
     made_here = await api.event()

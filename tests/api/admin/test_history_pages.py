@@ -254,7 +254,7 @@ async def test_who_was_quicker_is_named(api: Api, browsers: Browsers) -> None:
     await ada.submit(name="EuroPython")
     page = await eve.submit(name="PyConf")
     assert page.status == 412
-    assert "Last, ada renamed the event" in page.alert
+    assert "The last change: ada renamed the event" in page.alert
 
 
 def facts(page: Page) -> dict[str, str]:
