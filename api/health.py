@@ -18,7 +18,7 @@ from api.http.limits import UNLIMITED
 from api.http.requests import Request
 from api.http.responses import json_response
 from domain.core.availability import BRING_BACK, OnlyReads
-from projections.status import Standing, State, Stop
+from projections.status import ProjectionStatus, State, Stop
 
 MAX_LAG = 10.0
 """Seconds that a projection may lag behind history and still be ready."""
@@ -115,7 +115,7 @@ def _failing(error: Exception) -> Check:
     return Check("failing", str(error) or f"no answer in {PROBE_TIMEOUT:.0f} s")
 
 
-def _projection(standing: Standing) -> ProjectionCheck:
+def _projection(standing: ProjectionStatus) -> ProjectionCheck:
     return ProjectionCheck(
         status="failing" if (reason := _trouble(standing)) else "ok",
         reason=reason,
@@ -128,7 +128,7 @@ def _projection(standing: Standing) -> ProjectionCheck:
     )
 
 
-def _trouble(standing: Standing) -> str | None:
+def _trouble(standing: ProjectionStatus) -> str | None:
     if standing.trouble is not None:
         return standing.trouble
     if (standing.lag_seconds or 0) > MAX_LAG:

@@ -24,7 +24,7 @@ from api.http.requests import Request
 from api.http.responses import Ready
 from api.identity.tokens import TokenInvalid
 from domain.seals.lag import SealLag
-from projections.status import Standing, State
+from projections.status import ProjectionStatus, State
 from runtime.batched_metrics import count_all
 from runtime.metrics import counted, gauge, gauge_by, of_this_process
 
@@ -104,7 +104,7 @@ class _Snapshot(Collector):
                 yield from _outbox(self._overview.backlog)
 
 
-def _projections(standings: Iterable[Standing]) -> Iterator[Metric]:
+def _projections(standings: Iterable[ProjectionStatus]) -> Iterator[Metric]:
     yield gauge_by(
         "projection_position",
         "Position of the last event that the projection's table includes.",

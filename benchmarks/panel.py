@@ -23,7 +23,7 @@ from domain.visitors import Person
 from projections.lists.search_text import searchable
 from projections.lists.trigrams import trigrams
 from projections.lists.word_keys import word_keys
-from projections.registration_counts import ALL_BY_DAY, ALL_EVENTS
+from projections.registration_counts import ALL_EVENTS, ALL_EVENTS_BY_DAY
 
 WARM_UP = 3
 """Requests for each page before those that count."""
@@ -136,7 +136,7 @@ def _fill(
     counts = {
         "events": events,
         "all_events": ALL_EVENTS,
-        "all_by_day": ALL_BY_DAY,
+        "all_by_day": ALL_EVENTS_BY_DAY,
     }
     for statement in FILL:
         connection.execute(statement, counts)

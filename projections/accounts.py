@@ -1,6 +1,6 @@
-"""The `accounts` table: every account with its roles, for whoever looks after them.
+"""The `accounts` table: every account with its roles, for the pages that manage accounts.
 
-Who may do what is not decided from it, because it follows history a moment later.
+Permissions are not checked against it, because it follows history with a short delay.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ CREATE INDEX IF NOT EXISTS accounts_by_name ON accounts (
 """
 
 LAST_CHARACTER = chr(0x10FFFF)
+"""Sorts after any other character."""
 
 
 class AccountRow(msgspec.Struct, frozen=True):
@@ -45,13 +46,13 @@ class AccountRow(msgspec.Struct, frozen=True):
     disabled: bool
     registered_at: datetime
     version: int
-    """The aggregate's."""
+    """Version of the aggregate."""
 
 
 async def list_accounts(
     connection: AsyncConnection[Any], *, limit: int = 10, offset: int = 0
 ) -> Page[AccountRow]:
-    """Accounts in the order of their usernames."""
+    """Accounts ordered by username."""
     cursor = await connection.execute(
         """
         WITH page AS (
@@ -75,12 +76,12 @@ async def list_accounts(
 
 
 def list_version(now: Versions) -> str:
-    """The version that a page of `list_accounts` would have."""
+    """The version that a page of `list_accounts` has at these versions of the projections."""
     return f"u{now['accounts']}"
 
 
 class AccountPage(msgspec.Struct, frozen=True):
-    """Accounts by name, and whether there are others before and after them."""
+    """Accounts ordered by username, and whether others come before and after them."""
 
     rows: list[AccountRow]
     has_before: bool
@@ -95,34 +96,34 @@ async def find(
     after: str | None = None,
     before: str | None = None,
 ) -> AccountPage:
-    """Those whose username begins so, whatever its case and accents: the first ones, or the nearest
-    that come after a name, or before one."""
-    beside = (after or "") if before is None else before
+    """Accounts whose username starts with `prefix`, ignoring case and accents: the first `limit` of
+    them, or those next to the username `after` or `before`."""
+    boundary = (after or "") if before is None else before
     matching = """
         username_folded COLLATE "C" >= %(first)s AND username_folded COLLATE "C" <= %(last)s
     """
-    place = 'username_folded COLLATE "C", username COLLATE "C"'
-    backwards = 'username_folded COLLATE "C" DESC, username COLLATE "C" DESC'
-    side, order = (">", place) if before is None else ("<", backwards)
+    key = 'username_folded COLLATE "C", username COLLATE "C"'
+    descending = 'username_folded COLLATE "C" DESC, username COLLATE "C" DESC'
+    comparison, order = (">", key) if before is None else ("<", descending)
     cursor = await connection.execute(
         f"""
         WITH page AS (
             SELECT * FROM accounts
-            WHERE {matching} AND ({place}) {side} (%(folded)s, %(username)s)
+            WHERE {matching} AND ({key}) {comparison} (%(folded)s, %(username)s)
             ORDER BY {order} LIMIT %(limit)s
         )
         SELECT id, username, roles, disabled, registered_at, version,
-               EXISTS (SELECT FROM accounts WHERE {matching} AND ({place})
-                       < (SELECT {place} FROM page ORDER BY {place} LIMIT 1)),
-               EXISTS (SELECT FROM accounts WHERE {matching} AND ({place})
-                       > (SELECT {place} FROM page ORDER BY {backwards} LIMIT 1))
-        FROM page ORDER BY {place}
+               EXISTS (SELECT FROM accounts WHERE {matching} AND ({key})
+                       < (SELECT {key} FROM page ORDER BY {key} LIMIT 1)),
+               EXISTS (SELECT FROM accounts WHERE {matching} AND ({key})
+                       > (SELECT {key} FROM page ORDER BY {descending} LIMIT 1))
+        FROM page ORDER BY {key}
         """,  # noqa: S608
         {
             "first": searchable(prefix),
             "last": searchable(prefix) + LAST_CHARACTER,
-            "folded": searchable(beside),
-            "username": beside,
+            "folded": searchable(boundary),
+            "username": boundary,
             "limit": limit,
         },
     )
@@ -146,11 +147,13 @@ async def get_account(connection: AsyncConnection[Any], id: UUID) -> AccountRow 
 
 
 async def apply(
-    connection: AsyncConnection[Any], events: Sequence[RecordedEvent], _keys: InstallationKeys
+    connection: AsyncConnection[Any],
+    domain_events: Sequence[RecordedEvent],
+    _keys: InstallationKeys,
 ) -> bool:
-    known, since = await _load(connection, {e.originator_id for e in events})
-    fold_into(known, Account, events)
-    since |= {e.originator_id: e.metadata.timestamp for e in events if _begins(e)}
+    known, since = await _load(connection, {e.originator_id for e in domain_events})
+    fold_into(known, Account, domain_events)
+    since |= {e.originator_id: e.metadata.timestamp for e in domain_events if _is_registration(e)}
     await connection.execute(
         """
         INSERT INTO accounts SELECT * FROM jsonb_populate_recordset(NULL::accounts, %s::jsonb)
@@ -165,7 +168,7 @@ async def apply(
 async def _load(
     connection: AsyncConnection[Any], ids: set[UUID]
 ) -> tuple[dict[UUID, Account], dict[UUID, datetime]]:
-    """Accounts by id, and when each was registered."""
+    """Accounts by id, and the time when each was registered."""
     cursor = await connection.execute(
         """
         SELECT id, version, username, roles, disabled, registered_at
@@ -188,7 +191,7 @@ async def _load(
     return known, since
 
 
-def _begins(recorded: RecordedEvent) -> bool:
+def _is_registration(recorded: RecordedEvent) -> bool:
     return isinstance(recorded.event, Registered)
 
 

@@ -32,7 +32,7 @@ class AreaRow(msgspec.Struct, frozen=True):
     name: str
     event_count: int
     version: int
-    """The aggregate's, for a later command to expect."""
+    """Version of the aggregate: a later command may expect it."""
 
 
 async def get_area(connection: AsyncConnection[Any], id: UUID) -> AreaRow | None:
@@ -46,8 +46,7 @@ async def get_area(connection: AsyncConnection[Any], id: UUID) -> AreaRow | None
 async def list_areas(
     connection: AsyncConnection[Any], *, name_fragment: str = "", limit: int = 10, offset: int = 0
 ) -> Page[AreaRow]:
-    """Areas in the order of their names; `name_fragment` is a part of one, whatever its case and
-    accents."""
+    """Areas ordered by name, whose name contains `name_fragment`, ignoring case and accents."""
     cursor = await connection.execute(
         """
         WITH found AS (
@@ -72,15 +71,17 @@ async def list_areas(
 
 
 def list_version(now: Versions) -> str:
-    """The version that a page of `list_areas` would have."""
+    """The version that a page of `list_areas` has at these versions of the projections."""
     return f"a{now['areas']}"
 
 
 async def apply(
-    connection: AsyncConnection[Any], events: Sequence[RecordedEvent], _keys: InstallationKeys
+    connection: AsyncConnection[Any],
+    domain_events: Sequence[RecordedEvent],
+    _keys: InstallationKeys,
 ) -> bool:
-    known = await _load(connection, {e.originator_id for e in events})
-    fold_into(known, Area, events)
+    known = await _load(connection, {e.originator_id for e in domain_events})
+    fold_into(known, Area, domain_events)
     await connection.execute(
         "DELETE FROM areas WHERE id = ANY(%s)",
         [[area.id for area in known.values() if not area.exists]],

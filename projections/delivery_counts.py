@@ -1,4 +1,4 @@
-"""The `deliveries` table: how many notifications were sent, or failed for good, in each minute."""
+"""The `deliveries` table: the number of notifications sent and finally failed in each minute."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ CREATE TABLE IF NOT EXISTS deliveries (
     minute timestamptz PRIMARY KEY,
     sent   int NOT NULL,
     failed int NOT NULL
-) WITH (fillfactor = 50); -- the present minute's row changes with every batch
+) WITH (fillfactor = 50); -- each batch updates the row of the current minute
 """
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
-class Delivered(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of notifications of late."""
+class DeliveryCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """Recent outcomes of notifications."""
 
     sent_in_last_hour: int
     failed_in_last_hour: int
     sent_in_last_minute: int
-    """The last one that is over."""
+    """The last complete minute."""
 
 
-async def delivered(connection: AsyncConnection[Any], now: datetime) -> Delivered:
+async def delivery_counts(connection: AsyncConnection[Any], now: datetime) -> DeliveryCounts:
     cursor = await connection.execute(
         """
         SELECT coalesce(sum(sent), 0), coalesce(sum(failed), 0),
@@ -48,7 +48,7 @@ async def delivered(connection: AsyncConnection[Any], now: datetime) -> Delivere
     if row is None:
         raise AssertionError("unreachable")
     sent, failed, sent_in_last_minute = row
-    return Delivered(
+    return DeliveryCounts(
         sent_in_last_hour=sent,
         failed_in_last_hour=failed,
         sent_in_last_minute=sent_in_last_minute,
@@ -56,10 +56,12 @@ async def delivered(connection: AsyncConnection[Any], now: datetime) -> Delivere
 
 
 async def apply(
-    connection: AsyncConnection[Any], events: Sequence[RecordedEvent], _keys: InstallationKeys
+    connection: AsyncConnection[Any],
+    domain_events: Sequence[RecordedEvent],
+    _keys: InstallationKeys,
 ) -> bool:
     sent, failed = Counter[datetime](), Counter[datetime]()
-    for recorded in events:
+    for recorded in domain_events:
         counts = sent if isinstance(recorded.event, Sent) else failed
         counts[_minute_of(recorded.metadata.timestamp)] += 1
     minutes = sorted(sent.keys() | failed.keys())

@@ -1,4 +1,4 @@
-"""Looking for events as organizers do: open and closed ones, by area, by date, in any order."""
+"""Searches events for organizers: open and closed ones, by area, by date, in any order."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ORDERS: dict[Order, LiteralString] = {
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """What events are looked for; None and "" are for all."""
+    """Conditions on events; None and "" match all."""
 
     name_fragment: str = ""
     status: Status | None = None
@@ -66,8 +66,7 @@ async def search(
 
 
 async def count_by_date(connection: AsyncConnection[Any], wanted: Filter) -> Sequence[DateCount]:
-    """How many there are in each year, or in each part of the filter's span: together, all of
-    them."""
+    """Matching events in each year, or in each part (month, day) of the filter's span."""
     cursor = await connection.execute(
         _statement(
             """

@@ -1,4 +1,4 @@
-"""The `events` table: every event that exists, as people look for it."""
+"""The `events` table: every event that exists, and the public list of open events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from domain.core.aggregate import RecordedEvent
 from domain.events import Event
 from domain.following import Details, Status
 from domain.privacy.keys import InstallationKeys
-from projections.lists.count_cache import Totals
+from projections.lists.count_cache import CountCache
 from projections.lists.cursor import Cursor, Page, Versions
 from projections.lists.search_text import searchable
 from projections.lists.trigrams import trigrams
@@ -44,13 +44,13 @@ class EventRow(msgspec.Struct, frozen=True):
     id: UUID
     name: str
     area: str | None
-    """The area's name."""
+    """Name of the area."""
     area_id: UUID | None
     status: Status
     event_datetime: datetime
     registration_deadline: datetime
     version: int
-    """The aggregate's, for a later command to expect."""
+    """Version of the aggregate: a later command may expect it."""
 
 
 async def get_event(connection: AsyncConnection[Any], id: UUID) -> EventRow | None:
@@ -70,7 +70,7 @@ async def get_event(connection: AsyncConnection[Any], id: UUID) -> EventRow | No
 
 async def list_open(
     connection: AsyncConnection[Any],
-    totals: Totals,
+    counts: CountCache,
     *,
     name_fragment: str = "",
     descending: bool = True,
@@ -78,11 +78,11 @@ async def list_open(
     offset: int = 0,
     cursor: str | None = None,
 ) -> Page[EventRow]:
-    """Open events by the time they begin, those at the same time by id.
+    """A page of the open events, ordered by start time and id.
 
-    `name_fragment` is a part of the name, whatever its case and accents; none of its characters is
-    special. `offset` counts from the cursor when there is one. `totals` are those of earlier
-    pages, and learn this one's. Raises `page.BadCursor`.
+    Only events whose name contains `name_fragment`, ignoring case and accents; no character in it
+    is a wildcard. `offset` counts from the cursor if one is given. `counts` caches the totals of
+    earlier pages and receives that of this one. Raises `BadCursor`.
     """
     folded = searchable(name_fragment)
     start = Cursor.parse(cursor) if cursor is not None else None
@@ -94,7 +94,7 @@ async def list_open(
         "offset": offset,
     }
 
-    async def ask(*, counted: bool) -> list[tuple[Any, ...]]:
+    async def fetch(*, counted: bool) -> list[tuple[Any, ...]]:
         statement = _list_statement(
             matching(folded),
             resumed=start is not None,
@@ -105,15 +105,15 @@ async def list_open(
         )
         return await (await connection.execute(statement, parameters, binary=True)).fetchall()
 
-    counted = folded not in totals
-    found = await ask(counted=counted)
-    if not counted and totals.of(folded, found[0][0]) is None:  # events have changed since
-        counted, found = True, await ask(counted=True)
+    counted = folded not in counts
+    found = await fetch(counted=counted)
+    if not counted and counts.get(folded, found[0][0]) is None:  # events have changed since
+        counted, found = True, await fetch(counted=True)
     events_version, areas_version, total = found[0][:3]
     if counted:
-        totals.keep(folded, events_version, total)
+        counts.store(folded, events_version, total)
     else:
-        total = totals.of(folded, events_version)
+        total = counts.get(folded, events_version)
     rows = [EventRow(*row[3:]) for row in found if row[3] is not None]
     more, rows = len(rows) > limit, rows[:limit]
     return Page(
@@ -125,12 +125,13 @@ async def list_open(
 
 
 def list_version(now: Versions) -> str:
-    """The version that a page of `list_open` would have."""
+    """The version that a page of `list_open` has at these versions of the projections."""
     return f"e{now['events']}.a{now['areas']}"
 
 
 def matching(folded: str) -> LiteralString:
-    """The condition that finds this part of a name; the index is of use from three characters."""
+    """The SQL condition for names that contain this text. It uses the index from three characters
+    on."""
     if not folded:
         return ""
     contained: LiteralString = "AND position(%(folded)s in name_folded) > 0"
@@ -147,13 +148,13 @@ def _list_statement(
     limit: int,
     skipping: bool,
 ) -> bytes:
-    """The versions, the total (null unless `counted`) and the rows are all of one snapshot. There
-    is always a row; on an empty page it has no event.
+    """Selects the versions, the total (null unless `counted`) and the rows in one snapshot. There
+    is always at least one row; on an empty page its event is null.
 
-    Searched by name, the index finds everything that is counted, and it is looked for only once;
-    otherwise the order's own index gives the first rows without looking at the others.
+    With a name, MATERIALIZED makes the trigram index find all matches once, for the page and for
+    the count. Without one, the index on the start time gives the first rows directly.
 
-    The limit is no parameter: knowing it, PostgreSQL plans a statement once for all.
+    The limit is not a parameter: PostgreSQL can then use one generic plan.
     """
     statement = SQL(
         """
@@ -178,7 +179,7 @@ def _list_statement(
         total=SQL("(SELECT count(*) FROM found)" if counted else "NULL::bigint"),
         materialized=SQL("MATERIALIZED" if matching else "NOT MATERIALIZED"),
         matching=SQL(matching),
-        beyond=SQL(
+        start=SQL(
             ("WHERE (event_datetime, id) < " if descending else "WHERE (event_datetime, id) > ")
             + "(%(start_time)s, %(start_id)s)"
             if resumed
@@ -204,10 +205,12 @@ class _StoredRow(msgspec.Struct, frozen=True):
 
 
 async def apply(
-    connection: AsyncConnection[Any], events: Sequence[RecordedEvent], _keys: InstallationKeys
+    connection: AsyncConnection[Any],
+    domain_events: Sequence[RecordedEvent],
+    _keys: InstallationKeys,
 ) -> bool:
-    known = await _load(connection, {e.originator_id for e in events})
-    fold_into(known, Event, events)
+    known = await _load(connection, {e.originator_id for e in domain_events})
+    fold_into(known, Event, domain_events)
     await connection.execute(
         "DELETE FROM events WHERE id = ANY(%s)",
         [[event.id for event in known.values() if not event.exists]],

@@ -1,4 +1,4 @@
-"""Looking for notifications as organizers do: the newest first, by what became of them, by date."""
+"""Searches notifications for organizers: newest first, by state, by date."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from psycopg import AsyncConnection
 from domain.privacy.keys import InstallationKeys
 from projections.lists import keyset
 from projections.lists.dates import Span
-from projections.lists.keyset import Beyond, Search, Slice
+from projections.lists.keyset import PageStart, Search, Slice
 from projections.outbox import State
-from projections.people import OfPerson, with_people
+from projections.people import WithPerson, with_people
 from projections.visitors import VisitorRow
 
-MOST_COUNTED = 10_000
+COUNT_LIMIT = 10_000
 
-NEWEST = Beyond()
+FIRST_PAGE = PageStart()
 
 _COLUMNS = """
 position, visitor_id, state, attempts, last_error, due_at, concluded_at
@@ -34,7 +34,7 @@ _IS_IN: dict[State, LiteralString] = {
 _MAY_BE_SENT_AGAIN = "state = 'failed' AND NOT erased"
 
 
-class FoundNotification(OfPerson, frozen=True):
+class FoundNotification(WithPerson, frozen=True):
     created_at: datetime
     id: UUID
     visitor_id: UUID
@@ -42,12 +42,12 @@ class FoundNotification(OfPerson, frozen=True):
     attempts: int
     last_error: str | None
     due_at: datetime
-    """When a waiting one is tried next."""
+    """The time of the next attempt, while the state is `waiting`."""
     concluded_at: datetime | None
 
     @property
     def may_be_sent_again(self) -> bool:
-        """Only to somebody who is not erased."""
+        """Only a failed one whose recipient was not erased."""
         return self.state == "failed" and self.email is not None
 
 
@@ -66,7 +66,7 @@ async def search(
     *,
     state: State | None = None,
     span: Span | None = None,
-    beyond: Beyond = NEWEST,
+    start: PageStart = FIRST_PAGE,
     limit: int = 50,
 ) -> Slice[FoundNotification]:
     conditions: list[LiteralString] = []
@@ -85,7 +85,7 @@ async def search(
         ),
         {"begin": span and span.begin, "end": span and span.end},
         _made,
-        beyond=beyond,
+        start=start,
         limit=limit,
     )
     rows = await with_people(connection, keys, found.rows)
@@ -95,7 +95,7 @@ async def search(
 async def notification_of(
     connection: AsyncConnection[Any], visitor: VisitorRow
 ) -> FoundNotification | None:
-    """The one that the visitor's registration caused; both are of the same moment."""
+    """The notification of the visitor's registration: both rows have the same time."""
     cursor = await connection.execute(
         f"SELECT created_at, id, {_COLUMNS} FROM outbox WHERE created_at = %s AND visitor_id = %s",  # noqa: S608
         [visitor.registered_at, visitor.id],
@@ -110,12 +110,12 @@ def _made(created_at: datetime, id: UUID, position: int, *rest: Any) -> FoundNot
 
 
 async def count_by_state(connection: AsyncConnection[Any]) -> dict[State, int]:
-    """`MOST_COUNTED` + 1 stands for whatever is more than that."""
+    """`COUNT_LIMIT` + 1 stands for whatever is more than that."""
     return {state: await _count(connection, condition) for state, condition in _IS_IN.items()}
 
 
 async def count_that_may_be_sent_again(connection: AsyncConnection[Any]) -> int:
-    """`MOST_COUNTED` + 1 stands for whatever is more than that."""
+    """`COUNT_LIMIT` + 1 stands for whatever is more than that."""
     return await _count(connection, _MAY_BE_SENT_AGAIN)
 
 
@@ -132,7 +132,7 @@ async def that_may_be_sent_again(connection: AsyncConnection[Any], limit: int) -
 async def _count(connection: AsyncConnection[Any], condition: LiteralString) -> int:
     cursor = await connection.execute(
         f"SELECT count(*) FROM (SELECT FROM outbox WHERE {condition} LIMIT %s) AS counted",  # noqa: S608
-        [MOST_COUNTED + 1],
+        [COUNT_LIMIT + 1],
     )
     row = await cursor.fetchone()
     return row[0] if row else 0

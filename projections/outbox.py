@@ -1,10 +1,11 @@
-"""The `outbox` table: the message that each registration causes, and what became of it.
+"""The `outbox` table: the notification of each registration, and its outcome.
 
-The workers lease rows from it: `due_at` is when one may take the row, be it new, to be tried
-again, or under a lease that runs out then. They settle a row themselves, in the transaction that
-appends the outcome to history; what history says is applied here all the same, for a rebuild.
+Workers lease rows from it. `due_at` is the time from which a worker may take the row: for a new
+row, for the next attempt, or when the present lease expires. Workers settle a row themselves, in
+the transaction that appends the outcome to history. The projector applies these outcomes as well,
+because a rebuild needs them.
 
-The address is not in it: it is read from history (`projections.people`) when it is needed.
+The email address is not in the table: it is read from history (`projections.people`) when needed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from domain.visitors import Erased, Registered, Visitor
 from projections.projector.projection import Bulk, Projection, Rows, events_of
 
 CHANNEL = "outbox"
-"""PostgreSQL tells the listeners of this channel that rows came in, or are to be tried again."""
+"""The channel of the NOTIFY for rows that were added, or that became due again."""
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS outbox (
@@ -50,8 +51,8 @@ CREATE INDEX IF NOT EXISTS outbox_failed ON outbox (created_at) WHERE state = 'f
 
 State = Literal["waiting", "sent", "failed"]
 
-BEGUN_WITHIN = 5.0
-"""Seconds after the lease of a row in which a worker begins to send it, or gives it back."""
+MAX_SEND_DELAY = 5.0
+"""Seconds. A worker starts to send a row within this time after leasing it, or releases it."""
 
 
 async def count_by_state(connection: AsyncConnection[Any]) -> dict[State, int]:
@@ -60,9 +61,9 @@ async def count_by_state(connection: AsyncConnection[Any]) -> dict[State, int]:
     return counts | dict(await cursor.fetchall())
 
 
-async def waiting(connection: AsyncConnection[Any]) -> tuple[int, float]:
-    """How many rows wait, and for how many seconds the one that has been due the longest has been
-    (0 when none is). Quick, however many there are that do not wait."""
+async def read_backlog(connection: AsyncConnection[Any]) -> tuple[int, float]:
+    """The number of waiting rows, and for how many seconds the oldest due row has been due (0
+    without one). Its cost does not grow with the rows that are sent or failed."""
     cursor = await connection.execute(
         """
         SELECT count(*),
@@ -77,17 +78,20 @@ async def waiting(connection: AsyncConnection[Any]) -> tuple[int, float]:
 
 
 async def count_failed(connection: AsyncConnection[Any]) -> int:
-    """Quick, however many there are that have not."""
+    """Its cost does not grow with the rows that are waiting or sent."""
     cursor = await connection.execute("SELECT count(*) FROM outbox WHERE state = 'failed'")
     row = await cursor.fetchone()
     return row[0] if row else 0
 
 
-async def blank(connection: AsyncConnection[Any], ids: Sequence[UUID], at: datetime) -> None:
-    """Note that the recipients are gone, at once: their erasure is applied again in its turn.
+async def erase_recipients(
+    connection: AsyncConnection[Any], ids: Sequence[UUID], at: datetime
+) -> None:
+    """Mark the recipients as erased at once. The projector applies their erasure again when it
+    reaches the event.
 
-    What is still to be sent is given up; a worker that has it leased may be sending it now, and
-    keeps its lease until it is done (`in_hand`).
+    Waiting rows become failed. A worker that leases such a row may be sending it at this moment:
+    its lease is kept until it is done (`any_leased`).
     """
     await connection.execute(
         """
@@ -103,8 +107,8 @@ async def blank(connection: AsyncConnection[Any], ids: Sequence[UUID], at: datet
     )
 
 
-async def in_hand(connection: AsyncConnection[Any], ids: Sequence[UUID]) -> bool:
-    """Whether a worker has any of these rows leased."""
+async def any_leased(connection: AsyncConnection[Any], ids: Sequence[UUID]) -> bool:
+    """True if a worker leases any of these rows."""
     cursor = await connection.execute(
         "SELECT EXISTS (SELECT FROM outbox WHERE id = ANY(%b::uuid[]) AND lease_token IS NOT NULL)",
         [ids],
@@ -113,8 +117,8 @@ async def in_hand(connection: AsyncConnection[Any], ids: Sequence[UUID]) -> bool
 
 
 async def send_now(connection: AsyncConnection[Any]) -> int:
-    """Make due what waits for a later try, however long the service asked us to wait; how many
-    rows that were."""
+    """Make all rows due that wait for a later attempt, also if the notification service asked for
+    a longer wait. Returns their number."""
     cursor = await connection.execute(
         """
         UPDATE outbox SET due_at = now()
@@ -130,20 +134,22 @@ async def send_now(connection: AsyncConnection[Any]) -> int:
 
 
 async def apply(
-    connection: AsyncConnection[Any], events: Sequence[RecordedEvent], _keys: InstallationKeys
+    connection: AsyncConnection[Any],
+    domain_events: Sequence[RecordedEvent],
+    _keys: InstallationKeys,
 ) -> bool:
-    added = await _add(connection, events)
+    added = await _add(connection, domain_events)
     settled = 0
-    for outcomes in _one_at_a_time(events):
+    for outcomes in _rounds(domain_events):
         settled += await _settle(connection, outcomes)
-    erased = await _erase(connection, events)
-    if added or any(isinstance(e.event, Requeued) for e in events):
+    erased = await _erase(connection, domain_events)
+    if added or any(isinstance(e.event, Requeued) for e in domain_events):
         await connection.execute("NOTIFY outbox")
     return added + settled + erased > 0
 
 
-async def _add(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> int:
-    new = [_new(e, e.event) for e in events if isinstance(e.event, Registered)]
+async def _add(connection: AsyncConnection[Any], domain_events: Sequence[RecordedEvent]) -> int:
+    new = [_new(e, e.event) for e in domain_events if isinstance(e.event, Registered)]
     if not new:
         return 0
     cursor = await connection.execute(
@@ -176,14 +182,14 @@ def _new(recorded: RecordedEvent, event: Registered) -> tuple[object, ...]:
     )
 
 
-def _one_at_a_time(events: Sequence[RecordedEvent]) -> Iterator[list[RecordedEvent]]:
-    """The outcomes in rounds, in which each notification has at most one."""
-    left = [e for e in events if isinstance(e.event, Sent | Failed | Requeued)]
-    while left:
+def _rounds(domain_events: Sequence[RecordedEvent]) -> Iterator[list[RecordedEvent]]:
+    """The outcomes, split so that each round has at most one for each notification."""
+    remaining = [e for e in domain_events if isinstance(e.event, Sent | Failed | Requeued)]
+    while remaining:
         firsts: dict[UUID, RecordedEvent] = {}
-        later = [e for e in left if firsts.setdefault(e.originator_id, e) is not e]
+        later = [e for e in remaining if firsts.setdefault(e.originator_id, e) is not e]
         yield list(firsts.values())
-        left = later
+        remaining = later
 
 
 class _Outcome(msgspec.Struct, frozen=True):
@@ -193,9 +199,9 @@ class _Outcome(msgspec.Struct, frozen=True):
     reason: str | None
 
 
-async def _settle(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> int:
-    """Bring rows to the last thing that history says of them; those that the workers have
-    brought there are left alone, whatever lease they may be under."""
+async def _settle(connection: AsyncConnection[Any], domain_events: Sequence[RecordedEvent]) -> int:
+    """Set the rows to the state after these events. Rows that have this state already, because a
+    worker settled them, are left unchanged, with their lease."""
     cursor = await connection.execute(
         """
         UPDATE outbox
@@ -209,7 +215,7 @@ async def _settle(connection: AsyncConnection[Any], events: Sequence[RecordedEve
              AS outcome (id uuid, state text, at timestamptz, reason text)
         WHERE outbox.id = outcome.id AND outbox.state <> outcome.state
         """,
-        [msgspec.json.encode([_outcome(e) for e in events]).decode()],
+        [msgspec.json.encode([_outcome(e) for e in domain_events]).decode()],
     )
     return cursor.rowcount
 
@@ -226,9 +232,9 @@ def _reason(recorded: RecordedEvent) -> str | None:
 _STATE_AFTER: dict[type[object], State] = {Sent: "sent", Failed: "failed", Requeued: "waiting"}
 
 
-async def _erase(connection: AsyncConnection[Any], events: Sequence[RecordedEvent]) -> int:
-    """The recipients only: what became of a message, its own events say."""
-    ids = [e.event.notification_id for e in events if isinstance(e.event, Erased)]
+async def _erase(connection: AsyncConnection[Any], domain_events: Sequence[RecordedEvent]) -> int:
+    """Mark the recipients as erased. The notification's own events give its outcome."""
+    ids = [e.event.notification_id for e in domain_events if isinstance(e.event, Erased)]
     if not ids:
         return 0
     cursor = await connection.execute("UPDATE outbox SET erased = true WHERE id = ANY(%b)", [ids])
@@ -253,17 +259,18 @@ _COLUMNS = (
 _CONCLUSIONS = {Sent, Failed}
 
 
-def _rows_of(events: Sequence[RecordedEvent], _keys: InstallationKeys) -> Rows:
-    """Registrations, each with its notification's first outcome if that came soon enough."""
+def _rows_of(domain_events: Sequence[RecordedEvent], _keys: InstallationKeys) -> Rows:
+    """A row for each registration, with the first outcome of its notification if that is among
+    these events."""
     firsts, left_over = dict[UUID, RecordedEvent](), list[RecordedEvent]()
-    for recorded in events:
+    for recorded in domain_events:
         kind = type(recorded.event)
         if kind in _CONCLUSIONS and recorded.originator_version == 1:
             firsts[recorded.originator_id] = recorded
         elif kind is not Registered:
             left_over.append(recorded)
     rows = list[tuple[object, ...]]()
-    for recorded in events:
+    for recorded in domain_events:
         if isinstance(event := recorded.event, Registered):
             first = firsts.pop(event.notification_id, None)
             rows.append(_new(recorded, event) + (_settled(first) if first else _waiting(recorded)))
@@ -292,8 +299,9 @@ FROM {previous} AS previous
 WHERE outbox.id = previous.id AND outbox.state = 'failed' AND previous.state = 'failed'
   AND previous.lease_token IS NOT NULL
 """
-"""Tries and leases are no history: a worker that is sending while the table is rebuilt must find
-its lease in the new one, or the message would be sent twice; and an erasure that waits for it."""
+"""Attempts and leases are not in history. A worker that sends during a rebuild must find its lease
+in the new table, or the message would be sent twice. An erasure that waits for the lease needs it
+there, too."""
 
 OUTBOX = Projection(
     name="outbox",

@@ -1,6 +1,7 @@
-"""Who registered. The read tables do not say it: history does, under keys that an erasure deletes.
+"""Names and emails of visitors, read from history and decrypted with keys that an erasure deletes.
 
-So no name and no email is in a file of the database, and where the key is gone the person is.
+The read tables do not hold them, so no file of the database has them in plain text, and a person
+whose key was deleted cannot be read any more.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from domain.visitors import Person, Registered
 
 class _AtPosition(msgspec.Struct, frozen=True):
     position: int
-    """Of the registration."""
+    """Position of the registration in history."""
 
 
-class OfPerson(_AtPosition, frozen=True, kw_only=True):
-    """What a registration led to."""
+class WithPerson(_AtPosition, frozen=True, kw_only=True):
+    """A row that belongs to a registration, with the person who registered."""
 
     person: Person | None = None
-    """None when it was erased, and as long as it was not read."""
+    """None when the person was erased, and until `with_people` has read it."""
 
     @property
     def full_name(self) -> str | None:
@@ -36,13 +37,13 @@ class OfPerson(_AtPosition, frozen=True, kw_only=True):
         return self.person.email if self.person else None
 
 
-Of = TypeVar("Of", bound=OfPerson)
+PersonRow = TypeVar("PersonRow", bound=WithPerson)
 
 
 async def with_people(
-    connection: AsyncConnection[Any], keys: InstallationKeys, rows: Sequence[Of]
-) -> list[Of]:
-    """The rows, each with its person."""
+    connection: AsyncConnection[Any], keys: InstallationKeys, rows: Sequence[PersonRow]
+) -> list[PersonRow]:
+    """The same rows, each with its person."""
     people = await people_at(connection, keys, [row.position for row in rows])
     return [msgspec.structs.replace(row, person=people.get(row.position)) for row in rows]
 
@@ -50,7 +51,7 @@ async def with_people(
 async def people_at(
     connection: AsyncConnection[Any], keys: InstallationKeys, positions: Iterable[int]
 ) -> Mapping[int, Person]:
-    """By the position of the registration; those who were erased are missing."""
+    """People by the position of their registration, without those who were erased."""
     events = await open_all(connection, await read_at(connection, positions), keys)
     return {
         recorded.position: recorded.event.person

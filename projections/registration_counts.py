@@ -1,6 +1,6 @@
-"""The `registrations` table: how many there were in each hour, for each event and for all.
+"""The `registrations` table: the number of registrations in each hour, per event and in total.
 
-An erased person's registration counts on, and so does one for an event that was removed.
+Registrations of erased people and of removed events stay counted.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from projections.lists.dates import DateCount, Span
 from projections.projector.projection import Projection
 
 ALL_EVENTS = UUID(int=0)
-"""Stands in `event_id` for all of them together."""
+"""In the column `event_id`: the total of all events."""
 
-ALL_BY_DAY = UUID(int=1)
-"""The same, with a row for each day only: there are too many hours to add up in years of them."""
+ALL_EVENTS_BY_DAY = UUID(int=1)
+"""The same total with one row per day: adding up the hours of several years takes too long."""
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS registrations (
@@ -32,30 +32,28 @@ CREATE TABLE IF NOT EXISTS registrations (
     hour     timestamptz NOT NULL,
     count    int NOT NULL,
     PRIMARY KEY (event_id, hour)
-) WITH (fillfactor = 50); -- the present hour's rows change with every batch, in place
+) WITH (fillfactor = 50); -- each batch updates the rows of the current hour: room for HOT updates
 """
 
-HOUR = 3600
-"""Seconds."""
+SECONDS_PER_HOUR = 3600
 
 Unit = Literal["hour", "day", "week"]
 
-LENGTHS: dict[Unit, timedelta] = {
+UNIT_LENGTHS: dict[Unit, timedelta] = {
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
     "week": timedelta(days=7),
 }
 
-LONGEST_IN: dict[Unit, timedelta] = {"hour": timedelta(days=3), "day": timedelta(days=180)}
-"""What is told by the hour, and by the day; what took longer is told by the week."""
+MAX_DURATIONS: dict[Unit, timedelta] = {"hour": timedelta(days=3), "day": timedelta(days=180)}
+"""The longest period that is counted by hour, and by day. Longer ones are counted by week."""
 
-
-FEWEST = 12
-"""Hours, days or weeks that are told of, however few had any."""
+MIN_UNITS = 12
+"""Hours, days or weeks in a series at least, also when only some of them have registrations."""
 
 
 class Series(msgspec.Struct, frozen=True):
-    """Counts of consecutive hours, days or weeks (from Monday) in UTC, those with none as well."""
+    """Counts of consecutive hours, days or weeks (from Monday) in UTC, including zero counts."""
 
     unit: Unit
     counts: list[DateCount]
@@ -64,37 +62,37 @@ class Series(msgspec.Struct, frozen=True):
 async def total(connection: AsyncConnection[Any], event_id: UUID = ALL_EVENTS) -> int:
     cursor = await connection.execute(
         "SELECT coalesce(sum(count), 0) FROM registrations WHERE event_id = %s",
-        [_rows_of(event_id, "day")],
+        [_series_id(event_id, "day")],
     )
     row = await cursor.fetchone()
     return int(row[0]) if row else 0
 
 
-async def from_first_to_last(
+async def complete_series(
     connection: AsyncConnection[Any], event_id: UUID = ALL_EVENTS
 ) -> Series | None:
-    """All there were, in the unit that suits the time they took, and some time before them if they
-    took little; None without any."""
+    """From the first registration to the last, in the unit that suits this period, and at least
+    `MIN_UNITS` long; None without registrations."""
     cursor = await connection.execute(
         "SELECT min(hour), max(hour) FROM registrations WHERE event_id = %s", [event_id]
     )
     first, last = cast("tuple[datetime | None, datetime | None]", await cursor.fetchone())
     if first is None or last is None:
         return None
-    unit: Unit = next((u for u in LONGEST_IN if last - first < LONGEST_IN[u]), "week")
-    first = min(first, last - (FEWEST - 1) * LENGTHS[unit])
-    return await over_time(connection, unit, first, last, event_id)
+    unit: Unit = next((u for u in MAX_DURATIONS if last - first < MAX_DURATIONS[u]), "week")
+    first = min(first, last - (MIN_UNITS - 1) * UNIT_LENGTHS[unit])
+    return await series_between(connection, unit, first, last, event_id)
 
 
-async def over_time(
+async def series_between(
     connection: AsyncConnection[Any],
     unit: Unit,
     first: datetime,
     last: datetime,
     event_id: UUID = ALL_EVENTS,
 ) -> Series:
-    """From the unit that `first` is in to the one that `last` is in."""
-    begin, length = _begin_of(unit, first), LENGTHS[unit]
+    """Counts from the unit that contains `first` to the one that contains `last`."""
+    begin, length = _begin_of(unit, first), UNIT_LENGTHS[unit]
     end = _begin_of(unit, last) + length
     cursor = await connection.execute(
         """
@@ -103,7 +101,7 @@ async def over_time(
         WHERE event_id = %(event_id)s AND hour >= %(begin)s AND hour < %(end)s
         GROUP BY begin
         """,
-        {"unit": unit, "event_id": _rows_of(event_id, unit), "begin": begin, "end": end},
+        {"unit": unit, "event_id": _series_id(event_id, unit), "begin": begin, "end": end},
     )
     counted: dict[datetime, int] = dict(await cursor.fetchall())
     begins = [begin + n * length for n in range((end - begin) // length)]
@@ -113,7 +111,7 @@ async def over_time(
 async def count_by_date(
     connection: AsyncConnection[Any], span: Span | None = None
 ) -> Sequence[DateCount]:
-    """How many there were in each year, or in each part of the span."""
+    """Registrations of all events in each year, or in each part (month, day) of the span."""
     cursor = await connection.execute(
         """
         SELECT date_trunc(%(unit)s, hour, 'UTC') AS begin, sum(count)::bigint
@@ -124,7 +122,7 @@ async def count_by_date(
         """,
         {
             "unit": span.parts if span else "year",
-            "event_id": ALL_BY_DAY,
+            "event_id": ALL_EVENTS_BY_DAY,
             "begin": span and span.begin,
             "end": span and span.end,
         },
@@ -133,12 +131,17 @@ async def count_by_date(
 
 
 async def apply(
-    connection: AsyncConnection[Any], events: Sequence[RecordedEvent], _keys: InstallationKeys
+    connection: AsyncConnection[Any],
+    domain_events: Sequence[RecordedEvent],
+    _keys: InstallationKeys,
 ) -> bool:
-    counts = Counter((_event_id(e), int(e.metadata.timestamp.timestamp()) // HOUR) for e in events)
+    counts = Counter(
+        (_event_id(e), int(e.metadata.timestamp.timestamp()) // SECONDS_PER_HOUR)
+        for e in domain_events
+    )
     for (_, hour), count in list(counts.items()):
         counts[ALL_EVENTS, hour] += count
-        counts[ALL_BY_DAY, hour - hour % 24] += count
+        counts[ALL_EVENTS_BY_DAY, hour - hour % 24] += count
     await connection.execute(
         """
         INSERT INTO registrations AS r (event_id, hour, count)
@@ -147,7 +150,7 @@ async def apply(
         ON CONFLICT (event_id, hour) DO UPDATE SET count = r.count + EXCLUDED.count
         """,
         [
-            HOUR,
+            SECONDS_PER_HOUR,
             [event_id for event_id, _ in counts],
             [hour for _, hour in counts],
             list(counts.values()),
@@ -156,9 +159,9 @@ async def apply(
     return True
 
 
-def _rows_of(event_id: UUID, unit: Unit) -> UUID:
-    """Where the fewest rows are that tell it by this unit."""
-    return ALL_BY_DAY if event_id == ALL_EVENTS and unit != "hour" else event_id
+def _series_id(event_id: UUID, unit: Unit) -> UUID:
+    """The `event_id` with the fewest rows to add up for this unit."""
+    return ALL_EVENTS_BY_DAY if event_id == ALL_EVENTS and unit != "hour" else event_id
 
 
 def _event_id(recorded: RecordedEvent) -> UUID:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain import application  # noqa: F401  a projector has to know every event class
+from domain import application  # noqa: F401  registers every event class
 from projections.accounts import ACCOUNTS
 from projections.areas import AREAS
 from projections.delivery_counts import DELIVERIES

@@ -1,7 +1,7 @@
-"""Where each projection stands: how far it has come, and whether anything takes it further.
+"""The status of each projection: its position, its lag, and whether a projector leads it.
 
-Told by the database alone, so that any process can tell it of all the others. A projector holds a
-lock for each projection that it leads; `projections.rebuild.progress` says what rebuilds do.
+All of it is read from the database, so any process can report it. A projector holds an advisory
+lock for each projection that it leads; rebuilds are read by `projections.rebuild.progress`.
 """
 
 from __future__ import annotations
@@ -13,24 +13,23 @@ import msgspec
 from psycopg import AsyncConnection
 
 from domain.history.codec import age_of
-from projections.rebuild.outdated import why_rebuild
+from projections.rebuild.outdated import rebuild_reason
 from projections.rebuild.progress import RebuildProgress, rebuilds_under_way
 from projections.registry import ALL
 
 State = Literal["running", "standby", "unattended", "rebuilding", "stopped", "outdated", "foreign"]
-"""- running: some projector leads it;
-- standby: none does, but one runs, and takes the lead in a moment;
+"""- running: a projector leads it;
+- standby: no projector leads it, but one runs and takes the lead within seconds;
 - unattended: no projector runs;
-- rebuilding: its table is derived anew, and replaced at the end;
+- rebuilding: a new table is being filled, which replaces the present one at the end;
 - stopped: it cannot apply an event;
-- outdated: its table is missing or not of this release, and is to be rebuilt;
+- outdated: its table is missing or not of this release, and must be rebuilt;
 - foreign: this release has no such projection."""
 
-MOST_COUNTED = 1_000_000
-"""Events behind, beyond which it does not matter how many."""
+LAG_COUNT_LIMIT = 1_000_000
+"""The lag in events is counted up to this number."""
 
-
-_OURS = frozenset(projection.name for projection in ALL)
+_KNOWN_NAMES = frozenset(projection.name for projection in ALL)
 
 
 class Stop(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,8 +37,9 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
 
     position: int
     topic: str | None
-    """None, as the aggregate, when history has no such event any more."""
+    """None when history has no event at this position any more."""
     aggregate_id: UUID | None
+    """None like the topic."""
     because: str
 
     def __str__(self) -> str:
@@ -47,36 +47,35 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
         return f"stopped at {event}: {self.because}"
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a projection stands."""
-
+class ProjectionStatus(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     state: State
     position: int
     lag_events: int
     lag_seconds: float | None
-    """Age of the first event that is not applied; None when that cannot be read."""
+    """Age of the first event that is not applied yet, 0 without one; None when that event cannot be
+    read."""
     schema_version: int
-    """Of the table, as it is now."""
+    """Schema version of the present table."""
     version: int
-    """Of the rows: it moves when they do."""
+    """Version of the rows: it increases when they change."""
     stop: Stop | None
     outdated: str | None
-    """Why the table is to be rebuilt before it is used, if it is."""
+    """Why the table must be rebuilt before it is used; None when it need not."""
     rebuild: RebuildProgress | None
-    """The one that is under way, if any."""
+    """The rebuild in progress; None without one."""
     led: bool
-    """Whether some projector leads it."""
+    """True while a projector leads it."""
 
     @property
     def trouble(self) -> str | None:
-        """Why its rows will not follow history, or are not to be relied on; None when all is well.
-        That its table is being rebuilt is no trouble by itself."""
+        """Why its rows do not follow history, or are not reliable; None when all is well. A rebuild
+        in progress is no trouble by itself."""
         return self.outdated or (str(self.stop) if self.stop else None)
 
 
-async def standings(connection: AsyncConnection[Any]) -> list[Standing]:
-    """Of each projection, in the order of their names."""
+async def projection_statuses(connection: AsyncConnection[Any]) -> list[ProjectionStatus]:
+    """The status of each projection, ordered by name."""
     cursor = await connection.execute(
         """
         WITH leads AS (
@@ -105,14 +104,14 @@ async def standings(connection: AsyncConnection[Any]) -> list[Standing]:
         LEFT JOIN history_events e ON e.notification_id = p.stopped_at
         ORDER BY p.name
         """,
-        [MOST_COUNTED],
+        [LAG_COUNT_LIMIT],
     )
     rows = await cursor.fetchall()
     rebuilds = await rebuilds_under_way(connection)
-    return [_standing(*row, rebuild=rebuilds.get(row[0])) for row in rows]
+    return [_status(*row, rebuild=rebuilds.get(row[0])) for row in rows]
 
 
-def _standing(
+def _status(
     name: str,
     position: int,
     lag_events: int,
@@ -128,12 +127,12 @@ def _standing(
     any_led: bool,
     *,
     rebuild: RebuildProgress | None,
-) -> Standing:
-    outdated = why_rebuild(name, schema_version if has_table else None, ALL)
+) -> ProjectionStatus:
+    outdated = rebuild_reason(name, schema_version if has_table else None, ALL)
     state: State = (
         "rebuilding" if rebuild
         else "outdated" if outdated
-        else "foreign" if name not in _OURS
+        else "foreign" if name not in _KNOWN_NAMES
         else "stopped" if stopped_at is not None
         else "running" if led
         else "standby" if any_led
@@ -144,7 +143,7 @@ def _standing(
         stop = Stop(
             position=stopped_at, topic=topic, aggregate_id=aggregate_id, because=because or ""
         )
-    return Standing(
+    return ProjectionStatus(
         name=name,
         state=state,
         position=position,

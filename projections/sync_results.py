@@ -1,4 +1,4 @@
-"""The `sync_results` table: what each synchronisation with the events provider brought."""
+"""The `sync_results` table: the result of each sync with the events provider."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from domain.core.aggregate import RecordedEvent
 from domain.privacy.keys import InstallationKeys
 from domain.syncs import Completed, Failed, KeptItem, SkippedItem, Sync
 from projections.lists import keyset
-from projections.lists.keyset import Beyond, Search, Slice
+from projections.lists.keyset import PageStart, Search, Slice
 from projections.projector.projection import Projection, events_of
 
 TABLE = """
@@ -39,7 +39,7 @@ CREATE INDEX IF NOT EXISTS sync_results_by_position ON sync_results (position);
 CREATE INDEX IF NOT EXISTS sync_results_by_time ON sync_results (finished_at);
 """
 
-_BRIEFLY: tuple[LiteralString, ...] = (
+_LIST_COLUMNS: tuple[LiteralString, ...] = (
     "full_sync",
     "succeeded",
     "new",
@@ -51,7 +51,7 @@ _BRIEFLY: tuple[LiteralString, ...] = (
     "started_at",
     "position",
 )
-"""Columns for a list, besides the time and the id."""
+"""Columns of a list, without the time and the id."""
 
 
 class SyncResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,16 +66,16 @@ class SyncResult(msgspec.Struct, frozen=True, kw_only=True):
     kept: int = 0
     kept_items: tuple[KeptItem, ...] = ()
     reason: str | None = None
-    """Why it failed."""
+    """Why the run failed; None when it succeeded."""
     cursor: date | None = None
-    """Where the next incremental run begins."""
+    """Changes since this date are fetched by the next incremental run."""
     started_at: datetime
     finished_at: datetime
     position: int
 
 
 async def last_cursor(connection: AsyncConnection[Any]) -> date | None:
-    """Of the last run that succeeded."""
+    """The cursor of the last successful run; None without one."""
     cursor = await connection.execute(
         "SELECT cursor FROM sync_results WHERE succeeded ORDER BY position DESC LIMIT 1"
     )
@@ -94,22 +94,22 @@ async def latest(connection: AsyncConnection[Any], limit: int = 10) -> list[Sync
     return [msgspec.json.decode(row, type=SyncResult) for (row,) in await cursor.fetchall()]
 
 
-async def results(
-    connection: AsyncConnection[Any], *, beyond: Beyond, limit: int
+async def list_results(
+    connection: AsyncConnection[Any], *, start: PageStart, limit: int
 ) -> Slice[SyncResult]:
-    """Without their skipped and kept items."""
+    """A page of results, without their skipped and kept items."""
     return await keyset.find(
         connection,
-        Search(table="sync_results", time="finished_at", columns=", ".join(_BRIEFLY)),
+        Search(table="sync_results", time="finished_at", columns=", ".join(_LIST_COLUMNS)),
         {},
         _brief,
-        beyond=beyond,
+        start=start,
         limit=limit,
     )
 
 
 def _brief(*values: Any) -> SyncResult:
-    return SyncResult(**dict(zip(("finished_at", "id", *_BRIEFLY), values, strict=True)))
+    return SyncResult(**dict(zip(("finished_at", "id", *_LIST_COLUMNS), values, strict=True)))
 
 
 async def get_result(connection: AsyncConnection[Any], id: UUID) -> SyncResult | None:
@@ -121,7 +121,7 @@ async def get_result(connection: AsyncConnection[Any], id: UUID) -> SyncResult |
 
 
 class SyncTotals(msgspec.Struct, frozen=True, kw_only=True):
-    """What the runs of a stretch of time came to."""
+    """Sums over the runs of a period."""
 
     runs: int
     failed: int
@@ -129,8 +129,9 @@ class SyncTotals(msgspec.Struct, frozen=True, kw_only=True):
     updated: int
     skipped: int
     last_success: datetime | None
-    """Of all time, as is the next."""
+    """Not limited to the period."""
     last_failure: datetime | None
+    """Not limited to the period."""
 
 
 async def totals_since(connection: AsyncConnection[Any], begin: datetime) -> SyncTotals:
@@ -162,7 +163,9 @@ async def totals_since(connection: AsyncConnection[Any], begin: datetime) -> Syn
 
 
 async def apply(
-    connection: AsyncConnection[Any], events: Sequence[RecordedEvent], _keys: InstallationKeys
+    connection: AsyncConnection[Any],
+    domain_events: Sequence[RecordedEvent],
+    _keys: InstallationKeys,
 ) -> bool:
     cursor = await connection.execute(
         """
@@ -170,14 +173,14 @@ async def apply(
         SELECT * FROM jsonb_populate_recordset(NULL::sync_results, %s::jsonb)
         ON CONFLICT (id) DO NOTHING
         """,
-        [msgspec.json.encode([_result(e) for e in events]).decode()],
+        [msgspec.json.encode([_result(e) for e in domain_events]).decode()],
     )
     return cursor.rowcount > 0
 
 
 def _result(recorded: RecordedEvent) -> SyncResult:
     event = cast("Completed | Failed", recorded.event)
-    brought: dict[str, Any] = (
+    outcome: dict[str, Any] = (
         {
             **msgspec.structs.asdict(event.counts),
             "skipped_items": event.skipped_items,
@@ -194,7 +197,7 @@ def _result(recorded: RecordedEvent) -> SyncResult:
         started_at=event.started_at,
         finished_at=recorded.metadata.timestamp,
         position=recorded.position,
-        **brought,
+        **outcome,
     )
 
 

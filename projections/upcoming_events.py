@@ -1,4 +1,4 @@
-"""The open events that are still to come, the next ones first."""
+"""Open events that have not begun yet, the next ones first."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from psycopg import AsyncConnection
 
 from projections.events import EventRow
 
-MOST_COUNTED = 10_000
+COUNT_LIMIT = 10_000
 
 
-class Coming(msgspec.Struct, frozen=True):
+class UpcomingEvents(msgspec.Struct, frozen=True):
     count: int
-    """`MOST_COUNTED` + 1 stands for whatever is more than that."""
+    """`COUNT_LIMIT` + 1 for any larger number."""
     next: Sequence[EventRow]
 
 
-async def coming(connection: AsyncConnection[Any], now: datetime, *, limit: int = 5) -> Coming:
+async def upcoming_events(
+    connection: AsyncConnection[Any], now: datetime, *, limit: int = 5
+) -> UpcomingEvents:
     cursor = await connection.execute(
         """
         SELECT id, name, (SELECT areas.name FROM areas WHERE areas.id = area_id), area_id, status,
@@ -37,7 +39,7 @@ async def coming(connection: AsyncConnection[Any], now: datetime, *, limit: int 
             SELECT FROM events WHERE status = 'open' AND event_datetime >= %s LIMIT %s
         ) AS counted
         """,
-        [now, MOST_COUNTED + 1],
+        [now, COUNT_LIMIT + 1],
     )
     counted = await cursor.fetchone()
-    return Coming(counted[0] if counted else 0, rows)
+    return UpcomingEvents(counted[0] if counted else 0, rows)

@@ -1,4 +1,4 @@
-"""Looking for visitors as organizers do: of one event or of all, by name or email, newest first."""
+"""Searches visitors for organizers: of one event or of all, by name or email, newest first."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from psycopg import AsyncConnection
 
 from domain.privacy.keys import InstallationKeys
 from projections.lists import keyset
-from projections.lists.keyset import Beyond, Search, Slice
+from projections.lists.keyset import PageStart, Search, Slice
 from projections.lists.word_keys import word_keys
-from projections.people import OfPerson, with_people
-from projections.visitors import INDEXED
+from projections.people import WithPerson, with_people
+from projections.visitors import INDEXED_KEYS
 
-MOST_WORDS = 8
+MAX_WORDS = 8
 
-NEWEST = Beyond()
+FIRST_PAGE = PageStart()
 
 _COLUMNS = "position, event_id, (SELECT name FROM events WHERE events.id = event_id)"
 
-_FOUND: LiteralString = f"{INDEXED} @> %(indexed)s::int[] AND words @> %(others)s::int[]"
+_FOUND: LiteralString = f"{INDEXED_KEYS} @> %(indexed)s::int[] AND words @> %(others)s::int[]"
 
 
-class FoundVisitor(OfPerson, frozen=True):
+class FoundVisitor(WithPerson, frozen=True):
     registered_at: datetime
     id: UUID
     event_id: UUID
     event: str | None
-    """The event's name; None when it was removed."""
+    """Name of the event; None when the event was removed."""
 
 
 async def search(
@@ -39,12 +39,12 @@ async def search(
     *,
     text: str = "",
     event_id: UUID | None = None,
-    beyond: Beyond = NEWEST,
+    start: PageStart = FIRST_PAGE,
     limit: int = 50,
 ) -> Slice[FoundVisitor]:
-    """Each word of the text is the beginning of one in the name or the email."""
-    asked = word_keys(keys).asked(text, MOST_WORDS)
-    if text.strip() and not asked.indexed:
+    """Visitors with, for each word of the text, a word in name or email that starts with it."""
+    wanted = word_keys(keys).for_search(text, MAX_WORDS)
+    if text.strip() and not wanted.indexed:
         return Slice(rows=[], newer=None, older=None)
     conditions: list[LiteralString] = ["event_id = %(event_id)s"] if event_id else []
     found = await keyset.find(
@@ -54,11 +54,11 @@ async def search(
             time="registered_at",
             columns=_COLUMNS,
             conditions=conditions,
-            rare=_FOUND if asked.indexed else None,
+            rare=_FOUND if wanted.indexed else None,
         ),
-        {"event_id": event_id, "indexed": asked.indexed, "others": asked.others},
+        {"event_id": event_id, "indexed": wanted.indexed, "others": wanted.others},
         lambda at, id, position, *rest: FoundVisitor(position, at, id, *rest),
-        beyond=beyond,
+        start=start,
         limit=limit,
     )
     rows = await with_people(connection, keys, found.rows)

@@ -1,7 +1,8 @@
-"""The `visitors` table: who registered for what. Rows stay when their event is removed.
+"""The `visitors` table: the registrations of people for events. Rows stay when their event is
+removed.
 
-It holds no names: history does (`projections.people`), and what visitors are found by are keys that
-say nothing by themselves (`projections.lists.word_keys`).
+It holds no names: these are read from history (`projections.people`). Visitors are searched by keys
+that reveal no words (`projections.lists.word_keys`).
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from psycopg import AsyncConnection
 from domain.core.aggregate import RecordedEvent
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import Registered, Visitor
-from projections.lists.word_keys import Keys, word_keys
-from projections.people import OfPerson, with_people
+from projections.lists.word_keys import SearchKeys, word_keys
+from projections.people import WithPerson, with_people
 from projections.projector.projection import Bulk, Projection, Rows, events_of
 
-INDEXED = "words[1:indexed]"
-"""The keys that the index has; those after them are looked at in the rows that it finds."""
+INDEXED_KEYS = "words[1:indexed]"
+"""The keys that are in the index. The other keys are compared in the rows that the index finds."""
 
 TABLE = f"""
 CREATE TABLE IF NOT EXISTS visitors (
@@ -33,24 +34,24 @@ CREATE TABLE IF NOT EXISTS visitors (
     indexed       smallint NOT NULL,
     words         int[] NOT NULL
 );
-ALTER TABLE visitors ALTER words SET STATISTICS 0; -- samples of hashes are of no use
+ALTER TABLE visitors ALTER words SET STATISTICS 0; -- statistics on hashes are useless
 CREATE INDEX IF NOT EXISTS visitors_by_time ON visitors (registered_at);
 CREATE INDEX IF NOT EXISTS visitors_by_event ON visitors (event_id, registered_at);
--- A short list of pending entries costs little more than a long one, and never stops the projector
--- for as long.
-CREATE INDEX IF NOT EXISTS visitors_words ON visitors USING gin (({INDEXED}))
+-- A short list of pending entries costs little more in total than a long one, and merging it into
+-- the index blocks the projector for a shorter time.
+CREATE INDEX IF NOT EXISTS visitors_words ON visitors USING gin (({INDEXED_KEYS}))
     WITH (gin_pending_list_limit = 256);
 ALTER INDEX visitors_words ALTER COLUMN 1 SET STATISTICS 0;
 """
 
-NOBODY = Keys((), ())
+NO_KEYS = SearchKeys((), ())
 
 
-class VisitorRow(OfPerson, frozen=True):
+class VisitorRow(WithPerson, frozen=True):
     id: UUID
     event_id: UUID
     registered_at: datetime
-    """Of the last registration, where there were several, with erasures in between."""
+    """Time of the last registration: a person may register again after an erasure."""
 
 
 async def get_visitor(
@@ -71,9 +72,9 @@ async def count(connection: AsyncConnection[Any]) -> int:
     return row[0] if row else 0
 
 
-async def blank(connection: AsyncConnection[Any], ids: Iterable[UUID]) -> None:
-    """Let nothing find these people any more, at once: their erasure is applied again in its
-    turn."""
+async def clear_search_keys(connection: AsyncConnection[Any], ids: Iterable[UUID]) -> None:
+    """Make these people unfindable at once. The projector applies their erasure again when it
+    reaches the event."""
     await connection.execute(
         "UPDATE visitors SET indexed = 0, words = '{}' WHERE id = ANY(%b::uuid[])",
         [sorted(ids)],
@@ -81,10 +82,10 @@ async def blank(connection: AsyncConnection[Any], ids: Iterable[UUID]) -> None:
 
 
 async def apply(
-    connection: AsyncConnection[Any], events: Sequence[RecordedEvent], keys: InstallationKeys
+    connection: AsyncConnection[Any], domain_events: Sequence[RecordedEvent], keys: InstallationKeys
 ) -> bool:
     registered, erased = dict[UUID, _StoredRow](), set[UUID]()
-    for recorded in events:
+    for recorded in domain_events:
         id = recorded.originator_id
         if isinstance(recorded.event, Registered):
             registered[id] = _row(recorded, recorded.event, keys)
@@ -111,14 +112,14 @@ async def apply(
             [f"{{{','.join(map(str, row.words))}}}" for row in rows],
         ],
     )
-    await blank(connection, erased)
+    await clear_search_keys(connection, erased)
     return True
 
 
-def _rows_of(events: Sequence[RecordedEvent], keys: InstallationKeys) -> Rows:
-    """The first event of a visitor begins a row, whatever follows changes it."""
+def _rows_of(domain_events: Sequence[RecordedEvent], keys: InstallationKeys) -> Rows:
+    """The first event of a visitor creates a row; all later ones change it."""
     rows, left_over = list[tuple[object, ...]](), list[RecordedEvent]()
-    for recorded in events:
+    for recorded in domain_events:
         if isinstance(recorded.event, Registered) and recorded.originator_version == 1:
             rows.append(msgspec.structs.astuple(_row(recorded, recorded.event, keys)))
         else:
@@ -136,14 +137,14 @@ class _StoredRow(msgspec.Struct, frozen=True):
 
 
 def _row(recorded: RecordedEvent, event: Registered, keys: InstallationKeys) -> _StoredRow:
-    found_by = word_keys(keys).of_person(event.person) if event.person else NOBODY
+    search_keys = word_keys(keys).of_person(event.person) if event.person else NO_KEYS
     return _StoredRow(
         recorded.originator_id,
         event.event_id,
         recorded.metadata.timestamp,
         recorded.position,
-        len(found_by.indexed),
-        [*found_by.indexed, *found_by.others],
+        len(search_keys.indexed),
+        [*search_keys.indexed, *search_keys.others],
     )
 
 

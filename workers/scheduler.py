@@ -22,9 +22,9 @@ from psycopg import Connection
 
 from domain.core.availability import UNAVAILABLE
 from domain.history.leadership import take_lead_now
-from domain.history.store import PATIENCE, SESSION
+from domain.history.store import CONNECTION_TIMEOUTS, SESSION
 from domain.sync_requests import is_to_be_handed_over
-from projections.rebuild.requests import are_to_be_handed_over
+from projections.rebuild.requests import wake_up_due
 from runtime import metrics
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
@@ -105,7 +105,9 @@ def schedule_while_active(
     clock: Callable[[Connection[Any]], datetime] = database_time,
 ) -> None:
     """Return at once when another scheduler is active, else once `stopping` is set."""
-    with psycopg.connect(database_url, autocommit=True, options=SESSION, **PATIENCE) as connection:
+    with psycopg.connect(
+        database_url, autocommit=True, options=SESSION, **CONNECTION_TIMEOUTS
+    ) as connection:
         if not take_lead_now(connection, "scheduler"):
             return
         log.info("this scheduler is active", tasks=list(schedules))
@@ -115,7 +117,7 @@ def schedule_while_active(
                 _ask_if_due(connection, task, schedule.last_due(now), ask)
             if is_to_be_handed_over(connection):
                 ask("requested_sync")
-            if are_to_be_handed_over(connection):
+            if wake_up_due(connection):
                 ask("requested_rebuilds")
             stopping.wait(TICK)
 

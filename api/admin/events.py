@@ -109,7 +109,7 @@ class EventPages(Controller):
         row = await _row(request, event_id, seen(request))
 
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
-            series = await registration_counts.from_first_to_last(connection, event_id)
+            series = await registration_counts.complete_series(connection, event_id)
             newest = await visitor_search.search(
                 connection, request.connections.keys, event_id=event_id, limit=SHOWN_VISITORS
             )

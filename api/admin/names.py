@@ -17,14 +17,14 @@ from api.http.dispatch import execute
 from api.http.requests import Request
 from domain.audit.disclosures import RecordDisclosure
 from domain.visitors import Person
-from projections.people import OfPerson
+from projections.people import WithPerson
 
 ASKED_BY = "personal"
 """Name of the query parameter."""
 
 HIDDEN = Person(full_name="(name hidden)", email="(email hidden)")
 
-Row = TypeVar("Row", bound=OfPerson)
+Row = TypeVar("Row", bound=WithPerson)
 
 
 def are_shown(request: Request) -> bool:

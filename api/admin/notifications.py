@@ -25,7 +25,7 @@ from domain.history.batch import Done
 from domain.history.group_commit import BATCH_LIMIT
 from domain.notifications import QueueAgain
 from projections.notification_search import (
-    MOST_COUNTED,
+    COUNT_LIMIT,
     count_by_state,
     count_that_may_be_sent_again,
     pause,
@@ -61,7 +61,7 @@ class NotificationPages(Controller):
                     request.connections.keys,
                     state=state,
                     span=span,
-                    beyond=beyond(request),
+                    start=beyond(request),
                     limit=PAGE_SIZE,
                 ),
                 "dates": await count_by_date(connection, span),
@@ -75,7 +75,7 @@ class NotificationPages(Controller):
             "notifications/list.html",
             shown=await names.for_reader(request, content["found"].rows),
             filter={"state": state, "span": span},
-            most=MOST_COUNTED,
+            most=COUNT_LIMIT,
             **content,
         )
 
@@ -103,7 +103,7 @@ class NotificationPages(Controller):
     @get("/again")
     async def confirm_all(self, request: Request) -> Response[str]:
         count = await read(request, seen(request), count_that_may_be_sent_again, TABLES)
-        return page(request, "notifications/again.html", count=count, most=MOST_COUNTED)
+        return page(request, "notifications/again.html", count=count, most=COUNT_LIMIT)
 
     @post("/again")
     async def send_all_again(self, request: Request) -> Response[Any]:
@@ -111,10 +111,10 @@ class NotificationPages(Controller):
         ids = await read(
             request,
             seen(request),
-            lambda connection: that_may_be_sent_again(connection, MOST_COUNTED + 1),
+            lambda connection: that_may_be_sent_again(connection, COUNT_LIMIT + 1),
             TABLES,
         )
-        ids, more = ids[:MOST_COUNTED], len(ids) > MOST_COUNTED
+        ids, more = ids[:COUNT_LIMIT], len(ids) > COUNT_LIMIT
         queued, position = 0, None
         for start in range(0, len(ids), BATCH_LIMIT):
             commands = [QueueAgain(notification_id=id) for id in ids[start : start + BATCH_LIMIT]]

@@ -36,7 +36,7 @@ class RebuildPages(Controller):
         """Requests the rebuild; the next free worker runs it."""
         known, origin = _known(name), origin_of(request)
         async with request.connections.primary.connection() as connection:
-            asked = await requests.ask(connection, known, origin)
+            asked = await requests.request_rebuild(connection, known, origin)
         if asked:
             log.info("rebuild requested", projection=known, actor=origin.actor)
             notice = f"Rebuild of “{known}” requested."

@@ -22,7 +22,7 @@ from api.http.requests import Request
 from domain import sync_requests
 from domain.core.errors import NotFound
 from domain.sync_requests import SyncState
-from projections.sync_results import get_result, results, totals_since
+from projections.sync_results import get_result, list_results, totals_since
 
 SYNCS = "/admin/syncs/"
 TABLES = ["sync_results"]
@@ -41,7 +41,7 @@ class SyncPages(Controller):
 
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
             return {
-                "found": await results(connection, beyond=beyond(request), limit=PAGE_SIZE),
+                "found": await list_results(connection, start=beyond(request), limit=PAGE_SIZE),
                 "totals": await totals_since(connection, datetime.now(UTC) - TOTALS_OVER),
             }
 

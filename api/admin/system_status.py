@@ -14,8 +14,8 @@ from domain.seals.checkpoints import Checkpoint
 from domain.seals.lag import SealLag, seal_lag
 from domain.seals.seal import newest_checkpoint
 from domain.seals.signing import load_public_key
-from projections.rebuild.requests import RebuildRequest, requests
-from projections.status import Standing, standings
+from projections.rebuild.requests import RebuildRequest, rebuild_requests
+from projections.status import ProjectionStatus, projection_statuses
 
 MAX_SEAL_LAG = 60.0
 """Seconds without a new seal, after which sealing counts as failing."""

@@ -54,7 +54,7 @@ class VisitorPages(Controller):
                     request.connections.keys,
                     text=text,
                     event_id=event_id,
-                    beyond=beyond(request),
+                    start=beyond(request),
                     limit=PAGE_SIZE,
                 ),
                 "event": await get_event(connection, event_id) if event_id else None,

@@ -63,15 +63,15 @@ class Erasures:
         async with self._pool.connection() as connection, connection.transaction():
 
             async def blank_rows(people: Sequence[Visitor], at: datetime) -> None:
-                await visitors.blank(connection, [visitor.id for visitor in people])
+                await visitors.clear_search_keys(connection, [visitor.id for visitor in people])
                 theirs = [v.notification_id for v in people if v.notification_id]
-                await outbox.blank(connection, theirs, at)
+                await outbox.erase_recipients(connection, theirs, at)
                 notifications.extend(theirs)
 
             return await erase_person(connection, self._keys, email, origin, blank_rows)
 
     async def _until_nothing_leaves(self, notifications: Sequence[UUID]) -> None:
-        ends = monotonic() + outbox.BEGUN_WITHIN + MARGIN
+        ends = monotonic() + outbox.MAX_SEND_DELAY + MARGIN
         while await self._may_leave(notifications):
             if monotonic() > ends:
                 log.warning("a worker has not said what became of an erased person's notification")
@@ -81,5 +81,5 @@ class Erasures:
     async def _may_leave(self, notifications: Sequence[UUID]) -> bool:
         async with self._pool.connection() as connection:
             # Of a row that was projected, and leased, while the erasure was committed.
-            await outbox.blank(connection, notifications, datetime.now(UTC))
-            return await outbox.in_hand(connection, notifications)
+            await outbox.erase_recipients(connection, notifications, datetime.now(UTC))
+            return await outbox.any_leased(connection, notifications)

@@ -19,8 +19,8 @@ from psycopg_pool import AsyncConnectionPool
 from domain.core.availability import only_reads
 from domain.history.store import last_position
 from domain.seals.lag import SealLag, seal_lag
-from projections.outbox import State, count_by_state, waiting
-from projections.status import Standing, standings
+from projections.outbox import State, count_by_state, read_backlog
+from projections.status import ProjectionStatus, projection_statuses
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
@@ -62,7 +62,7 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
 class Now(msgspec.Struct, frozen=True, kw_only=True):
     """What readiness depends on."""
 
-    standings: list[Standing]
+    standings: list[ProjectionStatus]
     only_reads: bool
     """Whether the database refuses writes."""
     missing: list[str]
@@ -73,7 +73,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """What metrics show of the database."""
 
     last_position: int
-    standings: list[Standing]
+    standings: list[ProjectionStatus]
     unsealed: SealLag
     backlog: Backlog | None
     """None when the outbox table is missing."""
@@ -98,7 +98,11 @@ class DatabaseWatch:
                 await _answers(self._replica)
             async with self._primary.connection() as connection:
                 missing = await _missing(connection)
-                found = [] if _NEEDED_FOR_STANDINGS & set(missing) else await standings(connection)
+                found = (
+                    []
+                    if _NEEDED_FOR_STANDINGS & set(missing)
+                    else await projection_statuses(connection)
+                )
                 return Now(standings=found, only_reads=only_reads(connection), missing=missing)
 
     async def overview(self) -> Overview | None:
@@ -116,11 +120,11 @@ class DatabaseWatch:
 
     async def _read(self) -> Overview:
         async with asyncio.timeout(PROBE_TIMEOUT), self._primary.connection() as connection:
-            found = await standings(connection)
+            found = await projection_statuses(connection)
             end = await last_position(connection)
             unsealed = await seal_lag(connection)
             try:
-                count, oldest_due = await waiting(connection)
+                count, oldest_due = await read_backlog(connection)
             except psycopg.errors.UndefinedTable:  # `standings` shows it
                 return Overview(last_position=end, standings=found, unsealed=unsealed, backlog=None)
         await self._count()

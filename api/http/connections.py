@@ -29,9 +29,9 @@ from domain.application import APPLICATION
 from domain.history.decider import Decider
 from domain.history.group_commit import Writer
 from domain.history.pooling import MARK
-from domain.history.store import BY_KEY, PATIENCE, SESSION
+from domain.history.store import BY_KEY, CONNECTION_TIMEOUTS, SESSION
 from domain.privacy.keys import InstallationKeys
-from projections.lists.count_cache import Totals
+from projections.lists.count_cache import CountCache
 from projections.lists.cursor import Versions, versions
 from projections.projector.positions import Positions
 from runtime.command_metrics import observe_batch
@@ -75,7 +75,7 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
     response_cache: ResponseCache
     versions: SingleFlight[Versions]
     """Of the read tables, as they are when it is asked."""
-    totals: Totals
+    totals: CountCache
     credentials: Credentials
     erasures: Erasures
     passwords: Passwords
@@ -116,7 +116,7 @@ async def connected(
             reads_replica=reads_replica,
             response_cache=ResponseCache(),
             versions=SingleFlight(partial(run_query, readers, versions)),
-            totals=Totals(),
+            totals=CountCache(),
             credentials=Credentials(accounts, keys, observe_batch),
             erasures=Erasures(accounts, keys),
             passwords=await held.enter_async_context(Passwords()),
@@ -168,7 +168,7 @@ def _pool(kind: type[Pool], database_url: str, size: int, options: str = "", **m
             "autocommit": True,
             "prepare_threshold": 1,
             "options": f"{SESSION} -c statement_timeout={QUERY_TIMEOUT}s {options}",
-            **PATIENCE,
+            **CONNECTION_TIMEOUTS,
             "connect_timeout": 2,
         },
         **{"min_size": 1, **more},

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
-from domain.history.store import PATIENCE, SESSION
+from domain.history.store import CONNECTION_TIMEOUTS, SESSION
 
 MARK = "-c events_face.session=ours"
 """An option that means nothing to PostgreSQL, which tells it to whoever asks."""
@@ -29,7 +29,7 @@ def connect_in_session(database_url: str) -> Connection[Any]:
     """A connection in autocommit mode. Raises `PoolerBetween`."""
     try:
         connection = psycopg.connect(
-            database_url, autocommit=True, options=f"{SESSION} {MARK}", **PATIENCE
+            database_url, autocommit=True, options=f"{SESSION} {MARK}", **CONNECTION_TIMEOUTS
         )
     except psycopg.OperationalError as error:
         if refuses_options(error):

@@ -24,7 +24,7 @@ class Unreadable(Exception):
     """An event that cannot be decoded, or not be opened with the key there is for it"""
 
 
-def read_stretch(
+def read_segment(
     connection: Connection[Any],
     keys: InstallationKeys,
     *,

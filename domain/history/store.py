@@ -48,7 +48,7 @@ SESSION = (
 in the middle of a transaction nor one whose host was cut off keeps what it has locked. By itself
 PostgreSQL takes two hours to notice the latter."""
 
-PATIENCE: dict[str, Any] = {
+CONNECTION_TIMEOUTS: dict[str, Any] = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -103,7 +103,7 @@ async def connect(database_url: str) -> AsyncConnection[Any]:
         autocommit=True,
         prepare_threshold=1,
         options=f"{SESSION} {BY_KEY}",
-        **PATIENCE,
+        **CONNECTION_TIMEOUTS,
     )
 
 

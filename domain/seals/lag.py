@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 
 from domain.history.codec import age_of
 
-MOST_COUNTED = 1_000_000
+LAG_COUNT_LIMIT = 1_000_000
 """Events not sealed, beyond which it does not matter how many."""
 
 
@@ -31,7 +31,7 @@ async def seal_lag(connection: AsyncConnection[Any]) -> SealLag:
         )
         SELECT count(*), (SELECT state FROM unsealed LIMIT 1) FROM unsealed
         """,
-        [MOST_COUNTED],
+        [LAG_COUNT_LIMIT],
         binary=True,
     )
     events, first = cast("tuple[int, bytes | None]", await cursor.fetchone())

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from domain.core.availability import BRING_BACK, TABLES_MISSING, missing_table
-from projections.status import Standing, standings
+from projections.status import ProjectionStatus, projection_statuses
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.installation import installation_keys
@@ -30,7 +30,7 @@ _NUMBERS = ("position", "lag events", "lag seconds", "rows", "version")
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """A projection, as `--json` prints it."""
 
-    standing: Standing
+    standing: ProjectionStatus
     rows: int | None
     """None when the table is missing."""
 
@@ -52,7 +52,7 @@ async def _lines(database_url: str) -> list[Line]:
     async with await AsyncConnection.connect(database_url, autocommit=True) as connection:
         return [
             Line(standing=standing, rows=await _row_count(connection, standing.name))
-            for standing in await standings(connection)
+            for standing in await projection_statuses(connection)
         ]
 
 
@@ -91,7 +91,7 @@ def _print_table(lines: Sequence[Line]) -> None:
     console.print(table)
 
 
-def _in_words(standing: Standing) -> str:
+def _in_words(standing: ProjectionStatus) -> str:
     match standing.state:
         case "rebuilding" if standing.rebuild:
             return f"rebuilding: {standing.rebuild}"

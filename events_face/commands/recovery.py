@@ -23,7 +23,7 @@ from events_face.commands.backup import End, end_of_history
 from events_face.commands.migrate import create_tables, rebuild_what_is_due
 from projections.outbox import OUTBOX
 from projections.projector.tail import PositionMoved, Tail
-from projections.status import standings
+from projections.status import projection_statuses
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.installation import installation_keys
@@ -62,7 +62,7 @@ def settle_in(settings: Settings, services: Services, hold: bool) -> None:
 
 async def _settle(database_url: str, keys: InstallationKeys, hold: bool) -> Settled:
     async with await connect(database_url) as connection:
-        if any(standing.led for standing in await standings(connection)):
+        if any(standing.led for standing in await projection_statuses(connection)):
             raise CommandFailed("a projector runs on this database: stop every role first")
         sessions = await end_all(connection)
         await _bring_outbox_up_to_date(connection, keys)

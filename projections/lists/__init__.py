@@ -1,1 +1,1 @@
-"""Pages of long lists: cursors, counts, and how names are found by a part of them."""
+"""Pages of long lists: cursors, counts, and search by a part of a name."""

@@ -1,35 +1,35 @@
-"""How many rows there are that answer a question, kept for as long as that is right: to count them
-takes longer than anything else about a page."""
+"""A cache of row counts: counting the matches of a query takes longer than all other work on a
+page. An entry never expires: it is valid while the version of the table matches."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 
-REMEMBERED = 1_000
-"""Questions, the latest asked."""
+MAX_ENTRIES = 1_000
+"""Queries. The least recently used one is removed first."""
 
 
-class Totals:
-    """For each question its last total, and the version of the table that it was counted in."""
+class CountCache:
+    """The last total of each query, and the version of the table in which it was counted."""
 
-    def __init__(self, remembered: int = REMEMBERED) -> None:
-        self._remembered = remembered
-        self._known: OrderedDict[str, tuple[int, int]] = OrderedDict()
+    def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
+        self._max_entries = max_entries
+        self._counts: OrderedDict[str, tuple[int, int]] = OrderedDict()
 
-    def __contains__(self, question: str) -> bool:
-        """Whether it was counted at all, in whichever version."""
-        return question in self._known
+    def __contains__(self, query: str) -> bool:
+        """Whether the query was counted, in any version."""
+        return query in self._counts
 
-    def of(self, question: str, version: int) -> int | None:
-        """The total in this version, if it is known."""
-        known = self._known.get(question)
-        if known is None or known[0] != version:
+    def get(self, query: str, version: int) -> int | None:
+        """The total in this version; None when it is unknown."""
+        entry = self._counts.get(query)
+        if entry is None or entry[0] != version:
             return None
-        self._known.move_to_end(question)
-        return known[1]
+        self._counts.move_to_end(query)
+        return entry[1]
 
-    def keep(self, question: str, version: int, total: int) -> None:
-        self._known[question] = (version, total)
-        self._known.move_to_end(question)
-        if len(self._known) > self._remembered:
-            self._known.popitem(last=False)
+    def store(self, query: str, version: int, total: int) -> None:
+        self._counts[query] = (version, total)
+        self._counts.move_to_end(query)
+        if len(self._counts) > self._max_entries:
+            self._counts.popitem(last=False)

@@ -16,28 +16,29 @@ Row = TypeVar("Row")
 
 
 class Page(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
-    """Rows, and what was true of all of them at that one moment."""
+    """Rows, their total and their version, read in one snapshot."""
 
     rows: list[Row]
     total: int
-    """Rows that there are, on whatever page."""
+    """Number of rows on all pages."""
     version: str
-    """Another one whenever the same question may have another answer: what an ETag needs."""
+    """Changes whenever the same query may have a different result: the value of an ETag."""
     next_cursor: str | None = None
+    """None on the last page."""
 
 
 Versions = Mapping[str, int]
-"""Of each projection, the version that its rows have."""
+"""The version of the rows of each projection, by the projection's name."""
 
 
 async def versions(connection: AsyncConnection[Any]) -> Versions:
-    """As they are now."""
+    """The present versions."""
     cursor = await connection.execute("SELECT name, version FROM projections", binary=True)
     return dict(await cursor.fetchall())
 
 
 class BadCursor(ValueError):
-    """The cursor is none that a page ended with"""
+    """The cursor was not returned by an earlier page"""
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,7 +47,7 @@ _PLACE = struct.Struct(">q16s")
 
 
 class Cursor(msgspec.Struct, frozen=True):
-    """The place of a row in an order by time and id. To clients it is opaque text."""
+    """The place of a row in the order by time and id. Clients get it as opaque text."""
 
     time: datetime
     id: UUID

@@ -1,4 +1,4 @@
-"""Years, months and days in UTC, by which lists are narrowed, and how much each of them has."""
+"""Years, months and days in UTC that filter lists, and the number of rows in each."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Span(msgspec.Struct, frozen=True):
 
     @property
     def parts(self) -> Unit:
-        """What it is divided into."""
+        """The unit of its parts."""
         return "month" if self.month is None else "day"
 
 

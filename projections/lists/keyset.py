@@ -1,7 +1,7 @@
-"""Lists without end, newest first: a page of them costs the same wherever in the list it is.
+"""Keyset pagination of long lists, newest first: each page costs the same, wherever it is.
 
-A page begins beyond a row rather than after a number of rows, so an index leads straight to it.
-There is no total, which would have to be counted.
+A page starts next to a given row rather than after a number of rows, so an index leads straight to
+it. There is no total, because that would have to be counted.
 """
 
 from __future__ import annotations
@@ -17,39 +17,40 @@ from projections.lists.cursor import Cursor
 
 Row = TypeVar("Row")
 
-WALK = 5_000
-"""Rows that are looked at one after the other before an index is asked for the rare ones. They take
-about as long as fetching as many by that index."""
+SCAN_LIMIT = 5_000
+"""Rows that are read in order before the index of `Search.rare` is used. Reading them takes about
+as long as fetching the same number through that index."""
 
 
-class Beyond(msgspec.Struct, frozen=True):
-    """Where a page begins: with the newest of all, or next to a row on its older or newer side."""
+class PageStart(msgspec.Struct, frozen=True):
+    """Where a page starts: at the newest row, or next to `row` on its older or newer side."""
 
     row: Cursor | None = None
     newer: bool = False
 
 
 class Slice(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
-    """Rows that follow one another, newest first."""
+    """Consecutive rows, newest first."""
 
     rows: list[Row]
     newer: Cursor | None
-    """Beyond which there are newer ones; None when there are none."""
+    """Start of the page of newer rows; None when there are none."""
     older: Cursor | None
+    """Start of the page of older rows; None when there are none."""
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
-    """What is looked for. The table has an `id`, and indexes in the order of its time."""
+    """What to select. The table has a column `id`, and indexes on `time`."""
 
     table: LiteralString
     time: LiteralString
-    """The column that the order goes by."""
+    """The column to sort by."""
     columns: LiteralString
     conditions: Sequence[LiteralString] = ()
-    """Those that an index in the order of the time serves."""
+    """Conditions that an index on `time` supports."""
     rare: LiteralString | None = None
-    """One that holds for most rows or for few, which is not known: an index of its own finds those
-    few, but in no order. When many are like that, some are among the next rows."""
+    """A condition that may match most rows or few. It has an index of its own, which finds the rows
+    in no order. If it matches many rows, some of them are among the next `SCAN_LIMIT`."""
 
 
 async def find(
@@ -58,38 +59,38 @@ async def find(
     parameters: Mapping[str, object],
     make: Callable[..., Row],
     *,
-    beyond: Beyond,
+    start: PageStart,
     limit: int,
 ) -> Slice[Row]:
-    """Up to `limit` rows; `make` is given the time, the id and the columns of each."""
+    """Up to `limit` rows; `make` is called with the time, the id and the columns of each."""
     values = {
         **parameters,
         "limit": limit + 1,
-        "walk": WALK if search.rare else limit + 1,
-        "row_time": beyond.row and beyond.row.time,
-        "row_id": beyond.row and beyond.row.id,
+        "scan_limit": SCAN_LIMIT if search.rare else limit + 1,
+        "row_time": start.row and start.row.time,
+        "row_id": start.row and start.row.id,
     }
-    statements = [_among_next(search, beyond)]
+    statements = [_among_next(search, start)]
     if search.rare:
-        statements.append(_by_index(search, beyond))
+        statements.append(_by_index(search, start))
     found: list[Any] = []
     for statement in statements:
         cursor = await connection.execute(statement, values, binary=True)
-        answer = await cursor.fetchall()
-        found = [row[1:] for row in answer if row[2] is not None]
-        if len(found) > limit or answer[0][0] < values["walk"]:
+        selected = await cursor.fetchall()
+        found = [row[1:] for row in selected if row[2] is not None]
+        if len(found) > limit or selected[0][0] < values["scan_limit"]:
             break
-    return _slice(found, make, beyond, limit)
+    return _slice(found, make, start, limit)
 
 
 def _slice(
-    found: Sequence[Any], make: Callable[..., Row], beyond: Beyond, limit: int
+    found: Sequence[Any], make: Callable[..., Row], start: PageStart, limit: int
 ) -> Slice[Row]:
     more, found = len(found) > limit, found[:limit]
-    if beyond.newer:
+    if start.newer:
         found = found[::-1]
-    has_newer, has_older = more, beyond.row is not None
-    if not beyond.newer:
+    has_newer, has_older = more, start.row is not None
+    if not start.newer:
         has_newer, has_older = has_older, has_newer
     return Slice(
         rows=[make(*row) for row in found],
@@ -98,26 +99,27 @@ def _slice(
     )
 
 
-def _among_next(search: Search, beyond: Beyond) -> Composed:
-    """Those among the next rows, and how many these were. There is always a row."""
+def _among_next(search: Search, start: PageStart) -> Composed:
+    """Matches among the next rows, and the number of rows scanned. There is always a row."""
     return _statement(
         """
         WITH next AS (
-            SELECT * FROM {table} WHERE {conditions} ORDER BY {order} LIMIT %(walk)s
+            SELECT * FROM {table} WHERE {conditions} ORDER BY {order} LIMIT %(scan_limit)s
         ), page AS (
             SELECT {time}, id, {columns} FROM next WHERE {rare} ORDER BY {order} LIMIT %(limit)s
         )
-        SELECT walked.count, page.* FROM (SELECT count(*) FROM next) walked LEFT JOIN page ON true
+        SELECT scanned.count, page.*
+        FROM (SELECT count(*) FROM next) scanned LEFT JOIN page ON true
         ORDER BY {order}
         """,
         search,
-        beyond,
+        start,
     )
 
 
-def _by_index(search: Search, beyond: Beyond) -> Composed:
-    """All those that are rare, of which the next are taken. PostgreSQL, which cannot know how rare
-    they are, is kept from walking the order's index once more."""
+def _by_index(search: Search, start: PageStart) -> Composed:
+    """Finds all matches of `rare` by its index, and takes the next of them. MATERIALIZED keeps
+    PostgreSQL, which cannot estimate how rare they are, from scanning the index on time again."""
     return _statement(
         """
         WITH found AS MATERIALIZED (SELECT * FROM {table} WHERE {rare} AND {conditions}),
@@ -127,21 +129,21 @@ def _by_index(search: Search, beyond: Beyond) -> Composed:
         SELECT 0, page.* FROM (SELECT) AS always LEFT JOIN page ON true ORDER BY {order}
         """,
         search,
-        beyond,
+        start,
     )
 
 
-def _statement(text: LiteralString, search: Search, beyond: Beyond) -> Composed:
+def _statement(text: LiteralString, search: Search, start: PageStart) -> Composed:
     conditions: list[Composable] = [SQL(c) for c in search.conditions] or [SQL("true")]
     time = Identifier(search.time)
-    if beyond.row:
+    if start.row:
         condition = (
             "({}, id) > (%(row_time)s, %(row_id)s)"
-            if beyond.newer
+            if start.newer
             else ("({}, id) < (%(row_time)s, %(row_id)s)")
         )
         conditions.append(SQL(condition).format(time))
-    order = "{time}, id" if beyond.newer else "{time} DESC, id DESC"
+    order = "{time}, id" if start.newer else "{time} DESC, id DESC"
     return SQL(text).format(
         table=Identifier(search.table),
         time=time,

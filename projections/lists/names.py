@@ -1,6 +1,6 @@
-"""What things are called, by their ids, for pages that show many kinds of them.
+"""Names of events, areas and accounts by id, for pages that show all of them.
 
-Visitors are not among them: who reads history reads no names of theirs.
+Names of visitors are not among them: readers of history must not see them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ TABLES = ["accounts", "areas", "events"]
 
 
 async def names_of(connection: AsyncConnection[Any], ids: Collection[UUID]) -> dict[UUID, str]:
-    """Of those events, areas and accounts that there are now."""
+    """Names by id; ids of things that do not exist now are missing."""
     cursor = await connection.execute(
         """
         SELECT id, name FROM events WHERE id = ANY(%(ids)s)

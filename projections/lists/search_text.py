@@ -1,7 +1,7 @@
-"""What names are searched by: letters alone, without case, accents, width or invisible characters.
+"""Folds text for searching: without case, accents, width and invisible characters.
 
-It goes character by character, so a part of a name stays a part: whatever is found when only case
-is ignored is found so too. Uniqueness needs another one, which keeps more apart.
+It works character by character, so a part of a name is also a part of the folded name. Uniqueness
+of names uses a stricter folding, which keeps more names apart.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-_ON_A_KEYBOARD = {
+_KEYBOARD_LETTERS = {
     "æ": "ae",
     "œ": "oe",
     "þ": "th",
@@ -25,10 +25,10 @@ _ON_A_KEYBOARD = {
     "\N{RIGHT SINGLE QUOTATION MARK}": "'",
     "\N{LEFT SINGLE QUOTATION MARK}": "'",
 }
-"""What Unicode takes apart no further, as it is typed on a keyboard that does not have it."""
+"""Characters that Unicode does not decompose, and what people type on keyboards without them."""
 
 _KEPT_MARKS = {7, 8, 9}
-"""Combining classes of marks that make another letter, in the scripts of India and Japan."""
+"""Combining classes of marks that make a different letter, in scripts of India and Japan."""
 
 _INVISIBLE = re.compile(
     "[\N{VARIATION SELECTOR-1}-\N{VARIATION SELECTOR-16}\N{COMBINING GRAPHEME JOINER}]"
@@ -46,15 +46,14 @@ def searchable(text: str) -> str:
 
 @lru_cache(maxsize=10_000)
 def _plain(character: str) -> str:
-    """What is left of a character that was decomposed and folded; "" for what is only an accent or
-    cannot be seen."""
+    """The letter of a decomposed and folded character; "" for accents and invisible characters."""
     if character.isspace():
         return " "
     if unicodedata.category(character) == "Cf" or _INVISIBLE.match(character):
         return ""
     if unicodedata.combining(character) not in {0, *_KEPT_MARKS}:
         return ""
-    if letter := _ON_A_KEYBOARD.get(character):
+    if letter := _KEYBOARD_LETTERS.get(character):
         return letter
     if found := _WITH_STROKE.match(unicodedata.name(character, "")):
         return unicodedata.lookup(found[1])

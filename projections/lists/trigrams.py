@@ -1,11 +1,11 @@
-"""Pieces of three characters, by which a part of a name is found through an index.
+"""Trigrams: pieces of three characters, so that an index finds a part of a name.
 
-PostgreSQL's own `pg_trgm` is an extension that the embedded server does not have; an array and a
-GIN index need none.
+The embedded PostgreSQL does not have the extension `pg_trgm`; an array with a GIN index works
+without it.
 """
 
 
 def trigrams(folded: str) -> list[str]:
-    """Each piece once, sorted. What contains `folded` has all of them; below three characters
-    there are none, which is as true."""
+    """Each trigram once, sorted. A name that contains `folded` has all of them. Text of fewer than
+    three characters has none."""
     return sorted({folded[i : i + 3] for i in range(len(folded) - 2)})

@@ -1,8 +1,8 @@
-"""Finding people by the beginnings of words, in a table that holds none of their words.
+"""Search keys: they find people by prefixes of words, in a table that does not hold the words.
 
-Each beginning of a word of the name and of the email has a key: a hash under a secret of the
-installation. Who reads the files of the database learns no word from it, and an index that keeps
-the keys of rows which are gone keeps nothing of a person (decision 0040).
+Each prefix of a word in the name and the email has a key, a hash with a secret of the installation.
+The files of the database reveal no words, and an index that still has the keys of deleted rows
+reveals nothing about a person (decision 0040).
 """
 
 from __future__ import annotations
@@ -17,60 +17,61 @@ from domain.privacy.keys import InstallationKeys
 from domain.visitors import Person
 from projections.lists.search_text import searchable
 
-LONGEST = 16
-"""Characters of a word that count."""
+MAX_PREFIX_LENGTH = 16
+"""Characters. The rest of a longer word is ignored."""
 
-INDEXED = (1, 3, 5, 8, 13)
-"""Lengths of the beginnings that an index finds: it would cost a registration more to have all of
-them there. The other ones are looked for among the rows that it finds."""
+INDEXED_LENGTHS = (1, 3, 5, 8, 13)
+"""Lengths of the prefixes that are in the index: having all of them there would make registrations
+slower. Prefixes of other lengths are compared in the rows that the index finds."""
 
-WORDS_REMEMBERED = 20_000
-"""Words whose keys are kept in memory: names and domains come again and again."""
+CACHED_WORDS = 20_000
+"""Words whose keys are kept in memory: the same names and domains occur often."""
 
 _SEPARATORS = str.maketrans(dict.fromkeys("-\N{HYPHEN}\N{EN DASH}\N{EM DASH}.,'()@", " "))
 
 
-class Keys(msgspec.Struct, frozen=True):
+class SearchKeys(msgspec.Struct, frozen=True):
     indexed: Sequence[int]
-    """Of the mailbox, and of beginnings of one of these lengths."""
+    """Keys of the mailbox, and of prefixes with one of the `INDEXED_LENGTHS`."""
     others: Sequence[int]
+    """Keys of prefixes with other lengths."""
 
 
 class WordKeys:
-    """Those of one installation, derived from its secret."""
+    """Makes the search keys of one installation, with its secret."""
 
     def __init__(self, identity: bytes) -> None:
         self._secret = blake2b(key=identity, digest_size=32, person=b"words").digest()
-        self._of_word = lru_cache(WORDS_REMEMBERED)(self._beginnings)
+        self._of_word = lru_cache(CACHED_WORDS)(self._beginnings)
 
-    def of_person(self, person: Person) -> Keys:
-        """The keys that the person's row is found by."""
+    def of_person(self, person: Person) -> SearchKeys:
+        """All keys that find the person's row."""
         name, email = searchable(person.full_name), searchable(person.email)
         indexed, others = {self._key(_mailbox(email))}, set[int]()
         for word in {*_words(name), *_words(email)}:
             keys = self._of_word(word)
             indexed.update(keys.indexed)
             others.update(keys.others)
-        return Keys(sorted(indexed), sorted(others))
+        return SearchKeys(sorted(indexed), sorted(others))
 
-    def asked(self, text: str, most_words: int) -> Keys:
-        """The keys that a row must have, so that each word of the text is the beginning of one of
-        its words; what has an @ after it is all of its email up to there."""
+    def for_search(self, text: str, max_words: int) -> SearchKeys:
+        """The keys that a row must have for each word of the text to be a prefix of one of its
+        words. Text before an @ must be the whole mailbox of the email."""
         indexed, others = set[int](), set[int]()
-        for asked in searchable(text).split()[:most_words]:
-            if mailbox := _mailbox(asked):
+        for wanted in searchable(text).split()[:max_words]:
+            if mailbox := _mailbox(wanted):
                 indexed.add(self._key(mailbox))
-            for word in _words(asked):
-                longest = max(length for length in INDEXED if length <= len(word))
+            for word in _words(wanted):
+                longest = max(length for length in INDEXED_LENGTHS if length <= len(word))
                 indexed.add(self._key(word[:longest]))
-                others.add(self._key(word[:LONGEST]))
-        return Keys(list(indexed), list(others - indexed))
+                others.add(self._key(word[:MAX_PREFIX_LENGTH]))
+        return SearchKeys(list(indexed), list(others - indexed))
 
-    def _beginnings(self, word: str) -> Keys:
-        lengths = range(1, min(len(word), LONGEST) + 1)
-        return Keys(
-            [self._key(word[:length]) for length in lengths if length in INDEXED],
-            [self._key(word[:length]) for length in lengths if length not in INDEXED],
+    def _beginnings(self, word: str) -> SearchKeys:
+        lengths = range(1, min(len(word), MAX_PREFIX_LENGTH) + 1)
+        return SearchKeys(
+            [self._key(word[:length]) for length in lengths if length in INDEXED_LENGTHS],
+            [self._key(word[:length]) for length in lengths if length not in INDEXED_LENGTHS],
         )
 
     def _key(self, beginning: str) -> int:
@@ -92,6 +93,6 @@ def _words(text: str) -> list[str]:
 
 
 def _mailbox(email: str) -> str:
-    """The whole of what comes before the @, which marks it; "" without that."""
+    """The part of the address up to and including the last @; "" without one."""
     mailbox, at, _ = email.rpartition("@")
     return mailbox and mailbox + at

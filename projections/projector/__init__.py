@@ -1,1 +1,1 @@
-"""The projector: takes every projection further as history grows."""
+"""The projector: applies new events of history to every projection."""

@@ -1,4 +1,4 @@
-"""What is counted and traced of each time that projections are taken further."""
+"""Metrics and traces of the batches that the projector applies."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from runtime.metrics import COUNTS, REGISTRY, SECONDS
 
 APPLY = Histogram(
     "events_face_projection_apply_seconds",
-    "Applying to one projection what it handles of the events that were taken together.",
+    "Time to apply the events of one batch to one projection.",
     ["projection"],
     buckets=SECONDS,
     registry=REGISTRY,
 )
 BATCH_SIZE = Histogram(
     "events_face_projection_batch_size",
-    "Events that were taken together.",
+    "Events in one batch.",
     buckets=COUNTS,
     registry=REGISTRY,
 )
 BATCH = Histogram(
     "events_face_projection_batch_seconds",
-    "Applying them to all projections that were at the same position, in one transaction.",
+    "Time to apply one batch to all projections at the same position, in one transaction.",
     buckets=SECONDS,
     registry=REGISTRY,
 )
 
 
-class Application:
-    """Some events, from the moment that they are applied until that is committed."""
+class BatchMetrics:
+    """Measures one batch of events, from the start of applying it to the commit."""
 
     def __init__(self, events: Sequence[RecordedEvent]) -> None:
         self._events = events
@@ -43,7 +43,8 @@ class Application:
         self._projections: dict[type, list[str]] = {}
 
     @contextmanager
-    def to(self, projection: str, handled: Sequence[RecordedEvent]) -> Iterator[None]:
+    def measure(self, projection: str, handled: Sequence[RecordedEvent]) -> Iterator[None]:
+        """Measures how long it takes to apply the handled events to one projection."""
         begun = perf_counter()
         yield
         if handled:
@@ -62,7 +63,7 @@ class Application:
             self._trace(ended)
 
     def _trace(self, ended: float) -> None:
-        """A span for each trace that has events among these."""
+        """Record a span for each trace with events in this batch."""
         traces: dict[str, list[RecordedEvent]] = {}
         for recorded in self._events:
             traces.setdefault(recorded.metadata.correlation_id, []).append(recorded)

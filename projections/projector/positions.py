@@ -1,4 +1,4 @@
-"""How far each projection has come, for those who read its table."""
+"""The position of each projection, for readers of its table."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ import structlog
 from psycopg import AsyncConnection
 
 from domain.core.availability import require_writes
-from domain.history.store import PATIENCE, SESSION
+from domain.history.store import CONNECTION_TIMEOUTS, SESSION
 
 log = structlog.get_logger()
 
-REREAD = 5.0
-"""Seconds without an announcement after which the table is read: the connection may be dead."""
+REREAD_INTERVAL = 5.0
+"""Seconds without a notification, after which the table is read: the connection may be dead."""
 
-RECONNECT = 0.5
-"""Seconds."""
+RECONNECT_DELAY = 0.5
+"""Seconds between attempts to reach the database."""
 
 _decode_moves = msgspec.json.Decoder(dict[str, tuple[int, int]]).decode
 
 
 class Positions:
-    """Keeps up with the projections of one database.
+    """Follows the positions of all projections of one database.
 
         async with Positions(database_url) as positions:
             if await positions.wait_for(["events"], 4711, timeout=5): ...
 
-    A database that cannot be reached is looked for until it can.
+    When the database cannot be reached, it tries again until it can.
     """
 
     def __init__(self, database_url: str) -> None:
@@ -51,11 +51,12 @@ class Positions:
                 await self._task
 
     def of(self, name: str) -> int:
-        """The position that the projection's table includes, as far as is known; 0 at first."""
+        """The last known position of the projection: its table includes history up to there. 0
+        before the first read."""
         return self._current.get(name, 0)
 
     async def wait_for(self, names: Iterable[str], position: int, *, timeout: float) -> bool:  # noqa: ASYNC109
-        """Whether the tables include the position before `timeout` seconds are over."""
+        """Wait until all tables include the position; False after `timeout` seconds."""
         awaited = list(names)
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
@@ -69,12 +70,12 @@ class Positions:
             try:
                 await self._follow()
             except (psycopg.Error, msgspec.DecodeError) as error:
-                log.warning("positions are not known", reason=str(error))
-                await asyncio.sleep(RECONNECT)
+                log.warning("cannot read positions of projections", reason=str(error))
+                await asyncio.sleep(RECONNECT_DELAY)
 
     async def _follow(self) -> None:
         async with await AsyncConnection.connect(
-            self._database_url, autocommit=True, options=SESSION, **PATIENCE
+            self._database_url, autocommit=True, options=SESSION, **CONNECTION_TIMEOUTS
         ) as connection:
             await connection.execute("LISTEN projections")
             while True:
@@ -83,9 +84,11 @@ class Positions:
                 quiet = False
                 while not quiet:
                     quiet = True
-                    async for announced in connection.notifies(timeout=REREAD, stop_after=1):
+                    async for notification in connection.notifies(
+                        timeout=REREAD_INTERVAL, stop_after=1
+                    ):
                         quiet = False
-                        moves = _decode_moves(announced.payload)
+                        moves = _decode_moves(notification.payload)
                         self._set({name: position for name, (position, _) in moves.items()})
                 require_writes(connection)
 

@@ -1,4 +1,4 @@
-"""What a projection is: a table, and what the events of history do to its rows."""
+"""The type of a projection: a table, and how the events of history change its rows."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ Apply = Callable[[AsyncConnection[Any], Sequence[RecordedEvent], InstallationKey
 
 
 class Rows(NamedTuple):
-    """What a stretch of history comes to in an empty table."""
+    """What a segment of history adds to an empty table."""
 
     rows: Sequence[tuple[object, ...]]
     left_over: Sequence[RecordedEvent]
-    """What changes rows that another stretch may have begun: `apply` is given it later, in the
-    order of history, when all rows are there."""
+    """Events that change rows which another segment may have created. They are passed to `apply`
+    later, in the order of history, when all rows are there."""
 
 
 class Bulk(msgspec.Struct, frozen=True, kw_only=True):
-    """A quick way to fill an empty table: stretches of history are taken beside each other, in
-    any order, and their rows copied. With what is left over it comes to what `apply` does."""
+    """A fast way to fill an empty table: segments of history are read in parallel, in any order,
+    and their rows are copied. Together with the left-over events, the result is that of `apply`."""
 
     columns: tuple[tuple[LiteralString, str], ...]
-    """Name and PostgreSQL's type of each of a row's values."""
+    """Name and PostgreSQL type of each value of a row."""
     rows_of: Callable[[Sequence[RecordedEvent], InstallationKeys], Rows]
-    """Given handled events, in the order of history."""
+    """Takes the handled events of a segment, in the order of history."""
 
 
 class Projection(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,30 +41,30 @@ class Projection(msgspec.Struct, frozen=True, kw_only=True):
 
     name: LiteralString
     schema_version: int
-    """Grows with the table's columns, their meaning or the indexes; an older table is rebuilt
-    before use."""
+    """Increases when the table's columns, their meaning or its indexes change; a table with a lower
+    version is rebuilt before use."""
     table: LiteralString
-    """The statements that create the table where it is missing. They name no schema: a rebuild
-    runs them in one of its own."""
+    """The statements that create the table if it is missing. They name no schema: a rebuild runs
+    them in a schema of its own."""
     handles: frozenset[EventClass]
     apply: Apply
-    """Brings the rows up to date with these events, all of them handled ones, in the order of
-    history and each given once; says whether any row changed. Runs in the transaction that moves
-    the projection's position, and takes thousands of events with a statement or two."""
+    """Updates the rows for these events, all of handled classes, in the order of history, each
+    passed once; returns whether any row changed. It runs in the transaction that moves the
+    projection's position, and handles thousands of events in one or two statements."""
     carry_over: LiteralString | None = None
-    """For columns that do not follow from history: copies them at the end of a rebuild, from
-    the table `{previous}` to the one that takes its place."""
+    """For columns that do not follow from history: statements that copy them at the end of a
+    rebuild, from the table `{previous}` to the new one."""
     bulk: Bulk | None = None
-    """For a table of very many rows."""
+    """For tables with very many rows."""
 
 
 def events_of(*kinds: type[Aggregate]) -> frozenset[EventClass]:
-    """All that can happen to aggregates of these kinds."""
+    """All classes of domain events of these aggregates."""
     return frozenset(e for e in EVENT_TYPES.values() if e.aggregate_class in kinds)
 
 
 def fold_into(rows: dict[UUID, A], kind: type[A], events: Iterable[RecordedEvent]) -> None:
-    """Bring aggregates, by id, to where the events leave them; missing ones begin blank."""
+    """Apply the events to the aggregates in `rows`, by id; missing ones start empty."""
     for recorded in events:
         id = recorded.originator_id
         after = recorded.event.apply(rows.get(id) or kind(id=id))
@@ -82,4 +82,4 @@ CREATE TABLE IF NOT EXISTS projections (
     updated_at      timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 """
-"""Where each projection is: a row for each. `version` moves when its rows change."""
+"""A row for each projection: its position, and a `version` that increases when its rows change."""

@@ -1,8 +1,8 @@
-"""The projector: keeps every projection up to date with history, as it grows.
+"""The projector: keeps all projections up to date with history.
 
-Any number of projectors may run. Each projection is led by one of them, which holds a lock on the
-connection that it writes with (`domain.history.leadership`). When that connection ends, so does the
-lock, and another projector takes over.
+Any number of projectors may run. Each projection is led by one of them, which holds an advisory
+lock on the connection with which it writes (`domain.history.leadership`). When that connection
+ends, the lock is released, and another projector takes over.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from domain.history import store
 from domain.history.leadership import end_silent
 from domain.privacy.keys import InstallationKeys
 from projections.projector.projection import Projection
-from projections.projector.tail import RETRY_STOPPED, PositionMoved, Tail
+from projections.projector.tail import RETRY_STOPPED_AFTER, PositionMoved, Tail
 from runtime import metrics, tracing
 from runtime.embedded.services import Services
 from runtime.installation import installation_keys
@@ -29,34 +29,35 @@ from runtime.settings import Settings
 
 log = structlog.get_logger()
 
-ELECTION = 3.0
-"""Seconds between tries to lead what somebody else leads."""
+ELECTION_INTERVAL = 3.0
+"""Seconds between attempts to lead projections that another projector leads."""
 
-POLL = 1.0
-"""Seconds after which history is looked at although nothing was announced."""
+POLL_INTERVAL = 1.0
+"""Seconds without a notification, after which history is read anyway."""
 
-PACE = 0.01
-BUSY_PACE = 0.02
-BUSY = 40
-"""Seconds from one look at history to the next, but for batches that were full; the second when the
-last look found so many events. A lone event is applied at once, and under load each round takes
-what gathered: a round costs as much as many events."""
+READ_INTERVAL = 0.01
+BUSY_READ_INTERVAL = 0.02
+BUSY_BATCH_SIZE = 40
+"""Seconds between two reads of history, except after a full batch; the longer interval applies when
+the last read found at least `BUSY_BATCH_SIZE` events. A single event is applied at once. Under
+load, a longer interval makes larger batches: the fixed cost of a batch equals that of many events.
+"""
 
-FIRST_BACKOFF, LAST_BACKOFF = 0.2, 5.0
-"""Seconds before a lost database is looked for again, doubling from one to the other."""
+FIRST_BACKOFF, MAX_BACKOFF = 0.2, 5.0
+"""Seconds between attempts to reach a lost database: doubled each time, up to the maximum."""
 
 
 def run(settings: Settings, services: Services, projections: Sequence[Projection]) -> None:
-    """The projector's process, until SIGTERM or SIGINT."""
+    """Run the projector in this process, until SIGTERM or SIGINT."""
     import uvloop
 
     metrics.serve(settings)
     keys = installation_keys(settings, services.database_url)
     with tracing.sent("projector", settings):
-        uvloop.run(_until_signalled(Runner(services.database_url, keys, projections)))
+        uvloop.run(_until_signalled(Projector(services.database_url, keys, projections)))
 
 
-async def _until_signalled(runner: Runner) -> None:
+async def _until_signalled(runner: Projector) -> None:
     task = asyncio.create_task(runner.run())
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
@@ -64,7 +65,7 @@ async def _until_signalled(runner: Runner) -> None:
         await task
 
 
-class Runner:
+class Projector:
     """Leads as many of the projections as it can, and applies history to them."""
 
     def __init__(
@@ -74,10 +75,10 @@ class Runner:
         self._keys = keys
         self._projections = projections
         self._backoff = FIRST_BACKOFF
-        self._aside_until: dict[Projection, float] = {}
+        self._elect_after: dict[Projection, float] = {}
 
     async def run(self) -> None:
-        """Until cancelled, which is safe at any moment."""
+        """Runs until cancelled, which is safe at any moment."""
         while True:
             try:
                 async with await store.connect(self._database_url) as connection:
@@ -85,11 +86,11 @@ class Runner:
             except UNAVAILABLE as error:
                 log.warning("database lost", reason=str(error), retry_in_seconds=self._backoff)
                 await asyncio.sleep(self._backoff)
-                self._backoff = min(2 * self._backoff, LAST_BACKOFF)
+                self._backoff = min(2 * self._backoff, MAX_BACKOFF)
 
     async def _work(self, connection: AsyncConnection[Any]) -> None:
-        # A crash of PostgreSQL may then lose the last commits, rows and positions together: they
-        # are applied again. Commits of others on these rows can only survive if ours do.
+        # A crash of PostgreSQL may then lose the last commits, rows together with positions: these
+        # events are applied again. Later commits of other sessions on these rows are lost, too.
         await connection.execute("SET synchronous_commit TO off")
         await connection.execute("LISTEN history")
         require_writes(connection)
@@ -98,7 +99,7 @@ class Runner:
             try:
                 await self._lead(connection)
             except PositionMoved:
-                log.info("a projection was rebuilt: taking the lead anew")
+                log.info("a projection was rebuilt: electing leaders again")
                 await connection.execute("SELECT pg_advisory_unlock_all()")
 
     async def _lead(self, connection: AsyncConnection[Any]) -> None:
@@ -109,37 +110,39 @@ class Runner:
             if loop.time() >= election_at:
                 require_writes(connection)
                 await self._elect(connection, tail)
-                election_at = loop.time() + ELECTION
-            looked = loop.time()
+                election_at = loop.time() + ELECTION_INTERVAL
+            read_at = loop.time()
             more = await tail.step()
-            await self._stand_aside(connection, tail)
+            await self._give_up_leads(connection, tail)
             if not more:
-                pace = BUSY_PACE if tail.taken >= BUSY else PACE
-                await asyncio.sleep(looked + pace - loop.time())
-                await _announcement(connection)
+                busy = tail.read_count >= BUSY_BATCH_SIZE
+                interval = BUSY_READ_INTERVAL if busy else READ_INTERVAL
+                await asyncio.sleep(read_at + interval - loop.time())
+                await _wait_for_notification(connection)
 
-    async def _stand_aside(self, connection: AsyncConnection[Any], tail: Tail) -> None:
-        """Let a projector of the release lead that wrote what this one does not know, if there
-        is one."""
-        while tail.beyond_us:
-            projection = tail.beyond_us.pop()
+    async def _give_up_leads(self, connection: AsyncConnection[Any], tail: Tail) -> None:
+        """Give up projections that met an event of a newer release, so that a projector of that
+        release can lead them."""
+        while tail.too_new:
+            projection = tail.too_new.pop()
             del tail.positions[projection]
-            self._aside_until[projection] = asyncio.get_running_loop().time() + RETRY_STOPPED
+            self._elect_after[projection] = asyncio.get_running_loop().time() + RETRY_STOPPED_AFTER
             await connection.execute(
                 "SELECT pg_advisory_unlock(hashtext('projections'), hashtext(%s))",
                 [projection.name],
             )
 
     async def _elect(self, connection: AsyncConnection[Any], tail: Tail) -> None:
-        """Take the lead of each projection that nobody leads and whose table is of our shape."""
+        """Take the lead of each projection without a leader whose table has the schema version of
+        this release."""
         now = asyncio.get_running_loop().time()
         others = [
             p
             for p in self._projections
-            if p not in tail.positions and self._aside_until.get(p, now) <= now
+            if p not in tail.positions and self._elect_after.get(p, now) <= now
         ]
         if not others:
-            await connection.execute("SELECT")  # a sign of life, though every projection be stopped
+            await connection.execute("SELECT")  # a sign of life, even if all projections stopped
             return
         await end_silent(connection, "projections")
         cursor = await connection.execute(
@@ -147,8 +150,8 @@ class Runner:
             SELECT name
             FROM (
                 SELECT name FROM projections JOIN unnest(%b::text[], %b::int[])
-                     AS ours (name, schema_version) USING (name, schema_version)
-                OFFSET 0 -- locks are tried on these rows only
+                     AS known (name, schema_version) USING (name, schema_version)
+                OFFSET 0 -- keeps the planner from trying locks for other rows
             ) AS candidate
             WHERE pg_try_advisory_lock(hashtext('projections'), hashtext(name))
             """,
@@ -160,7 +163,7 @@ class Runner:
             log.info("leading projections", names=sorted(won))
 
 
-async def _announcement(connection: AsyncConnection[Any]) -> None:
-    """Wait until an append to history is announced, or for as long as one may be missed."""
-    async for _ in connection.notifies(timeout=POLL, stop_after=1):
+async def _wait_for_notification(connection: AsyncConnection[Any]) -> None:
+    """Wait for the notification of an append to history, at most `POLL_INTERVAL`."""
+    async for _ in connection.notifies(timeout=POLL_INTERVAL, stop_after=1):
         pass

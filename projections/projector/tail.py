@@ -1,8 +1,8 @@
-"""Applies history to projections: many events at once, each exactly once, in its order.
+"""Applies history to projections: in batches, each event exactly once, in the order of history.
 
-The rows and the position of a projection change in one transaction, so a crash at any point
-leaves both where they were. Projections at the same position go on together, in one transaction;
-one that was left behind catches up beside them until it can join.
+The rows and the position of a projection change in one transaction, so a crash never separates
+them. Projections at the same position are updated together in one transaction (a cohort). One that
+is behind catches up on its own until it can join the others.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from domain.core.availability import TABLES_MISSING, UNAVAILABLE, missing_table
 from domain.history.codec import UnknownEvent
 from domain.history.store import open_all, read_events
 from domain.privacy.keys import InstallationKeys
-from projections.projector.metrics import Application
+from projections.projector.metrics import BatchMetrics
 from projections.projector.projection import Projection
 
 log = structlog.get_logger()
 
-BATCH = 2_000
-"""Events read at once."""
+BATCH_SIZE = 2_000
+"""Events in one read."""
 
-RETRY_STOPPED = 10.0
-"""Seconds after which a projection that stopped at an event tries it again."""
+RETRY_STOPPED_AFTER = 10.0
+"""Seconds after which a projection that stopped at an event tries to apply it again."""
 
 
 class PositionMoved(Exception):
-    """Somebody else moved a projection's position: it was rebuilt, or another runner leads it"""
+    """A projection's position was moved by a rebuild or by another projector"""
 
 
 class Tail:
-    """Some projections, and where each of them is, on one connection in autocommit mode.
+    """Some projections and their positions, on one connection in autocommit mode.
 
-    Raises `PositionMoved`, and `UNAVAILABLE` for whatever may pass by itself.
+    Its methods raise `PositionMoved`, and the `UNAVAILABLE` errors for transient failures.
     """
 
     def __init__(
@@ -51,65 +51,65 @@ class Tail:
         announces: bool = True,
         skipped: Sequence[str] = (),
     ) -> None:
-        """`announces`: on the channel `projections`, for the readers of the tables. `skipped` are
-        topics that none of the projections handles, for a tail that has a long way to go."""
+        """`announces`: send notifications on the channel `projections`, for readers of the tables.
+        `skipped`: topics that none of the projections handles; a rebuild need not read them."""
         self._connection = connection
         self._keys = keys
         self._announces = announces
         self._skipped = list(skipped)
         self._retry_at: dict[str, float] = {}
         self.positions: dict[Projection, int] = {}
-        self.taken = 0
-        """Events that the last step read."""
-        self.beyond_us: set[Projection] = set()
-        """Those that stopped at an event of a newer release."""
+        self.read_count = 0
+        """Number of events that the last step read."""
+        self.too_new: set[Projection] = set()
+        """Projections that stopped at an event of a newer release."""
 
     async def follow(self, projections: Iterable[Projection]) -> None:
-        """Go on with these, from where their tables are."""
+        """Start to follow history for these projections, from the positions of their tables."""
         cursor = await self._connection.execute("SELECT name, position FROM projections")
         positions: dict[str, int] = dict(await cursor.fetchall())
         self.positions |= {projection: positions[projection.name] for projection in projections}
 
     async def step(self) -> bool:
-        """Take each projection further by a batch; whether there may be more to read at once."""
+        """Apply one batch to each projection; returns whether there may be more to read now."""
         now = asyncio.get_running_loop().time()
         running = [p for p in self.positions if self._retry_at.get(p.name, now) <= now]
-        more, self.taken = False, 0
+        more, self.read_count = False, 0
         ahead: int | None = None
-        for place in sorted({self.positions[p] for p in running}, reverse=True):
-            cohort = [p for p in running if self.positions[p] == place]
-            more |= await self._read_and_apply(cohort, place, ahead)
+        for position in sorted({self.positions[p] for p in running}, reverse=True):
+            cohort = [p for p in running if self.positions[p] == position]
+            more |= await self._read_and_apply(cohort, position, ahead)
             ahead = min(self.positions[p] for p in cohort)
         return more
 
     async def _read_and_apply(
-        self, cohort: Sequence[Projection], place: int, ahead: int | None
+        self, cohort: Sequence[Projection], after: int, ahead: int | None
     ) -> bool:
-        """Take projections at `place` further, but not past those that are `ahead`, so that
-        they meet there and go on as one. Says whether there may be more for them."""
-        batch, events = BATCH, None
+        """Apply events after a position, up to the position of the next cohort `ahead`, so that
+        both continue as one. Returns whether there may be more events for them."""
+        batch_size, events = BATCH_SIZE, None
         while events is None:
             try:
-                events = await self._read(cohort, place, batch)
+                events = await self._read(cohort, after, batch_size)
             except Exception as error:
-                if _may_pass(error):
+                if _is_transient(error):
                     raise
-                if batch == 1:
-                    await self._stop_at_unreadable(cohort, place, error)
+                if batch_size == 1:
+                    await self._stop_at_unreadable(cohort, after, error)
                     return True
-                batch //= 2
-        full = len(events) == batch
-        self.taken += len(events)
+                batch_size //= 2
+        full = len(events) == batch_size
+        self.read_count += len(events)
         events = [e for e in events if ahead is None or e.position <= ahead]
         if events:
-            await self._apply(cohort, events, place, events[-1].position)
+            await self._apply(cohort, events, after, events[-1].position)
         return full or ahead is not None
 
     async def _read(
-        self, cohort: Sequence[Projection], place: int, batch: int
+        self, cohort: Sequence[Projection], after: int, limit: int
     ) -> list[RecordedEvent]:
         events = await read_events(
-            self._connection, after=place, limit=batch, skipped=self._skipped
+            self._connection, after=after, limit=limit, skipped=self._skipped
         )
         if any(e.sealed and _handled(e, cohort) for e in events):
             events = await open_all(self._connection, events, self._keys)
@@ -118,12 +118,12 @@ class Tail:
     async def _apply(
         self, cohort: Sequence[Projection], events: Sequence[RecordedEvent], old: int, new: int
     ) -> None:
-        """Apply what lies between the two positions. Where that fails, all that can be applied
-        is, and only a projection that cannot go on stops, right before the event it stumbles at."""
+        """Apply the events between two positions. If one of them fails, all others before it are
+        applied, and only the projection that cannot apply it stops, right before it."""
         try:
             await self._commit(cohort, events, old, new)
         except Exception as error:
-            if _may_pass(error):
+            if _is_transient(error):
                 raise
             if len(cohort) > 1:
                 for projection in cohort:
@@ -141,31 +141,31 @@ class Tail:
         self, cohort: Sequence[Projection], events: Sequence[RecordedEvent], old: int, new: int
     ) -> None:
         changes: list[int | None] = []
-        application = Application(events)
+        measured = BatchMetrics(events)
         async with self._connection.transaction():
             for projection in cohort:
                 handled = [e for e in events if type(e.event) in projection.handles]
-                with application.to(projection.name, handled):
+                with measured.measure(projection.name, handled):
                     changed = bool(handled) and await projection.apply(
                         self._connection, handled, self._keys
                     )
                 changes.append(handled[-1].position if changed else None)
             await self._move(cohort, changes, old, new)
         if self._announces:
-            application.committed()
+            measured.committed()
         for projection in cohort:
             self.positions[projection] = new
             if self._retry_at.pop(projection.name, None):
-                log.info("projection goes on", projection=projection.name, position=new)
+                log.info("projection continues", projection=projection.name, position=new)
 
     async def _move(
         self, cohort: Sequence[Projection], changes: Sequence[int | None], old: int, new: int
     ) -> None:
-        """Move the positions, if nobody else has, and tell the readers.
+        """Move the positions, and notify readers. Raises `PositionMoved` if others moved them.
 
-        `version` is the position of the last event that changed rows, rather than a count: after
-        a crash of PostgreSQL that took the last rows with it, the same version still stands for
-        the same rows. A rebuild can have taken it further than that.
+        `version` is the position of the last event that changed rows, not a counter: if a crash of
+        PostgreSQL loses the last rows, the same version still means the same rows. A rebuild may
+        have set it higher.
         """
         cursor = await self._connection.execute(
             """
@@ -183,8 +183,8 @@ class Tail:
             )
             SELECT count(*),
                    CASE WHEN %(announces)s
-                        THEN pg_notify('projections', json_object_agg(name, place)::text) END
-            FROM (SELECT name, json_build_array(position, version) AS place FROM moved) AS told
+                        THEN pg_notify('projections', json_object_agg(name, progress)::text) END
+            FROM (SELECT name, json_build_array(position, version) AS progress FROM moved) AS moves
             """,
             {
                 "old": old,
@@ -200,10 +200,10 @@ class Tail:
             raise PositionMoved
 
     async def _stop_at_unreadable(
-        self, cohort: Sequence[Projection], place: int, error: Exception
+        self, cohort: Sequence[Projection], after: int, error: Exception
     ) -> None:
-        """The next event after `place` cannot be read. Those that it is nothing to pass over it;
-        when its topic is unknown, it may be something to anyone."""
+        """The next event after a position cannot be read. Projections that do not handle its class
+        skip it; when the topic is unknown, all of them stop."""
         cursor = await self._connection.execute(
             """
             SELECT notification_id, topic FROM history_events
@@ -212,7 +212,7 @@ class Tail:
                    OR notification_id = (SELECT max(notification_id) FROM history_events))
             ORDER BY notification_id LIMIT 1
             """,
-            [place, self._skipped],
+            [after, self._skipped],
         )
         row = await cursor.fetchone()
         if row is None:
@@ -222,15 +222,15 @@ class Tail:
         concerned = [p for p in cohort if event_class is None or event_class in p.handles]
         others = [p for p in cohort if p not in concerned]
         if others:
-            await self._commit(others, [], place, position)
-        await self._stop(concerned, place, position, error)
+            await self._commit(others, [], after, position)
+        await self._stop(concerned, after, position, error)
         if isinstance(error, UnknownEvent):
-            self.beyond_us.update(concerned)
+            self.too_new.update(concerned)
 
     async def _stop(
-        self, cohort: Sequence[Projection], place: int, position: int, error: Exception
+        self, cohort: Sequence[Projection], after: int, position: int, error: Exception
     ) -> None:
-        """Say why these do not go on; nothing is ever skipped."""
+        """Record why these projections stop before the event at `position`."""
         first_line = str(error).partition("\n")[0][:500]
         because = f"{type(error).__name__}: {first_line}"
         if isinstance(error, TABLES_MISSING):
@@ -240,14 +240,16 @@ class Tail:
             UPDATE projections SET stopped_at = %s, stopped_because = %s
             WHERE name = ANY(%s) AND position = %s
             """,
-            [position, because, [p.name for p in cohort], place],
+            [position, because, [p.name for p in cohort], after],
         )
         cursor = await self._connection.execute(
             "SELECT topic, originator_id FROM history_events WHERE notification_id = %s", [position]
         )
         topic, aggregate_id = await cursor.fetchone() or ("", "")
         for projection in cohort:
-            self._retry_at[projection.name] = asyncio.get_running_loop().time() + RETRY_STOPPED
+            self._retry_at[projection.name] = (
+                asyncio.get_running_loop().time() + RETRY_STOPPED_AFTER
+            )
             log.error(
                 "projection stopped",
                 projection=projection.name,
@@ -263,8 +265,8 @@ def _handled(recorded: RecordedEvent, cohort: Sequence[Projection]) -> bool:
     return any(type(recorded.event) in projection.handles for projection in cohort)
 
 
-def _may_pass(error: Exception) -> bool:
-    """Whether it says nothing about the events: the same ones may well be applied later."""
+def _is_transient(error: Exception) -> bool:
+    """Whether the error is not caused by the events, so that applying them may succeed later."""
     if isinstance(error, psycopg.errors.ProgramLimitExceeded):
-        return False  # PostgreSQL's limits, of the size of a value for one, do not pass
+        return False  # a limit of PostgreSQL, such as the size of a value
     return isinstance(error, (*UNAVAILABLE, PositionMoved))

@@ -1,1 +1,1 @@
-"""Rebuilding read tables from the beginning of history, while the present ones stay in use."""
+"""Rebuilds read tables from the beginning of history, while the live tables stay in use."""

@@ -1,8 +1,8 @@
-"""Fills the empty tables of a rebuild from stretches of history, in several processes at once.
+"""Fills the empty tables of a rebuild from segments of history, in several processes.
 
-Each process takes the next stretch when it is done with one: it reads it, opens the personal data,
-and copies the rows that the projections make of it (`Projection.bulk`). What is left over is noted
-in the table `left_over`, for `apply`. In the end the indexes are built, several at once.
+Each process takes one segment after the other: it reads the events, decrypts the personal data, and
+copies the rows that the projections make of them (`Projection.bulk`). Left-over events are recorded
+in the table `left_over`, for `apply`. At the end the indexes are built, several at once.
 """
 
 from __future__ import annotations
@@ -25,36 +25,36 @@ from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
 from domain.core.aggregate import EVENT_TYPES
-from domain.history.segments import read_stretch
-from domain.history.store import BY_KEY, PATIENCE, SESSION
+from domain.history.segments import read_segment
+from domain.history.store import BY_KEY, CONNECTION_TIMEOUTS, SESSION
 from domain.privacy.keys import InstallationKeys
 from projections.projector.projection import Bulk, EventClass, Projection
-from projections.rebuild.staging import Indexes, Place
+from projections.rebuild.staging import Indexes, StagingSchema
 
-STRETCH = 8_000
-"""Positions. Its events are in memory at once, in each process."""
+SEGMENT_SIZE = 8_000
+"""Positions. Each process holds all events of one segment in memory."""
 
 PROCESSES = min(os.cpu_count() or 1, 4)
-"""Each keeps a processor busy, together with its session in PostgreSQL. More than a few would cost
-much memory, and wait for each other."""
+"""Each process, with its PostgreSQL session, uses one processor. More than a few would need much
+memory and wait for each other."""
 
 NICENESS = 10
-"""Whoever answers clients goes first."""
+"""Processes that answer clients have priority."""
 
-BUILDING = "-c maintenance_work_mem=128MB -c max_parallel_maintenance_workers=0"
-"""PostgreSQL's options for building an index in each process: workers of its own beside them would
-only share the same processors, and cost something to begin and to merge."""
+INDEX_BUILD_OPTIONS = "-c maintenance_work_mem=128MB -c max_parallel_maintenance_workers=0"
+"""PostgreSQL options for building an index in each process. Parallel workers of PostgreSQL would
+only share the same processors, at an extra cost."""
 
 _LEFT_OVER = (("projection", "text"), ("position", "int8"))
 
 
 class ProcessLost(Exception):
-    """a process that loaded rows has ended before its time; see whether memory ran out"""
+    """a process that loads rows has ended unexpectedly; check whether memory ran out"""
 
 
 def topics_skipped(projections: Iterable[Projection]) -> list[str]:
-    """Topics that are nothing to any of these. One that is not known is not among them: it is for
-    the reader to stumble at."""
+    """Known topics that none of these projections handles. Unknown topics are not skipped: reading
+    them must fail."""
     handled = frozenset[EventClass]().union(*(p.handles for p in projections))
     return [topic for topic, kind in EVENT_TYPES.items() if kind not in handled]
 
@@ -62,18 +62,18 @@ def topics_skipped(projections: Iterable[Projection]) -> list[str]:
 async def load(
     database_url: str,
     keys: InstallationKeys,
-    place: Place,
+    staging: StagingSchema,
     projections: Sequence[Projection],
     indexes: Mapping[str, Indexes],
     upto: int,
 ) -> AsyncGenerator[int, None]:
-    """Fill the new tables with history up to a position, and then create their indexes, given by
-    table; gives how many positions are done, again and again. To be closed when it is left early.
+    """Fill the staging tables with history up to a position, then create their indexes, given by
+    table. Yields the number of positions done so far, repeatedly. Close it when you stop early.
 
-    Raises `stretches.Unreadable`, `psycopg.Error` and `ProcessLost`.
+    Raises `segments.Unreadable`, `psycopg.Error` and `ProcessLost`.
     """
     job = _Job(
-        place=place,
+        staging=staging,
         tables=[_Table(p.name, p.handles, p.bulk) for p in projections if p.bulk],
         skipped=topics_skipped(projections),
     )
@@ -82,13 +82,13 @@ async def load(
     )
     loop = asyncio.get_running_loop()
     loading = [
-        loop.run_in_executor(processes, _load_stretch, start, min(start + STRETCH, upto))
-        for start in range(0, upto, STRETCH)
+        loop.run_in_executor(processes, _load_segment, start, min(start + SEGMENT_SIZE, upto))
+        for start in range(0, upto, SEGMENT_SIZE)
     ]
     try:
         done = 0
-        for stretch in asyncio.as_completed(loading):
-            done += await stretch
+        for segment in asyncio.as_completed(loading):
+            done += await segment
             yield done
         for step in (
             [(_create_index, create) for taken in indexes.values() for create in taken.create],
@@ -98,7 +98,7 @@ async def load(
     except BrokenProcessPool:
         raise ProcessLost(ProcessLost.__doc__) from None
     finally:
-        processes.shutdown(cancel_futures=True)  # waits for the stretches that are under way
+        processes.shutdown(cancel_futures=True)  # waits for the segments in progress
         await asyncio.gather(*loading, return_exceptions=True)
 
 
@@ -109,27 +109,27 @@ class _Table(msgspec.Struct, frozen=True):
 
 
 class _Job(msgspec.Struct, frozen=True):
-    place: Place
+    staging: StagingSchema
     tables: list[_Table]
     skipped: list[str]
 
 
 def _begin(database_url: str, keys: InstallationKeys, job: _Job) -> None:
-    """Once in each process, which ends with the one that began it."""
-    global _connection, _keys, _job  # noqa: PLW0603  what this process is for
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that began it
+    """Runs once in each process. The process ends when its parent ends."""
+    global _connection, _keys, _job  # noqa: PLW0603  state of this process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(NICENESS)
-    gc.disable()  # what a stretch leaves has no cycles, and looking for some takes a while
+    gc.disable()  # a segment leaves no reference cycles, and searching for them takes time
     _keys, _job = keys, job
     _connection = psycopg.connect(
         database_url,
         autocommit=True,
-        options=f"{SESSION} {BY_KEY} {BUILDING} -c synchronous_commit=off",
-        **PATIENCE,
+        options=f"{SESSION} {BY_KEY} {INDEX_BUILD_OPTIONS} -c synchronous_commit=off",
+        **CONNECTION_TIMEOUTS,
     )
-    _connection.execute(job.place.search_path)
+    _connection.execute(job.staging.search_path)
 
 
 def _end_with_parent() -> None:
@@ -139,9 +139,9 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _load_stretch(after: int, upto: int) -> int:
-    """How many positions it was."""
-    events = read_stretch(_connection, _keys, after=after, upto=upto, skipped=_job.skipped)
+def _load_segment(after: int, upto: int) -> int:
+    """Returns the number of positions."""
+    events = read_segment(_connection, _keys, after=after, upto=upto, skipped=_job.skipped)
     with _connection.transaction():
         for table in _job.tables:
             handled = [e for e in events if type(e.event) in table.handles]

@@ -1,4 +1,4 @@
-"""Read tables that this release cannot use as they are; creating those that are missing."""
+"""Creates missing read tables, and finds those that this release cannot use."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from typing import Any
 from psycopg import Connection
 
 from projections.projector.projection import PROJECTIONS_TABLE, Projection
-from projections.rebuild.progress import DROP_LITTER
+from projections.rebuild.progress import DROP_ABANDONED
 
-LOST = 0
-"""The `schema_version` of no release, for what has lost its table or its row of `projections`."""
+LOST_SCHEMA_VERSION = 0
+"""No release has this `schema_version`: it marks a projection whose table, or whose row in
+`projections`, was lost."""
 
 
 def create_tables(connection: Connection[Any], projections: Sequence[Projection]) -> None:
-    """Create what is missing, as long as history is empty; what lacks its table afterwards is
-    marked as lost, because only a rebuild may fill it: a projector would let workers send what
-    history says was sent, before it comes to that. A table of another release's shape is left
-    alone too, and until it is rebuilt the release that it belongs to keeps it up to date."""
-    connection.execute(DROP_LITTER)
+    """Create the missing tables, as long as history is empty.
+
+    Once history has events, a missing table is marked as lost instead, and only a rebuild may fill
+    it: with a projector, workers would send messages again whose `Sent` event it has not yet
+    reached. A table with the schema version of another release is not changed: until it is
+    rebuilt, a projector of that release keeps it up to date.
+    """
+    connection.execute(DROP_ABANDONED)
     connection.execute(PROJECTIONS_TABLE)
     for projection in projections:
         cursor = connection.execute(
@@ -34,7 +38,7 @@ def create_tables(connection: Connection[Any], projections: Sequence[Projection]
         if has_history and (version is None or not has_table):
             _mark_as_lost(connection, projection)
         elif version in {None, projection.schema_version}:
-            if not has_table:  # one that is there would be locked, against those who write to it
+            if not has_table:  # an existing table would be locked against writers
                 connection.execute(projection.table)
             connection.execute(
                 """
@@ -46,36 +50,38 @@ def create_tables(connection: Connection[Any], projections: Sequence[Projection]
 
 
 def _mark_as_lost(connection: Connection[Any], projection: Projection) -> None:
-    """No projector leads it then."""
+    """After that, no projector leads the projection."""
     connection.execute(
         """
         INSERT INTO projections (name, schema_version) VALUES (%s, %s)
         ON CONFLICT (name) DO UPDATE SET schema_version = EXCLUDED.schema_version
         """,
-        [projection.name, LOST],
+        [projection.name, LOST_SCHEMA_VERSION],
     )
 
 
 def due_rebuilds(connection: Connection[Any], projections: Sequence[Projection]) -> dict[str, str]:
-    """The projections that are to be rebuilt before this release reads them, and why."""
+    """The projections that must be rebuilt before this release reads them: reasons by name."""
     cursor = connection.execute(
         """
         SELECT name, CASE WHEN to_regclass(name) IS NOT NULL THEN schema_version END
         FROM projections ORDER BY name
         """
     )
-    reasons = {name: why_rebuild(name, version, projections) for name, version in cursor.fetchall()}
+    reasons = {
+        name: rebuild_reason(name, version, projections) for name, version in cursor.fetchall()
+    }
     return {name: reason for name, reason in reasons.items() if reason is not None}
 
 
-def why_rebuild(
+def rebuild_reason(
     name: str, schema_version: int | None, projections: Sequence[Projection]
 ) -> str | None:
-    """What is wrong with the projection's table, whose schema version is given (None: there is no
-    such table); None when this release can use it, or has no such projection."""
-    ours = {projection.name: projection.schema_version for projection in projections}.get(name)
-    if ours is None or ours == schema_version:
+    """Why a projection whose table has this schema version (None: there is no table) must be
+    rebuilt; None when this release can use the table, or has no such projection."""
+    expected = {projection.name: projection.schema_version for projection in projections}.get(name)
+    if expected is None or expected == schema_version:
         return None
-    if schema_version in {None, LOST}:
+    if schema_version in {None, LOST_SCHEMA_VERSION}:
         return "its table was lost"
-    return f"its table has schema version {schema_version}, and this release {ours}"
+    return f"its table has schema version {schema_version}, this release needs {expected}"

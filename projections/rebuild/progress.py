@@ -1,9 +1,9 @@
-"""What the rebuilds under way hold, and how far they have come, for other sessions to see.
+"""Locks and progress of running rebuilds, visible to all sessions.
 
-For as long as it runs, a rebuild holds an advisory lock for each projection that it rebuilds, on
-one connection, and keeps what it has reached in that connection's application name. So there is
-nothing to clear away after one that was killed but its schema, which is named for the first of its
-projections: whoever gets that lock may drop it.
+While it runs, a rebuild holds an advisory lock for each of its projections, on one connection, and
+publishes its progress as the application name of that connection. A killed rebuild leaves nothing
+behind except its schema, which is named after the first of its projections: a session that gets the
+lock of that projection may drop the schema.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from psycopg import AsyncConnection
 
 SCHEMA_PREFIX = "rebuilding_"
 
-DROP_LITTER = """
+DROP_ABANDONED = """
 DO $$
 DECLARE
-    litter text;
+    abandoned text;
 BEGIN
-    FOR litter IN SELECT nspname FROM pg_namespace WHERE starts_with(nspname, 'rebuilding_') LOOP
+    FOR abandoned IN SELECT nspname FROM pg_namespace WHERE starts_with(nspname, 'rebuilding_') LOOP
         IF pg_try_advisory_xact_lock(
-            hashtext('rebuild'), hashtext(substr(litter, length('rebuilding_') + 1))
+            hashtext('rebuild'), hashtext(substr(abandoned, length('rebuilding_') + 1))
         ) THEN
-            EXECUTE format('DROP SCHEMA %I CASCADE', litter);
+            EXECUTE format('DROP SCHEMA %I CASCADE', abandoned);
         END IF;
     END LOOP;
 END $$;
 """
-"""What rebuilds that were killed have left, and what the session's own one has built."""
+"""Drops the schemas of killed rebuilds, and that of the session's own rebuild."""
 
 
 async def lock_for_rebuild(connection: AsyncConnection[Any], names: Sequence[str]) -> list[str]:
-    """Hold off other rebuilds of these projections until the connection ends or unlocks. Gives the
+    """Prevent other rebuilds of these projections until the connection ends or unlocks. Returns the
     names of those that are being rebuilt already."""
     cursor = await connection.execute(
         """
@@ -47,17 +47,17 @@ async def lock_for_rebuild(connection: AsyncConnection[Any], names: Sequence[str
 
 
 async def unlock_for_rebuild(connection: AsyncConnection[Any]) -> None:
-    """Let the next one begin at once: closing the connection does as well, a little later."""
+    """Let the next rebuild begin at once. Closing the connection does the same, a little later."""
     await connection.execute("SELECT pg_advisory_unlock_all()")
 
 
 class RebuildProgress(msgspec.Struct, frozen=True, kw_only=True):
     reached: int
-    """Positions of history that are in the new tables."""
+    """The new tables include history up to this position."""
     target: int
-    """Positions that there were when it looked last."""
+    """The last position of history when it was read last."""
     seconds: float
-    """Since it began."""
+    """Seconds since the rebuild began."""
 
     def __str__(self) -> str:
         share = self.reached / max(self.target, 1)
@@ -66,15 +66,15 @@ class RebuildProgress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def announce_progress(connection: AsyncConnection[Any], reached: int, target: int) -> None:
-    """On the connection that holds the locks."""
+    """Publish the progress. The connection must be the one that holds the locks."""
     await connection.execute(
         "SELECT set_config('application_name', %s, false)", [f"rebuild {reached}/{target}"]
     )
 
 
 async def rebuilds_under_way(connection: AsyncConnection[Any]) -> dict[str, RebuildProgress]:
-    """Of each projection that is being rebuilt, by name. One is missing for the moment between
-    its lock and its first progress."""
+    """The progress of running rebuilds, by the name of the projection. A rebuild is missing here
+    between its lock and its first progress."""
     cursor = await connection.execute(
         """
         SELECT p.name, a.application_name,
@@ -87,11 +87,11 @@ async def rebuilds_under_way(connection: AsyncConnection[Any]) -> dict[str, Rebu
         """
     )
     return {
-        name: _progress(told.removeprefix("rebuild "), seconds)
-        for name, told, seconds in await cursor.fetchall()
+        name: _progress(published.removeprefix("rebuild "), seconds)
+        for name, published, seconds in await cursor.fetchall()
     }
 
 
-def _progress(told: str, seconds: float) -> RebuildProgress:
-    reached, _, target = told.partition("/")
+def _progress(published: str, seconds: float) -> RebuildProgress:
+    reached, _, target = published.partition("/")
     return RebuildProgress(reached=int(reached), target=int(target), seconds=seconds)

@@ -1,14 +1,15 @@
-"""Rebuilds projections' tables from the beginning of history, while the present ones stay in use.
+"""Rebuilds the tables of projections from the beginning of history, while the live tables stay in
+use.
 
-The new tables are filled in a schema of their own (`projections.rebuild.staging`): large ones in
-bulk, the others by the same code that keeps tables up to date. At the end each present table is
-locked for a moment, the new one takes in the newest events, and replaces it.
+New tables are filled in a schema of their own (`projections.rebuild.staging`): large ones in bulk,
+the others by the code that keeps tables up to date. At the end, each live table is locked for a
+moment; the new table receives the newest events and replaces it.
 
-The outbox stays sound throughout. Nobody delivers from the new table before it is complete. The
-lock waits for every worker that is settling a row, so its outcome is in history and is taken in;
-one that comes to settle later finds the lease it holds in the new table (`carry_over`).
+The outbox stays correct throughout. Workers do not deliver from the new table before it is
+complete. The lock waits for every worker that is settling a row, so that its outcome is in history
+and is applied; a worker that settles later finds its lease in the new table (`carry_over`).
 
-How far a rebuild has come, any session can ask (`projections.rebuild.progress`).
+Any session can read the progress of a rebuild (`projections.rebuild.progress`).
 """
 
 from __future__ import annotations
@@ -27,30 +28,31 @@ from domain.history.segments import Unreadable
 from domain.history.store import connect, last_position, open_all
 from domain.privacy.keys import InstallationKeys
 from projections.projector.projection import Projection
-from projections.projector.tail import BATCH, Tail
+from projections.projector.tail import BATCH_SIZE, Tail
 from projections.rebuild import bulk_load, staging
 from projections.rebuild.progress import (
-    DROP_LITTER,
+    DROP_ABANDONED,
     announce_progress,
     lock_for_rebuild,
     unlock_for_rebuild,
 )
-from projections.rebuild.staging import Place
+from projections.rebuild.staging import StagingSchema
 
 Progress = Callable[[int, int], None]
-"""Told the position reached, and the one to be reached."""
+"""Called with the position reached and the target position."""
 
-SMALL = 20_000
-"""Positions of a history that is followed sooner than processes are started."""
+MIN_BULK_POSITIONS = 20_000
+"""Positions. A shorter history is applied faster than the processes of a bulk load start."""
 
 LOCK_TIMEOUT = "3s"
-"""Queries on the table queue behind a lock that is waited for: rather try again than that."""
+"""While it waits for a lock on a table, all queries on that table wait behind it: so it gives up
+and tries again."""
 
 LOCK_TRIES = 10
 
 
 class CannotRebuild(Exception):
-    """Why the tables were left as they were."""
+    """The rebuild failed; the live tables are unchanged. Its message is the reason."""
 
 
 async def rebuild_tables(
@@ -59,25 +61,27 @@ async def rebuild_tables(
     projections: Sequence[Projection],
     progress: Progress = lambda *_: None,
 ) -> int:
-    """Replace the projections' tables by what history gives now, all in one pass over it. Gives a
-    position that they all include.
+    """Rebuild the tables of these projections, in one pass over history. Returns a position that
+    all of them include.
 
-    Raises `CannotRebuild`; when cancelled, the tables in use are as they were.
+    Raises `CannotRebuild`; when cancelled, the live tables are unchanged.
     """
     async with await connect(database_url) as connection:
         try:
             if busy := await lock_for_rebuild(connection, [p.name for p in projections]):
-                raise CannotRebuild(f"another rebuild of {', '.join(busy)} is at work; wait for it")
-            place = await staging.prepare(connection, projections)
-            await _fill(connection, database_url, keys, place, projections, progress)
-            return min([await _replace(connection, keys, place, p, progress) for p in projections])
+                raise CannotRebuild(
+                    f"another rebuild of {', '.join(busy)} is running; wait until it ends"
+                )
+            schema = await staging.prepare(connection, projections)
+            await _fill(connection, database_url, keys, schema, projections, progress)
+            return min([await _replace(connection, keys, schema, p, progress) for p in projections])
         except (Unreadable, bulk_load.ProcessLost, psycopg.DataError) as error:
             names = ", ".join(projection.name for projection in projections)
-            because = str(error).partition("\n")[0]  # the rest of the message may show a row
+            because = str(error).partition("\n")[0]  # later lines of the message may show a row
             raise CannotRebuild(f"{names} cannot be rebuilt: {because}") from error
         finally:
             if not connection.closed:
-                await connection.execute(DROP_LITTER)
+                await connection.execute(DROP_ABANDONED)
                 await unlock_for_rebuild(connection)
 
 
@@ -85,38 +89,38 @@ async def _fill(
     connection: AsyncConnection[Any],
     database_url: str,
     keys: InstallationKeys,
-    place: Place,
+    schema: StagingSchema,
     projections: Sequence[Projection],
     progress: Progress,
 ) -> None:
-    """Bring the new tables to about where history is now."""
+    """Fill the staging tables up to about the present end of history."""
     target = await last_position(connection)
-    in_bulk = [p for p in projections if p.bulk is not None and target > SMALL]
+    in_bulk = [p for p in projections if p.bulk is not None and target > MIN_BULK_POSITIONS]
     followed = [p for p in projections if p not in in_bulk]
     if followed:
         tail = await _tail(connection, keys, followed)
-        await _catch_up(connection, tail, progress if not in_bulk else _untold)
+        await _catch_up(connection, tail, progress if not in_bulk else _ignore_progress)
         for projection in followed:
             await connection.execute(SQL("ANALYZE {}").format(Identifier(projection.name)))
     if in_bulk:
-        await _load(connection, database_url, keys, place, in_bulk, target, progress)
+        await _load(connection, database_url, keys, schema, in_bulk, target, progress)
 
 
-def _untold(reached: int, target: int) -> None:
-    """For what takes a moment beside the rest."""
+def _ignore_progress(reached: int, target: int) -> None:
+    """Progress of the small tables, when others are loaded in bulk."""
 
 
 async def _load(
     connection: AsyncConnection[Any],
     database_url: str,
     keys: InstallationKeys,
-    place: Place,
+    schema: StagingSchema,
     projections: Sequence[Projection],
     target: int,
     progress: Progress,
 ) -> None:
-    indexes = {p.name: await staging.take_off_indexes(connection, p.name) for p in projections}
-    loading = bulk_load.load(database_url, keys, place, projections, indexes, target)
+    indexes = {p.name: await staging.drop_indexes(connection, p.name) for p in projections}
+    loading = bulk_load.load(database_url, keys, schema, projections, indexes, target)
     async with aclosing(loading) as positions_done:
         async for reached in positions_done:
             progress(reached, target)
@@ -152,7 +156,7 @@ async def _left_over(
         ORDER BY position
         LIMIT %s
         """,
-        [projection.name, after, BATCH],
+        [projection.name, after, BATCH_SIZE],
         binary=True,
     )
     return [decode(*row) for row in await cursor.fetchall()]
@@ -168,7 +172,7 @@ async def _tail(
 
 
 async def _catch_up(connection: AsyncConnection[Any], tail: Tail, progress: Progress) -> None:
-    """Apply all that history holds by now."""
+    """Apply all events up to the present end of history."""
     target = await last_position(connection)
     while (reached := min(tail.positions.values())) < target:
         progress(reached, target)
@@ -193,22 +197,22 @@ async def _stopped_because(connection: AsyncConnection[Any]) -> str | None:
 async def _replace(
     connection: AsyncConnection[Any],
     keys: InstallationKeys,
-    place: Place,
+    schema: StagingSchema,
     projection: Projection,
     progress: Progress,
 ) -> int:
-    """Have the new table take in what came last, and take the place of the one in use."""
+    """Apply the newest events to the staging table, and replace the live table by it."""
     for _ in range(LOCK_TRIES):
         tail = await _tail(connection, keys, [projection])
         await _catch_up(connection, tail, progress)
         with suppress(psycopg.errors.LockNotAvailable):
             async with connection.transaction():
                 await connection.execute(SQL("SET LOCAL lock_timeout TO {}").format(LOCK_TIMEOUT))
-                present = await staging.lock_present(connection, place, projection)
+                has_live_table = await staging.lock_live_table(connection, schema, projection)
                 await _catch_up(connection, tail, progress)
                 position = tail.positions[projection]
-                await staging.take_its_place(
-                    connection, place, projection, position, present=present
+                await staging.swap_in(
+                    connection, schema, projection, position, has_live_table=has_live_table
                 )
                 return position
-    raise CannotRebuild(f"some transaction keeps {projection.name} in use; end it first")
+    raise CannotRebuild(f"a transaction keeps {projection.name} locked; end it first")

@@ -1,7 +1,7 @@
-"""Asking for a rebuild: what is asked for stands in PostgreSQL until it is done, or has failed.
+"""Requests for rebuilds: a request is kept in PostgreSQL until it is completed or has failed.
 
-The scheduler hands it to the workers, and one of them rebuilds, one table after the other. Were
-that one killed, another goes on: what was asked for still is.
+The scheduler wakes the workers, and one of them rebuilds one table after the other. If that worker
+is killed, another one continues, because the request is still there.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ CREATE TABLE IF NOT EXISTS rebuild_requests (
 );
 """
 
-REPEATED = timedelta(seconds=30)
-"""After which a request that still stands is handed over again."""
+WAKE_UP_INTERVAL = timedelta(seconds=30)
+"""Time after which a worker is woken again for a request that is still open."""
 
 _UNDER_WAY = """
     EXISTS (
@@ -37,7 +37,7 @@ _UNDER_WAY = """
           AND l.classid = hashtext('rebuild')::oid AND l.objid = hashtext({name})::oid
     )
 """
-"""Whether somebody holds the lock of `rebuild_progress.lock_for_rebuild`."""
+"""Whether a session holds the lock of `projections.rebuild.progress.lock_for_rebuild`."""
 
 
 class RebuildRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,12 +45,14 @@ class RebuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     origin: Origin
     asked_at: datetime
     failed_at: datetime | None
-    """When it came to nothing; the reason is known until the next one is asked for."""
+    """Kept with the reason until the next request for this projection; None while it is open."""
     failed_because: str | None
 
 
-async def ask(connection: AsyncConnection[Any], projection: str, origin: Origin) -> bool:
-    """Whether it is asked for now: not while it is already, or while one is under way."""
+async def request_rebuild(
+    connection: AsyncConnection[Any], projection: str, origin: Origin
+) -> bool:
+    """Request a rebuild. False when one is requested already or running."""
     cursor = await connection.execute(
         f"""
         INSERT INTO rebuild_requests AS present (projection, actor, correlation_id)
@@ -66,8 +68,8 @@ async def ask(connection: AsyncConnection[Any], projection: str, origin: Origin)
     return cursor.rowcount > 0
 
 
-async def requests(connection: AsyncConnection[Any]) -> dict[str, RebuildRequest]:
-    """Those that stand and those that failed, by the projection's name."""
+async def rebuild_requests(connection: AsyncConnection[Any]) -> dict[str, RebuildRequest]:
+    """Open and failed requests, by the name of the projection."""
     cursor = await connection.execute(
         """
         SELECT projection, actor, correlation_id, asked_at, failed_at, failed_because
@@ -78,12 +80,12 @@ async def requests(connection: AsyncConnection[Any]) -> dict[str, RebuildRequest
 
 
 async def lock(connection: AsyncConnection[Any]) -> bool:
-    """Whether this connection is now the one that does what is asked for, as long as it lasts."""
+    """Try to become the one worker that runs requested rebuilds, until the connection ends."""
     return await take_lead(connection, "asked rebuilds")
 
 
 async def next_request(connection: AsyncConnection[Any]) -> RebuildRequest | None:
-    """The oldest that stands and can begin. For who has the lock."""
+    """The oldest open request that can begin now. The caller must hold the lock."""
     cursor = await connection.execute(
         f"""
         SELECT projection, actor, correlation_id, asked_at, failed_at, failed_because
@@ -99,7 +101,7 @@ async def next_request(connection: AsyncConnection[Any]) -> RebuildRequest | Non
 async def conclude(
     connection: AsyncConnection[Any], request: RebuildRequest, failed_because: str | None
 ) -> None:
-    """It is done, or has failed."""
+    """Remove the request, or record why it failed."""
     if failed_because is None:
         await connection.execute(
             "DELETE FROM rebuild_requests WHERE projection = %s", [request.projection]
@@ -114,14 +116,14 @@ async def conclude(
         )
 
 
-def are_to_be_handed_over(connection: Connection[Any]) -> bool:
-    """Whether a worker is to be told of any now; it is noted that one was."""
+def wake_up_due(connection: Connection[Any]) -> bool:
+    """True if a worker should be woken for a request; records the wake-up."""
     cursor = connection.execute(
         """
         UPDATE rebuild_requests SET handed_over_at = now()
         WHERE failed_at IS NULL AND (handed_over_at IS NULL OR handed_over_at <= now() - %s)
         """,
-        [REPEATED],
+        [WAKE_UP_INTERVAL],
     )
     return cursor.rowcount > 0
 

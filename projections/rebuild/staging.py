@@ -1,4 +1,4 @@
-"""Tables beside those in use: they fill in a schema of their own, and then take their place."""
+"""Staging tables of a rebuild: filled in a schema of their own, then swapped with the live ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.sql import SQL, Composed, Identifier
 
 from projections.projector.projection import PROJECTIONS_TABLE, Projection
-from projections.rebuild.progress import DROP_LITTER, SCHEMA_PREFIX
+from projections.rebuild.progress import DROP_ABANDONED, SCHEMA_PREFIX
 
 LEFT_OVER = """
 CREATE TABLE left_over (
@@ -18,33 +18,34 @@ CREATE TABLE left_over (
     position   bigint NOT NULL
 );
 """
-"""Events that wait for `apply`, see `projections.rebuild.bulk_load`."""
+"""Positions of events that still have to be passed to `apply` (`projections.rebuild.bulk_load`)."""
 
 
-class Place(msgspec.Struct, frozen=True):
-    schema: str
-    home: str
-    """The schema of the tables in use."""
+class StagingSchema(msgspec.Struct, frozen=True):
+    name: str
+    live_schema: str
 
     @property
     def search_path(self) -> Composed:
-        """The statement that has a session find the new tables before those in use."""
+        """The statement that makes a session find the staging tables before the live ones."""
         return SQL("SET search_path TO {}, {}").format(
-            Identifier(self.schema), Identifier(self.home)
+            Identifier(self.name), Identifier(self.live_schema)
         )
 
 
-async def prepare(connection: AsyncConnection[Any], projections: Sequence[Projection]) -> Place:
-    """Create the tables; the connection, which has the locks, works on them from now on."""
+async def prepare(
+    connection: AsyncConnection[Any], projections: Sequence[Projection]
+) -> StagingSchema:
+    """Create the staging tables. The connection must hold the locks; it uses them from now on."""
     cursor = await connection.execute("SELECT current_schema()")
     row = await cursor.fetchone()
-    place = Place(SCHEMA_PREFIX + projections[0].name, str(row and row[0]))
+    staging = StagingSchema(SCHEMA_PREFIX + projections[0].name, str(row and row[0]))
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(hashtext('migrate'))")
-        await connection.execute(PROJECTIONS_TABLE)  # in case it was lost, too
-    await connection.execute(DROP_LITTER)
-    await connection.execute(SQL("CREATE SCHEMA {}").format(Identifier(place.schema)))
-    await connection.execute(place.search_path)
+        await connection.execute(PROJECTIONS_TABLE)  # it may have been lost, too
+    await connection.execute(DROP_ABANDONED)
+    await connection.execute(SQL("CREATE SCHEMA {}").format(Identifier(staging.name)))
+    await connection.execute(staging.search_path)
     await connection.execute(PROJECTIONS_TABLE)
     await connection.execute(LEFT_OVER)
     for projection in projections:
@@ -53,20 +54,20 @@ async def prepare(connection: AsyncConnection[Any], projections: Sequence[Projec
             "INSERT INTO projections (name, schema_version) VALUES (%s, %s)",
             [projection.name, projection.schema_version],
         )
-    return place
+    return staging
 
 
 class Indexes(msgspec.Struct, frozen=True):
-    """Those of a table that were taken off, as the statements that put them on again."""
+    """The dropped indexes of a table, as the statements that create them again."""
 
     create: list[bytes]
-    """These may run beside each other. What takes longest comes first."""
+    """These may run in parallel. The slowest comes first."""
     complete: list[bytes]
-    """Then these, which take a moment: constraints, and what statistics are not to be kept."""
+    """These run afterwards and are fast: constraints, and statistics targets."""
 
 
-async def take_off_indexes(connection: AsyncConnection[Any], table: str) -> Indexes:
-    """For filling it quickly."""
+async def drop_indexes(connection: AsyncConnection[Any], table: str) -> Indexes:
+    """Drop all indexes of a table, so that it can be filled fast."""
     cursor = await connection.execute(
         """
         SELECT CASE WHEN conname IS NULL THEN format('DROP INDEX %%s', indexrelid::regclass)
@@ -92,44 +93,44 @@ async def take_off_indexes(connection: AsyncConnection[Any], table: str) -> Inde
         {"table": table},
     )
     indexes = Indexes(create=[], complete=[])
-    for take_off, create, complete in await cursor.fetchall():
-        await connection.execute(take_off.encode())
+    for drop, create, complete in await cursor.fetchall():
+        await connection.execute(drop.encode())
         indexes.create.append(create.encode())
         indexes.complete.extend(statement.encode() for statement in complete if statement)
     return indexes
 
 
-async def lock_present(
-    connection: AsyncConnection[Any], place: Place, projection: Projection
+async def lock_live_table(
+    connection: AsyncConnection[Any], staging: StagingSchema, projection: Projection
 ) -> bool:
-    """Hold off everybody from the table in use until the transaction ends; False when there is
-    none. Raises `psycopg.errors.LockNotAvailable`."""
-    present = Identifier(place.home, projection.name)
+    """Lock the live table against all access until the transaction ends; False when there is no
+    such table. Raises `psycopg.errors.LockNotAvailable`."""
+    live = Identifier(staging.live_schema, projection.name)
     cursor = await connection.execute(
-        "SELECT to_regclass(%s) IS NOT NULL", [present.as_string(connection)]
+        "SELECT to_regclass(%s) IS NOT NULL", [live.as_string(connection)]
     )
     if await cursor.fetchone() == (False,):
         return False
-    await connection.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(present))
+    await connection.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(live))
     return True
 
 
-async def take_its_place(
+async def swap_in(
     connection: AsyncConnection[Any],
-    place: Place,
+    staging: StagingSchema,
     projection: Projection,
     position: int,
     *,
-    present: bool,
+    has_live_table: bool,
 ) -> None:
-    """Let the new table, which includes history up to `position`, replace the `present` one."""
-    old, new = (Identifier(schema, projection.name) for schema in (place.home, place.schema))
-    if present:
+    """Replace the live table by the staging table, which includes history up to `position`."""
+    old, new = (Identifier(s, projection.name) for s in (staging.live_schema, staging.name))
+    if has_live_table:
         if projection.carry_over is not None:
             await connection.execute(SQL(projection.carry_over).format(previous=old))
         await connection.execute(SQL("DROP TABLE {}").format(old))
     await connection.execute(
-        SQL("ALTER TABLE {} SET SCHEMA {}").format(new, Identifier(place.home))
+        SQL("ALTER TABLE {} SET SCHEMA {}").format(new, Identifier(staging.live_schema))
     )
     await connection.execute(
         SQL(
@@ -148,7 +149,7 @@ async def take_its_place(
             )::text)
             FROM moved
             """
-        ).format(projections=Identifier(place.home, "projections")),
+        ).format(projections=Identifier(staging.live_schema, "projections")),
         {
             "position": position,
             "schema_version": projection.schema_version,

@@ -25,7 +25,7 @@ from domain.accounts import GrantRole, Role
 from domain.history.batch import Origin
 from domain.history.store import last_position
 from domain.privacy.keys import InstallationKeys
-from projections.projector.projector import Runner
+from projections.projector.projector import Projector
 from projections.registry import ALL
 from runtime.embedded.services import Services
 from runtime.ports import free_port
@@ -127,7 +127,7 @@ async def api_on(
 
 @asynccontextmanager
 async def projector_on(services: Services, keys: InstallationKeys) -> AsyncIterator[None]:
-    running = asyncio.create_task(Runner(services.database_url, keys, ALL).run())
+    running = asyncio.create_task(Projector(services.database_url, keys, ALL).run())
     try:
         yield
     finally:

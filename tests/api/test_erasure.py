@@ -284,7 +284,7 @@ async def test_a_worker_that_is_sending_brings_nothing_back(
     outcome: Outcome,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rows_of_outbox, "BEGUN_WITHIN", -erasures.MARGIN)  # it waits for nobody
+    monkeypatch.setattr(rows_of_outbox, "MAX_SEND_DELAY", -erasures.MARGIN)  # it waits for nobody
     admin = await an_admin(api)
     await register(api, await api.event())
     await until_async(lambda: caught_up(connection))
@@ -333,7 +333,7 @@ async def test_a_worker_that_stands_still_is_waited_for_until_it_may_not_send_an
     connection: AsyncConnection[Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rows_of_outbox, "BEGUN_WITHIN", 0.5)
+    monkeypatch.setattr(rows_of_outbox, "MAX_SEND_DELAY", 0.5)
     monkeypatch.setattr(leases, "BEGUN_WITHIN", 0.5)
     monkeypatch.setattr(erasures, "MARGIN", 0.0)
     admin = await an_admin(api)
@@ -369,7 +369,7 @@ async def test_a_lease_that_an_erasure_waits_for_outlasts_a_rebuild(
     connection: AsyncConnection[Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rows_of_outbox, "BEGUN_WITHIN", -erasures.MARGIN)
+    monkeypatch.setattr(rows_of_outbox, "MAX_SEND_DELAY", -erasures.MARGIN)
     admin = await an_admin(api)
     await register(api, await api.event())
     await until_async(lambda: caught_up(connection))
@@ -377,9 +377,9 @@ async def test_a_lease_that_an_erasure_waits_for_outlasts_a_rebuild(
     await erase(api, admin)
     await until_async(lambda: caught_up(connection))
     await rebuild_tables(services.database_url, keys, [OUTBOX])
-    assert await rows_of_outbox.in_hand(connection, [leased.id])
+    assert await rows_of_outbox.any_leased(connection, [leased.id])
     await leases.settle(connection, Decider(keys, APPLICATION), [(leased, GivenBack())])
-    assert not await rows_of_outbox.in_hand(connection, [leased.id])
+    assert not await rows_of_outbox.any_leased(connection, [leased.id])
 
 
 async def test_a_registration_that_came_while_the_erasure_looked_is_erased_with_it(
@@ -388,16 +388,16 @@ async def test_a_registration_that_came_while_the_erasure_looked_is_erased_with_
     admin = await an_admin(lone_api)
     await register(lone_api, await lone_api.event())
     known_before = await lone_api.event()
-    looked = visitors.blank
+    looked = visitors.clear_search_keys
 
     async def register_meanwhile(on: AsyncConnection[Any], ids: Sequence[UUID]) -> None:
         await looked(on, ids)
         if len(ids) == 1:
-            monkeypatch.setattr(visitors, "blank", looked)
+            monkeypatch.setattr(visitors, "clear_search_keys", looked)
             await register(lone_api, known_before)
             await register(lone_api, await lone_api.event())
 
-    monkeypatch.setattr(visitors, "blank", register_meanwhile)
+    monkeypatch.setattr(visitors, "clear_search_keys", register_meanwhile)
     answer = await erase(lone_api, admin)
     assert answer.json()["data"] == {"registrations": 3, "personal_keys": 3, "notifications": 3}
 

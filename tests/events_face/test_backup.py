@@ -27,7 +27,7 @@ from events_face.commands.backup import backup
 from events_face.commands.recovery import GAP, HELD, settle_in
 from events_face.commands.restore import restore
 from projections.outbox import count_by_state
-from projections.projector.projector import Runner
+from projections.projector.projector import Projector
 from projections.registry import ALL
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
@@ -190,7 +190,10 @@ async def test_a_backup_is_of_one_moment_however_much_goes_on(
             number += 1
             await installation.register(event, f"visitor{number}@example.com")
 
-    async with running(Runner(installation.database_url, keys, ALL)), asyncio.TaskGroup() as load:
+    async with (
+        running(Projector(installation.database_url, keys, ALL)),
+        asyncio.TaskGroup() as load,
+    ):
         load.create_task(visitors())
         for name in ("first", "second"):
             services = services_of(installation.database_url)
@@ -304,7 +307,7 @@ async def test_a_system_that_runs_is_not_taken_for_one_that_was_recovered(
     installation: Installation, keys: InstallationKeys, settings: Settings
 ) -> None:
     await installation.event()
-    async with running(Runner(installation.database_url, keys, ALL)):
+    async with running(Projector(installation.database_url, keys, ALL)):
         await until_async(lambda: all_caught_up(installation))
         with pytest.raises(CommandFailed, match="a projector"):
             await asyncio.to_thread(

@@ -31,8 +31,8 @@ LARGE = (VISITORS, OUTBOX)
 @pytest.fixture
 def in_bulk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small histories are rebuilt as large ones are."""
-    monkeypatch.setattr(rebuild, "SMALL", 0)
-    monkeypatch.setattr(bulk_load, "STRETCH", 23)
+    monkeypatch.setattr(rebuild, "MIN_BULK_POSITIONS", 0)
+    monkeypatch.setattr(bulk_load, "SEGMENT_SIZE", 23)
     monkeypatch.setattr(bulk_load, "PROCESSES", 2)
 
 
@@ -104,11 +104,11 @@ async def test_tables_are_the_same_loaded_in_bulk_applied_at_once_and_bit_by_bit
     await rebuild_all(installation)
     assert await tables(installation) == bit_by_bit
 
-    monkeypatch.setattr(rebuild, "SMALL", 1_000_000)
+    monkeypatch.setattr(rebuild, "MIN_BULK_POSITIONS", 1_000_000)
     await rebuild_all(installation)
     assert await tables(installation) == bit_by_bit
 
-    monkeypatch.setattr(tail, "BATCH", random.randrange(1, 9))
+    monkeypatch.setattr(tail, "BATCH_SIZE", random.randrange(1, 9))
     await rebuild_all(installation)
     assert await tables(installation) == bit_by_bit
 

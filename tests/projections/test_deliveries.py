@@ -11,7 +11,7 @@ import pytest
 from domain.core.aggregate import RecordedEvent
 from domain.history.store import read_events
 from domain.notifications import Failed, QueueAgain, RecordDelivery
-from projections.delivery_counts import DELIVERIES, Delivered, apply, delivered
+from projections.delivery_counts import DELIVERIES, DeliveryCounts, apply, delivery_counts
 from tests.support.installation import Installation
 
 pytestmark = pytest.mark.anyio
@@ -47,7 +47,7 @@ async def test_what_was_sent_is_counted_by_the_minute(installation: Installation
     await apply(connection, [at(before, NOW - timedelta(minutes=59))], installation.keys)
     await apply(connection, [at(last_minute, NOW - timedelta(seconds=20))], installation.keys)
     await apply(connection, [at(this_minute, NOW), at(this_minute, NOW)], installation.keys)
-    assert await delivered(connection, NOW) == Delivered(
+    assert await delivery_counts(connection, NOW) == DeliveryCounts(
         sent_in_last_hour=4, failed_in_last_hour=0, sent_in_last_minute=1
     )
 
@@ -66,11 +66,11 @@ async def test_a_failure_counts_as_one_and_sending_again_as_nothing(
     await installation.project()
     assert [type(e.event) for e in await outcomes(installation)].count(Failed) == 2
     now = datetime.now(UTC)
-    counted = await delivered(installation.connection, now)
+    counted = await delivery_counts(installation.connection, now)
     assert (counted.sent_in_last_hour, counted.failed_in_last_hour) == (2, 2)
 
 
 async def test_nothing_was_delivered_at_first(installation: Installation) -> None:
-    assert await delivered(installation.connection, NOW) == Delivered(
+    assert await delivery_counts(installation.connection, NOW) == DeliveryCounts(
         sent_in_last_hour=0, failed_in_last_hour=0, sent_in_last_minute=0
     )

@@ -13,7 +13,7 @@ from domain.core.values import Text
 from domain.events import ChangeEvent, CleanUpEvent, DeleteEvent
 from domain.provider_items import SyncEvent
 from projections.events import EventRow, get_event, list_open
-from projections.lists.count_cache import Totals
+from projections.lists.count_cache import CountCache
 from projections.lists.cursor import BadCursor, Cursor
 from tests.support.installation import IN_A_MONTH, Installation, an_event
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def found(installation: Installation, fragment: str) -> list[str]:
-    page = await list_open(installation.connection, Totals(), name_fragment=fragment, limit=100)
+    page = await list_open(installation.connection, CountCache(), name_fragment=fragment, limit=100)
     assert page.total == len(page.rows)
     return sorted(row.name for row in page.rows)
 
@@ -157,7 +157,7 @@ async def test_a_walk_by_cursor_meets_the_same_events_as_one_by_offset(
     times = [IN_A_MONTH + timedelta(days=number // 4) for number in range(17)]
     await installation.give(*(an_event("Fair", at=at) for at in times))
     await installation.project()
-    totals = Totals()
+    totals = CountCache()
 
     async def by_offset(offset: int) -> list[EventRow]:
         page = await list_open(
@@ -193,15 +193,15 @@ async def test_an_empty_page_still_tells_the_total_and_the_version(
 ) -> None:
     await installation.event()
     await installation.project()
-    page = await list_open(installation.connection, Totals(), offset=5)
+    page = await list_open(installation.connection, CountCache(), offset=5)
     assert (page.rows, page.total, page.next_cursor) == ([], 1, None)
-    assert page.version == (await list_open(installation.connection, Totals())).version
+    assert page.version == (await list_open(installation.connection, CountCache())).version
 
 
 async def test_a_total_that_is_known_is_counted_again_once_events_have_changed(
     installation: Installation,
 ) -> None:
-    totals = Totals()
+    totals = CountCache()
 
     async def total(fragment: str = "") -> int:
         await installation.project()
@@ -215,7 +215,7 @@ async def test_a_total_that_is_known_is_counted_again_once_events_have_changed(
 
 
 async def test_a_total_that_is_known_is_not_counted(installation: Installation) -> None:
-    totals = Totals()
+    totals = CountCache()
     await installation.give(an_event(), an_event())
     await installation.project()
     assert (await list_open(installation.connection, totals)).total == 2
@@ -225,18 +225,18 @@ async def test_a_total_that_is_known_is_not_counted(installation: Installation) 
 
 
 def test_the_totals_of_questions_that_were_asked_long_ago_are_forgotten() -> None:
-    totals = Totals(remembered=2)
+    totals = CountCache(max_entries=2)
     for question in ("first", "second", "third"):
-        totals.keep(question, 1, 10)
-        assert totals.of("second", 1) in (None, 10)
+        totals.store(question, 1, 10)
+        assert totals.get("second", 1) in (None, 10)
     assert ["first" in totals, "second" in totals, "third" in totals] == [False, True, True]
 
 
 async def test_the_last_page_has_no_cursor(installation: Installation) -> None:
     await installation.give(an_event(), an_event())
     await installation.project()
-    assert (await list_open(installation.connection, Totals(), limit=2)).next_cursor is None
-    assert (await list_open(installation.connection, Totals(), limit=1)).next_cursor is not None
+    assert (await list_open(installation.connection, CountCache(), limit=2)).next_cursor is None
+    assert (await list_open(installation.connection, CountCache(), limit=1)).next_cursor is not None
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ async def test_the_last_page_has_no_cursor(installation: Installation) -> None:
 )
 async def test_what_is_no_cursor_is_refused(installation: Installation, cursor: str) -> None:
     with pytest.raises(BadCursor):
-        await list_open(installation.connection, Totals(), cursor=cursor)
+        await list_open(installation.connection, CountCache(), cursor=cursor)
 
 
 def test_a_cursor_is_read_back_as_it_was_written() -> None:
@@ -260,7 +260,7 @@ async def test_the_version_moves_with_the_rows_and_not_with_registrations(
 
     async def version() -> str:
         await installation.project()
-        return (await list_open(installation.connection, Totals())).version
+        return (await list_open(installation.connection, CountCache())).version
 
     first = await version()
     await installation.register(event, "ada@example.org")
@@ -281,7 +281,7 @@ async def test_a_page_is_not_planned_anew_each_time(installation: Installation) 
         """
     )
     await installation.connection.execute("ANALYZE events")
-    totals = Totals()
+    totals = CountCache()
     async with await AsyncConnection.connect(
         installation.database_url, autocommit=True, prepare_threshold=1
     ) as connection:

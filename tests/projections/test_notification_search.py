@@ -52,7 +52,7 @@ async def emails(
     return [row.email for row in found.rows]
 
 
-@pytest.mark.parametrize("walk", [1, keyset.WALK])
+@pytest.mark.parametrize("walk", [1, keyset.SCAN_LIMIT])
 @pytest.mark.parametrize(
     ("state", "found"),
     [
@@ -69,7 +69,7 @@ async def test_they_are_found_by_state_newest_first(
     walk: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(keyset, "WALK", walk)
+    monkeypatch.setattr(keyset, "SCAN_LIMIT", walk)
     await some_notifications(installation)
     assert await emails(installation, state) == found
 
@@ -102,7 +102,7 @@ async def test_they_are_counted_up_to_a_bound(
     await some_notifications(installation)
     connection = installation.connection
     assert await count_by_state(connection) == {"waiting": 3, "sent": 2, "failed": 1}
-    monkeypatch.setattr(notification_search, "MOST_COUNTED", 1)
+    monkeypatch.setattr(notification_search, "COUNT_LIMIT", 1)
     assert await count_by_state(connection) == {"waiting": 2, "sent": 2, "failed": 1}
 
 

@@ -7,7 +7,7 @@ import pytest
 from domain.history.store import last_position
 from projections.projector import positions
 from projections.projector.positions import Positions
-from projections.projector.projector import Runner
+from projections.projector.projector import Projector
 from projections.registry import ALL
 from tests.support.installation import Installation, running
 from tests.support.waiting import until_async
@@ -45,7 +45,7 @@ async def test_positions_from_before_the_first_look_are_known(installation: Inst
 async def test_positions_are_known_again_after_the_connection_broke(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(positions, "RECONNECT", 0.01)
+    monkeypatch.setattr(positions, "RECONNECT_DELAY", 0.01)
 
     async def cut() -> bool:
         cursor = await installation.connection.execute(
@@ -61,5 +61,5 @@ async def test_positions_are_known_again_after_the_connection_broke(
         await until_async(cut)
         await installation.area("Here")
         end = await last_position(installation.connection)
-        async with running(Runner(installation.database_url, installation.keys, ALL)):
+        async with running(Projector(installation.database_url, installation.keys, ALL)):
             assert await known.wait_for(["areas"], end, timeout=15)

@@ -24,11 +24,11 @@ from events_face.commands import projections_rebuild
 from projections.areas import AREAS
 from projections.events import EVENTS, list_open
 from projections.events import apply as apply_to_events
-from projections.lists.count_cache import Totals
+from projections.lists.count_cache import CountCache
 from projections.outbox import OUTBOX
 from projections.projector import tail
 from projections.projector.projection import Projection
-from projections.projector.projector import Runner
+from projections.projector.projector import Projector
 from projections.rebuild.progress import lock_for_rebuild
 from projections.rebuild.rebuild import CannotRebuild, rebuild_tables
 from projections.registry import ALL
@@ -70,7 +70,7 @@ async def some_history(installation: Installation) -> None:
 async def test_rebuilt_tables_hold_what_the_old_ones_held(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tail, "BATCH", 3)
+    monkeypatch.setattr(tail, "BATCH_SIZE", 3)
     await some_history(installation)
     before = {p.name: await installation.rows(p.name) for p in ALL}
     assert all(before.values())
@@ -102,7 +102,7 @@ async def test_a_table_of_another_shape_gets_the_one_of_this_release(
     await rebuild(installation, AREAS)
     assert await installation.rows("areas") == right
     await installation.area("There")
-    async with running(Runner(installation.database_url, installation.keys, ALL)):
+    async with running(Projector(installation.database_url, installation.keys, ALL)):
         await until_async(lambda: all_caught_up(installation))
     assert len(await installation.rows("areas")) == len(right) + 1
 
@@ -121,25 +121,25 @@ async def test_queries_answer_and_events_are_applied_while_a_table_is_rebuilt(
         return await apply_to_events(connection, events, keys)
 
     slow = msgspec.structs.replace(EVENTS, apply=dawdle)
-    async with running(Runner(installation.database_url, installation.keys, ALL)):
+    async with running(Projector(installation.database_url, installation.keys, ALL)):
         rebuilding = asyncio.create_task(rebuild(installation, slow))
         await half_way.wait()
-        assert (await list_open(installation.connection, Totals())).total == 1
+        assert (await list_open(installation.connection, CountCache())).total == 1
         await installation.event("Meanwhile")
         await until_async(lambda: all_caught_up(installation))
-        assert (await list_open(installation.connection, Totals())).total == 2
+        assert (await list_open(installation.connection, CountCache())).total == 2
         go_on.set()
         await rebuilding
-        assert (await list_open(installation.connection, Totals())).total == 2
+        assert (await list_open(installation.connection, CountCache())).total == 2
         await installation.event("Afterwards")
         await until_async(lambda: all_caught_up(installation))
-        assert (await list_open(installation.connection, Totals())).total == 3
+        assert (await list_open(installation.connection, CountCache())).total == 3
 
 
 async def test_rebuilds_under_load_lose_nothing(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tail, "BATCH", 20)
+    monkeypatch.setattr(tail, "BATCH_SIZE", 20)
     area = await installation.area("Here")
     event = await installation.event(area_id=area)
     done = asyncio.Event()
@@ -151,7 +151,7 @@ async def test_rebuilds_under_load_lose_nothing(
             rounds += 1
         return rounds
 
-    async with running(Runner(installation.database_url, installation.keys, ALL)):
+    async with running(Projector(installation.database_url, installation.keys, ALL)):
         rebuilding = asyncio.create_task(keep_rebuilding())
         for number in range(50):
             await installation.register(event, *(f"v{number}.{n}@example.org" for n in range(5)))

@@ -131,8 +131,8 @@ async def test_a_migration_leaves_a_rebuild_alone_that_is_under_way(
 async def test_loading_in_bulk_can_be_interrupted(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rebuild, "SMALL", 0)
-    monkeypatch.setattr(bulk_load, "STRETCH", 2)
+    monkeypatch.setattr(rebuild, "MIN_BULK_POSITIONS", 0)
+    monkeypatch.setattr(bulk_load, "SEGMENT_SIZE", 2)
     await some_history(installation)
     before = await all_rows(installation)
     begun = asyncio.Event()
@@ -157,7 +157,7 @@ async def test_loading_in_bulk_can_be_interrupted(
 async def test_what_was_dropped_comes_back_as_it_was(
     installation: Installation, monkeypatch: pytest.MonkeyPatch, small: int, lost: str
 ) -> None:
-    monkeypatch.setattr(rebuild, "SMALL", small)
+    monkeypatch.setattr(rebuild, "MIN_BULK_POSITIONS", small)
     await some_history(installation)
     before = await all_rows(installation)
     names = [projection.name for projection in ALL]

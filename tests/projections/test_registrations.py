@@ -12,11 +12,11 @@ from domain.events import DeleteEvent
 from domain.visitors import Registered
 from projections.lists.dates import DateCount, Span
 from projections.registration_counts import (
-    LENGTHS,
+    UNIT_LENGTHS,
     apply,
+    complete_series,
     count_by_date,
-    from_first_to_last,
-    over_time,
+    series_between,
     total,
 )
 from tests.support.installation import Installation
@@ -79,7 +79,7 @@ async def test_a_short_time_is_told_by_the_hour_with_the_hours_between(
         (SHOW, "2030-05-17T10:30"),
         (FAIR, "2030-05-17T11:30"),
     )
-    series = await from_first_to_last(installation.connection, FAIR)
+    series = await complete_series(installation.connection, FAIR)
     assert series is not None
     assert series.unit == "hour"
     assert (len(series.counts), series.counts[0].begin) == (12, at("2030-05-17T00:00"))
@@ -94,12 +94,12 @@ async def test_a_longer_time_is_told_by_the_day_and_a_very_long_one_by_the_week(
     installation: Installation,
 ) -> None:
     await registered(installation, (FAIR, "2030-05-17T09:00"), (FAIR, "2030-05-20T23:00"))
-    series = await from_first_to_last(installation.connection, FAIR)
+    series = await complete_series(installation.connection, FAIR)
     assert series is not None
     assert (series.unit, [c.count for c in series.counts]) == ("day", [0] * 8 + [1, 0, 0, 1])
     assert series.counts[-4].begin == at("2030-05-17T00:00")
     await registered(installation, (FAIR, "2031-01-01T00:00"))
-    series = await from_first_to_last(installation.connection, FAIR)
+    series = await complete_series(installation.connection, FAIR)
     assert series is not None
     assert series.unit == "week"
     assert [c for c in series.counts if c.count] == [
@@ -110,7 +110,7 @@ async def test_a_longer_time_is_told_by_the_day_and_a_very_long_one_by_the_week(
 
 
 async def test_without_registrations_there_is_nothing_to_tell(installation: Installation) -> None:
-    assert await from_first_to_last(installation.connection) is None
+    assert await complete_series(installation.connection) is None
 
 
 async def test_a_given_time_is_told_whether_anybody_registered_or_not(
@@ -118,7 +118,7 @@ async def test_a_given_time_is_told_whether_anybody_registered_or_not(
 ) -> None:
     await registered(installation, (FAIR, "2030-05-17T09:00"), (SHOW, "2030-05-18T09:00"))
     first, last = at("2030-05-16T12:00"), at("2030-05-18T12:00")
-    series = await over_time(installation.connection, "day", first, last)
+    series = await series_between(installation.connection, "day", first, last)
     assert [c.count for c in series.counts] == [0, 1, 1]
 
 
@@ -150,8 +150,8 @@ async def test_all_events_together_are_told_as_each_of_them_is(installation: Ins
     moments = ("2030-05-17T00:00", "2030-05-17T23:59", "2030-05-19T12:00", "2030-05-27T12:00")
     await registered(installation, *((FAIR, moment) for moment in moments))
     connection, first, last = installation.connection, at(moments[0]), at(moments[-1])
-    for unit in LENGTHS:
-        series = await over_time(connection, unit, first, last)
-        assert series == await over_time(connection, unit, first, last, FAIR)
+    for unit in UNIT_LENGTHS:
+        series = await series_between(connection, unit, first, last)
+        assert series == await series_between(connection, unit, first, last, FAIR)
         assert sum(c.count for c in series.counts) == 4
     assert await total(connection) == await total(connection, FAIR) == 4

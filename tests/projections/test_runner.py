@@ -14,9 +14,9 @@ from domain.core.availability import UNAVAILABLE
 from domain.history import leadership, store
 from projections.areas import AREAS
 from projections.projector import projector
-from projections.projector.projector import Runner
+from projections.projector.projector import Projector
 from projections.registry import ALL
-from projections.status import standings
+from projections.status import projection_statuses
 from tests.support.installation import Installation, all_caught_up, running
 from tests.support.waiting import until_async
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def led(installation: Installation) -> set[str]:
-    return {s.name for s in await standings(installation.connection) if s.led}
+    return {s.name for s in await projection_statuses(installation.connection) if s.led}
 
 
 async def terminate_projectors(installation: Installation) -> int:
@@ -44,7 +44,7 @@ async def test_the_projector_applies_what_was_before_it_and_what_comes(
     installation: Installation,
 ) -> None:
     await installation.area("Before")
-    async with running(Runner(installation.database_url, installation.keys, ALL)):
+    async with running(Projector(installation.database_url, installation.keys, ALL)):
         await until_async(lambda: all_caught_up(installation))
         assert await led(installation) == {p.name for p in ALL}
         await installation.area("After")
@@ -60,8 +60,8 @@ async def nobody_leads(installation: Installation) -> bool:
 async def test_an_append_wakes_the_projector(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projector, "POLL", 3600.0)
-    async with running(Runner(installation.database_url, installation.keys, ALL)):
+    monkeypatch.setattr(projector, "POLL_INTERVAL", 3600.0)
+    async with running(Projector(installation.database_url, installation.keys, ALL)):
         for number in range(20):
             await installation.area(f"Area {number}")
             await until_async(lambda: all_caught_up(installation))
@@ -71,12 +71,12 @@ async def test_a_stand_by_takes_over_from_a_leader_that_shows_no_sign_of_life(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leadership, "SILENCE", timedelta(seconds=1))
-    monkeypatch.setattr(projector, "ELECTION", 0.05)
+    monkeypatch.setattr(projector, "ELECTION_INTERVAL", 0.05)
     async with await store.connect(installation.database_url) as frozen:
         await frozen.execute(
             "SELECT pg_advisory_lock(hashtext('projections'), hashtext(name)) FROM projections"
         )
-        async with running(Runner(installation.database_url, installation.keys, ALL)):
+        async with running(Projector(installation.database_url, installation.keys, ALL)):
             await installation.area("Before")
             await until_async(lambda: all_caught_up(installation))
         with pytest.raises(UNAVAILABLE):
@@ -86,10 +86,10 @@ async def test_a_stand_by_takes_over_from_a_leader_that_shows_no_sign_of_life(
 async def test_a_stand_by_takes_over_when_the_leader_is_gone(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projector, "ELECTION", 0.05)
-    monkeypatch.setattr(projector, "POLL", 0.05)
-    first = Runner(installation.database_url, installation.keys, ALL)
-    second = Runner(installation.database_url, installation.keys, ALL)
+    monkeypatch.setattr(projector, "ELECTION_INTERVAL", 0.05)
+    monkeypatch.setattr(projector, "POLL_INTERVAL", 0.05)
+    first = Projector(installation.database_url, installation.keys, ALL)
+    second = Projector(installation.database_url, installation.keys, ALL)
     async with running(first) as leader:
         await until_async(lambda: led(installation))
         async with running(second):
@@ -107,13 +107,13 @@ async def test_a_stand_by_takes_over_when_the_leader_is_gone(
 async def test_projectors_that_are_cut_off_again_and_again_apply_each_event_once(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projector, "ELECTION", 0.05)
-    monkeypatch.setattr(projector, "POLL", 0.05)
+    monkeypatch.setattr(projector, "ELECTION_INTERVAL", 0.05)
+    monkeypatch.setattr(projector, "POLL_INTERVAL", 0.05)
     monkeypatch.setattr(projector, "FIRST_BACKOFF", 0.01)
     area = await installation.area("Here")
     async with (
-        running(Runner(installation.database_url, installation.keys, ALL)),
-        running(Runner(installation.database_url, installation.keys, ALL)),
+        running(Projector(installation.database_url, installation.keys, ALL)),
+        running(Projector(installation.database_url, installation.keys, ALL)),
     ):
         for number in range(40):
             await installation.event(area_id=area)
@@ -131,7 +131,7 @@ async def test_a_table_of_another_shape_is_left_to_the_release_it_belongs_to(
         "UPDATE projections SET schema_version = 99 WHERE name = 'areas'"
     )
     await installation.area("Here")
-    async with running(Runner(installation.database_url, installation.keys, ALL)):
+    async with running(Projector(installation.database_url, installation.keys, ALL)):
         await until_async(lambda: led(installation))
         assert await led(installation) == {p.name for p in ALL if p is not AREAS}
     assert await installation.rows("areas") == []
@@ -149,7 +149,7 @@ async def test_an_event_of_a_newer_release_is_left_to_a_projector_of_that(
         """
     )
     others = {p.name for p in ALL if Created not in p.handles}
-    async with running(Runner(installation.database_url, installation.keys, ALL)):
+    async with running(Projector(installation.database_url, installation.keys, ALL)):
 
         async def stopped() -> bool:
             return (await installation.standing("areas"))[2] is not None
@@ -180,5 +180,5 @@ async def test_a_database_that_cannot_be_reached_is_waited_for(
     monkeypatch.setattr(projector, "FIRST_BACKOFF", 0.01)
     monkeypatch.setattr(store, "connect", refuse_first)
     await installation.area("Here")
-    async with running(Runner(installation.database_url, installation.keys, ALL)):
+    async with running(Projector(installation.database_url, installation.keys, ALL)):
         await until_async(lambda: all_caught_up(installation))

@@ -9,18 +9,18 @@ from structlog.testing import capture_logs
 from domain.history.store import connect, last_position
 from projections.areas import AREAS
 from projections.projector import tail
-from projections.projector.projector import Runner
+from projections.projector.projector import Projector
 from projections.rebuild.progress import announce_progress, lock_for_rebuild
 from projections.registry import ALL
-from projections.status import Standing, standings
+from projections.status import ProjectionStatus, projection_statuses
 from tests.support.installation import Installation, running
 from tests.support.waiting import until_async
 
 pytestmark = pytest.mark.anyio
 
 
-async def standing(installation: Installation, name: str) -> Standing:
-    return {s.name: s for s in await standings(installation.connection)}[name]
+async def standing(installation: Installation, name: str) -> ProjectionStatus:
+    return {s.name: s for s in await projection_statuses(installation.connection)}[name]
 
 
 async def test_it_tells_how_far_behind_a_projection_is(installation: Installation) -> None:
@@ -46,13 +46,13 @@ async def test_it_tells_how_far_behind_a_projection_is(installation: Installatio
 async def test_it_can_be_read_when_the_next_event_cannot(installation: Installation) -> None:
     await installation.area("Here")
     await installation.connection.execute("UPDATE history_events SET state = 'what?'")
-    assert {s.lag_seconds for s in await standings(installation.connection)} == {None}
+    assert {s.lag_seconds for s in await projection_statuses(installation.connection)} == {None}
 
 
 async def test_who_leads_a_projection_makes_its_state(installation: Installation) -> None:
     assert (await standing(installation, "areas")).state == "unattended"
     others = [projection for projection in ALL if projection is not AREAS]
-    async with running(Runner(installation.database_url, installation.keys, others)):
+    async with running(Projector(installation.database_url, installation.keys, others)):
 
         async def one_is_led() -> bool:
             return (await standing(installation, "events")).state == "running"
@@ -83,7 +83,7 @@ async def test_a_rebuild_is_told_and_is_no_trouble(installation: Installation) -
 async def test_a_stopped_projection_names_the_event_and_runs_again_with_a_fixed_release(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tail, "RETRY_STOPPED", 0.05)
+    monkeypatch.setattr(tail, "RETRY_STOPPED_AFTER", 0.05)
     area = await installation.area("Here")
     end = await last_position(installation.connection)
 
@@ -102,7 +102,7 @@ async def test_a_stopped_projection_names_the_event_and_runs_again_with_a_fixed_
     async def runs() -> bool:
         return await state() == "running"
 
-    release = running(Runner(installation.database_url, installation.keys, [broken]))
+    release = running(Projector(installation.database_url, installation.keys, [broken]))
     with capture_logs() as logged:
         async with release:
             await until_async(stopped)
@@ -113,7 +113,7 @@ async def test_a_stopped_projection_names_the_event_and_runs_again_with_a_fixed_
     assert told.trouble == (
         f"stopped at {told.stop.position} (Area.Created of {area}): ValueError: what is this?"
     )
-    async with running(Runner(installation.database_url, installation.keys, [AREAS])):
+    async with running(Projector(installation.database_url, installation.keys, [AREAS])):
         await until_async(runs)
         assert (await standing(installation, "areas")).trouble is None
 

@@ -14,7 +14,7 @@ from domain.history.store import last_position
 from domain.notifications import RecordDelivery
 from events_face.commands.migrate import create_tables, migrate, rebuild_what_is_due
 from projections.areas import AREAS
-from projections.projector.projector import Runner
+from projections.projector.projector import Projector
 from projections.rebuild.outdated import due_rebuilds
 from projections.registry import ALL
 from runtime.embedded.services import Services
@@ -86,7 +86,7 @@ async def test_a_lost_table_is_never_filled_under_the_eyes_of_workers(
     async def the_others_went_on() -> bool:
         return (await installation.standing("areas"))[0] == end
 
-    async with running(Runner(installation.database_url, installation.keys, ALL)):
+    async with running(Projector(installation.database_url, installation.keys, ALL)):
         await until_async(the_others_went_on)
     cursor = await installation.connection.execute("SELECT to_regclass('outbox')")
     assert await cursor.fetchone() == (None,)
@@ -114,7 +114,7 @@ async def test_up_brings_back_what_history_says(
     assert "rebuilt" in [line["event"] for line in logged]
     assert {p.name: await installation.rows(p.name) for p in ALL} == before
     assert due(installation.database_url) == {}
-    async with running(Runner(installation.database_url, installation.keys, ALL)):
+    async with running(Projector(installation.database_url, installation.keys, ALL)):
         await installation.area("There")
         await until_async(lambda: all_caught_up(installation))
     assert len(await installation.rows("areas")) == 2

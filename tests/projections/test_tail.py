@@ -57,7 +57,7 @@ def with_apply(projection: Projection, apply: Apply) -> Projection:
 async def test_a_crash_after_the_rows_and_before_their_commit_leaves_nothing_applied_twice(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tail, "BATCH", 7)
+    monkeypatch.setattr(tail, "BATCH_SIZE", 7)
     await some_history(installation)
     crashes = 0
 
@@ -103,7 +103,7 @@ async def test_the_second_of_two_that_tail_the_same_projection_changes_nothing(
 async def test_a_projection_left_behind_catches_up_and_joins_the_others(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tail, "BATCH", 10)
+    monkeypatch.setattr(tail, "BATCH_SIZE", 10)
     await some_history(installation)
     await installation.project(ALL_BUT_AREAS)
     ahead = await last_position(installation.connection)
@@ -147,7 +147,7 @@ async def test_a_projection_stops_before_the_event_it_cannot_apply_and_says_so(
     assert await cursor.fetchone() == (position,)
     assert {(await installation.standing(p.name))[0] for p in projections[1:]} == {end}
 
-    monkeypatch.setattr(tail, "RETRY_STOPPED", 0.0)
+    monkeypatch.setattr(tail, "RETRY_STOPPED_AFTER", 0.0)
     await installation.tail.step()
     assert (await installation.standing("areas"))[2] == stopped_at
 

@@ -8,7 +8,7 @@ import pytest
 
 from domain.events import DeleteEvent
 from projections.lists import keyset
-from projections.lists.keyset import Beyond
+from projections.lists.keyset import PageStart
 from projections.visitor_search import search
 from tests.support.installation import Installation, a_registration
 
@@ -45,7 +45,7 @@ ADAS = ["Ada  Byron", "Ada Lovelace"]
 ODD = ["100% %_ \\ ' :* | !x"]
 
 
-@pytest.mark.parametrize("walk", [1, keyset.WALK])
+@pytest.mark.parametrize("walk", [1, keyset.SCAN_LIMIT])
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -101,7 +101,7 @@ async def test_beginnings_of_words_find_a_visitor_literally(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Among the next rows, and through the index as well."""
-    monkeypatch.setattr(keyset, "WALK", walk)
+    monkeypatch.setattr(keyset, "SCAN_LIMIT", walk)
     await register_all(installation)
     assert await names(installation, text) == found
 
@@ -144,11 +144,11 @@ async def test_a_visitor_without_a_name_is_listed_but_not_found(
 
 
 @pytest.mark.parametrize("text", ["", "visitor"])
-@pytest.mark.parametrize("walk", [1, keyset.WALK])
+@pytest.mark.parametrize("walk", [1, keyset.SCAN_LIMIT])
 async def test_a_walk_to_the_oldest_and_back_meets_everybody_once_in_the_same_order(
     installation: Installation, text: str, walk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keyset, "WALK", walk)
+    monkeypatch.setattr(keyset, "SCAN_LIMIT", walk)
     event = await installation.event()
     for tens in range(3):  # those of one batch are of one moment
         emails = [f"visitor{tens}{ones}@example.org" for ones in range(4)]
@@ -160,7 +160,7 @@ async def test_a_walk_to_the_oldest_and_back_meets_everybody_once_in_the_same_or
     pages = [page]
     while page.older:
         page = await search(
-            connection, installation.keys, text=text, beyond=Beyond(page.older), limit=5
+            connection, installation.keys, text=text, start=PageStart(page.older), limit=5
         )
         pages.append(page)
     assert [len(page.rows) for page in pages] == [5, 5, 2]
@@ -171,7 +171,11 @@ async def test_a_walk_to_the_oldest_and_back_meets_everybody_once_in_the_same_or
     back = [page]
     while page.newer:
         page = await search(
-            connection, installation.keys, text=text, beyond=Beyond(page.newer, newer=True), limit=5
+            connection,
+            installation.keys,
+            text=text,
+            start=PageStart(page.newer, newer=True),
+            limit=5,
         )
         assert page.older is not None
         back.insert(0, page)

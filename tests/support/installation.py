@@ -24,10 +24,10 @@ from domain.history.store import connect, last_position
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import RegisterVisitor
 from projections.projector.projection import Projection
-from projections.projector.projector import Runner
+from projections.projector.projector import Projector
 from projections.projector.tail import Tail
 from projections.registry import ALL
-from projections.status import standings
+from projections.status import projection_statuses
 
 ORIGIN = Origin(actor="anonymous", correlation_id="a-request")
 
@@ -134,7 +134,7 @@ def a_registration(event_id: UUID, email: str, name: str = "Ada Lovelace") -> Re
 
 
 @asynccontextmanager
-async def running(projector: Runner) -> AsyncIterator[asyncio.Task[None]]:
+async def running(projector: Projector) -> AsyncIterator[asyncio.Task[None]]:
     task = asyncio.create_task(projector.run())
     try:
         yield task
@@ -146,4 +146,4 @@ async def running(projector: Runner) -> AsyncIterator[asyncio.Task[None]]:
 
 async def all_caught_up(installation: Installation) -> bool:
     end = await last_position(installation.connection)
-    return all(s.position == end for s in await standings(installation.connection))
+    return all(s.position == end for s in await projection_statuses(installation.connection))

@@ -10,9 +10,9 @@ import pytest
 
 from domain.history.batch import Origin
 from domain.history.store import connect, last_position
-from projections.rebuild import requests as rebuild_requests
+from projections.rebuild import requests
 from projections.rebuild.progress import lock_for_rebuild
-from projections.rebuild.requests import ask, next_request, requests
+from projections.rebuild.requests import next_request, rebuild_requests, request_rebuild
 from runtime.embedded.services import Services
 from runtime.settings import Settings
 from tests.support.installation import Installation
@@ -41,10 +41,10 @@ async def lost_table(installation: Installation) -> None:
 
 async def test_who_asks_a_second_time_adds_nothing(installation: Installation) -> None:
     connection = installation.connection
-    assert await ask(connection, "areas", ADA)
-    assert not await ask(connection, "areas", BOB)
-    assert await ask(connection, "events", BOB)
-    found = await requests(connection)
+    assert await request_rebuild(connection, "areas", ADA)
+    assert not await request_rebuild(connection, "areas", BOB)
+    assert await request_rebuild(connection, "events", BOB)
+    found = await rebuild_requests(connection)
     assert {name: request.origin for name, request in found.items()} == {
         "areas": ADA,
         "events": BOB,
@@ -54,25 +54,25 @@ async def test_who_asks_a_second_time_adds_nothing(installation: Installation) -
 async def test_nobody_asks_for_one_that_is_under_way(installation: Installation) -> None:
     async with await connect(installation.database_url) as rebuild:
         await lock_for_rebuild(rebuild, ["areas"])
-        assert not await ask(installation.connection, "areas", ADA)
-        assert await ask(installation.connection, "events", ADA)
+        assert not await request_rebuild(installation.connection, "areas", ADA)
+        assert await request_rebuild(installation.connection, "events", ADA)
 
 
 async def test_one_that_somebody_else_has_begun_is_waited_for(installation: Installation) -> None:
-    await ask(installation.connection, "areas", ADA)
+    await request_rebuild(installation.connection, "areas", ADA)
     async with await connect(installation.database_url) as rebuild:
         await lock_for_rebuild(rebuild, ["areas"])
         assert await next_request(installation.connection) is None
-    assert "areas" in await requests(installation.connection)
+    assert "areas" in await rebuild_requests(installation.connection)
 
 
 @pytest.mark.usefixtures("_as_a_worker")
 async def test_what_is_asked_for_is_done(installation: Installation) -> None:
     await lost_table(installation)
-    await ask(installation.connection, "areas", ADA)
+    await request_rebuild(installation.connection, "areas", ADA)
     await rebuild_as_asked(installation.database_url)
     assert len(await installation.rows("areas")) == 1
-    assert await requests(installation.connection) == {}
+    assert await rebuild_requests(installation.connection) == {}
 
 
 @pytest.mark.usefixtures("_as_a_worker")
@@ -83,24 +83,24 @@ async def test_one_that_fails_says_why_until_the_next_is_asked_for(
     await installation.connection.execute(
         "UPDATE history_events SET state = 'no JSON' WHERE topic = 'Area.Created'"
     )
-    await ask(installation.connection, "areas", ADA)
+    await request_rebuild(installation.connection, "areas", ADA)
     await rebuild_as_asked(installation.database_url)
-    failed = (await requests(installation.connection))["areas"]
+    failed = (await rebuild_requests(installation.connection))["areas"]
     assert failed.failed_at is not None
     assert failed.failed_because is not None
     assert failed.failed_because.startswith("areas cannot be rebuilt")
     assert await next_request(installation.connection) is None
-    assert await ask(installation.connection, "areas", BOB)
-    asked = (await requests(installation.connection))["areas"]
+    assert await request_rebuild(installation.connection, "areas", BOB)
+    asked = (await rebuild_requests(installation.connection))["areas"]
     assert (asked.origin, asked.failed_at, asked.failed_because) == (BOB, None, None)
 
 
 async def test_only_one_worker_does_what_is_asked_for(installation: Installation) -> None:
-    await ask(installation.connection, "areas", ADA)
+    await request_rebuild(installation.connection, "areas", ADA)
     async with await connect(installation.database_url) as other:
-        assert await rebuild_requests.lock(other)
+        assert await requests.lock(other)
         await rebuild_as_asked(installation.database_url)
-    assert "areas" in await requests(installation.connection)
+    assert "areas" in await rebuild_requests(installation.connection)
 
 
 async def test_scheduler_and_worker_rebuild_what_is_asked_for(
@@ -109,10 +109,10 @@ async def test_scheduler_and_worker_rebuild_what_is_asked_for(
     await lost_table(installation)
     variables = environment(settings, services)
     with role(variables, "worker"), role(variables, "scheduler"):
-        await ask(installation.connection, "areas", ADA)
+        await request_rebuild(installation.connection, "areas", ADA)
 
         async def is_done() -> bool:
-            return await requests(installation.connection) == {}
+            return await rebuild_requests(installation.connection) == {}
 
         await until_async(is_done)
     (row,) = await installation.rows("areas")
@@ -129,7 +129,7 @@ async def test_a_worker_that_ends_takes_its_rebuild_along_and_leaves_it_to_anoth
     variables = environment(settings, services)
 
     async def is_under_way() -> bool:
-        return not await ask(installation.connection, "areas", BOB) and (
+        return not await request_rebuild(installation.connection, "areas", BOB) and (
             await next_request(installation.connection) is None
         )
 
@@ -139,11 +139,11 @@ async def test_a_worker_that_ends_takes_its_rebuild_along_and_leaves_it_to_anoth
     async with await connect(installation.database_url) as reader, reader.transaction():
         await reader.execute("SET LOCAL idle_in_transaction_session_timeout TO 0")
         await reader.execute("SELECT FROM areas")  # so that the rebuild does not come to its end
-        await ask(installation.connection, "areas", ADA)
+        await request_rebuild(installation.connection, "areas", ADA)
         with role(variables, "scheduler"):
             with role(variables, "worker") as worker:
                 await until_async(is_under_way)
                 worker.send_signal(ended_by)
                 await asyncio.to_thread(worker.wait, DEADLINE)
             await until_async(is_not)
-    assert (await requests(installation.connection))["areas"].origin == ADA
+    assert (await rebuild_requests(installation.connection))["areas"].origin == ADA

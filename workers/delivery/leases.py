@@ -26,8 +26,8 @@ from domain.history.batch import Failed, Origin, Request
 from domain.history.decider import Decider
 from domain.notifications import RecordDelivery
 from domain.privacy.keys import InstallationKeys
-from projections.outbox import BEGUN_WITHIN
-from projections.people import OfPerson, with_people
+from projections.outbox import MAX_SEND_DELAY
+from projections.people import WithPerson, with_people
 from workers.delivery import pause
 from workers.delivery.notification_service import Answer, BadCredentials, Refused, Sent, TryLater
 
@@ -53,7 +53,7 @@ def clock() -> float:
     return time.clock_gettime(_CLOCK)
 
 
-class Leased(OfPerson, frozen=True):
+class Leased(WithPerson, frozen=True):
     """A row that nobody else sends for the length of `LEASE`."""
 
     id: UUID
@@ -66,7 +66,7 @@ class Leased(OfPerson, frozen=True):
     """By `clock`; rather too early than too late."""
 
     def may_begin(self) -> bool:
-        return clock() - self.leased_at < BEGUN_WITHIN
+        return clock() - self.leased_at < MAX_SEND_DELAY
 
 
 class GivenBack(msgspec.Struct, frozen=True):

@@ -10,13 +10,13 @@ import msgspec
 from psycopg import AsyncConnection
 
 from api.admin.kit.charts import Chart, bar_chart
-from projections.delivery_counts import Delivered, delivered
-from projections.lists.keyset import Beyond
+from projections.delivery_counts import DeliveryCounts, delivery_counts
+from projections.lists.keyset import PageStart
 from projections.notification_search import Pause, count_by_state, pause
 from projections.outbox import State
-from projections.registration_counts import over_time
-from projections.sync_results import SyncResult, results
-from projections.upcoming_events import Coming, coming
+from projections.registration_counts import series_between
+from projections.sync_results import SyncResult, list_results
+from projections.upcoming_events import UpcomingEvents, upcoming_events
 
 TABLES = ["events", "areas", "registrations", "outbox", "deliveries", "sync_results"]
 """Read tables that the figures come from."""
@@ -26,27 +26,27 @@ HOURS, DAYS = 48, 30
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
-    coming: Coming
+    coming: UpcomingEvents
     by_hour: Chart
     by_day: Chart
     notifications: Mapping[State, int]
-    delivered: Delivered
+    delivered: DeliveryCounts
     pause: Pause | None
     last_sync: SyncResult | None
 
 
 async def figures(connection: AsyncConnection[Any]) -> Figures:
     now = datetime.now(UTC)
-    by_hour = await over_time(connection, "hour", now - timedelta(hours=HOURS - 1), now)
-    by_day = await over_time(connection, "day", now - timedelta(days=DAYS - 1), now)
-    syncs = await results(connection, beyond=Beyond(), limit=1)
+    by_hour = await series_between(connection, "hour", now - timedelta(hours=HOURS - 1), now)
+    by_day = await series_between(connection, "day", now - timedelta(days=DAYS - 1), now)
+    syncs = await list_results(connection, start=PageStart(), limit=1)
     return Figures(
         at=now,
         coming=await coming(connection, now),
         by_hour=bar_chart(by_hour, "by-hour", f"Registrations in the last {HOURS} hours"),
         by_day=bar_chart(by_day, "by-day", f"Registrations in the last {DAYS} days"),
         notifications=await count_by_state(connection),
-        delivered=await delivered(connection, now),
+        delivered=await delivery_counts(connection, now),
         pause=await pause(connection),
         last_sync=syncs.rows[0] if syncs.rows else None,
     )

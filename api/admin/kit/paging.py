@@ -10,7 +10,7 @@ import msgspec
 from api.admin.kit.forms import whole_number
 from api.http.requests import Request
 from projections.lists.cursor import BadCursor, Cursor
-from projections.lists.keyset import Beyond
+from projections.lists.keyset import PageStart
 
 LAST = 100_000
 
@@ -44,5 +44,5 @@ def beyond(request: Request) -> Beyond:
     for name, newer in (("older_than", False), ("newer_than", True)):
         if given := request.query_params.get(name):
             with suppress(BadCursor):
-                return Beyond(Cursor.parse(given), newer)
-    return Beyond()
+                return PageStart(Cursor.parse(given), newer)
+    return PageStart()

@@ -20,7 +20,7 @@ from domain.notifications import Failed, Requeued, Sent
 from domain.privacy.keys import InstallationKeys, place, unwrap
 from domain.visitors import Registered
 from projections.lists.word_keys import word_keys
-from projections.visitors import NOBODY
+from projections.visitors import NO_KEYS
 
 PATIENCE = 600.0  # seconds
 
@@ -73,7 +73,7 @@ class Rows(PostgresTrackingRecorder):
                 recorded = open_personal(recorded, key)
             event: Registered = recorded.event  # type: ignore[assignment]
             person, at = event.person, recorded.metadata.timestamp
-            found_by = word_keys(self.keys).of_person(person) if person else NOBODY
+            found_by = word_keys(self.keys).of_person(person) if person else NO_KEYS
             cursor.execute(
                 "INSERT INTO library_visitors VALUES (%s, %s, %s, %s, %s, %s)",
                 [

@@ -14,7 +14,7 @@ from domain.seals.sealing import Sealer, SealsDamaged
 from projections import outbox
 from projections.rebuild import requests
 from projections.registry import ALL
-from projections.status import Standing, standings
+from projections.status import ProjectionStatus, projection_statuses
 from runtime.checks.finding import Finding, error, ok, warning
 from runtime.errors import CommandFailed
 from runtime.installation import installation_keys, signing_key
@@ -60,18 +60,18 @@ async def examine(
 
 
 async def _projector(connection: AsyncConnection[Any]) -> list[Finding]:
-    if any(standing.state == "unattended" for standing in await standings(connection)):
+    if any(standing.state == "unattended" for standing in await projection_statuses(connection)):
         remedy = "start `events-face projector`: the read tables do not follow history"
         return [error("projector", "none runs", remedy)]
     return [ok("projector", "one runs")]
 
 
 async def _projections(connection: AsyncConnection[Any]) -> list[Finding]:
-    all_of_them = await standings(connection)
+    all_of_them = await projection_statuses(connection)
     found = [trouble for standing in all_of_them if (trouble := _trouble(standing))]
     if not found:
         found = [ok("projections", f"all {len(all_of_them)} are up to date")]
-    failed = [r for r in (await requests.requests(connection)).values() if r.failed_because]
+    failed = [r for r in (await requests.rebuild_requests(connection)).values() if r.failed_because]
     return found + [
         warning(
             f"rebuild of {request.projection}",
@@ -82,7 +82,7 @@ async def _projections(connection: AsyncConnection[Any]) -> list[Finding]:
     ]
 
 
-def _trouble(standing: Standing) -> Finding | None:
+def _trouble(standing: ProjectionStatus) -> Finding | None:
     check = f"projection {standing.name}"
     rebuild = f"events-face projections rebuild {standing.name}"
     match standing.state:
@@ -110,7 +110,7 @@ def _trouble(standing: Standing) -> Finding | None:
 
 
 async def _outbox(connection: AsyncConnection[Any]) -> list[Finding]:
-    count, oldest_due = await outbox.waiting(connection)
+    count, oldest_due = await outbox.read_backlog(connection)
     if (refused := await pause.reason(connection)) is not None:
         remedy = "set the right NOTIFICATION_TOKEN and restart the workers; nothing is lost"
         found = [error("outbox", f"sending is paused, the service refuses us: {refused}", remedy)]

@@ -8,13 +8,15 @@ import pytest
 
 from api.admin.kit.charts import HEIGHT, bar_chart
 from projections.lists.dates import DateCount
-from projections.registration_counts import LENGTHS, Series, Unit
+from projections.registration_counts import UNIT_LENGTHS, Series, Unit
 
 BEGIN = datetime(2030, 5, 17, 22, tzinfo=UTC)
 
 
 def series(*counts: int, unit: Unit = "hour") -> Series:
-    return Series(unit, [DateCount(BEGIN + n * LENGTHS[unit], c) for n, c in enumerate(counts)])
+    return Series(
+        unit, [DateCount(BEGIN + n * UNIT_LENGTHS[unit], c) for n, c in enumerate(counts)]
+    )
 
 
 @pytest.mark.parametrize(

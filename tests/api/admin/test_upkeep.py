@@ -18,7 +18,7 @@ from domain.seals.checkpoints import Checkpoint, is_signed_by
 from domain.seals.sealing import Sealer
 from domain.seals.signing import from_pem
 from projections.rebuild.progress import announce_progress, lock_for_rebuild
-from projections.rebuild.requests import conclude, next_request, requests
+from projections.rebuild.requests import conclude, next_request, rebuild_requests
 from runtime.embedded.services import Services
 from runtime.installation import signing_key
 from runtime.settings import Settings
@@ -68,7 +68,7 @@ async def test_an_admin_has_a_table_rebuilt_and_sees_it_done(
     assert page.notice == "Rebuild of “areas” requested."
     assert "rebuild requested" in row_of(page, "areas")[1]
     assert row_of(page, "areas")[3] == ""
-    (asked,) = (await requests(database)).values()
+    (asked,) = (await rebuild_requests(database)).values()
     assert asked.origin.actor != "anonymous"
     before = await _oid(database)
     await rebuild_as_asked(database_url)
@@ -92,7 +92,7 @@ async def test_a_second_one_is_refused_while_one_is_under_way(
     row = row_of(page, "areas")
     assert row[1].startswith("rebuilding 30%, ")
     assert row[1].endswith(" events/s")
-    assert await requests(database) == {}
+    assert await rebuild_requests(database) == {}
     page = await admin.open(REBUILD_AREAS)
     assert page.form().one("button").has("disabled")
 
@@ -121,7 +121,7 @@ async def test_only_admins_rebuild(
     assert row_of(page, "areas") == ["areas", "running", "up to date"]
     assert (await auditor.open(REBUILD_AREAS)).status == 403
     assert (await auditor.send(REBUILD_AREAS)).status_code == 403
-    assert await requests(database) == {}
+    assert await rebuild_requests(database) == {}
     assert (await admin.open("/admin/rebuilds/history_events")).status == 404
     async with stream(auditor) as live:
         assert not (await live.next())[1].all("a", href="/admin/rebuilds/areas")
