@@ -125,7 +125,7 @@ async def test_a_stopped_projection_names_the_event_and_runs_again_with_a_fixed_
         ("UPDATE projections SET schema_version = 0 WHERE name = 'areas'", "its table was lost"),
         (
             "UPDATE projections SET schema_version = 99 WHERE name = 'areas'",
-            f"its table has schema version 99, and this release {AREAS.schema_version}",
+            f"its table has schema version 99, this release needs {AREAS.schema_version}",
         ),
     ],
 )

@@ -63,7 +63,7 @@ async def test_migrate_names_the_command_for_each_table_that_is_to_be_rebuilt(
     )
     await installation.connection.execute("DROP TABLE outbox")
     services = Services(database_url=installation.database_url, redis_url=None)
-    reason = f"its table has schema version 99, and this release {AREAS.schema_version}"
+    reason = f"its table has schema version 99, this release needs {AREAS.schema_version}"
     for _ in range(2):
         await asyncio.to_thread(migrate, settings, services)
         assert capsys.readouterr().out.splitlines() == [
