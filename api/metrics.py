@@ -25,7 +25,7 @@ from api.http.responses import Ready
 from api.identity.tokens import TokenInvalid
 from domain.seals.lag import SealLag
 from projections.status import ProjectionStatus, State
-from runtime.batched_metrics import count_all
+from runtime.batched_metrics import flush_all
 from runtime.metrics import counted, gauge, gauge_by, of_this_process
 
 MIN_LIFETIME = 1.0
@@ -58,7 +58,7 @@ class Scrapes:
         async with self._rendering:
             if loop.time() >= self._good_until:
                 overview = await self._watch.overview()
-                count_all()
+                flush_all()
                 begun = loop.time()
                 self._text = await asyncio.to_thread(generate_latest, _Snapshot(overview))
                 now = loop.time()

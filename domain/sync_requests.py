@@ -76,7 +76,7 @@ async def ask(connection: AsyncConnection[Any], origin: Origin, *, full: bool) -
         ON CONFLICT (only_one) DO UPDATE
         SET full_sync = EXCLUDED.full_sync, actor = EXCLUDED.actor,
             correlation_id = EXCLUDED.correlation_id, asked_at = now(), handed_over_at = NULL
-        WHERE present.asked_at <= now() - %(stands)s
+        WHERE present.asked_at <= now() - %(ttl)s
         """,  # noqa: S608
         {**msgspec.structs.asdict(origin), "full": full, "stands": EXPIRES_AFTER},
     )
@@ -117,8 +117,8 @@ def is_to_be_handed_over(connection: Connection[Any]) -> bool:
     cursor = connection.execute(
         """
         UPDATE sync_requests SET handed_over_at = now()
-        WHERE asked_at > now() - %(stands)s
-          AND (handed_over_at IS NULL OR handed_over_at <= now() - %(repeated)s)
+        WHERE asked_at > now() - %(ttl)s
+          AND (handed_over_at IS NULL OR handed_over_at <= now() - %(interval)s)
         """,
         {"stands": EXPIRES_AFTER, "repeated": REPEAT_AFTER},
     )

@@ -12,7 +12,7 @@ from domain.core.availability import UNAVAILABLE
 from domain.core.errors import DomainError
 from domain.history.batch import Batch, Done, Failed, OutcomeUnknown, Request
 from runtime import tracing
-from runtime.batched_metrics import Gathered, HistogramOfMany
+from runtime.batched_metrics import Batched, BatchHistogram
 from runtime.metrics import COUNTS, REGISTRY, SECONDS
 
 COMMANDS = Counter(
@@ -21,19 +21,19 @@ COMMANDS = Counter(
     ["command", "outcome"],
     registry=REGISTRY,
 )
-BATCH_SIZE = HistogramOfMany(
+BATCH_SIZE = BatchHistogram(
     "events_face_command_batch_size",
     "Commands decided together.",
     buckets=COUNTS,
     registry=REGISTRY,
 )
-DECIDE = HistogramOfMany(
+DECIDE = BatchHistogram(
     "events_face_command_decide_seconds",
     "Loading what a batch needs, and deciding it.",
     buckets=SECONDS,
     registry=REGISTRY,
 )
-COMMIT = HistogramOfMany(
+COMMIT = BatchHistogram(
     "events_face_command_commit_seconds",
     "Appending to history what a batch led to.",
     buckets=SECONDS,
@@ -97,7 +97,7 @@ def _count(batches: Sequence[_Figures]) -> None:
     LOCKED.inc(sum(batch.locked for batch in batches))
 
 
-_batches = Gathered(_count)
+_batches = Batched(_count)
 
 
 def _trace(batch: Batch, request: Request, outcome: Done | Failed) -> None:

@@ -1,4 +1,4 @@
-"""What is done outside of requests: delivering, synchronising, cleaning up, on time."""
+"""Background work: delivery of notifications, sync, cleanup, schedules."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The broker: Redis carries wake-ups and periodic work to the workers, by way of dramatiq.
+"""The broker: Redis carries wake-ups and periodic tasks to the workers, through dramatiq.
 
-Nothing that matters rests on it: were Redis emptied, the next sweep and the next due time
-find in PostgreSQL what is to be done.
+No data depends on it: if Redis loses everything, the next sweep and the next due time find the
+pending work in PostgreSQL.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import AsyncIO, Middleware, Retries, ShutdownNotifications
 
-from workers.task_metrics import TasksCounted
+from workers.task_metrics import TaskMetrics
 
 NOTIFICATIONS = "notifications"
 PERIODIC = "periodic"
@@ -21,11 +21,11 @@ PERIODIC = "periodic"
 START_TIMEOUT = 30.0  # seconds
 
 REDIS_TIMEOUT = 5.0
-"""Seconds without an answer after which Redis counts as gone."""
+"""Seconds without an answer, after which Redis is considered unavailable."""
 
 
 def redis_broker(redis_url: str) -> RedisBroker:
-    """A broker with our middleware; it connects when it is first used."""
+    """A broker with the middleware of this product; it connects at its first use."""
     client = redis.Redis.from_url(
         redis_url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT
     )
@@ -33,14 +33,14 @@ def redis_broker(redis_url: str) -> RedisBroker:
         _EventLoop(),
         ShutdownNotifications(),
         Retries(max_retries=3),
-        TasksCounted(),
+        TaskMetrics(),
     ]
     return RedisBroker(client=client, middleware=middleware)  # type: ignore[no-untyped-call]
 
 
 class _EventLoop(AsyncIO):
-    """The library's event loop thread, with the faster loop and a patient start: the library's own
-    gives up after a second, which a busy machine may take."""
+    """The event loop thread of dramatiq, with uvloop and a longer start timeout: dramatiq gives up
+    after one second, which is too short on a busy machine."""
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
         thread = EventLoopThread(self.logger)

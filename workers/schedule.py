@@ -1,4 +1,4 @@
-"""Schedules: cron expressions in UTC, and the last time that one of them fell due."""
+"""Schedules: cron expressions in UTC, and the last time at which one was due."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from runtime.variables import CRON_SHORTHANDS
 
 
 class Schedule(msgspec.Struct, frozen=True):
-    """Read as Debian's cron reads it. Days of the month and of the week must both match when one of
-    the two fields begins with a star; otherwise one of them is enough, even where it is a range of
-    all days."""
+    """A cron expression with the rules of Debian's cron. Day of month and day of week must both
+    match if one of the two fields begins with a star. Otherwise one match is enough, also if a
+    field is a range of all days."""
 
     expression: str
 
@@ -23,6 +23,6 @@ class Schedule(msgspec.Struct, frozen=True):
         return cls(CRON_SHORTHANDS.get(text, text))
 
     def last_due(self, now: datetime) -> datetime | None:
-        """The latest time that fell due, `now` included; None when there was none for 50 years."""
+        """The latest due time, `now` included; None when there was none in the last 50 years."""
         just_after = now.replace(microsecond=0) + timedelta(seconds=1)
         return next(CronSim(self.expression, just_after, reverse=True), None)

@@ -1,8 +1,7 @@
-"""The scheduler role: hands tasks to the workers when they are due, or when somebody asks for one,
-and seals history.
+"""The scheduler role: enqueues tasks when they are due or requested, and seals history.
 
-Any number may run: one leads (`domain.history.leadership`), the others stand by. What fell due
-while none ran is done once, late.
+Any number may run: one leads (`domain.history.leadership`), the others wait. A task that became due
+while no scheduler ran is enqueued once, late.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ import structlog
 from dramatiq.brokers.redis import RedisBroker
 from psycopg import Connection
 
+from domain import sync_requests
 from domain.core.availability import UNAVAILABLE
 from domain.history.leadership import take_lead_now
 from domain.history.store import CONNECTION_TIMEOUTS, SESSION
-from domain.sync_requests import is_to_be_handed_over
-from projections.rebuild.requests import wake_up_due
+from projections.rebuild import requests as rebuild_requests
 from runtime import metrics
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
@@ -32,23 +31,23 @@ from runtime.installation import signing_key
 from runtime.settings import Settings
 from workers.broker import redis_broker
 from workers.schedule import Schedule
-from workers.tasks import PeriodicTask, ask_for
+from workers.tasks import PeriodicTask, enqueue_once
 from workers.upkeep import sealer
 
-TICK = 1.0
-"""Seconds between two looks at the clock."""
+CHECK_INTERVAL = 1.0
+"""Seconds between two checks of the clock."""
 
-STAND_BY = 5.0
-"""Seconds between two tries to become the active one, or to reach the database."""
+ELECTION_INTERVAL = 5.0
+"""Seconds between two attempts to become the active scheduler, or to reach the database."""
 
-_TROUBLE: tuple[type[Exception], ...] = (*UNAVAILABLE, redis.RedisError)
+_TRANSIENT: tuple[type[Exception], ...] = (*UNAVAILABLE, redis.RedisError)
 
 log = structlog.get_logger()
 
 
 def run(settings: Settings, services: Services) -> None:
-    """Schedule, and seal history beside, until SIGTERM or SIGINT. What is unreachable is waited
-    for."""
+    """Enqueue tasks, and seal history, until SIGTERM or SIGINT. When PostgreSQL or Redis is
+    unavailable, it waits until they are back."""
     if services.redis_url is None:
         raise CommandFailed("REDIS_URL is not set, and no embedded Valkey runs on this data dir")
     metrics.serve(settings)
@@ -58,7 +57,7 @@ def run(settings: Settings, services: Services) -> None:
     key = signing_key(settings, services.database_url)
     with ThreadPoolExecutor(1, thread_name_prefix="sealer") as threads:
         sealing = threads.submit(sealer.run, services.database_url, key, stopping)
-        sealing.add_done_callback(lambda _: stopping.set())  # one does not go on without the other
+        sealing.add_done_callback(lambda _: stopping.set())  # both end together
         try:
             _schedule(settings, services.database_url, redis_broker(services.redis_url), stopping)
         finally:
@@ -73,11 +72,11 @@ def _schedule(
     while not stopping.is_set():
         try:
             schedule_while_active(
-                database_url, schedules, lambda task: ask_for(broker, task), stopping
+                database_url, schedules, lambda task: enqueue_once(broker, task), stopping
             )
-        except _TROUBLE as error:
+        except _TRANSIENT as error:
             log.warning("the scheduler waits until it can work again", error=str(error))
-        stopping.wait(STAND_BY)
+        stopping.wait(ELECTION_INTERVAL)
 
 
 def schedules_of(settings: Settings) -> dict[PeriodicTask, Schedule]:
@@ -91,7 +90,8 @@ def schedules_of(settings: Settings) -> dict[PeriodicTask, Schedule]:
 
 
 def database_time(connection: Connection[Any]) -> datetime:
-    """The time that all schedulers have in common, whatever their hosts' clocks say."""
+    """The time of the database: all schedulers share it, and the clocks of their hosts may
+    differ."""
     cursor = connection.execute("SELECT clock_timestamp()")
     (now,) = cast("tuple[datetime]", cursor.fetchone())
     return now.astimezone(UTC)
@@ -100,11 +100,11 @@ def database_time(connection: Connection[Any]) -> datetime:
 def schedule_while_active(
     database_url: str,
     schedules: Mapping[PeriodicTask, Schedule],
-    ask: Callable[[PeriodicTask], None],
+    enqueue: Callable[[PeriodicTask], None],
     stopping: threading.Event,
     clock: Callable[[Connection[Any]], datetime] = database_time,
 ) -> None:
-    """Return at once when another scheduler is active, else once `stopping` is set."""
+    """Return at once when another scheduler is active, otherwise when `stopping` is set."""
     with psycopg.connect(
         database_url, autocommit=True, options=SESSION, **CONNECTION_TIMEOUTS
     ) as connection:
@@ -114,31 +114,32 @@ def schedule_while_active(
         while not stopping.is_set():
             now = clock(connection)
             for task, schedule in schedules.items():
-                _ask_if_due(connection, task, schedule.last_due(now), ask)
-            if is_to_be_handed_over(connection):
-                ask("requested_sync")
-            if wake_up_due(connection):
-                ask("requested_rebuilds")
-            stopping.wait(TICK)
+                _enqueue_if_due(connection, task, schedule.last_due(now), enqueue)
+            if sync_requests.wake_up_due(connection):
+                enqueue("requested_sync")
+            if rebuild_requests.wake_up_due(connection):
+                enqueue("requested_rebuilds")
+            stopping.wait(CHECK_INTERVAL)
 
 
-def _ask_if_due(
+def _enqueue_if_due(
     connection: Connection[Any],
     task: PeriodicTask,
     due: datetime | None,
-    ask: Callable[[PeriodicTask], None],
+    enqueue: Callable[[PeriodicTask], None],
 ) -> None:
-    """Ask for the task unless it was asked for since it fell due; a new task waits for its next.
+    """Enqueue the task, unless that was done since it became due. A new task waits for its next due
+    time.
 
-    Asked for first and noted then: dying in between repeats it, which does no harm.
+    It is enqueued before this is recorded: a crash in between enqueues it twice, which is harmless.
     """
     cursor = connection.execute("SELECT last_due FROM schedule_runs WHERE task = %s", [task])
     known = cursor.fetchone()
     if due is None or (known is not None and known[0] >= due):
         return
     if known is not None:
-        ask(task)
-        log.info("handed over", task=task, due=due.isoformat())
+        enqueue(task)
+        log.info("task enqueued", task=task, due=due.isoformat())
     connection.execute(
         """
         INSERT INTO schedule_runs (task, last_due) VALUES (%(task)s, %(due)s)

@@ -1,6 +1,6 @@
--- What the workers keep for themselves. Safe to run again.
+-- Tables of the workers. Safe to run again.
 
--- For which of its due times each scheduled task was last handed to the workers.
+-- The last due time for which each scheduled task was enqueued.
 CREATE TABLE IF NOT EXISTS schedule_runs (
     task     text PRIMARY KEY,
     last_due timestamptz NOT NULL

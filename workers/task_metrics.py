@@ -1,4 +1,4 @@
-"""What is counted of the tasks that workers take from the broker."""
+"""Metrics of the tasks that workers take from the broker."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from runtime.metrics import REGISTRY, SECONDS
 
 TASKS = Counter(
     "events_face_tasks",
-    "Tasks that ended: `done`, or `failed`, which are tried again a few times.",
+    "Finished tasks: `done`, or `failed` (those are retried a few times).",
     ["task", "outcome"],
     registry=REGISTRY,
 )
 TASK_SECONDS = Histogram(
     "events_face_task_seconds",
-    "How long they took.",
+    "Duration of tasks.",
     ["task"],
     buckets=(*SECONDS, 10.0, 30.0, 60.0, 300.0),
     registry=REGISTRY,
 )
 
 
-class TasksCounted(Middleware):
-    """Dramatiq's own counts in milliseconds, and serves them from a process of its own."""
+class TaskMetrics(Middleware):
+    """Replaces dramatiq's own middleware, which measures in milliseconds and needs a process of its
+    own."""
 
     def __init__(self) -> None:
         self._begun: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""The worker role: takes tasks from the broker and does them, and relays the outbox to it."""
+"""The worker role: runs tasks from the broker, and the relay that wakes workers for the outbox."""
 
 from __future__ import annotations
 
@@ -25,45 +25,46 @@ from runtime.settings import Settings
 from workers.broker import NOTIFICATIONS, PERIODIC, redis_broker
 from workers.delivery.deliverer import Delivery, new_delivery
 from workers.delivery.wake_ups import relay
-from workers.tasks import declare_delivery, declare_periodic, wake
+from workers.tasks import declare_delivery, declare_periodic, wake_delivery
 
 THREADS = 4
-"""Each waits for one task, which is under way in the event loop."""
+"""Each thread waits for one task, which runs in the event loop."""
 
-IDLE_POLL = 100
-"""Milliseconds between two looks at an empty queue, at the most."""
+MAX_IDLE_POLL = 100
+"""Milliseconds, at most, between two reads of an empty queue."""
 
 STOP_TIMEOUT = 4_000
-"""Milliseconds that tasks under way have to end."""
+"""Milliseconds in which running tasks may end."""
 
 log = structlog.get_logger()
 
 
 def run(settings: Settings, services: Services, queues: Collection[str]) -> None:
-    """Work on these queues until SIGTERM or SIGINT. What goes away is waited for."""
+    """Work on these queues until SIGTERM or SIGINT. When PostgreSQL or Redis is unavailable, it
+    waits until they are back."""
     if services.redis_url is None:
         raise CommandFailed("REDIS_URL is not set, and no embedded Valkey runs on this data dir")
     metrics.serve(settings)
-    stopping = _asked_to_stop()
+    stopping = _stop_on_signals()
     keys = installation_keys(settings, services.database_url)
     broker = redis_broker(services.redis_url)
     if PERIODIC in queues:
         declare_periodic(broker, settings, services.database_url, keys)
-    if not _is_to_deliver(settings, queues):
-        with _working(broker):
+    if not _delivers(settings, queues):
+        with _running_worker(broker):
             stopping.wait()
         return
     delivery = new_delivery(settings, services.database_url, keys)
     declare_delivery(broker, delivery)
     with (
         tracing.sent("worker", settings),
-        _working(broker) as loop,
-        _delivering(broker, services.database_url, delivery, loop),
+        _running_worker(broker) as loop,
+        _running_relay(broker, services.database_url, delivery, loop),
     ):
         stopping.wait()
 
 
-def _is_to_deliver(settings: Settings, queues: Collection[str]) -> bool:
+def _delivers(settings: Settings, queues: Collection[str]) -> bool:
     if NOTIFICATIONS not in queues:
         return False
     if settings.notification_service_url is None:
@@ -72,7 +73,7 @@ def _is_to_deliver(settings: Settings, queues: Collection[str]) -> bool:
     return True
 
 
-def _asked_to_stop() -> threading.Event:
+def _stop_on_signals() -> threading.Event:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -80,9 +81,9 @@ def _asked_to_stop() -> threading.Event:
 
 
 @contextmanager
-def _working(broker: RedisBroker) -> Iterator[EventLoopThread]:
-    """Do the tasks that were declared; gives the event loop that they run in."""
-    worker = dramatiq.Worker(broker, worker_threads=THREADS, worker_timeout=IDLE_POLL)
+def _running_worker(broker: RedisBroker) -> Iterator[EventLoopThread]:
+    """Run the declared tasks; yields the event loop in which they run."""
+    worker = dramatiq.Worker(broker, worker_threads=THREADS, worker_timeout=MAX_IDLE_POLL)
     worker.start()
     try:
         loop = get_event_loop_thread()
@@ -94,14 +95,15 @@ def _working(broker: RedisBroker) -> Iterator[EventLoopThread]:
 
 
 @contextmanager
-def _delivering(
+def _running_relay(
     broker: RedisBroker, database_url: str, delivery: Delivery, loop: EventLoopThread
 ) -> Iterator[None]:
-    """Relay the outbox; at the end, let what is being sent come to its end."""
+    """Run the relay; at the end, wait for the calls in progress."""
     relaying = asyncio.run_coroutine_threadsafe(
-        relay(database_url, partial(wake, broker, delivery), delivery.leave_leases), loop.loop
+        relay(database_url, partial(wake_delivery, broker, delivery), delivery.postpone_takeover),
+        loop.loop,
     )
-    relaying.add_done_callback(_end_with_the_relay)
+    relaying.add_done_callback(_stop_worker_with_relay)
     try:
         yield
     finally:
@@ -109,8 +111,8 @@ def _delivering(
         loop.run_coroutine(delivery.close())
 
 
-def _end_with_the_relay(relaying: Future[NoReturn]) -> None:
-    """A bug in the relay must not leave a worker that looks alive."""
+def _stop_worker_with_relay(relaying: Future[NoReturn]) -> None:
+    """Without this, a worker whose relay failed would look healthy."""
     if not relaying.cancelled():
         log.critical("the relay failed", exc_info=relaying.exception())
         os.kill(os.getpid(), signal.SIGTERM)

@@ -65,7 +65,7 @@ class SyncPages(Controller):
             notice = "No events provider is configured."
         else:
             async with request.connections.primary.connection() as connection:
-                asked = await sync_requests.ask(connection, origin_of(request), full=full)
+                asked = await sync_requests.request_sync(connection, origin_of(request), full=full)
             notice = (
                 "Sync requested."
                 if asked

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from prometheus_client import Counter
 
-from runtime.batched_metrics import Gathered, HistogramOfMany
+from runtime.batched_metrics import Batched, BatchHistogram
 from runtime.metrics import REGISTRY, SECONDS
 
 REQUESTS = Counter(
@@ -16,7 +16,7 @@ REQUESTS = Counter(
     ["method", "route", "status"],
     registry=REGISTRY,
 )
-ANSWERED_IN = HistogramOfMany(
+ANSWERED_IN = BatchHistogram(
     "events_face_request_seconds",
     "From a request's arrival to the end of its answer.",
     ["method", "route"],
@@ -39,4 +39,4 @@ def _count(requests: Sequence[tuple[str, str, int, float]]) -> None:
         ANSWERED_IN.labels(method, route).observe_all(found)
 
 
-_requests = Gathered(_count)
+_requests = Batched(_count)

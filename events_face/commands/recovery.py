@@ -28,7 +28,7 @@ from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.installation import installation_keys
 from runtime.settings import Settings
-from workers.delivery.holds import hold_all, let_go_of_leases
+from workers.delivery.holds import hold_all, release_all_leases
 from workers.delivery.leases import count_waiting
 
 HELD = "held: the database was restored, and it may have been sent since the backup"
@@ -66,7 +66,7 @@ async def _settle(database_url: str, keys: InstallationKeys, hold: bool) -> Sett
             raise CommandFailed("a projector runs on this database: stop every role first")
         sessions = await end_all(connection)
         await _bring_outbox_up_to_date(connection, keys)
-        await let_go_of_leases(connection)
+        await release_all_leases(connection)
         await leave_gap(connection, GAP)
         waiting = await count_waiting(connection)
         held = await hold_all(connection, Decider(keys, APPLICATION), HELD) if hold else 0

@@ -13,8 +13,8 @@ from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.installation import installation_keys
 from runtime.settings import Settings
-from workers.provider.client import configured
-from workers.provider.sync import synchronise
+from workers.provider.client import configured_source
+from workers.provider.sync import run_sync
 
 ITEMS_SHOWN = 20
 """Of those that were skipped, and of those of which something was kept."""
@@ -23,14 +23,14 @@ ITEMS_SHOWN = 20
 def sync(settings: Settings, services: Services, full: bool) -> None:
     """Prints the counts; the reasons of what was skipped go to stderr. That something is kept as it
     was changed here is said only when something is."""
-    provider = configured(settings)
+    provider = configured_source(settings)
     if provider is None:
         raise CommandFailed("EVENTS_PROVIDER_URL is not set")
     keys = installation_keys(settings, services.database_url)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("Synchronising", total=None)
         result = uvloop.run(
-            synchronise(
+            run_sync(
                 services.database_url,
                 provider,
                 keys,

@@ -47,8 +47,8 @@ from tests.support.notification_service import NotificationService, notification
 from tests.support.waiting import until_async
 from workers.delivery import leases
 from workers.delivery.deliverer import Delivery, new_delivery
-from workers.delivery.leases import GivenBack
-from workers.delivery.notification_service import CONNECTIONS, Refused, TryLater
+from workers.delivery.leases import Released
+from workers.delivery.notification_service import MAX_CALLS, Rejected, TryLater
 from workers.delivery.notification_service import Answer as Outcome
 
 pytestmark = pytest.mark.anyio
@@ -275,7 +275,9 @@ async def test_many_registrations_are_erased_in_portions_and_all_or_none(
     assert answer.json()["data"] == {"registrations": 5, "personal_keys": 5, "notifications": 5}
 
 
-@pytest.mark.parametrize("outcome", [TryLater(f"HTTP 503: {EMAIL}"), Refused(f"HTTP 422: {EMAIL}")])
+@pytest.mark.parametrize(
+    "outcome", [TryLater(f"HTTP 503: {EMAIL}"), Rejected(f"HTTP 422: {EMAIL}")]
+)
 async def test_a_worker_that_is_sending_brings_nothing_back(
     api: Api,
     services: Services,
@@ -311,7 +313,7 @@ async def test_once_an_erasure_is_answered_nothing_is_sent_to_the_person(
     await until_async(lambda: caught_up(connection))
     service.usual = ServiceAnswer(delay=0.5)
     delivering = asyncio.create_task(delivery.run())
-    await until_async(lambda: asyncio.sleep(0, len(service.received) >= CONNECTIONS))
+    await until_async(lambda: asyncio.sleep(0, len(service.received) >= MAX_CALLS))
     in_hand = [one["email"] for one in people if one["email"] not in service.emails]
     erased_at = dict[str, float]()
 
@@ -340,9 +342,9 @@ async def test_a_worker_that_stands_still_is_waited_for_until_it_may_not_send_an
     await register(api, await api.event())
     await until_async(lambda: caught_up(connection))
     (leased,) = await leases.lease(connection, keys, 10)
-    assert leased.may_begin()
+    assert leased.may_start()
     await erase(api, admin)
-    assert not leased.may_begin()
+    assert not leased.may_start()
 
 
 async def test_what_a_projector_brings_after_an_erasure_is_not_sent(
@@ -378,7 +380,7 @@ async def test_a_lease_that_an_erasure_waits_for_outlasts_a_rebuild(
     await until_async(lambda: caught_up(connection))
     await rebuild_tables(services.database_url, keys, [OUTBOX])
     assert await rows_of_outbox.any_leased(connection, [leased.id])
-    await leases.settle(connection, Decider(keys, APPLICATION), [(leased, GivenBack())])
+    await leases.settle(connection, Decider(keys, APPLICATION), [(leased, Released())])
     assert not await rows_of_outbox.any_leased(connection, [leased.id])
 
 

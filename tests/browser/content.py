@@ -15,7 +15,7 @@ from domain.notifications import RecordDelivery
 from domain.syncs import Counts, RecordFailedSync, RecordSync, SkippedItem
 from domain.visitors import Registered
 from tests.api.serving import OPERATOR, Api
-from workers.provider.items import Usable, read_item
+from workers.provider.items import UsableItem, read_item
 
 CONFERENCES = Path(__file__).parent.parent / "support" / "conferences.json"
 
@@ -27,7 +27,7 @@ NOW = datetime.now(UTC)
 async def fill(api: Api) -> None:
     items = msgspec.json.decode(CONFERENCES.read_bytes(), type=list[msgspec.Raw])
     read = [read_item(item, place) for place, item in enumerate(items, start=1)]
-    await _give(api, *(item.command for item in read if isinstance(item, Usable)))
+    await _give(api, *(item.command for item in read if isinstance(item, UsableItem)))
     event = await api.event(name=FULL, area_id=await api.area("Great Hall"))
     for number in range(12):
         await api.register(event, f"somebody.with.a.long.address.{number}@example.org")

@@ -73,8 +73,8 @@ def _a_cleanup_that_was_missed_is_done(running: Containers) -> None:
             "UPDATE schedule_runs SET last_due = last_due - interval '2 days'"
             " WHERE task = 'cleanup'"
         )
-    until(lambda: "cleaned up" in running.log("worker-periodic").read_text())
-    assert "cleaned up" not in running.log("worker-notifications").read_text()
+    until(lambda: "removed past events" in running.log("worker-periodic").read_text())
+    assert "removed past events" not in running.log("worker-notifications").read_text()
 
 
 def _the_dashboard_asks_for_what_is_told(running: Containers) -> None:

@@ -42,7 +42,7 @@ from tests.workers.conftest import service, worker_settings
 from tests.workers.outboxes import history_of, rows_by_email
 from workers.delivery import leases
 from workers.delivery.deliverer import new_delivery
-from workers.delivery.notification_service import Answer, Sent, TryLater
+from workers.delivery.notification_service import Accepted, Answer, TryLater
 
 __all__ = ["installation", "service", "signing_key", "worker_settings"]
 
@@ -91,8 +91,8 @@ async def make_history(installation: Installation, signing_key: Ed25519PrivateKe
     }
     assert set(leased) == set(rows)
     answers: list[tuple[leases.Leased, Answer]] = [
-        (leased["sent@example.com"], Sent()),
-        (leased["tried@example.com"], TryLater("it is busy", not_within=3600.0)),
+        (leased["sent@example.com"], Accepted()),
+        (leased["tried@example.com"], TryLater("it is busy", retry_after=3600.0)),
     ]
     await leases.settle(installation.connection, installation.decider, answers)
     await installation.project()

@@ -131,6 +131,6 @@ async def _holds(condition: Callable[[], bool]) -> None:
 
 
 def _what_was_missed_was_handed_over_once(installed: Layout) -> None:
-    tasks = [line["task"] for line in installed.logged("handed over")]
+    tasks = [line["task"] for line in installed.logged("task enqueued")]
     assert "cleanup" in tasks
     assert len(tasks) == len(set(tasks))

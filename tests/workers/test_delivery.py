@@ -29,7 +29,7 @@ from tests.workers.outboxes import (
 )
 from workers.delivery import leases
 from workers.delivery import notification_service as calling
-from workers.delivery.deliverer import Delivery, Drained, new_delivery
+from workers.delivery.deliverer import Delivery, DrainResult, new_delivery
 
 pytestmark = pytest.mark.anyio
 
@@ -38,7 +38,7 @@ async def test_a_notification_is_sent_as_the_service_wants_it(
     installation: Installation, service: NotificationService, delivery: Delivery
 ) -> None:
     await registered(installation, "ada@example.org")
-    assert await delivery.drain() == Drained(sent=1, failed=0, waiting=0, paused=None)
+    assert await delivery.drain() == DrainResult(sent=1, failed=0, waiting=0, paused=None)
 
     row = await the_row(installation)
     (received,) = service.received
@@ -98,7 +98,7 @@ async def test_a_passing_failure_is_tried_again_later(
 ) -> None:
     await registered(installation, "ada@example.org")
     service.answer_next(Answer(status=status, body=b"busy"))
-    assert await delivery.drain() == Drained(sent=0, failed=0, waiting=1, paused=None)
+    assert await delivery.drain() == DrainResult(sent=0, failed=0, waiting=1, paused=None)
     row = await the_row(installation)
     assert (row["state"], row["attempts"], row["lease_token"]) == ("waiting", 1, None)
     assert row["last_error"] == f"HTTP {status}"
@@ -180,7 +180,7 @@ async def test_a_refusal_is_kept_with_its_reason_and_can_be_queued_again(
 ) -> None:
     await registered(installation, "ada@example.org")
     service.answer_next(Answer(status=status, body=b"the mailbox\r\nis full"))
-    assert await delivery.drain() == Drained(sent=0, failed=1, waiting=0, paused=None)
+    assert await delivery.drain() == DrainResult(sent=0, failed=1, waiting=0, paused=None)
     row = await the_row(installation)
     reason = f"HTTP {status}"
     assert (row["state"], row["last_error"]) == ("failed", reason)

@@ -22,7 +22,13 @@ from cryptography.x509.oid import NameOID
 
 from tests.support.waiting import until_async
 from workers.delivery import http_connection
-from workers.delivery.http_connection import LARGEST_ANSWER, Connection, NotBegun, Response, target
+from workers.delivery.http_connection import (
+    MAX_RESPONSE_SIZE,
+    Connection,
+    NotStarted,
+    Response,
+    post_target,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -85,7 +91,7 @@ async def connection(
     url: str, encryption: ssl.SSLContext | None = None
 ) -> AsyncIterator[Connection]:
     client = Connection(
-        target(httpx.URL(url), {"X-Ours": "1"}, encryption or ssl.create_default_context())
+        post_target(httpx.URL(url), {"X-Ours": "1"}, encryption or ssl.create_default_context())
     )
     try:
         yield client
@@ -98,9 +104,9 @@ async def post(
     key: str,
     body: bytes = b"{}",
     within: float = 10.0,
-    may_begin: Callable[[], bool] = lambda: True,
+    may_start: Callable[[], bool] = lambda: True,
 ) -> Response:
-    return await client.post(key, body, within=within, may_begin=may_begin)
+    return await client.post(key, body, within=within, may_start=may_start)
 
 
 @asynccontextmanager
@@ -210,7 +216,7 @@ async def test_every_shape_of_an_answer_is_read(script: Script, expected: Respon
         [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
         [b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nok"],
         [b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"],
-        [b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2 * LARGEST_ANSWER],
+        [b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2 * MAX_RESPONSE_SIZE],
         [b"HTTP/1.1 200 OK\r\n", *([b"X: " + b"x" * 1000 + b"\r\n"] * 100)],
         [b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000],
     ],
@@ -234,9 +240,9 @@ async def test_what_is_no_answer_is_an_error_and_the_next_call_connects_anew(
         [b"Transfer-Encoding: chunked\r\n\r\nzz\r\nab\r\n"],
         [b"Transfer-Encoding: chunked\r\n\r\n2\r\nabcd\r\n0\r\n\r\n"],
         [b"Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\n"],
-        [b"Transfer-Encoding: chunked\r\n\r\n2;" + b"x" * LARGEST_ANSWER],
+        [b"Transfer-Encoding: chunked\r\n\r\n2;" + b"x" * MAX_RESPONSE_SIZE],
         [b"Transfer-Encoding: chunked\r\n\r\n0\r\nno trailer\r\n\r\n"],
-        [b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: " + b"x" * LARGEST_ANSWER],
+        [b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: " + b"x" * MAX_RESPONSE_SIZE],
         [b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"],
         [b"Content-Length: 9\r\n\r\nok"],
     ],
@@ -251,12 +257,12 @@ async def test_a_bad_body_costs_the_connection_and_not_the_answer(body: Script) 
 
 
 async def test_nothing_is_sent_when_it_may_not_begin_any_more() -> None:
-    may_begin = iter([True, False, False, True])
+    may_start = iter([True, False, False, True])
     async with talking([OK], [OK]) as (server, client):
         for expected in (True, False, False, True):
             try:
-                await post(client, "the-key", may_begin=lambda: next(may_begin))
-            except NotBegun:
+                await post(client, "the-key", may_start=lambda: next(may_start))
+            except NotStarted:
                 assert not expected
             else:
                 assert expected
@@ -264,11 +270,11 @@ async def test_nothing_is_sent_when_it_may_not_begin_any_more() -> None:
 
 
 async def test_a_request_is_not_sent_again_when_it_may_not_begin_any_more() -> None:
-    may_begin = iter([True, True, False])
+    may_start = iter([True, True, False])
     async with talking([OK], [CLOSE]) as (server, client):
-        await post(client, "the-first", may_begin=lambda: next(may_begin))
-        with pytest.raises(NotBegun):
-            await post(client, "the-second", may_begin=lambda: next(may_begin))
+        await post(client, "the-first", may_start=lambda: next(may_start))
+        with pytest.raises(NotStarted):
+            await post(client, "the-second", may_start=lambda: next(may_start))
     assert len(server.requests) == 2
 
 
@@ -283,7 +289,7 @@ async def test_an_answer_that_came_while_this_process_stood_still_is_read() -> N
 async def test_what_is_done_in_the_moment_of_a_cancellation_is_done() -> None:
     loop = asyncio.get_running_loop()
     future: asyncio.Future[str] = loop.create_future()
-    waiting = asyncio.create_task(http_connection.settled(future, loop.time() + 10))
+    waiting = asyncio.create_task(http_connection.wait_until(future, loop.time() + 10))
     await asyncio.sleep(0)
     future.set_result("here")
     waiting.cancel()
@@ -330,7 +336,7 @@ async def test_a_kept_connection_that_closes_under_a_request_does_not_count_as_a
 async def test_a_connection_that_was_idle_for_long_is_not_used_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(http_connection, "KEPT_FOR", 0.0)
+    monkeypatch.setattr(http_connection, "KEEP_ALIVE", 0.0)
     async with asyncio.timeout(10), talking([OK], [OK]) as (server, client):
         for _ in range(2):
             assert (await post(client, "the-key")).status == 200

@@ -28,7 +28,7 @@ from tests.workers.outboxes import (
 from workers.delivery import abandoned, leases
 from workers.delivery import deliverer as delivering
 from workers.delivery import notification_service as calling
-from workers.delivery.abandoned import Abandoned
+from workers.delivery.abandoned import AbandonedLeases
 from workers.delivery.deliverer import Delivery, new_delivery
 
 pytestmark = pytest.mark.anyio
@@ -56,10 +56,10 @@ async def test_an_outcome_under_a_lease_that_somebody_else_has_now_is_refused(
     await make_due(installation)
     (theirs,) = await leases.lease(connection, installation.keys, 10)
 
-    await leases.settle(connection, decider, [(ours, calling.Refused("too late"))])
+    await leases.settle(connection, decider, [(ours, calling.Rejected("too late"))])
     assert (await the_row(installation))["state"] == "waiting"
     assert await history_of(installation, Sent, Failed) == []
-    await leases.settle(connection, decider, [(theirs, calling.Sent())])
+    await leases.settle(connection, decider, [(theirs, calling.Accepted())])
     assert (await the_row(installation))["state"] == "sent"
     assert len(await history_of(installation, Sent, Failed)) == 1
 
@@ -84,7 +84,7 @@ async def test_a_batch_reads_as_little_of_a_large_outbox_as_of_a_young_one(
 
     async def send_some() -> None:
         leased = await leases.lease(connection, installation.keys, 10)
-        await leases.settle(connection, decider, [(row, calling.Sent()) for row in leased])
+        await leases.settle(connection, decider, [(row, calling.Accepted()) for row in leased])
 
     for number in range(8):
         await installation.register(event_id, f"early{number}@example.org")
@@ -144,14 +144,14 @@ async def test_a_stop_ends_calls_under_way_and_gives_all_leases_back(
     await registered(installation, *crowd(100))
     service.usual = Answer(delay=60)
     running = asyncio.create_task(delivery.run())
-    await until_async(_true_once(lambda: len(service.received) == calling.CONNECTIONS))
+    await until_async(_true_once(lambda: len(service.received) == calling.MAX_CALLS))
     delivery.stop()
     await running
     rows = await installation.rows("outbox")
     assert {(row["state"], row["lease_token"]) for row in rows} == {("waiting", None)}
     assert max(seconds_until(row["due_at"]) for row in rows) <= 0
     assert {row["attempts"] for row in rows} == {0}
-    assert len(service.received) == calling.CONNECTIONS
+    assert len(service.received) == calling.MAX_CALLS
 
 
 async def test_a_free_connection_takes_the_next_row_before_outcomes_are_recorded(
@@ -160,8 +160,8 @@ async def test_a_free_connection_takes_the_next_row_before_outcomes_are_recorded
     delivery: Delivery,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(delivering, "PACE", 600)
-    in_hand = delivering.IN_HAND * calling.CONNECTIONS
+    monkeypatch.setattr(delivering, "GATHER_TIME", 600)
+    in_hand = delivering.LEASED_PER_CALL * calling.MAX_CALLS
     await registered(installation, *crowd(in_hand + 10))
     running = asyncio.create_task(delivery.run())
     await until_async(_true_once(lambda: len(service.received) == in_hand))
@@ -192,16 +192,16 @@ async def test_what_a_worker_had_leased_that_is_gone_is_due_soon(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And not what one has that lives, however long it stands still."""
-    monkeypatch.setattr(abandoned, "GONE_FOR", 0.0)
-    monkeypatch.setattr(abandoned, "BEGUN", 0.0)
-    monkeypatch.setattr(abandoned, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(abandoned, "DEAD_AFTER", 0.0)
+    monkeypatch.setattr(abandoned, "MIN_LEASE_AGE", 0.0)
+    monkeypatch.setattr(abandoned, "CHECK_INTERVAL", 0.0)
     await registered(installation, *crowd(2))
-    holders = [abandoned.new_holder() for _ in range(2)]
+    holders = [abandoned.new_worker_id() for _ in range(2)]
     sessions = [await connect(installation.database_url) for _ in holders]
     for holder, session in zip(holders, sessions, strict=True):
-        await abandoned.show_life(session, holder)
+        await abandoned.hold_liveness_lock(session, holder)
         await leases.lease(session, installation.keys, 1, token=abandoned.new_token(holder))
-    watching = Abandoned()
+    watching = AbandonedLeases()
     await watching.free(installation.connection)
     assert await leases.lease(installation.connection, installation.keys, 10) == []
 

@@ -17,7 +17,7 @@ from tests.workers.outboxes import crowd, history_of, registered
 from workers.delivery import leases as outbox
 from workers.delivery import notification_service as calling
 from workers.delivery import pause
-from workers.delivery.deliverer import Delivery, Drained, new_delivery
+from workers.delivery.deliverer import Delivery, DrainResult, new_delivery
 
 pytestmark = pytest.mark.anyio
 
@@ -29,8 +29,8 @@ async def test_bad_credentials_pause_everything_and_lose_nothing(
     await registered(installation, *crowd(300))
     service.usual = Answer(status=status)
     drained = await delivery.drain()
-    assert drained == Drained(sent=0, failed=0, waiting=300, paused=f"HTTP {status}")
-    assert len(service.received) <= calling.CONNECTIONS
+    assert drained == DrainResult(sent=0, failed=0, waiting=300, paused=f"HTTP {status}")
+    assert len(service.received) <= calling.MAX_CALLS
     assert {row["attempts"] for row in await installation.rows("outbox")} == {0}
     assert await history_of(installation, Sent, Failed) == []
 
@@ -61,7 +61,7 @@ async def test_a_pause_is_probed_with_one_notification_and_ends_with_the_first_t
     async with new_delivery(
         worker_settings, installation.database_url, installation.keys
     ) as another:
-        assert await another.drain() == Drained(sent=100, failed=0, waiting=0, paused=None)
+        assert await another.drain() == DrainResult(sent=100, failed=0, waiting=0, paused=None)
 
 
 async def test_while_paused_one_row_is_leased_by_whoever_is_next_to_probe(

@@ -81,10 +81,10 @@ async def test_a_provider_without_end_is_given_up(
     source: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source.page_size = 1
-    monkeypatch.setattr(fetching, "MOST_PAGES", 5)
+    monkeypatch.setattr(fetching, "MAX_PAGES", 5)
     with pytest.raises(FetchFailed, match="more than 5 pages"):
         await fetch_items(source.source)
-    monkeypatch.setattr(fetching, "LARGEST_FETCH", 100)
+    monkeypatch.setattr(fetching, "MAX_FETCH_SIZE", 100)
     source.page_size = None
     with pytest.raises(FetchFailed, match="MiB"):
         await fetch_items(source.source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers.provider.addresses import LONGEST_ADDRESS, Addresses, BadAddress
+from workers.provider.addresses import MAX_ADDRESS_LENGTH, Addresses, BadAddress
 
 HERE = "https://ada:secret@events.example/api/events?city=Rome"
 
@@ -67,7 +67,7 @@ def test_a_port_of_another_host_is_configured_with_it() -> None:
         "javascript:alert(1)",
         "mailto:ada@events.example",
         "https://" + "a." * 300 + "example/",
-        "?" + "x" * LONGEST_ADDRESS,
+        "?" + "x" * MAX_ADDRESS_LENGTH,
     ],
 )
 def test_what_is_no_address_is_said_so_without_its_text(link: str) -> None:

@@ -107,7 +107,7 @@ async def test_items_are_counted_over_all_pages(
     source: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source.items, source.page_size = list(range(25)), 10
-    monkeypatch.setattr(fetching, "MOST_ITEMS", 24)
+    monkeypatch.setattr(fetching, "MAX_ITEMS", 24)
     with pytest.raises(FetchFailed, match="more than 24 items"):
         await fetch_items(source.source)
 

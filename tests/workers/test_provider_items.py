@@ -14,7 +14,7 @@ import pytest
 from domain.core.values import Text
 from domain.provider_items import SyncEvent
 from domain.syncs import SkippedItem
-from workers.provider.items import LARGEST_ITEM, Usable, pack, read_item, unpack
+from workers.provider.items import MAX_ITEM_SIZE, UsableItem, pack, read_item, unpack
 
 ID = "98e28b03-4c3b-5d69-9f74-538d209d4ad7"
 ITEM = {
@@ -31,22 +31,22 @@ BERLIN = ZoneInfo("Europe/Berlin")
 STARTS = datetime(2030, 2, 7, 9, tzinfo=UTC)
 
 
-def of(raw: bytes) -> Usable | SkippedItem:
+def of(raw: bytes) -> UsableItem | SkippedItem:
     return read_item(msgspec.Raw(raw), 7)
 
 
-def read(**changes: Any) -> Usable | SkippedItem:
+def read(**changes: Any) -> UsableItem | SkippedItem:
     return of(json.dumps({**ITEM, **changes}).encode())
 
 
-def usable(**changes: Any) -> Usable:
+def usable(**changes: Any) -> UsableItem:
     item = read(**changes)
-    assert isinstance(item, Usable), item
+    assert isinstance(item, UsableItem), item
     return item
 
 
 def test_an_item_says_what_an_event_is() -> None:
-    assert usable() == Usable(
+    assert usable() == UsableItem(
         SyncEvent(
             event_id=UUID(ID),
             name="Rubyfuza",  # type: ignore[arg-type]
@@ -131,7 +131,7 @@ def test_what_is_no_object_is_unusable(raw: bytes) -> None:
 @pytest.mark.parametrize("value", [b'"\\ud83d"', b'"\xff"', b"[" * 900 + b"]" * 900, b"1e999"])
 def test_what_is_in_a_member_that_does_not_count_is_no_matter(value: bytes) -> None:
     item = msgspec.json.encode(ITEM)
-    assert isinstance(of(item[:-1] + b', "more": ' + value + b"}"), Usable)
+    assert isinstance(of(item[:-1] + b', "more": ' + value + b"}"), UsableItem)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_what_is_in_a_member_that_does_not_count_is_no_matter(value: bytes) -> N
         (b'{"name": "\xff"}', "is not a JSON object"),
         (b'{"name": ' + b"[" * 5_000 + b"]" * 5_000 + b"}", "is nested too deeply"),
         (b'{"more": ' + b"[" * 5_000 + b"]" * 5_000 + b"}", "is nested too deeply"),
-        (b'{"name": "' + b"x" * LARGEST_ITEM + b'"}', "is larger than 1 MiB"),
+        (b'{"name": "' + b"x" * MAX_ITEM_SIZE + b'"}', "is larger than 1 MiB"),
     ],
 )
 def test_no_item_is_so_bad_that_it_cannot_be_skipped(raw: bytes, reason: str) -> None:
@@ -163,7 +163,7 @@ def test_no_item_is_so_bad_that_it_cannot_be_skipped(raw: bytes, reason: str) ->
 )
 def test_a_time_without_an_offset_is_in_the_providers_time_zone(local: str, utc: str) -> None:
     item = read_item(msgspec.Raw(msgspec.json.encode({**ITEM, "event_datetime": local})), 1, BERLIN)
-    assert isinstance(item, Usable)
+    assert isinstance(item, UsableItem)
     assert item.command.event_datetime == msgspec.convert(utc, datetime)
 
 

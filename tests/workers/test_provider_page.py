@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers.provider.page import QUICK_COMMAS, NotAPage, TooManyItems, read_page
+from workers.provider.page import MAX_COMMAS_DECODED, NotAPage, TooManyItems, read_page
 
 DEEP = b"[" * 5_000 + b"]" * 5_000
 
@@ -69,4 +69,4 @@ def test_more_items_than_are_wanted_are_too_many(bad: bytes) -> None:
 
 def test_so_are_millions() -> None:
     with pytest.raises(TooManyItems):
-        items(b"[" + b"1," * (2 * QUICK_COMMAS) + b"1]")
+        items(b"[" + b"1," * (2 * MAX_COMMAS_DECODED) + b"1]")

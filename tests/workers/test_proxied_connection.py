@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.notification_service import NotificationService
 from workers.delivery import notification_service as calling
-from workers.delivery.notification_service import Notification, Sent, TryLater
+from workers.delivery.notification_service import Accepted, Notification, TryLater
 
 pytestmark = pytest.mark.anyio
 
@@ -29,7 +29,7 @@ async def test_calls_go_through_the_proxy_that_the_environment_names(
     service: NotificationService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", service.server.origin)
-    assert await sent("http://notifications.invalid/take") == Sent()
+    assert await sent("http://notifications.invalid/take") == Accepted()
     (received,) = service.received
     assert received.request.target == "http://notifications.invalid/take"
     assert received.request.headers["host"] == "notifications.invalid"
@@ -44,6 +44,6 @@ async def test_hosts_that_need_no_proxy_are_called_directly(
     monkeypatch.setenv("all_proxy", "http://proxy.invalid:3128")
     assert isinstance(await sent(service.url), TryLater)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    assert await sent(service.url) == Sent()
+    assert await sent(service.url) == Accepted()
     (received,) = service.received
     assert received.request.target == "/api/notifications"

@@ -28,8 +28,8 @@ SOME = 60
 
 @pytest.fixture(autouse=True)
 def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leases, "LEASE", timedelta(seconds=2))
-    monkeypatch.setattr(delivering, "SETTLE_AGAIN", 0.2)
+    monkeypatch.setattr(leases, "LEASE_DURATION", timedelta(seconds=2))
+    monkeypatch.setattr(delivering, "SETTLE_RETRY_INTERVAL", 0.2)
 
 
 async def test_what_was_sent_meanwhile_is_recorded_later_and_not_sent_again(
@@ -73,7 +73,7 @@ async def test_leases_that_ran_out_are_left_to_others_for_a_while_and_then_taken
 
     await run()
     assert service.received == []
-    monkeypatch.setattr(delivering, "LEFT_ALONE", 0.0)
+    monkeypatch.setattr(delivering, "TAKEOVER_DELAY", 0.0)
     await run()
     assert service.emails == ["ada@example.org"]
 

@@ -18,7 +18,7 @@ from runtime.settings import Settings
 from tests.support.installation import Installation
 from tests.support.waiting import DEADLINE, until_async
 from tests.workers.processes import environment, role
-from workers.upkeep.rebuilds import rebuild_as_asked
+from workers.upkeep.rebuilds import run_requested_rebuilds
 
 pytestmark = pytest.mark.anyio
 
@@ -70,7 +70,7 @@ async def test_one_that_somebody_else_has_begun_is_waited_for(installation: Inst
 async def test_what_is_asked_for_is_done(installation: Installation) -> None:
     await lost_table(installation)
     await request_rebuild(installation.connection, "areas", ADA)
-    await rebuild_as_asked(installation.database_url)
+    await run_requested_rebuilds(installation.database_url)
     assert len(await installation.rows("areas")) == 1
     assert await rebuild_requests(installation.connection) == {}
 
@@ -84,7 +84,7 @@ async def test_one_that_fails_says_why_until_the_next_is_asked_for(
         "UPDATE history_events SET state = 'no JSON' WHERE topic = 'Area.Created'"
     )
     await request_rebuild(installation.connection, "areas", ADA)
-    await rebuild_as_asked(installation.database_url)
+    await run_requested_rebuilds(installation.database_url)
     failed = (await rebuild_requests(installation.connection))["areas"]
     assert failed.failed_at is not None
     assert failed.failed_because is not None
@@ -99,7 +99,7 @@ async def test_only_one_worker_does_what_is_asked_for(installation: Installation
     await request_rebuild(installation.connection, "areas", ADA)
     async with await connect(installation.database_url) as other:
         assert await requests.lock(other)
-        await rebuild_as_asked(installation.database_url)
+        await run_requested_rebuilds(installation.database_url)
     assert "areas" in await rebuild_requests(installation.connection)
 
 

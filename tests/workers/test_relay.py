@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relaying, "SWEEP_EVERY", 0.1)
+    monkeypatch.setattr(relaying, "SWEEP_INTERVAL", 0.1)
 
 
 @asynccontextmanager
@@ -58,7 +58,7 @@ class Wakes:
 async def test_a_new_row_wakes_the_workers(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relaying, "SWEEP_EVERY", 600.0)
+    monkeypatch.setattr(relaying, "SWEEP_INTERVAL", 600.0)
     wakes = Wakes()
     async with relayed(installation, wakes):
         await until_async(lambda: listening(installation))

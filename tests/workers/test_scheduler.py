@@ -20,7 +20,7 @@ from workers import scheduler
 from workers.broker import PERIODIC, redis_broker
 from workers.schedule import Schedule
 from workers.scheduler import database_time, schedule_while_active, schedules_of
-from workers.tasks import PeriodicTask, ask_for
+from workers.tasks import PeriodicTask, enqueue_once
 
 DAILY: dict[PeriodicTask, Schedule] = {"cleanup": Schedule.parse("0 3 * * *")}
 
@@ -72,7 +72,7 @@ def hour(day: int) -> datetime:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scheduler, "TICK", 0.01)
+    monkeypatch.setattr(scheduler, "CHECK_INTERVAL", 0.01)
 
 
 def test_each_due_time_is_handed_over_once(database_url: str) -> None:
@@ -151,11 +151,11 @@ def test_time_is_the_databases_whatever_a_host_thinks(other_clock: OtherClock) -
 def test_what_no_worker_has_come_to_is_asked_for_once(redis_url: str) -> None:
     broker = redis_broker(redis_url)
     for _ in range(24):
-        ask_for(broker, "sync")
-    ask_for(broker, "cleanup")
+        enqueue_once(broker, "sync")
+    enqueue_once(broker, "cleanup")
     assert broker.client.llen(f"dramatiq:{PERIODIC}") == 2
     broker.client.flushall()  # Redis forgets
-    ask_for(broker, "sync")
+    enqueue_once(broker, "sync")
     assert broker.client.llen(f"dramatiq:{PERIODIC}") == 1
 
 

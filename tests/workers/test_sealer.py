@@ -30,8 +30,8 @@ def key(settings: Settings, database_url: str) -> Ed25519PrivateKey:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sealer, "PACE", 0.01)
-    monkeypatch.setattr(sealer, "STAND_BY", 0.01)
+    monkeypatch.setattr(sealer, "SEAL_INTERVAL", 0.01)
+    monkeypatch.setattr(sealer, "ELECTION_INTERVAL", 0.01)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from tests.support.http_server import Answer
 from tests.support.installation import Installation
 from tests.support.lingering import lingering_connections
 from tests.support.provider import Provider, provider
-from workers.provider.sync import MOST_SKIPPED_RECORDED, SyncFailed, synchronise
+from workers.provider.sync import MAX_SKIPPED_RECORDED, SyncFailed, run_sync
 
 pytestmark = pytest.mark.anyio
 
@@ -37,9 +37,7 @@ def source() -> Iterator[Provider]:
 
 
 async def synced(installation: Installation, source: Provider, *, full: bool = False) -> RecordSync:
-    result = await synchronise(
-        installation.database_url, source.source, installation.keys, full=full
-    )
+    result = await run_sync(installation.database_url, source.source, installation.keys, full=full)
     await installation.project()
     return result
 
@@ -75,9 +73,7 @@ async def test_the_next_run_may_begin_before_the_lasts_connection_has_ended(
 ) -> None:
     async with lingering_connections():
         for _ in range(2):
-            await synchronise(
-                installation.database_url, source.source, installation.keys, full=True
-            )
+            await run_sync(installation.database_url, source.source, installation.keys, full=True)
 
 
 async def test_what_is_unchanged_appends_nothing(
@@ -169,10 +165,10 @@ async def test_an_id_that_is_something_else_here_is_skipped(
 async def test_not_every_unusable_item_of_a_bad_feed_is_kept(
     installation: Installation, source: Provider
 ) -> None:
-    source.items = list(range(MOST_SKIPPED_RECORDED + 500))
+    source.items = list(range(MAX_SKIPPED_RECORDED + 500))
     result = await synced(installation, source)
-    assert result.counts.skipped == MOST_SKIPPED_RECORDED + 500
-    assert len(result.skipped_items) == MOST_SKIPPED_RECORDED
+    assert result.counts.skipped == MAX_SKIPPED_RECORDED + 500
+    assert len(result.skipped_items) == MAX_SKIPPED_RECORDED
 
 
 async def test_of_an_item_that_comes_twice_the_last_counts(
@@ -259,7 +255,7 @@ async def test_progress_is_reported_to_the_last_item(
 ) -> None:
     source.items = [an_item() for _ in range(600)]
     reports: list[tuple[int, int]] = []
-    await synchronise(
+    await run_sync(
         installation.database_url,
         source.source,
         installation.keys,

@@ -14,7 +14,7 @@ import pytest
 from domain import sync_requests
 from domain.history.batch import Origin
 from domain.history.store import connect, read_events
-from domain.sync_requests import ask, is_to_be_handed_over, state, take_up
+from domain.sync_requests import request_sync, state, take_up, wake_up_due
 from projections.sync_results import latest
 from runtime.embedded.services import Services
 from runtime.settings import Settings
@@ -22,7 +22,7 @@ from tests.support.installation import Installation
 from tests.support.provider import Provider, provider
 from tests.support.waiting import until, until_async
 from tests.workers.processes import environment, role
-from workers.provider.sync import SyncFailed, synchronise, synchronise_as_asked
+from workers.provider.sync import SyncFailed, run_requested_sync, run_sync
 from workers.scheduler import schedule_while_active
 from workers.tasks import PeriodicTask
 
@@ -51,9 +51,9 @@ def an_item(**changes: Any) -> dict[str, Any]:
 async def test_who_asks_a_second_time_adds_nothing(installation: Installation) -> None:
     connection = installation.connection
     assert (await state(connection)).request is None
-    assert await ask(connection, ADA, full=True)
+    assert await request_sync(connection, ADA, full=True)
     bob = Origin(actor="bob", correlation_id="another-click")
-    assert not await ask(connection, bob, full=False)
+    assert not await request_sync(connection, bob, full=False)
     request = (await state(connection)).request
     assert request is not None
     assert (request.full, request.origin) == (True, ADA)
@@ -66,8 +66,8 @@ async def test_nothing_is_asked_for_while_one_is_under_way(installation: Install
     async with await connect(installation.database_url) as running:
         assert await sync_requests.lock(running)
         assert (await state(connection)).running
-        assert not await ask(connection, ADA, full=False)
-    await until_async(lambda: ask(connection, ADA, full=False))
+        assert not await request_sync(connection, ADA, full=False)
+    await until_async(lambda: request_sync(connection, ADA, full=False))
     assert not (await state(connection)).running
 
 
@@ -76,11 +76,11 @@ async def test_what_nobody_took_up_counts_for_nothing_after_a_while(
 ) -> None:
     connection = installation.connection
     for new_one_is_asked in (False, True):
-        await ask(connection, ADA, full=True)
+        await request_sync(connection, ADA, full=True)
         await connection.execute("UPDATE sync_requests SET asked_at = asked_at - interval '1 day'")
         assert (await state(connection)).request is None
         if new_one_is_asked:
-            assert await ask(connection, ADA, full=False)
+            assert await request_sync(connection, ADA, full=False)
         else:
             assert await take_up(connection) is None
 
@@ -89,17 +89,17 @@ async def test_what_was_not_taken_up_is_handed_over_again(
     installation: Installation, database_url: str
 ) -> None:
     with psycopg.connect(database_url, autocommit=True) as scheduler:
-        assert not is_to_be_handed_over(scheduler)
-        await ask(installation.connection, ADA, full=True)
-        assert is_to_be_handed_over(scheduler)
-        assert not is_to_be_handed_over(scheduler)
+        assert not wake_up_due(scheduler)
+        await request_sync(installation.connection, ADA, full=True)
+        assert wake_up_due(scheduler)
+        assert not wake_up_due(scheduler)
         scheduler.execute("UPDATE sync_requests SET handed_over_at = now() - interval '1 minute'")
-        assert is_to_be_handed_over(scheduler)
+        assert wake_up_due(scheduler)
 
 
 async def test_the_active_scheduler_hands_it_over(installation: Installation) -> None:
     asked, stopping = list[PeriodicTask](), threading.Event()
-    await ask(installation.connection, ADA, full=True)
+    await request_sync(installation.connection, ADA, full=True)
     thread = threading.Thread(
         target=schedule_while_active,
         args=[installation.database_url, {}, asked.append, stopping],
@@ -115,15 +115,15 @@ async def test_the_active_scheduler_hands_it_over(installation: Installation) ->
 async def test_what_it_changes_was_done_by_who_asked(
     installation: Installation, source: Provider
 ) -> None:
-    await ask(installation.connection, ADA, full=True)
-    result = await synchronise_as_asked(installation.database_url, source.source, installation.keys)
+    await request_sync(installation.connection, ADA, full=True)
+    result = await run_requested_sync(installation.database_url, source.source, installation.keys)
     assert result is not None
     assert (result.full, result.counts.new) == (True, 1)
     events = await read_events(installation.connection, after=0, limit=100)
     assert {(e.metadata.actor, e.metadata.correlation_id) for e in events} == {
         (ADA.actor, ADA.correlation_id)
     }
-    again = await synchronise_as_asked(installation.database_url, source.source, installation.keys)
+    again = await run_requested_sync(installation.database_url, source.source, installation.keys)
     assert again is None
     assert len(source.asked) == 1
 
@@ -131,17 +131,17 @@ async def test_what_it_changes_was_done_by_who_asked(
 async def test_it_waits_for_the_one_that_is_under_way(
     installation: Installation, source: Provider
 ) -> None:
-    await ask(installation.connection, ADA, full=True)
+    await request_sync(installation.connection, ADA, full=True)
     async with await connect(installation.database_url) as running:
         assert await sync_requests.lock(running)
-        with pytest.raises(SyncFailed, match="another sync is under way"):
-            await synchronise_as_asked(installation.database_url, source.source, installation.keys)
+        with pytest.raises(SyncFailed, match="another sync is running"):
+            await run_requested_sync(installation.database_url, source.source, installation.keys)
     assert (await state(installation.connection)).request is not None
 
 
 async def test_another_one_leaves_it_alone(installation: Installation, source: Provider) -> None:
-    await ask(installation.connection, ADA, full=True)
-    await synchronise(installation.database_url, source.source, installation.keys, full=False)
+    await request_sync(installation.connection, ADA, full=True)
+    await run_sync(installation.database_url, source.source, installation.keys, full=False)
     assert (await state(installation.connection)).request is not None
 
 
@@ -153,7 +153,7 @@ async def test_scheduler_and_worker_do_what_is_asked_for(
     )
     variables = environment(settings, services)
     with role(variables, "worker"), role(variables, "scheduler"):
-        await ask(installation.connection, ADA, full=True)
+        await request_sync(installation.connection, ADA, full=True)
 
         async def has_result() -> bool:
             await installation.project()

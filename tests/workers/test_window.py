@@ -13,9 +13,9 @@ from tests.support.waiting import until_async
 from tests.workers.outboxes import crowd, make_due, registered
 from workers.delivery import concurrency as windows
 from workers.delivery import leases
-from workers.delivery.concurrency import REST, Window
+from workers.delivery.concurrency import PROBE_DELAY, ConcurrencyLimit
 from workers.delivery.deliverer import Delivery
-from workers.delivery.notification_service import CONNECTIONS, Refused, Sent, TryLater
+from workers.delivery.notification_service import MAX_CALLS, Accepted, Rejected, TryLater
 
 pytestmark = pytest.mark.anyio
 
@@ -23,27 +23,37 @@ LATER = TryLater("HTTP 503")
 
 
 def test_each_answer_that_says_later_halves_the_calls_and_each_other_doubles_them() -> None:
-    window = Window(8)
+    limit = ConcurrencyLimit(8)
     sizes = list[int]()
-    for answer in (LATER, LATER, Sent(), LATER, LATER, LATER, Refused("HTTP 400"), Sent(), Sent()):
-        window.answered(answer)
-        sizes.append(window.size)
+    for answer in (
+        LATER,
+        LATER,
+        Accepted(),
+        LATER,
+        LATER,
+        LATER,
+        Rejected("HTTP 400"),
+        Accepted(),
+        Accepted(),
+    ):
+        limit.answered(answer)
+        sizes.append(limit.calls)
     assert sizes == [4, 2, 4, 2, 1, 1, 2, 4, 8]
 
 
 def test_there_is_a_rest_before_a_call_while_the_only_one_is_told_to_come_later() -> None:
-    window = Window(2)
-    rests = list[float]()
-    for answer in (LATER, LATER, Sent(), LATER):
-        window.answered(answer)
-        rests.append(window.rest)
-    assert rests == [REST, REST, 0.0, REST]
+    limit = ConcurrencyLimit(2)
+    delays = list[float]()
+    for answer in (LATER, LATER, Accepted(), LATER):
+        limit.answered(answer)
+        delays.append(limit.delay)
+    assert delays == [PROBE_DELAY, PROBE_DELAY, 0.0, PROBE_DELAY]
 
 
 def test_it_closes_no_further_than_it_may() -> None:
-    window = Window(8, least=8)
-    window.answered(LATER)
-    assert (window.size, window.rest) == (8, 0.0)
+    limit = ConcurrencyLimit(8, minimum=8)
+    limit.answered(LATER)
+    assert (limit.calls, limit.delay) == (8, 0.0)
 
 
 async def test_a_service_that_is_down_is_asked_once_in_a_while_until_it_is_back(
@@ -52,8 +62,8 @@ async def test_a_service_that_is_down_is_asked_once_in_a_while_until_it_is_back(
     delivery: Delivery,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(leases, "LONGEST_BACKOFF", 0.01)  # what is tried is due again at once
-    monkeypatch.setattr(windows, "REST", 60.0)
+    monkeypatch.setattr(leases, "MAX_BACKOFF", 0.01)  # what is tried is due again at once
+    monkeypatch.setattr(windows, "PROBE_DELAY", 60.0)
     service.usual = Answer(status=503)
     await registered(installation, *crowd(500))
     running = asyncio.create_task(delivery.run())
@@ -61,10 +71,10 @@ async def test_a_service_that_is_down_is_asked_once_in_a_while_until_it_is_back(
     async def resting() -> bool:
         rows = await installation.rows("outbox")
         leased = [row for row in rows if row["lease_token"] is not None]
-        return len(service.received) >= CONNECTIONS and 0 < len(leased) < 10
+        return len(service.received) >= MAX_CALLS and 0 < len(leased) < 10
 
     await until_async(resting)
-    assert len(service.received) == CONNECTIONS  # those that were under way together
+    assert len(service.received) == MAX_CALLS  # those that were under way together
     delivery.stop()
     await running
 
@@ -75,7 +85,7 @@ async def test_all_is_sent_once_a_service_that_was_down_is_back(
     service.usual = Answer(status=503)
     await registered(installation, *crowd(300))
     running = asyncio.create_task(delivery.run())
-    await until_async(lambda: _is_more_than(CONNECTIONS, service))
+    await until_async(lambda: _is_more_than(MAX_CALLS, service))
     service.usual = Answer()
     service.received.clear()
     await running

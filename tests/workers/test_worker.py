@@ -26,7 +26,7 @@ from tests.workers.processes import LAST_RESORT, environment, role
 from tests.workers.test_token_cleanup import sessions_held
 from workers.broker import NOTIFICATIONS, PERIODIC, redis_broker
 from workers.delivery.deliverer import new_delivery
-from workers.tasks import ask_for, wake, wake_workers
+from workers.tasks import enqueue_once, wake_delivery, wake_workers
 
 pytestmark = pytest.mark.anyio
 
@@ -165,13 +165,13 @@ async def test_a_worker_does_what_the_scheduler_asks_for(
         ]
         settings = msgspec.structs.replace(settings, events_provider_url=source.url)
         with role(environment(settings, services), "worker"):
-            ask_for(broker, "sync")
+            enqueue_once(broker, "sync")
             await until_async(lambda: last_is(installation, Completed))
             await installation.project()
-            ask_for(broker, "cleanup")
+            enqueue_once(broker, "cleanup")
             await until_async(lambda: last_is(installation, CleanedUp))
             sessions_held(services.database_url, "-1 hour")
-            ask_for(broker, "token_cleanup")
+            enqueue_once(broker, "token_cleanup")
             await until_async(lambda: no_session_is_left(installation))
 
 
@@ -199,10 +199,10 @@ async def test_who_delivers_already_is_woken_without_a_message(
     async with new_delivery(worker_settings, services.database_url, keys) as delivery:
         under_way = asyncio.create_task(delivery.run())
         await asyncio.sleep(0)
-        await wake(broker, delivery)
+        await wake_delivery(broker, delivery)
         assert broker.client.llen(f"dramatiq:{NOTIFICATIONS}") == 0
         await under_way
-        await wake(broker, delivery)
+        await wake_delivery(broker, delivery)
         assert broker.client.llen(f"dramatiq:{NOTIFICATIONS}") == 1
 
 
@@ -219,11 +219,11 @@ async def test_a_worker_takes_only_the_queues_that_it_is_told(
         await registered(installation, *crowd(10))
         wake_workers(broker)
         with role(environment(settings, services), "worker", "--queues", PERIODIC):
-            ask_for(broker, "sync")
+            enqueue_once(broker, "sync")
             await until_async(lambda: last_is(installation, Completed))
         assert service.received == []
         assert broker.client.llen(f"dramatiq:{NOTIFICATIONS}") == 1
-        ask_for(broker, "sync")
+        enqueue_once(broker, "sync")
         with role(environment(settings, services), "worker", "--queues", NOTIFICATIONS):
             await all_are_sent(installation, 10)
         assert broker.client.llen(f"dramatiq:{PERIODIC}") == 1

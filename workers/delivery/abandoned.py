@@ -1,9 +1,9 @@
-"""Leases of workers that are gone: freed long before they run out.
+"""Frees the leases of dead workers, long before they expire.
 
-A worker that stands still looks like one that is gone, to whoever only looks at the clock. But its
-session in PostgreSQL is there, and holds a lock by which its leases are known; of one that died,
-or whose host did, the session ends. So leases last long, for workers that stand still, and the rows
-of dead ones wait for seconds.
+By the clock alone, a suspended worker looks like a dead one. But the session of a suspended worker
+in PostgreSQL is still there, and holds an advisory lock that identifies the worker; when a worker
+or its host dies, the session ends. So leases can be long, for suspended workers, and rows of dead
+workers wait only for seconds.
 """
 
 from __future__ import annotations
@@ -17,59 +17,59 @@ from uuid import UUID
 import structlog
 from psycopg import AsyncConnection
 
-from workers.delivery.leases import LEASE
+from workers.delivery.leases import LEASE_DURATION
 
-GONE_FOR = 15.0
-"""Seconds without a session after which a worker is gone: it may be about to connect again."""
+DEAD_AFTER = 15.0
+"""Seconds without a session, after which a worker is dead: before, it may connect again."""
 
-LOOK_EVERY = 2.0
-"""Seconds."""
+CHECK_INTERVAL = 2.0
+"""Seconds between two checks."""
 
-BEGUN = 10.0
-"""Seconds that a lease is left alone for, in any case."""
+MIN_LEASE_AGE = 10.0
+"""Seconds. Newer leases are never freed."""
 
 log = structlog.get_logger()
 
 
-def new_holder() -> int:
-    """A name for a worker, which is a key of an advisory lock too."""
+def new_worker_id() -> int:
+    """An id for a worker; it is also the key of its advisory lock."""
     return secrets.randbits(63)
 
 
-def new_token(holder: int) -> UUID:
-    """For the rows of one lease."""
-    return UUID(int=holder << 64 | secrets.randbits(64))
+def new_token(worker_id: int) -> UUID:
+    """The token of one lease; it contains the id of the worker."""
+    return UUID(int=worker_id << 64 | secrets.randbits(64))
 
 
-def _holder_of(token: UUID) -> int:
+def _worker_of(token: UUID) -> int:
     return token.int >> 64
 
 
-async def show_life(connection: AsyncConnection[Any], holder: int) -> None:
-    """As long as the connection's session lasts. Shared with a session that was lost and has not
-    ended yet."""
-    await connection.execute("SELECT pg_advisory_lock_shared(%b)", [holder])
+async def hold_liveness_lock(connection: AsyncConnection[Any], worker_id: int) -> None:
+    """Show that the worker lives, as long as the session lasts. The lock is shared, because a lost
+    session of the same worker may not have ended yet."""
+    await connection.execute("SELECT pg_advisory_lock_shared(%b)", [worker_id])
 
 
-class Abandoned:
-    """Remembers which holders were gone at the last looks."""
+class AbandonedLeases:
+    """Remembers since when workers have had no session."""
 
     def __init__(self) -> None:
-        self._gone_since: dict[int, float] = {}
-        self._looked_at = -math.inf
+        self._missing_since: dict[int, float] = {}
+        self._checked_at = -math.inf
 
     async def free(self, connection: AsyncConnection[Any]) -> None:
-        """Make due what holders have leased who are gone. Looks once in `LOOK_EVERY`."""
+        """Make the rows due that dead workers have leased. Checks once in `CHECK_INTERVAL`."""
         now = monotonic()
-        if now < self._looked_at + LOOK_EVERY:
+        if now < self._checked_at + CHECK_INTERVAL:
             return
-        self._looked_at = now
-        tokens = await _old_tokens(connection)
-        living = await _living(connection) if tokens else set[int]()
-        gone = {holder for token in tokens if (holder := _holder_of(token)) not in living}
-        self._gone_since = {holder: self._gone_since.get(holder, now) for holder in gone}
-        for_good = {holder for holder, since in self._gone_since.items() if since <= now - GONE_FOR}
-        freed = [token for token in tokens if _holder_of(token) in for_good]
+        self._checked_at = now
+        tokens = await _tokens_of_age(connection)
+        live = await _live_workers(connection) if tokens else set[int]()
+        missing = {worker for token in tokens if (worker := _worker_of(token)) not in live}
+        self._missing_since = {worker: self._missing_since.get(worker, now) for worker in missing}
+        dead = {w for w, since in self._missing_since.items() if since <= now - DEAD_AFTER}
+        freed = [token for token in tokens if _worker_of(token) in dead]
         if freed:
             cursor = await connection.execute(
                 """
@@ -78,22 +78,22 @@ class Abandoned:
                 """,
                 [freed],
             )
-            log.warning("a worker is gone: what it had leased is due", rows=cursor.rowcount)
+            log.warning("a worker died: its leased rows are due again", rows=cursor.rowcount)
 
 
-async def _old_tokens(connection: AsyncConnection[Any]) -> list[UUID]:
+async def _tokens_of_age(connection: AsyncConnection[Any]) -> list[UUID]:
     cursor = await connection.execute(
         """
         SELECT DISTINCT lease_token FROM outbox
         WHERE state = 'waiting' AND lease_token IS NOT NULL
           AND due_at > now() AND due_at < now() + make_interval(secs => %b)
         """,
-        [LEASE.total_seconds() - BEGUN],
+        [LEASE_DURATION.total_seconds() - MIN_LEASE_AGE],
     )
     return [token for (token,) in await cursor.fetchall()]
 
 
-async def _living(connection: AsyncConnection[Any]) -> set[int]:
+async def _live_workers(connection: AsyncConnection[Any]) -> set[int]:
     cursor = await connection.execute(
         """
         SELECT l.classid::int8 << 32 | l.objid::int8

@@ -1,7 +1,7 @@
-"""How many calls the notification service is given at once: fewer while it cannot take them.
+"""Limits concurrent calls of the notification service: fewer while it cannot take them.
 
-Each answer that says "later" halves the number, each other doubles it. A service that is down is
-asked by one call at a time, with a rest before each, until it is back.
+Each answer that means "later" halves the limit, each other answer doubles it. A service that is
+down gets one call at a time, with a delay before each, until it is back.
 """
 
 from __future__ import annotations
@@ -10,27 +10,30 @@ import structlog
 
 from workers.delivery.notification_service import Answer, TryLater
 
-REST = 0.25
-"""Seconds."""
+PROBE_DELAY = 0.25
+"""Seconds before each call while the service is down."""
 
 log = structlog.get_logger()
 
 
-class Window:
-    """Wide open at first: `most` calls at once, and no rest before them. It closes no further than
-    to `least`."""
+class ConcurrencyLimit:
+    """The number of calls that may run at once: at first `maximum`, later between `minimum` and
+    `maximum`."""
 
-    def __init__(self, most: int, least: int = 1) -> None:
-        self._most, self._least = most, least
-        self.size = most
-        self.rest = 0.0
+    def __init__(self, maximum: int, minimum: int = 1) -> None:
+        self._maximum, self._minimum = maximum, minimum
+        self.calls = maximum
+        self.delay = 0.0
+        """Seconds to wait before each call."""
 
     def answered(self, answer: Answer) -> None:
         later = isinstance(answer, TryLater)
-        self.size = max(self._least, self.size // 2) if later else min(self._most, self.size * 2)
-        rest = REST if later and self.size == 1 else 0.0
-        if rest and not self.rest:
-            log.warning("the notification service takes nothing: it is asked once in a while")
-        elif self.rest and not rest:
+        self.calls = (
+            max(self._minimum, self.calls // 2) if later else min(self._maximum, self.calls * 2)
+        )
+        delay = PROBE_DELAY if later and self.calls == 1 else 0.0
+        if delay and not self.delay:
+            log.warning("the notification service takes no notifications: probing it")
+        elif self.delay and not delay:
             log.info("the notification service takes notifications again")
-        self.rest = rest
+        self.delay = delay

@@ -1,8 +1,8 @@
-"""Delivering: rows of the outbox are leased, sent many at once, and their outcomes recorded.
+"""The delivery: leases rows of the outbox, sends many at once, and records their outcomes.
 
-No transaction is open while the notification service is called. A notification is never lost; it
-is sent twice only if a worker dies between the service's answer and the record of it, or does not
-run until its lease is over, and then with the same id.
+No transaction is open during a call of the notification service. A notification is never lost. It
+is sent twice, with the same id, only if a worker dies between the answer and its record, or if it
+is suspended until the lease has expired.
 """
 
 from __future__ import annotations
@@ -35,54 +35,56 @@ from runtime.errors import CommandFailed
 from runtime.logging import correlation_id
 from runtime.settings import Settings
 from workers.delivery import abandoned, leases, pause
-from workers.delivery.abandoned import Abandoned
-from workers.delivery.concurrency import Window
-from workers.delivery.http_connection import NotBegun
-from workers.delivery.leases import GivenBack, Leased, Outcome
-from workers.delivery.metrics import Tries
+from workers.delivery.abandoned import AbandonedLeases
+from workers.delivery.concurrency import ConcurrencyLimit
+from workers.delivery.http_connection import NotStarted
+from workers.delivery.leases import Leased, Outcome, Released
+from workers.delivery.metrics import DeliveryMetrics
 from workers.delivery.notification_service import (
-    CONNECTIONS,
+    MAX_CALLS,
+    Accepted,
     BadCredentials,
     Notification,
     NotificationService,
-    Refused,
-    Sent,
+    Rejected,
     TryLater,
 )
 
-IN_HAND = 3
-"""Rows leased for each call at once: a connection that is free takes the next while the outcomes of
-others are recorded. So few that the last has its answer well before its lease runs out."""
+LEASED_PER_CALL = 3
+"""Rows leased for each concurrent call: a free connection takes the next row while outcomes of
+others are recorded. The number is small, so that the last row is answered long before its lease
+expires."""
 
 STOP_GRACE = 2.0
-"""Seconds that calls under way have left once a stop is asked for."""
+"""Seconds in which running calls may end after a stop was requested."""
 
-PACE = 0.02
-"""Seconds in which answers gather while others are awaited: recording costs more than answers."""
+GATHER_TIME = 0.02
+"""Seconds in which answers are collected while others are awaited: one record of many answers costs
+less than one for each."""
 
-SETTLE_AGAIN = 1.0
-"""Seconds between two tries to record outcomes while the database is unavailable."""
+SETTLE_RETRY_INTERVAL = 1.0
+"""Seconds between two attempts to record outcomes while the database is unavailable."""
 
-LEFT_ALONE = 15.0
-"""Seconds after the database was unavailable in which leases that ran out are not taken over: other
-workers may hold the outcomes, and record them now."""
+TAKEOVER_DELAY = 15.0
+"""Seconds after the database was unavailable in which expired leases are not taken over: other
+workers may have their outcomes, and record them now."""
 
 log = structlog.get_logger()
 
 
-class Drained(msgspec.Struct, frozen=True):
-    """What became of the rows that were due."""
+class DrainResult(msgspec.Struct, frozen=True):
+    """Outcomes of the rows that were due."""
 
     sent: int
     failed: int
     waiting: int
-    """All that wait now, for a next try or since they came in."""
+    """All waiting rows, new ones and those with a later attempt."""
     paused: str | None
-    """Why nothing more is sent, if so."""
+    """The reason for the pause of sending; None without one."""
 
 
 def new_delivery(settings: Settings, database_url: str, keys: InstallationKeys) -> Delivery:
-    """One for the service that is configured. Raises `CommandFailed` when none is."""
+    """A delivery to the configured service. Raises `CommandFailed` without one."""
     if settings.notification_service_url is None:
         raise CommandFailed("NOTIFICATION_SERVICE_URL is not set, and no local sink runs")
     service = NotificationService(settings.notification_service_url, settings.notification_token)
@@ -91,7 +93,7 @@ def new_delivery(settings: Settings, database_url: str, keys: InstallationKeys) 
 
 
 class Delivery:
-    """Delivers what is due. One run at a time, all in one event loop; close it in the end."""
+    """Delivers due rows. One run at a time, all in one event loop; close it at the end."""
 
     def __init__(
         self,
@@ -106,23 +108,24 @@ class Delivery:
         self._service = service
         self._owner_id = owner_id
         self._decider = decider
-        self._holder = abandoned.new_holder()
+        self._worker_id = abandoned.new_worker_id()
         self._connection: AsyncConnection[Any] | None = None
-        self._sign_of_life: AsyncConnection[Any] | None = None
-        """Never in a transaction, in which PostgreSQL ends the session of who stands still."""
+        self._liveness: AsyncConnection[Any] | None = None
+        """Holds the liveness lock, never in a transaction: PostgreSQL ends sessions that are idle
+        in a transaction, also those of a suspended process."""
         self._to_send = deque[Leased]()
         self._sending = set[asyncio.Task[tuple[Leased, Outcome]]]()
         self._concluded: list[tuple[Leased, Outcome]] = []
-        self._abandoned = Abandoned()
-        self._tries = Tries()
-        self._careful = self._window = Window(CONNECTIONS)
+        self._abandoned = AbandonedLeases()
+        self._metrics = DeliveryMetrics()
+        self._throttled = self._limit = ConcurrencyLimit(MAX_CALLS)
         self._progress = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._stopping = False
         self._probed = False
-        self._takes_over_at = 0.0
-        self.leave_leases()
+        self._takeover_at = 0.0
+        self.postpone_takeover()
 
     async def __aenter__(self) -> Self:
         return self
@@ -135,34 +138,35 @@ class Delivery:
     ) -> None:
         await self.close()
 
-    async def drain(self) -> Drained:
-        """Try everything that is due as this begins, once. Raises `UNAVAILABLE`."""
+    async def drain(self) -> DrainResult:
+        """Make one attempt for each row that is due now. Raises `UNAVAILABLE`."""
         due_by = await leases.now(await self._connected())
-        every_row = Window(CONNECTIONS, least=CONNECTIONS)
-        counts = await self._run(every_row, due_by=due_by)
+        unthrottled = ConcurrencyLimit(MAX_CALLS, minimum=MAX_CALLS)
+        counts = await self._run(unthrottled, due_by=due_by)
         connection = await self._connected()
-        return Drained(
-            sent=counts[Sent],
-            failed=counts[Refused],
+        return DrainResult(
+            sent=counts[Accepted],
+            failed=counts[Rejected],
             waiting=await leases.count_waiting(connection),
             paused=await pause.reason(connection),
         )
 
     async def send_now(self) -> None:
-        """Make due what waits for a later try. Raises `UNAVAILABLE`."""
+        """Make all rows due that wait for a later attempt. Raises `UNAVAILABLE`."""
         await rows_of_outbox.send_now(await self._connected())
 
     async def free_abandoned(self) -> None:
-        """Make due what workers had leased that are gone. Raises `psycopg.OperationalError`."""
+        """Make the rows due that dead workers had leased. Raises `psycopg.OperationalError`."""
         await self._abandoned.free(await self._connected())
 
     async def run(self, seconds: float = math.inf) -> bool:
-        """Deliver until nothing is due, or the time is over, which it answers with True.
+        """Deliver until no row is due, or the time is over; returns True if the time is over.
 
-        Raises `UNAVAILABLE`, but not before what was answered is recorded, unless it is stopped.
+        Raises `UNAVAILABLE`, but only after all received answers are recorded, unless it is
+        stopped.
         """
         ends = time.monotonic() + seconds
-        await self._run(self._careful, ends=ends)
+        await self._run(self._throttled, ends=ends)
         return time.monotonic() >= ends
 
     @property
@@ -170,33 +174,33 @@ class Delivery:
         return not self._idle.is_set()
 
     def wake(self) -> None:
-        """Have the run that is under way look for more that is due."""
+        """Make the present run read due rows again."""
         self._progress.set()
 
-    def leave_leases(self) -> None:
-        """Take over no lease that ran out for a while: the database was unavailable, or may have
-        been before this began."""
-        self._takes_over_at = time.monotonic() + LEFT_ALONE
+    def postpone_takeover(self) -> None:
+        """Take over no expired leases for `TAKEOVER_DELAY`: the database was unavailable, or may
+        have been before this worker started."""
+        self._takeover_at = time.monotonic() + TAKEOVER_DELAY
 
     def stop(self) -> None:
-        """Call no more, now or later, and let the calls under way end within `STOP_GRACE`."""
+        """Start no more calls, and let the running ones end within `STOP_GRACE`."""
         self._stopping = True
-        self._give_back()
+        self._release_unsent()
         self._progress.set()
-        asyncio.get_running_loop().call_later(STOP_GRACE, self._cut_short)
+        asyncio.get_running_loop().call_later(STOP_GRACE, self._cancel_calls)
 
     async def close(self) -> None:
-        """Stop, and disconnect once the run that is under way has ended."""
+        """Stop, and disconnect when the present run has ended."""
         self.stop()
         await self._idle.wait()
         await self._service.close()
         await self._disconnect()
 
     async def _run(
-        self, window: Window, *, due_by: datetime | None = None, ends: float = math.inf
+        self, limit: ConcurrencyLimit, *, due_by: datetime | None = None, ends: float = math.inf
     ) -> Counter[type[Outcome]]:
         counts, lost = Counter[type[Outcome]](), None
-        self._window = window
+        self._limit = limit
         self._idle.clear()
         try:
             while True:
@@ -205,29 +209,30 @@ class Delivery:
                         await self._lease_more(due_by)
                     except UNAVAILABLE as error:
                         lost = error
-                        self.leave_leases()
-                        self._give_back()
+                        self.postpone_takeover()
+                        self._release_unsent()
                         await self._disconnect()
                 if not self._sending and not self._progress.is_set():
                     break
                 await self._progress.wait()
                 if self._sending and not self._stopping:
-                    await asyncio.sleep(PACE)
+                    await asyncio.sleep(GATHER_TIME)
                 self._progress.clear()
                 concluded, self._concluded = self._concluded, []
                 await self._settle(concluded)
                 counts.update(type(outcome) for _, outcome in concluded)
         finally:
-            self._give_back()
-            self._cut_short()
+            self._release_unsent()
+            self._cancel_calls()
             self._idle.set()
         if lost is not None:
             raise lost
         return counts
 
     async def _lease_more(self, due_by: datetime | None) -> None:
-        """Have `IN_HAND` rows for each call, those that are being sent included."""
-        wanted = IN_HAND * self._window.size - len(self._sending) - len(self._to_send)
+        """Lease rows until there are `LEASED_PER_CALL` for each call, including those being
+        sent."""
+        wanted = LEASED_PER_CALL * self._limit.calls - len(self._sending) - len(self._to_send)
         if wanted <= 0:
             return
         connection = await self._connected()
@@ -235,46 +240,46 @@ class Delivery:
             await pause.probe_at_once(connection)
             self._probed = True
         begun = perf_counter()
-        takes_over = due_by is not None or time.monotonic() >= self._takes_over_at
-        token = abandoned.new_token(self._holder)
+        take_expired = due_by is not None or time.monotonic() >= self._takeover_at
+        token = abandoned.new_token(self._worker_id)
         rows = await leases.lease(
-            connection, self._keys, wanted, due_by, takes_over=takes_over, token=token
+            connection, self._keys, wanted, due_by, take_expired=take_expired, token=token
         )
-        self._tries.leased(rows, begun)
+        self._metrics.leased(rows, begun)
         self._to_send.extend(rows)
         if self._stopping:
-            self._give_back()
+            self._release_unsent()
         self._send_more()
 
     def _send_more(self) -> None:
-        """Make as many calls as there may be."""
-        while self._to_send and len(self._sending) < self._window.size:
+        """Start as many calls as the limit allows."""
+        while self._to_send and len(self._sending) < self._limit.calls:
             call = asyncio.create_task(self._send(self._to_send.popleft()))
             self._sending.add(call)
             call.add_done_callback(self._ended)
 
-    def _give_back(self) -> None:
-        """Let go of the rows that are not being sent."""
-        self._concluded += [(row, GivenBack()) for row in self._to_send]
+    def _release_unsent(self) -> None:
+        """Release the rows that are not being sent."""
+        self._concluded += [(row, Released()) for row in self._to_send]
         self._to_send.clear()
 
     async def _send(self, row: Leased) -> tuple[Leased, Outcome]:
         if row.email is None:
-            return row, Refused(ERASED)
+            return row, Rejected(ERASED)
         correlation_id.set(row.correlation_id)
         notification = Notification(row.id, self._owner_id, row.email, row.message)
         try:
-            if self._window.rest:
-                await asyncio.sleep(self._window.rest)
+            if self._limit.delay:
+                await asyncio.sleep(self._limit.delay)
             begun = perf_counter()
-            answer = await self._service.send(notification, row.may_begin)
-        except (asyncio.CancelledError, NotBegun):
-            return row, GivenBack()
-        except Exception as error:  # a bug must not keep its row from waiting longer each time
-            log.exception("a bug in sending")
-            answer = TryLater(f"a bug here: {type(error).__name__}")
-        self._window.answered(answer)
-        self._tries.called(row, answer, begun)
+            answer = await self._service.send(notification, row.may_start)
+        except (asyncio.CancelledError, NotStarted):
+            return row, Released()
+        except Exception as error:  # after a bug, too, the row must wait longer each time
+            log.exception("bug in sending a notification")
+            answer = TryLater(f"internal error: {type(error).__name__}")
+        self._limit.answered(answer)
+        self._metrics.called(row, answer, begun)
         return row, answer
 
     def _ended(self, call: asyncio.Task[tuple[Leased, Outcome]]) -> None:
@@ -283,17 +288,17 @@ class Delivery:
         if not call.cancelled():
             row, outcome = call.result()
             self._concluded.append((row, outcome))
-            if isinstance(outcome, BadCredentials) or self._window.rest:
-                self._give_back()
+            if isinstance(outcome, BadCredentials) or self._limit.delay:
+                self._release_unsent()
         self._send_more()
 
-    def _cut_short(self) -> None:
+    def _cancel_calls(self) -> None:
         for call in self._sending:
             call.cancel()
 
     async def _settle(self, concluded: Sequence[tuple[Leased, Outcome]]) -> None:
-        """Record the outcomes, again and again while the database is unavailable: who forgets one
-        has its notification sent twice."""
+        """Record the outcomes; try again while the database is unavailable, because a notification
+        whose outcome is lost is sent twice."""
         begun = perf_counter()
         while concluded:
             try:
@@ -302,26 +307,26 @@ class Delivery:
                 if self._stopping:
                     raise
                 log.warning("outcomes wait for the database", rows=len(concluded), error=str(error))
-                self.leave_leases()
-                self._give_back()
+                self.postpone_takeover()
+                self._release_unsent()
                 await self._disconnect()
-                await asyncio.sleep(SETTLE_AGAIN)
+                await asyncio.sleep(SETTLE_RETRY_INTERVAL)
             else:
-                self._tries.recorded([row for row, _ in concluded], begun)
+                self._metrics.recorded([row for row, _ in concluded], begun)
                 return
 
     async def _disconnect(self) -> None:
-        for connection in (self._connection, self._sign_of_life):
+        for connection in (self._connection, self._liveness):
             if connection is not None:
                 await connection.close()
-        self._connection = self._sign_of_life = None
+        self._connection = self._liveness = None
 
     async def _connected(self) -> AsyncConnection[Any]:
         if self._connection is None or self._connection.closed:
             await self._disconnect()
             self._connection = await connect(self._database_url)
-            self._sign_of_life = await connect(self._database_url)
-            for connection in (self._connection, self._sign_of_life):
-                await abandoned.show_life(connection, self._holder)
-            self._abandoned = Abandoned()  # others connect again too
+            self._liveness = await connect(self._database_url)
+            for connection in (self._connection, self._liveness):
+                await abandoned.hold_liveness_lock(connection, self._worker_id)
+            self._abandoned = AbandonedLeases()  # other workers reconnect, too
         return self._connection

@@ -1,5 +1,5 @@
-"""What becomes of notifications that wait when the database was brought back to an earlier moment:
-they may have been sent since."""
+"""Holds waiting notifications after the database was restored from a backup: they may have been
+sent since."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from uuid import uuid4
 from psycopg import AsyncConnection
 
 from domain.history.decider import Decider
-from workers.delivery.leases import LEASE, Leased, clock, settle
-from workers.delivery.notification_service import Refused
+from workers.delivery.leases import LEASE_DURATION, Leased, clock, settle
+from workers.delivery.notification_service import Rejected
 
-PORTION = 1_000
-"""Rows that are given up at once."""
+BATCH_SIZE = 1_000
+"""Rows in one transaction."""
 
 
-async def let_go_of_leases(connection: AsyncConnection[Any]) -> None:
-    """Whoever had them leased was another database's worker."""
+async def release_all_leases(connection: AsyncConnection[Any]) -> None:
+    """Release all leases: their workers belonged to the database before the restore."""
     await connection.execute(
         """
         UPDATE outbox SET lease_token = NULL, due_at = least(due_at, now())
@@ -27,16 +27,16 @@ async def let_go_of_leases(connection: AsyncConnection[Any]) -> None:
 
 
 async def hold_all(connection: AsyncConnection[Any], decider: Decider, reason: str) -> int:
-    """Have all that wait fail, until somebody queues them again; how many that were."""
+    """Make all waiting notifications fail, until they are queued again; returns their number."""
     held = 0
     while rows := await _take(connection):
-        await settle(connection, decider, [(row, Refused(reason)) for row in rows])
+        await settle(connection, decider, [(row, Rejected(reason)) for row in rows])
         held += len(rows)
     return held
 
 
 async def _take(connection: AsyncConnection[Any]) -> list[Leased]:
-    """Lease some, whether they are due or not."""
+    """Lease waiting rows, due or not."""
     leased_at = clock()
     cursor = await connection.execute(
         """
@@ -44,7 +44,7 @@ async def _take(connection: AsyncConnection[Any]) -> list[Leased]:
         WHERE id IN (SELECT id FROM outbox WHERE state = 'waiting' ORDER BY due_at LIMIT %(limit)b)
         RETURNING position, id, lease_token, message, attempts, correlation_id
         """,
-        {"token": uuid4(), "lease": LEASE, "limit": PORTION},
+        {"token": uuid4(), "lease": LEASE_DURATION, "limit": BATCH_SIZE},
         binary=True,
     )
     return [Leased(*(*row, leased_at)) for row in await cursor.fetchall()]

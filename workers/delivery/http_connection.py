@@ -1,11 +1,11 @@
-"""A connection to one HTTP/1.1 service: one POST at a time, and kept for the next one.
+"""A connection to one HTTP/1.1 service: one POST at a time, kept for the next one.
 
-llhttp reads the answers; what is left to do here is to connect, and to tell whether what came is
-an answer to what was asked, and whether the connection can be used again. Nothing is sent before
-the answer to what went before was read.
+llhttp parses the responses. This module connects, decides whether received bytes are the response
+to the request, and whether the connection can be reused. A request is sent only after the previous
+response was read.
 
-The head of an answer says what became of a request. Its body is only read so that the connection
-can be used again: whatever is wrong with it costs the connection, never the answer.
+The head of a response decides the outcome of the request. Its body is read only so that the
+connection can be reused: a faulty body costs the connection, never the response.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ import httptools
 import httpx
 import msgspec
 
-FINAL = 200
-"""The least status of an answer that is not an interim one, as 100 Continue is."""
+FIRST_FINAL_STATUS = 200
+"""Lower statuses are interim responses, such as 100 Continue."""
 
-LARGEST_ANSWER = 64 * 1024
-"""Bytes; a head must end within them, and a longer body is not read to its end."""
+MAX_RESPONSE_SIZE = 64 * 1024
+"""Bytes. A larger head is an error; a larger body is not read to its end."""
 
-KEPT_FOR = 5.0
-"""Seconds without a request after which a connection is not trusted to be there any more: a
-firewall in between may have forgotten it, and tells nobody."""
+KEEP_ALIVE = 5.0
+"""Seconds without a request, after which a connection is not reused: a firewall may have dropped it
+without notice."""
 
 HAPPY_EYEBALLS_DELAY = 0.25
-"""Seconds that one address of the service has before the next is tried beside it."""
+"""Seconds to wait for one address of the service before the next is tried in parallel."""
 
-LAST_LOOK = 0.1
-"""Seconds in which is read what has come before a deadline or a close."""
+FINAL_READ_TIME = 0.1
+"""Seconds, after a deadline or a close, to read bytes that have already arrived."""
 
 T = TypeVar("T")
 
@@ -46,22 +46,22 @@ class Response(msgspec.Struct, frozen=True):
     retry_after: str = ""
 
 
-class NotBegun(Exception):
-    """It must not begin any more; nothing was sent"""
+class NotStarted(Exception):
+    """The request may not start any more; nothing was sent"""
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Where requests go, and what is the same in all of them."""
+    """The address of all requests, and their common head."""
 
     host: str
     port: int
     encryption: ssl.SSLContext | None
     head: bytes
-    """The request line and the headers, but for those of the one request."""
+    """The request line and the headers that all requests share."""
 
 
-def target(url: httpx.URL, headers: Mapping[str, str], encryption: ssl.SSLContext) -> Target:
-    """POSTs to `url`, with these headers besides its own. Names and values are trusted."""
+def post_target(url: httpx.URL, headers: Mapping[str, str], encryption: ssl.SSLContext) -> Target:
+    """The target of POST requests to `url`, with additional headers. They are not validated."""
     fields = {"Host": url.netloc.decode("ascii"), **headers}
     if url.userinfo:
         credentials = f"{url.username}:{url.password}".encode()
@@ -78,24 +78,24 @@ def target(url: httpx.URL, headers: Mapping[str, str], encryption: ssl.SSLContex
 
 
 class Connection:
-    """Connects when it has to."""
+    """Connects when needed."""
 
-    def __init__(self, target: Target) -> None:
-        self._target = target
-        self._wire: _Wire | None = None
+    def __init__(self, post_target: Target) -> None:
+        self._target = post_target
+        self._wire: _Protocol | None = None
 
     async def post(
-        self, key: str, body: bytes, *, within: float, may_begin: Callable[[], bool]
+        self, key: str, body: bytes, *, within: float, may_start: Callable[[], bool]
     ) -> Response:
-        """The final answer. Raises `httpx.TransportError`, or `TimeoutError` when it does not come
-        `within` so many seconds; when this is cancelled, the connection is cut.
+        """The final response. Raises `httpx.TransportError`, or `TimeoutError` when it does not
+        arrive `within` this number of seconds. Cancelling this call closes the connection.
 
-        `may_begin` is asked right before the request is sent, when the connection is there. Raises
-        `NotBegun` if it says no.
+        `may_start` is called right before the request is sent, after connecting. Raises
+        `NotStarted` if it returns False.
 
-        A kept connection that ends before anything was answered on it was most likely closed
-        while nobody used it: once, the request is sent again on a new one. `key`, its
-        `Idempotency-Key`, makes that safe.
+        A kept connection that ends without any response was most likely closed while it was idle:
+        then the request is sent once more, on a new connection. `key`, the `Idempotency-Key`, makes
+        that safe.
         """
         deadline = asyncio.get_running_loop().time() + within
         request = b"%bIdempotency-Key: %b\r\nContent-Length: %d\r\n\r\n%b" % (
@@ -106,57 +106,57 @@ class Connection:
         )
         if self._wire is not None and self._wire.is_usable:
             try:
-                return await self._wire.exchange(request, deadline, may_begin)
-            except _ClosedUnanswered:
+                return await self._wire.exchange(request, deadline, may_start)
+            except _ClosedWithoutResponse:
                 pass
         await self.close()
         async with asyncio.timeout_at(deadline):
             self._wire = await _connected(self._target)
-        return await self._wire.exchange(request, deadline, may_begin)
+        return await self._wire.exchange(request, deadline, may_start)
 
     async def close(self) -> None:
         if self._wire is not None:
             self._wire.cut()
 
 
-class BadAnswer(httpx.RemoteProtocolError):
-    """What came is no HTTP answer. The message is ours, and repeats nothing of it."""
+class InvalidResponse(httpx.RemoteProtocolError):
+    """The received bytes are not an HTTP response. The message contains none of them."""
 
 
-class _ClosedUnanswered(BadAnswer):
+class _ClosedWithoutResponse(InvalidResponse):
     def __init__(self) -> None:
-        super().__init__("the connection was closed without an answer")
+        super().__init__("the connection was closed without a response")
 
 
-async def _connected(target: Target) -> _Wire:
+async def _connected(post_target: Target) -> _Protocol:
     loop = asyncio.get_running_loop()
     try:
-        addresses = await loop.getaddrinfo(target.host, target.port, type=SOCK_STREAM)
+        addresses = await loop.getaddrinfo(post_target.host, post_target.port, type=SOCK_STREAM)
         socket = await aiohappyeyeballs.start_connection(
             addresses, happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY, interleave=1
         )
-        transport, wire = await loop.create_connection(_Wire, sock=socket)
-        # uvloop keeps small writes until its callbacks are done, and this process may be stopped
-        # meanwhile: what is written after `may_begin` must leave at once.
+        transport, wire = await loop.create_connection(_Protocol, sock=socket)
+        # uvloop holds back small writes until its callbacks are done, and this process may be
+        # suspended meanwhile: bytes written after `may_start` must be sent at once.
         transport.set_write_buffer_limits(high=0)
-        if target.encryption is not None:
-            await wire.encrypt(target.encryption, target.host)
-    except (OSError, UnicodeError) as error:  # a name that cannot be one is the latter
+        if post_target.encryption is not None:
+            await wire.encrypt(post_target.encryption, post_target.host)
+    except (OSError, UnicodeError) as error:  # UnicodeError: an invalid host name
         raise httpx.ConnectError(str(error)) from error
     return wire
 
 
-class _Wire(asyncio.Protocol):
-    """The bytes of one connection, from its beginning to its end."""
+class _Protocol(asyncio.Protocol):
+    """The protocol of one connection, from its start to its end."""
 
     _transport: asyncio.Transport
 
     def __init__(self) -> None:
-        self._answer: _Answer | None = None
+        self._answer: _ResponseParser | None = None
         self._used_at = 0.0
 
     async def encrypt(self, encryption: ssl.SSLContext, host: str) -> None:
-        """Raises `OSError`, and then the connection is cut."""
+        """Raises `OSError`; the connection is closed then."""
         encrypted = await asyncio.get_running_loop().start_tls(
             self._transport, self, encryption, server_hostname=host
         )
@@ -165,23 +165,23 @@ class _Wire(asyncio.Protocol):
     @property
     def is_usable(self) -> bool:
         idle_for = asyncio.get_running_loop().time() - self._used_at
-        return idle_for < KEPT_FOR and not self._transport.is_closing()
+        return idle_for < KEEP_ALIVE and not self._transport.is_closing()
 
     def cut(self) -> None:
         self._transport.abort()
 
     async def exchange(
-        self, request: bytes, deadline: float, may_begin: Callable[[], bool]
+        self, request: bytes, deadline: float, may_start: Callable[[], bool]
     ) -> Response:
-        if not may_begin():
-            raise NotBegun
-        self._answer = answer = _Answer()
+        if not may_start():
+            raise NotStarted
+        self._answer = answer = _ResponseParser()
         self._transport.write(request)
         late = asyncio.get_running_loop().call_at(deadline, answer.expire)
         try:
             await answer.response
         except asyncio.CancelledError:
-            if answer.response.cancelled():  # else it came in the same moment
+            if answer.response.cancelled():  # otherwise the response arrived at the same moment
                 raise
         finally:
             late.cancel()
@@ -196,7 +196,7 @@ class _Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._answer is None:
-            self.cut()  # nobody has asked: it would pass for the answer to the next request
+            self.cut()  # unrequested bytes could be taken for the response to the next request
         else:
             self._answer.feed(data)
 
@@ -205,32 +205,32 @@ class _Wire(asyncio.Protocol):
             self._answer.lose(error)
 
 
-async def settled(future: asyncio.Future[T], deadline: float) -> bool:
-    """Wait for it until the deadline; whether it is done.
+async def wait_until(future: asyncio.Future[T], deadline: float) -> bool:
+    """Wait for the future until the deadline; returns whether it is done.
 
-    When this process does not run for a while, the deadline is over before it has read an answer
-    that came in time: so what is there by then is still read. Done in the same moment as this is
-    cancelled counts as done.
+    After this process was suspended, the deadline may be over before it has read a response that
+    arrived in time: so bytes that are there are still read. A future that is done at the moment of
+    a cancellation counts as done.
     """
     try:
         await asyncio.wait([future], timeout=deadline - asyncio.get_running_loop().time())
         if not future.done():
-            await asyncio.wait([future], timeout=LAST_LOOK)
+            await asyncio.wait([future], timeout=FINAL_READ_TIME)
     except asyncio.CancelledError:
         if not future.done():
             raise
     return future.done()
 
 
-class _Answer:
-    """One answer as it comes in; llhttp calls what begins with `on_`."""
+class _ResponseParser:
+    """Parses one response as it arrives; llhttp calls the methods `on_...`."""
 
     def __init__(self) -> None:
         self.response: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self.keeps_connection = False
         self._parser = httptools.HttpResponseParser(self)
-        # Folded lines (RFC 9112, 5.2), line feeds alone (2.2), lengths beside codings (6.3): where
-        # they leave an answer's end open, the connection is not used again.
+        # Accepts folded lines (RFC 9112, 5.2), bare line feeds (2.2), and lengths together with
+        # codings (6.3): where these leave the end of a response open, the connection is not reused.
         self._parser.set_dangerous_leniencies(
             lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_chunked_length=True
         )
@@ -240,7 +240,7 @@ class _Answer:
 
     def _begin_head(self) -> None:
         self._status = 0
-        """0 as long as the head is not complete."""
+        """0 until the head is complete."""
         self._retry_after = ""
         self._has_length = False
         self._is_chunked = False
@@ -250,28 +250,28 @@ class _Answer:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self.end(BadAnswer("it changes to another protocol, unasked"))
+            self.end(InvalidResponse("it switches to another protocol without a request"))
         except httptools.HttpParserError as error:
-            self.end(BadAnswer(str(error)))
-        if self._received > LARGEST_ANSWER:
-            self.end(BadAnswer("the head of the answer is too large"))
+            self.end(InvalidResponse(str(error)))
+        if self._received > MAX_RESPONSE_SIZE:
+            self.end(InvalidResponse("the head of the response is too large"))
 
     def lose(self, error: Exception | None) -> None:
-        """The connection is gone."""
+        """The connection was lost."""
         if not self._received:
-            self.end(_ClosedUnanswered())
+            self.end(_ClosedWithoutResponse())
         elif error is not None:
             self.end(httpx.ReadError(str(error)))
         else:
-            self.end(BadAnswer("the answer broke off"))
+            self.end(InvalidResponse("the response is incomplete"))
 
     def expire(self) -> None:
-        """The deadline is over. When this process did not run for a while, it has not read yet what
-        came in time: that still counts."""
-        asyncio.get_running_loop().call_later(LAST_LOOK, self.end, TimeoutError())
+        """The deadline is over. Bytes that arrived in time are still read: this process may have
+        been suspended."""
+        asyncio.get_running_loop().call_later(FINAL_READ_TIME, self.end, TimeoutError())
 
     def end(self, error: Exception) -> None:
-        """No more of it is read; `error` is what comes of it if its head is not here."""
+        """Read no more of the response; `error` is the result if its head is not complete."""
         self.keeps_connection = False
         if self._is_final:
             self._conclude()
@@ -280,7 +280,7 @@ class _Answer:
 
     def on_message_begin(self) -> None:
         if self._is_final:
-            self.keeps_connection = False  # more than was asked for
+            self.keeps_connection = False  # a second response
         else:
             self._begin_head()
 
@@ -299,11 +299,11 @@ class _Answer:
         if self._is_final:
             return
         if self._has_length and self._is_chunked:
-            self.end(BadAnswer("it says in two ways where the answer ends"))
+            self.end(InvalidResponse("it has two contradicting lengths"))
             return
         self._status = status = self._parser.get_status_code()
-        if status >= FINAL and not self._parser.should_keep_alive():
-            asyncio.get_running_loop().call_later(LAST_LOOK, self._conclude)
+        if status >= FIRST_FINAL_STATUS and not self._parser.should_keep_alive():
+            asyncio.get_running_loop().call_later(FINAL_READ_TIME, self._conclude)
 
     def on_message_complete(self) -> None:
         if self._is_final and not self._is_complete:
@@ -313,8 +313,8 @@ class _Answer:
 
     @property
     def _is_final(self) -> bool:
-        """Whether the head is here, and not that of an interim answer."""
-        return self._status >= FINAL
+        """Whether the head is complete, and not that of an interim response."""
+        return self._status >= FIRST_FINAL_STATUS
 
     def _conclude(self) -> None:
         if not self.response.done():

@@ -1,12 +1,11 @@
-"""What workers do to the outbox's rows: lease those that are due, and record what became of them.
+"""Leases on rows of the outbox: workers lease due rows, and record the outcomes.
 
-`due_at` is the one time that says when a worker may take a row: its creation, its next try, or
-the end of the lease that somebody has on it. The rows themselves are the projection's
-(`projections.outbox`).
+`due_at` is the time from which a worker may take a row: its creation, its next attempt, or the end
+of its present lease. The rows belong to the projection (`projections.outbox`).
 
-A call begins soon after its row was leased, or not at all: however long this process or its host
-stood still, nothing is sent that another worker may have sent by now, or whose recipient was
-erased. The lease is far longer, so that what was begun is recorded before it runs out.
+A call starts within `MAX_SEND_DELAY` of the lease, or not at all: if this process or its host was
+suspended, another worker may have sent the notification by now, or its recipient may be erased. The
+lease is much longer, so that the outcome of a call is recorded before it expires.
 """
 
 from __future__ import annotations
@@ -29,15 +28,21 @@ from domain.privacy.keys import InstallationKeys
 from projections.outbox import MAX_SEND_DELAY
 from projections.people import WithPerson, with_people
 from workers.delivery import pause
-from workers.delivery.notification_service import Answer, BadCredentials, Refused, Sent, TryLater
+from workers.delivery.notification_service import (
+    Accepted,
+    Answer,
+    BadCredentials,
+    Rejected,
+    TryLater,
+)
 
-LEASE = timedelta(seconds=120)
-"""A worker that stands still for less sends nothing twice; of one that is gone, leases are freed
-before (`workers.delivery.abandoned`)."""
+LEASE_DURATION = timedelta(seconds=120)
+"""A worker that is suspended for less time sends nothing twice. Leases of dead workers are freed
+earlier (`workers.delivery.abandoned`)."""
 
 FIRST_BACKOFF = 1.0
-LONGEST_BACKOFF = 600.0
-"""Seconds; the backoff doubles with each try, and the wait is drawn from all of it."""
+MAX_BACKOFF = 600.0
+"""Seconds. The backoff doubles with each attempt; the wait is a random part of it (full jitter)."""
 
 ACTOR = "system:worker"
 
@@ -45,36 +50,35 @@ log = structlog.get_logger()
 
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""Goes on while the machine sleeps."""
+"""Where available, a clock that runs while the machine is suspended."""
 
 
 def clock() -> float:
-    """Seconds, for comparison with others of this process."""
+    """Seconds on a clock of this host; only differences within this process are meaningful."""
     return time.clock_gettime(_CLOCK)
 
 
 class Leased(WithPerson, frozen=True):
-    """A row that nobody else sends for the length of `LEASE`."""
+    """A leased row: no other worker sends it for `LEASE_DURATION`."""
 
     id: UUID
     lease_token: UUID
     message: str
     attempts: int
-    """Tries so far, the one under way included."""
+    """Attempts so far, including the present one."""
     correlation_id: str
     leased_at: float
-    """By `clock`; rather too early than too late."""
+    """By `clock`, taken before the row was leased."""
 
-    def may_begin(self) -> bool:
+    def may_start(self) -> bool:
         return clock() - self.leased_at < MAX_SEND_DELAY
 
 
-class GivenBack(msgspec.Struct, frozen=True):
-    """It was leased, and is given back as it was: nothing came of it, so another worker may take it
-    at once."""
+class Released(msgspec.Struct, frozen=True):
+    """No call was made: the row is released unchanged, and another worker may take it at once."""
 
 
-Outcome = Answer | GivenBack
+Outcome = Answer | Released
 
 
 async def lease(
@@ -83,11 +87,12 @@ async def lease(
     limit: int,
     due_by: datetime | None = None,
     *,
-    takes_over: bool = True,
+    take_expired: bool = True,
     token: UUID | None = None,
 ) -> list[Leased]:
-    """Take up to `limit` rows that are due, the longest due first; `due_by` narrows it further.
-    `takes_over`: those too whose lease ran out without an outcome. `token` is a new one."""
+    """Lease up to `limit` due rows, those that have been due longest first, and only those due by
+    `due_by`. `take_expired`: also rows whose lease expired without an outcome. `token`: the token
+    of the lease; None for a new one."""
     allowed = await pause.rows_allowed(connection, limit)
     if not allowed:
         return []
@@ -97,7 +102,7 @@ async def lease(
         WITH due AS MATERIALIZED (
             SELECT id FROM outbox
             WHERE state = 'waiting' AND due_at <= least(now(), %(due_by)b::timestamptz)
-              AND (lease_token IS NULL OR %(takes_over)b)
+              AND (lease_token IS NULL OR %(take_expired)b)
             ORDER BY due_at
             LIMIT %(limit)b
             FOR UPDATE SKIP LOCKED
@@ -111,9 +116,9 @@ async def lease(
         {
             "due_by": due_by,
             "limit": allowed,
-            "takes_over": takes_over,
+            "take_expired": take_expired,
             "token": token or uuid4(),
-            "lease": LEASE,
+            "lease": LEASE_DURATION,
         },
         binary=True,
     )
@@ -126,23 +131,23 @@ async def settle(
     decider: Decider,
     outcomes: Sequence[tuple[Leased, Outcome]],
 ) -> None:
-    """Record all of it, in the rows and in history, in one transaction.
+    """Record all outcomes, in the rows and in history, in one transaction.
 
-    A row that somebody else has leased since is left alone: theirs is the outcome that counts.
+    A row that another worker has leased since is not changed: the outcome of that worker counts.
     """
-    concluded_at = datetime.now(UTC)  # in both, so that a rebuild gives the same row
+    concluded_at = datetime.now(UTC)  # the same in both, so that a rebuild gives the same row
     async with connection.transaction():
-        ours = await _update_rows(connection, outcomes, concluded_at)
-        if lost := [(row, outcome) for row, outcome in outcomes if row.id not in ours]:
-            await _let_go(connection, lost)
-        answers = [answer for row, answer in outcomes if row.id in ours]
+        held = await _update_rows(connection, outcomes, concluded_at)
+        if lost := [(row, outcome) for row, outcome in outcomes if row.id not in held]:
+            await _release(connection, lost)
+        answers = [answer for row, answer in outcomes if row.id in held]
         refusals = [answer.reason for answer in answers if isinstance(answer, BadCredentials)]
         if refusals:
             await pause.begin(connection, refusals[0])
-        elif any(isinstance(answer, Sent) for answer in answers):
+        elif any(isinstance(answer, Accepted) for answer in answers):
             await pause.end(connection)
-        # Last, because history's lock is held from the append to the end of the transaction.
-        concluded = [(row, outcome) for row, outcome in outcomes if row.id in ours]
+        # Last, because the append locks history until the end of the transaction.
+        concluded = [(row, outcome) for row, outcome in outcomes if row.id in held]
         await _append(connection, decider, concluded, concluded_at)
 
 
@@ -151,7 +156,8 @@ async def _update_rows(
     outcomes: Sequence[tuple[Leased, Outcome]],
     concluded_at: datetime,
 ) -> set[UUID]:
-    """Ids of the rows whose lease is still ours, which now hold their outcome."""
+    """Write the outcomes into the rows that are still leased with the same token; returns their
+    ids."""
     changes = [_change(row, outcome) for row, outcome in outcomes]
     cursor = await connection.execute(
         """
@@ -170,7 +176,7 @@ async def _update_rows(
             %(waits)b::float8[], %(errors)b::text[]
         ) AS outcome (id, token, state, attempts, wait, error)
         WHERE outbox.id = outcome.id
-          AND outbox.lease_token = outcome.token -- which a waiting row has, or an erased one
+          AND outbox.lease_token = outcome.token -- set in a waiting row, or in an erased one
           AND outbox.state <> 'failed'
         RETURNING outbox.id
         """,
@@ -188,13 +194,15 @@ async def _update_rows(
     return {id for (id,) in await cursor.fetchall()}
 
 
-async def _let_go(connection: AsyncConnection[Any], lost: Sequence[tuple[Leased, Outcome]]) -> None:
-    """Of rows that are not ours any more: somebody else has leased them, or their recipients were
-    erased, and then the erasure waits for this."""
+async def _release(
+    connection: AsyncConnection[Any], lost: Sequence[tuple[Leased, Outcome]]
+) -> None:
+    """Release the leases that were lost: another worker has leased the row, or its recipient was
+    erased; an erasure waits until the lease is released."""
     for row, outcome in lost:
-        if not isinstance(outcome, GivenBack):
+        if not isinstance(outcome, Released):
             log.warning(
-                "the lease had run out: its outcome is not recorded",
+                "the lease had expired: the outcome is not recorded",
                 notification=str(row.id),
                 correlation_id=row.correlation_id,
             )
@@ -209,7 +217,7 @@ async def _let_go(connection: AsyncConnection[Any], lost: Sequence[tuple[Leased,
 
 
 class _Change(msgspec.Struct, frozen=True):
-    """What an outcome does to its row."""
+    """The new values of a row."""
 
     state: Literal["waiting", "sent", "failed"]
     attempts: int
@@ -219,21 +227,21 @@ class _Change(msgspec.Struct, frozen=True):
 
 def _change(row: Leased, outcome: Outcome) -> _Change:
     match outcome:
-        case Sent():
+        case Accepted():
             return _Change("sent", row.attempts)
-        case Refused(reason):
+        case Rejected(reason):
             return _Change("failed", row.attempts, error=reason)
-        case TryLater(reason, not_within):
-            return _Change("waiting", row.attempts, max(backoff(row.attempts), not_within), reason)
+        case TryLater(reason, retry_after):
+            return _Change("waiting", row.attempts, max(backoff(row.attempts), retry_after), reason)
         case BadCredentials(reason):
             return _Change("waiting", row.attempts - 1, error=reason)
-        case GivenBack():
+        case Released():
             return _Change("waiting", row.attempts - 1)
 
 
 def backoff(attempts: int) -> float:
-    """Seconds to wait after so many tries: exponential with full jitter."""
-    longest = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(attempts - 1, 32))
+    """Seconds to wait after this number of attempts: exponential with full jitter."""
+    longest = min(MAX_BACKOFF, FIRST_BACKOFF * 2 ** min(attempts - 1, 32))
     return random.uniform(0, longest)  # noqa: S311 - spreads load, keeps no secret
 
 
@@ -247,13 +255,13 @@ async def _append(
         Request(
             RecordDelivery(
                 notification_id=row.id,
-                failure=outcome.reason if isinstance(outcome, Refused) else None,
+                failure=outcome.reason if isinstance(outcome, Rejected) else None,
             ),
             Origin(actor=ACTOR, correlation_id=row.correlation_id, causation_id=row.position),
             at=concluded_at,
         )
         for row, outcome in outcomes
-        if isinstance(outcome, Sent | Refused)
+        if isinstance(outcome, Accepted | Rejected)
     ]
     if requests:
         for result in await decider.execute(connection, requests):
@@ -280,6 +288,6 @@ async def next_due_in(connection: AsyncConnection[Any]) -> float | None:
 
 
 async def now(connection: AsyncConnection[Any]) -> datetime:
-    """The time by the clock that `due_at` goes by."""
+    """The time of the database, which sets `due_at`."""
     cursor = await connection.execute("SELECT clock_timestamp()")
     return cast("tuple[datetime]", await cursor.fetchone())[0]

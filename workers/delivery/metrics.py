@@ -1,4 +1,4 @@
-"""What is counted, logged and traced of each try to deliver a notification."""
+"""Metrics, logs and traces of each attempt to deliver a notification."""
 
 from __future__ import annotations
 
@@ -11,27 +11,33 @@ import structlog
 from prometheus_client import Counter
 
 from runtime import tracing
-from runtime.batched_metrics import Gathered, HistogramOfMany
+from runtime.batched_metrics import Batched, BatchHistogram
 from runtime.metrics import REGISTRY, SECONDS
 from workers.delivery.leases import Leased
-from workers.delivery.notification_service import Answer, BadCredentials, Refused, Sent, TryLater
+from workers.delivery.notification_service import (
+    Accepted,
+    Answer,
+    BadCredentials,
+    Rejected,
+    TryLater,
+)
 
 TRIES = Counter(
     "events_face_delivery_tries",
-    "Notifications tried: `sent`, `refused` for good, to be tried `later`, or `bad_credentials`.",
+    "Attempts to deliver: `sent`, `refused` finally, `later` (retried), or `bad_credentials`.",
     ["outcome"],
     registry=REGISTRY,
 )
-CALL = HistogramOfMany(
+CALL = BatchHistogram(
     "events_face_delivery_call_seconds",
-    "Calls of the notification service.",
+    "Duration of calls of the notification service.",
     buckets=SECONDS,
     registry=REGISTRY,
 )
 
 OUTCOMES: dict[type[Answer], str] = {
-    Sent: "sent",
-    Refused: "refused",
+    Accepted: "sent",
+    Rejected: "refused",
     TryLater: "later",
     BadCredentials: "bad_credentials",
 }
@@ -45,15 +51,15 @@ def _count(calls: Sequence[tuple[str, float]]) -> None:
     CALL.observe_all([seconds for _, seconds in calls])
 
 
-_calls = Gathered(_count)
+_calls = Batched(_count)
 
 
-class Tries:
-    """Those of one delivery, from lease to record."""
+class DeliveryMetrics:
+    """The attempts of one `Delivery`, from the lease to the recorded outcome."""
 
     def __init__(self) -> None:
         self._spans: dict[UUID, int] = {}
-        """Of the calls that are not recorded yet, by notification."""
+        """Span ids of calls whose outcome is not recorded yet, by notification id."""
 
     def leased(self, rows: Iterable[Leased], begun: float) -> None:
         now = perf_counter()
@@ -65,9 +71,9 @@ class Tries:
         now = perf_counter()
         outcome = OUTCOMES[type(answer)]
         _calls.add((outcome, now - begun))
-        # Not the reason, which its row has: a service may name people in it.
-        tell = log.warning if isinstance(answer, Refused) else log.debug
-        tell("delivery", notification=str(row.id), outcome=outcome, tries=row.attempts)
+        # Without the reason, which the row has: the service may name people in it.
+        write = log.warning if isinstance(answer, Rejected) else log.debug
+        write("delivery", notification=str(row.id), outcome=outcome, tries=row.attempts)
         if tracing.is_traced(row.correlation_id):
             self._spans[row.id] = tracing.span(
                 "deliver",
@@ -76,7 +82,7 @@ class Tries:
                 now,
                 {"outcome": outcome, "try": row.attempts, "notification.id": str(row.id)},
                 kind="client",
-                failed=not isinstance(answer, Sent),
+                failed=not isinstance(answer, Accepted),
             )
 
     def recorded(self, rows: Iterable[Leased], begun: float) -> None:

@@ -1,4 +1,5 @@
-"""The external notification service: one POST a notification, and what its answers mean."""
+"""The external notification service: one POST for each notification, and how to read its
+answers."""
 
 from __future__ import annotations
 
@@ -12,45 +13,46 @@ from uuid import UUID
 import httpx
 import msgspec
 
-from workers.delivery.http_connection import BadAnswer, Connection, Response, target
-from workers.delivery.outside_errors import kind_of
+from workers.delivery.http_connection import Connection, InvalidResponse, Response, post_target
+from workers.delivery.outside_errors import describe
 from workers.delivery.proxied_connection import ProxiedConnection
 
-CONNECTIONS = 64
-"""Calls under way at once, each on a connection that is kept for the next."""
+MAX_CALLS = 64
+"""Concurrent calls, each on a connection that is kept for the next call."""
 
 ANSWER_TIMEOUT = 5.0
-"""Seconds from the first try to connect to the last byte read."""
+"""Seconds from the start of connecting to the last byte read."""
 
-LONGEST_WAIT = 86_400.0
-"""Seconds that the service can ask for; one that is a day late is of little use."""
-
-
-class Sent(msgspec.Struct, frozen=True):
-    """The service took it."""
+MAX_RETRY_AFTER = 86_400.0
+"""Seconds. The service cannot ask for a longer wait: a day later, a notification is of little
+use."""
 
 
-class Refused(msgspec.Struct, frozen=True):
-    """It never will be taken as it is."""
+class Accepted(msgspec.Struct, frozen=True):
+    """The service accepted the notification."""
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """The service will never accept this notification."""
 
     reason: str
 
 
 class TryLater(msgspec.Struct, frozen=True):
-    """It may be taken another time."""
+    """The service may accept the notification later."""
 
     reason: str
-    not_within: float = 0.0
-    """Seconds that the service asked to be left alone with it."""
+    retry_after: float = 0.0
+    """Seconds that the service asked to wait before the next attempt."""
 
 
 class BadCredentials(msgspec.Struct, frozen=True):
-    """The service does not know us: says nothing about the notification."""
+    """The service refuses the token; this says nothing about the notification."""
 
     reason: str
 
 
-Answer = Sent | Refused | TryLater | BadCredentials
+Answer = Accepted | Rejected | TryLater | BadCredentials
 
 
 class Notification(msgspec.Struct, frozen=True):
@@ -63,8 +65,8 @@ class Notification(msgspec.Struct, frozen=True):
 
 
 class NotificationService:
-    """Calls the service, at most `CONNECTIONS` times at once, each time on a connection that is
-    kept for the next."""
+    """Calls the service, with at most `MAX_CALLS` calls at once, each on a connection that is kept
+    for the next call."""
 
     def __init__(self, url: str, token: str) -> None:
         headers = {
@@ -82,67 +84,67 @@ class NotificationService:
             await connection.close()
 
     async def send(
-        self, notification: Notification, may_begin: Callable[[], bool] = lambda: True
+        self, notification: Notification, may_start: Callable[[], bool] = lambda: True
     ) -> Answer:
-        """Try once. Whatever goes wrong on the way is an answer too; but raises `NotBegun` when
-        `may_begin`, asked right before anything is sent, says no."""
+        """Make one attempt. Failures of the connection are returned as answers, too. Raises
+        `NotStarted` if `may_start`, which is called right before sending, returns False."""
         connection = self._idle.pop()
         try:
             response = await connection.post(
                 str(notification.id),
                 _encode(notification),
                 within=ANSWER_TIMEOUT,
-                may_begin=may_begin,
+                may_start=may_start,
             )
         except (TimeoutError, httpx.TimeoutException):
             return TryLater(f"no answer within {ANSWER_TIMEOUT:.0f} s")
-        except BadAnswer as error:
+        except InvalidResponse as error:
             return TryLater(f"no HTTP answer: {error}")
         except httpx.TransportError as error:
-            return TryLater(kind_of(error))
+            return TryLater(describe(error))
         finally:
             self._idle.append(connection)
-        return understand(response)
+        return interpret(response)
 
 
 def _connections(url: httpx.URL, headers: dict[str, str]) -> list[Connection | ProxiedConnection]:
     encryption = httpx.create_ssl_context()
     if getproxies().keys() & {url.scheme, "all"}:
-        return [ProxiedConnection(url, headers, encryption) for _ in range(CONNECTIONS)]
+        return [ProxiedConnection(url, headers, encryption) for _ in range(MAX_CALLS)]
     encryption.set_alpn_protocols(["http/1.1"])
-    service = target(url, headers, encryption)
-    return [Connection(service) for _ in range(CONNECTIONS)]
+    service = post_target(url, headers, encryption)
+    return [Connection(service) for _ in range(MAX_CALLS)]
 
 
 _encode = msgspec.json.Encoder().encode
 
 
-def understand(response: Response) -> Answer:
-    """What an answer of the service means for the notification.
+def interpret(response: Response) -> Answer:
+    """The meaning of a response for the notification.
 
-    Reasons hold nothing else of it: they go into history, where no erasure reaches them, and no
-    mask finds every way to write a name.
+    A reason contains nothing but the status: reasons are stored in history, where no erasure
+    removes them, and no filter finds every form of a name.
     """
     status = response.status
     reason = f"HTTP {status}"
     if 200 <= status < 300:
-        return Sent()
+        return Accepted()
     if status in (401, 403):
         return BadCredentials(reason)
     if status in (408, 429) or not 400 <= status < 500:
         return TryLater(reason, _retry_after(response.retry_after))
-    return Refused(reason)
+    return Rejected(reason)
 
 
 def _retry_after(header: str) -> float:
-    """Seconds, from a number of them or an HTTP date; 0 when it says neither."""
+    """Seconds to wait, from a number of seconds or an HTTP date; 0 when the header is neither."""
     text = header.strip()
     if re.fullmatch(r"[0-9]{1,300}", text):
-        return min(float(text), LONGEST_WAIT)
+        return min(float(text), MAX_RETRY_AFTER)
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return 0.0
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), LONGEST_WAIT)
+    return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), MAX_RETRY_AFTER)

@@ -1,7 +1,7 @@
-"""What went wrong with an outside service, in our own words.
+"""Descriptions of errors from outside services, without their own text.
 
-The text of such an error may repeat what the service sent, a visitor's name in it. Only what cannot
-is taken from it: its kind, and the names that the operating system and OpenSSL give to failures.
+The text of such an error may repeat what the service sent, with the name of a visitor. Only the
+type of the error is used, and the names of failures from the operating system and OpenSSL.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import ssl
 from collections.abc import Iterator
 
 
-def kind_of(error: BaseException) -> str:
-    """Such as `ConnectError: Connection refused`."""
+def describe(error: BaseException) -> str:
+    """For example `ConnectError: Connection refused`."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLError) and cause.reason:
             return f"{type(error).__name__}: {cause.reason}"
         if isinstance(cause, socket.gaierror):
-            return f"{type(error).__name__}: the host is not known"
+            return f"{type(error).__name__}: the host is unknown"
         if isinstance(cause, OSError) and cause.errno and cause.errno in errno.errorcode:
             return f"{type(error).__name__}: {os.strerror(cause.errno)}"
     return type(error).__name__

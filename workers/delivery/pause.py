@@ -1,7 +1,7 @@
-"""The pause of all deliveries while the notification service refuses our credentials.
+"""The pause of all deliveries while the notification service refuses the credentials.
 
-It stands in PostgreSQL, so that every worker keeps it. While it lasts one row at a time is tried,
-at growing intervals; the first that is taken ends it.
+It is kept in PostgreSQL, so that all workers respect it. While it lasts, one row at a time is sent
+as a probe, at growing intervals; the first probe that is accepted ends the pause.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from typing import Any
 import structlog
 from psycopg import AsyncConnection
 
-FIRST_PROBE = timedelta(seconds=5)
-LONGEST_PROBE = timedelta(seconds=60)
+FIRST_PROBE_INTERVAL = timedelta(seconds=5)
+MAX_PROBE_INTERVAL = timedelta(seconds=60)
 
 log = structlog.get_logger()
 
 
 async def rows_allowed(connection: AsyncConnection[Any], wanted: int) -> int:
-    """How many rows may be leased now: while paused one for whoever is next to probe, else none.
+    """How many rows may be leased now: all `wanted` rows, or during a pause one if a probe is due,
+    otherwise none.
 
-    A probe is only taken when there is a row to probe with.
+    A probe is taken only when a row is due to probe with.
     """
     cursor = await connection.execute(
         """
@@ -39,40 +40,40 @@ async def rows_allowed(connection: AsyncConnection[Any], wanted: int) -> int:
             ELSE %(wanted)s::integer
         END
         """,
-        {"longest": LONGEST_PROBE, "wanted": wanted},
+        {"longest": MAX_PROBE_INTERVAL, "wanted": wanted},
     )
     row = await cursor.fetchone()
     return row[0] if row else 0
 
 
 async def probe_at_once(connection: AsyncConnection[Any]) -> None:
-    """Let the next lease be a probe: whoever starts a delivery may have changed the credentials."""
+    """Make a probe due now: the credentials may have been changed before a delivery starts."""
     await connection.execute("UPDATE delivery_pause SET probe_at = now()")
 
 
 async def begin(connection: AsyncConnection[Any], reason: str) -> None:
-    """Pause, unless it is so already."""
+    """Begin a pause, unless there is one."""
     cursor = await connection.execute(
         """
         INSERT INTO delivery_pause (reason, probe_at, probe_every)
         VALUES (%(reason)s, now() + %(first)s, %(first)s)
         ON CONFLICT DO NOTHING
         """,
-        {"reason": reason, "first": FIRST_PROBE},
+        {"reason": reason, "first": FIRST_PROBE_INTERVAL},
     )
     if cursor.rowcount:
-        log.error("sending is paused: the notification service refuses us", reason=reason)
+        log.error("sending is paused: the notification service refuses the token", reason=reason)
 
 
 async def end(connection: AsyncConnection[Any]) -> None:
-    """Go on, if there was a pause."""
+    """End the pause, if there is one."""
     cursor = await connection.execute("DELETE FROM delivery_pause")
     if cursor.rowcount:
-        log.info("sending goes on: the notification service takes our credentials")
+        log.info("sending continues: the notification service accepts the token")
 
 
 async def reason(connection: AsyncConnection[Any]) -> str | None:
-    """Why nothing is sent; None when there is no pause."""
+    """The reason for the pause; None without one."""
     cursor = await connection.execute("SELECT reason FROM delivery_pause")
     row = await cursor.fetchone()
     return row[0] if row else None

@@ -1,7 +1,7 @@
-"""A connection to one service through the proxy that the environment names.
+"""A connection to one service through the proxy that the environment configures.
 
-httpx knows proxies, tunnels and `NO_PROXY`; for each request it takes over ten times the processor
-time of a connection of our own.
+httpx supports proxies, tunnels and `NO_PROXY`. For each request it needs more than ten times the
+processor time of `http_connection.Connection`.
 """
 
 from __future__ import annotations
@@ -13,36 +13,42 @@ from contextlib import suppress
 
 import httpx
 
-from workers.delivery.http_connection import LARGEST_ANSWER, LAST_LOOK, NotBegun, Response, settled
+from workers.delivery.http_connection import (
+    FINAL_READ_TIME,
+    MAX_RESPONSE_SIZE,
+    NotStarted,
+    Response,
+    wait_until,
+)
 
 Trace = Callable[[str, object], Awaitable[None]]
-"""What httpcore calls at each step of a request."""
+"""The callback of httpcore for each step of a request."""
 
 
 class ProxiedConnection:
-    """Posts as `http_connection.Connection` does. In a pool that many share httpx looks at every
-    connection for every request, so each has a client of its own."""
+    """Sends POST requests as `http_connection.Connection` does. Each has an httpx client of its
+    own, because httpx checks every connection of a shared pool for each request."""
 
     def __init__(
         self, url: httpx.URL, headers: Mapping[str, str], encryption: ssl.SSLContext
     ) -> None:
         self._url = url
-        self._client = httpx.AsyncClient(headers=headers, timeout=None, verify=encryption)  # noqa: S113 - the caller has a deadline for all of it
+        self._client = httpx.AsyncClient(headers=headers, timeout=None, verify=encryption)  # noqa: S113 - `post` has a deadline
 
     async def post(
-        self, key: str, body: bytes, *, within: float, may_begin: Callable[[], bool]
+        self, key: str, body: bytes, *, within: float, may_start: Callable[[], bool]
     ) -> Response:
-        """The answer, within so many seconds. Raises `httpx.TransportError`, `TimeoutError` or
-        `NotBegun`."""
+        """The response, within this number of seconds. Raises `httpx.TransportError`,
+        `TimeoutError` or `NotStarted`."""
 
         async def check(event: str, _: object) -> None:
-            if event == "http11.send_request_headers.started" and not may_begin():
-                raise NotBegun
+            if event == "http11.send_request_headers.started" and not may_start():
+                raise NotStarted
 
         deadline = asyncio.get_running_loop().time() + within
         call = asyncio.create_task(self._post(key, body, check))
         try:
-            if await settled(call, deadline):
+            if await wait_until(call, deadline):
                 return call.result()
             raise TimeoutError
         finally:
@@ -56,13 +62,13 @@ class ProxiedConnection:
             headers={"Idempotency-Key": key},
             extensions={"trace": trace},
         ) as response:
-            # The rest only matters for the connection, which is used again if all of it was read.
+            # The body only matters for the connection, which is reused if all of it was read.
             with suppress(httpx.TransportError, TimeoutError):
-                async with asyncio.timeout(LAST_LOOK):
+                async with asyncio.timeout(FINAL_READ_TIME):
                     read = 0
                     async for part in response.aiter_raw():
                         read += len(part)
-                        if read > LARGEST_ANSWER:
+                        if read > MAX_RESPONSE_SIZE:
                             break
         return Response(response.status_code, response.headers.get("Retry-After", ""))
 

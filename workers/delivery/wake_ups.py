@@ -1,6 +1,6 @@
-"""The relay: turns what the outbox holds into wake-ups for the workers.
+"""The relay: wakes the workers when rows of the outbox are due.
 
-It listens to PostgreSQL, and it looks at the outbox whenever a row falls due, so a wake-up that
+It listens to PostgreSQL, and it reads the outbox whenever a row becomes due, so a wake-up that
 Redis loses only costs time.
 """
 
@@ -17,51 +17,54 @@ from domain.core.availability import UNAVAILABLE, require_writes
 from domain.history.store import connect
 from projections.outbox import CHANNEL
 from workers.delivery import leases
-from workers.delivery.abandoned import Abandoned
+from workers.delivery.abandoned import AbandonedLeases
 
-SWEEP_EVERY = 2.0
-"""Seconds; also the time until a wake-up that came to nothing is repeated."""
+SWEEP_INTERVAL = 2.0
+"""Seconds between two reads of the outbox without a notification; also the time after which a
+wake-up without effect is repeated."""
 
-CALM = 0.1
-"""Seconds after a wake-up in which there is no other: whoever was woken looks for itself."""
+MIN_WAKE_UP_INTERVAL = 0.1
+"""Seconds between two wake-ups: a worker that was woken reads the outbox by itself."""
 
-_TROUBLE: tuple[type[Exception], ...] = (*UNAVAILABLE, redis.RedisError)
+_TRANSIENT: tuple[type[Exception], ...] = (*UNAVAILABLE, redis.RedisError)
 
 log = structlog.get_logger()
 
 
 async def relay(
-    database_url: str, wake: Callable[[], Awaitable[object]], lost: Callable[[], object]
+    database_url: str,
+    wake: Callable[[], Awaitable[object]],
+    on_database_lost: Callable[[], object],
 ) -> NoReturn:
-    """Call `wake` while rows are due, until cancelled; and `lost` while the database is
-    unavailable."""
-    trouble = None
+    """Call `wake` while rows are due, and `on_database_lost` while the database is unavailable,
+    until cancelled."""
+    failure = None
     while True:
         try:
             async with await connect(database_url) as connection:
                 await connection.execute(f"LISTEN {CHANNEL}")
-                abandoned = Abandoned()
+                abandoned = AbandonedLeases()
                 while True:
                     await abandoned.free(connection)
                     due_in = await leases.next_due_in(connection)
                     require_writes(connection)
                     if due_in is not None and due_in <= 0:
                         await wake()
-                        await asyncio.sleep(CALM)
-                    if trouble:
+                        await asyncio.sleep(MIN_WAKE_UP_INTERVAL)
+                    if failure:
                         log.info("the relay works again")
-                        trouble = None
+                        failure = None
                     async for _ in connection.notifies(timeout=_pause(due_in), stop_after=1):
                         pass
-        except _TROUBLE as error:
-            if trouble is None:
-                log.warning("the relay waits until it can work again", error=str(error))
-            trouble = error
+        except _TRANSIENT as error:
+            if failure is None:
+                log.warning("the relay is interrupted; it will try again", error=str(error))
+            failure = error
             if isinstance(error, UNAVAILABLE):
-                lost()
-            await asyncio.sleep(SWEEP_EVERY)
+                on_database_lost()
+            await asyncio.sleep(SWEEP_INTERVAL)
 
 
 def _pause(due_in: float | None) -> float:
     """Seconds to wait for a notification."""
-    return SWEEP_EVERY if due_in is None or due_in <= 0 else min(due_in, SWEEP_EVERY)
+    return SWEEP_INTERVAL if due_in is None or due_in <= 0 else min(due_in, SWEEP_INTERVAL)

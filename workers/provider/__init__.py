@@ -1,1 +1,1 @@
-"""The external events provider: fetching its items, and applying them."""
+"""The external events provider: fetches its items and applies them."""

@@ -1,4 +1,4 @@
-"""Which addresses a fetch may ask, and what it tells each: the provider names the next one."""
+"""The addresses that a fetch may request: the provider's answers name the next ones."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ import httpx
 
 Address = httpx.URL
 
-LONGEST_ADDRESS = 2_000  # characters
+MAX_ADDRESS_LENGTH = 2_000  # characters
 
-LAST_PORT = 65_535
+MAX_PORT = 65_535
 
 _HOST = re.compile(rb"[a-z0-9._:-]{1,253}")
-"""Names in ASCII, and addresses."""
+"""Host names in ASCII, and IP addresses."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class BadAddress(Exception):
-    """An address cannot be asked; the message says why."""
+    """An address must not be requested; the message says why."""
 
 
 class Addresses:
-    """Those that may be asked: on the provider's own host, and on hosts configured besides.
+    """The allowed addresses: on the provider's own host, and on other configured hosts.
 
-    Credentials in the provider's address go to its own origin only, and to the same by https.
+    Credentials in the provider's address are sent to its own origin only, and to the same host and
+    port over https.
     """
 
     def __init__(self, url: str, other_hosts: Collection[str]) -> None:
@@ -34,35 +35,35 @@ class Addresses:
         given = _parsed(httpx.URL("http://unknown/"), url, "the provider's address")
         self.first = given.copy_with(userinfo=b"")
         hosts = [_host(self.first), *other_hosts]
-        self._allowed = {place for host in hosts for place in _places(host)}
-        self._trusted = {("https", *place) for place in _places(_host(self.first))}
-        self._trusted.add((self.first.scheme, *_place(self.first)))
+        self._allowed = {place for host in hosts for place in _endpoints(host)}
+        self._trusted = {("https", *place) for place in _endpoints(_host(self.first))}
+        self._trusted.add((self.first.scheme, *_endpoint(self.first)))
         self._auth = httpx.BasicAuth(given.username, given.password) if given.userinfo else None
 
     def auth(self, address: Address) -> httpx.Auth | None:
-        return self._auth if (address.scheme, *_place(address)) in self._trusted else None
+        return self._auth if (address.scheme, *_endpoint(address)) in self._trusted else None
 
     def following(self, link: str, found_at: Address) -> Address:
-        """What a link or a redirect leads to. Raises `BadAddress`."""
-        what = "the address that the provider leads to"
+        """The target of a link or a redirect. Raises `BadAddress`."""
+        what = "the address in the provider's answer"
         address = _parsed(found_at, link, what).copy_with(userinfo=b"")
-        if _place(address) not in self._allowed:
+        if _endpoint(address) not in self._allowed:
             host = _host(address)
             raise BadAddress(
-                f"{what} is at another host: to allow it, add {host} to EVENTS_PROVIDER_HOSTS"
+                f"{what} is on another host: to allow it, add {host} to EVENTS_PROVIDER_HOSTS"
             )
         return address
 
 
 def _parsed(base: Address, link: str, what: str) -> Address:
-    """`what` is what the message calls it: the link itself is not for messages."""
-    if len(link) > LONGEST_ADDRESS:
-        raise BadAddress(f"{what} has more than {LONGEST_ADDRESS:,} characters")
+    """`what` names the address in error messages, which must not contain the link itself."""
+    if len(link) > MAX_ADDRESS_LENGTH:
+        raise BadAddress(f"{what} has more than {MAX_ADDRESS_LENGTH:,} characters")
     try:
         address = base.join(link)
-        # Whether a name in ASCII stands for one in Unicode is seen only when that is read.
+        # Reading `host` decodes a punycode name, and fails if that is invalid.
         is_valid = bool(address.host and _HOST.fullmatch(address.raw_host)) and (
-            address.port is None or 0 < address.port <= LAST_PORT
+            address.port is None or 0 < address.port <= MAX_PORT
         )
     except (httpx.InvalidURL, ValueError):
         is_valid = False
@@ -72,16 +73,16 @@ def _parsed(base: Address, link: str, what: str) -> Address:
 
 
 def _host(address: Address) -> str:
-    """With its port, where that is not the scheme's own."""
+    """The host, with its port unless that is the default of the scheme."""
     return address.netloc.decode("ascii")
 
 
-def _place(address: Address) -> tuple[bytes, int]:
+def _endpoint(address: Address) -> tuple[bytes, int]:
     return address.raw_host, address.port or _DEFAULT_PORTS[address.scheme]
 
 
-def _places(host: str) -> set[tuple[bytes, int]]:
-    """Those of a host that is written with its port, or at the ports of both schemes."""
+def _endpoints(host: str) -> set[tuple[bytes, int]]:
+    """Host and port of `host` or `host:port`; without a port, the default ports of both schemes."""
     address = httpx.URL(f"http://{host}")
     ports = [address.port] if address.port else _DEFAULT_PORTS.values()
     return {(address.raw_host, port) for port in ports}

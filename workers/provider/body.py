@@ -1,4 +1,4 @@
-"""The body of an answer, unpacked by small steps: a few bytes may unpack to gigabytes."""
+"""Reads the body of a response, decompressed in small chunks: a few bytes can become gigabytes."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from collections.abc import Iterator
 
 import httpx
 
-STEP = 64 * 1024  # bytes
+CHUNK_SIZE = 64 * 1024  # bytes
 
 GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
-"""For `zlib`: that it finds out which of the two it is."""
+"""Makes `zlib` detect the format."""
 
 
-class NotReadable(Exception):
-    """An answer cannot be read; the message says why."""
+class UnreadableBody(Exception):
+    """A body cannot be read; the message says why."""
 
 
-class Allowance:
-    """Bytes that may still come."""
+class ByteBudget:
+    """The number of bytes that may still be read."""
 
     def __init__(self, size: int) -> None:
         self._size = self._left = size
 
     def spend(self, size: int) -> None:
-        """Raises `NotReadable`."""
+        """Raises `UnreadableBody`."""
         self._left -= size
         if self._left < 0:
-            raise NotReadable(f"more than {self._size / 1024**2:.0f} MiB")
+            raise UnreadableBody(f"more than {self._size / 1024**2:.0f} MiB")
 
 
-async def read_body(response: httpx.Response, allowance: Allowance) -> bytes:
-    """Raises `NotReadable`."""
+async def read_body(response: httpx.Response, allowance: ByteBudget) -> bytes:
+    """Raises `UnreadableBody`."""
     unpacker = _unpacker(response.headers.get("content-encoding", ""))
     body = bytearray()
     async for sent in response.aiter_raw():
@@ -52,24 +52,24 @@ def _unpacker(encoding: str) -> _Unpacker | None:
         case "gzip" | "x-gzip" | "deflate":
             return _Unpacker()
         case _:
-            raise NotReadable("the answer is in an encoding that was not asked for")
+            raise UnreadableBody("the answer has a content encoding that was not requested")
 
 
 class _Unpacker:
-    """Of gzip, whose members may follow each other, or of zlib."""
+    """Decompresses zlib, or gzip with any number of members."""
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(GZIP_OR_ZLIB)
 
     def unpack(self, sent: bytes) -> Iterator[bytes]:
-        """Parts of at most `STEP` bytes. Raises `NotReadable`."""
+        """Parts of at most `CHUNK_SIZE` bytes. Raises `UnreadableBody`."""
         try:
             while sent:
                 if self._member.eof:
                     self._member = zlib.decompressobj(GZIP_OR_ZLIB)
-                while part := self._member.decompress(sent, STEP):
+                while part := self._member.decompress(sent, CHUNK_SIZE):
                     yield part
                     sent = self._member.unconsumed_tail
                 sent = self._member.unused_data
         except zlib.error as error:
-            raise NotReadable("the answer cannot be unpacked") from error
+            raise UnreadableBody("the answer cannot be decompressed") from error

@@ -1,4 +1,4 @@
-"""What an item of the provider says, or why it cannot be used."""
+"""Reads an item of the provider into a command, or into the reason why it is skipped."""
 
 from __future__ import annotations
 
@@ -22,26 +22,25 @@ from workers.provider.page import Item
 
 T = TypeVar("T")
 
-LARGEST_ITEM = 1024 * 1024  # bytes
+MAX_ITEM_SIZE = 1024 * 1024  # bytes
 
-LONGEST_NAME = 100
-"""Characters of an unusable id that a report repeats."""
+MAX_ID_LENGTH = 100
+"""Characters of the id of a skipped item that the report shows."""
 
 
-class Usable(msgspec.Struct, frozen=True):
+class UsableItem(msgspec.Struct, frozen=True):
     command: SyncEvent
     changed_on: date | None
 
 
 pack = to_json
-"""A command as bytes: as objects, the texts of all items may take four times as much as they did
-when they came."""
+"""Encodes a command as bytes: objects may need four times as much memory."""
 
 unpack = msgspec.json.Decoder(SyncEvent, dec_hook=lambda kind, raw: kind(raw)).decode
 
 
-class _Members(msgspec.Struct, frozen=True):
-    """Those that count; what else there is in an item is passed over."""
+class _Fields(msgspec.Struct, frozen=True):
+    """The known fields of an item; others are ignored."""
 
     id: Any = None
     name: Any = None
@@ -52,22 +51,22 @@ class _Members(msgspec.Struct, frozen=True):
     changed_at: Any = None
 
 
-_decode = msgspec.json.Decoder(_Members).decode
+_decode = msgspec.json.Decoder(_Fields).decode
 
 
-def read_item(raw: Item, place: int, zone: tzinfo = UTC) -> Usable | SkippedItem:
-    """`place` names the item in the report when it has no id: its number in the answer, from 1.
-    Times without an offset are taken to be in `zone`."""
-    if memoryview(raw).nbytes > LARGEST_ITEM:
-        return SkippedItem(item=f"item {place}", reason="is larger than 1 MiB")
+def read_item(raw: Item, number: int, zone: tzinfo = UTC) -> UsableItem | SkippedItem:
+    """`number`, from 1 in the answer, names an item without an id in the report. Times without an
+    offset are in `zone`."""
+    if memoryview(raw).nbytes > MAX_ITEM_SIZE:
+        return SkippedItem(item=f"item {number}", reason="is larger than 1 MiB")
     try:
         item = _decode(raw)
     except RecursionError:
-        return SkippedItem(item=f"item {place}", reason="is nested too deeply")
+        return SkippedItem(item=f"item {number}", reason="is nested too deeply")
     except (msgspec.DecodeError, UnicodeDecodeError):
         lenient = _decode_leniently(raw)
         if lenient is None:
-            return SkippedItem(item=f"item {place}", reason="is not a JSON object")
+            return SkippedItem(item=f"item {number}", reason="is not a JSON object")
         item = lenient
     reading = _Reading(item)
     event_id = reading.field("id", _uuid)
@@ -77,7 +76,7 @@ def read_item(raw: Item, place: int, zone: tzinfo = UTC) -> Usable | SkippedItem
     ends = reading.field("registration_deadline", partial(parse_deadline, zone=zone), optional=True)
     area_name = reading.field("area", _area_name, optional=True)
     if event_id is None or name is None or starts is None or status is None or reading.wrong:
-        return SkippedItem(item=_called(item, place), reason="; ".join(reading.wrong))
+        return SkippedItem(item=_label(item, number), reason="; ".join(reading.wrong))
     command = SyncEvent(
         event_id=event_id,
         name=name,
@@ -86,24 +85,24 @@ def read_item(raw: Item, place: int, zone: tzinfo = UTC) -> Usable | SkippedItem
         area_name=area_name,
         status=status,
     )
-    return Usable(command, _changed_on(item, zone))
+    return UsableItem(command, _changed_on(item, zone))
 
 
-def _decode_leniently(raw: Item) -> _Members | None:
-    """Takes half of a surrogate pair, and numbers of any size, for what they are."""
+def _decode_leniently(raw: Item) -> _Fields | None:
+    """Accepts lone surrogates and numbers of any size, which msgspec refuses."""
     try:
         item = json.loads(bytes(raw))
     except (ValueError, RecursionError):
         return None
     if not isinstance(item, dict):
         return None
-    return _Members(**{name: item.get(name) for name in _Members.__struct_fields__})
+    return _Fields(**{name: item.get(name) for name in _Fields.__struct_fields__})
 
 
 class _Reading:
-    """Reads the fields of one item, collecting what is wrong with them."""
+    """Reads the fields of one item, and collects their errors in `wrong`."""
 
-    def __init__(self, item: _Members) -> None:
+    def __init__(self, item: _Fields) -> None:
         self._item = item
         self.wrong: list[str] = []
 
@@ -116,7 +115,7 @@ class _Reading:
         try:
             return parse(raw)
         except UnicodeEncodeError:
-            self.wrong.append(f"{name} is no text in Unicode")
+            self.wrong.append(f"{name} is not valid Unicode text")
             return None
         except Invalid as error:
             self.wrong.append(f"{name} {error}")
@@ -138,7 +137,7 @@ def _status(raw: object) -> Status:
 
 
 def _area_name(raw: object) -> Text | None:
-    """From a name, or an object with one; an empty name is no area."""
+    """Reads a name, or an object with a name; an empty name means no area."""
     if isinstance(raw, dict):
         raw = raw.get("name")
     if raw is None or (isinstance(raw, str) and not raw.strip()):
@@ -146,8 +145,8 @@ def _area_name(raw: object) -> Text | None:
     return Text.parse(raw)
 
 
-def _changed_on(item: _Members, zone: tzinfo) -> date | None:
-    """Only where the next run begins rests on it: one that cannot be read is passed over."""
+def _changed_on(item: _Fields, zone: tzinfo) -> date | None:
+    """None when it is unreadable: only the cursor of the next run depends on it."""
     try:
         changed = parse_moment(item.changed_at, zone)
     except Invalid:
@@ -155,11 +154,11 @@ def _changed_on(item: _Members, zone: tzinfo) -> date | None:
     return changed.date()
 
 
-def _called(item: _Members, place: int) -> str:
-    """Its id, though not one that may be a name or an email: the report goes into history."""
+def _label(item: _Fields, number: int) -> str:
+    """The item's id, unless it may be a name or an email: the report is stored in history."""
     id = item.id
     printable = "".join(c for c in id if c.isprintable()).strip() if isinstance(id, str) else ""
-    return printable[:LONGEST_NAME] if _LIKE_AN_ID.fullmatch(printable) else f"item {place}"
+    return printable[:MAX_ID_LENGTH] if _LIKE_AN_ID.fullmatch(printable) else f"item {number}"
 
 
 _LIKE_AN_ID = re.compile(r"[A-Za-z0-9._:/-]+")

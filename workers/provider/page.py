@@ -1,4 +1,4 @@
-"""A provider's page taken apart into its items, of which none can make the others unusable."""
+"""Splits a page of the provider into items, so that one bad item does not make others unusable."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from collections.abc import Iterator
 import msgspec
 
 Item = msgspec.Raw
-"""One item's JSON as it came; nothing in it was checked."""
+"""The JSON of one item as received, unchecked."""
 
-QUICK_COMMAS = 500_000
-"""In a page that is decoded at once: each may separate two items, which take 64 bytes."""
+MAX_COMMAS_DECODED = 500_000
+"""Commas in a page that is decoded in one step: each may separate two items, of 64 bytes each in
+memory."""
 
-MOST_MEMBERS = 100
-"""Of a page, besides its items."""
+MAX_MEMBERS = 100
+"""Members of the page object."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -24,29 +25,29 @@ class NotAPage(Exception):
 
 
 class TooManyItems(Exception):
-    """There are more items than the caller takes."""
+    """The page has more items than allowed."""
 
 
 class Page(msgspec.Struct, frozen=True):
     results: list[Item]
     next: str | None = None
-    """The next page's address as the provider gives it; None or empty on the last page."""
+    """Address of the next page as received; None or empty on the last page."""
 
 
 def read_page(body: bytes, most_items: int) -> Page:
     """A list of items, or an object with `results` and `next`. Raises `NotAPage`, `TooManyItems`.
 
-    The library is much quicker than `_Cut`, but refuses the whole page for one item that is nested
-    too deep or not JSON, and makes an object for each item before they can be counted.
+    msgspec is much faster than `_ItemSplitter`, but it refuses the whole page if one item is nested
+    too deeply or is not JSON, and it creates an object for each item before they can be counted.
     """
     body = body.removeprefix(BYTE_ORDER_MARK)
-    if body.count(b",") <= QUICK_COMMAS:
+    if body.count(b",") <= MAX_COMMAS_DECODED:
         try:
             page = _decoded(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            page = _Cut(body, most_items).page()
+            page = _ItemSplitter(body, most_items).page()
     else:
-        page = _Cut(body, most_items).page()
+        page = _ItemSplitter(body, most_items).page()
     if len(page.results) > most_items:
         raise TooManyItems
     return page
@@ -58,8 +59,8 @@ def _decoded(body: bytes) -> Page:
     return msgspec.json.decode(body, type=Page)
 
 
-class _Cut:
-    """Finds where each item begins and ends; needs no recursion, and decodes none."""
+class _ItemSplitter:
+    """Finds the start and end of each item, without recursion and without decoding it."""
 
     _text = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
     _space = re.compile(rb"[ \t\n\r]*+")
@@ -83,7 +84,7 @@ class _Cut:
         items: list[Item] | None = None
         link: str | None = None
         for number, _ in enumerate(self._members(b"{", b"}")):
-            if number == MOST_MEMBERS:
+            if number == MAX_MEMBERS:
                 raise NotAPage
             name = self._value()
             self._take(b":")
@@ -106,7 +107,7 @@ class _Cut:
         return items
 
     def _members(self, opening: bytes, closing: bytes) -> Iterator[None]:
-        """A turn for each, in which the caller reads it."""
+        """Yields once for each member, which the caller then reads."""
         self._take(opening)
         more = not self._comes(closing)
         while more:
@@ -128,7 +129,8 @@ class _Cut:
         return self._body[start : self._at]
 
     def _pass_brackets(self) -> None:
-        """Whether each kind is closed by its own is seen when the value is decoded."""
+        """Skips to the closing bracket. Mismatched kinds of brackets are found when the value is
+        decoded."""
         depth = 0
         while True:
             found = self._to_brackets.match(self._body, self._at)
@@ -138,7 +140,7 @@ class _Cut:
             brackets = found[1]
             depth += len(brackets) if brackets[0] in b"[{" else -len(brackets)
             if depth <= 0:
-                self._at += depth  # the others are not this value's
+                self._at += depth  # further closing brackets belong to outer values
                 return
 
     def _take(self, sign: bytes) -> None:
@@ -147,7 +149,7 @@ class _Cut:
         self._at += 1
 
     def _comes(self, sign: bytes) -> bool:
-        """Whether it is the next one that is no space; nothing is next at the end."""
+        """Whether `sign` comes next after white space; `b""` means the end of the body."""
         if found := self._space.match(self._body, self._at):
             self._at = found.end()
         return self._body[self._at : self._at + 1] == sign

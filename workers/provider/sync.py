@@ -1,7 +1,7 @@
-"""Synchronising with the events provider: fetch everything, then bring our events to it.
+"""The sync with the events provider: fetches all items, then updates the events.
 
 Nothing is stored before the whole fetch has succeeded, and nothing is appended for an item that
-says what is already so. An item that cannot be used is skipped, whatever is in it.
+changes nothing. Unusable items are skipped and reported.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ from domain.syncs import Counts, KeptItem, RecordFailedSync, RecordSync, Skipped
 from projections.sync_results import last_cursor
 from runtime.errors import CommandFailed
 from workers.provider.client import FetchFailed, Source, fetch_items
-from workers.provider.items import Usable, pack, read_item, unpack
+from workers.provider.items import UsableItem, pack, read_item, unpack
 from workers.provider.page import Item
 
-BATCH = 256
+BATCH_SIZE = 256
 """Events in one commit."""
 
-MOST_SKIPPED_RECORDED = 1_000
-MOST_KEPT_RECORDED = 1_000
+MAX_SKIPPED_RECORDED = 1_000
+MAX_KEPT_RECORDED = 1_000
 
 ACTOR = "system:sync"
-"""Who synchronises when nobody has asked for it."""
+"""The actor of a run that no user requested."""
 
 
 class SyncFailed(CommandFailed):
-    """The provider could not be read, or another sync is under way."""
+    """The provider could not be read, or another sync is running."""
 
 
 def no_report(done: int, total: int) -> None:
-    """Progress that nobody looks at."""
+    """Ignores the progress."""
 
 
-async def synchronise(
+async def run_sync(
     database_url: str,
     provider: Source,
     keys: InstallationKeys,
@@ -61,35 +61,36 @@ async def synchronise(
     report: Callable[[int, int], None] = no_report,
     observer: Observer | None = None,
 ) -> RecordSync:
-    """One run, and what it recorded: the changes since the last run's cursor, or all of it.
+    """Run one sync of the changes since the last run's cursor, or a full one; returns what it
+    recorded.
 
-    `report` is told how many of the items are done, `observer` of each batch of commands. Raises
-    `SyncFailed`.
+    `report` is called with the number of items done and the total, `observer` with each batch of
+    commands. Raises `SyncFailed`.
     """
-    async with await connect(database_url) as connection, _alone(connection):
+    async with await connect(database_url) as connection, _sync_lock(connection):
         origin = Origin(actor=ACTOR, correlation_id=str(uuid4()))
         run = _Run(connection, Decider(keys, APPLICATION, observer=observer), origin)
-        return await _synchronise(run, provider, full, report)
+        return await _run_and_record(run, provider, full, report)
 
 
-async def synchronise_as_asked(
+async def run_requested_sync(
     database_url: str,
     provider: Source,
     keys: InstallationKeys,
     *,
     observer: Observer | None = None,
 ) -> RecordSync | None:
-    """The run that somebody has asked for, on their behalf; None when nobody has. Raises as
-    `synchronise`; while another one is under way, what is asked for goes on being so."""
-    async with await connect(database_url) as connection, _alone(connection):
+    """Run the sync that a user requested, as that user; None without a request. Raises as
+    `run_sync`; while another sync is running, the request stays open."""
+    async with await connect(database_url) as connection, _sync_lock(connection):
         request = await take_up(connection)
         if request is None:
             return None
         run = _Run(connection, Decider(keys, APPLICATION, observer=observer), request.origin)
-        return await _synchronise(run, provider, request.full, no_report)
+        return await _run_and_record(run, provider, request.full, no_report)
 
 
-async def _synchronise(
+async def _run_and_record(
     run: _Run, provider: Source, full: bool, report: Callable[[int, int], None]
 ) -> RecordSync:
     previous = await last_cursor(run.connection)
@@ -109,38 +110,38 @@ async def _synchronise(
 
 
 @asynccontextmanager
-async def _alone(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
-    """As the only sync of the installation, for the length of the block."""
+async def _sync_lock(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
+    """Hold the lock that makes this the only running sync of the installation."""
     if not await lock(connection):
-        raise SyncFailed("another sync is under way")
+        raise SyncFailed("another sync is running")
     try:
         async with signs_of_life(connection):
             yield
     finally:
-        with suppress(*UNAVAILABLE):  # it ended, and the lock with it
+        with suppress(*UNAVAILABLE):  # the connection ended, and with it the lock
             await unlock(connection)
 
 
 async def _read_all(items: Sequence[Item], zone: ZoneInfo, run: _Run) -> dict[UUID, bytes]:
-    """Usable items by the event's id, of several with one id the last, each packed."""
+    """Packed usable items by the id of the event; of several with the same id, the last one."""
     usable = dict[UUID, bytes]()
-    for place, raw in enumerate(items, start=1):
-        item = read_item(raw, place, zone)
-        if isinstance(item, Usable):
+    for number, raw in enumerate(items, start=1):
+        item = read_item(raw, number, zone)
+        if isinstance(item, UsableItem):
             id = item.command.event_id
             if id in usable:
-                run.skip(SkippedItem(item=str(id), reason="stands again further on"))
+                run.skip(SkippedItem(item=str(id), reason="occurs again later in the answer"))
             usable[id] = pack(item.command)
             run.see(item.changed_on)
         else:
             run.skip(item)
-        if place % BATCH == 0:
-            await asyncio.sleep(0)  # a moment to be cancelled in
+        if number % BATCH_SIZE == 0:
+            await asyncio.sleep(0)  # lets a cancellation happen
     return usable
 
 
 class _Run:
-    """One synchronisation, and what has come of it so far."""
+    """One run of the sync, and its results so far."""
 
     def __init__(self, connection: AsyncConnection[Any], decider: Decider, origin: Origin) -> None:
         self.started_at = datetime.now(UTC)
@@ -155,21 +156,21 @@ class _Run:
         self._last_change: date | None = None
 
     def see(self, changed_on: date | None) -> None:
-        """That the provider changed something on that day."""
+        """Record that the provider changed an item on that day."""
         if changed_on is not None:
             self._last_change = max(changed_on, self._last_change or changed_on)
 
     def _note(self, event_id: UUID, outcome: SyncOutcome) -> None:
         if outcome.kept:
             self._kept += 1
-            if len(self._kept_items) < MOST_KEPT_RECORDED:
+            if len(self._kept_items) < MAX_KEPT_RECORDED:
                 self._kept_items.append(KeptItem(event_id=event_id, fields=outcome.kept))
         if outcome.result != "unchanged" or not outcome.kept:
             self._results[outcome.result] += 1
 
     def skip(self, item: SkippedItem) -> None:
         self._skipped += 1
-        if len(self._skipped_items) < MOST_SKIPPED_RECORDED:
+        if len(self._skipped_items) < MAX_SKIPPED_RECORDED:
             self._skipped_items.append(item)
 
     def result(self, full: bool, previous_cursor: date | None) -> RecordSync:
@@ -186,12 +187,12 @@ class _Run:
             ),
             kept_items=tuple(self._kept_items),
             skipped_items=tuple(self._skipped_items),
-            # A provider's clock that is ahead must not hide its next changes from us.
+            # If the clock of the provider is ahead, the next run must still see its next changes.
             cursor=min(self._last_change or previous_cursor or today, today),
         )
 
     async def execute(self, commands: Sequence[Any]) -> list[Done | DomainError]:
-        """What became of each command: done, or refused."""
+        """The result of each command, or the domain error that refused it."""
         requests = [Request(command, self._origin) for command in commands]
         results = list[Done | DomainError]()
         for result in await self._decider.execute(self.connection, requests):
@@ -204,9 +205,9 @@ class _Run:
         return results
 
     async def store(self, items: Sequence[bytes], report: Callable[[int, int], None]) -> None:
-        """Items that a rule refuses are skipped."""
-        for start in range(0, len(items), BATCH):
-            batch = [unpack(item) for item in items[start : start + BATCH]]
+        """Store the items; those that a rule refuses are skipped."""
+        for start in range(0, len(items), BATCH_SIZE):
+            batch = [unpack(item) for item in items[start : start + BATCH_SIZE]]
             for command, result in zip(batch, await self.execute(batch), strict=True):
                 if isinstance(result, Done):
                     self._note(command.event_id, result.value)

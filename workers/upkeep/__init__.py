@@ -1,1 +1,1 @@
-"""Periodic work: cleaning up, rebuilds that were requested, seals."""
+"""Periodic work: cleanup, requested rebuilds, seals."""

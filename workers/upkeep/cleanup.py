@@ -1,4 +1,4 @@
-"""Cleaning up: events that took place long enough ago are removed."""
+"""Removes events that took place long ago."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from domain.history.store import connect
 from domain.privacy.keys import InstallationKeys
 from runtime.command_metrics import count_batch
 
-BATCH = 256
+BATCH_SIZE = 256
 """Events in one commit."""
 
 ACTOR = "system:cleanup"
 
 
 async def clean_up(database_url: str, keys: InstallationKeys, days: int) -> int:
-    """Remove the events that took place over `days` days ago; answers how many."""
+    """Remove the events that took place more than `days` days ago; returns their number."""
     before = datetime.now(UTC) - timedelta(days=days)
     decider = Decider(keys, APPLICATION, observer=count_batch)
     origin = Origin(actor=ACTOR, correlation_id=str(uuid4()))
@@ -30,10 +30,10 @@ async def clean_up(database_url: str, keys: InstallationKeys, days: int) -> int:
             "SELECT id FROM events WHERE event_datetime < %s ORDER BY event_datetime", [before]
         )
         ids: list[UUID] = [id for (id,) in await cursor.fetchall()]
-        for start in range(0, len(ids), BATCH):
-            # The read table may be behind: whether an event is that old is decided anew.
+        for start in range(0, len(ids), BATCH_SIZE):
+            # The read table may be behind history: the command checks the date again.
             commands = [
-                CleanUpEvent(event_id=id, before=before) for id in ids[start : start + BATCH]
+                CleanUpEvent(event_id=id, before=before) for id in ids[start : start + BATCH_SIZE]
             ]
             requests = [Request(command, origin) for command in commands]
             for result in await decider.execute(connection, requests):

@@ -1,7 +1,7 @@
-"""Cleaning up after those who signed in: sessions that have run out are removed.
+"""Removes expired sessions.
 
-A login removes those of its own account; what is left are the sessions of accounts that do not
-come back. Authentication refuses them anyway.
+A login removes the expired sessions of its own account; this removes those of accounts that do not
+log in again. Authentication refuses them in any case.
 """
 
 from __future__ import annotations
@@ -11,31 +11,32 @@ from uuid import UUID
 
 from domain.history.store import connect
 
-BATCH = 1_000
-"""Sessions looked at in one commit."""
+BATCH_SIZE = 1_000
+"""Sessions checked in one transaction."""
 
 
-async def clean_up_tokens(database_url: str) -> int:
-    """Remove the sessions that have run out, and with each its refresh token; answers how many.
+async def remove_expired_sessions(database_url: str) -> int:
+    """Remove expired sessions, each with its refresh token; returns their number.
 
-    They are walked through by id: an index by time would make each refresh dearer.
+    Sessions are read in the order of their ids: an index on the time would make every token refresh
+    slower.
     """
     removed, last = 0, UUID(int=0)
     async with await connect(database_url) as connection:
         while True:
             cursor = await connection.execute(
                 """
-                WITH stretch AS MATERIALIZED (
+                WITH batch AS MATERIALIZED (
                     SELECT id FROM sessions WHERE id > %(last)s ORDER BY id LIMIT %(batch)s
                 ), removed AS (
-                    DELETE FROM sessions USING stretch
-                    WHERE sessions.id = stretch.id AND sessions.expires_at <= now()
+                    DELETE FROM sessions USING batch
+                    WHERE sessions.id = batch.id AND sessions.expires_at <= now()
                     RETURNING sessions.id
                 )
                 SELECT (SELECT count(*) FROM removed),
-                       (SELECT id FROM stretch ORDER BY id DESC LIMIT 1)
+                       (SELECT id FROM batch ORDER BY id DESC LIMIT 1)
                 """,
-                {"last": last, "batch": BATCH},
+                {"last": last, "batch": BATCH_SIZE},
             )
             gone, end = cast("tuple[int, UUID | None]", await cursor.fetchone())
             removed += gone

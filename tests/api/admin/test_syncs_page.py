@@ -25,7 +25,7 @@ from tests.api.admin.panel import Page, Panel
 from tests.api.serving import OPERATOR, Api, api_on, projector_on
 from tests.support.http_server import Answer
 from tests.support.provider import Provider, provider
-from workers.provider.sync import SyncFailed, synchronise_as_asked
+from workers.provider.sync import SyncFailed, run_requested_sync
 
 pytestmark = pytest.mark.anyio
 
@@ -86,7 +86,7 @@ async def test_an_organizer_asks_for_a_run_and_sees_what_it_brought(
     assert "Full sync requested" in page.root.one("div", id="syncs").text
     assert page.buttons == []
     assert page.root.one("div", id="syncs").get("hx-trigger") == "every 2s"
-    await synchronise_as_asked(database_url, source.source, keys)
+    await run_requested_sync(database_url, source.source, keys)
     async with await connect(database_url) as connection:
         page = await seen_from(organizer, SYNCS, await last_position(connection))
     ((when, *result),) = page.rows
@@ -103,7 +103,7 @@ async def test_who_polls_sees_the_result_as_soon_as_the_run_is_over(
     await organizer.open(SYNCS)
     await organizer.submit(button="Sync changes")
     for _ in range(5):
-        await synchronise_as_asked(database_url, source.source, keys)
+        await run_requested_sync(database_url, source.source, keys)
         polled = Page(await organizer.http.get(SYNCS, headers={"HX-Request": "true"}))
         runs = len(polled.rows)
         await organizer.open(SYNCS)
@@ -142,7 +142,7 @@ async def test_a_failed_run_is_shown_with_its_reason(
     await organizer.open(SYNCS)
     await organizer.submit(button="Sync changes")
     with pytest.raises(SyncFailed):
-        await synchronise_as_asked(database_url, source.source, keys)
+        await run_requested_sync(database_url, source.source, keys)
     async with await connect(database_url) as connection:
         page = await seen_from(organizer, SYNCS, await last_position(connection))
     assert page.column(1) == ["failed"]

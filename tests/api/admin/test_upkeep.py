@@ -26,7 +26,7 @@ from tests.api.admin.panel import Page, Panel
 from tests.api.admin.test_dashboard import stream
 from tests.api.serving import Api
 from tests.workers.processes import environment
-from workers.upkeep.rebuilds import rebuild_as_asked
+from workers.upkeep.rebuilds import run_requested_rebuilds
 
 pytestmark = pytest.mark.anyio
 
@@ -71,7 +71,7 @@ async def test_an_admin_has_a_table_rebuilt_and_sees_it_done(
     (asked,) = (await rebuild_requests(database)).values()
     assert asked.origin.actor != "anonymous"
     before = await _oid(database)
-    await rebuild_as_asked(database_url)
+    await run_requested_rebuilds(database_url)
     assert await _oid(database) != before
     page = await admin.open("/admin/")
     assert row_of(page, "areas")[1:] == ["running", "up to date", "Rebuild"]

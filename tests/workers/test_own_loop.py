@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from workers.aside import called_back, run_aside
+from workers.own_loop import call_on_this_loop, run_in_own_loop
 
 pytestmark = pytest.mark.anyio
 
@@ -16,7 +16,7 @@ async def test_it_runs_in_a_thread_of_its_own_and_its_result_comes_back() -> Non
     async def which() -> int:
         return threading.get_ident()
 
-    assert await run_aside(which()) != threading.get_ident()
+    assert await run_in_own_loop(which()) != threading.get_ident()
 
 
 async def test_what_it_raises_is_raised() -> None:
@@ -24,7 +24,7 @@ async def test_what_it_raises_is_raised() -> None:
         raise LookupError("nothing")
 
     with pytest.raises(LookupError):
-        await run_aside(fails())
+        await run_in_own_loop(fails())
 
 
 async def test_it_is_cancelled_with_who_waits_for_it_and_has_then_ended() -> None:
@@ -37,7 +37,7 @@ async def test_it_is_cancelled_with_who_waits_for_it_and_has_then_ended() -> Non
         finally:
             ended.set()
 
-    waiting = asyncio.create_task(run_aside(goes_on()))
+    waiting = asyncio.create_task(run_in_own_loop(goes_on()))
     await asyncio.to_thread(begun.wait, 60)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -55,5 +55,5 @@ async def test_what_it_calls_back_is_called_on_the_loop_that_waits() -> None:
     def note(what: str) -> None:
         called.put_nowait((what, threading.get_ident()))
 
-    await run_aside(calls(called_back(note)))
+    await run_in_own_loop(calls(call_on_this_loop(note)))
     assert await called.get() == ("done", threading.get_ident())

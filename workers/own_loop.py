@@ -1,6 +1,6 @@
-"""A coroutine on an event loop of its own, in a thread of its own.
+"""Runs a coroutine in an event loop and a thread of its own.
 
-For what may take long: the loop that delivers must see each answer soon after it came.
+For long work: the event loop that delivers must read each answer soon after it arrives.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-async def run_aside(coroutine: Coroutine[Any, Any, T]) -> T:
-    """What it returns or raises. Cancelling this cancels it, and waits until it has ended."""
+async def run_in_own_loop(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Returns or raises what the coroutine does. Cancelling this call cancels the coroutine and
+    waits until it has ended."""
     begun = Future[asyncio.Task[Any]]()
 
     async def run() -> T:
@@ -27,14 +28,14 @@ async def run_aside(coroutine: Coroutine[Any, Any, T]) -> T:
         return await asyncio.shield(ended)
     except asyncio.CancelledError:
         task = await asyncio.wrap_future(begun)
-        with suppress(RuntimeError):  # its loop is closed: it has ended by itself
+        with suppress(RuntimeError):  # its loop is closed: the task has ended
             task.get_loop().call_soon_threadsafe(task.cancel)
         with suppress(BaseException):
             await ended
         raise
 
 
-def called_back(function: Callable[[T], object]) -> Callable[[T], object]:
-    """The same for who runs aside: it is called on the loop that is running now."""
+def call_on_this_loop(function: Callable[[T], object]) -> Callable[[T], object]:
+    """A function for another thread, which calls `function` on the loop that is running now."""
     loop = asyncio.get_running_loop()
     return lambda argument: loop.call_soon_threadsafe(function, argument)
