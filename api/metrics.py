@@ -26,7 +26,7 @@ from api.identity.tokens import TokenInvalid
 from domain.seals.lag import SealLag
 from projections.status import ProjectionStatus, State
 from runtime.batched_metrics import flush_all
-from runtime.metrics import counted, gauge, gauge_by, of_this_process
+from runtime.metrics import collect, gauge, gauge_by, process_metrics
 
 MIN_LIFETIME = 1.0
 """Seconds for which a rendered text is served again, at least."""
@@ -89,8 +89,8 @@ class _Snapshot(Collector):
         self._overview = overview
 
     def collect(self) -> Iterator[Metric]:
-        yield from of_this_process()
-        yield from counted()
+        yield from process_metrics()
+        yield from collect()
         yield gauge("database_up", "Whether the database answers.", self._overview is not None)
         if self._overview is not None:
             yield gauge(

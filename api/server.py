@@ -24,7 +24,7 @@ from domain.privacy.keys import InstallationKeys
 from runtime import tracing
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
-from runtime.heartbeat import HEART
+from runtime.heartbeat import HEARTBEAT
 from runtime.installation import installation_keys
 from runtime.settings import Settings
 
@@ -58,7 +58,7 @@ def serve(settings: Settings, services: Services, host: str, port: int) -> None:
     Several processes may serve one port. Raises CommandFailed.
     """
     keys = installation_keys(settings, services.database_url)
-    with tracing.sent("api", settings):
+    with tracing.exporting("api", settings):
         uvloop.run(_serve(settings, services, keys, _address(host), port))
 
 
@@ -76,7 +76,7 @@ async def _serve(
         _collect_garbage_less_often()
         serving = loop.create_task(server.serve())
         keeping = loop.create_task(limits.keep())
-        beating = loop.create_task(HEART.beat_in_loop())
+        beating = loop.create_task(HEARTBEAT.beat_in_loop())
         ending = loop.create_task(connections.ending.wait())
         await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
         await port_handover.leave(port)

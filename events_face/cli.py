@@ -16,7 +16,7 @@ from events_face.commands.options import Command, value_of
 from events_face.commands.table import COMMANDS, GROUPS
 from runtime import lifeline, output
 from runtime.errors import CommandFailed, WrongUsage, in_words
-from runtime.heartbeat import HEART
+from runtime.heartbeat import HEARTBEAT
 from runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,25 +47,25 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except OSError as error:  # a full disk, for one
         if COMMANDS[given.command].role:
             raise
-        output.abandon()
+        output.discard_stdout()
         _fail(in_words(error))
     sys.exit(0)
 
 
 def _run(command: Command, given: argparse.Namespace) -> None:
     from runtime import logging
-    from runtime.embedded.services import holds_installation, require_installation, services
-    from runtime.secret_key import with_kept_key, with_secret_key
+    from runtime.embedded.services import has_installation, require_installation, services
+    from runtime.secret_key import with_secret_key, with_stored_key
 
     os.umask(0o077)  # whatever is kept is kept private
     lifeline.hold()
-    HEART.begin()
+    HEARTBEAT.begin()
     chosen = {"DATA_DIR": given.data_dir} if given.data_dir else {}
     settings = Settings.load({**os.environ, **chosen})
     if not command.begins and not command.offline:
         require_installation(settings)
-    is_new = command.begins and not holds_installation(settings)
-    settings = (with_secret_key if is_new else with_kept_key)(settings)
+    is_new = command.begins and not has_installation(settings)
+    settings = (with_secret_key if is_new else with_stored_key)(settings)
     logging.configure(given.command, settings)
     options = {
         option.name: value_of(option, getattr(given, option.name), settings)
@@ -76,7 +76,7 @@ def _run(command: Command, given: argparse.Namespace) -> None:
     if not command.needs_services:
         function(settings, **options)
         return
-    with services(settings, patient=command.role) as found:
+    with services(settings, keep_trying=command.role) as found:
         if command.role:
             from runtime.checks import at_start
 

@@ -1,1 +1,1 @@
-"""What all processes share: settings, logs, metrics, traces, the embedded servers."""
+"""Code that all processes share: settings, logs, metrics, traces, embedded servers."""

@@ -1,14 +1,14 @@
-"""When something that ended may start again."""
+"""Growing delays between restarts."""
 
 import time
 
-FIRST_DELAY = 0.2  # seconds before it starts again; doubled each time,
-LONGEST_DELAY = 10.0  # up to so many,
-SETTLED = 30.0  # and forgotten once it has lived so long
+FIRST_DELAY = 0.2  # seconds before the first restart; doubled each time
+MAX_DELAY = 10.0  # seconds
+RESET_AFTER = 30.0  # seconds of running, after which the delay starts again at the first
 
 
 class Backoff:
-    """At once the first time, then after growing delays."""
+    """Starts immediately the first time, then after growing delays."""
 
     def __init__(self) -> None:
         self._delay = FIRST_DELAY
@@ -22,12 +22,12 @@ class Backoff:
         self._started = time.monotonic()
 
     def ended(self) -> float:
-        """Call it when what was started has ended, or could not start. The seconds until it is due
-        again."""
+        """Call this when the process has ended, or could not start. Returns the seconds until it is
+        due again."""
         now = time.monotonic()
-        if now - self._started > SETTLED:
+        if now - self._started > RESET_AFTER:
             self._delay = FIRST_DELAY
         delay = self._delay
         self._due = now + delay
-        self._delay = min(2 * delay, LONGEST_DELAY)
+        self._delay = min(2 * delay, MAX_DELAY)
         return delay

@@ -1,4 +1,4 @@
-"""What is counted and traced of commands: given to whatever decides them as its observer."""
+"""Metrics and traces of commands, as an observer of the decider."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ from runtime.metrics import COUNTS, REGISTRY, SECONDS
 
 COMMANDS = Counter(
     "events_face_commands",
-    "Commands decided; the outcome is `accepted`, why it was refused, or what went wrong.",
+    "Decided commands; the outcome is `accepted`, the slug of the refusal, or the kind of failure.",
     ["command", "outcome"],
     registry=REGISTRY,
 )
 BATCH_SIZE = BatchHistogram(
     "events_face_command_batch_size",
-    "Commands decided together.",
+    "Commands in one batch.",
     buckets=COUNTS,
     registry=REGISTRY,
 )
 DECIDE = BatchHistogram(
     "events_face_command_decide_seconds",
-    "Loading what a batch needs, and deciding it.",
+    "Time to load and decide one batch.",
     buckets=SECONDS,
     registry=REGISTRY,
 )
 COMMIT = BatchHistogram(
     "events_face_command_commit_seconds",
-    "Appending to history what a batch led to.",
+    "Time to append the events of one batch to history.",
     buckets=SECONDS,
     registry=REGISTRY,
 )
 CONFLICTS = Counter(
     "events_face_command_conflicts",
-    "Batches decided again, because what they read had moved.",
+    "Batches that were decided again, because a stream had changed since it was read.",
     registry=REGISTRY,
 )
 LOCKED = Counter(
     "events_face_command_locked",
-    "Batches that had to be decided while nobody else could append.",
+    "Batches that were decided under the lock of history.",
     registry=REGISTRY,
 )
 
 
 def observe_batch(batch: Batch) -> None:
-    """Of commands that requests gave: they are traced besides."""
+    """Count and trace a batch of commands from requests."""
     count_batch(batch)
-    if tracing.is_on():
+    if tracing.is_enabled():
         for request, outcome in zip(batch.requests, batch.outcomes, strict=True):
             if tracing.is_traced(request.origin.correlation_id):
                 _trace(batch, request, outcome)
@@ -77,7 +77,7 @@ def count_batch(batch: Batch) -> None:
 
 
 class _Figures(NamedTuple):
-    """What is left of a batch until it is counted: people's data is not kept for it."""
+    """The figures of a batch until they are counted, without personal data."""
 
     outcomes: list[tuple[type, str]]
     deciding: float
@@ -101,7 +101,8 @@ _batches = Batched(_count)
 
 
 def _trace(batch: Batch, request: Request, outcome: Done | Failed) -> None:
-    """The command, and under it where its time went. It is answered with its whole batch."""
+    """Send a span for the command, with spans for its parts. All commands of a batch end
+    together."""
     id = request.origin.correlation_id
     begun = batch.begun if request.waiting_since is None else request.waiting_since
     about: dict[str, str | int] = {"outcome": _name(outcome), "batch.size": len(batch.requests)}
@@ -111,17 +112,17 @@ def _trace(batch: Batch, request: Request, outcome: Done | Failed) -> None:
         about["history.position"] = outcome.position
     failed = isinstance(outcome, Failed) and not isinstance(outcome.error, DomainError)
     name = type(request.command).__name__
-    command = tracing.span(name, id, begun, batch.ended, about, failed=failed)
+    command = tracing.send_span(name, id, begun, batch.ended, about, failed=failed)
     if request.waiting_since is not None:
-        tracing.span("queue", id, begun, batch.begun, parent_id=command)
+        tracing.send_span("queue", id, begun, batch.begun, parent_id=command)
     at = batch.begun
     for append in batch.appends:
-        tracing.span("decide", id, at, append.begun, parent_id=command)
+        tracing.send_span("decide", id, at, append.begun, parent_id=command)
         name = "commit" if append.taken else "commit refused"
-        tracing.span(name, id, append.begun, append.ended, parent_id=command)
+        tracing.send_span(name, id, append.begun, append.ended, parent_id=command)
         at = append.ended
     if not (batch.appends and batch.appends[-1].taken):
-        tracing.span("decide", id, at, batch.ended, parent_id=command)
+        tracing.send_span("decide", id, at, batch.ended, parent_id=command)
 
 
 def _conflicts(batch: Batch) -> int:

@@ -1,4 +1,4 @@
-"""The folder of everything that Events-Face keeps on this machine by itself."""
+"""The data dir: the folder for all files that Events-Face keeps on this machine."""
 
 import os
 import pwd
@@ -6,26 +6,28 @@ from pathlib import Path
 
 from runtime.errors import CommandFailed
 
-KEPT_BY_ITS_ACCOUNT = ("secret_key", "postgres.lock", "up.lock", "run")
-"""What root would take from the account whose installation this is, were it to write here."""
+OWNED_FILES = ("secret_key", "postgres.lock", "up.lock", "run")
+"""Files that must belong to the account that runs this: if root wrote them, the account of the
+installation could not use them any more."""
 
 
-def holds_database(data_dir: Path) -> bool:
+def has_database(data_dir: Path) -> bool:
     return database_folder(data_dir).is_dir()
 
 
 def database_folder(data_dir: Path) -> Path:
-    """Of the embedded PostgreSQL; it has this name once it is whole."""
+    """The folder of the embedded PostgreSQL. It gets this name when it is complete."""
     return data_dir / "postgres"
 
 
-def lock_of_up(data_dir: Path) -> Path:
-    """Whoever holds it runs everything that is in the data dir."""
+def up_lock(data_dir: Path) -> Path:
+    """The lock file that `up` holds while it runs everything in the data dir."""
     return data_dir / "up.lock"
 
 
-def prepared(data_dir: Path) -> Path:
-    """Its resolved path; created for this account alone when missing. Raises CommandFailed."""
+def prepare_data_dir(data_dir: Path) -> Path:
+    """Create the data dir if it is missing, for this account only; returns its resolved path.
+    Raises CommandFailed."""
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -38,7 +40,7 @@ def prepared(data_dir: Path) -> Path:
 def _why_unusable(data_dir: Path) -> str | None:
     if os.statvfs(data_dir).f_flag & os.ST_RDONLY:
         return "its file system is read-only"
-    for path in (data_dir, *(data_dir / name for name in KEPT_BY_ITS_ACCOUNT)):
+    for path in (data_dir, *(data_dir / name for name in OWNED_FILES)):
         if path.exists() and (path != data_dir or not _is_open(data_dir)):
             owner = path.stat().st_uid
             if owner != os.geteuid():

@@ -1,21 +1,21 @@
-"""The failures that a command reports in one line.
+"""Failures that a command reports in one line.
 
 CommandFailed
 ├── WrongUsage
 ├── SettingsError    (runtime.settings)
-└── DoesNotStart     (runtime.embedded.cluster)
+└── StartFailed      (runtime.embedded.cluster)
 """
 
 
 class CommandFailed(Exception):
-    """What was asked cannot be done; the message is the one line that says why."""
+    """The command failed; the message is one line that says why."""
 
 
 class WrongUsage(CommandFailed):
-    """What was asked cannot mean anything, and exits as what the parser of arguments refuses."""
+    """The arguments are invalid; exits with the same status as an error of the argument parser."""
 
 
 def in_words(error: OSError) -> str:
-    """Its reason, and the file that it is about."""
+    """The reason of the error, with its file, if any."""
     reason = error.strerror or str(error) or type(error).__name__
     return f"{error.filename}: {reason}" if error.filename else reason

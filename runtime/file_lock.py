@@ -1,4 +1,4 @@
-"""Locks between processes on one machine: flock on a file, which vanishes with its holder."""
+"""Locks between processes of one machine: flock on a file, released when its holder ends."""
 
 import fcntl
 import os
@@ -8,21 +8,23 @@ from pathlib import Path
 
 
 class FileLock:
-    """An open lock file. Descriptors are not inherited, so no child process keeps a lock alive."""
+    """An open lock file. The descriptor is not inherited, so child processes never hold the
+    lock."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def share(self) -> None:
-        """Hold it together with others, waiting for an exclusive holder to leave."""
+        """Take the lock together with others; waits for an exclusive holder."""
         fcntl.flock(self._descriptor, fcntl.LOCK_SH)
 
     def take(self) -> None:
-        """Hold it alone, waiting for all others to leave."""
+        """Take the lock exclusively; waits for all other holders."""
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
 
     def try_to_take(self) -> bool:
-        """Hold it alone if nobody else holds it; if somebody does, what was held is given up."""
+        """Take the lock exclusively if no other process holds it; otherwise a shared lock is
+        released."""
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -34,7 +36,7 @@ class FileLock:
 
 
 def is_held(path: Path) -> bool:
-    """Whether somebody holds it. Creates nothing."""
+    """Whether a process holds the lock. Creates no file."""
     if not path.exists():
         return False
     lock = FileLock(path)
@@ -45,8 +47,8 @@ def is_held(path: Path) -> bool:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Be the only one in here, on this machine, for this path."""
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold the lock of this path exclusively during the block."""
     lock = FileLock(path)
     try:
         lock.take()

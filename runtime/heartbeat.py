@@ -1,8 +1,8 @@
-"""Signs of life: a child of `up` gives one each second, by a byte into a pipe.
+"""The heartbeat: each second, a child of `up` writes a byte into a pipe.
 
-A process that is frozen gives none, and its supervisor replaces it. Most roles give theirs from a
-thread: a loop that computes for long is no reason to end them. The API gives them from its event
-loop, because without that it answers nobody.
+A frozen process writes nothing, and its supervisor replaces it. Most roles write from a thread,
+because a long computation in their event loop is no reason to replace them. The API writes from its
+event loop, because it cannot answer while that is blocked.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ VARIABLE = "EVENTS_FACE_HEARTBEAT"  # the number of the descriptor to write to
 INTERVAL = 1.0  # seconds
 
 
-class Heart:
-    """Of this process. Without a supervisor it does nothing."""
+class Heartbeat:
+    """The heartbeat of this process. Does nothing without a supervisor."""
 
     def __init__(self) -> None:
         self._descriptor: int | None = None
         self._loop_beats = threading.Event()
 
     def begin(self, environ: MutableMapping[str, str] = os.environ) -> None:
-        """Beat in a thread. The variable is taken away: processes that this one starts have no
-        such descriptor."""
+        """Beat in a thread. The variable is removed, because child processes do not have the
+        descriptor."""
         number = environ.pop(VARIABLE, None)
         if number is None:
             return
@@ -34,8 +34,8 @@ class Heart:
         threading.Thread(target=self._beat_in_thread, name="heartbeat", daemon=True).start()
 
     async def beat_in_loop(self) -> None:
-        """From now on beat in the event loop alone, until cancelled."""
-        import asyncio  # commands without a loop start faster without it
+        """Beat only in the event loop from now on, until cancelled."""
+        import asyncio  # imported late: commands without a loop start faster
 
         self._loop_beats.set()
         while self._descriptor is not None:
@@ -48,9 +48,9 @@ class Heart:
 
 
 def beat(descriptor: int) -> None:
-    """Never waits."""
-    with suppress(BlockingIOError, BrokenPipeError):  # nobody reads at the moment, or any more
+    """Write one beat. Never blocks."""
+    with suppress(BlockingIOError, BrokenPipeError):  # the pipe is full, or the supervisor ended
         os.write(descriptor, b".")
 
 
-HEART = Heart()
+HEARTBEAT = Heartbeat()

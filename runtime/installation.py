@@ -1,4 +1,4 @@
-"""The keys of the installation that a role or command works on."""
+"""Loads the keys of the installation that a role or command uses."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -25,13 +25,13 @@ def installation_keys(settings: Settings, database_url: str) -> InstallationKeys
 
 
 def signing_key(settings: Settings, database_url: str) -> Ed25519PrivateKey:
-    """What history is sealed with. Raises as `installation_keys`."""
+    """The key that signs the seals of history. Raises as `installation_keys`."""
     return _loaded(load_key, settings, database_url)
 
 
 def session(database_url: str) -> psycopg.Connection[Any]:
-    """A connection in autocommit mode. Raises `UNAVAILABLE`, and `CommandFailed` when a pooler
-    is before it."""
+    """A connection in autocommit mode. Raises `UNAVAILABLE`, and `CommandFailed` when the URL leads
+    to a pooler."""
     try:
         return connect_in_session(database_url)
     except PoolerBetween:

@@ -1,6 +1,6 @@
-"""A child process that does not outlive its supervisor, even one that was killed.
+"""Ends a child process when its supervisor ends, even when the supervisor was killed.
 
-The supervisor alone has the write end of a pipe. Whoever holds the read end sees it end.
+Only the supervisor has the write end of a pipe; the child sees the end of the pipe at its read end.
 """
 
 import os
@@ -10,11 +10,11 @@ import time
 from collections.abc import Mapping
 
 VARIABLE = "EVENTS_FACE_LIFELINE"  # the number of the descriptor to read from
-GRACE = 8.0  # seconds between asking this process to end and ending it
+KILL_DELAY = 8.0  # seconds between SIGTERM and SIGKILL
 
 
 def hold(environ: Mapping[str, str] = os.environ) -> None:
-    """End this process, as SIGTERM does, once its supervisor is gone. Nothing without one."""
+    """End this process with SIGTERM when its supervisor ends. Does nothing without a supervisor."""
     if VARIABLE not in environ:
         return
     descriptor = int(environ[VARIABLE])
@@ -23,7 +23,7 @@ def hold(environ: Mapping[str, str] = os.environ) -> None:
 
 
 def _watch(descriptor: int) -> None:
-    os.read(descriptor, 1)  # nothing is ever written: this returns when the other end is gone
+    os.read(descriptor, 1)  # nothing is ever written: returns when the other end is closed
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(GRACE)
+    time.sleep(KILL_DELAY)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -1,9 +1,8 @@
-"""One log for everything, on stderr: readable on a terminal, JSON Lines elsewhere.
+"""The log of all processes, on stderr: readable text on a terminal, JSON Lines elsewhere.
 
-What libraries write with the standard library's logging comes out the same way. Lines that are
-about one request, or what it led to, carry its `correlation_id`. Tracebacks come without the values
-of variables, and unless DEBUG is set without what exceptions say: passwords, names and emails are
-among both.
+Log lines of libraries have the same form. Lines about a request, or about work that it caused, have
+its `correlation_id`. Tracebacks contain no values of variables, and no messages of exceptions
+unless DEBUG is set: both may contain passwords, names and emails.
 """
 
 import logging
@@ -16,15 +15,15 @@ from structlog.typing import ExcInfo, Processor
 
 from runtime.settings import Settings
 
-QUIET = ("granian", "_granian", "dramatiq", "httpx", "httpcore", "asyncio", "eventsourcing")
+QUIET_LOGGERS = ("granian", "_granian", "dramatiq", "httpx", "httpcore", "asyncio", "eventsourcing")
 
 correlation_id = ContextVar[str | None]("correlation_id", default=None)
-"""Of the request that a task works for, or of what that led to. A request sets it in a tenth of the
-time that structlog's own takes."""
+"""The correlation id of the request that caused the current work. Setting it takes a tenth of the
+time of structlog's own context variables."""
 
 
 def configure(role: str, settings: Settings) -> None:
-    """Every line carries `role`."""
+    """Set up the log of this process. Every line has the field `role`."""
     json = settings.log_format == "json" or (
         settings.log_format == "auto" and not sys.stderr.isatty()
     )
@@ -48,7 +47,7 @@ def configure(role: str, settings: Settings) -> None:
     renderer: Processor = (
         structlog.processors.JSONRenderer()
         if json
-        # No rich traceback: it prints the values of variables, names and keys among them.
+        # No rich traceback: it prints the values of variables, which include names and keys.
         else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -57,7 +56,9 @@ def configure(role: str, settings: Settings) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.ExceptionRenderer(_in_full if settings.debug else _in_short),
+                structlog.processors.ExceptionRenderer(
+                    _full_traceback if settings.debug else _short_traceback
+                ),
                 renderer,
             ],
         )
@@ -65,7 +66,7 @@ def configure(role: str, settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in QUIET:
+    for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 
@@ -87,12 +88,12 @@ def _role_adder(role: str) -> Processor:
     return add_role
 
 
-def _in_full(exc_info: ExcInfo) -> str:
+def _full_traceback(exc_info: ExcInfo) -> str:
     return "".join(traceback.format_exception(*exc_info)).rstrip()
 
 
-def _in_short(exc_info: ExcInfo) -> str:
-    """Where each came from and of which class it is, the one that began it first."""
+def _short_traceback(exc_info: ExcInfo) -> str:
+    """The location and class of each exception in the chain, the original cause first."""
     texts = []
     error: BaseException | None = exc_info[1]
     while error is not None:

@@ -1,7 +1,7 @@
-"""Metrics over HTTP at a port of their own, for roles that serve nothing else.
+"""Serves metrics over HTTP on a separate port, for roles that serve nothing else.
 
-Anybody who reaches the port may connect: a connection has some seconds, only a few are open at
-once, and what they are told is drawn up once a second at most.
+Any client that reaches the port may connect. So requests have a timeout, the number of connections
+is limited, and the metrics are collected at most once a second.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
-PATIENCE = 5.0
+REQUEST_TIMEOUT = 5.0
 """Seconds for the next bytes of a request."""
 
-AT_ONCE = 16
-"""Connections; one more ends the oldest."""
+MAX_CONNECTIONS = 16
+"""A further connection closes the oldest one."""
 
-KEPT = 1.0
-"""Seconds for which a text is told again."""
+CACHE_TIME = 1.0
+"""Seconds for which collected metrics are served again."""
 
 
 def serve(text: Callable[[], bytes], address: str, port: int, token: str | None) -> None:
-    """Until the process ends, to who sends the token if there is one. Raises OSError."""
+    """Serve `text` until the process ends. Requests must have the token, if it is given. Raises
+    OSError."""
     server = _server_at(address, port)
     server.set_app(_application(text, token))
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
@@ -38,29 +39,29 @@ def serve(text: Callable[[], bytes], address: str, port: int, token: str | None)
 def _application(
     text: Callable[[], bytes], token: str | None
 ) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
-    drawing_up = threading.Lock()
-    kept, good_until = b"", 0.0
+    collecting = threading.Lock()
+    cached, valid_until = b"", 0.0
 
     def application(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        nonlocal kept, good_until
+        nonlocal cached, valid_until
         given = environ.get("HTTP_AUTHORIZATION", "")
         if token is not None and not compare_digest(given.encode(), f"Bearer {token}".encode()):
             start("401 Unauthorized", [("WWW-Authenticate", "Bearer"), ("Content-Length", "0")])
             return []
-        with drawing_up:
-            if time.monotonic() >= good_until:
-                kept, good_until = text(), time.monotonic() + KEPT
+        with collecting:
+            if time.monotonic() >= valid_until:
+                cached, valid_until = text(), time.monotonic() + CACHE_TIME
         start("200 OK", [("Content-Type", CONTENT_TYPE_LATEST)])
-        return [kept]
+        return [cached]
 
     return application
 
 
 class _Handler(WSGIRequestHandler):
-    timeout = PATIENCE
+    timeout = REQUEST_TIMEOUT
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the library's name
-        """A scrape is not worth a line."""
+        """Scrapes are not logged."""
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -72,7 +73,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._open.append(request)
-        for oldest in self._open[:-AT_ONCE]:
+        for oldest in self._open[:-MAX_CONNECTIONS]:
             _end(oldest)
         super().process_request(request, client_address)
 
@@ -81,18 +82,18 @@ class _Server(ThreadingMixIn, WSGIServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """It is the client's: it has gone, or was too slow."""
+        """Ignored: the client has disconnected, or was too slow."""
 
 
 def _end(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
-        return  # it has ended by itself
+        return  # closed already
 
 
 def _server_at(address: str, port: int) -> _Server:
-    family, _, _, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+    family, _, _, _, found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
     server_class = type("_Server", (_Server,), {"address_family": family})
-    server: _Server = server_class((place[0], port), _Handler)
+    server: _Server = server_class((found[0], port), _Handler)
     return server

@@ -1,10 +1,10 @@
-"""Standard output that takes no more: nobody reads on, or the disk is full."""
+"""Standard output that accepts no more data: its reader has ended, or the disk is full."""
 
 import os
 import sys
 
 
-def abandon() -> None:
-    """Let what is still to be flushed go nowhere, instead of failing once more at the exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+def discard_stdout() -> None:
+    """Discard buffered output, so that flushing it at exit does not fail again."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Ports for servers that are yet to start."""
+"""Free ports for servers that will be started."""
 
 import errno
 import secrets
@@ -7,8 +7,8 @@ from contextlib import suppress
 from itertools import chain
 
 _CANDIDATES = range(15_000, 32_000)
-"""Kernels give none of these to a socket that asks for any port. Where they would, somebody else
-could be given a port between its being found here and its being used."""
+"""Kernels do not assign these to sockets that ask for any port; otherwise another process could get
+the port before the server binds it."""
 
 
 def free_port() -> int:

@@ -1,10 +1,10 @@
-"""The release that runs, as the installed package names it."""
+"""The version of the installed package."""
 
 from functools import cache
 
 
 @cache
 def release() -> str:
-    from importlib.metadata import version  # only where it is asked for: --help stays quick
+    from importlib.metadata import version  # imported late, to keep --help fast
 
     return version("events-face")

@@ -1,4 +1,4 @@
-"""The signing key of an installation that was given none: generated once, kept in the data dir."""
+"""The generated secret key of an installation without SECRET_KEY, stored in the data dir."""
 
 import os
 import secrets
@@ -6,42 +6,43 @@ from pathlib import Path
 
 import msgspec
 
-from runtime.data_dir import prepared
+from runtime.data_dir import prepare_data_dir
 from runtime.errors import CommandFailed
 from runtime.settings import Settings
 
 
 def with_secret_key(settings: Settings) -> Settings:
-    """The settings with at least one secret key, creating `DATA_DIR/secret_key` if need be."""
+    """The settings with at least one secret key; creates `DATA_DIR/secret_key` if needed."""
     if settings.secret_keys:
         return settings
-    key = kept_secret(_kept_in(prepared(settings.data_dir)))
+    key = stored_secret(_key_file(prepare_data_dir(settings.data_dir)))
     return msgspec.structs.replace(settings, secret_keys=(key,))
 
 
-def with_kept_key(settings: Settings) -> Settings:
-    """The same, creating nothing: without any key where none is kept."""
-    kept = _kept_in(settings.data_dir)
-    if settings.secret_keys or not kept.exists():
+def with_stored_key(settings: Settings) -> Settings:
+    """The settings with the stored key, if there is one. Creates nothing."""
+    stored = _key_file(settings.data_dir)
+    if settings.secret_keys or not stored.exists():
         return settings
-    return msgspec.structs.replace(settings, secret_keys=(_read(kept),))
+    return msgspec.structs.replace(settings, secret_keys=(_read(stored),))
 
 
 def with_existing_key(settings: Settings) -> Settings:
-    """The same, for what was kept under some key. Raises `CommandFailed` when there is none."""
-    settings = with_kept_key(settings)
+    """The settings with a secret key that exists already. Raises `CommandFailed` without one."""
+    settings = with_stored_key(settings)
     if not settings.secret_keys:
-        kept = _kept_in(settings.data_dir)
-        raise CommandFailed(f"no SECRET_KEY: set it, or put the one that was kept into {kept}")
+        stored = _key_file(settings.data_dir)
+        raise CommandFailed(f"no SECRET_KEY: set it, or restore the file {stored}")
     return settings
 
 
-def _kept_in(data_dir: Path) -> Path:
+def _key_file(data_dir: Path) -> Path:
     return data_dir / "secret_key"
 
 
-def kept_secret(path: Path) -> str:
-    """What the file holds; a new secret, which only this account can read, if there is no file."""
+def stored_secret(path: Path) -> str:
+    """The secret in the file. A missing file is created with a new secret, readable only by this
+    account."""
     if not path.exists():
         _create(path)
     return _read(path)
@@ -55,15 +56,15 @@ def _read(path: Path) -> str:
 
 
 def _create(path: Path) -> None:
-    """Write a whole file aside and link it in: of two processes at once, both read one key."""
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    """Write a temporary file and link it: two concurrent processes then read the same key."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(secrets.token_urlsafe(48) + "\n")
         file.flush()
         os.fsync(file.fileno())
     try:
-        os.link(aside, path)
+        os.link(temporary, path)
     except FileExistsError:
-        pass  # another process was first; its key is the one
+        pass  # another process was first: its key is used
     finally:
-        aside.unlink()
+        temporary.unlink()

@@ -1,6 +1,6 @@
-"""The settings every process reads: environment variables, and a `.env` file for those not set.
+"""The settings of all processes: environment variables, and a `.env` file for those not set.
 
-All that is wrong is said at once, each variable by its name, and never with a secret's value.
+All invalid variables are reported at once, by name, and never with the value of a secret.
 """
 
 import os
@@ -16,15 +16,15 @@ from runtime.variables import LogFormat, LogLevel, Network, Rate
 
 
 class SettingsError(CommandFailed):
-    """Some variables hold what cannot be used; the message names every one with the reason."""
+    """Some variables are invalid; the message names each of them with the reason."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the environment asks for. A URL of None means that nothing is configured.
+    """The settings. A URL of None means that the service is not configured.
 
-    `secret_keys`: the first one signs, all verify; empty as loaded when none is configured, and
-    filled by `runtime.secret_key.with_secret_key` before a command runs. `log_level` of None
-    is debug with DEBUG, else info.
+    `secret_keys`: the first one signs, all verify. When none is configured, it is empty after
+    loading, and filled by `runtime.secret_key.with_secret_key` before a command runs. `log_level`
+    None means debug with DEBUG, otherwise info.
     """
 
     database_url: str | None = None
@@ -68,11 +68,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def load(
         cls, environ: Mapping[str, str] = os.environ, dotenv: Path | None = Path(".env")
     ) -> Self:
-        """Read and check every variable; the environment wins over the `.env` file.
+        """Read and check all variables; the environment takes precedence over the `.env` file.
 
-        A variable that is set but empty counts as not set. Raises SettingsError. Writes nothing.
+        An empty variable counts as not set. Raises SettingsError. Writes nothing.
         """
-        read = variables.Reading({**_dotenv_values(dotenv), **environ})
+        read = variables.VariableReader({**_dotenv_values(dotenv), **environ})
         default = cls()
         settings = cls(
             database_url=_database_url(read),
@@ -123,9 +123,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ),
         )
         if settings.in_production and (reason := variables.weakness(settings.secret_keys)):
-            read.wrong["SECRET_KEY"] = reason
-        if read.wrong:
-            listed = "; ".join(f"{name} {reason}" for name, reason in read.wrong.items())
+            read.errors["SECRET_KEY"] = reason
+        if read.errors:
+            listed = "; ".join(f"{name} {reason}" for name, reason in read.errors.items())
             raise SettingsError(f"bad settings: {listed}")
         return settings
 
@@ -142,18 +142,19 @@ def _dotenv_values(dotenv: Path | None) -> dict[str, str]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _opentelemetry(read: variables.Reading) -> dict[str, str]:
-    """All of its variables, for its library to read: https://opentelemetry.io/docs/specs/otel."""
-    read("OTEL_EXPORTER_OTLP_ENDPOINT", variables.http_url, None)  # that it can be one
-    return read.beginning("OTEL_")
+def _opentelemetry(read: variables.VariableReader) -> dict[str, str]:
+    """All OTEL_ variables, for the OpenTelemetry library (https://opentelemetry.io/docs/specs/otel)."""
+    read("OTEL_EXPORTER_OTLP_ENDPOINT", variables.http_url, None)  # only checks it
+    return read.with_prefix("OTEL_")
 
 
-def _database_url(read: variables.Reading) -> str | None:
-    """DATABASE_URL, or one composed when POSTGRES_HOST or POSTGRES_DB says there is a database."""
+def _database_url(read: variables.VariableReader) -> str | None:
+    """DATABASE_URL, or a URL composed of the POSTGRES_ variables if POSTGRES_HOST or POSTGRES_DB is
+    set."""
     given = read("DATABASE_URL", variables.postgresql_url, None)
     host = read("POSTGRES_HOST", variables.host, "localhost")
     port = read("POSTGRES_PORT", variables.port, 5432)
-    if given is not None or not (read.holds("POSTGRES_HOST") or read.holds("POSTGRES_DB")):
+    if given is not None or not (read.has("POSTGRES_HOST") or read.has("POSTGRES_DB")):
         return given
     return variables.composed_postgresql_url(
         user=read("POSTGRES_USER", str, "postgres"),

@@ -1,4 +1,4 @@
-"""The supervisor's side of signs of life: for how long a child has given none."""
+"""The supervisor's side of the heartbeat: how long a child has been silent."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from contextlib import contextmanager, suppress
 
 from runtime import heartbeat
 
-SILENCE = 15.0
-"""Seconds without a sign, after which a child is taken for dead."""
+MAX_SILENCE = 15.0
+"""Seconds without a sign of life, after which a child is considered dead."""
 
-START = 60.0
-"""The same before its first sign: a child that starts may take its time."""
+MAX_START_TIME = 60.0
+"""Seconds before its first sign of life: a start may take longer."""
 
-LONGEST_STEP = 1.0
-"""Seconds that count as silence between two looks, however long ago the first one was: if the
-supervisor stood still meanwhile, its child may have done so, too."""
+MAX_STEP = 1.0
+"""Seconds that count at most as silence between two checks: if the supervisor was suspended between
+them, its child may have been, too."""
 
 
-class Signs:
-    """Of one child and those that replace it."""
+class SignsOfLife:
+    """The signs of life of one child and its replacements."""
 
     def __init__(self) -> None:
         self._end: int | None = None
@@ -32,8 +32,8 @@ class Signs:
         self._given_any = False
 
     @contextmanager
-    def listened_to(self) -> Iterator[int]:
-        """Where a child that is started in the block is to give its signs."""
+    def open_pipe(self) -> Iterator[int]:
+        """The descriptor to which a child that is started in the block writes its heartbeat."""
         self.close()
         self._end, child_end = os.pipe()
         try:
@@ -44,31 +44,33 @@ class Signs:
         finally:
             os.close(child_end)
 
-    def have_ceased(self) -> bool:
-        """To be asked again and again."""
-        return self.silence() > (SILENCE if self._given_any else START)
+    def are_overdue(self) -> bool:
+        """Whether the child is considered dead. Call this repeatedly."""
+        return self.silence() > (MAX_SILENCE if self._given_any else MAX_START_TIME)
 
     def silence(self) -> float:
-        """Seconds since the last sign, or else since the start."""
+        """Seconds since the last sign of life, or since the start."""
         now = time.monotonic()
-        passed, self._looked_at = min(now - self._looked_at, LONGEST_STEP), now
+        passed, self._looked_at = min(now - self._looked_at, MAX_STEP), now
         given = self._read()
         self._given_any = self._given_any or given
         self._silence = 0.0 if given else self._silence + passed
         return self._silence
 
-    def ask(self, child: subprocess.Popen[bytes], answers: Callable[[], bool], end: int) -> None:
-        """Give signs in place of the child for as long as it answers."""
+    def poll_child(
+        self, child: subprocess.Popen[bytes], answers: Callable[[], bool], end: int
+    ) -> None:
+        """Write the heartbeat for a child without one, as long as `answers` returns True."""
         own = os.dup(end)
 
-        def ask_again_and_again() -> None:
+        def poll() -> None:
             while child.poll() is None:
                 if answers():
                     heartbeat.beat(own)
                 time.sleep(heartbeat.INTERVAL)
             os.close(own)
 
-        threading.Thread(target=ask_again_and_again, name="signs of life", daemon=True).start()
+        threading.Thread(target=poll, name="signs of life", daemon=True).start()
 
     def close(self) -> None:
         if self._end is not None:

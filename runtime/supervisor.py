@@ -1,9 +1,9 @@
-"""Keeps child processes running: starts them, starts again what dies, replaces what gives no sign
-of life, stops them in order.
+"""Keeps child processes running: starts them, restarts those that end or give no sign of life, and
+stops them in order.
 
-Every child leads a process group of its own, so that a terminal's Ctrl-C reaches the supervisor
-only, and holds a lifeline, so that it ends when the supervisor is killed. All stay in one session:
-Linux shares out the processor by session first, and a child's niceness counts within it only.
+Each child leads its own process group, so that Ctrl-C in a terminal reaches only the supervisor,
+and has a lifeline, so that it ends when the supervisor is killed. All children stay in one session,
+because Linux divides the processor between sessions first: niceness counts only within a session.
 """
 
 import contextlib
@@ -21,13 +21,13 @@ import structlog
 from runtime import heartbeat, lifeline
 from runtime.backoff import Backoff
 from runtime.errors import CommandFailed
-from runtime.signs_of_life import Signs
+from runtime.signs_of_life import SignsOfLife
 
-STOP_TIMEOUT = 7.0  # seconds for all roles together, before they are killed
-STOP_SHARE = 3.0  # seconds of these that one stage may take
+STOP_TIMEOUT = 7.0  # seconds until all roles are killed
+STAGE_STOP_TIMEOUT = 3.0  # seconds until the roles of one stage are killed
 
-NAME = "EVENTS_FACE_ROLE"
-"""The variable in which a child finds its role's name."""
+ROLE_VARIABLE = "EVENTS_FACE_ROLE"
+"""The environment variable with the name of the child's role."""
 
 log = structlog.get_logger()
 
@@ -41,23 +41,25 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str] = {}
     nice: int = 0
     before_start: Callable[[], None] | None = None
-    answers: Callable[[], bool] | None = None
-    """Asks a program that gives no signs of life by itself (`runtime.heartbeat`) for one."""
+    is_responding: Callable[[], bool] | None = None
+    """Checks a program that has no heartbeat of its own (`runtime.heartbeat`)."""
 
 
 class Supervisor:
-    """Runs its roles for the length of a `with` block; `tend` is to be called again and again.
+    """Runs its roles during a `with` block. Call `check` repeatedly.
 
-    Once `hurried` says so, stopping no longer waits for anyone.
+    When `stop_at_once` returns True, stopping kills the roles without waiting.
     """
 
-    def __init__(self, roles: Sequence[Role], hurried: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self, roles: Sequence[Role], stop_at_once: Callable[[], bool] = lambda: False
+    ) -> None:
         self._lifeline, self._other_end = os.pipe()
         self._children = [_Child(role, self._lifeline) for role in roles]
-        self._hurried = hurried
+        self._hurried = stop_at_once
 
     def __enter__(self) -> Self:
-        self.tend()
+        self.check()
         return self
 
     def __exit__(
@@ -70,59 +72,59 @@ class Supervisor:
         os.close(self._lifeline)
         os.close(self._other_end)
 
-    def tend(self) -> None:
-        """Notice what died, and start what is due. Never waits."""
+    def check(self) -> None:
+        """Detect children that ended, and start those that are due. Never blocks."""
         for child in self._children:
-            child.tend()
+            child.check()
 
     def _stop(self) -> None:
         deadline = time.monotonic() + STOP_TIMEOUT
         for stage in sorted({child.role.stage for child in self._children}):
-            those = [child for child in self._children if child.role.stage == stage]
-            for child in those:
-                child.ask_to_stop()
-            until = min(deadline, time.monotonic() + STOP_SHARE)
-            while any(child.is_alive() for child in those) and not self._hurried():
+            children = [child for child in self._children if child.role.stage == stage]
+            for child in children:
+                child.terminate()
+            until = min(deadline, time.monotonic() + STAGE_STOP_TIMEOUT)
+            while any(child.is_alive() for child in children) and not self._hurried():
                 if time.monotonic() > until:
                     break
                 time.sleep(0.02)
-            for child in those:
+            for child in children:
                 child.kill()
 
 
 class _Child:
-    """The process of one role, the one before it, or the one to come."""
+    """The process of one role, and its restarts."""
 
     def __init__(self, role: Role, lifeline_end: int) -> None:
         self.role = role
         self._lifeline = lifeline_end
         self._process: subprocess.Popen[bytes] | None = None
-        self._signs = Signs()
+        self._signs = SignsOfLife()
         self._backoff = Backoff()
 
-    def tend(self) -> None:
-        if self.is_alive() and self._signs.have_ceased():
+    def check(self) -> None:
+        if self.is_alive() and self._signs.are_overdue():
             log.warning("a role gives no sign of life and is replaced", name=self.role.name)
             self._end()
         if self._process is not None and self._process.poll() is not None:
-            ended = _ending(self._process.returncode)
+            ended = _describe_end(self._process.returncode)
             self._end()
             self._process = None
-            self._put_off("a role ended and starts again", ended)
+            self._back_off("a role ended and will be restarted", ended)
         if self._process is None and self._backoff.is_due():
             try:
                 self._start()
             except (OSError, CommandFailed) as error:
-                self._put_off("a role cannot start, and is tried again", str(error))
+                self._back_off("a role cannot start; trying again", str(error))
 
-    def _put_off(self, event: str, reason: str) -> None:
+    def _back_off(self, event: str, reason: str) -> None:
         seconds = self._backoff.ended()
         log.warning(event, name=self.role.name, reason=reason, seconds=seconds)
 
     def _start(self) -> None:
         if self.role.before_start is not None:
             self.role.before_start()
-        with self._signs.listened_to() as signs:
+        with self._signs.open_pipe() as signs:
             self._process = subprocess.Popen(
                 self.role.command,
                 env={
@@ -130,14 +132,14 @@ class _Child:
                     **self.role.environment,
                     lifeline.VARIABLE: str(self._lifeline),
                     heartbeat.VARIABLE: str(signs),
-                    NAME: self.role.name,
+                    ROLE_VARIABLE: self.role.name,
                 },
                 pass_fds=[self._lifeline, signs],
                 stdin=subprocess.DEVNULL,
                 process_group=0,
             )
-            if self.role.answers is not None:
-                self._signs.ask(self._process, self.role.answers, signs)
+            if self.role.is_responding is not None:
+                self._signs.poll_child(self._process, self.role.is_responding, signs)
         self._backoff.started()
         if self.role.nice:
             with contextlib.suppress(ProcessLookupError):
@@ -146,12 +148,12 @@ class _Child:
     def is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def ask_to_stop(self) -> None:
+    def terminate(self) -> None:
         if self._process is not None:
             self._process.terminate()
 
     def kill(self) -> None:
-        """End it at once with all that it started."""
+        """Kill the child with its process group."""
         if self._process is None:
             return
         if self._process.poll() is None:
@@ -165,5 +167,5 @@ class _Child:
             self._process.wait()
 
 
-def _ending(code: int) -> str:
+def _describe_end(code: int) -> str:
     return f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"

@@ -1,4 +1,4 @@
-"""Sending spans to a collector, by OTLP over HTTP; imported only when there is one."""
+"""Sends spans to a collector, by OTLP over HTTP; imported only when one is configured."""
 
 from __future__ import annotations
 
@@ -21,30 +21,31 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, Trace
 
 from runtime.tracing import Span
 
-LAST_WORDS = 1.0
-"""Seconds that a process which ends gives a collector to take what is left."""
+CLOSE_TIMEOUT = 1.0
+"""Seconds, at the end of a process, in which the collector may take the remaining spans."""
 
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
-KINDS = {"internal": SpanKind.INTERNAL, "server": SpanKind.SERVER, "client": SpanKind.CLIENT}
+SPAN_KINDS = {"internal": SpanKind.INTERNAL, "server": SpanKind.SERVER, "client": SpanKind.CLIENT}
 
 log = structlog.get_logger()
 
 
 class OtlpSender:
-    """Gathers spans, and sends them from a thread of its own. What a slow collector does not take
-    in time is dropped. The variables are OpenTelemetry's: OTEL_TRACES_SAMPLER, for one."""
+    """Collects spans, and sends them from a thread of its own. Spans that a slow collector does not
+    take in time are dropped. `variables` are those of OpenTelemetry, such as
+    OTEL_TRACES_SAMPLER."""
 
     def __init__(self, role: str, variables: Mapping[str, str]) -> None:
-        os.environ.update(variables)  # some of them may be from the .env file
-        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # `_Exporter` says it once
+        os.environ.update(variables)  # some may come from the .env file
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # `_LoggingExporter` logs
         self._sampler = TracerProvider(shutdown_on_exit=False).sampler
-        self._processor = BatchSpanProcessor(_Exporter(OTLPSpanExporter()))
+        self._processor = BatchSpanProcessor(_LoggingExporter(OTLPSpanExporter()))
         self._resource = _resource_of(role)
         self._scope = InstrumentationScope("events_face", version("events-face"))
 
     def wants(self, trace_id: int) -> bool:
-        """Whoever called us may have sampled otherwise: other processes do not know it."""
+        """Ignores the sampling decision of the client: other processes do not know it."""
         decision = self._sampler.should_sample(None, trace_id, "").decision
         return decision is Decision.RECORD_AND_SAMPLE
 
@@ -59,7 +60,7 @@ class OtlpSender:
                 else SpanContext(span.trace_id, span.parent_id, is_remote=True),
                 resource=self._resource,
                 attributes=span.attributes,
-                kind=KINDS[span.kind],
+                kind=SPAN_KINDS[span.kind],
                 status=Status(StatusCode.ERROR if span.failed else StatusCode.UNSET),
                 start_time=epoch + int(span.begun * 1e9),
                 end_time=epoch + int(span.ended * 1e9),
@@ -68,14 +69,14 @@ class OtlpSender:
         )
 
     def close(self) -> None:
-        """Send what is left; a collector that does not answer is not waited for."""
+        """Send the remaining spans, for at most `CLOSE_TIMEOUT`."""
         ending = threading.Thread(target=self._processor.shutdown, daemon=True)
         ending.start()
-        ending.join(LAST_WORDS)
+        ending.join(CLOSE_TIMEOUT)
 
 
-class _Exporter(SpanExporter):
-    """Another one, which says when it begins to fail and when it no longer does, and no more."""
+class _LoggingExporter(SpanExporter):
+    """Wraps an exporter: logs when exports start to fail, and when they succeed again."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
@@ -85,9 +86,9 @@ class _Exporter(SpanExporter):
         result = self._exporter.export(spans)
         fails = result is not SpanExportResult.SUCCESS
         if fails and not self._fails:
-            log.warning("traces are lost: the collector does not take them")
+            log.warning("traces are lost: the collector does not accept them")
         elif self._fails and not fails:
-            log.info("the collector takes traces again")
+            log.info("the collector accepts traces again")
         self._fails = fails
         return result
 

@@ -1,8 +1,8 @@
-"""Traces: spans that tell where a request's time went, in whichever processes it went on.
+"""Traces: spans that show where the time of a request was spent, across all processes.
 
-History keeps no trace, but every event in it has a correlation id. So a trace's id, and that of the
-span at its root, follow from the correlation id, and each process finds them by itself. Nothing is
-sent, nor imported for it, unless OTEL_EXPORTER_OTLP_ENDPOINT is set (docs/decisions/0021).
+History does not store traces, but every event in it has a correlation id. The ids of a trace and of
+its root span are derived from the correlation id, so each process can compute them. No span is
+sent, and no exporter is imported, unless OTEL_EXPORTER_OTLP_ENDPOINT is set (docs/decisions/0021).
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
 _TRACEPARENT = re.compile(
     rb"(?!ff|00.{53}.)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}.*"
 )
-"""W3C's header: version 00 has nothing after the flags, later ones may."""
+"""The W3C header: version 00 has nothing after the flags, later versions may have more."""
 
 Attributes = Mapping[str, str | int | float | bool | Sequence[str]]
-"""None of them personal."""
+"""Never personal data."""
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that took its time, by `time.perf_counter`, and is over."""
+    """A finished operation. Times are seconds of `time.perf_counter`."""
 
     name: str
     trace_id: int
@@ -45,44 +45,44 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     attributes: Attributes
 
 
-class Sender(Protocol):
+class SpanSender(Protocol):
     def wants(self, trace_id: int) -> bool:
-        """The same in every process: it follows from the id alone."""
+        """Whether the trace is sampled. Depends only on the id, so all processes agree."""
 
     def send(self, span: Span) -> None:
-        """Never waits."""
+        """Queue the span. Never blocks."""
 
 
-_sender: Sender | None = None
+_span_sender: SpanSender | None = None
 
 
 @contextmanager
-def sent(role: str, settings: Settings) -> Iterator[None]:
-    """Spans are sent during the block, if the settings say where to."""
-    global _sender  # noqa: PLW0603  one for all of a process, as its log is
+def exporting(role: str, settings: Settings) -> Iterator[None]:
+    """Send spans during the block, if the settings name a collector."""
+    global _span_sender  # noqa: PLW0603  one for each process, like the log
     if ENDPOINT not in settings.opentelemetry:
         yield
         return
     from runtime.trace_exporter import OtlpSender
 
     sender = OtlpSender(role, settings.opentelemetry)
-    _sender = sender
+    _span_sender = sender
     try:
         yield
     finally:
-        _sender = None
+        _span_sender = None
         sender.close()
 
 
-def is_on() -> bool:
-    return _sender is not None
+def is_enabled() -> bool:
+    return _span_sender is not None
 
 
 def is_traced(correlation_id: str) -> bool:
-    return _sender is not None and _sender.wants(trace_id_of(correlation_id))
+    return _span_sender is not None and _span_sender.wants(trace_id_of(correlation_id))
 
 
-def root_span(
+def send_root_span(
     name: str,
     correlation_id: str,
     begun: float,
@@ -92,8 +92,7 @@ def root_span(
     caller_id: int | None,
     failed: bool,
 ) -> None:
-    """Send the one that the others of its trace are under. `caller_id` is of the span, outside,
-    that led to it."""
+    """Send the root span of a trace. `caller_id`: id of the client's span, from its request."""
     _send(
         Span(
             name=name,
@@ -109,7 +108,7 @@ def root_span(
     )
 
 
-def span(
+def send_span(
     name: str,
     correlation_id: str,
     begun: float,
@@ -120,7 +119,7 @@ def span(
     kind: Literal["internal", "client"] = "internal",
     failed: bool = False,
 ) -> int:
-    """Send one under another, or else under the trace's root; gives its id."""
+    """Send a span below another one, by default below the root; returns its id."""
     id = random.getrandbits(64) or 1
     _send(
         Span(
@@ -139,12 +138,12 @@ def span(
 
 
 def _send(span: Span) -> None:
-    if _sender is not None:
-        _sender.send(span)
+    if _span_sender is not None:
+        _span_sender.send(span)
 
 
 def trace_id_of(correlation_id: str) -> int:
-    """The correlation id itself, when it can be one."""
+    """The correlation id itself if it is a valid trace id, otherwise a hash of it."""
     if _TRACE_ID.fullmatch(correlation_id):
         return int(correlation_id, 16)
     return _hashed(correlation_id, 16, b"trace")
@@ -154,8 +153,8 @@ def root_id_of(correlation_id: str) -> int:
     return _hashed(correlation_id, 8, b"root")
 
 
-def caller_in(traceparent: bytes) -> tuple[bytes, int] | None:
-    """The ids of the trace and the span that a request's header names, if it does."""
+def parse_traceparent(traceparent: bytes) -> tuple[bytes, int] | None:
+    """The ids of the trace and the span in a request's header; None if it is invalid."""
     found = _TRACEPARENT.fullmatch(traceparent)
     return found and (found[1], int(found[2], 16))
 

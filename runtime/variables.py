@@ -1,7 +1,8 @@
-"""How the text of an environment variable becomes a value.
+"""Parsers of environment variables.
 
-Every parser takes the text and raises ValueError with the words that follow the variable's name in
-the message: "APP_PORT must be a port, 1 to 65535". None of them repeats what may be a secret.
+Each parser takes the text and raises ValueError with the text that follows the name of the variable
+in the message: "APP_PORT must be a port, 1 to 65535". No message repeats a value, which may be a
+secret.
 """
 
 import re
@@ -25,8 +26,8 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 
 PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}  # seconds
 
-SHORTEST_SECRET_KEY = 32  # characters
-OBVIOUS_SECRET_KEYS = re.compile(r"change.?me|django-insecure|(your|my|a).?secret|(.)\2{15}", re.I)
+MIN_SECRET_KEY_LENGTH = 32  # characters
+WEAK_SECRET_KEYS = re.compile(r"change.?me|django-insecure|(your|my|a).?secret|(.)\2{15}", re.I)
 
 CRON_SHORTHANDS = {
     "@yearly": "0 0 1 1 *",
@@ -40,34 +41,34 @@ CRON_SHORTHANDS = {
 
 
 class Rate(msgspec.Struct, frozen=True):
-    """So many calls in so many seconds."""
+    """A number of calls allowed in a number of seconds."""
 
     calls: int
     seconds: int
 
 
-class Reading:
-    """Reads variables one by one, and collects in `wrong` why some of them cannot be used."""
+class VariableReader:
+    """Reads variables one by one, and collects the reasons for invalid ones in `errors`."""
 
     def __init__(self, raw: Mapping[str, str]) -> None:
         self._raw = {name: value.strip() for name, value in raw.items() if value.strip()}
-        self.wrong: dict[str, str] = {}
+        self.errors: dict[str, str] = {}
 
-    def holds(self, name: str) -> bool:
+    def has(self, name: str) -> bool:
         return name in self._raw
 
-    def beginning(self, prefix: str) -> dict[str, str]:
-        """All variables with such names, as they are."""
+    def with_prefix(self, prefix: str) -> dict[str, str]:
+        """All variables whose name starts with `prefix`, unparsed."""
         return {name: text for name, text in self._raw.items() if name.startswith(prefix)}
 
     def __call__(self, name: str, parse: Callable[[str], T], default: D) -> T | D:
-        """The parsed value, or `default` if there is none or none that can be used."""
+        """The parsed value; `default` when it is missing or invalid."""
         if name not in self._raw:
             return default
         try:
             return parse(self._raw[name])
         except ValueError as error:
-            self.wrong[name] = str(error)
+            self.errors[name] = str(error)
             return default
 
 
@@ -89,7 +90,7 @@ def days(text: str) -> int:
 
 def host(text: str) -> str:
     if re.search(r"[\s@?#]", text):
-        raise ValueError("must be a host name, an address or a socket's folder")
+        raise ValueError("must be a host name, an address or the folder of a socket")
     return text
 
 
@@ -102,7 +103,9 @@ def hosts(text: str) -> tuple[str, ...]:
         except ValueError:
             is_host = False
         if not is_host or re.search(r"[\s@]", one):
-            raise ValueError("must be hosts, as example.com or example.com:8443, by commas")
+            raise ValueError(
+                "must be hosts, such as example.com or example.com:8443, separated by commas"
+            )
     return found
 
 
@@ -110,13 +113,13 @@ def timezone(text: str) -> str:
     try:
         return ZoneInfo(text).key
     except (ValueError, OSError, ZoneInfoNotFoundError):
-        raise ValueError("must be a time zone by its IANA name, as Europe/Berlin") from None
+        raise ValueError("must be an IANA time zone, such as Europe/Berlin") from None
 
 
 def folder(text: str) -> Path:
     path = Path(text).expanduser().absolute()
     if any(place.exists() and not place.is_dir() for place in (path, *path.parents)):
-        raise ValueError("must be a folder, and is a file or lies in one")
+        raise ValueError("must be a folder, but it, or a parent, is a file")
     return path
 
 
@@ -143,7 +146,7 @@ def networks(text: str) -> tuple[Network, ...]:
         return tuple(ip_network(part, strict=False) for part in comma_separated(text))
     except ValueError:
         raise ValueError(
-            "must be addresses or networks, as 10.0.0.0/8, separated by commas"
+            "must be addresses or networks, such as 10.0.0.0/8, separated by commas"
         ) from None
 
 
@@ -151,7 +154,9 @@ def origins(text: str) -> tuple[str, ...]:
     found = comma_separated(text)
     for origin in found:
         if origin != "*" and not re.fullmatch(r"https?://[^\s/?#@]+", origin):
-            raise ValueError("must be * or origins, as https://example.com, separated by commas")
+            raise ValueError(
+                "must be * or origins, such as https://example.com, separated by commas"
+            )
     return found
 
 
@@ -205,27 +210,27 @@ def composed_postgresql_url(user: str, password: str, host: str, port: int, data
 
 
 def cron(text: str) -> str:
-    """Five fields as Debian's cron reads them; cronsim, which reads them here, takes a sixth."""
-    from cronsim import CronSim, CronSimError  # not for commands where no schedule is set
+    """Five fields with the rules of Debian's cron; cronsim also accepts a sixth."""
+    from cronsim import CronSim, CronSimError  # imported late: most commands need no schedule
 
     expression = CRON_SHORTHANDS.get(text, text)
     if len(expression.split()) != 5:
-        raise ValueError("must be a cron expression of five fields, as 0 3 * * *")
+        raise ValueError("must be a cron expression of five fields, such as 0 3 * * *")
     try:
         CronSim(expression, datetime.now(UTC))
     except CronSimError as error:
-        raise ValueError(f"must be a cron expression, and has a {str(error).lower()}") from None
+        raise ValueError(f"must be a cron expression, but has a {str(error).lower()}") from None
     return text
 
 
 def weakness(secret_keys: tuple[str, ...]) -> str | None:
-    """Why these keys must not sign in production, or None."""
+    """Why these keys must not be used in production; None if they may."""
     if not secret_keys:
         return "must be set in production (a configured database and DEBUG=false)"
-    if any(len(key) < SHORTEST_SECRET_KEY for key in secret_keys):
-        return f"must be at least {SHORTEST_SECRET_KEY} characters in production"
-    if any(OBVIOUS_SECRET_KEYS.search(key) for key in secret_keys):
-        return "must be random in production, not an example's"
+    if any(len(key) < MIN_SECRET_KEY_LENGTH for key in secret_keys):
+        return f"must be at least {MIN_SECRET_KEY_LENGTH} characters in production"
+    if any(WEAK_SECRET_KEYS.search(key) for key in secret_keys):
+        return "must be random in production, not copied from an example"
     return None
 
 
@@ -236,8 +241,8 @@ def _one_of(choices: tuple[T, ...], text: str) -> T:
     raise ValueError(f"must be one of {', '.join(map(str, choices))}")
 
 
-def _integer(text: str, least: int, most: int, wanted: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+def _integer(text: str, minimum: int, maximum: int, wanted: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not minimum <= int(text) <= maximum:
         raise ValueError(wanted)
     return int(text)
 
@@ -245,7 +250,7 @@ def _integer(text: str, least: int, most: int, wanted: str) -> int:
 def _url(text: str, schemes: tuple[str, ...], wanted: str) -> SplitResult:
     try:
         parts = urlsplit(text)
-        known = parts.scheme in schemes and parts.port != 0  # a bad port raises when it is read
+        known = parts.scheme in schemes and parts.port != 0  # reading a bad port raises
     except ValueError:
         known = False
     if not known or re.search(r"\s", text):
@@ -254,7 +259,7 @@ def _url(text: str, schemes: tuple[str, ...], wanted: str) -> SplitResult:
 
 
 def _with_each_host(text: str) -> list[str]:
-    """The URL for each of its hosts: PostgreSQL's may name several, separated by commas."""
+    """One URL for each host: a PostgreSQL URL may name several, separated by commas."""
     scheme, slashes, rest = text.partition("//")
     authority, slash, path = rest.partition("/")
     login, at, hosts = authority.rpartition("@")

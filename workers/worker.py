@@ -57,7 +57,7 @@ def run(settings: Settings, services: Services, queues: Collection[str]) -> None
     delivery = new_delivery(settings, services.database_url, keys)
     declare_delivery(broker, delivery)
     with (
-        tracing.sent("worker", settings),
+        tracing.exporting("worker", settings),
         _running_worker(broker) as loop,
         _running_relay(broker, services.database_url, delivery, loop),
     ):

@@ -42,7 +42,7 @@ def answered(
     elif _level.isEnabledFor(logging.DEBUG):  # asked first, because structlog takes as long
         log.debug("answered", method=method, route=route, status=status)
     if tracing.is_traced(correlation_id) and not route.startswith(FOR_PROBES):
-        tracing.root_span(
+        tracing.send_root_span(
             f"{method} {route}",
             correlation_id,
             arrived,

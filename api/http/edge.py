@@ -26,7 +26,7 @@ from api.http.clients import Clients
 from api.http.connection_limits import Peer
 from api.http.headers import Header, hardening
 from runtime.logging import correlation_id
-from runtime.tracing import caller_in
+from runtime.tracing import parse_traceparent
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
@@ -106,7 +106,7 @@ def _ids_of(headers: Iterable[Header]) -> tuple[bytes, int | None]:
         if name == b"x-request-id" and _SANE_ID.fullmatch(value):
             return value, None
         if name == b"traceparent":
-            caller = caller_in(value)
+            caller = parse_traceparent(value)
     return caller or (b"%s-%x" % (_PROCESS, next(_count)), None)
 
 

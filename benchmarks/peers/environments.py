@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.processes import run
-from runtime.file_lock import alone
+from runtime.file_lock import exclusive
 
 PEERS = Path(__file__).parent
 MADE = PEERS.parents[1] / ".venv-peers"
@@ -30,7 +30,7 @@ def python(peer: str) -> str:
     made_from = hashlib.sha256(pins.read_bytes() + sys.version.encode()).hexdigest()
     mark = folder / ".made-from"
     MADE.mkdir(exist_ok=True)
-    with alone(MADE / f"{peer}.lock"):
+    with exclusive(MADE / f"{peer}.lock"):
         if not mark.exists() or mark.read_text() != made_from:
             uv = str(Path(sys.executable).with_name("uv"))
             run([uv, "venv", "--clear", "--python", sys.executable, str(folder)], os.environ)

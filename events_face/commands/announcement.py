@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 
 class Announcement:
-    """For who calls `tend` again and again."""
+    """For who calls `check` again and again."""
 
     def __init__(self, settings: Settings, database_url: str, host: str, port: int) -> None:
         self._settings = settings
@@ -30,7 +30,7 @@ class Announcement:
         self._is_due = True
         self._notice = time.monotonic() + NOTICE_INTERVAL
 
-    def tend(self) -> None:
+    def check(self) -> None:
         if not self._is_due:
             return
         reason = self._why_not_ready()

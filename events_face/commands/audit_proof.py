@@ -180,7 +180,7 @@ def _public_key_in(file: Path) -> Ed25519PublicKey:
 
 
 def _public_key_of_installation(settings: Settings) -> Ed25519PublicKey:
-    if settings.database_url is None and not holds_installation(settings):
+    if settings.database_url is None and not has_installation(settings):
         raise CommandFailed("there is no installation here to take the key from: give --public-key")
     with_key = with_existing_key(settings)
     with services_of(with_key) as services:

@@ -45,7 +45,7 @@ def outbox(settings: Settings, services: Services, sleep: float, once: bool, now
             )
     keys = installation_keys(settings, services.database_url)
     delivery = new_delivery(settings, services.database_url, keys)
-    with tracing.sent("outbox", settings):
+    with tracing.exporting("outbox", settings):
         uvloop.run(_drain(delivery, now) if once else _deliver(delivery, sleep, now))
 
 

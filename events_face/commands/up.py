@@ -22,9 +22,9 @@ from events_face.commands.announcement import Announcement
 from events_face.commands.demo import load_demo
 from events_face.commands.migrate import create_tables, rebuild_what_is_due
 from runtime.checks import at_start
-from runtime.data_dir import lock_of_up, prepared
+from runtime.data_dir import prepare_data_dir, up_lock
 from runtime.embedded import valkey
-from runtime.embedded.revival import Revival
+from runtime.embedded.restarter import Restarter
 from runtime.embedded.services import Services, services
 from runtime.errors import CommandFailed
 from runtime.file_lock import FileLock
@@ -45,12 +45,12 @@ def up(settings: Settings, *, host: str, port: int, workers: int, demo: bool = F
     Raises CommandFailed when it cannot start.
     """
     with ExitStack() as held:
-        held.enter_context(_only_one(prepared(settings.data_dir)))
+        held.enter_context(_only_one(prepare_data_dir(settings.data_dir)))
         _check_that_port_is_free(host, port)
         found = held.enter_context(services(settings))
         redis_url = settings.redis_url or valkey.valkey_url(settings.data_dir)
         running = msgspec.structs.replace(found, redis_url=redis_url)
-        at_start.reached(found.database_url).close()
+        at_start.connect_when_writable(found.database_url).close()
         if create_tables(settings, running):
             rebuild_what_is_due(settings, running)
         if demo:
@@ -58,15 +58,15 @@ def up(settings: Settings, *, host: str, port: int, workers: int, demo: bool = F
         demands = held.enter_context(_demands_to_stop())
         roles = _roles(settings, running, host, port, workers)
         supervisor = held.enter_context(
-            Supervisor(roles, hurried=lambda: demands.count(signal.SIGINT) > 1)
+            Supervisor(roles, stop_at_once=lambda: demands.count(signal.SIGINT) > 1)
         )
-        revival = Revival(settings.data_dir) if settings.database_url is None else None
+        restarter = Restarter(settings.data_dir) if settings.database_url is None else None
         announcement = Announcement(settings, found.database_url, host, port)
         while not demands:
-            supervisor.tend()
-            if revival is not None:
-                revival.tend()
-            announcement.tend()
+            supervisor.check()
+            if restarter is not None:
+                restarter.check()
+            announcement.check()
             time.sleep(0.1)
 
 
@@ -87,7 +87,7 @@ def _roles(settings: Settings, running: Services, host: str, port: int, workers:
                 stage=5,
                 command=valkey.valkey_command(settings.data_dir),
                 before_start=lambda: valkey.stop_orphan(settings.data_dir),
-                answers=lambda: valkey.is_running(settings.data_dir),
+                is_responding=lambda: valkey.is_running(settings.data_dir),
             )
         )
     if settings.notification_service_url is None:
@@ -131,7 +131,7 @@ def _command(*words: str) -> list[str]:
 
 @contextmanager
 def _only_one(data_dir: Path) -> Iterator[None]:
-    lock = FileLock(lock_of_up(data_dir))
+    lock = FileLock(up_lock(data_dir))
     try:
         if not lock.try_to_take():
             raise CommandFailed(f"Events-Face is already up on the data dir {data_dir}")

@@ -49,7 +49,7 @@ class BatchMetrics:
         yield
         if handled:
             self._spent[projection] = perf_counter() - begun
-        if tracing.is_on():
+        if tracing.is_enabled():
             for kind in {type(recorded.event) for recorded in handled}:
                 self._projections.setdefault(kind, []).append(projection)
 
@@ -59,7 +59,7 @@ class BatchMetrics:
             APPLY.labels(projection).observe(seconds)
         BATCH_SIZE.observe(len(self._events))
         BATCH.observe(ended - self._begun)
-        if tracing.is_on():
+        if tracing.is_enabled():
             self._trace(ended)
 
     def _trace(self, ended: float) -> None:
@@ -72,7 +72,7 @@ class BatchMetrics:
                 continue
             kinds = {type(recorded.event) for recorded in events}
             names = {name for kind in kinds for name in self._projections.get(kind, ())}
-            tracing.span(
+            tracing.send_span(
                 "project",
                 correlation_id,
                 self._begun,

@@ -53,7 +53,7 @@ def run(settings: Settings, services: Services, projections: Sequence[Projection
 
     metrics.serve(settings)
     keys = installation_keys(settings, services.database_url)
-    with tracing.sent("projector", settings):
+    with tracing.exporting("projector", settings):
         uvloop.run(_until_signalled(Projector(services.database_url, keys, projections)))
 
 

@@ -1,4 +1,4 @@
-"""What may be wrong around this system: each check looks at one thing, and tells one finding.
+"""Checks of the environment: each check examines one thing and returns one finding.
 
-The quick ones are made whenever a role starts (`at_start`); `events-face doctor` makes them all.
+Quick checks run when a role starts (`at_start`); `events-face doctor` runs all of them.
 """

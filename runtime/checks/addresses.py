@@ -1,4 +1,4 @@
-"""Where a service is, told without its password, and whether that is nearby."""
+"""Addresses of services without passwords, and whether they are local or private."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from psycopg.conninfo import conninfo_to_dict
 PRIVATE_ENDINGS = (".internal", ".local", ".localhost", ".lan", ".home.arpa")
 
 
-def of_database(url: str) -> str:
-    """Each host with its port; of a socket, its folder."""
+def database_address(url: str) -> str:
+    """Each host with its port; for a socket, its folder."""
     parts = conninfo_to_dict(url)
     hosts = str(parts.get("host") or "localhost").split(",")
     ports = str(parts.get("port") or "").split(",")
@@ -23,7 +23,7 @@ def of_database(url: str) -> str:
     )
 
 
-def of_broker(url: str) -> str:
+def broker_address(url: str) -> str:
     parts = urlsplit(url)
     return parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
 
@@ -41,7 +41,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_private(host: str) -> bool:
-    """Whether only a network of one's own leads there, as far as its name tells."""
+    """Whether the host is in a private network, judged by its name or address."""
     try:
         address = ip_address(host)
     except ValueError:

@@ -1,5 +1,5 @@
-"""Whether Redis, or Valkey, answers and keeps what it is given. What it holds may be lost at any
-time: that costs seconds, so its own durability is not looked at."""
+"""Checks Redis or Valkey: whether it answers, its version, its eviction policy. Its durability is
+not checked, because losing its data only costs seconds."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from typing import Any
 
 import redis
 
-from runtime.checks.addresses import of_broker
+from runtime.checks.addresses import broker_address
 from runtime.checks.finding import Finding, error, in_one_line, ok, warning
 
-PATIENCE = 3.0
-"""Seconds that it has to answer in."""
+REDIS_TIMEOUT = 3.0
+"""Seconds until it must answer."""
 
-OLDEST = 7
+MIN_REDIS_VERSION = 7
 
 
-def examine(url: str) -> list[Finding]:
+def check_broker(url: str) -> list[Finding]:
     try:
         with redis.Redis.from_url(
-            url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
+            url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT
         ) as client:
             info: dict[str, Any] = client.info()
     except redis.RedisError as failure:
         return [
             error(
                 "broker",
-                f"{of_broker(url)} does not answer: {in_one_line(failure)}",
-                "start it, or let REDIS_URL name the right one; meanwhile deliveries and periodic"
-                " work wait, and calls are not limited",
+                f"{broker_address(url)} does not answer: {in_one_line(failure)}",
+                "start it, or correct REDIS_URL; meanwhile deliveries and periodic work wait, and"
+                " rate limits are off",
             )
         ]
     return [_version(info), _eviction(info)]
@@ -36,12 +36,12 @@ def examine(url: str) -> list[Finding]:
 
 def _version(info: dict[str, Any]) -> Finding:
     if valkey := info.get("valkey_version"):
-        return ok("broker", f"Valkey {valkey}; nothing it holds need be durable")
+        return ok("broker", f"Valkey {valkey}; its data need not be durable")
     version = str(info["redis_version"])
-    told = f"Redis {version}"
-    if int(version.partition(".")[0]) < OLDEST:
-        return error("broker", f"{told} is too old", "use Redis 7 or newer, or Valkey")
-    return ok("broker", f"{told}; nothing it holds need be durable")
+    name = f"Redis {version}"
+    if int(version.partition(".")[0]) < MIN_REDIS_VERSION:
+        return error("broker", f"{name} is too old", "use Redis 7 or newer, or Valkey")
+    return ok("broker", f"{name}; its data need not be durable")
 
 
 def _eviction(info: dict[str, Any]) -> Finding:
@@ -49,8 +49,8 @@ def _eviction(info: dict[str, Any]) -> Finding:
     if policy != "noeviction":
         return warning(
             "broker memory",
-            f"maxmemory-policy is {policy}: when memory is short, work that was handed over is"
-            " forgotten, and done late",
+            f"maxmemory-policy is {policy}: when memory runs out, enqueued tasks are lost, and run"
+            " late",
             "set maxmemory-policy noeviction",
         )
-    return ok("broker memory", "what it is given is not evicted")
+    return ok("broker memory", "no data is evicted")

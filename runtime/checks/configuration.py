@@ -1,5 +1,5 @@
-"""Settings that can be used, and are a risk where the public comes in. Those that cannot be used
-stop every command (`runtime.settings`)."""
+"""Checks of settings that are valid, but a risk on a public system. Invalid settings stop every
+command (`runtime.settings`)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def debug(settings: Settings) -> Finding:
         return ok("debug", "DEBUG is on, on this machine only")
     return warning(
         "debug",
-        f"DEBUG is on, and {where}: weak keys pass, and the log tells more than it should",
+        f"DEBUG is on, and {where}: weak keys are accepted, and the log contains personal data",
         "set DEBUG=false",
     )
 
@@ -30,8 +30,8 @@ def allowed_hosts(settings: Settings) -> Finding:
     if settings.in_production and "*" in settings.allowed_hosts:
         return warning(
             "allowed hosts",
-            "ALLOWED_HOSTS=*: requests under any host's name are answered",
-            "name the hosts that clients call in ALLOWED_HOSTS",
+            "ALLOWED_HOSTS=*: requests with any Host header are answered",
+            "set ALLOWED_HOSTS to the host names that clients use",
         )
     return ok("allowed hosts", ", ".join(settings.allowed_hosts))
 
@@ -40,9 +40,9 @@ def trusted_proxies(settings: Settings) -> Finding:
     if any(network.prefixlen == 0 for network in settings.trusted_proxies):
         return warning(
             "trusted proxies",
-            "TRUSTED_PROXIES names every address: anybody can claim to be anybody else, and no"
-            " limit holds",
-            "name only the proxies before the API in TRUSTED_PROXIES",
+            "TRUSTED_PROXIES includes every address: a client can pretend any address, so rate"
+            " limits do not work",
+            "set TRUSTED_PROXIES to the proxies before the API only",
         )
     return ok("trusted proxies", ", ".join(map(str, settings.trusted_proxies)) or "none")
 
@@ -51,7 +51,7 @@ def rate_limits(settings: Settings) -> Finding:
     if settings.in_production and not settings.rate_limits:
         return warning(
             "rate limits",
-            "RATE_LIMITS=off: passwords can be guessed as fast as the API answers",
+            "RATE_LIMITS=off: an attacker can guess passwords without a limit",
             "set RATE_LIMITS=on, unless a proxy limits calls",
         )
     return ok("rate limits", "on" if settings.rate_limits else "off")
@@ -61,20 +61,20 @@ def metrics_token(settings: Settings) -> Finding:
     if settings.in_production and settings.metrics_token is None:
         return warning(
             "metrics",
-            "who reaches the API reads its metrics, how many visitors register among them",
-            "set METRICS_TOKEN, or have the proxy before the API refuse /metrics",
+            "all clients of the API can read its metrics, including the number of registrations",
+            "set METRICS_TOKEN, or let the proxy before the API refuse /metrics",
         )
-    return ok("metrics", "with a token" if settings.metrics_token else "for anybody")
+    return ok("metrics", "with a token" if settings.metrics_token else "without a token")
 
 
 def write_policy(settings: Settings) -> Finding:
     if settings.write_policy == "anyone":
         return warning(
             "write policy",
-            "anyone may create, change and delete areas and events: WRITE_POLICY=anyone",
-            "set WRITE_POLICY=organizer where others than you reach the API",
+            "WRITE_POLICY=anyone: all clients may create, change and delete areas and events",
+            "set WRITE_POLICY=organizer if other people can reach the API",
         )
-    return ok("write policy", "areas and events are for organizers")
+    return ok("write policy", "only organizers change areas and events")
 
 
 def notification_service(settings: Settings) -> Finding:
@@ -98,5 +98,5 @@ def notification_token(settings: Settings) -> Finding:
             "use https:// in NOTIFICATION_SERVICE_URL",
         )
     if settings.notification_service_url and not settings.notification_token:
-        return ok("notification token", "none is sent")
-    return ok("notification token", "nobody on the way reads it")
+        return ok("notification token", "no token is sent")
+    return ok("notification token", "sent with encryption, or in a private network only")

@@ -1,4 +1,4 @@
-"""What a check has found, and what is to be done about it."""
+"""The result of a check, and how to fix a problem."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ Level = Literal["ok", "warning", "error"]
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     check: str
-    """What was looked at."""
+    """What was examined."""
     level: Level
-    says: str
+    message: str
     remedy: str | None = None
-    """What mends it; None when nothing is wrong."""
+    """How to fix it; None when the level is `ok`."""
 
 
-def ok(check: str, says: str) -> Finding:
-    return Finding(check=check, level="ok", says=says)
+def ok(check: str, message: str) -> Finding:
+    return Finding(check=check, level="ok", message=message)
 
 
-def warning(check: str, says: str, remedy: str) -> Finding:
-    """It works, and an operator should know."""
-    return Finding(check=check, level="warning", says=says, remedy=remedy)
+def warning(check: str, message: str, remedy: str) -> Finding:
+    """It works, but it is a risk."""
+    return Finding(check=check, level="warning", message=message, remedy=remedy)
 
 
-def error(check: str, says: str, remedy: str) -> Finding:
-    """Something does not work, or what was promised is not kept."""
-    return Finding(check=check, level="error", says=says, remedy=remedy)
+def error(check: str, message: str, remedy: str) -> Finding:
+    """Something does not work, or a guarantee is not kept."""
+    return Finding(check=check, level="error", message=message, remedy=remedy)
 
 
 def in_one_line(failure: Exception) -> str:
-    """Its message; PostgreSQL's client has some of several lines."""
+    """The message of the error in one line: PostgreSQL errors may have several."""
     return " ".join(str(failure).split()).rstrip(".") or type(failure).__name__

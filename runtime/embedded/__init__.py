@@ -1,1 +1,1 @@
-"""PostgreSQL and Valkey without installing either: the binaries come from Python packages."""
+"""Embedded PostgreSQL and Valkey: their binaries come from Python packages."""

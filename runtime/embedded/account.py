@@ -1,7 +1,7 @@
-"""The account that PostgreSQL runs under: the starter's, or another one when that is root.
+"""The account that runs PostgreSQL: the present one, or another one if that is root.
 
-PostgreSQL refuses to run as root. The other account then owns the server's own folders, and may
-pass through the folders above them, and above the server's binaries, without reading those.
+PostgreSQL refuses to run as root. The other account then owns the folders of the server, and may
+enter the folders above them, and above the binaries, without reading them.
 """
 
 import os
@@ -12,11 +12,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-NAME = "pgserver"
+ACCOUNT_NAME = "pgserver"
 
 
 class Account:
-    """Who runs the server whose files are in `folder`: their owner, so that a restart agrees."""
+    """The account that runs the server with its files in `folder`: the owner of the folder, so that
+    each start uses the same account."""
 
     def __init__(self, folder: Path) -> None:
         self._other: tuple[int, int] | None = None  # uid, gid
@@ -24,23 +25,24 @@ class Account:
             self._other = _owner(folder) or _unprivileged()
 
     def options(self) -> dict[str, Any]:
-        """What `subprocess.run` needs to run something as this account."""
+        """Arguments of `subprocess.run` to run a program as this account."""
         if self._other is None:
             return {}
         uid, gid = self._other
         return {"user": uid, "group": gid, "extra_groups": []}
 
     def own(self, path: Path) -> None:
-        """Give it `path`, with everything in it, and let it pass through the folders above."""
+        """Make this account the owner of `path` and its contents, and let it enter the folders
+        above."""
         if self._other is None:
             return
-        self.let_through(path)
+        self.allow_passage(path)
         inside = (Path(at) / name for at, dirs, files in os.walk(path) for name in dirs + files)
         for each in (path, *inside):
             os.chown(each, *self._other, follow_symlinks=False)
 
-    def let_through(self, path: Path) -> None:
-        """Add the right to pass (o+x, never o+r) to the folders above `path` that lack it."""
+    def allow_passage(self, path: Path) -> None:
+        """Add the permission to enter (o+x, never o+r) to the folders above `path` that lack it."""
         if self._other is None:
             return
         for folder in path.parents:
@@ -51,16 +53,16 @@ class Account:
 
 
 def _unprivileged() -> tuple[int, int]:
-    """`pgserver`, created when it is missing and that can be done, or else `nobody`."""
+    """The account `pgserver`, created if possible; otherwise the account `nobody`."""
     useradd = shutil.which("useradd")
-    if useradd and not _exists(NAME):
-        # Its exit code does not matter: another process may have been first.
+    if useradd and not _exists(ACCOUNT_NAME):
+        # The exit code is ignored: another process may have created it first.
         subprocess.run(
-            [useradd, "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", NAME],
+            [useradd, "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", ACCOUNT_NAME],
             check=False,
             capture_output=True,
         )
-    found = pwd.getpwnam(NAME if _exists(NAME) else "nobody")
+    found = pwd.getpwnam(ACCOUNT_NAME if _exists(ACCOUNT_NAME) else "nobody")
     return found.pw_uid, found.pw_gid
 
 

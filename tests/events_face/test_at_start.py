@@ -100,7 +100,7 @@ def test_development_only_tells_of_a_wrong_clock(
 def test_roles_and_migrate_refuse_a_server_that_is_too_old(
     settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "OLDEST", 990000)
+    monkeypatch.setattr(database, "MIN_POSTGRESQL_VERSION", 990000)
     with pytest.raises(CommandFailed, match="is too old: use PostgreSQL 15 or newer"):
         at_start.check("scheduler", settings, services)
     with pytest.raises(CommandFailed, match="is too old"):

@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from runtime.checks import broker, configuration, database
-from runtime.checks.addresses import of_broker, of_database
+from runtime.checks.addresses import broker_address, database_address
 from runtime.settings import Settings
 from tests.support.clocks import OtherClock
 
@@ -97,7 +97,7 @@ def test_a_sound_database_is_told_to_be_so(connection: psycopg.Connection) -> No
 def test_a_server_that_is_too_old_is_an_error(
     connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "OLDEST", 990000)
+    monkeypatch.setattr(database, "MIN_POSTGRESQL_VERSION", 990000)
     assert database.version(connection).level == "error"
 
 
@@ -117,7 +117,7 @@ def test_an_encoding_that_does_not_hold_every_name_is_an_error(
                 found = database.encoding(other)
         finally:
             server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
-    assert (found.level, "SQL_ASCII" in found.says) == ("error", True)
+    assert (found.level, "SQL_ASCII" in found.message) == ("error", True)
 
 
 @pytest.mark.parametrize(
@@ -134,14 +134,14 @@ def test_clocks_that_differ_are_told(
 ) -> None:
     with psycopg.connect(other_clock(timedelta(seconds=ahead))) as connection:
         found = database.clock(connection)
-    assert (found.level, words in found.says) == (level, True), found
+    assert (found.level, words in found.message) == (level, True), found
 
 
 def test_a_database_that_may_lose_what_it_took_is_an_error(
     connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "fsync off" in database.durability(connection).says  # the tests' server is so
-    monkeypatch.setattr(database, "_DURABLE", ["synchronous_commit"])
+    assert "fsync off" in database.durability(connection).message  # the tests' server is so
+    monkeypatch.setattr(database, "_DURABILITY_SETTINGS", ["synchronous_commit"])
     assert database.durability(connection).level == "ok"
     connection.execute("SET synchronous_commit TO off")
     assert database.durability(connection).level == "error"
@@ -157,11 +157,11 @@ def test_a_server_that_has_few_connections_left_is_told(connection: psycopg.Conn
 
 
 def test_a_broker_that_evicts_is_told(redis_url: str) -> None:
-    assert {found.level for found in broker.examine(redis_url)} == {"ok"}
+    assert {found.level for found in broker.check_broker(redis_url)} == {"ok"}
     with redis.Redis.from_url(redis_url) as client:
         client.config_set("maxmemory-policy", "allkeys-lru")
         try:
-            assert "warning" in {found.level for found in broker.examine(redis_url)}
+            assert "warning" in {found.level for found in broker.check_broker(redis_url)}
         finally:
             client.config_set("maxmemory-policy", "noeviction")
 
@@ -180,14 +180,14 @@ def test_a_broker_that_is_too_old_is_an_error(info: dict[str, str], level: str) 
 
 
 def test_a_broker_that_is_away_is_told_by_its_address_alone() -> None:
-    (found,) = broker.examine("redis://:hunter2@127.0.0.1:1/0")
+    (found,) = broker.check_broker("redis://:hunter2@127.0.0.1:1/0")
     assert found.level == "error"
-    assert "127.0.0.1:1 does not answer" in found.says
+    assert "127.0.0.1:1 does not answer" in found.message
     assert b"hunter2" not in msgspec.json.encode(found)
 
 
 def test_addresses_are_told_without_what_is_secret() -> None:
-    assert of_database("postgresql://u:hunter2@a,b:6000/x") == "a:5432, b:6000"
-    assert of_database("postgresql://u@/x?host=/run/pg") == "/run/pg"
-    assert of_broker("rediss://:hunter2@cache.example.com/0") == "cache.example.com:6379"
-    assert of_broker("unix:///run/redis.sock") == "/run/redis.sock"
+    assert database_address("postgresql://u:hunter2@a,b:6000/x") == "a:5432, b:6000"
+    assert database_address("postgresql://u@/x?host=/run/pg") == "/run/pg"
+    assert broker_address("rediss://:hunter2@cache.example.com/0") == "cache.example.com:6379"
+    assert broker_address("unix:///run/redis.sock") == "/run/redis.sock"

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from runtime.data_dir import prepared
+from runtime.data_dir import prepare_data_dir
 from runtime.errors import CommandFailed
 
 
@@ -13,7 +13,7 @@ def test_a_read_only_file_system_is_called_that(
 ) -> None:
     monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))
     with pytest.raises(CommandFailed, match="cannot be used: its file system is read-only"):
-        prepared(tmp_path)
+        prepare_data_dir(tmp_path)
 
 
 @pytest.mark.parametrize("kept", ["secret_key", "postgres.lock", "up.lock", "run"])
@@ -23,11 +23,11 @@ def test_root_is_told_whose_installation_it_is(
     (tmp_path / kept).touch()
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     with pytest.raises(CommandFailed, match=r"belongs to the account \w+: run this as that"):
-        prepared(tmp_path)
+        prepare_data_dir(tmp_path)
 
 
 def test_an_empty_folder_of_another_account_that_may_be_used_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
-    assert prepared(tmp_path) == tmp_path.resolve()
+    assert prepare_data_dir(tmp_path) == tmp_path.resolve()

@@ -33,7 +33,9 @@ def installation(
     settings: Settings, database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Settings]:
     """One that is well: somebody leads each projection, schedules and seals."""
-    monkeypatch.setattr(database, "_DURABLE", ["full_page_writes"])  # the tests' server is lax
+    monkeypatch.setattr(
+        database, "_DURABILITY_SETTINGS", ["full_page_writes"]
+    )  # the tests' server is lax
     with (
         listener() as port,
         psycopg.connect(database_url, autocommit=True) as projector,
@@ -131,7 +133,7 @@ def test_a_fault_in_the_database_is_found(
     with psycopg.connect(database_url) as connection:
         connection.execute(fault.encode())
     found = troubles(installation)[check]
-    assert (found.level, words in f"{found.says}; {found.remedy}") == (level, True), found
+    assert (found.level, words in f"{found.message}; {found.remedy}") == (level, True), found
 
 
 def test_roles_that_do_not_run_are_missed(installation: Settings, database_url: str) -> None:
@@ -149,7 +151,7 @@ def test_roles_that_do_not_run_are_missed(installation: Settings, database_url: 
 
 def test_a_key_of_another_installation_is_found(installation: Settings) -> None:
     other = msgspec.structs.replace(installation, secret_keys=("another-key-" * 4,))
-    assert "SECRET_KEY is not the one" in troubles(other)["keys"].says
+    assert "SECRET_KEY is not the one" in troubles(other)["keys"].message
 
 
 def test_services_that_cannot_be_reached_are_found(installation: Settings) -> None:
@@ -169,7 +171,7 @@ def test_a_certificate_that_nobody_vouches_for_is_found(tmp_path: Path) -> None:
     with listener(_encryption(tmp_path)) as port:
         found = surroundings.reachable("notifications", f"https://127.0.0.1:{port}/")
     assert found.level == "error"
-    assert "no certificate to trust: self-signed" in found.says
+    assert "no certificate to trust: self-signed" in found.message
 
 
 def test_a_disk_that_is_nearly_full_is_found(

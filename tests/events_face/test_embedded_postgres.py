@@ -15,7 +15,7 @@ import pytest
 from runtime.embedded import cluster
 from runtime.embedded.cluster import Cluster
 from runtime.embedded.postgres import embedded_postgres
-from runtime.embedded.revival import Revival
+from runtime.embedded.restarter import Restarter
 from runtime.errors import CommandFailed
 from tests.support.waiting import until
 
@@ -63,8 +63,8 @@ def kill(data_dir: Path) -> None:
     process.wait(10)
 
 
-def revived(revival: Revival, data_dir: Path) -> bool:
-    revival.tend()
+def is_restarted(restarter: Restarter, data_dir: Path) -> bool:
+    restarter.check()
     return Cluster(data_dir).state() == "ready"
 
 
@@ -138,9 +138,9 @@ def test_a_server_whose_users_were_all_killed_is_adopted(tmp_path: Path) -> None
 def test_what_was_committed_survives_kill_9_of_the_server(tmp_path: Path) -> None:
     with embedded_postgres(tmp_path) as url:
         query(url, "CREATE TABLE kept AS SELECT 42 AS answer")
-        revival = Revival(tmp_path)
+        restarter = Restarter(tmp_path)
         kill(tmp_path)
-        until(lambda: revived(revival, tmp_path))
+        until(lambda: is_restarted(restarter, tmp_path))
         assert query(url, "SELECT answer FROM kept") == 42
 
 
@@ -148,20 +148,20 @@ def test_a_server_that_cannot_start_again_is_tried_until_it_can(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with embedded_postgres(tmp_path) as url:
-        revival = Revival(tmp_path)
+        restarter = Restarter(tmp_path)
         version = tmp_path / "postgres" / "PG_VERSION"
         version.write_text("9.6\n")
         kill(tmp_path)
         said = list[str]()
 
         def refused_twice() -> bool:
-            revival.tend()
+            restarter.check()
             said.append(capsys.readouterr().out)
             return "".join(said).count("incompatible with server") == 2
 
         until(refused_twice)
         version.write_text("18\n")
-        until(lambda: revived(revival, tmp_path))
+        until(lambda: is_restarted(restarter, tmp_path))
         assert query(url, "SELECT 1") == 1
 
 
@@ -189,31 +189,31 @@ def test_a_server_that_replays_its_log_is_waited_for_by_whoever_came_first_or_la
 
 def test_a_recovery_is_no_failure_of_a_server_that_was_killed(tmp_path: Path) -> None:
     with embedded_postgres(tmp_path) as url:
-        revival = Revival(tmp_path)
+        restarter = Restarter(tmp_path)
         with long_recovery(tmp_path):
             kill(tmp_path)
 
             def starting() -> bool:
-                revival.tend()
+                restarter.check()
                 return Cluster(tmp_path).state() == "starting"
 
             until(starting)
-            revival.tend()
+            restarter.check()
             recovering = postmaster(tmp_path)
-        until(lambda: revived(revival, tmp_path))
+        until(lambda: is_restarted(restarter, tmp_path))
         assert postmaster(tmp_path) == recovering
         assert query(url, "SELECT 1") == 1
 
 
 def test_a_data_folder_that_is_gone_is_not_replaced_by_an_empty_one(tmp_path: Path) -> None:
     with embedded_postgres(tmp_path):
-        revival = Revival(tmp_path)
+        restarter = Restarter(tmp_path)
         kill(tmp_path)
         away = (tmp_path / "postgres").rename(tmp_path / "unmounted")
-        until(lambda: not revived(revival, tmp_path) and not revival._backoff.is_due())
+        until(lambda: not is_restarted(restarter, tmp_path) and not restarter._backoff.is_due())
         assert not (tmp_path / "postgres").exists()
         away.rename(tmp_path / "postgres")
-        until(lambda: revived(revival, tmp_path))
+        until(lambda: is_restarted(restarter, tmp_path))
 
 
 def test_one_who_is_patient_waits_for_a_server_that_cannot_start(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_one_who_is_patient_waits_for_a_server_that_cannot_start(tmp_path: Path)
     version.write_text("9.6\n")
 
     def use() -> object:
-        with embedded_postgres(tmp_path, patient=True) as url:
+        with embedded_postgres(tmp_path, keep_trying=True) as url:
             return query(url, "SELECT 1")
 
     with ThreadPoolExecutor(1) as thread:

@@ -24,7 +24,7 @@ def test_connections_that_send_nothing_keep_nobody_out() -> None:
     with ExitStack() as held:
         silent = [
             held.enter_context(socket.create_connection(("127.0.0.1", port)))
-            for _ in range(3 * metrics_server.AT_ONCE)
+            for _ in range(3 * metrics_server.MAX_CONNECTIONS)
         ]
         assert httpx.get(url, timeout=30).text == "events_face_up 1\n"
         silent[0].settimeout(30)
@@ -46,7 +46,7 @@ def test_a_token_closes_the_port() -> None:
 
 
 def test_a_text_is_drawn_up_once_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics_server, "KEPT", 3600.0)
+    monkeypatch.setattr(metrics_server, "CACHE_TIME", 3600.0)
     drawn = list[int]()
     port = free_port()
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.embedded.runtime_dir import LONGEST_SOCKET_PATH, runtime_dir
+from runtime.embedded.runtime_dir import MAX_SOCKET_PATH, runtime_dir
 from runtime.errors import CommandFailed
 
 LONG = "x" * 120
@@ -20,7 +20,7 @@ def test_sockets_live_in_the_data_dir_when_their_path_fits(short_folder: Path) -
 
 def test_sockets_live_elsewhere_when_it_does_not(short_folder: Path) -> None:
     data_dir = made(short_folder / LONG)
-    assert len(str(runtime_dir(data_dir) / "postgres/.s.PGSQL.5432")) <= LONGEST_SOCKET_PATH
+    assert len(str(runtime_dir(data_dir) / "postgres/.s.PGSQL.5432")) <= MAX_SOCKET_PATH
     assert runtime_dir(data_dir) == runtime_dir(data_dir)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from runtime import heartbeat
 from runtime.errors import CommandFailed
-from runtime.signs_of_life import LONGEST_STEP, Signs
+from runtime.signs_of_life import MAX_STEP, SignsOfLife
 from runtime.supervisor import Role, Supervisor
 from tests.support.waiting import until
 
@@ -50,7 +50,7 @@ from runtime.supervisor import Role, Supervisor
 command = [sys.executable, "-c", sys.argv[1], sys.argv[2]]
 with Supervisor([Role(name="one", command=command, stage=0)]) as supervisor:
     while True:
-        supervisor.tend()
+        supervisor.check()
         time.sleep(0.02)
 """
 
@@ -62,7 +62,7 @@ def role(name: str, program: str, place: Path, stage: int = 0) -> Role:
 
 def until_tended(supervisor: Supervisor, condition: Callable[[], bool]) -> None:
     def tended() -> bool:
-        supervisor.tend()
+        supervisor.check()
         return condition()
 
     until(tended)
@@ -129,7 +129,7 @@ def test_roles_stop_in_the_order_of_their_stages(tmp_path: Path) -> None:
 
 def test_a_role_that_does_not_stop_is_killed_with_all_it_started(tmp_path: Path) -> None:
     place = tmp_path / "stubborn"
-    with Supervisor([role("stubborn", STUBBORN, place)], hurried=lambda: True):
+    with Supervisor([role("stubborn", STUBBORN, place)], stop_at_once=lambda: True):
         until(lambda: text(place) != "")
     until(lambda: _is_gone(int(text(place))))
 
@@ -156,7 +156,7 @@ def test_a_role_runs_at_the_priority_it_was_given(tmp_path: Path) -> None:
     program = "import os, sys, time\nwhile os.nice(0) != 5: time.sleep(0.01)\n"
     program += "open(sys.argv[1], 'w').write('nice'); time.sleep(60)"
     nice = Role(name="nice", stage=0, nice=5, command=[sys.executable, "-c", program, str(place)])
-    with Supervisor([nice], hurried=lambda: True):
+    with Supervisor([nice], stop_at_once=lambda: True):
         until(lambda: text(place) == "nice")
 
 
@@ -176,7 +176,7 @@ def suspend(place: Path) -> None:
 def test_a_role_that_gives_no_sign_of_life_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runtime.signs_of_life.SILENCE", 5.0)
+    monkeypatch.setattr("runtime.signs_of_life.MAX_SILENCE", 5.0)
     place = tmp_path / "one"
     with Supervisor([role("one", BEATING, place)]) as supervisor:
         until_tended(supervisor, lambda: supervisor._children[0]._signs._given_any)
@@ -187,12 +187,12 @@ def test_a_role_that_gives_no_sign_of_life_is_replaced(
 def test_a_program_that_does_not_answer_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runtime.signs_of_life.SILENCE", 0.5)
+    monkeypatch.setattr("runtime.signs_of_life.MAX_SILENCE", 0.5)
     monkeypatch.setattr("runtime.heartbeat.INTERVAL", 0.01)
     place = tmp_path / "one"
     answers = iter([True] * 3)
     asked = msgspec.structs.replace(
-        role("one", ORDINARY, place), answers=lambda: next(answers, False)
+        role("one", ORDINARY, place), is_responding=lambda: next(answers, False)
     )
     with Supervisor([asked]) as supervisor:
         until(lambda: text(place) == "started ")
@@ -202,16 +202,16 @@ def test_a_program_that_does_not_answer_is_replaced(
 def test_a_role_that_starts_has_longer_for_its_first_sign_of_life(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runtime.signs_of_life.SILENCE", -1.0)
+    monkeypatch.setattr("runtime.signs_of_life.MAX_SILENCE", -1.0)
     place = tmp_path / "one"
     with Supervisor([role("one", ORDINARY, place)]) as supervisor:
         until(lambda: text(place) == "started ")
         for _ in range(10):
-            supervisor.tend()
+            supervisor.check()
         assert text(place) == "started "
-        monkeypatch.setattr("runtime.signs_of_life.START", -1.0)
-        supervisor.tend()
-        monkeypatch.setattr("runtime.signs_of_life.START", 3600.0)
+        monkeypatch.setattr("runtime.signs_of_life.MAX_START_TIME", -1.0)
+        supervisor.check()
+        monkeypatch.setattr("runtime.signs_of_life.MAX_START_TIME", 3600.0)
         until_tended(supervisor, lambda: text(place) == "started started ")
 
 
@@ -220,12 +220,12 @@ def test_time_in_which_the_supervisor_stood_still_is_no_silence(
 ) -> None:
     clock = [0.0]
     monkeypatch.setattr("runtime.signs_of_life.time", SimpleNamespace(monotonic=lambda: clock[0]))
-    signs = Signs()
-    with signs.listened_to() as end:
+    signs = SignsOfLife()
+    with signs.open_pipe() as end:
         heartbeat.beat(end)
         assert signs.silence() == 0
         clock[0] += 3600
-        assert signs.silence() == LONGEST_STEP
+        assert signs.silence() == MAX_STEP
         heartbeat.beat(end)
         assert signs.silence() == 0
     signs.close()

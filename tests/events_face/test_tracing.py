@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from runtime import tracing
 from runtime.settings import Settings
-from runtime.tracing import caller_in, root_id_of, trace_id_of
+from runtime.tracing import parse_traceparent, root_id_of, trace_id_of
 from tests.support.collector import Collector, collector
 from tests.support.http_server import Answer
 from tests.support.waiting import until
@@ -32,7 +32,7 @@ def sending_to(traces: Collector, **more: str) -> Settings:
 def a_span(correlation_id: str = "a-request") -> None:
     now = perf_counter()
     if tracing.is_traced(correlation_id):
-        tracing.span("step", correlation_id, now - 1, now, {"try": 1})
+        tracing.send_span("step", correlation_id, now - 1, now, {"try": 1})
 
 
 def test_a_correlation_id_that_can_be_a_trace_id_is_one() -> None:
@@ -63,17 +63,17 @@ def test_the_root_of_a_trace_is_the_same_for_all_who_know_its_correlation_id() -
 def test_a_callers_trace_is_read_from_its_header(
     header: str, ids: tuple[bytes, int] | None
 ) -> None:
-    assert caller_in(header.encode()) == ids
+    assert parse_traceparent(header.encode()) == ids
 
 
 def test_nothing_is_traced_unless_there_is_somewhere_to_send_it() -> None:
-    with tracing.sent("api", Settings()):
-        assert not tracing.is_on()
+    with tracing.exporting("api", Settings()):
+        assert not tracing.is_enabled()
 
 
 def test_what_is_left_is_sent_at_the_end() -> None:
     with collector() as traces:
-        with tracing.sent("api", sending_to(traces, OTEL_BSP_SCHEDULE_DELAY="60000")):
+        with tracing.exporting("api", sending_to(traces, OTEL_BSP_SCHEDULE_DELAY="60000")):
             a_span()
         (span,) = traces.spans
     assert (span.service, span.name, span.attributes) == ("events-face api", "step", {"try": 1})
@@ -88,7 +88,7 @@ def test_a_sampler_takes_the_same_traces_in_every_process() -> None:
     with collector() as traces:
         taken = []
         for role in ("api", "worker"):
-            with tracing.sent(role, sending_to(traces, **half)):
+            with tracing.exporting(role, sending_to(traces, **half)):
                 taken.append({id for id in ids if tracing.is_traced(id)})
     assert taken[0] == taken[1]
     assert 50 < len(taken[0]) < 150
@@ -97,7 +97,7 @@ def test_a_sampler_takes_the_same_traces_in_every_process() -> None:
 def test_a_collector_that_takes_nothing_is_said_once() -> None:
     with collector() as traces:
         traces.answer = Answer(status=400)
-        with capture_logs() as lines, tracing.sent("api", sending_to(traces)):
+        with capture_logs() as lines, tracing.exporting("api", sending_to(traces)):
             for _ in range(2):
                 _asked_again(traces)
             traces.answer = Answer()

@@ -105,7 +105,7 @@ class PostgreSQL:
         return psycopg.connect(self.url, autocommit=True)
 
     def _make_folder(self) -> None:
-        self._account.let_through(cluster.binary("postgres"))
+        self._account.allow_passage(cluster.binary("postgres"))
         self.folder.mkdir(mode=0o700)
         self._account.own(self.folder)
 

@@ -182,6 +182,6 @@ async def test_a_process_that_is_lost_ends_the_rebuild(installation: Installatio
     await installation.project()
     before = await tables(installation)
     deadly = msgspec.structs.replace(VISITORS, bulk=Bulk(columns=(("id", "uuid"),), rows_of=die))
-    with pytest.raises(CannotRebuild, match="a process that loaded rows"):
+    with pytest.raises(CannotRebuild, match="a process that loads rows"):
         await rebuild_all(installation, [deadly])
     assert await tables(installation) == before

@@ -65,7 +65,7 @@ class DeliveryMetrics:
         now = perf_counter()
         for row in rows:
             if tracing.is_traced(row.correlation_id):
-                tracing.span("lease", row.correlation_id, begun, now)
+                tracing.send_span("lease", row.correlation_id, begun, now)
 
     def called(self, row: Leased, answer: Answer, begun: float) -> None:
         now = perf_counter()
@@ -75,7 +75,7 @@ class DeliveryMetrics:
         write = log.warning if isinstance(answer, Rejected) else log.debug
         write("delivery", notification=str(row.id), outcome=outcome, tries=row.attempts)
         if tracing.is_traced(row.correlation_id):
-            self._spans[row.id] = tracing.span(
+            self._spans[row.id] = tracing.send_span(
                 "deliver",
                 row.correlation_id,
                 begun,
@@ -89,4 +89,4 @@ class DeliveryMetrics:
         now = perf_counter()
         for row in rows:
             if (call := self._spans.pop(row.id, None)) is not None:
-                tracing.span("record outcome", row.correlation_id, begun, now, parent_id=call)
+                tracing.send_span("record outcome", row.correlation_id, begun, now, parent_id=call)

@@ -12,8 +12,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
 
-from runtime.data_dir import prepared
-from runtime.secret_key import kept_secret
+from runtime.data_dir import prepare_data_dir
+from runtime.secret_key import stored_secret
 from runtime.settings import Settings
 
 HEADERS = (
@@ -37,9 +37,9 @@ def token(settings: Settings) -> str:
     """`NOTIFICATION_TOKEN`; where none is set, one that is kept in the data dir."""
     if settings.notification_token:
         return settings.notification_token
-    folder = prepared(settings.data_dir) / "sink"
+    folder = prepare_data_dir(settings.data_dir) / "sink"
     folder.mkdir(mode=0o700, exist_ok=True)
-    return kept_secret(folder / "token")
+    return stored_secret(folder / "token")
 
 
 def page_url(port: int, token: str) -> str:

@@ -23,7 +23,7 @@ import uvloop
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
-from runtime.data_dir import prepared
+from runtime.data_dir import prepare_data_dir
 from runtime.settings import Settings
 from workers.sink.access import HEADERS, Access, page_url, token
 from workers.sink.store import Received, SinkStore
@@ -45,7 +45,7 @@ Answer = tuple[int, bytes, bytes]
 
 def run(settings: Settings, host: str, port: int) -> None:
     """Answer until SIGTERM or SIGINT; whoever shares the data dir finds it at the loopback."""
-    folder = prepared(settings.data_dir) / "sink"
+    folder = prepare_data_dir(settings.data_dir) / "sink"
     folder.mkdir(mode=0o700, exist_ok=True)
     folder.chmod(0o700)
     announcement = folder / "url"

@@ -40,12 +40,12 @@ def _table(findings: Sequence[Finding]) -> Table:
         table.add_row(
             finding.check,
             Text(finding.level, style=STYLES[finding.level]),
-            Text(finding.says),
+            Text(finding.message),
             Text(finding.remedy or ""),
         )
     return table
 
 
 def _line(finding: Finding) -> str:
-    told = f"{finding.level:8}{finding.check}: {finding.says}"
+    told = f"{finding.level:8}{finding.check}: {finding.message}"
     return f"{told}; {finding.remedy}" if finding.remedy else told

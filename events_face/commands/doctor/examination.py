@@ -13,14 +13,14 @@ from api.http.connections import CONNECTIONS_OF_A_PROCESS
 from domain.core.availability import UNAVAILABLE
 from events_face.commands.doctor import surroundings, system
 from runtime.checks import broker, configuration, database
-from runtime.checks.addresses import of_database
+from runtime.checks.addresses import database_address
 from runtime.checks.finding import Finding, error, in_one_line, ok
-from runtime.data_dir import lock_of_up
-from runtime.embedded.cluster import Cluster, DoesNotStart
-from runtime.embedded.services import Services, holds_installation, services
+from runtime.data_dir import up_lock
+from runtime.embedded.cluster import Cluster, StartFailed
+from runtime.embedded.services import Services, has_installation, services
 from runtime.errors import CommandFailed
 from runtime.file_lock import is_held
-from runtime.secret_key import with_kept_key
+from runtime.secret_key import with_stored_key
 from runtime.settings import Settings
 
 CONNECT_TIMEOUT = 5  # seconds
@@ -52,17 +52,17 @@ def examine(settings: Settings) -> list[Finding]:
     """Whatever is wrong is a finding: nothing is raised."""
     found = [look(settings) for look in CONFIGURATION]
     found += surroundings.examine(settings)
-    if settings.database_url is None and not holds_installation(settings):
+    if settings.database_url is None and not has_installation(settings):
         nothing = f"there is none in {settings.data_dir}"
         return [*found, error("installation", nothing, "run `events-face up`, or set DATABASE_URL")]
-    settings = with_kept_key(settings)
+    settings = with_stored_key(settings)
     is_stopped = settings.database_url is None and _is_stopped(settings.data_dir)
     with ExitStack() as held:
         try:
             running = held.enter_context(services(settings))
         except CommandFailed as failure:
             remedy = "then look again: all else rests on it"
-            if isinstance(failure, DoesNotStart):
+            if isinstance(failure, StartFailed):
                 remedy = f"read the end of {Cluster(settings.data_dir).log}"
             return [*found, error("database", str(failure), remedy)]
         if is_stopped:
@@ -71,19 +71,19 @@ def examine(settings: Settings) -> list[Finding]:
 
 
 def _is_stopped(data_dir: Path) -> bool:
-    return Cluster(data_dir).state() == "away" and not is_held(lock_of_up(data_dir))
+    return Cluster(data_dir).state() == "down" and not is_held(up_lock(data_dir))
 
 
 def _broker(running: Services) -> list[Finding]:
     if running.redis_url is None:
         return [error("broker", "none runs", "run `events-face up`, or set REDIS_URL")]
-    return broker.examine(running.redis_url)
+    return broker.check_broker(running.redis_url)
 
 
 def _database(
     settings: Settings, running: Services, looks: Mapping[str, system.Look]
 ) -> list[Finding]:
-    where = of_database(running.database_url)
+    where = database_address(running.database_url)
     try:
         with psycopg.connect(
             running.database_url, autocommit=True, connect_timeout=CONNECT_TIMEOUT

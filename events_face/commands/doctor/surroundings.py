@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import psycopg
 
-from runtime.checks.addresses import of_database
+from runtime.checks.addresses import database_address
 from runtime.checks.finding import Finding, error, in_one_line, ok, warning
 from runtime.settings import Settings
 
@@ -67,7 +67,7 @@ def reachable(check: str, url: str) -> Finding:
 
 
 def replica(url: str) -> Finding:
-    where = of_database(url)
+    where = database_address(url)
     try:
         with psycopg.connect(url, connect_timeout=int(PATIENCE)) as connection:
             connection.execute("SELECT FROM projections")
