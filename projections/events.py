@@ -161,7 +161,7 @@ def _list_statement(
         WITH found AS {materialized} (
             SELECT id, event_datetime FROM events WHERE status = 'open' {matching}
         ), page AS (
-            SELECT id FROM found {beyond}
+            SELECT id FROM found {start}
             ORDER BY event_datetime {order}, id {order}
             LIMIT {limit} {skipped}
         )

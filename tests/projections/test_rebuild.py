@@ -259,7 +259,7 @@ async def test_two_rebuilds_of_one_projection_exclude_each_other(
 ) -> None:
     async with await connect(installation.database_url) as other:
         assert await lock_for_rebuild(other, ["areas"]) == []
-        with pytest.raises(CannotRebuild, match="another rebuild of areas is at work"):
+        with pytest.raises(CannotRebuild, match="another rebuild of areas is running"):
             await rebuild(installation, EVENTS, AREAS)
         await rebuild(installation, EVENTS)
 

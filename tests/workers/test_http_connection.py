@@ -347,12 +347,12 @@ async def test_a_connection_that_was_idle_for_long_is_not_used_again(
 async def test_a_request_is_sent_again_once_and_only_if_nothing_was_answered() -> None:
     async with talking([OK], [CLOSE], [CLOSE]) as (server, client):
         await post(client, "the-first")
-        with pytest.raises(httpx.RemoteProtocolError, match="without an answer"):
+        with pytest.raises(httpx.RemoteProtocolError, match="without a response"):
             await post(client, "the-second")
     assert len(server.requests) == 3
     async with talking([OK], [b"HTTP/1.1 200", CLOSE], [OK]) as (server, client):
         await post(client, "the-first")
-        with pytest.raises(httpx.RemoteProtocolError, match="broke off"):
+        with pytest.raises(httpx.RemoteProtocolError, match="the response is incomplete"):
             await post(client, "the-second")
     assert len(server.requests) == 2
 

@@ -151,9 +151,9 @@ async def test_an_encoding_that_was_not_asked_for_is_refused(
         await fetch_items(source.source)
 
 
-async def test_what_cannot_be_unpacked_is_said_so(source: Provider) -> None:
+async def test_a_body_that_cannot_be_decompressed_is_an_error(source: Provider) -> None:
     source.instead = Answer(body=b"[]", headers={"Content-Encoding": "gzip"})
-    with pytest.raises(FetchFailed, match="unpacked"):
+    with pytest.raises(FetchFailed, match="decompressed"):
         await fetch_items(source.source)
 
 

@@ -201,7 +201,7 @@ async def test_a_second_sync_at_the_same_time_says_so(
 ) -> None:
     async with await connect(installation.database_url) as another:
         await another.execute("SELECT pg_advisory_lock(hashtext('sync'))")
-        with pytest.raises(SyncFailed, match="under way"):
+        with pytest.raises(SyncFailed, match="is running"):
             await synced(installation, source)
         await sync_requests.unlock(another)
     assert (await synced(installation, source)).counts.new == 60
