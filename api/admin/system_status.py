@@ -34,7 +34,7 @@ class Sealing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
-    tables: Sequence[Standing]
+    tables: Sequence[ProjectionStatus]
     rebuilds: Mapping[str, RebuildRequest]
     """Requested or failed rebuilds, by table name."""
     sealing: Sealing
@@ -44,8 +44,8 @@ async def system_status(request: Request) -> SystemStatus:
     """Read from the primary: a replica does not show advisory locks."""
     async with request.connections.primary.connection() as connection:
         return SystemStatus(
-            tables=await standings(connection),
-            rebuilds=await requests(connection),
+            tables=await projection_statuses(connection),
+            rebuilds=await rebuild_requests(connection),
             sealing=await _sealing(connection, request.settings.secret_keys),
         )
 

@@ -42,7 +42,7 @@ async def figures(connection: AsyncConnection[Any]) -> Figures:
     syncs = await list_results(connection, start=PageStart(), limit=1)
     return Figures(
         at=now,
-        coming=await coming(connection, now),
+        coming=await upcoming_events(connection, now),
         by_hour=bar_chart(by_hour, "by-hour", f"Registrations in the last {HOURS} hours"),
         by_day=bar_chart(by_day, "by-day", f"Registrations in the last {DAYS} days"),
         notifications=await count_by_state(connection),

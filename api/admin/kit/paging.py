@@ -39,7 +39,7 @@ def page_number(request: Request) -> int:
     return min(number, LAST)
 
 
-def beyond(request: Request) -> Beyond:
+def beyond(request: Request) -> PageStart:
     """The row that the page is next to; None, for the newest page, if the address names none."""
     for name, newer in (("older_than", False), ("newer_than", True)):
         if given := request.query_params.get(name):
