@@ -67,7 +67,7 @@ _RUNNING = """
 """
 
 
-async def ask(connection: AsyncConnection[Any], origin: Origin, *, full: bool) -> bool:
+async def request_sync(connection: AsyncConnection[Any], origin: Origin, *, full: bool) -> bool:
     """Request a synchronisation. False if one is already requested or running."""
     cursor = await connection.execute(
         f"""
@@ -78,7 +78,7 @@ async def ask(connection: AsyncConnection[Any], origin: Origin, *, full: bool) -
             correlation_id = EXCLUDED.correlation_id, asked_at = now(), handed_over_at = NULL
         WHERE present.asked_at <= now() - %(ttl)s
         """,  # noqa: S608
-        {**msgspec.structs.asdict(origin), "full": full, "stands": EXPIRES_AFTER},
+        {**msgspec.structs.asdict(origin), "full": full, "ttl": EXPIRES_AFTER},
     )
     return cursor.rowcount > 0
 
@@ -112,7 +112,7 @@ async def take_up(connection: AsyncConnection[Any]) -> SyncRequest | None:
     return _request(*row[:-1]) if row and row[-1] else None
 
 
-def is_to_be_handed_over(connection: Connection[Any]) -> bool:
+def wake_up_due(connection: Connection[Any]) -> bool:
     """True if a worker should be sent the request now; records that it was."""
     cursor = connection.execute(
         """
@@ -120,7 +120,7 @@ def is_to_be_handed_over(connection: Connection[Any]) -> bool:
         WHERE asked_at > now() - %(ttl)s
           AND (handed_over_at IS NULL OR handed_over_at <= now() - %(interval)s)
         """,
-        {"stands": EXPIRES_AFTER, "repeated": REPEAT_AFTER},
+        {"ttl": EXPIRES_AFTER, "interval": REPEAT_AFTER},
     )
     return cursor.rowcount > 0
 

@@ -26,7 +26,7 @@ from domain.seals.signing import from_pem, key_id, to_pem
 from domain.seals.verifying import Verdict
 from domain.seals.verifying import verify as verify_history
 from events_face.commands.audit_output import printable
-from runtime.embedded.services import Services, holds_installation
+from runtime.embedded.services import Services, has_installation
 from runtime.embedded.services import services as services_of
 from runtime.errors import CommandFailed
 from runtime.installation import signing_key
