@@ -52,7 +52,7 @@ def until_nobody_reads() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        output.abandon()
+        output.discard_stdout()
 
 
 def printable(line: str) -> str:
