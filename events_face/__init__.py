@@ -1,1 +1,1 @@
-"""What all processes share: settings, logging, the command line, the embedded servers."""
+"""The command line."""

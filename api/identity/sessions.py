@@ -157,7 +157,7 @@ class Sessions:
         )
 
 
-async def end_all(connection: AsyncConnection[Any]) -> int:
+async def end_all_sessions(connection: AsyncConnection[Any]) -> int:
     """Those of everybody; how many there were."""
     return (await connection.execute("DELETE FROM sessions")).rowcount
 

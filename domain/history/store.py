@@ -199,7 +199,7 @@ async def last_position(connection: AsyncConnection[Any]) -> int:
     return (row and row[0]) or 0
 
 
-async def leave_gap(connection: AsyncConnection[Any], positions: int) -> None:
+async def skip_positions(connection: AsyncConnection[Any], positions: int) -> None:
     """Have the next event come so many positions later: whoever remembers a position that was lost
     must not take another event for the one that was there."""
     await connection.execute(

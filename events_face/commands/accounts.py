@@ -1,4 +1,4 @@
-"""The commands `createsuperuser`, `grant` and `revoke`: roles, given by an operator."""
+"""The commands `createsuperuser`, `grant` and `revoke`: an operator manages roles."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ PASSWORD_VARIABLE = "EVENTS_FACE_PASSWORD"  # noqa: S105  the name of a variable
 def createsuperuser(
     settings: Settings, services: Services, username: str, password: str | None
 ) -> None:
-    """An account with every role; one that exists already is left as it is."""
+    """Create an account with every role; an existing account is not changed."""
     name = _parsed("username", Username.parse, username)
 
-    there_already = f"{name} exists already; nothing was changed"
+    exists_already = f"{name} exists already; nothing was changed"
     if _with_credentials(settings, services, lambda credentials: credentials.of(name)) is not None:
-        _say(there_already)
+        _print_line(exists_already)
         return
-    # Asked for outside of an event loop, in which Ctrl-C would not end the prompt.
+    # The prompt is outside of the event loop, because Ctrl-C would not end it there.
     secret = _parsed("password", Password.parse, _password(password))
 
     async def create(credentials: Credentials) -> str:
@@ -55,10 +55,10 @@ def createsuperuser(
         try:
             await credentials.register(command, ARGON2ID.hash(secret), _operator())
         except UsernameTaken:
-            return there_already
+            return exists_already
         return f"created {name}, with every role"
 
-    _say(_with_credentials(settings, services, create))
+    _print_line(_with_credentials(settings, services, create))
 
 
 def grant(settings: Settings, services: Services, username: str, role: Role) -> None:
@@ -68,7 +68,7 @@ def grant(settings: Settings, services: Services, username: str, role: Role) -> 
 def revoke(
     settings: Settings, services: Services, username: str, role: Role, *, force: bool = False
 ) -> None:
-    """The last admin stays one unless `force`."""
+    """Revoke a role; that of the last admin only with `force`."""
     _change_roles(
         settings,
         services,
@@ -98,7 +98,7 @@ def _change_roles(
             ) from None
         return f"{credential.username}: {', '.join(done.value.roles) or 'no role'}"
 
-    _say(_with_credentials(settings, services, change_them))
+    _print_line(_with_credentials(settings, services, change_them))
 
 
 def _with_credentials(
@@ -113,7 +113,9 @@ def _with_credentials(
     try:
         return asyncio.run(run())
     except UndefinedTable:
-        raise CommandFailed("the database is older than this: run `events-face migrate`") from None
+        raise CommandFailed(
+            "the database is of an older release: run `events-face migrate`"
+        ) from None
 
 
 def _password(given: str | None) -> str:
@@ -125,9 +127,9 @@ def _password(given: str | None) -> str:
     try:
         password, again = getpass("Password: "), getpass("Password again: ")
     except EOFError:
-        raise CommandFailed("no password was given") from None
+        raise CommandFailed("no password was entered") from None
     if again != password:
-        raise CommandFailed("the two passwords are not the same")
+        raise CommandFailed("the passwords differ")
     return password
 
 
@@ -142,5 +144,5 @@ def _operator() -> Origin:
     return Origin(actor="system:cli", correlation_id=str(uuid4()))
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     sys.stdout.write(f"{line}\n")

@@ -1,4 +1,5 @@
-"""Says, once, that everything answers, and where to begin; until then at times what does not."""
+"""Announces, once, that the system is ready, with its addresses; until then logs what is not
+ready."""
 
 import shlex
 import sys
@@ -12,13 +13,13 @@ import structlog
 from runtime.settings import Settings
 
 NOTICE_INTERVAL = 60.0
-"""Seconds between two lines about what is not ready yet."""
+"""Seconds between two log lines about what is not ready yet."""
 
 log = structlog.get_logger()
 
 
 class Announcement:
-    """For who calls `check` again and again."""
+    """Call `check` repeatedly."""
 
     def __init__(self, settings: Settings, database_url: str, host: str, port: int) -> None:
         self._settings = settings
@@ -50,11 +51,11 @@ class Announcement:
         return None if answer.status_code == 200 else f"{url} answers {answer.text[:500]}"
 
     def _announce(self) -> None:
-        """One line on standard output, for programs; the rest is for people."""
+        """Write one line to standard output, for programs, and log more for people."""
         sys.stdout.write(f"Events-Face is ready at {self._bound}\n")
         sys.stdout.flush()
         log.info("the admin panel", page=f"{self._reachable}/admin/")
-        log.info("the API, to read about and to try", page=f"{self._reachable}/api/swagger/")
+        log.info("the API documentation", page=f"{self._reachable}/api/swagger/")
         if not self._has_account():
             log.info("no account exists yet", command=self._createsuperuser())
 
@@ -63,7 +64,7 @@ class Announcement:
             with psycopg.connect(self._database_url) as connection:
                 found = connection.execute("SELECT EXISTS (SELECT FROM credentials)")
                 return found.fetchone() == (True,)
-        except psycopg.Error:  # whoever looks for an account will see
+        except psycopg.Error:  # unknown: then the hint is left out
             return True
 
     def _createsuperuser(self) -> str:

@@ -1,7 +1,7 @@
-"""The command `audit export`: history as JSON Lines, one event a line as the log shows it.
+"""The command `audit export`: history as JSON Lines, one event per line in the form of the log.
 
-An export ends where history did when it began. It holds one portion in memory at a time; one that
-was interrupted goes on after its last whole line.
+An export ends at the position that was the last one when it began. It holds one batch of events in
+memory; an interrupted export can continue after its last complete line.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from domain.audit.log import Criteria, find_sealed, read_page
 from domain.history.store import connect, last_position
 from domain.privacy.keys import InstallationKeys
 from events_face.commands.audit_options import criteria_from, record
-from events_face.commands.audit_output import until_nobody_reads
+from events_face.commands.audit_output import ignore_broken_pipe
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed, WrongUsage
 from runtime.installation import installation_keys
 from runtime.settings import Settings
 
-PORTION = 1_000
-"""Events in memory."""
+BATCH_SIZE = 1_000
+"""Events in memory at a time."""
 
 Report = Callable[[int, int], None]
-"""Told the position that was reached, and the last one."""
+"""Called with the position reached and the last position."""
 
 _to_lines = msgspec.json.Encoder().encode_lines
 
@@ -52,11 +52,11 @@ def export(
     """Write the events after a position to the file, or to standard output."""
     criteria = criteria_from(**asked)
     if resume and output is None:
-        raise WrongUsage("--resume goes on with a file: name it with --output")
+        raise WrongUsage("--resume needs the file of the interrupted export: add --output")
     keys = installation_keys(settings, services.database_url)
     start = after or 0
     if output is None:
-        with until_nobody_reads():
+        with ignore_broken_pipe():
             asyncio.run(
                 _write(services.database_url, keys, criteria, start, personal, sys.stdout.buffer)
             )
@@ -80,7 +80,7 @@ async def _write(
     file: BinaryIO,
     report: Report = lambda reached, end: None,
 ) -> int:
-    """How many events were written."""
+    """Write the events; returns their number."""
     count = 0
     async with await connect(database_url) as connection:
         end = await last_position(connection)
@@ -90,7 +90,7 @@ async def _write(
         place: int | None = start
         while place is not None:
             report(place, end)
-            page = await read_page(connection, criteria, limit=PORTION, after=place, up_to=end)
+            page = await read_page(connection, criteria, limit=BATCH_SIZE, after=place, up_to=end)
             events = page.events
             if personal:
                 events = await open_personal_data(connection, events, keys)
@@ -103,18 +103,18 @@ async def _write(
 
 @contextmanager
 def _opened(path: Path, *, resume: bool) -> Iterator[BinaryIO]:
-    """The file to add to: a new one, unless what is there may be gone on with."""
+    """The file to append to: a new one, or with `resume` an existing one."""
     try:
         with path.open("a+b" if resume else "xb") as file:
             yield file
     except FileExistsError:
-        raise CommandFailed(f"{path} is there already; --resume goes on with it") from None
+        raise CommandFailed(f"{path} exists already; add --resume to continue it") from None
     except OSError as error:
         raise CommandFailed(f"{path}: {error.strerror}") from None
 
 
 def _end_of_whole_lines(file: BinaryIO) -> int:
-    """The position of the last whole line, 0 without any; what follows that line is cut off."""
+    """The position in the last complete line, 0 without one; an incomplete line is removed."""
     size = file.seek(0, os.SEEK_END)
     if size == 0:
         return 0
@@ -124,7 +124,9 @@ def _end_of_whole_lines(file: BinaryIO) -> int:
     try:
         position = msgspec.json.decode(line, type=_Line).position if line else 0
     except msgspec.DecodeError:
-        raise CommandFailed(f"{file.name} is no export: its last line has no position") from None
+        raise CommandFailed(
+            f"{file.name} is not an export: its last line has no position"
+        ) from None
     file.truncate(end)
     return position
 

@@ -16,20 +16,20 @@ from events_face.commands.audit_options import criteria_from, record
 from events_face.commands.audit_output import (
     HEADER,
     as_json,
+    ignore_broken_pipe,
     line,
     print_lines,
     print_text,
-    until_nobody_reads,
 )
 from runtime.embedded.services import Services
 from runtime.installation import installation_keys
 from runtime.settings import Settings
 
-PAGE = 500
-"""Events that are read at once."""
+PAGE_SIZE = 500
+"""Events in one read."""
 
-LOOK_AGAIN = 5.0
-"""Seconds without news after which history is looked at all the same."""
+POLL_INTERVAL = 5.0
+"""Seconds without a notification, after which history is read anyway."""
 
 
 def log(
@@ -60,7 +60,7 @@ def log(
                 else:
                     print_text(*map(line, events))
 
-    with until_nobody_reads():
+    with ignore_broken_pipe():
         asyncio.run(print_them())
 
 
@@ -71,25 +71,27 @@ async def _batches(
     limit: int,
     follow: bool,
 ) -> AsyncIterator[list[LoggedEvent]]:
-    """The events that were asked for; with `follow` also all that happens from then on."""
+    """The requested events; with `follow`, also all later ones."""
     end = await last_position(connection)
     if after is None:
-        yield (await _some(connection, criteria, limit=limit, up_to=end, newest_first=True))[::-1]
+        yield (
+            await _first_events(connection, criteria, limit=limit, up_to=end, newest_first=True)
+        )[::-1]
         after = end
     elif not follow:
-        yield await _some(connection, criteria, limit=limit, up_to=end, after=after)
+        yield await _first_events(connection, criteria, limit=limit, up_to=end, after=after)
     if follow:
-        async for events in _news(connection, criteria, after):
+        async for events in _new_events(connection, criteria, after):
             yield events
 
 
-async def _some(
+async def _first_events(
     connection: AsyncConnection[Any], criteria: Criteria, *, limit: int, **where: Any
 ) -> list[LoggedEvent]:
-    """The first `limit` events, however far they are."""
+    """The first `limit` matching events: reads as many pages as needed."""
     found = list[LoggedEvent]()
     while len(found) < limit:
-        left = min(limit - len(found), PAGE)
+        left = min(limit - len(found), PAGE_SIZE)
         page = await read_page(connection, criteria, limit=left, **where)
         found += page.events
         where["after"] = page.next_after
@@ -98,19 +100,19 @@ async def _some(
     return found
 
 
-async def _news(
+async def _new_events(
     connection: AsyncConnection[Any], criteria: Criteria, after: int
 ) -> AsyncIterator[list[LoggedEvent]]:
-    """All events after that position, as they happen."""
+    """All events after the position, as they are appended."""
     await connection.execute(f"LISTEN {CHANNEL}")
     while True:
         end = await last_position(connection)
         place: int | None = after
         while place is not None:
-            page = await read_page(connection, criteria, limit=PAGE, after=place, up_to=end)
+            page = await read_page(connection, criteria, limit=PAGE_SIZE, after=place, up_to=end)
             yield page.events
             place = page.next_after
         after = max(after, end)
         sys.stdout.flush()
-        async for _ in connection.notifies(timeout=LOOK_AGAIN, stop_after=1):
+        async for _ in connection.notifies(timeout=POLL_INTERVAL, stop_after=1):
             pass

@@ -46,7 +46,7 @@ def print_lines(*lines: str) -> None:
 
 
 @contextmanager
-def until_nobody_reads() -> Iterator[None]:
+def ignore_broken_pipe() -> Iterator[None]:
     """End quietly when the reader of the output, such as `head`, has closed it."""
     try:
         yield

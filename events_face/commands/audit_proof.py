@@ -33,8 +33,8 @@ from runtime.installation import signing_key
 from runtime.secret_key import with_existing_key
 from runtime.settings import Settings
 
-TOLERATED_LAG = 10.0
-"""Seconds that events may be without a seal before it is remarked on."""
+MAX_SEAL_LAG = 10.0
+"""Seconds without a seal, after which a warning is printed."""
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ def verify(settings: Settings, services: Services, *, checkpoint: Path | None, j
     verdict = _with_connection(services, lambda connection: _verify(connection, key, pinned))
     if json:
         _print(msgspec.json.encode(verdict).decode())
-    if trouble := _trouble(verdict):
+    if trouble := _failure(verdict):
         raise CommandFailed(trouble)
     unsealed = verdict.unsealed
     if not json:
@@ -60,7 +60,7 @@ def verify(settings: Settings, services: Services, *, checkpoint: Path | None, j
 
 
 def checkpoint(settings: Settings, services: Services) -> None:
-    """Print the newest one."""
+    """Print the newest checkpoint."""
     key = signing_key(settings, services.database_url).public_key()
     newest = _with_connection(services, lambda connection: newest_checkpoint(connection, key))
     if newest.tree_size == 0:
@@ -69,12 +69,12 @@ def checkpoint(settings: Settings, services: Services) -> None:
 
 
 def public_key(settings: Settings, services: Services) -> None:
-    """Print it as PEM."""
+    """Print the public key as PEM."""
     _print(to_pem(signing_key(settings, services.database_url).public_key()).rstrip())
 
 
 def prove(settings: Settings, services: Services, *, position: int) -> None:
-    """Print the proof."""
+    """Print the proof as JSON."""
     key = signing_key(settings, services.database_url).public_key()
     try:
         proof = _with_connection(
@@ -86,11 +86,12 @@ def prove(settings: Settings, services: Services, *, position: int) -> None:
 
 
 def check_proof(settings: Settings, *, file: Path, public_key: Path | None) -> None:
-    """Print what is proven, by which key. A proof brings no key: who made it up would bring his."""
+    """Print what the proof proves, and the key. The key is never taken from the proof: a forged
+    proof would contain the key of its author."""
     try:
         proof = msgspec.json.decode(_read(file), type=Proof)
     except msgspec.DecodeError as error:
-        raise CommandFailed(f"{file} holds no proof: {error}") from None
+        raise CommandFailed(f"{file} does not contain a proof: {error}") from None
     key = _public_key_in(public_key) if public_key else _public_key_of_installation(settings)
     try:
         check_against(proof, key)
@@ -109,7 +110,7 @@ def check_proof(settings: Settings, *, file: Path, public_key: Path | None) -> N
         event.originator_version,
         event.topic,
         event.state,
-        has_key=True,  # which a proof cannot know: the personal data stays sealed here anyway
+        has_key=True,  # unknown here; the personal data stays encrypted in any case
     )
     _print(printable(to_json(shown).decode()))
 
@@ -136,8 +137,8 @@ async def _verify(
         )
 
 
-def _trouble(verdict: Verdict) -> str | None:
-    """Why history is not proven, in one line."""
+def _failure(verdict: Verdict) -> str | None:
+    """Why the verification failed, in one line; None if it did not."""
     if first := verdict.first:
         every = ", ".join(f"{count} {kind}" for kind, count in verdict.counts.items())
         return (
@@ -150,11 +151,12 @@ def _trouble(verdict: Verdict) -> str | None:
 
 def _is_late(verdict: Verdict) -> bool:
     unsealed = verdict.unsealed
-    return unsealed.events > 0 and (unsealed.seconds is None or unsealed.seconds > TOLERATED_LAG)
+    return unsealed.events > 0 and (unsealed.seconds is None or unsealed.seconds > MAX_SEAL_LAG)
 
 
 def _pinned(file: Path, key: Ed25519PublicKey) -> list[Checkpoint]:
-    """Raises `CommandFailed` when there is none, or one that the installation did not sign."""
+    """The checkpoints in the file. Raises `CommandFailed` when there is none, or when the
+    installation did not sign one of them."""
     pinned = []
     for number, line in enumerate(_read(file).splitlines(), 1):
         try:
@@ -163,12 +165,12 @@ def _pinned(file: Path, key: Ed25519PublicKey) -> list[Checkpoint]:
             raise CommandFailed(f"{file}, line {number}: not a checkpoint: {error}") from None
         if not is_signed_by(checkpoint, key):
             raise CommandFailed(
-                f"{file}, line {number}: it is not as it was signed, or not signed with the key"
-                f" of this installation ({checkpoint.key_id} there, {key_id(key)} here)"
+                f"{file}, line {number}: it was changed, or not signed with the key of this"
+                f" installation ({checkpoint.key_id} in the file, {key_id(key)} here)"
             )
         pinned.append(checkpoint)
     if not pinned:
-        raise CommandFailed(f"{file} has no checkpoint in it")
+        raise CommandFailed(f"{file} does not contain a checkpoint")
     return pinned
 
 
@@ -176,12 +178,12 @@ def _public_key_in(file: Path) -> Ed25519PublicKey:
     try:
         return from_pem(_read(file))
     except ValueError:
-        raise CommandFailed(f"{file} holds no public key of the kind that seals history") from None
+        raise CommandFailed(f"{file} does not contain an Ed25519 public key") from None
 
 
 def _public_key_of_installation(settings: Settings) -> Ed25519PublicKey:
     if settings.database_url is None and not has_installation(settings):
-        raise CommandFailed("there is no installation here to take the key from: give --public-key")
+        raise CommandFailed("there is no installation here: add --public-key")
     with_key = with_existing_key(settings)
     with services_of(with_key) as services:
         return signing_key(with_key, services.database_url).public_key()

@@ -56,7 +56,7 @@ def show(
     print_text(f"{found.type} {found.id}, version {found.version}", "")
     print_text(*(f"{name:<24}  {as_json(value)}" for name, value in (found.state or {}).items()))
     if found.unreadable:
-        print_text(f"its state cannot be told: {found.unreadable}")
+        print_text(f"its state cannot be read: {found.unreadable}")
     print_text("", HEADER, line(found.last_event))
 
 
@@ -92,7 +92,7 @@ def diff(
     )
     print_text(*(f"{c.field:<32}  {as_json(c.old)} -> {as_json(c.new)}" for c in found.changes))
     if found.unreadable:
-        print_text(f"what changed cannot be told: {found.unreadable}")
+        print_text(f"the changes cannot be read: {found.unreadable}")
     print_text("", HEADER, *map(line, found.events))
     if left := found.to_version - found.from_version - len(found.events):
         print_text(f"and {left} more, see `events-face audit log --aggregate {aggregate_id}`")
@@ -135,7 +135,7 @@ async def _first_unreadable(
     def failure(version: int) -> Exception | None:
         try:
             history.repository.get(id, version=version)
-        except AggregateNotFoundError:  # somebody has deleted the first events
+        except AggregateNotFoundError:  # the first events were deleted
             return None
         except NONSENSE as error:
             return error

@@ -1,7 +1,7 @@
-"""The command `backup`: all of the database in one file, as it is at one moment.
+"""The command `backup`: the whole database, in one snapshot, in one file.
 
-The file is an ordinary archive of `pg_dump` in its custom format. The keys in it are wrapped under
-`SECRET_KEY`, which is not in it.
+The file is a `pg_dump` archive in the custom format. The keys in it are encrypted with
+`SECRET_KEY`, which the file does not contain.
 """
 
 import os
@@ -22,17 +22,17 @@ from runtime.installation import installation_keys
 from runtime.settings import Settings
 
 KEEP_THE_KEY = (
-    "SECRET_KEY is not in it: keep it apart. Without it nothing can be restored from this file, "
-    "and with it whoever has both reads names and emails"
+    "SECRET_KEY is not in this file: store it in another place. Without it the file cannot be "
+    "restored; with both, anyone can read names and emails"
 )
 
 
 class End(msgspec.Struct, frozen=True):
-    """Where history ends."""
+    """The end of history."""
 
     position: int
     at: datetime | None
-    """None when nothing has happened."""
+    """Time of the last event; None when history is empty."""
 
     def __str__(self) -> str:
         if self.at is None:
@@ -41,10 +41,10 @@ class End(msgspec.Struct, frozen=True):
 
 
 def backup(settings: Settings, services: Services, file: Path) -> None:
-    """Write the file, and print what is in it. Raises `CommandFailed`, and leaves no file then."""
+    """Write the file, and print what it contains. Raises `CommandFailed`; then there is no file."""
     if file.exists():
-        raise CommandFailed(f"{file} exists: backups are not written over")
-    installation_keys(settings, services.database_url)  # else the backup would be worth nothing
+        raise CommandFailed(f"{file} exists already: a backup is not overwritten")
+    installation_keys(settings, services.database_url)  # without them the backup would be useless
     with psycopg.connect(services.database_url) as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         end = end_of_history(connection)
@@ -68,16 +68,17 @@ def end_of_history(connection: Connection[Any]) -> End:
 
 
 def _dump(tool: Tool, database_url: str, snapshot: str, file: Path) -> None:
-    """Write it aside, whole and on the disk, before it has its name."""
-    aside = file.with_name(f"{file.name}.{os.getpid()}")
+    """Write a temporary file, sync it to the disk, and rename it."""
+    temporary = file.with_name(f"{file.name}.{os.getpid()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as made:
+        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as written:
             tool.run(
-                *("--format=custom", f"--file={aside}", f"--snapshot={snapshot}"),
+                *("--format=custom", f"--file={temporary}", f"--snapshot={snapshot}"),
                 *("--no-owner", "--no-privileges", "--exclude-schema=rebuilding_*"),
                 database_url=database_url,
             )
-            os.fsync(made.fileno())
-        aside.rename(file)
+            os.fsync(written.fileno())
+        temporary.rename(file)
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

@@ -44,7 +44,7 @@ BACKUP_COMMANDS: dict[str, Command] = {
     "recovered": Command(
         help="what follows when PostgreSQL's own means brought the database back",
         example="events-face recovered --hold",
-        function="events_face.commands.recovery:settle_in",
+        function="events_face.commands.recovery:recover",
         options=(HOLD,),
     ),
 }

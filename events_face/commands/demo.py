@@ -1,4 +1,4 @@
-"""`up --demo`: something to look at in a new installation. One that has a history is left alone."""
+"""`up --demo`: example data for a new installation. An installation with history is not changed."""
 
 import asyncio
 import secrets
@@ -36,7 +36,7 @@ EVENTS = {
     "Summer School on Distributed Systems": ("Old Town Hall", 90),
     "100% Rust": ("Online", 21),
 }
-"""Name -> area, and in how many days it takes place."""
+"""Name -> area, and the number of days until it takes place."""
 
 VISITORS = ("Ada Lovelace", "Grace Hopper", "Zoë Žižek", "李小龙", "Edsger Dijkstra")
 
@@ -46,10 +46,10 @@ log = structlog.get_logger()
 
 
 def load_demo(settings: Settings, services: Services) -> None:
-    """Areas, events and visitors, as if they had been given over HTTP, and an account."""
+    """Create areas, events and visitors with the same commands as the API, and an account."""
     keys = installation_keys(settings, services.database_url)
     if not asyncio.run(_load(services.database_url, Decider(keys, APPLICATION))):
-        log.warning("--demo changes nothing: this installation has a history already")
+        log.warning("--demo changes nothing: this installation already has a history")
         return
     password = secrets.token_urlsafe(12)
     asyncio.run(_create_account(services.database_url, keys, password))
@@ -63,7 +63,7 @@ async def _create_account(database_url: str, keys: InstallationKeys, password: s
 
 
 async def _load(database_url: str, decider: Decider) -> bool:
-    """False where there is a history."""
+    """False if there is a history already."""
     async with await connect(database_url) as connection:
         if await last_position(connection):
             return False
@@ -72,7 +72,7 @@ async def _load(database_url: str, decider: Decider) -> bool:
             outcomes = await decider.execute(connection, [Request(c, ORIGIN) for c in commands])
             done = [outcome for outcome in outcomes if isinstance(outcome, Done)]
             if len(done) < len(commands):
-                raise CommandFailed("the demo could not be loaded whole")
+                raise CommandFailed("the demo data could not be loaded completely")
             return done
 
         names = sorted({area for area, _ in EVENTS.values()})

@@ -1,4 +1,4 @@
-"""The command `erase`: an operator has a person forgotten."""
+"""The command `erase`: an operator erases the personal data of a person."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from runtime.settings import Settings
 
 
 def erase(settings: Settings, services: Services, email: str) -> None:
-    """Erase whoever registered with this email, and print what that was, without the email."""
+    """Erase the person with this email, and print what was erased, without the email."""
     try:
         address = Email.parse(email)
     except Invalid as error:
@@ -35,19 +35,21 @@ def erase(settings: Settings, services: Services, email: str) -> None:
     try:
         erasure = asyncio.run(run())
     except (UndefinedTable, UndefinedColumn):
-        raise CommandFailed("the database is older than this: run `events-face migrate`") from None
-    sys.stdout.write(f"{_told(erasure)}\n")
+        raise CommandFailed(
+            "the database is of an older release: run `events-face migrate`"
+        ) from None
+    sys.stdout.write(f"{_summary(erasure)}\n")
 
 
-def _told(erasure: Erasure) -> str:
+def _summary(erasure: Erasure) -> str:
     if not erasure.registrations:
-        return "nobody is registered with this email; nothing was changed"
+        return "no visitor has this email; nothing was changed"
     return (
-        f"erased, for good: {_counted(erasure.registrations, 'registration')}"
+        f"erased permanently: {_counted(erasure.registrations, 'registration')}"
         f" ({_counted(erasure.personal_keys, 'key')} deleted,"
-        f" {_counted(erasure.notifications, 'notification')} given up)"
+        f" {_counted(erasure.notifications, 'notification')} cancelled)"
     )
 
 
-def _counted(count: int, of_what: str) -> str:
-    return f"{count:,} {of_what}{'' if count == 1 else 's'}"
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

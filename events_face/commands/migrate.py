@@ -1,4 +1,4 @@
-"""Creates or upgrades every table. Safe to run again, and from two hosts at once."""
+"""Creates or upgrades all tables. Safe to run again, and on two hosts at once."""
 
 import asyncio
 import sys
@@ -20,10 +20,11 @@ from runtime.secret_key import with_existing_key
 from runtime.settings import Settings
 
 LOCK_TIMEOUT = "2s"
-"""Whoever needs the table queues behind a lock that is waited for: rather try again than that."""
+"""While it waits for a lock on a table, all queries on that table wait behind it: so it gives up
+and tries again."""
 
-LOCK_PAUSE = 1.0
-"""Seconds in which they go on."""
+LOCK_RETRY_INTERVAL = 1.0
+"""Seconds between two attempts, in which these queries run."""
 
 LOCK_TRIES = 20
 
@@ -86,11 +87,11 @@ def create_tables(settings: Settings, services: Services) -> dict[str, str]:
                     connection.execute(f"SET LOCAL lock_timeout TO '{LOCK_TIMEOUT}'")
                     return _create_tables(connection, secret_keys)
             except LockNotAvailable:
-                log.warning("some transaction keeps a table in use: trying again")
-                time.sleep(LOCK_PAUSE)
+                log.warning("a transaction keeps a table locked: trying again")
+                time.sleep(LOCK_RETRY_INTERVAL)
             except CannotOpen as error:
                 raise CommandFailed(str(error)) from None
-    raise CommandFailed("some transaction keeps a table in use that is to be changed; end it first")
+    raise CommandFailed("a transaction keeps a table locked that must be changed; end it first")
 
 
 def _create_tables(
@@ -108,7 +109,7 @@ def _create_tables(
     return outdated.due_rebuilds(connection, ALL)
 
 
-def rebuild_what_is_due(settings: Settings, services: Services) -> None:
+def rebuild_outdated(settings: Settings, services: Services) -> None:
     """Rebuild the read tables that are not of this release, if there still are any: of two hosts,
     the second waits for the first. Raises `CommandFailed`."""
     from projections.rebuild.outdated import due_rebuilds

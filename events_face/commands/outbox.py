@@ -1,4 +1,4 @@
-"""What the sub-commands `outbox` and `cleanup` do."""
+"""The commands `outbox` and `cleanup`."""
 
 from __future__ import annotations
 
@@ -24,16 +24,15 @@ log = structlog.get_logger()
 
 
 def cleanup(settings: Settings, services: Services, days: int) -> None:
-    """Prints how many events were removed."""
+    """Remove past events, and print their number."""
     keys = installation_keys(settings, services.database_url)
     removed = uvloop.run(cleaning.clean_up(services.database_url, keys, days))
     _print(f"removed {removed}")
 
 
 def outbox(settings: Settings, services: Services, sleep: float, once: bool, now: bool) -> None:
-    """Deliver what is due, and with `once` print what became of it; else go on for ever.
-    `now`: what waits for a later try is due at once.
-    """
+    """Deliver due notifications, until SIGTERM or SIGINT; with `once`, deliver those that are due
+    now and print the outcomes. `now`: also those that wait for a later attempt."""
     if settings.notification_service_url is None:
         from workers.sink import access, app
 
@@ -53,21 +52,21 @@ async def _drain(delivery: Delivery, now: bool) -> None:
     async with delivery:
         if now:
             await delivery.send_now()
-        _asked_to_stop(delivery)
+        _stop_on_signals(delivery)
         drained = await delivery.drain()
     _print(f"sent {drained.sent}, failed {drained.failed}, waiting {drained.waiting}")
     if drained.paused:
         raise CommandFailed(
-            f"sending is paused, the notification service refuses us: {drained.paused}"
+            f"sending is paused, the notification service refuses the token: {drained.paused}"
         )
 
 
 async def _deliver(delivery: Delivery, sleep: float, now: bool) -> None:
-    """Until SIGTERM or SIGINT, however often the database goes away."""
+    """Deliver until SIGTERM or SIGINT; while the database is unavailable, wait for it."""
     async with delivery:
         if now:
             await delivery.send_now()
-        stopping = _asked_to_stop(delivery)
+        stopping = _stop_on_signals(delivery)
         while not stopping.is_set():
             try:
                 await delivery.free_abandoned()
@@ -78,8 +77,8 @@ async def _deliver(delivery: Delivery, sleep: float, now: bool) -> None:
                 await asyncio.wait_for(stopping.wait(), sleep)
 
 
-def _asked_to_stop(delivery: Delivery) -> asyncio.Event:
-    """Set at the first signal, which also has the delivery come to its end."""
+def _stop_on_signals(delivery: Delivery) -> asyncio.Event:
+    """An event that is set at the first signal, which also stops the delivery."""
     stopping = asyncio.Event()
 
     def stop() -> None:

@@ -1,7 +1,7 @@
-"""PostgreSQL's own programs for backups: one is found whose release fits the server's, and run.
+"""Finds and runs `pg_dump` and `pg_restore` of a version that fits the server.
 
-A newer `pg_dump` reads an older server, and an older `pg_restore` writes to a newer one; the other
-way round neither works.
+A newer `pg_dump` can read an older server, and an older `pg_restore` can write to a newer one; the
+reverse does not work.
 """
 
 import os
@@ -18,24 +18,24 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from runtime.embedded.cluster import binary
 from runtime.errors import CommandFailed
 
-DEBIAN = Path("/usr/lib/postgresql")
+DEBIAN_FOLDER = Path("/usr/lib/postgresql")
 
 
 class Tool(msgspec.Struct, frozen=True):
     program: Path
     release: int
-    """Its major version."""
+    """Major version of the program."""
 
     def run(self, *arguments: str, database_url: str | None = None) -> bytes:
-        """What it prints. Raises `CommandFailed` with what it says is wrong."""
-        environment, place = dict(os.environ), list[str]()
+        """Run the program; returns its output. Raises `CommandFailed` with its error message."""
+        environment, connection = dict(os.environ), list[str]()
         if database_url is not None:
             parts = conninfo_to_dict(database_url)
-            if password := parts.pop("password", None):  # arguments are for everybody to see
+            if password := parts.pop("password", None):  # all users can see the arguments
                 environment["PGPASSWORD"] = str(password)
-            place = [f"--dbname={make_conninfo('', **parts)}"]
+            connection = [f"--dbname={make_conninfo('', **parts)}"]
         ended = subprocess.run(
-            [self.program, *place, *arguments],
+            [self.program, *connection, *arguments],
             check=False,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -47,7 +47,7 @@ class Tool(msgspec.Struct, frozen=True):
 
 
 def pg_dump(server: int) -> Tool:
-    """The oldest that reads a server of this major version. Raises `CommandFailed`."""
+    """The oldest `pg_dump` that reads a server of this major version. Raises `CommandFailed`."""
     fitting = [tool for tool in _found("pg_dump") if tool.release >= server]
     if not fitting:
         raise CommandFailed(_missing("pg_dump", f"{server} or newer", server))
@@ -55,7 +55,8 @@ def pg_dump(server: int) -> Tool:
 
 
 def pg_restore(server: int) -> Tool:
-    """The newest that writes to a server of this major version. Raises `CommandFailed`."""
+    """The newest `pg_restore` that writes to a server of this major version. Raises
+    `CommandFailed`."""
     fitting = [tool for tool in _found("pg_restore") if tool.release <= server]
     if not fitting:
         raise CommandFailed(_missing("pg_restore", f"{server} or older", server))
@@ -67,21 +68,21 @@ def _missing(name: str, wanted: str, server: int) -> str:
     known = f" (found: {', '.join(map(str, others))})" if others else ""
     return (
         f"no {name} of PostgreSQL {wanted} is on the PATH{known}:"
-        f" install Debian's postgresql-client-{server}, or its like"
+        f" install postgresql-client-{server}, or the package of your system"
     )
 
 
 def _found(name: str) -> Iterator[Tool]:
-    for program in _places(name):
-        said = subprocess.run(
+    for program in _candidates(name):
+        output = subprocess.run(
             [program, "--version"], check=False, capture_output=True, text=True
         ).stdout
-        if version := re.search(r"\(PostgreSQL\) (\d+)", said):
+        if version := re.search(r"\(PostgreSQL\) (\d+)", output):
             yield Tool(program, int(version[1]))
 
 
-def _places(name: str) -> Sequence[Path]:
-    candidates = sorted(DEBIAN.glob(f"*/bin/{name}"))
+def _candidates(name: str) -> Sequence[Path]:
+    candidates = sorted(DEBIAN_FOLDER.glob(f"*/bin/{name}"))
     if on_path := shutil.which(name):
         candidates.append(Path(on_path))
     with suppress(CommandFailed):  # the image has no embedded server
@@ -89,8 +90,8 @@ def _places(name: str) -> Sequence[Path]:
     return [program for program in candidates if os.access(program, os.X_OK)]
 
 
-def _reason(said: str) -> str:
-    """The first error among what a program said, or else its last line."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+def _reason(output: str) -> str:
+    """The first error in the output of a program, or its last line."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = (line.partition("error:")[2].strip() for line in lines if "error:" in line)
     return next(errors, lines[-1] if lines else "it gave no reason")

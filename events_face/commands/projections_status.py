@@ -21,8 +21,8 @@ from runtime.errors import CommandFailed
 from runtime.installation import installation_keys
 from runtime.settings import Settings
 
-WIDTH = 200
-"""Columns of a table that no terminal limits."""
+WIDTH_WITHOUT_TERMINAL = 200
+"""Columns."""
 
 _NUMBERS = ("position", "lag events", "lag seconds", "rows", "version")
 
@@ -30,13 +30,13 @@ _NUMBERS = ("position", "lag events", "lag seconds", "rows", "version")
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """A projection, as `--json` prints it."""
 
-    standing: ProjectionStatus
+    status: ProjectionStatus
     rows: int | None
     """None when the table is missing."""
 
 
 def status(settings: Settings, services: Services, *, json: bool) -> None:
-    """Print where each projection stands."""
+    """Print the status of each projection."""
     installation_keys(settings, services.database_url)
     try:
         lines = asyncio.run(_lines(services.database_url))
@@ -51,8 +51,8 @@ def status(settings: Settings, services: Services, *, json: bool) -> None:
 async def _lines(database_url: str) -> list[Line]:
     async with await AsyncConnection.connect(database_url, autocommit=True) as connection:
         return [
-            Line(standing=standing, rows=await _row_count(connection, standing.name))
-            for standing in await projection_statuses(connection)
+            Line(status=status, rows=await _row_count(connection, status.name))
+            for status in await projection_statuses(connection)
         ]
 
 
@@ -66,7 +66,7 @@ async def _row_count(connection: AsyncConnection[Any], name: str) -> int | None:
 
 
 def _as_json(lines: Sequence[Line]) -> str:
-    found = [msgspec.to_builtins(line.standing) | {"rows": line.rows} for line in lines]
+    found = [msgspec.to_builtins(line.status) | {"rows": line.rows} for line in lines]
     return msgspec.json.format(msgspec.json.encode(found)).decode()
 
 
@@ -75,31 +75,31 @@ def _print_table(lines: Sequence[Line]) -> None:
     for column in table.columns[1 : 1 + len(_NUMBERS)]:
         column.justify = "right"
     for line in lines:
-        standing = line.standing
+        status = line.status
         table.add_row(
-            standing.name,
-            str(standing.position),
-            str(standing.lag_events),
-            "unknown" if standing.lag_seconds is None else f"{standing.lag_seconds:.1f}",
+            status.name,
+            str(status.position),
+            str(status.lag_events),
+            "unknown" if status.lag_seconds is None else f"{status.lag_seconds:.1f}",
             "none" if line.rows is None else str(line.rows),
-            str(standing.schema_version),
-            Text(_in_words(standing)),
+            str(status.schema_version),
+            Text(_in_words(status)),
         )
     console = Console()
     if not console.is_terminal:
-        console.width = WIDTH
+        console.width = WIDTH_WITHOUT_TERMINAL
     console.print(table)
 
 
-def _in_words(standing: ProjectionStatus) -> str:
-    match standing.state:
-        case "rebuilding" if standing.rebuild:
-            return f"rebuilding: {standing.rebuild}"
+def _in_words(status: ProjectionStatus) -> str:
+    match status.state:
+        case "rebuilding" if status.rebuild:
+            return f"rebuilding: {status.rebuild}"
         case "outdated":
-            command = f"events-face projections rebuild {standing.name}"
-            return f"{standing.outdated}: run `{command}`"
+            command = f"events-face projections rebuild {status.name}"
+            return f"{status.outdated}: run `{command}`"
         case "stopped":
-            return str(standing.stop)
+            return str(status.stop)
         case "unattended":
             return "no projector runs"
         case "foreign":

@@ -1,4 +1,4 @@
-"""The sub-command `projector`."""
+"""The command `projector`."""
 
 from __future__ import annotations
 

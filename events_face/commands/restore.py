@@ -1,4 +1,4 @@
-"""The command `restore`: what `backup` wrote, into an empty database."""
+"""The command `restore`: restores a file of `backup` into an empty database."""
 
 import re
 from pathlib import Path
@@ -10,19 +10,19 @@ from psycopg import Connection
 from domain.privacy.encryption import CannotOpen
 from domain.privacy.keys import InstallationKeys
 from events_face.commands.postgres_tools import Tool, pg_restore
-from events_face.commands.recovery import settle_in
+from events_face.commands.recovery import recover
 from runtime.embedded.services import services
 from runtime.errors import CommandFailed
 from runtime.secret_key import with_existing_key
 from runtime.settings import Settings
 
 KEYS_ROW = re.compile(rb"^t\t\\\\x([0-9a-f]+)", re.MULTILINE)
-"""The row of `installation_keys` as PostgreSQL copies it out: true, and the wrapped keys."""
+"""The row of `installation_keys` in the format of COPY: true, and the wrapped keys."""
 
 
 def restore(settings: Settings, *, file: Path, hold: bool) -> None:
-    """Restore all or nothing, and do what follows (`recovery`). Raises `CommandFailed` when the
-    database is not empty, or `SECRET_KEY` not the one that the backup was made under."""
+    """Restore everything or nothing, then run the steps of `recovery`. Raises `CommandFailed` when
+    the database is not empty, or `SECRET_KEY` is not that of the backup."""
     if not file.is_file():
         raise CommandFailed(f"there is no file {file}")
     settings = with_existing_key(settings)
@@ -41,7 +41,7 @@ def restore(settings: Settings, *, file: Path, hold: bool) -> None:
             raise CommandFailed(
                 f"{file} was not restored, and the database is as it was: {error}"
             ) from None
-        settle_in(settings, found, hold)
+        recover(settings, found, hold)
 
 
 def _require_empty(connection: Connection[Any]) -> None:
@@ -58,13 +58,13 @@ def _require_empty(connection: Connection[Any]) -> None:
     )
     if row := cursor.fetchone():
         raise CommandFailed(
-            f"the database is not empty: it has {row[0]}; restore into a new one, and drop the old "
-            "one when you have looked at what came of it"
+            f"the database is not empty: it has {row[0]}; restore into a new one, check it, and "
+            "then drop the old one"
         )
 
 
 def _require_key(tool: Tool, file: Path, secret_keys: tuple[str, ...]) -> None:
-    """Look into the backup before anything is changed."""
+    """Check the keys in the backup before anything is changed."""
     try:
         copied = tool.run("--data-only", "--table=installation_keys", "--file=-", str(file))
     except CommandFailed as error:
@@ -73,16 +73,16 @@ def _require_key(tool: Tool, file: Path, secret_keys: tuple[str, ...]) -> None:
                 f"{file} was made by a newer PostgreSQL: install its pg_restore and try again"
             ) from None
         raise CommandFailed(
-            f"{file} is no backup of Events-Face, or only a part of one: see whether all of it"
-            " was copied"
+            f"{file} is no backup of Events-Face, or an incomplete one: check whether it was copied"
+            " completely"
         ) from None
     row = KEYS_ROW.search(copied)
     if row is None:
-        raise CommandFailed(f"{file} is no backup of Events-Face: it has no installation's keys")
+        raise CommandFailed(f"{file} is no backup of Events-Face: it has no installation keys")
     try:
         InstallationKeys.unwrap(bytes.fromhex(row[1].decode()), secret_keys)
     except CannotOpen:
         raise CommandFailed(
-            f"SECRET_KEY is not the one that {file} was made under: put that one first, or after "
-            "the present one and a comma"
+            f"SECRET_KEY is not the one of {file}: set it to that one, or append that one to the "
+            "present one after a comma"
         ) from None

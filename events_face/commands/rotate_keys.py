@@ -1,4 +1,4 @@
-"""The command `rotate-keys`: a new key for what wraps personal data, while everything runs."""
+"""The command `rotate-keys`: replaces the data key, which encrypts the keys of personal data."""
 
 import sys
 
@@ -15,7 +15,8 @@ from runtime.settings import Settings
 
 
 def rotate_keys(settings: Settings, services: Services) -> None:
-    """Rotate, or end a rotation that was interrupted, and print how many keys that concerned."""
+    """Rotate, or complete an interrupted rotation, and print the number of keys. All roles may be
+    running."""
     installation_keys(settings, services.database_url)
     console = Console(stderr=True)
     columns = (TextColumn("keys"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -36,6 +37,6 @@ def rotate_keys(settings: Settings, services: Services) -> None:
             raise CommandFailed(str(error)) from None
         except psycopg.errors.UndefinedColumn:
             raise CommandFailed(
-                "the database is older than this: run `events-face migrate`"
+                "the database is of an older release: run `events-face migrate`"
             ) from None
-    sys.stdout.write(f"rotated: {count:,} keys of personal data are under a new data key\n")
+    sys.stdout.write(f"rotated: {count:,} keys of personal data have a new data key\n")

@@ -17,12 +17,12 @@ from workers.provider.client import configured_source
 from workers.provider.sync import run_sync
 
 ITEMS_SHOWN = 20
-"""Of those that were skipped, and of those of which something was kept."""
+"""Skipped items, and items with kept fields, that are printed."""
 
 
 def sync(settings: Settings, services: Services, full: bool) -> None:
-    """Prints the counts; the reasons of what was skipped go to stderr. That something is kept as it
-    was changed here is said only when something is."""
+    """Run a sync and print the counts. Skipped items, with reasons, and fields that were kept as
+    changed here are printed to stderr."""
     provider = configured_source(settings)
     if provider is None:
         raise CommandFailed("EVENTS_PROVIDER_URL is not set")
@@ -41,8 +41,8 @@ def sync(settings: Settings, services: Services, full: bool) -> None:
     counts = msgspec.structs.asdict(result.counts)
     if not result.counts.kept:
         del counts["kept"]
-    said = ", ".join(f"{outcome} {count}" for outcome, count in counts.items())
-    sys.stdout.write(f"{said}\n")
+    summary = ", ".join(f"{outcome} {count}" for outcome, count in counts.items())
+    sys.stdout.write(f"{summary}\n")
     for kept in result.kept_items[:ITEMS_SHOWN]:
         sys.stderr.write(f"kept as changed here {kept.event_id}: {', '.join(kept.fields)}\n")
     if (more := result.counts.kept - ITEMS_SHOWN) > 0:

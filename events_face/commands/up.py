@@ -1,7 +1,7 @@
-"""The whole system on one machine: what is not configured is embedded, every role is kept running.
+"""The command `up`: the whole system on one machine. Services that are not configured are embedded.
 
-The roles, Valkey and the local sink are children of one supervisor. PostgreSQL belongs to whoever
-uses it: each role finds it through the data dir, and the last one out stops it.
+The roles, Valkey and the local sink are children of one supervisor. PostgreSQL is shared: each role
+finds it through the data dir, and the last process that uses it stops it.
 """
 
 import errno
@@ -20,7 +20,7 @@ import structlog
 
 from events_face.commands.announcement import Announcement
 from events_face.commands.demo import load_demo
-from events_face.commands.migrate import create_tables, rebuild_what_is_due
+from events_face.commands.migrate import create_tables, rebuild_outdated
 from runtime.checks import at_start
 from runtime.data_dir import prepare_data_dir, up_lock
 from runtime.embedded import valkey
@@ -33,36 +33,36 @@ from runtime.settings import Settings
 from runtime.supervisor import Role, Supervisor
 from workers.sink import access
 
-BACKGROUND = 15  # niceness of delivering, so that answering goes first
+BACKGROUND_NICENESS = 15  # of delivery, so that answering requests has priority
 
 log = structlog.get_logger()
 
 
 def up(settings: Settings, *, host: str, port: int, workers: int, demo: bool = False) -> None:
-    """Run everything until Ctrl-C or SIGTERM; `workers` is the number of API processes. With
-    `demo`, a new installation begins with something to look at.
+    """Run everything until Ctrl-C or SIGTERM; `workers` is the number of API processes. `demo`: a
+    new installation gets example data.
 
     Raises CommandFailed when it cannot start.
     """
     with ExitStack() as held:
-        held.enter_context(_only_one(prepare_data_dir(settings.data_dir)))
+        held.enter_context(_exclusive_up(prepare_data_dir(settings.data_dir)))
         _check_that_port_is_free(host, port)
         found = held.enter_context(services(settings))
         redis_url = settings.redis_url or valkey.valkey_url(settings.data_dir)
         running = msgspec.structs.replace(found, redis_url=redis_url)
         at_start.connect_when_writable(found.database_url).close()
         if create_tables(settings, running):
-            rebuild_what_is_due(settings, running)
+            rebuild_outdated(settings, running)
         if demo:
             load_demo(settings, running)
-        demands = held.enter_context(_demands_to_stop())
+        signals = held.enter_context(_collected_stop_signals())
         roles = _roles(settings, running, host, port, workers)
         supervisor = held.enter_context(
-            Supervisor(roles, stop_at_once=lambda: demands.count(signal.SIGINT) > 1)
+            Supervisor(roles, stop_at_once=lambda: signals.count(signal.SIGINT) > 1)
         )
         restarter = Restarter(settings.data_dir) if settings.database_url is None else None
         announcement = Announcement(settings, found.database_url, host, port)
-        while not demands:
+        while not signals:
             supervisor.check()
             if restarter is not None:
                 restarter.check()
@@ -71,13 +71,13 @@ def up(settings: Settings, *, host: str, port: int, workers: int, demo: bool = F
 
 
 def _roles(settings: Settings, running: Services, host: str, port: int, workers: int) -> list[Role]:
-    """What runs, stopped in the order of the stages: first what takes work in."""
+    """All roles. They are stopped in the order of their stages: first those that accept work."""
     environment = {
         "DATA_DIR": str(settings.data_dir),
         "SECRET_KEY": ",".join(settings.secret_keys),
         "REDIS_URL": running.redis_url or "",
         "PROMETHEUS_MULTIPROC_DIR": str(_emptied(settings.data_dir / "metrics")),
-        "METRICS_PORT": "",  # the API tells for all of them
+        "METRICS_PORT": "",  # the API serves the metrics of all roles
     }
     roles = []
     if settings.redis_url is None:
@@ -96,7 +96,13 @@ def _roles(settings: Settings, running: Services, host: str, port: int, workers:
         environment["NOTIFICATION_TOKEN"] = token = access.token(settings)
         command = _command("sink", "--port", str(sink))
         roles.append(
-            Role(name="sink", stage=4, command=command, environment=environment, nice=BACKGROUND)
+            Role(
+                name="sink",
+                stage=4,
+                command=command,
+                environment=environment,
+                nice=BACKGROUND_NICENESS,
+            )
         )
         log.info("notifications go to a local sink", page=access.page_url(sink, token))
     api = _command("api", "--host", host, "--port", str(port))
@@ -108,7 +114,7 @@ def _roles(settings: Settings, running: Services, host: str, port: int, workers:
             stage=2,
             command=_command("worker"),
             environment=environment,
-            nice=BACKGROUND,
+            nice=BACKGROUND_NICENESS,
         ),
         Role(name="scheduler", stage=1, command=_command("scheduler"), environment=environment),
         *(
@@ -125,12 +131,12 @@ def _emptied(folder: Path) -> Path:
 
 
 def _command(*words: str) -> list[str]:
-    # -P: a folder `api` or `domain` in the current folder is not ours.
+    # -P: do not import `api` or `domain` from the current folder.
     return [sys.executable, "-P", "-m", "events_face", *words]
 
 
 @contextmanager
-def _only_one(data_dir: Path) -> Iterator[None]:
+def _exclusive_up(data_dir: Path) -> Iterator[None]:
     lock = FileLock(up_lock(data_dir))
     try:
         if not lock.try_to_take():
@@ -141,7 +147,8 @@ def _only_one(data_dir: Path) -> Iterator[None]:
 
 
 def _check_that_port_is_free(host: str, port: int) -> None:
-    """The API processes share the port, and would share it with a stranger's as well."""
+    """The API processes share the port (SO_REUSEPORT), and would share it with other programs,
+    too."""
     try:
         places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         for family, kind, protocol, _, address in places:
@@ -155,16 +162,16 @@ def _check_that_port_is_free(host: str, port: int) -> None:
 
 
 @contextmanager
-def _demands_to_stop() -> Iterator[list[int]]:
-    """Collects Ctrl-C and SIGTERM instead of being interrupted by them."""
-    demands: list[int] = []
+def _collected_stop_signals() -> Iterator[list[int]]:
+    """The signals SIGINT and SIGTERM received during the block, which do not interrupt it."""
+    received: list[int] = []
 
-    def note(number: int, frame: FrameType | None) -> None:
-        demands.append(number)
+    def record(number: int, frame: FrameType | None) -> None:
+        received.append(number)
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, record) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield demands
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -9,7 +9,9 @@ import msgspec
 Level = Literal["ok", "warning", "error"]
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class Finding(msgspec.Struct, frozen=True, kw_only=True, rename={"message": "says"}):
+    """`doctor --json` calls the message `says`."""
+
     check: str
     """What was examined."""
     level: Level

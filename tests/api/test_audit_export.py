@@ -26,7 +26,7 @@ NOTHING: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def in_small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_export, "PORTION", 3)
+    monkeypatch.setattr(audit_export, "BATCH_SIZE", 3)
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_what_stands_there_already_is_never_overwritten(
 ) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("my notes\n")
-    with pytest.raises(CommandFailed, match="is there already"):
+    with pytest.raises(CommandFailed, match="exists already"):
         export(settings, services, **NOTHING | {"output": file})
     with pytest.raises(CommandFailed, match="is no export"):
         export(settings, services, **NOTHING | {"output": file, "resume": True})

@@ -89,7 +89,7 @@ def test_a_terminal_that_ends_at_the_password_is_said_in_one_line(
     monkeypatch.delenv(accounts.PASSWORD_VARIABLE, raising=False)
     monkeypatch.setattr(accounts, "getpass", ended)
     monkeypatch.setattr(sys, "stdin", Terminal())
-    with pytest.raises(CommandFailed, match="no password was given"):
+    with pytest.raises(CommandFailed, match="no password was entered"):
         createsuperuser(settings, services, username="root", password=None)
 
 

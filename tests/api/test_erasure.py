@@ -454,8 +454,8 @@ async def test_an_operator_erases_on_the_command_line(
     for _ in range(2):
         await register(lone_api, await lone_api.event())
     for told in (
-        "erased, for good: 2 registrations (2 keys deleted, 2 notifications given up)\n",
-        "nobody is registered with this email; nothing was changed\n",
+        "erased permanently: 2 registrations (2 keys deleted, 2 notifications cancelled)\n",
+        "no visitor has this email; nothing was changed\n",
     ):
         await asyncio.to_thread(erasure_cli.erase, settings, services, EMAIL.upper())
         assert capsys.readouterr().out == told

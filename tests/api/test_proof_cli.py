@@ -140,7 +140,7 @@ async def test_a_pinned_checkpoint_finds_history_rewritten_with_its_seals(
     pinned.write_text(pinned.read_text().replace(f'"tree_size":{LAST - 1}', '"tree_size":3'))
     ran = events_face(surroundings, *verify)
     assert ran.code == 1
-    assert "pinned.jsonl, line 1: it is not as it was signed" in ran.err
+    assert "pinned.jsonl, line 1: it was changed" in ran.err
     pinned.write_text("")
     assert events_face(surroundings, *verify).code == 1
 

@@ -24,7 +24,7 @@ from domain.privacy.keys import InstallationKeys
 from events_face.commands import postgres_tools
 from events_face.commands.audit_proof import verify
 from events_face.commands.backup import backup
-from events_face.commands.recovery import GAP, HELD, settle_in
+from events_face.commands.recovery import HELD_REASON, POSITION_GAP, recover
 from events_face.commands.restore import restore
 from projections.outbox import count_by_state
 from projections.projector.projector import Projector
@@ -148,7 +148,7 @@ async def test_a_restored_system_goes_on_from_the_backup_and_sends_nothing_twice
     }
     await restored.project()
     assert await count_by_state(restored.connection) == {"waiting": 1, "sent": 3, "failed": 0}
-    assert await last_position(restored.connection) > end + GAP
+    assert await last_position(restored.connection) > end + POSITION_GAP
 
 
 async def test_what_waits_is_held_on_demand_until_somebody_queues_it_again(
@@ -166,7 +166,7 @@ async def test_what_waits_is_held_on_demand_until_somebody_queues_it_again(
     await asyncio.to_thread(restore, elsewhere, file=file, hold=True)
     assert "notifications: 3 that waited are held" in capsys.readouterr().out
     held = await history_of(restored, Failed)
-    assert [recorded.event for recorded in held] == [Failed(reason=HELD)] * 3
+    assert [recorded.event for recorded in held] == [Failed(reason=HELD_REASON)] * 3
     await restored.project()
     assert await count_by_state(restored.connection) == {"waiting": 0, "sent": 1, "failed": 3}
     await restored.give(QueueAgain(notification_id=held[0].originator_id))
@@ -297,7 +297,7 @@ def test_without_the_key_that_was_kept_no_new_one_is_made_up(
 def test_a_machine_without_the_tools_is_told_what_to_install(
     settings: Settings, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_tools, "_places", lambda name: [])
+    monkeypatch.setattr(postgres_tools, "_candidates", lambda name: [])
     with pytest.raises(CommandFailed, match="no pg_dump of PostgreSQL"):
         backup(settings, services_of(database_url), tmp_path / "backup")
     assert list(tmp_path.iterdir()) == []
@@ -311,5 +311,5 @@ async def test_a_system_that_runs_is_not_taken_for_one_that_was_recovered(
         await until_async(lambda: all_caught_up(installation))
         with pytest.raises(CommandFailed, match="a projector"):
             await asyncio.to_thread(
-                settle_in, settings, services_of(installation.database_url), hold=True
+                recover, settings, services_of(installation.database_url), hold=True
             )

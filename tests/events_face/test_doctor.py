@@ -119,8 +119,8 @@ VALUES (0, 1, '\\x00', 1, now(), '\\x00', '\\x00', int8multirange(int8range(1, 2
         (LONG_AGO, "sealing", "warning", "1 events are not sealed"),
         (FOREIGN_SEAL, "seals", "error", "run `events-face audit verify`"),
         (REBUILD, "rebuild of events", "warning", "no room"),
-        (REFUSED, "outbox", "error", "refuses us: HTTP 401"),
-        (NOTIFICATION.format("waiting"), "outbox", "error", "has been for 3600 s"),
+        (REFUSED, "outbox", "error", "refuses the token: HTTP 401"),
+        (NOTIFICATION.format("waiting"), "outbox", "error", "has been due for 3600 s"),
         (NOTIFICATION.format("failed"), "failed notifications", "warning", "refused 1"),
         ("DROP TABLE outbox", "outbox", "error", "run `events-face migrate`"),
         ("DROP TABLE installation_keys", "keys", "error", "run `events-face migrate`"),
@@ -171,16 +171,16 @@ def test_a_certificate_that_nobody_vouches_for_is_found(tmp_path: Path) -> None:
     with listener(_encryption(tmp_path)) as port:
         found = surroundings.reachable("notifications", f"https://127.0.0.1:{port}/")
     assert found.level == "error"
-    assert "no certificate to trust: self-signed" in found.message
+    assert "no trusted certificate: self-signed" in found.message
 
 
 def test_a_disk_that_is_nearly_full_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert surroundings.disk(tmp_path / "not" / "there").check == "disk"
-    monkeypatch.setattr(surroundings, "LITTLE", 2**40)
+    monkeypatch.setattr(surroundings, "DISK_WARNING", 2**40)
     assert surroundings.disk(tmp_path).level == "warning"
-    monkeypatch.setattr(surroundings, "TOO_LITTLE", 2**40)
+    monkeypatch.setattr(surroundings, "DISK_ERROR", 2**40)
     assert surroundings.disk(tmp_path).level == "error"
 
 
@@ -194,7 +194,7 @@ def test_while_nothing_is_up_it_tells_so_and_exits_with_1(settings: Settings) ->
     lines = ended.out.splitlines()
     assert any(line.startswith("error   database: 127.0.0.1:1 does not answer") for line in lines)
     assert any(line.startswith("error   broker: 127.0.0.1:1 does not answer") for line in lines)
-    assert ended.err.endswith("checks found something to mend\n")
+    assert ended.err.endswith("checks found an error\n")
     assert ended.err.count("\n") == 1
     assert "hunter2" not in ended.out + ended.err
 

@@ -71,13 +71,13 @@ def test_what_is_to_be_changed_is_tried_in_turns_that_let_others_go_on(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(migrating, "LOCK_TIMEOUT", "50ms")
-    monkeypatch.setattr(migrating, "LOCK_PAUSE", 0.05)
+    monkeypatch.setattr(migrating, "LOCK_RETRY_INTERVAL", 0.05)
     with ThreadPoolExecutor(1) as thread, psycopg.connect(database_url) as others:
         others.execute("DROP INDEX sessions_of_account")
         others.commit()
         others.execute("DELETE FROM sessions")  # which the index has to wait for
         done = thread.submit(migrate, settings, services)
-        until(lambda: "keeps a table in use" in capsys.readouterr().out)
+        until(lambda: "keeps a table locked" in capsys.readouterr().out)
         with psycopg.connect(database_url) as another:
             another.execute("DELETE FROM sessions")
         others.rollback()
@@ -104,13 +104,13 @@ def test_it_gives_up_on_a_transaction_that_does_not_end(
     settings: Settings, database_url: str, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrating, "LOCK_TIMEOUT", "50ms")
-    monkeypatch.setattr(migrating, "LOCK_PAUSE", 0.01)
+    monkeypatch.setattr(migrating, "LOCK_RETRY_INTERVAL", 0.01)
     monkeypatch.setattr(migrating, "LOCK_TRIES", 2)
     with psycopg.connect(database_url) as others:
         others.execute("DROP INDEX sessions_of_account")
         others.commit()
         others.execute("DELETE FROM sessions")
-        with pytest.raises(CommandFailed, match="some transaction keeps a table in use"):
+        with pytest.raises(CommandFailed, match="a transaction keeps a table locked"):
             migrate(settings, services)
 
 

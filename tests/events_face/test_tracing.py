@@ -104,8 +104,8 @@ def test_a_collector_that_takes_nothing_is_said_once() -> None:
             _asked_again(traces)
             until(lambda: len(lines) == 2)
     assert [line["event"] for line in lines] == [
-        "traces are lost: the collector does not take them",
-        "the collector takes traces again",
+        "traces are lost: the collector does not accept them",
+        "the collector accepts traces again",
     ]
 
 

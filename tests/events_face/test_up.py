@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from events_face.commands.up import _only_one, up
+from events_face.commands.up import _exclusive_up, up
 from runtime.errors import CommandFailed
 from runtime.settings import Settings
 
@@ -29,5 +29,5 @@ def test_an_address_of_another_machine_is_said(tmp_path: Path) -> None:
 
 
 def test_a_second_one_on_the_same_data_dir_is_refused(tmp_path: Path) -> None:
-    with _only_one(tmp_path), pytest.raises(CommandFailed, match="already up on the data dir"):
+    with _exclusive_up(tmp_path), pytest.raises(CommandFailed, match="already up on the data dir"):
         up(settings(tmp_path), host="127.0.0.1", port=8000, workers=1)

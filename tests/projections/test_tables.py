@@ -12,7 +12,7 @@ import structlog
 
 from domain.history.store import last_position
 from domain.notifications import RecordDelivery
-from events_face.commands.migrate import create_tables, migrate, rebuild_what_is_due
+from events_face.commands.migrate import create_tables, migrate, rebuild_outdated
 from projections.areas import AREAS
 from projections.projector.projector import Projector
 from projections.rebuild.outdated import due_rebuilds
@@ -110,7 +110,7 @@ async def test_up_brings_back_what_history_says(
     services = Services(database_url=installation.database_url, redis_url=None)
     assert await asyncio.to_thread(create_tables, settings, services)
     with structlog.testing.capture_logs() as logged:
-        await asyncio.to_thread(rebuild_what_is_due, settings, services)
+        await asyncio.to_thread(rebuild_outdated, settings, services)
     assert "rebuilt" in [line["event"] for line in logged]
     assert {p.name: await installation.rows(p.name) for p in ALL} == before
     assert due(installation.database_url) == {}
@@ -129,7 +129,7 @@ async def test_two_hosts_that_come_up_at_once_rebuild_once(
     await asyncio.to_thread(create_tables, settings, services)
     with structlog.testing.capture_logs() as logged:
         await asyncio.gather(
-            *(asyncio.to_thread(rebuild_what_is_due, settings, services) for _ in range(2))
+            *(asyncio.to_thread(rebuild_outdated, settings, services) for _ in range(2))
         )
     assert [line["event"] for line in logged].count("rebuilt") == 1
     assert await installation.rows("outbox") == before["outbox"]

@@ -16,7 +16,7 @@ import pytest
 from domain.history.store import last_position, load_keys
 from domain.seals.signing import load_key
 from events_face.commands.migrate import migrate
-from events_face.commands.recovery import GAP
+from events_face.commands.recovery import POSITION_GAP
 from runtime.embedded.account import Account
 from runtime.embedded.cluster import binary
 from runtime.embedded.postgres import embedded_postgres
@@ -116,7 +116,7 @@ async def test_a_system_recovered_to_a_moment_is_proven_and_sends_only_what_is_d
             assert f"up to position {end};" in said.out
             await deliver(installation, settings)
             assert service.emails == ["not.yet.notified@example.com"]
-            assert await last_position(installation.connection) > end + GAP
+            assert await last_position(installation.connection) > end + POSITION_GAP
 
 
 def _is_recovering(url: str) -> bool:

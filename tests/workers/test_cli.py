@@ -56,7 +56,7 @@ async def test_outbox_once_ends_with_the_reason_when_the_service_refuses_us(
     refused = events_face(surroundings, "outbox", "--once")
     assert (refused.code, refused.out) == (1, "sent 0, failed 0, waiting 1\n")
     assert refused.err.splitlines()[-1] == (
-        "events-face: sending is paused, the notification service refuses us: HTTP 401"
+        "events-face: sending is paused, the notification service refuses the token: HTTP 401"
     )
     service.usual = Answer()
     allowed = events_face(surroundings, "outbox", "--once")

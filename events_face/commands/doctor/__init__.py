@@ -1,5 +1,5 @@
-"""The sub-command `doctor`: all checks of an installation, and what mends what they find.
+"""The command `doctor`: all checks of an installation, and how to fix what they find.
 
-Nothing is changed, nothing is sent, and nobody is asked to wait: it works while everything is up,
-and tells while everything is down.
+It changes nothing, sends nothing and blocks no role. It works whether the system is running or
+stopped.
 """

@@ -1,4 +1,4 @@
-"""What `events-face doctor` prints."""
+"""Prints the findings of `events-face doctor`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STYLES: dict[Level, str] = {"ok": "green", "warning": "yellow", "error": "bold r
 
 
 def doctor(settings: Settings, *, json: bool) -> None:
-    """Raises CommandFailed when something is an error, once all is told."""
+    """Print all findings. Raises CommandFailed if one of them is an error."""
     findings = examine(settings)
     console = Console()
     if json:
@@ -29,11 +29,11 @@ def doctor(settings: Settings, *, json: bool) -> None:
     else:
         sys.stdout.writelines(f"{_line(finding)}\n" for finding in findings)
     if errors := sum(finding.level == "error" for finding in findings):
-        raise CommandFailed(f"{errors} of {len(findings)} checks found something to mend")
+        raise CommandFailed(f"{errors} of {len(findings)} checks found an error")
 
 
 def _table(findings: Sequence[Finding]) -> Table:
-    table = Table("check", "", "what was found", "what to do")
+    table = Table("check", "", "finding", "remedy")
     for column in table.columns:
         column.overflow = "fold"
     for finding in findings:
@@ -47,5 +47,5 @@ def _table(findings: Sequence[Finding]) -> Table:
 
 
 def _line(finding: Finding) -> str:
-    told = f"{finding.level:8}{finding.check}: {finding.message}"
-    return f"{told}; {finding.remedy}" if finding.remedy else told
+    line = f"{finding.level:8}{finding.check}: {finding.message}"
+    return f"{line}; {finding.remedy}" if finding.remedy else line

@@ -1,4 +1,4 @@
-"""All checks of an installation, in the order in which one rests on the other."""
+"""Runs all checks of an installation, in the order of their dependencies."""
 
 from __future__ import annotations
 
@@ -45,29 +45,29 @@ DATABASE = (
 )
 
 
-STOPPED = error("up", "it does not run", "run `events-face up`")
+UP_STOPPED = error("up", "it is not running", "run `events-face up`")
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Whatever is wrong is a finding: nothing is raised."""
-    found = [look(settings) for look in CONFIGURATION]
+    """All problems are returned as findings: this raises nothing."""
+    found = [check(settings) for check in CONFIGURATION]
     found += surroundings.examine(settings)
     if settings.database_url is None and not has_installation(settings):
-        nothing = f"there is none in {settings.data_dir}"
-        return [*found, error("installation", nothing, "run `events-face up`, or set DATABASE_URL")]
+        missing = f"there is none in {settings.data_dir}"
+        return [*found, error("installation", missing, "run `events-face up`, or set DATABASE_URL")]
     settings = with_stored_key(settings)
     is_stopped = settings.database_url is None and _is_stopped(settings.data_dir)
     with ExitStack() as held:
         try:
             running = held.enter_context(services(settings))
         except CommandFailed as failure:
-            remedy = "then look again: all else rests on it"
+            remedy = "fix this first: the other checks need the database"
             if isinstance(failure, StartFailed):
                 remedy = f"read the end of {Cluster(settings.data_dir).log}"
             return [*found, error("database", str(failure), remedy)]
         if is_stopped:
-            return [*found, STOPPED, *_database(settings, running, system.AT_REST)]
-        return found + _broker(running) + _database(settings, running, system.LOOKS)
+            return [*found, UP_STOPPED, *_database(settings, running, system.CHECKS_AT_REST)]
+        return found + _broker(running) + _database(settings, running, system.CHECKS)
 
 
 def _is_stopped(data_dir: Path) -> bool:
@@ -76,12 +76,12 @@ def _is_stopped(data_dir: Path) -> bool:
 
 def _broker(running: Services) -> list[Finding]:
     if running.redis_url is None:
-        return [error("broker", "none runs", "run `events-face up`, or set REDIS_URL")]
+        return [error("broker", "none is running", "run `events-face up`, or set REDIS_URL")]
     return broker.check_broker(running.redis_url)
 
 
 def _database(
-    settings: Settings, running: Services, looks: Mapping[str, system.Look]
+    settings: Settings, running: Services, checks: Mapping[str, system.SystemCheck]
 ) -> list[Finding]:
     where = database_address(running.database_url)
     try:
@@ -89,10 +89,10 @@ def _database(
             running.database_url, autocommit=True, connect_timeout=CONNECT_TIMEOUT
         ) as connection:
             found = [ok("database", f"{where} answers")]
-            found += [look(connection) for look in DATABASE]
+            found += [check(connection) for check in DATABASE]
             found.append(database.free_connections(connection, CONNECTIONS_OF_A_PROCESS))
-        found += asyncio.run(system.examine(settings, running.database_url, looks))
+        found += asyncio.run(system.examine(settings, running.database_url, checks))
     except UNAVAILABLE as failure:
-        silent = f"{where} does not answer: {in_one_line(failure)}"
-        return [error("database", silent, "start it, or let DATABASE_URL name the right one")]
+        reason = f"{where} does not answer: {in_one_line(failure)}"
+        return [error("database", reason, "start it, or correct DATABASE_URL")]
     return found

@@ -1,5 +1,4 @@
-"""What is around the installation: the disk of its data dir, the services that it calls, and the
-replica that its queries use."""
+"""Checks of the surroundings: the disk of the data dir, external services, the read replica."""
 
 from __future__ import annotations
 
@@ -16,11 +15,11 @@ from runtime.checks.addresses import database_address
 from runtime.checks.finding import Finding, error, in_one_line, ok, warning
 from runtime.settings import Settings
 
-PATIENCE = 5.0
-"""Seconds that each has to answer in."""
+CONNECT_TIMEOUT = 5.0
+"""Seconds until each must answer."""
 
-LITTLE, TOO_LITTLE = 2048, 256
-"""MB of disk space. PostgreSQL stops when none is left."""
+DISK_WARNING, DISK_ERROR = 2048, 256
+"""MB of free disk space. PostgreSQL stops when none is left."""
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -37,41 +36,39 @@ def examine(settings: Settings) -> list[Finding]:
 
 
 def disk(data_dir: Path) -> Finding:
-    place = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
-    free = shutil.disk_usage(place).free // 2**20
-    told = f"{free} MB free at {place}"
-    if free >= LITTLE:
-        return ok("disk", told)
-    tell = error if free < TOO_LITTLE else warning
-    return tell(
-        "disk", told, "make room, or move DATA_DIR; a database elsewhere is looked at there"
-    )
+    folder = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
+    free = shutil.disk_usage(folder).free // 2**20
+    message = f"{free} MB free at {folder}"
+    if free >= DISK_WARNING:
+        return ok("disk", message)
+    finding = error if free < DISK_ERROR else warning
+    return finding("disk", message, "free disk space, or move DATA_DIR")
 
 
 def reachable(check: str, url: str) -> Finding:
-    """Whether somebody listens there, with a certificate that is trusted. Nothing is sent."""
+    """Whether the service accepts connections, with a trusted certificate. Sends no request."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     try:
-        with socket.create_connection((host, port), timeout=PATIENCE) as connection:
+        with socket.create_connection((host, port), timeout=CONNECT_TIMEOUT) as connection:
             if parts.scheme == "https":
                 encryption = httpx.create_ssl_context()
                 encryption.wrap_socket(connection, server_hostname=host).close()
     except ssl.SSLCertVerificationError as failure:
-        reason = f"{host}:{port} has no certificate to trust: {failure.verify_message}"
-        return error(check, reason, "have it renewed, or add its authority to SSL_CERT_FILE")
+        reason = f"{host}:{port} has no trusted certificate: {failure.verify_message}"
+        return error(check, reason, "renew it, or add its authority to SSL_CERT_FILE")
     except OSError as failure:
         reason = f"{host}:{port} cannot be reached: {in_one_line(failure)}"
-        return error(check, reason, "look at its host, the network and the address; we try again")
+        return error(check, reason, "check its host, the network and the address")
     return ok(check, f"{host}:{port} can be reached")
 
 
 def replica(url: str) -> Finding:
     where = database_address(url)
     try:
-        with psycopg.connect(url, connect_timeout=int(PATIENCE)) as connection:
+        with psycopg.connect(url, connect_timeout=int(CONNECT_TIMEOUT)) as connection:
             connection.execute("SELECT FROM projections")
     except psycopg.Error as failure:
         reason = f"{where} does not answer queries: {in_one_line(failure)}"
-        return error("replica", reason, "mend it, or unset READ_DATABASE_URL")
+        return error("replica", reason, "repair it, or unset READ_DATABASE_URL")
     return ok("replica", f"{where} answers queries")
