@@ -1,1 +1,1 @@
-"""History as auditors read it: the log, one aggregate at a moment, and what changed between two."""
+"""History for auditors: the log, an aggregate at a moment, and changes between two moments."""

@@ -1,6 +1,6 @@
-"""Disclosures: that somebody read personal data in history. One stream for each reading.
+"""Disclosures: records that a user read personal data in history. One stream for each disclosure.
 
-It is recorded before the data is given away: what cannot be recorded is not disclosed.
+A disclosure is recorded before the data is returned: without a record, no data is disclosed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from domain.core.unit_of_work import Work
 
 
 class RecordDisclosure(msgspec.Struct, frozen=True, kw_only=True):
-    """Who reads is told by the command's origin."""
+    """The origin of the command names the reader."""
 
     criteria: dict[str, str]
     first_position: int
@@ -21,19 +21,19 @@ class RecordDisclosure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Disclosure(Aggregate, frozen=True, kw_only=True):
-    """One reading; it has happened once its stream has an event."""
+    """One disclosure; its stream has one event."""
 
 
 @stored_as("Disclosure.PersonalDataRead")
 class PersonalDataRead(DomainEvent[Disclosure], frozen=True, kw_only=True):
     criteria: dict[str, str]
-    """What was asked for, by name. Only criteria that events fulfil get here, so that nobody's
-    name does."""
+    """The criteria of the query, by name. Only criteria that match events are recorded, so that no
+    typed name of a person is."""
     first_position: int
     last_position: int
-    """All that was opened lies between these, both included."""
+    """All disclosed events are between these positions, inclusive."""
     count: int
-    """Events whose personal data was opened."""
+    """Number of events whose personal data was disclosed."""
 
 
 def record_disclosure(command: RecordDisclosure, work: Work) -> None:

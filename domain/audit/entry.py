@@ -1,9 +1,9 @@
-"""An event as auditors see it: as it is stored, so that one of a later release, or one that
-somebody tampered with, is shown too.
+"""An entry of the audit log: an event as it is stored, so that events of newer releases and damaged
+events are shown, too.
 
-Secrets, such as the code that proves a registration, are left out, always. Personal data is left
-out too. `open_personal_data` puts it in, which is for after the disclosure was
-recorded (`domain.audit.disclosures`).
+Secrets, such as the code that proves a registration, are always left out. Personal data is left
+out, unless `open_personal_data` adds it, after the disclosure was recorded
+(`domain.audit.disclosures`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from domain.privacy.keys import InstallationKeys
 
 
 class LoggedEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """`time`, `actor` and what else the state tells are None when there is no reading it."""
+    """`time`, `actor` and the other fields of the state are None when the state is unreadable."""
 
     position: int
     time: datetime | None = None
@@ -38,12 +38,12 @@ class LoggedEvent(msgspec.Struct, frozen=True, kw_only=True):
     causation_id: int | None = None
     schema_version: int | None = None
     data: Any
-    """JSON as it is stored but for secrets, or the whole state as text when that is something else;
-    None when there could be secrets in that."""
+    """The stored JSON without secrets, or the whole state as text when it is not JSON; None when
+    that text could contain secrets."""
     personal: Literal["sealed", "open", "erased"] | None = None
-    """What became of the personal data in `data`; None when there is none."""
+    """State of the personal data in `data`; None without personal data."""
     unreadable: str | None = None
-    """Why this release cannot make sense of the event."""
+    """Why this release cannot read the event; None when it can."""
 
 
 HAS_KEY = SQL("""(
@@ -54,10 +54,10 @@ HAS_KEY = SQL("""(
 COLUMNS = SQL(
     "e.notification_id, e.originator_id, e.originator_version, e.topic, e.state, {}"
 ).format(HAS_KEY)
-"""Of history_events as `e`: what `logged` takes."""
+"""Columns of history_events as `e`: the arguments of `logged`."""
 
 NONSENSE = (UnknownEvent, ValueError, LookupError, TypeError, RecursionError)
-"""What comes of decoding an event that this release did not write."""
+"""Errors of decoding an event that this release did not write."""
 
 
 def logged(
@@ -68,7 +68,7 @@ def logged(
     state: bytes | None,
     has_key: bool | None,
 ) -> LoggedEvent:
-    """The event of this row, whatever is in it."""
+    """The entry of this row, with any content."""
     type, state = topic or "", state or b""
     place: dict[str, Any] = {
         "position": position,
@@ -107,7 +107,8 @@ def logged(
 
 
 def _without(data: Any, secret_fields: Collection[str]) -> dict[str, Any] | None:
-    """None for what has no fields: where the secrets are in it cannot be known."""
+    """The data without secrets; None when it has no fields, because secrets cannot be found
+    then."""
     if not isinstance(data, dict):
         return None
     return {field: value for field, value in data.items() if field not in secret_fields}
@@ -120,7 +121,7 @@ def can_be_opened(event: LoggedEvent) -> bool:
 async def open_personal_data(
     connection: AsyncConnection[Any], events: Sequence[LoggedEvent], keys: InstallationKeys
 ) -> list[LoggedEvent]:
-    """The events, with personal data in those that `can_be_opened`. Its reading must have been
+    """The events, with decrypted personal data where it `can_be_opened`. The disclosure must be
     recorded before."""
     cursor = await connection.execute(
         SQL("SELECT {} FROM history_events e WHERE e.notification_id = ANY(%b) ORDER BY 1").format(
@@ -141,7 +142,7 @@ async def open_personal_data(
 async def open_what_can_be(
     connection: AsyncConnection[Any], sealed: list[RecordedEvent], keys: InstallationKeys
 ) -> list[RecordedEvent]:
-    """Those that can be opened are, whatever was done to the others."""
+    """Decrypt all events that can be decrypted; damaged ones are returned unchanged."""
     try:
         return await open_all(connection, sealed, keys)
     except (CannotOpen, ValueError):

@@ -1,4 +1,4 @@
-"""The log: history as auditors read it, one event after the other, in the order it was written."""
+"""The audit log: pages of history, in order, filtered by criteria."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from domain.history.codec import to_json
 from domain.history.store import last_position
 
 SCAN = 100_000
-"""Positions that are looked through for one page: no index knows of actors, types or times, which
-would cost every append (docs/decisions/0014-audit-log-scans-history.md)."""
+"""Positions scanned for one page: there is no index on actors, types or times, because it would
+make every append slower (docs/decisions/0014-audit-log-scans-history.md)."""
 
 TIME = SQL("split_part(encode(substring(e.state FROM 15 FOR 27), 'escape'), 'Z', 1) COLLATE \"C\"")
 """The time of an event, of history_events as `e`, from where `domain.history.codec.State` has it;
@@ -27,7 +27,7 @@ other bytes there cause no error. As text, and without its Z, an earlier time so
 
 
 class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Which events are asked for: those that fulfil all that is not None."""
+    """Conditions on events; None matches all."""
 
     aggregate_id: UUID | None = None
     type: str | None = None
@@ -35,26 +35,26 @@ class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     actor: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-    """Before this time. Each event has the time of the host that wrote it; history's order is
-    that of positions, and where clocks differ the two do as well."""
+    """Before this time. Each event has the time of the host that wrote it, so times may not be in
+    the order of positions."""
 
 
 class Page(msgspec.Struct, frozen=True):
     events: list[LoggedEvent]
     next_after: int | None
-    """Where the next page begins; None at the end of history. A page before that can be short, or
-    empty: it was looked no further for it."""
+    """Start of the next page; None at the end of history. A page may be short, or empty, before the
+    end: the scan stops after `MAX_SCANNED` positions."""
 
 
 class Sealed(msgspec.Struct, frozen=True):
-    """Events whose personal data can be opened, and where they begin and end."""
+    """Events whose personal data can be decrypted: their number, and first and last position."""
 
     count: int
     first_position: int | None
     last_position: int | None
 
     def disclosure(self, criteria: Criteria) -> RecordDisclosure | None:
-        """The command to give before they are opened; None when there is nothing to open."""
+        """The command to execute before they are decrypted; None when there are no such events."""
         if self.first_position is None or self.last_position is None:
             return None
         return RecordDisclosure(
@@ -120,7 +120,7 @@ async def read_page(
 async def first_after(
     connection: AsyncConnection[Any], aggregate_id: UUID, moment: datetime
 ) -> int | None:
-    """Position of the aggregate's first event that is later; None when none is."""
+    """Position of the aggregate's first event after this time; None without one."""
     cursor = await connection.execute(
         SQL("""
             SELECT min(e.notification_id) FROM history_events e
@@ -133,7 +133,7 @@ async def first_after(
 
 
 async def count(connection: AsyncConnection[Any], criteria: Criteria) -> int | None:
-    """How many events there are; None when history is too long to say at a look."""
+    """Number of matching events; None when history is too long to count."""
     if criteria.aggregate_id is None and await last_position(connection) > SCAN:
         return None
     cursor = await connection.execute(
@@ -147,7 +147,7 @@ async def count(connection: AsyncConnection[Any], criteria: Criteria) -> int | N
 async def find_sealed(
     connection: AsyncConnection[Any], criteria: Criteria, *, after: int, up_to: int
 ) -> Sealed:
-    """All that could be opened after one position and up to another."""
+    """The events with decryptable personal data after one position, up to another."""
     cursor = await connection.execute(
         SQL("""
             SELECT count(*), min(e.notification_id), max(e.notification_id)
@@ -169,7 +169,7 @@ async def find_sealed(
 def _fulfilled(criteria: Criteria) -> Composable:
     """The criteria as a condition on history_events as `e`.
 
-    The actor is read from where `domain.history.codec.State` has it; other bytes in that place
+    The actor is read at its place in the JSON of `domain.history.codec.State`; other bytes there
     cause no error.
     """
     conditions: list[Composable] = [SQL("true")]

@@ -1,6 +1,6 @@
-"""What an aggregate was at a moment of history, and what changed between two.
+"""An aggregate at a moment of history, and its changes between two moments.
 
-It is replayed from the stream's events each time: a snapshot is no proof.
+It is always replayed from the events of the stream, because a snapshot proves nothing.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from domain.core.times import parse_moment
 from domain.core.values import Invalid
 
 Moment = int | datetime
-"""A position in history, or a time: what had happened by then, that very moment included."""
+"""A position in history, or a time; both are inclusive."""
 
 LAST_POSITION = 2**63 - 1
 
 Replay = Callable[[UUID, int], Awaitable[Aggregate]]
-"""Takes an id and a version, and answers the aggregate. Raises `Unreadable`."""
+"""Takes an id and a version, and returns the aggregate. Raises `Unreadable`."""
 
 MOST_EVENTS = 1_000
-"""Of a difference; the log has all of them."""
+"""Events in a difference; the log shows all of them."""
 
 
 class AggregateState(msgspec.Struct, frozen=True, kw_only=True):
-    """An aggregate as its events up to a moment leave it."""
+    """An aggregate after all its events up to a moment."""
 
     id: UUID
     type: str
@@ -44,14 +44,14 @@ class AggregateState(msgspec.Struct, frozen=True, kw_only=True):
     """None when one of the events is unreadable."""
     last_event: LoggedEvent
     unreadable: str | None = None
-    """Why there is no state, by the first event of which that is so."""
+    """Why there is no state: the first unreadable event."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     field: str
-    """The names on the way to it, with dots between."""
+    """Path of field names, separated by dots."""
     old: Any
-    """None too when there was none."""
+    """None also when the field did not exist."""
     new: Any
 
 
@@ -63,9 +63,9 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     to_version: int
     changes: list[Change]
     events: list[LoggedEvent]
-    """The first `MOST_EVENTS` of those that happened between."""
+    """The first `MOST_EVENTS` events between the moments."""
     unreadable: str | None = None
-    """Why there are no changes to tell, although there may be some."""
+    """Why the changes are unknown; None when they are known."""
 
 
 def parse_position_or_time(raw: str) -> Moment:
@@ -81,7 +81,7 @@ def parse_position_or_time(raw: str) -> Moment:
     try:
         return parse_time(text)
     except Invalid as error:
-        raise Invalid(f"is no position in history, and as a time it {error}") from None
+        raise Invalid(f"is not a position in history, and as a time it {error}") from None
 
 
 def parse_time(raw: str) -> datetime:
@@ -100,7 +100,7 @@ async def state_as_of(
     *,
     replay: Replay | None = None,
 ) -> AggregateState | None:
-    """None when nothing had happened to the aggregate by then."""
+    """The state of the aggregate; None when it had no events at that moment."""
     last_event = await _last_event(connection, id, moment)
     if last_event is None:
         return None
@@ -127,9 +127,9 @@ async def difference(
     *,
     replay: Replay | None = None,
 ) -> Difference | None:
-    """What happened after `start`, up to `end`; None when nothing ever had by then.
+    """Changes after `start`, up to `end`; None when the aggregate had no events at `end`.
 
-    Raises `Invalid` when the aggregate had come further by `start` than by `end`.
+    Raises `Invalid` when `start` is later than `end`.
     """
     new = await state_as_of(connection, id, end, replay=replay)
     if new is None:
@@ -159,8 +159,8 @@ async def difference(
 async def _last_event(
     connection: AsyncConnection[Any], id: UUID, moment: Moment
 ) -> LoggedEvent | None:
-    """The aggregate's last event by the moment: where clocks differ, the one before the first
-    that is later."""
+    """The aggregate's last event at the moment. If times are not in order, because clocks differ,
+    the event before the first one with a later time."""
     if isinstance(moment, datetime):
         later = await first_after(connection, id, moment)
         moment = LAST_POSITION if later is None else later - 1

@@ -1,4 +1,4 @@
-"""The newest events of one aggregate, each with what the aggregate was before it and after."""
+"""The newest events of one aggregate, each with the state before and after it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from domain.audit.replay import Unreadable, after, fields_of
 from domain.core.aggregate import Aggregate
 
 LONGEST_REPLAYED = 200
-"""Events of a stream that is replayed for this. For a longer one, `before` and `after` are None."""
+"""Events. A longer stream is not replayed: its steps have no `before` and `after`."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     event: LoggedEvent
     before: dict[str, Any] | None = None
-    """None before the first event; and where it is not known, as `after` is then."""
+    """None before the first event, and when it is unknown."""
     after: dict[str, Any] | None = None
 
 
 async def timeline(connection: AsyncConnection[Any], id: UUID, *, limit: int) -> list[Step]:
-    """The newest first."""
+    """The newest `limit` steps, newest first."""
     cursor = await connection.execute(
         SQL("""
             SELECT {} FROM history_events e
@@ -55,7 +55,7 @@ async def timeline(connection: AsyncConnection[Any], id: UUID, *, limit: int) ->
 
 
 def _states(rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
-    """After each event, up to the first that is unreadable."""
+    """The states after each event, up to the first unreadable one."""
     states: list[dict[str, Any]] = []
     aggregate: Aggregate | None = None
     with suppress(Unreadable):

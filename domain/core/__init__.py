@@ -1,1 +1,1 @@
-"""What every rule is made of: aggregates, ids, values, times, errors, and a unit of work."""
+"""Building blocks of the rules: aggregates, ids, values, times, errors, the unit of work."""

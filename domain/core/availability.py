@@ -1,12 +1,12 @@
-"""Which errors say that the database is unavailable, whatever was asked of it: try again later.
+"""Errors that mean that the database is unavailable, for any statement: try again later.
 
-psycopg's `OperationalError` covers most: no connection, a lost one, a server that starts or stops,
-a full disk, too many connections, a lock or an answer that takes too long. PostgreSQL counts some
-others as internal errors: a server that only reads, as after a failover to a replica, and sessions
-that it ended because a transaction took too long.
+`OperationalError` of psycopg covers most: no connection, a lost one, a server that starts or stops,
+a full disk, too many connections, a lock or an answer that takes too long. PostgreSQL reports some
+others as internal errors: a read-only server, for example after a failover to a replica, and
+sessions that it terminated because a transaction took too long.
 
-None of them says that what was asked is wrong. Where the connection is lost while it commits, the
-outcome is unknown (`domain.history.batch.OutcomeUnknown`); after all others nothing was changed.
+None of them means that the statement is wrong. If the connection is lost during a commit, the
+outcome is unknown (`domain.history.batch.OutcomeUnknown`); after all others, nothing was changed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from psycopg import AsyncConnection, Connection, errors
 
 
 class OnlyReads(psycopg.OperationalError):
-    """The database takes no writes: it is a replica, or set to read only"""
+    """The database takes no writes: it is a replica, or read-only"""
 
     def __str__(self) -> str:
         return self.__doc__ or ""
@@ -31,24 +31,23 @@ UNAVAILABLE: tuple[type[psycopg.Error], ...] = (
     errors.IdleInTransactionSessionTimeout,
     errors.TransactionTimeout,
 )
-"""For `except`."""
-
+"""For `except` clauses."""
 
 TABLES_MISSING: tuple[type[psycopg.Error], ...] = (errors.UndefinedTable, errors.UndefinedColumn)
-"""A table is missing, or of another release. For `except`; `missing_table` has the words for it."""
+"""A table is missing, or of another release. For `except` clauses; `missing_table` describes it."""
 
 BRING_BACK = "run `events-face migrate`, which says what is to be rebuilt"
 
 
 def missing_table(error: psycopg.Error) -> str:
-    """What an operator is told of one of `TABLES_MISSING`, before how to `BRING_BACK` it."""
+    """Describes one of `TABLES_MISSING` for operators; `BRING_BACK` is the remedy."""
     named = re.search(r'"([^"]+)"', error.diag.message_primary or "")
     which = named[1] if named else "a table or a column"
     return f"{which} is missing in the database, or of another release"
 
 
 def only_reads(connection: Connection[Any] | AsyncConnection[Any]) -> bool:
-    """By what the server reported with its last answer: nothing is asked for this."""
+    """Whether the server is read-only, as it reported with its last answer. Sends no query."""
     if connection.closed:
         return False
     reported = connection.info.parameter_status
@@ -56,7 +55,7 @@ def only_reads(connection: Connection[Any] | AsyncConnection[Any]) -> bool:
 
 
 def require_writes(connection: Connection[Any] | AsyncConnection[Any]) -> None:
-    """For those that read for a long time before they write: the database that takes writes may be
-    another one by now. Raises `OnlyReads`."""
+    """Check before a rare write of a long session that the server is still the primary. Raises
+    `OnlyReads`."""
     if only_reads(connection):
         raise OnlyReads

@@ -1,4 +1,4 @@
-"""What a command is to the event store: one row of the table in `domain.application`."""
+"""The types of the command table in `domain.application`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Handler = Callable[[C, Work], Any]
 
 
 class Touches(msgspec.Struct, frozen=True):
-    """The streams that a handler will ask for first, so that a batch loads them with one query.
-    A stream that is missing here costs one more round trip, never a wrong decision."""
+    """The streams that a handler will need, so that one query loads those of a whole batch. A
+    missing stream costs another round trip, but never leads to a wrong decision."""
 
     existing: Sequence[UUID] = ()
     begun: Sequence[UUID] = ()
-    """Streams that the command means to begin: they are taken to be empty."""
+    """New streams of the command: they are assumed to be empty."""
 
 
 InlineProjection = Callable[[AsyncConnection[Any], C, Sequence[RecordedEvent]], Awaitable[object]]
@@ -44,7 +44,7 @@ class CommandType(msgspec.Struct, Generic[C], frozen=True):
 
 
 class People(Protocol):
-    """Whose the streams of visitors are, where their ids do not say it."""
+    """Identifies the people of visitors' streams, when the ids of the streams do not."""
 
     def person(self, staged: Sequence[RecordedEvent], visitor: Aggregate) -> UUID | None:
         """As `FindPerson`; `staged` are events that are not in history yet.
@@ -54,11 +54,11 @@ class People(Protocol):
     async def look_up(
         self, connection: AsyncConnection[Any], visitors: Collection[Aggregate]
     ) -> None:
-        """Have `person` know these visitors."""
+        """Look up these visitors for `person`."""
 
 
 class Application(msgspec.Struct, frozen=True):
-    """What a decider needs to know of the business."""
+    """The business part of a decider."""
 
     commands: Mapping[type[Any], CommandType[Any]]
     """Every type of command, and how it is decided."""

@@ -1,4 +1,4 @@
-"""Times as they come in (RFC 3339, or the seed system's `MM.DD.YYYY`), and what a date means."""
+"""Parses times (RFC 3339, or `MM.DD.YYYY` as in the seed system), and the end of a date."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from domain.core.values import Invalid
 _SEED_DATE = re.compile(r"(\d{2})\.(\d{2})\.(\d{4})", re.ASCII)
 _RFC3339_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
 _TOO_FINE = re.compile(r"(\.\d{6})\d+", re.ASCII)
-"""Parts of microseconds are cut off: rounded up, a time could be the next year's, or no time."""
+"""Fractions of microseconds are cut off: rounding could lead to the next year, or to no valid time.
+"""
 
 _LENGTH_OF_DATE = len("2030-05-17")
 _LENGTH_TO_MICROSECONDS = len("2030-05-17T09:00:00.000000")
@@ -20,9 +21,9 @@ _END_OF_DAY = time(23, 59, 59)
 
 
 def parse_moment(raw: object, zone: tzinfo | None = None) -> datetime:
-    """A point in time, UTC; a date without a time is its midnight, in UTC as well.
+    """A point in time in UTC; a date without a time means midnight in UTC.
 
-    `zone` is that of times without an offset; None refuses them. Raises `Invalid`.
+    `zone` is the timezone of times without an offset; None refuses them. Raises `Invalid`.
     """
     moment = parse_deadline(raw, zone)
     return moment if isinstance(moment, datetime) else datetime.combine(moment, time(), UTC)
@@ -66,7 +67,8 @@ def _moment(text: str, zone: tzinfo | None) -> datetime:
 
 
 def end_of(deadline: datetime | date, event_datetime: datetime) -> datetime:
-    """The moment a deadline ends: a bare date lasts its day, the event's own until it begins."""
+    """The end of a deadline: for a date, the end of the day; for the date of the event, the start
+    of the event."""
     if isinstance(deadline, datetime):
         return deadline
     ends = datetime.combine(deadline, _END_OF_DAY, UTC)

@@ -1,7 +1,7 @@
-"""What a command handler works with: aggregates as they stand, and a place to record events.
+"""The unit of work of a command handler: it loads aggregates and records domain events.
 
-A handler is a plain function without waiting: what it needs is loaded before it runs. When it
-asks for a stream that is not, `NotLoaded` ends this run, and it is run again with the stream.
+A handler is a synchronous function: its streams are loaded before it runs. If it needs another
+stream, `NotLoaded` ends the run, and it is run again with that stream.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ A = TypeVar("A", bound=Aggregate)
 
 
 class Environment(msgspec.Struct, frozen=True):
-    """What decisions take from outside: time, new ids and codes. Tests hold their own."""
+    """Inputs of decisions from outside: time, new ids and codes. Tests use fixed ones."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     new_id: Callable[[], UUID] = new_id
@@ -31,7 +31,7 @@ class Environment(msgspec.Struct, frozen=True):
 
 
 class NotLoaded(Exception):
-    """A handler asked for a stream that was not loaded for it."""
+    """A handler needs a stream that was not loaded."""
 
     def __init__(self, id: UUID) -> None:
         super().__init__(id)
@@ -39,7 +39,7 @@ class NotLoaded(Exception):
 
 
 class PersonNotKnown(Exception):
-    """A handler asked whose a stream is before that was looked up for it."""
+    """A handler needs the person of a visitor that was not looked up."""
 
     def __init__(self, visitor: Aggregate) -> None:
         super().__init__(visitor.id)
@@ -47,14 +47,14 @@ class PersonNotKnown(Exception):
 
 
 FindPerson = Callable[[Aggregate], UUID | None]
-"""Whose a visitor's stream is: the `other_visitor` of who registered last, which tells people apart
-and says nothing of them. None where that cannot be read. Raises `PersonNotKnown`."""
+"""Identifies the person of a visitor's stream: the id `Identity.other_visitor` of the person who
+registered last, which reveals nothing. None when it cannot be read. Raises `PersonNotKnown`."""
 
 
 class Work:
-    """One command's view of the world, and the events it leads to.
+    """The aggregates that one command reads, and the events that it records.
 
-    `loaded` has an entry for each stream that was looked up, None for one without events.
+    `loaded` has an entry for each loaded stream; None for a stream without events.
     """
 
     def __init__(
@@ -77,11 +77,11 @@ class Work:
 
     @property
     def now(self) -> datetime:
-        """When the command is decided: the time of its events."""
+        """The time of the decision, and of its events."""
         return self._metadata.timestamp
 
     def get(self, kind: type[A], id: UUID) -> A:
-        """The aggregate, blank (version 0) when nothing happened to it yet.
+        """The aggregate; empty (version 0) when its stream has no events.
 
         Raises `NotFound` when the id belongs to another kind of aggregate.
         """
@@ -98,7 +98,7 @@ class Work:
         return aggregate
 
     def record(self, aggregate: A, *events: DomainEvent[A]) -> A:
-        """Append the events to the aggregate's stream; gives the aggregate as they leave it."""
+        """Record events in the aggregate's stream; returns the aggregate after them."""
         for event in events:
             aggregate = aggregate.after(event)
             self.recorded.append(

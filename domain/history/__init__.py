@@ -1,1 +1,1 @@
-"""The event store: how commands are decided and appended, and how history is read."""
+"""The event store: decides commands, appends their events, and reads history."""

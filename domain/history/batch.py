@@ -1,4 +1,4 @@
-"""What goes into a batch of commands, and what comes out of it."""
+"""The requests and the outcomes of a batch of commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from domain.core.errors import TryAgain
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """Who gives a command, and what led to it."""
+    """The actor of a command, and its cause."""
 
     actor: str
     correlation_id: str
@@ -25,7 +25,7 @@ class Request(msgspec.Struct, frozen=True):
     at: datetime | None = None
     """The time of its events; None for the time when it is decided."""
     waiting_since: float | None = None
-    """By `time.perf_counter`; None when it did not wait for its batch."""
+    """Time of `time.perf_counter`; None when it did not wait for its batch."""
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -33,13 +33,13 @@ class Done(msgspec.Struct, frozen=True):
 
     value: Any
     position: int
-    """Of its last event; of the last event before the decision when it led to none."""
+    """Position of its last event; without events, the last position of history at the decision."""
 
 
 class Failed(msgspec.Struct, frozen=True):
-    """The command was refused (`DomainError`), the database was lost before it was committed
-    (`UNAVAILABLE`), what it rests on is of a newer release (`UnknownEvent`), or it met a bug (any
-    other exception)."""
+    """The command was refused (`DomainError`), the database was lost before the commit
+    (`UNAVAILABLE`), a stream has an event of a newer release (`UnknownEvent`), or there was a bug
+    (any other exception)."""
 
     error: Exception
 
@@ -50,11 +50,11 @@ class Append(msgspec.Struct, frozen=True):
     begun: float
     ended: float
     taken: bool
-    """False when a stream had changed since it was read: what was refused is decided again."""
+    """False when a stream had changed since it was read: the batch is decided again."""
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """How a batch went, for counting and tracing. Times are by `time.perf_counter`."""
+    """The figures of a batch, for metrics and traces. Times are seconds of `time.perf_counter`."""
 
     requests: Sequence[Request]
     outcomes: Sequence[Done | Failed]
@@ -62,7 +62,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     ended: float
     appends: Sequence[Append]
     locked: bool
-    """Whether it had to hold history's lock while it decided."""
+    """Whether it was decided under the lock of history."""
 
 
 Observer = Callable[[Batch], object]

@@ -1,9 +1,9 @@
 """How a domain event is stored: a topic, and JSON with its metadata and its data.
 
-A class's older schema versions are led up to the present one by its upcasters when read;
-what is stored is never rewritten. Golden examples are in `tests/domain/golden/`.
+Older schema versions are converted to the present one by upcasters when they are read; stored
+events are never rewritten. Golden examples are in `tests/domain/golden/`.
 
-Event classes are known once their modules are imported: a process that decodes imports
+Event classes are registered when their modules are imported: a process that decodes events imports
 `domain.application`, which imports all of them.
 """
 
@@ -29,11 +29,11 @@ from domain.privacy.keys import place
 
 
 class UnknownEvent(Exception):
-    """History holds an event that this code does not know: it is older than the history."""
+    """History has an event that this release does not know: a newer release wrote it."""
 
 
 class State(msgspec.Struct, omit_defaults=True):
-    """What is stored of each event, whatever its topic. `domain.audit.log` rests on the order."""
+    """The stored JSON of every event. `domain.audit.log` depends on the order of the fields."""
 
     timestamp: datetime
     actor: str
@@ -45,14 +45,14 @@ class State(msgspec.Struct, omit_defaults=True):
 
 
 def _plain(value: object) -> str:
-    """The domain's value types are texts, and are stored as such."""
+    """Encodes value types, which are subclasses of str."""
     if isinstance(value, str):
         return str(value)
     raise TypeError(f"cannot store a {type(value).__name__}")
 
 
 _UNKNOWN = Metadata(timestamp=datetime.min.replace(tzinfo=UTC), actor="", correlation_id="")
-"""Of an event whose state only another application can read."""
+"""The metadata of events of other applications, whose state cannot be read."""
 
 to_json = msgspec.json.Encoder(enc_hook=_plain).encode
 decode_state = msgspec.json.Decoder(State).decode
@@ -66,7 +66,7 @@ def encode(recorded: RecordedEvent, personal_key: bytes | None = None) -> bytes:
     personal = event.personal_field and getattr(event, event.personal_field)
     if event.personal_field and personal is not None:
         if personal_key is None:
-            raise ValueError(f"{event.topic} has personal data, which is never stored in the clear")
+            raise ValueError(f"{event.topic} has personal data, which must be encrypted")
         event = msgspec.structs.replace(event, **{event.personal_field: None})
         bound_to = place(recorded.originator_id, recorded.originator_version)
         sealed = seal(personal_key, to_json(personal), bound_to)
@@ -124,7 +124,7 @@ def open_personal(recorded: RecordedEvent, personal_key: bytes) -> RecordedEvent
 
 
 def decode_event(topic: str, stored: State) -> DomainEvent[Any]:
-    """What happened, of an event whose state was read. Raises `UnknownEvent`."""
+    """The domain event in a decoded state. Raises `UnknownEvent`."""
     event_class = EVENT_TYPES.get(topic)
     if event_class is None or stored.schema_version > event_class.schema_version:
         raise UnknownEvent(f"{topic} version {stored.schema_version}: is this an older release?")
@@ -160,7 +160,7 @@ _decode_when = msgspec.json.Decoder(_When).decode
 
 
 def age_of(state: bytes | None) -> float | None:
-    """Seconds since what is stored happened; None when that cannot be read."""
+    """Seconds since the stored event happened; None when the state cannot be read."""
     try:
         recorded = _decode_when(state or b"")
     except msgspec.DecodeError:

@@ -1,7 +1,7 @@
-"""Many commands decided together and appended to history in one commit.
+"""Decides many commands together and appends their events to history in one commit.
 
-All of them are decided in memory and appended with one round trip, however many they are; a second
-one loads what is not known yet. Commands of a batch are isolated from each other: neither a refusal
+All commands of a batch are decided in memory and appended in one round trip; another one loads the
+streams that are not cached. Commands of a batch are isolated from each other: neither a refusal
 nor a bug of one affects the others. History stays serializable: the append is refused when a stream
 has changed since it was read, and then the batch is decided again.
 """
@@ -30,18 +30,16 @@ from domain.history.streams import Loaded, Streams
 from domain.privacy.keys import InstallationKeys
 
 OPTIMISTIC_TRIES = 2
-"""Decisions on loaded streams without holding history's lock. The next one holds it, and so is the
-last."""
-
+"""Attempts without the lock of history. The next attempt holds the lock, and so succeeds."""
 
 LOST: tuple[type[Exception], ...] = (*UNAVAILABLE, OutcomeUnknown)
-"""The database was lost: what was committed before stays committed."""
+"""Errors of a lost database. Batches that were committed before stay committed."""
 
 
 class Decider:
-    """Decides batches of commands, one at a time; keeps what it has read of history between them.
+    """Decides batches of commands, one at a time, and caches aggregates between them.
 
-    `observer` gets each batch after its callers have their answers; they never wait for it.
+    `observer` is called with each batch after its callers have their outcomes.
     """
 
     def __init__(
@@ -63,10 +61,10 @@ class Decider:
     async def execute(
         self, connection: AsyncConnection[Any], requests: Sequence[Request]
     ) -> list[Done | Failed]:
-        """One outcome for each request, in their order. What is done is committed with the
+        """One outcome for each request, in the same order. Events are committed with the
         connection's transaction: at once in autocommit mode. Raises `OutcomeUnknown`.
 
-        The requests count as given at the same time: which is decided first is not promised.
+        The requests count as simultaneous: they may be decided in any order.
         """
         deciding = _Deciding(
             connection,
@@ -99,7 +97,7 @@ class Decider:
 
 
 class _Deciding:
-    """One batch on its way: `decide`, and what it rests on, in the order in which it is called."""
+    """Decides one batch. The methods follow in the order in which they are called."""
 
     def __init__(
         self,
@@ -167,8 +165,8 @@ class _Deciding:
         return {place: Failed(one.error) for place, one in refused.items()} | dict(done)
 
     async def _decide_each(self, requests: Sequence[Request]) -> list[Done | Failed]:
-        """All together; when an event of a newer release is in the way, one by one, so that only
-        the commands that need it fail."""
+        """Decide all requests together; if a stream has an event of a newer release, one by one, so
+        that only the commands that need this stream fail."""
         try:
             return await self._decide_on_history(requests)
         except UnknownEvent as error:
@@ -183,7 +181,7 @@ class _Deciding:
         return outcomes
 
     async def _decide_on_history(self, requests: Sequence[Request]) -> list[Done | Failed]:
-        """Until nothing changes meanwhile; in the end by locking history."""
+        """Decide until no stream changes in between; the last attempt locks history."""
         for _ in range(OPTIMISTIC_TRIES):
             with suppress(_Changed):
                 return await self._try(requests)
@@ -206,7 +204,7 @@ class _Deciding:
     async def _load_and_run(
         self, requests: Sequence[Request]
     ) -> tuple[Loaded, list[Accepted | Refused]]:
-        """Decide each request on what history has, and on what the ones before it led to."""
+        """Decide each request on the loaded streams and the results of the requests before it."""
         touches = [self._handling.touches(request) for request in requests]
         wanted = {id for touched in touches for id in (*touched.existing, *touched.begun)}
         loaded = await self._streams.load(self._connection, wanted)
@@ -228,7 +226,7 @@ class _Deciding:
         events = [event for a in accepted for event in a.work.recorded]
         if not events:
             return []
-        # Streams that the batch itself begins were not loaded: they were read as empty.
+        # Streams that the batch itself creates were not loaded: they count as read when empty.
         works = [*(a.work for a in accepted), *(r.work for r in refused)]
         read = {id: _version(loaded.get(id)) for work in works for id in work.read}
         begun = perf_counter()
@@ -247,7 +245,7 @@ class _Deciding:
         events: Sequence[RecordedEvent],
         read: dict[Any, int],
     ) -> list[int] | None:
-        """The events, and in the same transaction the rows of inline projections."""
+        """Append the events, and write the rows of inline projections in the same transaction."""
         inline = [
             (projection, a)
             for a in accepted
@@ -265,7 +263,7 @@ class _Deciding:
 
 @contextmanager
 def _commit_of(connection: AsyncConnection[Any]) -> Iterator[None]:
-    """When the connection is lost in here, the outcome of the commit is unknown."""
+    """If the connection is lost during the block, the outcome of the commit is unknown."""
     try:
         yield
     except psycopg.Error as error:
@@ -283,8 +281,8 @@ def _version(aggregate: Aggregate | None) -> int:
 
 
 def _done(accepted: Iterable[Accepted], positions: Sequence[int]) -> Iterator[Done]:
-    """Each accepted command with the position of its last event; with the last position of all
-    when it led to none."""
+    """The outcome of each accepted command, with the position of its last event; without events,
+    with the last of the positions."""
     appended = 0
     for a in accepted:
         appended += len(a.work.recorded)

@@ -40,7 +40,7 @@ class History(Application[UUID]):
 
 
 class EventMapper(Mapper[UUID]):
-    """Between `RecordedEvent` and what is stored, by the one codec."""
+    """Converts between `RecordedEvent` and stored events, with `domain.history.codec`."""
 
     def __init__(self, keys: InstallationKeys | None = None) -> None:
         """Needs none of the library's transcoder, compressor or cipher."""

@@ -1,7 +1,7 @@
-"""Group commit: one writer per process takes every command that is waiting, as one batch.
+"""Group commit: one writer per process commits all waiting commands as one batch.
 
-While a batch is being committed the next one gathers, so batches grow with the load and each
-caller waits for two commits at most. The queue is bounded: when it is full, callers are told.
+While a batch is being committed, the next one is collected. So batches grow with the load, and each
+caller waits for two commits at most. The queue is bounded: when it is full, commands are refused.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from domain.history.decider import Decider
 from domain.history.store import connect
 
 QUEUE_LIMIT = 1_000
-"""Commands waiting; at 4,000 a second that is a quarter of a second's work."""
+"""Waiting commands: a quarter of a second of work at 4,000 commands per second."""
 
 BATCH_LIMIT = 128
-"""Commands in one commit; a larger one gains little and keeps its first caller waiting."""
+"""Commands in one commit. A larger batch gains little and delays its first caller."""
 
 GATHER = 0.002
 GATHER_FROM = 8
-"""Seconds that a batch waits for more, if the one before it had so many: under such a load they are
-on their way, and a batch costs more than five commands."""
+"""A batch waits this many seconds for more commands if the batch before it had at least
+`GATHER_FROM`: under such a load more will arrive, and a batch costs more than five commands."""
 
 
 class Overloaded(TryAgain):
@@ -63,7 +63,7 @@ class Writer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Commits what was taken, then ends."""
+        """Commit the waiting commands, then end."""
         await self._queue.join()
         if self._task is not None:
             self._task.cancel()
@@ -72,13 +72,13 @@ class Writer:
 
     @property
     def waiting(self) -> int:
-        """Commands that no batch has taken yet."""
+        """Number of commands that are not yet in a batch."""
         return self._queue.qsize()
 
     async def execute(self, command: Any, origin: Origin) -> Done:
-        """Commit one command with whatever else is waiting.
+        """Commit one command, together with others that are waiting.
 
-        Raises the `DomainError` it is refused with, `Overloaded`, `HistoryUnavailable`, or
+        Raises the `DomainError` of a refusal, `Overloaded`, `HistoryUnavailable`, or
         `domain.history.batch.OutcomeUnknown`.
         """
         answer: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
@@ -105,10 +105,10 @@ class Writer:
                     self._queue.task_done()
 
     async def _commit(self, waiting: Sequence[_Waiting]) -> None:
-        """Answer each of the waiting callers, whatever happens."""
+        """Commit a batch, and give each caller its outcome or an exception."""
         try:
             outcomes = await self._outcomes([request for request, _ in waiting])
-        except Exception as error:  # noqa: BLE001  each caller is told
+        except Exception as error:  # noqa: BLE001  passed to each caller
             for _, answer in waiting:
                 _give(answer, Failed(error))
         else:
@@ -116,7 +116,7 @@ class Writer:
                 _give(answer, outcome)
 
     async def _outcomes(self, requests: Sequence[Request]) -> Sequence[Done | Failed]:
-        """Decide and commit. Raises `HistoryUnavailable` when nothing was committed for sure."""
+        """Decide and commit. Raises `HistoryUnavailable` when certainly nothing was committed."""
         try:
             if self._connection is None or _has_ended(self._connection):
                 await self._disconnect()
@@ -133,14 +133,14 @@ class Writer:
 
 
 def _has_ended(connection: AsyncConnection[Any]) -> bool:
-    """Whether the server has hung up since the last answer: then nothing may be sent to it, or it
-    would be unknown what became of that. Or whether it only reads: another may be the primary."""
+    """Whether the server has closed the connection since its last answer: a commit sent now would
+    have an unknown outcome. Also True if the server is read-only: another may be the primary."""
     if connection.closed or only_reads(connection):
         return True
     socket = select.poll()
     socket.register(connection.fileno(), select.POLLIN)
     try:
-        while socket.poll(0):  # a last message, and then the end
+        while socket.poll(0):  # a last message may come before the end
             connection.pgconn.consume_input()
     except psycopg.OperationalError:
         return True
@@ -149,7 +149,7 @@ def _has_ended(connection: AsyncConnection[Any]) -> bool:
 
 def _give(answer: asyncio.Future[Done], outcome: Done | Failed) -> None:
     if answer.done():
-        return  # its caller went away
+        return  # the caller was cancelled
     if isinstance(outcome, Failed):
         lost = isinstance(outcome.error, UNAVAILABLE)
         answer.set_exception(HistoryUnavailable() if lost else outcome.error)

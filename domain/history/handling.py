@@ -1,4 +1,4 @@
-"""Runs the handlers of a batch of commands in memory, each on what the ones before it led to."""
+"""Runs the handlers of a batch of commands in memory, each with the results of those before it."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """By a rule, or because of a bug."""
+    """Refused by a rule, or failed by a bug."""
 
     error: Exception
     work: Work
 
 
 Unknown = NotLoaded | PersonNotKnown
-"""What a handler asked for has to be loaded first."""
+"""The handler needs data that must be loaded first."""
 
 
 class Handling:
-    """The application's handlers, and what they take from outside."""
+    """The handlers of the application, and their environment."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Handling:
                 value = self._commands[type(command)].handler(command, work)
             except (NotLoaded, PersonNotKnown) as unknown:
                 decisions.append(unknown)
-            except Exception as error:  # noqa: BLE001  refused, or a bug: the caller gets it
+            except Exception as error:  # noqa: BLE001  a refusal or a bug: passed to the caller
                 decisions.append(Refused(error, work))
             else:
                 staged.update(work.changed)

@@ -1,10 +1,11 @@
-"""Leaders: of several processes one holds an advisory lock, in the session that it works with.
+"""Leader election: one of several processes holds an advisory lock, in the session with which it
+works.
 
-PostgreSQL frees the lock with the session, so another process leads when the leader dies or is cut
-off. A process that is frozen (SIGSTOP, a suspended virtual machine, a host that swaps) keeps its
-session. So a leader asks for something every few seconds, and a process that stands by ends the
-session of a leader that has asked for nothing for `SILENCE`. A frozen leader that goes on finds
-its session ended with the first thing it asks for, and has changed nothing until then.
+PostgreSQL releases the lock with the session, so another process leads when the leader dies or
+loses its connection. A frozen process (SIGSTOP, a suspended virtual machine, a swapping host) keeps
+its session. So a leader runs a statement every few seconds, and a waiting process terminates the
+session of a leader that was silent for `MAX_SILENCE`. When a frozen leader continues, its first
+statement fails, and it has changed nothing in between.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ import structlog
 from psycopg import AsyncConnection, Connection
 
 SILENCE = timedelta(seconds=15)
-"""After which a leader loses the lead."""
+"""Time without a statement, after which a leader loses the lead."""
 
 SIGN_OF_LIFE = 3.0
-"""Seconds from one to the next, at most, while a leader has nothing else to ask for."""
+"""Seconds, at most, between two statements of a leader that has nothing else to do."""
 
 END_SILENT = """
     WITH silent AS MATERIALIZED (
@@ -38,8 +39,8 @@ END_SILENT = """
     )
     SELECT pid FROM silent WHERE pg_terminate_backend(pid, 1000)
 """
-"""It waits up to a second for each session to end. PostgreSQL waits for the client when a session
-is idle, or when the client does not read the answer."""
+"""Waits up to a second for each session to end. A silent client leaves its session idle, or does
+not read the answer (`ClientWrite`)."""
 
 TRY = "SELECT pg_try_advisory_lock(hashtext(%s))"
 
@@ -47,22 +48,21 @@ log = structlog.get_logger()
 
 
 async def take_lead(connection: AsyncConnection[Any], lead: str) -> bool:
-    """Whether this session leads now, until it ends."""
+    """Try to take the lead; this session keeps it until it ends."""
     await end_silent(connection, lead)
     cursor = await connection.execute(TRY, [lead])
     return await cursor.fetchone() == (True,)
 
 
 def take_lead_now(connection: Connection[Any], lead: str) -> bool:
-    """As `take_lead`, for a thread."""
+    """As `take_lead`, for synchronous code."""
     ended = connection.execute(END_SILENT, {"lead": lead, "silence": SILENCE})
     _tell(lead, ended.rowcount)
     return connection.execute(TRY, [lead]).fetchone() == (True,)
 
 
 async def end_silent(connection: AsyncConnection[Any], lead: str) -> None:
-    """End the session of a leader that shows no sign of life, also where the lock has a second key
-    for what is led."""
+    """Terminate the session of a silent leader; the lock may have a second key."""
     ended = await connection.execute(END_SILENT, {"lead": lead, "silence": SILENCE})
     _tell(lead, ended.rowcount)
 
@@ -75,8 +75,7 @@ def _tell(lead: str, ended: int) -> None:
 
 @asynccontextmanager
 async def signs_of_life(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
-    """For a leader that asks for nothing for a long time: something else does for the length of
-    the block."""
+    """Run a statement now and then during the block, for a leader that is busy with other work."""
     ending = asyncio.Event()
     showing = asyncio.create_task(_show(connection, ending))
     try:
@@ -88,7 +87,7 @@ async def signs_of_life(connection: AsyncConnection[Any]) -> AsyncIterator[None]
 
 async def _show(connection: AsyncConnection[Any], ending: asyncio.Event) -> None:
     while not ending.is_set():
-        with suppress(psycopg.Error):  # which the leader itself meets
+        with suppress(psycopg.Error):  # the leader gets the same error
             await connection.execute("SELECT")
         with suppress(TimeoutError):
             await asyncio.wait_for(ending.wait(), SIGN_OF_LIFE)

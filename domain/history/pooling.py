@@ -1,8 +1,8 @@
-"""Poolers between this process and PostgreSQL, as PgBouncer in transaction mode.
+"""Detects poolers between this process and PostgreSQL, such as PgBouncer in transaction mode.
 
-They give each transaction whichever session is free. So nothing lasts from one to the next: no lock
-that elects a leader, no LISTEN, no setting. They show by what they do with the options that our
-sessions are opened with: they refuse them, or are told to ignore them.
+A pooler runs each transaction in any free session. So session state is lost: advisory locks of
+leaders, LISTEN, settings. Poolers can be detected because they refuse connection options, or ignore
+them.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from psycopg import Connection
 from domain.history.store import CONNECTION_TIMEOUTS, SESSION
 
 MARK = "-c events_face.session=ours"
-"""An option that means nothing to PostgreSQL, which tells it to whoever asks."""
+"""An option without meaning to PostgreSQL, which can be read in the session."""
 
 IS_OURS = "SELECT current_setting('events_face.session', true) = 'ours'"
 """Whether the session is the one that was opened with `MARK`."""
 
 
 class PoolerBetween(Exception):
-    """A pooler gives each transaction a session of its own, or keeps our options from it"""
+    """A pooler is between this process and PostgreSQL"""
 
 
 def connect_in_session(database_url: str) -> Connection[Any]:
@@ -42,5 +42,5 @@ def connect_in_session(database_url: str) -> Connection[Any]:
 
 
 def refuses_options(error: psycopg.OperationalError) -> bool:
-    """Whether that is why there is no connection."""
+    """Whether the connection failed because of its options."""
     return "unsupported startup parameter" in str(error)

@@ -1,7 +1,7 @@
--- History's tables and the one way to append to it. Safe to run again.
+-- The tables of history, and the only function that appends to it. Safe to run again.
 
--- The tables of events and snapshots are as the eventsourcing library would create them, for its
--- Application to read. They are only ever added to, so vacuuming can wait; analyzing cannot.
+-- The tables of events and snapshots have the schema of the eventsourcing library, so that its
+-- Application can read them. Rows are only added, so vacuum can wait; analyze cannot.
 CREATE TABLE IF NOT EXISTS history_events (
     originator_id      uuid   NOT NULL,
     originator_version bigint NOT NULL,
@@ -29,8 +29,8 @@ CREATE TABLE IF NOT EXISTS installation_keys (
     wrapped  bytea NOT NULL
 );
 
--- One key per event with personal data. Deleting it makes that data unreadable for ever. What
--- follows the sealed key's 60 bytes is the mark of the generation that it is wrapped under.
+-- One key for each event with personal data. Deleting the key makes the data unreadable forever.
+-- The 60 bytes of the encrypted key are followed by the mark of its data key's generation.
 CREATE TABLE IF NOT EXISTS personal_keys (
     originator_id      uuid   NOT NULL,
     originator_version bigint NOT NULL,
@@ -38,10 +38,10 @@ CREATE TABLE IF NOT EXISTS personal_keys (
     PRIMARY KEY (originator_id, originator_version)
 );
 
--- What is there is not touched: IF NOT EXISTS would lock the tables first, and who appends holds
--- rows of others by then, for which a migration waits in its turn.
+-- Existing objects are not touched: IF NOT EXISTS would lock the tables first, which can deadlock
+-- with an append.
 DO $$ BEGIN
-    -- No samples of it are kept as statistics, where a deleted key would live on.
+    -- No statistics: a deleted key could remain in their samples.
     IF EXISTS (
         SELECT FROM pg_attribute
         WHERE attrelid = to_regclass('personal_keys') AND attname = 'wrapped'
@@ -54,13 +54,13 @@ DO $$ BEGIN
         CREATE UNIQUE INDEX history_events_notification_id_idx ON history_events (notification_id);
     END IF;
 
-    -- Where a person's registrations may be, see domain.erasure.
+    -- Finds the streams that may have registrations of a person, see domain.erasure.
     IF to_regclass('history_events_created_events') IS NULL THEN
         CREATE INDEX history_events_created_events
             ON history_events (originator_id) WHERE topic = 'Event.Created';
     END IF;
 
-    -- What keys of personal data end with that are wrapped under the newest generation.
+    -- The mark of the newest generation, at the end of personal keys that it wraps.
     IF NOT EXISTS (
         SELECT FROM pg_attribute
         WHERE attrelid = to_regclass('installation_keys') AND attname = 'mark'
@@ -69,11 +69,12 @@ DO $$ BEGIN
     END IF;
 END $$;
 
--- Appends events unless a stream that the decision read has moved since; then it answers NULL.
--- When the personal keys are not of the newest generation it answers {} and appends nothing.
--- The lock is held from here to the end of the transaction, so positions are committed in order:
--- who reads up to position N has seen all before N. It is an advisory lock, not the library's
--- table lock, because a table lock and autovacuum would hold each other up.
+-- Appends events, and returns their positions. If a stream that the decision has read has changed
+-- since, it appends nothing and returns NULL. If the personal keys are not of the newest
+-- generation, it appends nothing and returns {}.
+-- The lock is held until the end of the transaction, so positions are committed in order: a reader
+-- that has read up to position N has seen all events before N. It is an advisory lock, because a
+-- table lock, as in the library, and autovacuum would block each other.
 CREATE OR REPLACE FUNCTION append_to_history(
     read_ids     uuid[],
     read_versions bigint[],
@@ -83,7 +84,7 @@ CREATE OR REPLACE FUNCTION append_to_history(
     states       bytea[],
     wrapped_keys bytea[]
 ) RETURNS bigint[] LANGUAGE plpgsql
--- One plan for ever, which must not be one for the young table that it may be made for.
+-- One generic plan, which must not be a sequential scan although the table may be small at first.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 AS $$

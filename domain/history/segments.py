@@ -1,7 +1,7 @@
-"""Stretches of history, each read in one go and on its own: for deriving everything again.
+"""Reads history in segments, each in one query and independent of the others, for rebuilds.
 
-Much faster than following history event by event, and for many readers beside each other. Blocks,
-so it is for processes that do nothing else.
+Much faster than following history, and several processes can read in parallel. Synchronous code,
+for processes that do nothing else.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from domain.privacy.keys import InstallationKeys, UnknownGeneration, place, unwr
 
 
 class Unreadable(Exception):
-    """An event that cannot be decoded, or not be opened with the key there is for it"""
+    """An event cannot be decoded, or its personal data cannot be decrypted"""
 
 
 def read_segment(
@@ -32,8 +32,8 @@ def read_segment(
     upto: int,
     skipped: Sequence[str],
 ) -> list[RecordedEvent]:
-    """The events above `after`, up to the position `upto`, with their personal data in place
-    where its key was not deleted; without those of the `skipped` topics.
+    """The events after the position `after` up to `upto`, with decrypted personal data unless its
+    key was deleted; without events of `skipped` topics.
 
     Raises `Unreadable`.
     """
@@ -62,7 +62,7 @@ def _rows(
                ) END
         FROM history_events e
         WHERE notification_id > %(after)b AND notification_id <= %(upto)b
-          AND topic = ANY(%(skipped)b) IS NOT TRUE -- nor is one without a topic
+          AND topic = ANY(%(skipped)b) IS NOT TRUE -- also true if the topic is null
         ORDER BY notification_id
         """,
         {

@@ -1,9 +1,9 @@
-"""History: the append-only event store in PostgreSQL, and the ways in and out of it.
+"""History: the append-only event store in PostgreSQL, and how it is read and written.
 
-The tables have the `eventsourcing` library's shape, and its `Application` reads them
-(`domain.history.eventsourcing_view.History`).
-What is appended goes through one function of ours, `append_to_history` (schema.sql), because the
-library's recorder can neither check what a decision has *read* nor append for many at once.
+The tables have the schema of the `eventsourcing` library, whose `Application` reads them
+(`domain.history.eventsourcing_view.History`). All events are appended by one SQL function,
+`append_to_history` (schema.sql), because the recorder of the library can neither check the streams
+that a decision has read, nor append for many commands at once.
 """
 
 from __future__ import annotations
@@ -31,22 +31,20 @@ BY_KEY = (
     "-c plan_cache_mode=force_custom_plan"
     " -c enable_seqscan=off -c enable_bitmapscan=off -c enable_sort=off"
 )
-"""PostgreSQL's options for statements that must never read all of a table, however young its
-statistics are: other ways than an index are ruled out, and each statement is planned for the rows
-it is given instead of once and for all."""
+"""PostgreSQL options for statements that must never scan a whole table, even without statistics:
+only index scans are allowed, and each statement is planned for its parameters."""
 
 CHANNEL = "history"
-"""PostgreSQL tells the listeners of this channel the last position of each append."""
-
+"""The channel of the NOTIFY with the last position of each append."""
 
 SESSION = (
     "-c TimeZone=UTC -c idle_in_transaction_session_timeout=10s"
     " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3"
     " -c tcp_user_timeout=12s"
 )
-"""Options of every session: times are read as they were written, and neither a client that stopped
-in the middle of a transaction nor one whose host was cut off keeps what it has locked. By itself
-PostgreSQL takes two hours to notice the latter."""
+"""Options of every session: times are in UTC, and locks are released soon after a client stops
+within a transaction or loses its network; without them, PostgreSQL needs two hours to notice the
+latter."""
 
 CONNECTION_TIMEOUTS: dict[str, Any] = {
     "connect_timeout": 5,
@@ -55,14 +53,14 @@ CONNECTION_TIMEOUTS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
 }
-"""How long a server that does not answer is waited for; seconds, the last one in milliseconds."""
+"""Timeouts for a server that does not answer: in seconds, the last one in milliseconds."""
 
 
 def create_tables(connection: Connection[Any], secret_keys: tuple[str, ...]) -> None:
-    """Create what is missing, the installation's keys included, and wrap those under the first of
+    """Create missing tables and the keys of the installation, and wrap these with the first of
     `secret_keys`. Safe to run again.
 
-    Raises `encryption.CannotOpen` when the keys are there but none of `secret_keys` opens them.
+    Raises `encryption.CannotOpen` when the keys exist but none of `secret_keys` decrypts them.
     """
     connection.execute(sql("history/schema.sql"))
     connection.execute(
@@ -71,8 +69,8 @@ def create_tables(connection: Connection[Any], secret_keys: tuple[str, ...]) -> 
     )
     cursor = connection.execute("SELECT wrapped FROM installation_keys FOR UPDATE")
     (wrapped,) = cast("tuple[bytes]", cursor.fetchone())
-    if anew := wrap_again(wrapped, secret_keys, INSTALLATION):
-        connection.execute("UPDATE installation_keys SET wrapped = %s", [anew])
+    if rewrapped := wrap_again(wrapped, secret_keys, INSTALLATION):
+        connection.execute("UPDATE installation_keys SET wrapped = %s", [rewrapped])
 
 
 def sql(file: str) -> bytes:
@@ -89,15 +87,14 @@ def load_keys(connection: Connection[Any], secret_keys: tuple[str, ...]) -> Inst
 
 
 async def refresh_keys(connection: AsyncConnection[Any], keys: InstallationKeys) -> None:
-    """Learn the generations of data keys that came since `keys` were loaded."""
+    """Add the generations of data keys that are newer than `keys`."""
     cursor = await connection.execute("SELECT wrapped FROM installation_keys", binary=True)
     (wrapped,) = cast("tuple[bytes]", await cursor.fetchone())
     keys.learn(wrapped)
 
 
 async def connect(database_url: str) -> AsyncConnection[Any]:
-    """A connection in autocommit mode, for statements that look rows up by key or in the order of
-    an index."""
+    """A connection in autocommit mode, for statements that read by key or in index order."""
     return await AsyncConnection.connect(
         database_url,
         autocommit=True,
@@ -108,7 +105,7 @@ async def connect(database_url: str) -> AsyncConnection[Any]:
 
 
 KEY_TRIES = 5
-"""Appends with keys that were the newest when they were read; they are hardly ever rotated."""
+"""Attempts to append with the newest data key, which may be rotated in between."""
 
 
 async def append(
@@ -119,10 +116,10 @@ async def append(
 ) -> list[int] | None:
     """Append the events, all or none, and return their positions.
 
-    `read` are the streams that the decision rests on, each with the version it had then. When
-    one of them has moved since, nothing is appended and None is returned.
+    `read` has the streams that the decision has read, each with its version at that time. If one
+    of them has changed since, nothing is appended and None is returned.
 
-    Raises `encryption.CannotOpen` when the installation's keys contradict each other.
+    Raises `encryption.CannotOpen` when the keys of the installation are inconsistent.
     """
     personal_keys = [new_key() if e.event.personal_field else None for e in events]
     states = [encode(e, key) for e, key in zip(events, personal_keys, strict=True)]
@@ -145,22 +142,23 @@ async def append(
         (positions,) = cast("tuple[list[int] | None]", await cursor.fetchone())
         if positions != []:
             return positions
-        await refresh_keys(connection, keys)  # the data key was rotated meanwhile
+        await refresh_keys(connection, keys)  # the data key was rotated
     raise CannotOpen(
-        "the installation's data key is not the one that personal keys are marked with"
+        "the data key of the installation does not match the mark of new personal keys"
     )
 
 
 async def lock_history(connection: AsyncConnection[Any]) -> None:
-    """Keep everybody from appending until the connection's transaction ends."""
+    """Prevent all other appends until the transaction of the connection ends."""
     await connection.execute("SELECT pg_advisory_xact_lock(hashtext('append_to_history'))")
 
 
 async def read_events(
     connection: AsyncConnection[Any], *, after: int, limit: int, skipped: Sequence[str] = ()
 ) -> list[RecordedEvent]:
-    """The next events in the order of history, personal data sealed. Those of `skipped` topics are
-    left out, but for the newest event of all: with it, the reader comes to the end."""
+    """The next events in the order of history, with personal data still encrypted. Events of
+    `skipped` topics are left out, except the last event of history: its position tells the reader
+    how far it has read."""
     cursor = await connection.execute(
         """
         SELECT originator_id, originator_version, topic, state, notification_id
@@ -180,7 +178,7 @@ async def read_events(
 async def read_at(
     connection: AsyncConnection[Any], positions: Iterable[int]
 ) -> list[RecordedEvent]:
-    """The events at these positions, in no order, personal data sealed."""
+    """The events at these positions, in any order, with personal data still encrypted."""
     cursor = await connection.execute(
         """
         SELECT originator_id, originator_version, topic, state, notification_id
@@ -200,8 +198,8 @@ async def last_position(connection: AsyncConnection[Any]) -> int:
 
 
 async def skip_positions(connection: AsyncConnection[Any], positions: int) -> None:
-    """Have the next event come so many positions later: whoever remembers a position that was lost
-    must not take another event for the one that was there."""
+    """Skip this number of positions: another event must not get a position that was lost, because
+    other systems may remember it."""
     await connection.execute(
         """
         SELECT setval(sequence, nextval(sequence) + %s)
@@ -215,7 +213,7 @@ async def skip_positions(connection: AsyncConnection[Any], positions: int) -> No
 async def open_all(
     connection: AsyncConnection[Any], events: Sequence[RecordedEvent], keys: InstallationKeys
 ) -> list[RecordedEvent]:
-    """The events with their personal data in place, where its key was not deleted."""
+    """The events with decrypted personal data, unless the key was deleted."""
     sealed = [e for e in events if e.sealed is not None]
     if not sealed:
         return list(events)
@@ -233,7 +231,7 @@ _Wrapped = Mapping[tuple[UUID, int], bytes]
 async def _personal_keys(
     connection: AsyncConnection[Any], events: Sequence[RecordedEvent]
 ) -> _Wrapped:
-    """Those that were not deleted, by stream and version."""
+    """The wrapped keys that still exist, by stream and version."""
     cursor = await connection.execute(
         """
         SELECT k.originator_id, k.originator_version, k.wrapped

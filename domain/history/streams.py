@@ -1,8 +1,8 @@
-"""Aggregates brought up to date from history: many streams with one SELECT.
+"""Loads aggregates from history: many streams with one SELECT.
 
-What was loaded before is kept and fast-forwarded; whoever decides on it without that must have
-the append check it. A stream that was long to read leaves a snapshot, where the next one who has
-to read it begins.
+Loaded aggregates are cached, and brought up to date with the events since. A decision on a cached
+aggregate that was not brought up to date must be checked by the append. After reading a long
+stream, a snapshot is stored, from which the next reader starts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from domain.core.aggregate import EVENT_TYPES, Aggregate
 from domain.history.codec import decode, to_json
 
 LONG_STREAM = 100
-"""Events of one stream that had to be read at once; then a snapshot spares the next reader."""
+"""Events. After reading this many events of one stream, a snapshot is stored."""
 
 CACHED_AGGREGATES = 20_000
 
@@ -30,13 +30,13 @@ Loaded = dict[UUID, Aggregate | None]
 
 
 class Streams:
-    """Aggregates as far as history has been read."""
+    """A cache of aggregates, each at the version to which its stream was read."""
 
     def __init__(self) -> None:
         self._cache: OrderedDict[UUID, Aggregate] = OrderedDict()
 
     async def load(self, connection: AsyncConnection[Any], ids: Iterable[UUID]) -> Loaded:
-        """The aggregates as history has them now."""
+        """The aggregates, up to date with history."""
         loaded = self.known(ids)
         cursor = await connection.execute(
             """
@@ -60,7 +60,7 @@ class Streams:
                 FROM history_events e
                 WHERE e.originator_id = known.id
                   AND e.originator_version > coalesce(snapshot.version, known.version)
-                OFFSET 0 -- a look-up for each, however the join might be planned
+                OFFSET 0 -- forces an index look-up for each stream
             ) AS next
             ORDER BY version
             """,
@@ -83,12 +83,12 @@ class Streams:
         return loaded
 
     def known(self, ids: Iterable[UUID]) -> Loaded:
-        """The aggregates as they were when last read; None for what was never read, or is blank."""
+        """The cached aggregates, possibly out of date; None for those that are not cached."""
         return {id: self._cache.get(id) for id in ids}
 
     def advance(self, connection: AsyncConnection[Any], changed: Iterable[Aggregate]) -> None:
-        """Take in what was just appended to streams that are kept here; or forget them, where the
-        append may yet be rolled back."""
+        """Update cached aggregates after an append; remove them if the append may still be rolled
+        back."""
         newest = {aggregate.id: aggregate for aggregate in changed if aggregate.id in self._cache}
         if is_committing(connection):
             self._keep(newest)
@@ -106,15 +106,14 @@ class Streams:
 
 
 def is_committing(connection: AsyncConnection[Any]) -> bool:
-    """Whether each statement is a transaction of its own, so that what was read or appended is
-    committed for sure."""
+    """Whether each statement commits by itself, so that all data read or appended is committed."""
     return connection.info.transaction_status is TransactionStatus.IDLE
 
 
 def _advanced(
     aggregate: Aggregate | None, id: UUID, version: int, topic: str, state: bytes
 ) -> Aggregate:
-    """The aggregate after a stored event, or as a snapshot has it."""
+    """The aggregate after a stored event, or the aggregate of a snapshot."""
     if kind := _SNAPSHOT_KINDS.get(topic):
         return msgspec.json.decode(state, type=kind)
     return decode(id, version, topic, state).mutate(aggregate)
@@ -139,7 +138,7 @@ async def _take_snapshots(
 
 
 def _snapshot_topic(kind: type[Aggregate]) -> str:
-    """Changes with the aggregate's fields, so that a snapshot of an older shape is passed over."""
+    """Depends on the fields of the aggregate, so that snapshots with other fields are ignored."""
     shape = msgspec.json.encode(msgspec.json.schema(kind), order="deterministic")
     return f"{kind.__name__}.snapshot.{blake2b(shape, digest_size=4).hexdigest()}"
 

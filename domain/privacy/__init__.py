@@ -1,1 +1,2 @@
-"""Personal data in history: encrypted, each under a key of its own that can be deleted."""
+"""Encryption of personal data in history, with a separate key for each event, which can be
+deleted."""

@@ -1,7 +1,7 @@
-"""Encryption of what the database holds: AES-256-GCM, each ciphertext bound to what it is for.
+"""Encryption of data in the database: AES-256-GCM, each ciphertext bound to its purpose.
 
-An installation's own keys are wrapped under `SECRET_KEY`, so that a copy of the database opens
-nothing. `SECRET_KEY` may hold several: the first wraps, any of them opens.
+The keys of an installation are wrapped with `SECRET_KEY`, so that a copy of the database alone
+cannot be decrypted. `SECRET_KEY` may contain several keys: the first wraps, all of them unwrap.
 """
 
 from __future__ import annotations
@@ -18,37 +18,37 @@ _NONCE_BYTES = 12
 _TAG_BYTES = 16
 
 SEALED_KEY_BYTES = _NONCE_BYTES + KEY_BYTES + _TAG_BYTES
-"""Of a key that was sealed."""
+"""Length of an encrypted key."""
 
 
 class CannotOpen(Exception):
-    """A key does not fit what it should open."""
+    """A ciphertext cannot be decrypted with this key."""
 
 
 def seal(key: bytes, plaintext: bytes, bound_to: bytes) -> bytes:
-    """Nonce and ciphertext in one."""
+    """Encrypt; returns the nonce followed by the ciphertext."""
     nonce = os.urandom(_NONCE_BYTES)
     return nonce + AESGCM(key).encrypt(nonce, plaintext, bound_to)
 
 
 def unseal(key: bytes, sealed: bytes, bound_to: bytes) -> bytes:
-    """What `seal` was given. Raises `CannotOpen`."""
+    """The plaintext of `seal`. Raises `CannotOpen`."""
     return _unsealed(AESGCM(key), sealed, bound_to)
 
 
 def unseal_key(wrapping_key: bytes, sealed: bytes, bound_to: bytes) -> bytes:
-    """As `unseal`, with a key that opens very many others: it is made ready only once, which
-    takes twice as long as to open something with it."""
-    return _unsealed(_ready(wrapping_key), sealed, bound_to)
+    """As `unseal`, with a key that unwraps many others: its cipher is cached, because creating it
+    takes twice as long as using it."""
+    return _unsealed(_cipher(wrapping_key), sealed, bound_to)
 
 
-_ready = lru_cache(maxsize=8)(AESGCM)
+_cipher = lru_cache(maxsize=8)(AESGCM)
 
 
 def _unsealed(cipher: AESGCM, sealed: bytes, bound_to: bytes) -> bytes:
     try:
         return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound_to)
-    except (InvalidTag, ValueError):  # the latter for what is too short to be sealed
+    except (InvalidTag, ValueError):  # ValueError: too short
         raise CannotOpen("wrong key, or the data was changed") from None
 
 
@@ -57,12 +57,12 @@ def new_key() -> bytes:
 
 
 def wrap_secret(secret: bytes, secret_keys: tuple[str, ...], bound_to: bytes) -> bytes:
-    """For the database: unreadable without the first of `SECRET_KEY`."""
+    """Encrypt a secret for the database, with the first of `SECRET_KEY`."""
     return seal(_wrapping_key(secret_keys[0]), secret, bound_to)
 
 
 def unwrap_secret(wrapped: bytes, secret_keys: tuple[str, ...], bound_to: bytes) -> bytes:
-    """Raises `CannotOpen` when none of the keys is the one it was wrapped under."""
+    """Decrypt a secret of the database. Raises `CannotOpen` when none of the keys fits."""
     for secret_key in secret_keys:
         try:
             return unseal(_wrapping_key(secret_key), wrapped, bound_to)
@@ -72,8 +72,8 @@ def unwrap_secret(wrapped: bytes, secret_keys: tuple[str, ...], bound_to: bytes)
 
 
 def wrap_again(wrapped: bytes, secret_keys: tuple[str, ...], bound_to: bytes) -> bytes | None:
-    """The same secret under the first of `SECRET_KEY`, so that the others may be dropped; None
-    when that is the one it is under. Raises `CannotOpen`."""
+    """The same secret wrapped with the first of `SECRET_KEY`, so that the others can be removed;
+    None when it is wrapped with that key already. Raises `CannotOpen`."""
     try:
         unwrap_secret(wrapped, secret_keys[:1], bound_to)
     except CannotOpen:

@@ -1,9 +1,9 @@
-"""Rotating the installation's data key while the system runs: a new generation of it wraps from
-now on, every personal key is wrapped again under it, and the old one is forgotten.
+"""Rotates the data key of the installation while the system runs: a new generation is created,
+every personal key is wrapped with it, and the old one is removed.
 
-History is not touched. Once the new generation is there an append takes no key of an older one:
-its process learns the new one and tries again (`domain.history.store.append`). So what is left to
-be wrapped again only gets less, and readers that meet a generation they do not know learn it too.
+History is not changed. Once there is a new generation, an append refuses keys of an older one, and
+its process loads the new one and tries again (`domain.history.store.append`). So the number of keys
+to wrap again only decreases. Readers load a generation that they do not know.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from domain.privacy.encryption import CannotOpen, new_key
 from domain.privacy.keys import MARK_BYTES, InstallationKeys, place, unwrap, wrap
 
 PORTION = 1_000
-"""Keys wrapped again in one transaction."""
+"""Keys wrapped in one transaction."""
 
 Report = Callable[[int, int], None]
-"""Told how many keys are wrapped again, and of how many."""
+"""Called with the number of keys wrapped so far, and the total."""
 
 
 class RotationUnderWay(Exception):
-    """The keys are being rotated already; wait for that to end"""
+    """The keys are being rotated already; wait until that ends"""
 
 
 class StillInUse(Exception):
-    """Some personal keys are wrapped by an older data key still: it is kept; rotate again"""
+    """Some personal keys are still wrapped with an older data key, which is kept; rotate again"""
 
 
 def rotate(connection: Connection[Any], secret_keys: tuple[str, ...], report: Report) -> int:
-    """Rotate the data key, or end a rotation that was interrupted, on a connection in autocommit
-    mode; how many personal keys were wrapped again.
+    """Rotate the data key, or complete an interrupted rotation, on a connection in autocommit mode;
+    returns the number of personal keys that were wrapped again.
 
-    Wraps the installation's keys under the first of `secret_keys`. Raises `RotationUnderWay`,
-    `StillInUse`, and `CannotOpen`, which names the personal key that is damaged.
+    Wraps the keys of the installation with the first of `secret_keys`. Raises `RotationUnderWay`,
+    `StillInUse`, and `CannotOpen`, which names the damaged personal key.
     """
     (alone,) = _row(connection, "SELECT pg_try_advisory_lock(hashtext('rotate_keys'))")
     if not alone:
@@ -53,9 +53,9 @@ def rotate(connection: Connection[Any], secret_keys: tuple[str, ...], report: Re
 
 
 def _begin(connection: Connection[Any], secret_keys: tuple[str, ...]) -> InstallationKeys:
-    """The keys with a new generation, unless one is there that an interrupted rotation made."""
+    """The keys with a new generation, or with that of an interrupted rotation."""
     with connection.transaction():
-        # Whoever appends under the old generation has committed before it is no longer taken.
+        # Appends with the old generation commit before this lock is granted.
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('append_to_history'))")
         (wrapped,) = _row(connection, "SELECT wrapped FROM installation_keys FOR UPDATE")
         keys = InstallationKeys.unwrap(wrapped, secret_keys)
@@ -116,7 +116,7 @@ def _again(keys: InstallationKeys, id: UUID, version: int, wrapped: bytes) -> by
 
 
 def _retire(connection: Connection[Any], keys: InstallationKeys) -> None:
-    """Forget all generations but the newest. Raises `StillInUse`."""
+    """Remove all generations except the newest. Raises `StillInUse`."""
     newest = InstallationKeys(identity=keys.identity, data={keys.mark: keys.data[keys.mark]})
     cursor = connection.execute(
         """

@@ -1,9 +1,9 @@
-"""Personal data in history: encrypted under one key per event that carries it, so that it can be
-forgotten by deleting the key while history itself stays untouched.
+"""Keys of personal data: each event with personal data has a key of its own, so that the data can
+be erased by deleting the key, without changing history.
 
-Each of these keys is wrapped by the installation's data key, and that one by `SECRET_KEY`. Data
-keys come in generations (`domain.privacy.key_rotation`); a wrapped key says by a mark at its end
-which generation it is under. The first has none.
+Each of these keys is wrapped with the data key of the installation, and that one with `SECRET_KEY`.
+Data keys have generations (`domain.privacy.key_rotation`); a mark at the end of a wrapped key names
+the generation of its data key. The first generation has no mark.
 """
 
 from __future__ import annotations
@@ -26,31 +26,32 @@ from domain.privacy.encryption import (
 MARK_BYTES = 2
 
 INSTALLATION = b"installation"
-"""What the installation's keys are bound to under `SECRET_KEY`."""
+"""The purpose to which the wrapped keys of the installation are bound."""
 
 
 class UnknownGeneration(CannotOpen):
-    """A personal key is wrapped by a data key that came after these were loaded."""
+    """A personal key is wrapped with a data key that is newer than the loaded ones."""
 
 
 def place(originator_id: UUID, originator_version: int) -> bytes:
-    """What personal data is bound to: the event it belongs to."""
+    """The event to which encrypted personal data is bound."""
     return originator_id.bytes + originator_version.to_bytes(8, "big")
 
 
 class InstallationKeys(msgspec.Struct):
-    """The secrets of an installation, as one process knows them.
+    """The secrets of an installation, in one process.
 
-    All that work with history share one of these, and it learns of new generations when somebody
-    meets one (`domain.history.store.refresh_keys`).
+    All readers and writers of history in a process share one instance. New generations are added
+    when an unknown one is found (`domain.history.store.refresh_keys`).
     """
 
     identity: bytes
-    """Derives aggregates' ids for as long as history lives, see `domain.core.ids`."""
+    """The key that derives ids of aggregates (`domain.core.ids`). It never changes."""
     data: dict[bytes, bytes]
-    """Mark -> the data key of that generation. Marks grow: the greatest is the one that wraps."""
+    """Mark -> data key of that generation. Marks increase: the greatest is that of the present
+    one."""
     secret_keys: tuple[str, ...] = ()
-    """What these were opened with, and what is learnt will be."""
+    """The `SECRET_KEY` values that unwrap these keys."""
 
     @classmethod
     def generate(cls) -> InstallationKeys:
@@ -58,18 +59,18 @@ class InstallationKeys(msgspec.Struct):
 
     @property
     def mark(self) -> bytes:
-        """Of the generation that wraps."""
+        """The mark of the present generation."""
         return max(self.data)
 
     def wrap(self, *secret_keys: str) -> bytes:
-        """For the database: unreadable without the first of `SECRET_KEY`."""
-        marks = sorted(self.data, reverse=True)  # the first generation, without one, comes last
+        """The encrypted keys for the database, wrapped with the first of `secret_keys`."""
+        marks = sorted(self.data, reverse=True)  # the first generation, without a mark, is last
         generations = b"".join(self.data[mark] + mark for mark in marks)
         return wrap_secret(self.identity + generations, secret_keys, INSTALLATION)
 
     @classmethod
     def unwrap(cls, wrapped: bytes, secret_keys: tuple[str, ...]) -> InstallationKeys:
-        """Raises `CannotOpen` when none of the keys is the one it was wrapped with."""
+        """Decrypt keys of the database. Raises `CannotOpen` when none of `secret_keys` fits."""
         opened = unwrap_secret(wrapped, secret_keys, INSTALLATION)
         data: dict[bytes, bytes] = {}
         for start in range(KEY_BYTES, len(opened), KEY_BYTES + MARK_BYTES):
@@ -78,23 +79,23 @@ class InstallationKeys(msgspec.Struct):
         return cls(identity=opened[:KEY_BYTES], data=data, secret_keys=secret_keys)
 
     def learn(self, wrapped: bytes) -> None:
-        """Take in the generations that came since. Those that were retired stay known: what was
-        read before can still be opened."""
+        """Add newer generations. Removed generations stay in memory, for events that were read
+        before."""
         self.data |= self.unwrap(wrapped, self.secret_keys).data
 
 
 def wrap(keys: InstallationKeys, personal_key: bytes, bound_to: bytes) -> bytes:
-    """A personal key for the database, under the newest generation."""
+    """Wrap a personal key for the database, with the newest generation."""
     return seal(keys.data[keys.mark], personal_key, bound_to) + keys.mark
 
 
 def unwrap(keys: InstallationKeys, wrapped: bytes, bound_to: bytes) -> bytes:
-    """The personal key that `wrap` was given, whatever generation it is under by now.
+    """Unwrap a personal key of any loaded generation.
 
-    Raises `CannotOpen`; `UnknownGeneration` where a rotation came in between: load the keys anew
-    (`domain.history.store.refresh_keys`), read what is wrapped again, and it opens.
+    Raises `CannotOpen`; `UnknownGeneration` after a rotation: then load the keys again
+    (`domain.history.store.refresh_keys`), and read the wrapped key again.
     """
     data_key = keys.data.get(wrapped[SEALED_KEY_BYTES:])
     if data_key is None:
-        raise UnknownGeneration("a key is wrapped by a data key that is not known here")
+        raise UnknownGeneration("a key is wrapped with a data key that is not loaded")
     return unseal_key(data_key, wrapped[:SEALED_KEY_BYTES], bound_to)

@@ -1,9 +1,9 @@
-"""Seals: the proof that history is as it was written.
+"""Seals: the proof that history was not changed.
 
-Stored events are the leaves of a Merkle tree (`merkle`, `leaves`), in the order of history. Now and
-then the tree's size and root are signed as a `checkpoint`, with the installation's `signing` key.
-`sealing` adds events to the tree, `verifying` compares history with it, and `proofs` shows that one
-event is in it, to somebody who has nothing but the public key.
+Stored events are the leaves of a Merkle tree (`merkle`, `leaves`), in the order of history. The
+size and root of the tree are signed regularly as a `checkpoint`, with the `signing` key of the
+installation. `sealing` adds events to the tree, `verifying` compares history with it, and `proofs`
+proves that one event is in it, to anyone who has the public key.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from domain.seals.signing import create_key
 
 
 def create_tables(connection: Connection[Any], secret_keys: tuple[str, ...]) -> None:
-    """Create what is missing, the signing key included. Safe to run again.
+    """Create missing tables and the signing key. Safe to run again.
 
     Raises as `signing.create_key`.
     """

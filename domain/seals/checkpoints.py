@@ -1,4 +1,4 @@
-"""Checkpoints: the size and root of the tree at a moment, signed, each naming the one before."""
+"""Checkpoints: the signed size and root of the tree, each with the digest of the one before."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from domain.seals.signing import key_id
 
 _PURPOSE = b"events-face checkpoint 1\n"
 _SIGNED = Struct(">qqq32s32s")
-"""Tree size, last position, microseconds since 1970, root, previous checkpoint; in this order."""
+"""Tree size, last position, microseconds since 1970, root, digest of the previous checkpoint."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -27,10 +27,10 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """What has been signed about history; its JSON is what an auditor keeps elsewhere."""
+    """A signed statement about history; an auditor stores its JSON in another place."""
 
     tree_size: Count
-    """How many events it is over."""
+    """Number of events in the tree."""
     root_hash: Hash
     last_position: Count
     sealed_at: Moment
@@ -40,11 +40,11 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     signature: bytes = b""
 
     def digest(self) -> bytes:
-        """Names this checkpoint in the next one, its signature included."""
+        """The digest of this checkpoint with its signature, for the next one."""
         return sha256(self.message() + self.signature).digest()
 
     def message(self) -> bytes:
-        """What is signed."""
+        """The signed bytes."""
         microseconds = (self.sealed_at - _EPOCH) // timedelta(microseconds=1)
         return _PURPOSE + _SIGNED.pack(
             self.tree_size, self.last_position, microseconds, self.root_hash, self.previous
@@ -52,7 +52,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def before_all(key: Ed25519PublicKey) -> Checkpoint:
-    """What the first checkpoint follows: an empty history, which needs no signature."""
+    """The checkpoint before the first one: an empty history, without a signature."""
     return Checkpoint(
         tree_size=0,
         root_hash=EMPTY_ROOT,

@@ -1,4 +1,4 @@
-"""How far sealing is behind history."""
+"""The lag of sealing behind history."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from psycopg import AsyncConnection
 from domain.history.codec import age_of
 
 LAG_COUNT_LIMIT = 1_000_000
-"""Events not sealed, beyond which it does not matter how many."""
+"""Unsealed events are counted up to this number."""
 
 
 class SealLag(msgspec.Struct, frozen=True, kw_only=True):
     events: int
     seconds: float | None
-    """Age of the first event that is not sealed, 0 when all are; None when it cannot be read."""
+    """Age of the first unsealed event, 0 without one; None when that event cannot be read."""
 
 
 async def seal_lag(connection: AsyncConnection[Any]) -> SealLag:

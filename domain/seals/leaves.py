@@ -1,4 +1,4 @@
-"""The leaves of the tree: each stored event as bytes that can be read in one way only."""
+"""The leaves of the tree: each stored event, encoded unambiguously."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _HEAD = Struct(">Bq16sqII")
 """Format, position, aggregate's id and version, lengths of topic and state, which follow."""
 
 _NULL = 0xFFFFFFFF
-"""Stands for the length of what is null. History never is, but somebody may make it so."""
+"""The length of a null value. Events are never stored with nulls, but an attacker may set them."""
 
 
 class StoredEvent(msgspec.Struct, frozen=True):
-    """A row of history as it is stored, whatever it means. Its fields are in a proof's JSON."""
+    """A stored row of history, not decoded. Its fields are in the JSON of a proof."""
 
     position: Integer
     originator_id: UUID

@@ -1,8 +1,8 @@
-"""The Merkle tree of RFC 9162, section 2.1, with SHA-256: hashes of leaves in, a root and short
-paths out.
+"""The Merkle tree of RFC 9162, section 2.1, with SHA-256: roots and inclusion proofs of leaf
+hashes.
 
-A tree of any size is a row of perfect subtrees, its peaks, from the largest on the left to the
-smallest on the right: one for each bit of its size.
+A tree of any size consists of perfect subtrees, its peaks, from the largest on the left to the
+smallest on the right: one for each set bit of its size.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Row(NamedTuple):
 
 
 class Frontier:
-    """As much of a growing tree as is needed to make it grow: the hashes of its peaks."""
+    """The part of a tree that is needed to add leaves: the hashes of its peaks."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -41,7 +41,7 @@ class Frontier:
 
     @classmethod
     def of(cls, size: int, peak_hashes: Sequence[bytes]) -> Frontier:
-        """Of a tree whose peaks have these hashes, in the order of `peaks(0, size)`."""
+        """The frontier of a tree with these peaks, in the order of `peaks(0, size)`."""
         frontier = cls()
         frontier.size = size
         levels = [level for level, _ in peaks(0, size)]
@@ -54,7 +54,7 @@ class Frontier:
         return copy
 
     def extend(self, leaf_hashes: Iterable[bytes]) -> list[Row]:
-        """Add leaves on the right. Returns the nodes that this makes, from the leaves up."""
+        """Add leaves on the right. Returns the new nodes, from the leaves up."""
         rows = []
         level, first, hashes = 0, self.size, list(leaf_hashes)
         self.size += len(hashes)
@@ -75,7 +75,7 @@ class Frontier:
 
 
 def root_of(peak_hashes: Sequence[bytes]) -> bytes:
-    """The root over peaks in their order, the largest first."""
+    """The root of these peaks, given from the largest to the smallest."""
     if not peak_hashes:
         return EMPTY_ROOT
     *others, root = peak_hashes
@@ -96,8 +96,8 @@ def peaks(start: int, end: int) -> list[tuple[int, int]]:
 
 
 def siblings(index: int, size: int) -> list[tuple[int, int]]:
-    """What the path from a leaf to the root passes, from the leaf up: start and end of each
-    neighbouring part of the tree. Their roots are the leaf's inclusion proof."""
+    """The neighbouring parts of the tree on the path from a leaf to the root, from the leaf up:
+    start and end of each. Their roots are the inclusion proof of the leaf."""
     found = []
     start, end = 0, size
     while end - start > 1:
@@ -112,8 +112,8 @@ def siblings(index: int, size: int) -> list[tuple[int, int]]:
 
 
 def root_by_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
-    """The root that an inclusion proof leads to (RFC 9162, section 2.1.3.2); None when the path
-    has not the length that it must have."""
+    """The root computed from an inclusion proof (RFC 9162, section 2.1.3.2); None when the path has
+    the wrong length."""
     sides = siblings(index, size) if 0 <= index < size else None
     if sides is None or len(sides) != len(path):
         return None

@@ -1,4 +1,4 @@
-"""Proofs that one event is in history as it was sealed, checked with nothing but the public key."""
+"""Proofs that one event is in the sealed history; the public key is enough to check them."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from domain.seals.tree import part_root
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
-    """An event as it is stored, and the way from it to a signed checkpoint."""
+    """A stored event, and the path from it to a signed checkpoint."""
 
     event: StoredEvent
     leaf_index: int
-    """How many sealed events come before it."""
+    """Number of sealed events before it."""
     path: list[bytes]
     checkpoint: Checkpoint
 
 
 class CannotProve(Exception):
-    """There is no proof for what was asked; the message says why."""
+    """There is no proof of this event; the message says why."""
 
 
 class BadProof(Exception):
-    """It does not prove what it says; the message says why."""
+    """The proof is not valid; the message says why."""
 
 
 async def prove(connection: AsyncConnection[Any], key: Ed25519PublicKey, position: int) -> Proof:
-    """That the event is among those of the newest checkpoint. Raises `CannotProve`."""
+    """Prove that the event is among those of the newest checkpoint. Raises `CannotProve`."""
     found = await read_stored(connection, after=position - 1, until=position, limit=1)
     if not found:
         raise CannotProve(f"history has no event at position {position}")
@@ -61,7 +61,7 @@ async def prove(connection: AsyncConnection[Any], key: Ed25519PublicKey, positio
 
 
 def check(proof: Proof, key: Ed25519PublicKey) -> None:
-    """Raises `BadProof`."""
+    """Check a proof. Raises `BadProof`."""
     checkpoint = proof.checkpoint
     if not is_signed_by(checkpoint, key):
         raise BadProof(f"its checkpoint is not signed by the key {key_id(key)}")

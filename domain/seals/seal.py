@@ -1,4 +1,4 @@
-"""A seal: a signed checkpoint, with the events that it adds to those of the one before."""
+"""A seal: a signed checkpoint, with the events since the checkpoint before it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from domain.seals.signing import key_id
 
 class Seal(msgspec.Struct, frozen=True):
     start: int
-    """How many events were sealed before."""
+    """Number of events sealed before."""
     checkpoint: Checkpoint
     leaves: list[Leaf]
 
 
 async def newest_checkpoint(connection: AsyncConnection[Any], key: Ed25519PublicKey) -> Checkpoint:
-    """The one over most events; that of an empty history when nothing is sealed."""
+    """The checkpoint over the most events; that of an empty history when nothing is sealed."""
     cursor = await connection.execute(
         """
         SELECT tree_size, root_hash, last_position, sealed_at, previous, signature
@@ -41,7 +41,8 @@ async def newest_checkpoint(connection: AsyncConnection[Any], key: Ed25519Public
 async def seals_from(
     connection: AsyncConnection[Any], key: Ed25519PublicKey, start: int, *, leaves: int
 ) -> list[Seal]:
-    """The seals of about so many leaves from leaf `start` on, or from the next that there is."""
+    """The seals of about this number of leaves, from leaf `start` on, or from the next existing
+    seal."""
     cursor = await connection.execute(
         """
         SELECT start, positions, leaf_hashes,
@@ -63,7 +64,7 @@ async def seals_from(
 
 
 async def seal_with(connection: AsyncConnection[Any], key: Ed25519PublicKey, position: int) -> Seal:
-    """The seal that the position is in, or should be. Raises LookupError."""
+    """The seal of the position. Raises LookupError."""
     cursor = await connection.execute(
         "SELECT start FROM history_seals WHERE last_position >= %s ORDER BY last_position LIMIT 1",
         [position],
@@ -76,7 +77,7 @@ async def seal_with(connection: AsyncConnection[Any], key: Ed25519PublicKey, pos
 
 
 async def insert_seal(connection: AsyncConnection[Any], seal: Seal) -> None:
-    """Raises `psycopg.errors.UniqueViolation` when these leaves have been sealed meanwhile."""
+    """Raises `psycopg.errors.UniqueViolation` when another sealer has sealed these leaves."""
     checkpoint = seal.checkpoint
     await connection.execute(
         """
@@ -113,7 +114,7 @@ def _checkpoint(key: Ed25519PublicKey, *row: Any) -> Checkpoint:
 
 
 def _multirange(positions: Sequence[int]) -> Multirange[int]:
-    """Positions that follow each other are one range, and nearly all of them do."""
+    """Consecutive positions are one range; nearly all positions are consecutive."""
     ends = [before for before, after in pairwise(positions) if after != before + 1]
     starts = [after for before, after in pairwise(positions) if after != before + 1]
     return Multirange(
@@ -123,7 +124,7 @@ def _multirange(positions: Sequence[int]) -> Multirange[int]:
 
 
 def _leaves(positions: Multirange[int], hashes: bytes) -> list[Leaf]:
-    """None at all unless there are as many positions as hashes."""
+    """The leaves; empty unless there are as many positions as hashes."""
     count = len(hashes) // HASH_BYTES
     spans = (range(span.lower or 0, span.upper or 0) for span in positions)
     each = list(islice(chain.from_iterable(spans), count + 1))

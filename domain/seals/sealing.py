@@ -1,6 +1,6 @@
-"""Sealing: new events are added to the tree, and what it is then is signed.
+"""Sealing: adds new events to the tree, and signs its new root.
 
-It happens after the events are committed, so nobody who writes waits for it.
+It runs after the events are committed, so appends do not wait for it.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from domain.seals.seal import Seal, insert_seal, newest_checkpoint
 from domain.seals.tree import insert_nodes, stored_frontier
 
 MOST_AT_ONCE = 4096
-"""Events of one seal."""
+"""Events in one seal."""
 
 
 class Overtaken(Exception):
-    """Somebody else has sealed these events."""
+    """Another sealer has sealed these events."""
 
 
 class SealsDamaged(Exception):
-    """The seals are not as they were signed; nothing is built on them."""
+    """The seals do not match their signatures; no further events are sealed."""
 
 
 class Sealer:
-    """Goes on from a checkpoint. Of several on one database only one gets ahead; the others are
-    told that they were `Overtaken`."""
+    """Continues from a checkpoint. Of several sealers of one database only one succeeds; the others
+    raise `Overtaken`."""
 
     def __init__(
         self,
@@ -48,11 +48,11 @@ class Sealer:
 
     @classmethod
     async def resume(cls, connection: AsyncConnection[Any], key: Ed25519PrivateKey) -> Sealer:
-        """From the newest checkpoint. Raises `SealsDamaged`."""
+        """Continue from the newest checkpoint. Raises `SealsDamaged`."""
         public_key = key.public_key()
         try:
             newest = await newest_checkpoint(connection, public_key)
-        except DataError:  # such as the end of time
+        except DataError:  # for example an infinite timestamp
             raise SealsDamaged("the newest checkpoint cannot be read") from None
         if newest.tree_size and not is_signed_by(newest, public_key):
             raise SealsDamaged("the newest checkpoint is not signed by this installation")
@@ -65,7 +65,7 @@ class Sealer:
         return cls(connection, key, newest, frontier)
 
     async def seal(self, now: datetime | None = None) -> int:
-        """Seal the next events; how many there were. Raises `Overtaken`."""
+        """Seal the next events; returns their number. Raises `Overtaken`."""
         last_position = self._newest.last_position
         events = await read_stored(self._connection, after=last_position, limit=MOST_AT_ONCE)
         if not events:

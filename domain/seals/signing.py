@@ -1,4 +1,5 @@
-"""The installation's signing key: Ed25519, kept in the database, wrapped by `SECRET_KEY`."""
+"""The signing key of the installation: Ed25519, stored in the database, wrapped with
+`SECRET_KEY`."""
 
 from __future__ import annotations
 
@@ -19,34 +20,34 @@ _BOUND_TO = b"signing key"
 
 
 def create_key(connection: Connection[Any], secret_keys: tuple[str, ...]) -> None:
-    """Create the key unless there is one, and wrap it under the first of `secret_keys`.
+    """Create the key if it is missing, and wrap it with the first of `secret_keys`.
 
-    Raises `encryption.CannotOpen` when it is there but none of `secret_keys` opens it.
+    Raises `encryption.CannotOpen` when it exists but none of `secret_keys` decrypts it.
     """
     private = Ed25519PrivateKey.generate().private_bytes_raw()
     connection.execute(
         "INSERT INTO signing_key (wrapped) VALUES (%s) ON CONFLICT DO NOTHING",
         [wrap_secret(private, secret_keys, _BOUND_TO)],
     )
-    if anew := wrap_again(_read(connection), secret_keys, _BOUND_TO):
-        connection.execute("UPDATE signing_key SET wrapped = %s", [anew])
+    if rewrapped := wrap_again(_read(connection), secret_keys, _BOUND_TO):
+        connection.execute("UPDATE signing_key SET wrapped = %s", [rewrapped])
 
 
 def load_key(connection: Connection[Any], secret_keys: tuple[str, ...]) -> Ed25519PrivateKey:
-    """Raises `encryption.CannotOpen`, and LookupError when there is none."""
+    """The signing key. Raises `encryption.CannotOpen`, and LookupError when there is none."""
     return _opened(_read(connection), secret_keys)
 
 
 async def load_public_key(
     connection: AsyncConnection[Any], secret_keys: tuple[str, ...]
 ) -> Ed25519PublicKey:
-    """Its public half. Raises as `load_key`."""
+    """The public key. Raises as `load_key`."""
     cursor = await connection.execute(_WRAPPED)
     return _opened(_wrapped(await cursor.fetchone()), secret_keys).public_key()
 
 
 def key_id(key: Ed25519PublicKey) -> str:
-    """A short name for the key, to find the right one by; it proves nothing."""
+    """A short name of the key, to find it; it proves nothing."""
     return sha256(key.public_bytes_raw()).hexdigest()[:16]
 
 
@@ -58,7 +59,7 @@ def from_pem(pem: bytes) -> Ed25519PublicKey:
     """Raises ValueError."""
     key = load_pem_public_key(pem)
     if not isinstance(key, Ed25519PublicKey):
-        raise ValueError("not an Ed25519 key")  # noqa: TRY004  the caller knows one kind of wrong
+        raise ValueError("not an Ed25519 key")  # noqa: TRY004  callers expect one error type
     return key
 
 

@@ -1,15 +1,14 @@
--- What seals history. Safe to run again.
+-- The tables of the seals. Safe to run again.
 
 CREATE TABLE IF NOT EXISTS signing_key (
     only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
     wrapped  bytea NOT NULL
 );
 
--- One row for each signed checkpoint, with the events that it adds to those of the one before.
--- Only ever added to. That two rows cannot start at the same leaf keeps two sealers from telling
--- two different stories.
+-- One row for each signed checkpoint, with the events since the checkpoint before it. Rows are only
+-- added. The primary key prevents two sealers from sealing the same leaf.
 CREATE TABLE IF NOT EXISTS history_seals (
-    start         bigint PRIMARY KEY, -- leaves in the tree before
+    start         bigint PRIMARY KEY, -- number of leaves before
     tree_size     bigint         NOT NULL,
     root_hash     bytea          NOT NULL,
     last_position bigint         NOT NULL UNIQUE,
@@ -20,8 +19,8 @@ CREATE TABLE IF NOT EXISTS history_seals (
     leaf_hashes   bytea          NOT NULL -- 32 bytes for each event, in the order of positions
 );
 
--- Hashes do not get smaller by compressing. Where that is known, it is not said again: it would
--- lock the table, behind whoever reads all of it and before everybody else.
+-- Hashes cannot be compressed. The storage is set only once, because ALTER TABLE would wait for
+-- long readers of the table, and block all others behind it.
 DO $$ BEGIN
     IF EXISTS (
         SELECT FROM pg_attribute
@@ -32,7 +31,7 @@ DO $$ BEGIN
     END IF;
 END $$;
 
--- The tree's nodes of every eighth level above the leaves: with them a proof is short to compute.
+-- The nodes of every eighth level above the leaves, so that a proof is fast to compute.
 CREATE TABLE IF NOT EXISTS history_seal_nodes (
     level  smallint NOT NULL,
     number bigint   NOT NULL,

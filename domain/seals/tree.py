@@ -1,7 +1,7 @@
-"""The tree as it is stored: the root of any part of it from a few rows.
+"""The stored tree: computes the root of any part of it from a few rows.
 
-Leaves are in the seals. Of the nodes above, those of every eighth level are stored, and the others
-computed from them, so that no more than 255 hashes of a level are ever read.
+Leaves are stored in the seals. Of the nodes above, every eighth level is stored, and the others are
+computed, so that at most 255 hashes of a level are read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LEVELS = 8
 
 
 async def insert_nodes(connection: AsyncConnection[Any], rows: Sequence[Row]) -> None:
-    """Of all these nodes, those that are stored."""
+    """Store the nodes of every eighth level among these."""
     kept = [
         (row.level, number, node)
         for row in rows
@@ -35,18 +35,18 @@ async def insert_nodes(connection: AsyncConnection[Any], rows: Sequence[Row]) ->
 
 
 async def stored_frontier(connection: AsyncConnection[Any], size: int) -> Frontier:
-    """To let the tree of this size grow."""
+    """The frontier of the tree of this size, to add leaves to it."""
     hashes = [await _root(connection, level, number) for level, number in peaks(0, size)]
     return Frontier.of(size, hashes)
 
 
 async def part_root(connection: AsyncConnection[Any], start: int, end: int) -> bytes:
-    """The root of the leaves from `start` to before `end`, where a part of that size starts."""
+    """The root of the leaves from `start` to before `end`, which must be a part of the tree."""
     return root_of([await _root(connection, *peak) for peak in peaks(start, end)])
 
 
 async def _root(connection: AsyncConnection[Any], level: int, number: int) -> bytes:
-    """Of a perfect subtree. Raises LookupError when not all below it is there."""
+    """The root of a perfect subtree. Raises LookupError when nodes below it are missing."""
     stored = level - level % LEVELS
     first, count = number << (level - stored), 1 << (level - stored)
     if stored:

@@ -1,8 +1,8 @@
-"""Verifying: history is read from its beginning and compared with the seals, and these with the
-key that signed them and with checkpoints that were pinned elsewhere.
+"""Verification: compares all of history with the seals, and the seals with the signing key and with
+pinned checkpoints.
 
-In bounded memory, whatever the length of history. It goes on after what it finds, to count it all;
-only behind a seal that is not genuine there is nothing to compare with.
+It needs bounded memory for any length of history. It continues after a finding, to count all of
+them; it stops only at a seal that is not genuine, because nothing after it can be compared.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from domain.seals.seal import Seal, newest_checkpoint, seals_from
 LEAVES_AT_ONCE = 4096
 
 BEFORE_HISTORY = -(2**63)
-"""Where somebody could have put an event before the first."""
+"""Positions below 1, where an attacker could have inserted an event."""
 
 Kind = Literal["changed", "removed", "inserted", "seal", "checkpoint"]
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """Something that is not as it was; `position` is the first that it can be about."""
+    """A difference; `position` is the lowest to which it can apply."""
 
     position: int
     kind: Kind
@@ -45,17 +45,17 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     first: Finding | None
     """The finding with the lowest position."""
     counts: dict[Kind, int]
-    """How many there were of each kind."""
+    """Number of findings of each kind."""
     events: int
-    """How many were compared with their seals and are as they were."""
+    """Number of events that are equal to their seals."""
     checkpoint: Checkpoint
-    """The newest one that was compared."""
+    """The newest checkpoint that was compared."""
     unsealed: SealLag
-    """What came after it."""
+    """Events after it."""
 
 
 Report = Callable[[int, int], None]
-"""Told how many events were compared, and how many there are to compare."""
+"""Called with the number of events compared so far, and the total."""
 
 
 async def verify(
@@ -77,7 +77,7 @@ class _Verification:
         self._connection = connection
         self._key = key
         self._pinned = sorted(pinned, key=lambda checkpoint: checkpoint.tree_size, reverse=True)
-        self._pinned_up_to = 0  # the last position that a pinned checkpoint vouches for
+        self._pinned_up_to = 0  # the last position that a pinned checkpoint confirms
         self._tree = Frontier()
         self._reached = before_all(key)
         self._read_up_to = BEFORE_HISTORY
@@ -96,7 +96,7 @@ class _Verification:
                 if len(rooted) < len(seals):
                     return
                 report(self._reached.tree_size, max(newest.tree_size, self._reached.tree_size))
-        except DataError:  # such as the end of time
+        except DataError:  # for example an infinite timestamp
             self._found(self._reached.last_position + 1, "seal", "a seal cannot be read")
             return
         await self._check_what_is_pinned_after_the_seals()
@@ -121,14 +121,15 @@ class _Verification:
         return await seals_from(self._connection, self._key, start, leaves=LEAVES_AT_ONCE)
 
     def _linked(self, seals: Sequence[Seal]) -> Sequence[Seal]:
-        """Those up to the first that is not in its place or not signed by us."""
+        """The seals before the first that is misplaced or not signed by this installation."""
         linked = 0
         before = self._reached
         for seal in seals:
             if trouble := _misplaced(seal, before):
                 break
             linked, before = linked + 1, seal.checkpoint
-        # Each names the one before, signature included: the last one's signature is for all.
+        # Each contains the digest of the one before, with its signature: so the last signature
+        # confirms all of them.
         if linked and not is_signed_by(before, self._key):
             signed = [is_signed_by(seal.checkpoint, self._key) for seal in seals[:linked]]
             linked, trouble = signed.index(False), "the seal is not signed by this installation"
@@ -138,7 +139,7 @@ class _Verification:
         return seals[:linked]
 
     def _rooted(self, seals: Sequence[Seal]) -> Sequence[Seal]:
-        """Those up to the first whose leaves do not lead to the root that was signed."""
+        """The seals before the first whose leaves do not lead to the signed root."""
         for number, seal in enumerate(seals):
             self._grow(seal.leaves)
             if self._tree.root != seal.checkpoint.root_hash:
@@ -148,7 +149,7 @@ class _Verification:
         return seals
 
     def _grow(self, leaves: Sequence[Leaf]) -> None:
-        """Add the leaves to the tree, and look at its root where a checkpoint was pinned."""
+        """Add the leaves to the tree, and compare its root with pinned checkpoints."""
         hashes = [leaf for _, leaf in leaves]
         while self._pinned and self._pinned[-1].tree_size <= self._tree.size + len(hashes):
             pinned = self._pinned.pop()
@@ -163,7 +164,7 @@ class _Verification:
         self._tree.extend(hashes)
 
     async def _compare(self, leaves: Sequence[Leaf]) -> None:
-        """Read as much of history as the leaves are for, and compare each event."""
+        """Read the events of these leaves from history, and compare each of them."""
         end = leaves[-1][0]
         limit = len(leaves) + 1
         more = True
@@ -194,7 +195,8 @@ class _Verification:
                 self._events += 1
 
     async def _check_what_is_pinned_after_the_seals(self) -> None:
-        """Seals can be lost, history cannot: what was pinned must be there even without them."""
+        """Seals may be lost, events may not: compare pinned checkpoints with events that have no
+        seal."""
         while self._pinned and (
             events := await read_stored(
                 self._connection, after=self._read_up_to, limit=LEAVES_AT_ONCE
@@ -208,7 +210,7 @@ class _Verification:
 
 
 def _misplaced(seal: Seal, before: Checkpoint) -> str:
-    """Why the seal cannot be the next after a checkpoint; empty when it can."""
+    """Why the seal cannot follow the checkpoint; empty when it can."""
     checkpoint = seal.checkpoint
     if seal.start != before.tree_size:
         return "a seal was removed"
