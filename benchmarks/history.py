@@ -32,7 +32,7 @@ from domain.history.codec import encode
 from domain.history.store import load_keys
 from domain.notifications import QueueAgain, RecordDelivery
 from domain.privacy.encryption import new_key
-from domain.privacy.keys import InstallationKeys, place, wrap
+from domain.privacy.keys import InstallationKeys, binding_of, wrap
 from domain.visitors import Registered, RegisterVisitor
 from runtime.secret_key import with_secret_key
 from runtime.settings import Settings
@@ -169,7 +169,7 @@ def _append_stretch(first: int) -> None:
                 key = new_key() if event.personal_field else None
                 copy.write_row((id, version, event.topic, encode(recorded, key), position))
                 if key is not None:
-                    wrapped_keys.append((id, version, wrap(_keys, key, place(id, version))))
+                    wrapped_keys.append((id, version, wrap(_keys, key, binding_of(id, version))))
         with cursor.copy(
             "COPY personal_keys (originator_id, originator_version, wrapped)"
             " FROM STDIN (FORMAT binary)"

@@ -19,7 +19,7 @@ from psycopg import AsyncConnection
 from domain.application import APPLICATION
 from domain.core.ids import Identity
 from domain.core.values import Email
-from domain.history.batch import Failed, Origin, Request
+from domain.history.batch import CommandFailure, CommandRequest, Origin
 from domain.history.codec import decode
 from domain.history.decider import Decider
 from domain.history.store import last_position
@@ -69,12 +69,12 @@ async def erase_person(
     while visitors := await search.more():
         await blank_rows(visitors, at)
         for portion in _portions(visitors):
-            requests = [Request(_erasure_of(v), origin, at) for v in portion]
+            requests = [CommandRequest(_erasure_of(v), origin, at) for v in portion]
             gone = list[UUID]()
             for visitor, outcome in zip(
                 portion, await decider.execute(connection, requests), strict=True
             ):
-                if isinstance(outcome, Failed):
+                if isinstance(outcome, CommandFailure):
                     raise outcome.error
                 if outcome.value != "nobody":
                     erased.append(outcome.value)

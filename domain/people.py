@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from domain.audit.entry import open_what_can_be
+from domain.audit.entry import open_readable
 from domain.core.aggregate import Aggregate, RecordedEvent
 from domain.core.ids import Identity
 from domain.core.unit_of_work import PersonNotKnown
@@ -67,7 +67,7 @@ async def people_of(
         binary=True,
     )
     sealed = [decode(*row) for row in await cursor.fetchall()]
-    opened = await open_what_can_be(connection, sealed, keys)
+    opened = await open_readable(connection, sealed, keys)
     people: People = {(v.id, v.version): None for v in visitors}
     people.update(people_in(opened, visitors, Identity(keys.identity)))
     return people

@@ -10,7 +10,7 @@ from prometheus_client import Counter
 
 from domain.core.availability import UNAVAILABLE
 from domain.core.errors import DomainError
-from domain.history.batch import Batch, Done, Failed, OutcomeUnknown, Request
+from domain.history.batch import Batch, CommandFailure, CommandRequest, Done, OutcomeUnknown
 from runtime import tracing
 from runtime.batched_metrics import Batched, BatchHistogram
 from runtime.metrics import COUNTS, REGISTRY, SECONDS
@@ -100,7 +100,7 @@ def _count(batches: Sequence[_Figures]) -> None:
 _batches = Batched(_count)
 
 
-def _trace(batch: Batch, request: Request, outcome: Done | Failed) -> None:
+def _trace(batch: Batch, request: CommandRequest, outcome: Done | CommandFailure) -> None:
     """Send a span for the command, with spans for its parts. All commands of a batch end
     together."""
     id = request.origin.correlation_id
@@ -110,7 +110,7 @@ def _trace(batch: Batch, request: Request, outcome: Done | Failed) -> None:
         about["batch.conflicts"] = conflicts
     if isinstance(outcome, Done):
         about["history.position"] = outcome.position
-    failed = isinstance(outcome, Failed) and not isinstance(outcome.error, DomainError)
+    failed = isinstance(outcome, CommandFailure) and not isinstance(outcome.error, DomainError)
     name = type(request.command).__name__
     command = tracing.send_span(name, id, begun, batch.ended, about, failed=failed)
     if request.waiting_since is not None:
@@ -129,7 +129,7 @@ def _conflicts(batch: Batch) -> int:
     return sum(not append.taken for append in batch.appends)
 
 
-def _name(outcome: Done | Failed) -> str:
+def _name(outcome: Done | CommandFailure) -> str:
     if isinstance(outcome, Done):
         return "accepted"
     match outcome.error:

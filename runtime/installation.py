@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from domain.history.pooling import PoolerBetween, connect_in_session
+from domain.history.pooling import PoolerDetected, connect_in_session
 from domain.history.store import load_keys
 from domain.privacy.encryption import CannotOpen
 from domain.privacy.keys import InstallationKeys
@@ -34,7 +34,7 @@ def session(database_url: str) -> psycopg.Connection[Any]:
     to a pooler."""
     try:
         return connect_in_session(database_url)
-    except PoolerBetween:
+    except PoolerDetected:
         raise CommandFailed(
             "DATABASE_URL leads to a pooler (PgBouncer?) and must lead to PostgreSQL itself;"
             " READ_DATABASE_URL may lead to one"

@@ -7,7 +7,7 @@ from typing import Any, Self
 import psycopg
 from psycopg import AsyncConnection
 
-from domain.history.pooling import IS_OURS, refuses_options
+from domain.history.pooling import HAS_MARK, refuses_options
 
 
 class ReadConnection(AsyncConnection[Any]):
@@ -16,14 +16,14 @@ class ReadConnection(AsyncConnection[Any]):
 
     @classmethod
     async def connect(cls, conninfo: str = "", **given: Any) -> Self:
-        """`given` holds the session's options, `domain.history.pooling.MARK` among them."""
+        """`given` holds the session's options, `domain.history.pooling.SESSION_MARK` among them."""
         try:
             connection = await super().connect(conninfo, **given)
         except psycopg.OperationalError as error:
             if not refuses_options(error):
                 raise
             connection = await super().connect(conninfo, **{**given, "options": None})
-        cursor = await connection.execute(IS_OURS, prepare=False)
+        cursor = await connection.execute(HAS_MARK, prepare=False)
         if await cursor.fetchone() != (True,):
             connection.prepare_threshold = None
             await connection.execute("SET TimeZone TO 'UTC'")  # poolers see this, and keep it

@@ -28,7 +28,7 @@ from api.identity.tokens import Tokens
 from domain.application import APPLICATION
 from domain.history.decider import Decider
 from domain.history.group_commit import Writer
-from domain.history.pooling import MARK
+from domain.history.pooling import SESSION_MARK
 from domain.history.store import BY_KEY, CONNECTION_TIMEOUTS, SESSION
 from domain.privacy.keys import InstallationKeys
 from projections.lists.count_cache import CountCache
@@ -132,7 +132,7 @@ def read_pool(settings: Settings, services: Services) -> Pool:
     replica = settings.read_database_url
     kind: type[Pool] = AsyncConnectionPool if replica else PrimaryPool
     url = replica or services.database_url
-    return _pool(kind, url, READERS, MARK, connection_class=ReadConnection)
+    return _pool(kind, url, READERS, SESSION_MARK, connection_class=ReadConnection)
 
 
 def account_pool(database_url: str) -> Pool:

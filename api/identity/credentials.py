@@ -27,7 +27,7 @@ from domain.application import APPLICATION
 from domain.core.errors import ProblemError
 from domain.core.ids import Identity
 from domain.core.values import Line
-from domain.history.batch import Done, Failed, Observer, Origin, Request
+from domain.history.batch import CommandFailure, CommandRequest, Done, Observer, Origin
 from domain.history.decider import Decider
 from domain.privacy.keys import InstallationKeys
 
@@ -161,8 +161,8 @@ class Credentials:
         # A decider keeps what it has appended: one that outlived a transaction which is then
         # rolled back would know of events that never were.
         decider = Decider(self._keys, APPLICATION, observer=self._observer)
-        (outcome,) = await decider.execute(connection, [Request(command, origin)])
-        if isinstance(outcome, Failed):
+        (outcome,) = await decider.execute(connection, [CommandRequest(command, origin)])
+        if isinstance(outcome, CommandFailure):
             raise outcome.error
         return outcome
 

@@ -54,13 +54,13 @@ HAS_KEY = SQL("""(
 COLUMNS = SQL(
     "e.notification_id, e.originator_id, e.originator_version, e.topic, e.state, {}"
 ).format(HAS_KEY)
-"""Columns of history_events as `e`: the arguments of `logged`."""
+"""Columns of history_events as `e`: the arguments of `log_entry`."""
 
-NONSENSE = (UnknownEvent, ValueError, LookupError, TypeError, RecursionError)
+DECODE_ERRORS = (UnknownEvent, ValueError, LookupError, TypeError, RecursionError)
 """Errors of decoding an event that this release did not write."""
 
 
-def logged(
+def log_entry(
     position: int,
     id: UUID,
     version: int,
@@ -81,13 +81,13 @@ def logged(
     try:
         stored = decode_state(state.decode())
         data = msgspec.json.decode(stored.data)
-    except NONSENSE as error:
+    except DECODE_ERRORS as error:
         text = None if known and known.secret_fields else state.decode(errors="replace")
         return LoggedEvent(**place, data=text, unreadable=f"its state cannot be read: {error}")
     unreadable = None
     try:
         decode_event(type, stored)
-    except NONSENSE as error:
+    except DECODE_ERRORS as error:
         unreadable = str(error)
     if known and known.secret_fields:
         data = _without(data, known.secret_fields)
@@ -133,13 +133,13 @@ async def open_personal_data(
     rows = await cursor.fetchall()
     sealed = [decode(id, version, topic, state, at) for at, id, version, topic, state, _ in rows]
     opened = {
-        row[0]: _with_person(logged(*row), event)
-        for row, event in zip(rows, await open_what_can_be(connection, sealed, keys), strict=True)
+        row[0]: _with_person(log_entry(*row), event)
+        for row, event in zip(rows, await open_readable(connection, sealed, keys), strict=True)
     }
     return [opened.get(event.position, event) for event in events]
 
 
-async def open_what_can_be(
+async def open_readable(
     connection: AsyncConnection[Any], sealed: list[RecordedEvent], keys: InstallationKeys
 ) -> list[RecordedEvent]:
     """Decrypt all events that can be decrypted; damaged ones are returned unchanged."""
@@ -150,8 +150,8 @@ async def open_what_can_be(
             return sealed
     middle = len(sealed) // 2
     return [
-        *await open_what_can_be(connection, sealed[:middle], keys),
-        *await open_what_can_be(connection, sealed[middle:], keys),
+        *await open_readable(connection, sealed[:middle], keys),
+        *await open_readable(connection, sealed[middle:], keys),
     ]
 
 

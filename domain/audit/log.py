@@ -12,12 +12,12 @@ from psycopg import AsyncConnection
 from psycopg.sql import SQL, Composable
 
 from domain.audit.disclosures import RecordDisclosure
-from domain.audit.entry import COLUMNS, HAS_KEY, LoggedEvent, can_be_opened, logged
+from domain.audit.entry import COLUMNS, HAS_KEY, LoggedEvent, can_be_opened, log_entry
 from domain.core.aggregate import EVENT_TYPES
 from domain.history.codec import to_json
 from domain.history.store import last_position
 
-SCAN = 100_000
+MAX_SCANNED = 100_000
 """Positions scanned for one page: there is no index on actors, types or times, because it would
 make every append slower (docs/decisions/0014-audit-log-scans-history.md)."""
 
@@ -82,11 +82,11 @@ async def read_page(
 ) -> Page:
     """The next events after the position `after` in the order asked for, none beyond `up_to`.
 
-    `scan` is how many positions are looked through; without it as many as `SCAN`.
+    `scan` is how many positions are looked through; without it as many as `MAX_SCANNED`.
     """
     end = await last_position(connection) if up_to is None else up_to
     at_most = (
-        end if criteria.aggregate_id else scan or SCAN
+        end if criteria.aggregate_id else scan or MAX_SCANNED
     )  # an aggregate's events are found by an index
     if newest_first:
         highest = end if after is None else min(end, after - 1)
@@ -113,7 +113,7 @@ async def read_page(
         binary=True,
     )
     rows = await cursor.fetchall()
-    events = [logged(*row) for row in rows[:limit]]
+    events = [log_entry(*row) for row in rows[:limit]]
     return Page(events, events[-1].position if len(rows) > limit else seen_to)
 
 
@@ -134,7 +134,7 @@ async def first_after(
 
 async def count(connection: AsyncConnection[Any], criteria: Criteria) -> int | None:
     """Number of matching events; None when history is too long to count."""
-    if criteria.aggregate_id is None and await last_position(connection) > SCAN:
+    if criteria.aggregate_id is None and await last_position(connection) > MAX_SCANNED:
         return None
     cursor = await connection.execute(
         SQL("SELECT count(*) FROM history_events e WHERE {}").format(_fulfilled(criteria)),

@@ -30,7 +30,7 @@ LAST_POSITION = 2**63 - 1
 Replay = Callable[[UUID, int], Awaitable[Aggregate]]
 """Takes an id and a version, and returns the aggregate. Raises `Unreadable`."""
 
-MOST_EVENTS = 1_000
+MAX_EVENTS = 1_000
 """Events in a difference; the log shows all of them."""
 
 
@@ -63,7 +63,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     to_version: int
     changes: list[Change]
     events: list[LoggedEvent]
-    """The first `MOST_EVENTS` events between the moments."""
+    """The first `MAX_EVENTS` events between the moments."""
     unreadable: str | None = None
     """Why the changes are unknown; None when they are known."""
 
@@ -142,7 +142,7 @@ async def difference(
         Criteria(aggregate_id=id),
         after=old.last_event.position if old else 0,
         up_to=new.last_event.position,
-        limit=MOST_EVENTS,
+        limit=MAX_EVENTS,
     )
     unreadable = new.unreadable or (old.unreadable if old else None)
     return Difference(

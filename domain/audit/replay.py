@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
-from domain.audit.entry import NONSENSE
+from domain.audit.entry import DECODE_ERRORS
 from domain.core.aggregate import Aggregate
 from domain.history.codec import decode
 
@@ -45,7 +45,7 @@ def after(aggregate: Aggregate | None, row: Row) -> Aggregate:
     position, id, version, topic, state = row
     try:
         return decode(id, version, topic, state).mutate(aggregate)
-    except NONSENSE as error:
+    except DECODE_ERRORS as error:
         raise Unreadable(position, error) from error
 
 

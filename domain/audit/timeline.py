@@ -10,11 +10,11 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.sql import SQL
 
-from domain.audit.entry import COLUMNS, LoggedEvent, logged
+from domain.audit.entry import COLUMNS, LoggedEvent, log_entry
 from domain.audit.replay import Unreadable, after, fields_of
 from domain.core.aggregate import Aggregate
 
-LONGEST_REPLAYED = 200
+MAX_REPLAYED = 200
 """Events. A longer stream is not replayed: its steps have no `before` and `after`."""
 
 
@@ -34,7 +34,7 @@ async def timeline(connection: AsyncConnection[Any], id: UUID, *, limit: int) ->
             ORDER BY e.originator_version DESC
             LIMIT %b
         """).format(COLUMNS),
-        [id, LONGEST_REPLAYED],
+        [id, MAX_REPLAYED],
         binary=True,
     )
     rows = await cursor.fetchall()
@@ -46,7 +46,7 @@ async def timeline(connection: AsyncConnection[Any], id: UUID, *, limit: int) ->
         known = version <= len(states)
         steps.append(
             Step(
-                event=logged(*row),
+                event=log_entry(*row),
                 before=states[version - 2] if known and version > 1 else None,
                 after=states[version - 1] if known else None,
             )

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from domain.core.values import Email, Line
 
-REMEMBERED = 2_000
+CACHED_IDS = 2_000
 """Derived ids that are cached: each is needed twice, for loading and for deciding."""
 
 
@@ -34,7 +34,7 @@ class Identity:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self._derive = lru_cache(REMEMBERED)(self._derived)
+        self._derive = lru_cache(CACHED_IDS)(self._derived)
 
     def area_name(self, name: Line) -> UUID:
         return self._derive(b"area name", name.folded.encode())

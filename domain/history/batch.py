@@ -19,7 +19,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     causation_id: int | None = None
 
 
-class Request(msgspec.Struct, frozen=True):
+class CommandRequest(msgspec.Struct, frozen=True):
     command: Any
     origin: Origin
     at: datetime | None = None
@@ -36,7 +36,7 @@ class Done(msgspec.Struct, frozen=True):
     """Position of its last event; without events, the last position of history at the decision."""
 
 
-class Failed(msgspec.Struct, frozen=True):
+class CommandFailure(msgspec.Struct, frozen=True):
     """The command was refused (`DomainError`), the database was lost before the commit
     (`UNAVAILABLE`), a stream has an event of a newer release (`UnknownEvent`), or there was a bug
     (any other exception)."""
@@ -56,8 +56,8 @@ class Append(msgspec.Struct, frozen=True):
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """The figures of a batch, for metrics and traces. Times are seconds of `time.perf_counter`."""
 
-    requests: Sequence[Request]
-    outcomes: Sequence[Done | Failed]
+    requests: Sequence[CommandRequest]
+    outcomes: Sequence[Done | CommandFailure]
     begun: float
     ended: float
     appends: Sequence[Append]

@@ -25,7 +25,7 @@ from domain.core.aggregate import (
     is_foreign,
 )
 from domain.privacy.encryption import seal, unseal
-from domain.privacy.keys import place
+from domain.privacy.keys import binding_of
 
 
 class UnknownEvent(Exception):
@@ -68,7 +68,7 @@ def encode(recorded: RecordedEvent, personal_key: bytes | None = None) -> bytes:
         if personal_key is None:
             raise ValueError(f"{event.topic} has personal data, which must be encrypted")
         event = msgspec.structs.replace(event, **{event.personal_field: None})
-        bound_to = place(recorded.originator_id, recorded.originator_version)
+        bound_to = binding_of(recorded.originator_id, recorded.originator_version)
         sealed = seal(personal_key, to_json(personal), bound_to)
     return to_json(
         State(
@@ -116,7 +116,7 @@ def open_personal(recorded: RecordedEvent, personal_key: bytes) -> RecordedEvent
     field = recorded.event.personal_field
     if recorded.sealed is None or field is None:
         return recorded
-    bound_to = place(recorded.originator_id, recorded.originator_version)
+    bound_to = binding_of(recorded.originator_id, recorded.originator_version)
     plaintext = unseal(personal_key, recorded.sealed, bound_to)
     personal = _personal_decoder(type(recorded.event)).decode(plaintext)
     event = msgspec.structs.replace(recorded.event, **{field: personal})

@@ -22,9 +22,17 @@ from domain.core.availability import UNAVAILABLE
 from domain.core.commands import Application, CommandType, People
 from domain.core.ids import Identity
 from domain.core.unit_of_work import Environment, NotLoaded, PersonNotKnown
-from domain.history.batch import Append, Batch, Done, Failed, Observer, OutcomeUnknown, Request
+from domain.history.batch import (
+    Append,
+    Batch,
+    CommandFailure,
+    CommandRequest,
+    Done,
+    Observer,
+    OutcomeUnknown,
+)
 from domain.history.codec import UnknownEvent
-from domain.history.handling import Accepted, Handling, Refused, Unknown
+from domain.history.handling import AcceptedDecision, FailedDecision, Handling, NeedsLoading
 from domain.history.store import append, last_position, lock_history
 from domain.history.streams import Loaded, Streams
 from domain.privacy.keys import InstallationKeys
@@ -59,8 +67,8 @@ class Decider:
         self._streams = Streams()
 
     async def execute(
-        self, connection: AsyncConnection[Any], requests: Sequence[Request]
-    ) -> list[Done | Failed]:
+        self, connection: AsyncConnection[Any], requests: Sequence[CommandRequest]
+    ) -> list[Done | CommandFailure]:
         """One outcome for each request, in the same order. Events are committed with the
         connection's transaction: at once in autocommit mode. Raises `OutcomeUnknown`.
 
@@ -75,11 +83,11 @@ class Decider:
             self._keys,
         )
         begun = perf_counter()
-        outcomes: Sequence[Done | Failed] = ()
+        outcomes: Sequence[Done | CommandFailure] = ()
         try:
             outcomes = await deciding.decide(requests)
         except Exception as error:
-            outcomes = [Failed(error)] * len(requests)
+            outcomes = [CommandFailure(error)] * len(requests)
             raise
         finally:
             if self._observer is not None and outcomes:
@@ -117,9 +125,9 @@ class _Deciding:
         self.appends: list[Append] = []
         self.locked = False
 
-    async def decide(self, requests: Sequence[Request]) -> list[Done | Failed]:
+    async def decide(self, requests: Sequence[CommandRequest]) -> list[Done | CommandFailure]:
         """First by what is known; what that does not settle, by what history has."""
-        outcomes: dict[int, Done | Failed] = {}
+        outcomes: dict[int, Done | CommandFailure] = {}
         with suppress(_Changed):
             outcomes |= await self._decide_on_what_is_known(requests)
         left = [place for place in range(len(requests)) if place not in outcomes]
@@ -129,13 +137,13 @@ class _Deciding:
             except LOST as error:
                 if not outcomes:
                     raise
-                decided = [Failed(error)] * len(left)  # the others are committed already
+                decided = [CommandFailure(error)] * len(left)  # the others are committed already
             outcomes |= zip(left, decided, strict=True)
         return [outcomes[place] for place in range(len(requests))]
 
     async def _decide_on_what_is_known(
-        self, requests: Sequence[Request]
-    ) -> dict[int, Done | Failed]:
+        self, requests: Sequence[CommandRequest]
+    ) -> dict[int, Done | CommandFailure]:
         """What can be decided without asking history first, by place among the requests.
 
         The append is refused when a decision rests on an old state. So when it is taken, all of
@@ -152,35 +160,37 @@ class _Deciding:
                 known |= self._streams.known(touches.begun)
                 places.append(place)
         decisions = self._handling.run([requests[place] for place in places], known)
-        accepted, refused = dict[int, Accepted](), dict[int, Refused]()
+        accepted, refused = dict[int, AcceptedDecision](), dict[int, FailedDecision]()
         for place, decision in zip(places, decisions, strict=True):
-            if isinstance(decision, Refused):
+            if isinstance(decision, FailedDecision):
                 refused[place] = decision
-            elif isinstance(decision, Accepted) and decision.work.recorded:
+            elif isinstance(decision, AcceptedDecision) and decision.work.recorded:
                 accepted[place] = decision
         if not accepted:
             return {}
         positions = await self._append(accepted.values(), known, refused.values())
         done = zip(accepted, _done(accepted.values(), positions), strict=True)
-        return {place: Failed(one.error) for place, one in refused.items()} | dict(done)
+        return {place: CommandFailure(one.error) for place, one in refused.items()} | dict(done)
 
-    async def _decide_each(self, requests: Sequence[Request]) -> list[Done | Failed]:
+    async def _decide_each(self, requests: Sequence[CommandRequest]) -> list[Done | CommandFailure]:
         """Decide all requests together; if a stream has an event of a newer release, one by one, so
         that only the commands that need this stream fail."""
         try:
             return await self._decide_on_history(requests)
         except UnknownEvent as error:
             if len(requests) == 1:
-                return [Failed(error)]
-        outcomes = list[Done | Failed]()
+                return [CommandFailure(error)]
+        outcomes = list[Done | CommandFailure]()
         for request in requests:
             try:
                 outcomes += await self._decide_each([request])
             except LOST as error:
-                outcomes.append(Failed(error))
+                outcomes.append(CommandFailure(error))
         return outcomes
 
-    async def _decide_on_history(self, requests: Sequence[Request]) -> list[Done | Failed]:
+    async def _decide_on_history(
+        self, requests: Sequence[CommandRequest]
+    ) -> list[Done | CommandFailure]:
         """Decide until no stream changes in between; the last attempt locks history."""
         for _ in range(OPTIMISTIC_TRIES):
             with suppress(_Changed):
@@ -191,26 +201,29 @@ class _Deciding:
                 await lock_history(self._connection)
                 return await self._try(requests)
 
-    async def _try(self, requests: Sequence[Request]) -> list[Done | Failed]:
+    async def _try(self, requests: Sequence[CommandRequest]) -> list[Done | CommandFailure]:
         """One attempt. Raises `_Changed`."""
         loaded, decisions = await self._load_and_run(requests)
-        accepted = [d for d in decisions if isinstance(d, Accepted)]
+        accepted = [d for d in decisions if isinstance(d, AcceptedDecision)]
         positions = await self._append(accepted, loaded)
         if not all(a.work.recorded for a in accepted):
             positions = [*positions, await last_position(self._connection)]
         done = _done(accepted, positions)
-        return [Failed(d.error) if isinstance(d, Refused) else next(done) for d in decisions]
+        return [
+            CommandFailure(d.error) if isinstance(d, FailedDecision) else next(done)
+            for d in decisions
+        ]
 
     async def _load_and_run(
-        self, requests: Sequence[Request]
-    ) -> tuple[Loaded, list[Accepted | Refused]]:
+        self, requests: Sequence[CommandRequest]
+    ) -> tuple[Loaded, list[AcceptedDecision | FailedDecision]]:
         """Decide each request on the loaded streams and the results of the requests before it."""
         touches = [self._handling.touches(request) for request in requests]
         wanted = {id for touched in touches for id in (*touched.existing, *touched.begun)}
         loaded = await self._streams.load(self._connection, wanted)
         while True:
             decisions = self._handling.run(requests, loaded)
-            decided = [d for d in decisions if not isinstance(d, Unknown)]
+            decided = [d for d in decisions if not isinstance(d, NeedsLoading)]
             if len(decided) == len(decisions):
                 return loaded, decided
             if missing := {d.id for d in decisions if isinstance(d, NotLoaded)}:
@@ -219,7 +232,10 @@ class _Deciding:
                 await self._people.look_up(self._connection, unknown)
 
     async def _append(
-        self, accepted: Collection[Accepted], loaded: Loaded, refused: Iterable[Refused] = ()
+        self,
+        accepted: Collection[AcceptedDecision],
+        loaded: Loaded,
+        refused: Iterable[FailedDecision] = (),
     ) -> list[int]:
         """Positions of the events. Raises `_Changed` when a stream that one of the commands read
         has changed since it was `loaded`."""
@@ -241,7 +257,7 @@ class _Deciding:
 
     async def _append_with_rows(
         self,
-        accepted: Collection[Accepted],
+        accepted: Collection[AcceptedDecision],
         events: Sequence[RecordedEvent],
         read: dict[Any, int],
     ) -> list[int] | None:
@@ -280,7 +296,7 @@ def _version(aggregate: Aggregate | None) -> int:
     return aggregate.version if aggregate else 0
 
 
-def _done(accepted: Iterable[Accepted], positions: Sequence[int]) -> Iterator[Done]:
+def _done(accepted: Iterable[AcceptedDecision], positions: Sequence[int]) -> Iterator[Done]:
     """The outcome of each accepted command, with the position of its last event; without events,
     with the last of the positions."""
     appended = 0

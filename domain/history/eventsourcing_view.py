@@ -18,7 +18,7 @@ from domain.core.aggregate import RecordedEvent
 from domain.history.codec import decode, encode
 from domain.history.persistence import SealedEvent
 from domain.privacy.encryption import new_key
-from domain.privacy.keys import InstallationKeys, place, wrap
+from domain.privacy.keys import InstallationKeys, binding_of, wrap
 
 
 class History(Application[UUID]):
@@ -52,7 +52,7 @@ class EventMapper(Mapper[UUID]):
         personal_key = new_key() if domain_event.event.personal_field and self._keys else None
         wrapped = None
         if personal_key is not None and self._keys is not None:
-            wrapped = wrap(self._keys, personal_key, place(id, version))
+            wrapped = wrap(self._keys, personal_key, binding_of(id, version))
         return SealedEvent(
             originator_id=id,
             originator_version=version,

@@ -27,10 +27,11 @@ QUEUE_LIMIT = 1_000
 BATCH_LIMIT = 128
 """Commands in one commit. A larger batch gains little and delays its first caller."""
 
-GATHER = 0.002
-GATHER_FROM = 8
+GATHER_TIME = 0.002
+GATHER_MIN_BATCH = 8
 """A batch waits this many seconds for more commands if the batch before it had at least
-`GATHER_FROM`: under such a load more will arrive, and a batch costs more than five commands."""
+`GATHER_MIN_BATCH`: under such a load more will arrive, and a batch costs more than five
+commands."""
 
 
 class Overloaded(TryAgain):
@@ -41,7 +42,7 @@ class HistoryUnavailable(TryAgain):
     """History cannot be reached; nothing was changed"""
 
 
-_Waiting = tuple[Request, "asyncio.Future[Done]"]
+_Waiting = tuple[CommandRequest, "asyncio.Future[Done]"]
 
 
 class Writer:
@@ -83,7 +84,7 @@ class Writer:
         """
         answer: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
         try:
-            request = Request(command, origin, waiting_since=perf_counter())
+            request = CommandRequest(command, origin, waiting_since=perf_counter())
             self._queue.put_nowait((request, answer))
         except asyncio.QueueFull:
             raise Overloaded from None
@@ -92,10 +93,10 @@ class Writer:
     async def _run(self) -> None:
         waiting = list[_Waiting]()
         while True:
-            busy = len(waiting) >= GATHER_FROM
+            busy = len(waiting) >= GATHER_MIN_BATCH
             waiting = [await self._queue.get()]
             if busy:
-                await asyncio.sleep(GATHER)
+                await asyncio.sleep(GATHER_TIME)
             while len(waiting) < BATCH_LIMIT and not self._queue.empty():
                 waiting.append(self._queue.get_nowait())
             try:
@@ -110,12 +111,14 @@ class Writer:
             outcomes = await self._outcomes([request for request, _ in waiting])
         except Exception as error:  # noqa: BLE001  passed to each caller
             for _, answer in waiting:
-                _give(answer, Failed(error))
+                _resolve(answer, CommandFailure(error))
         else:
             for (_, answer), outcome in zip(waiting, outcomes, strict=True):
-                _give(answer, outcome)
+                _resolve(answer, outcome)
 
-    async def _outcomes(self, requests: Sequence[Request]) -> Sequence[Done | Failed]:
+    async def _outcomes(
+        self, requests: Sequence[CommandRequest]
+    ) -> Sequence[Done | CommandFailure]:
         """Decide and commit. Raises `HistoryUnavailable` when certainly nothing was committed."""
         try:
             if self._connection is None or _has_ended(self._connection):
@@ -147,10 +150,10 @@ def _has_ended(connection: AsyncConnection[Any]) -> bool:
     return False
 
 
-def _give(answer: asyncio.Future[Done], outcome: Done | Failed) -> None:
+def _resolve(answer: asyncio.Future[Done], outcome: Done | CommandFailure) -> None:
     if answer.done():
         return  # the caller was cancelled
-    if isinstance(outcome, Failed):
+    if isinstance(outcome, CommandFailure):
         lost = isinstance(outcome.error, UNAVAILABLE)
         answer.set_exception(HistoryUnavailable() if lost else outcome.error)
     else:

@@ -12,24 +12,24 @@ from domain.core.aggregate import Metadata, RecordedEvent
 from domain.core.commands import CommandType, People, Touches
 from domain.core.ids import Identity
 from domain.core.unit_of_work import Environment, NotLoaded, PersonNotKnown, Work
-from domain.history.batch import Request
+from domain.history.batch import CommandRequest
 from domain.history.streams import Loaded
 
 
-class Accepted(msgspec.Struct, frozen=True):
+class AcceptedDecision(msgspec.Struct, frozen=True):
     command: Any
     value: Any
     work: Work
 
 
-class Refused(msgspec.Struct, frozen=True):
+class FailedDecision(msgspec.Struct, frozen=True):
     """Refused by a rule, or failed by a bug."""
 
     error: Exception
     work: Work
 
 
-Unknown = NotLoaded | PersonNotKnown
+NeedsLoading = NotLoaded | PersonNotKnown
 """The handler needs data that must be loaded first."""
 
 
@@ -48,15 +48,15 @@ class Handling:
         self._identity = identity
         self._environment = environment
 
-    def touches(self, request: Request) -> Touches:
+    def touches(self, request: CommandRequest) -> Touches:
         command = request.command
         return self._commands[type(command)].touches(command, self._identity)
 
     def run(
-        self, requests: Sequence[Request], loaded: Loaded
-    ) -> list[Accepted | Refused | Unknown]:
+        self, requests: Sequence[CommandRequest], loaded: Loaded
+    ) -> list[AcceptedDecision | FailedDecision | NeedsLoading]:
         """One decision for each request, in their order."""
-        staged, decisions = dict(loaded), list[Accepted | Refused | Unknown]()
+        staged, decisions = dict(loaded), list[AcceptedDecision | FailedDecision | NeedsLoading]()
         events = list[RecordedEvent]()
         person = partial(self._people.person, events)
         now = self._environment.now()
@@ -74,9 +74,9 @@ class Handling:
             except (NotLoaded, PersonNotKnown) as unknown:
                 decisions.append(unknown)
             except Exception as error:  # noqa: BLE001  a refusal or a bug: passed to the caller
-                decisions.append(Refused(error, work))
+                decisions.append(FailedDecision(error, work))
             else:
                 staged.update(work.changed)
                 events += work.recorded
-                decisions.append(Accepted(command, value, work))
+                decisions.append(AcceptedDecision(command, value, work))
         return decisions

@@ -20,13 +20,13 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection, Connection
 
-SILENCE = timedelta(seconds=15)
+MAX_SILENCE = timedelta(seconds=15)
 """Time without a statement, after which a leader loses the lead."""
 
-SIGN_OF_LIFE = 3.0
+SIGN_OF_LIFE_INTERVAL = 3.0
 """Seconds, at most, between two statements of a leader that has nothing else to do."""
 
-END_SILENT = """
+END_SILENT_SESSIONS = """
     WITH silent AS MATERIALIZED (
         SELECT DISTINCT a.pid
         FROM pg_locks l JOIN pg_stat_activity a USING (pid)
@@ -42,7 +42,7 @@ END_SILENT = """
 """Waits up to a second for each session to end. A silent client leaves its session idle, or does
 not read the answer (`ClientWrite`)."""
 
-TRY = "SELECT pg_try_advisory_lock(hashtext(%s))"
+TRY_LOCK = "SELECT pg_try_advisory_lock(hashtext(%s))"
 
 log = structlog.get_logger()
 
@@ -50,26 +50,26 @@ log = structlog.get_logger()
 async def take_lead(connection: AsyncConnection[Any], lead: str) -> bool:
     """Try to take the lead; this session keeps it until it ends."""
     await end_silent(connection, lead)
-    cursor = await connection.execute(TRY, [lead])
+    cursor = await connection.execute(TRY_LOCK, [lead])
     return await cursor.fetchone() == (True,)
 
 
 def take_lead_now(connection: Connection[Any], lead: str) -> bool:
     """As `take_lead`, for synchronous code."""
-    ended = connection.execute(END_SILENT, {"lead": lead, "silence": SILENCE})
-    _tell(lead, ended.rowcount)
-    return connection.execute(TRY, [lead]).fetchone() == (True,)
+    ended = connection.execute(END_SILENT_SESSIONS, {"lead": lead, "silence": MAX_SILENCE})
+    _log_ended(lead, ended.rowcount)
+    return connection.execute(TRY_LOCK, [lead]).fetchone() == (True,)
 
 
 async def end_silent(connection: AsyncConnection[Any], lead: str) -> None:
     """Terminate the session of a silent leader; the lock may have a second key."""
-    ended = await connection.execute(END_SILENT, {"lead": lead, "silence": SILENCE})
-    _tell(lead, ended.rowcount)
+    ended = await connection.execute(END_SILENT_SESSIONS, {"lead": lead, "silence": MAX_SILENCE})
+    _log_ended(lead, ended.rowcount)
 
 
-def _tell(lead: str, ended: int) -> None:
+def _log_ended(lead: str, ended: int) -> None:
     if ended > 0:
-        silent = SILENCE.total_seconds()
+        silent = MAX_SILENCE.total_seconds()
         log.warning("a leader without a sign of life lost the lead", of=lead, seconds=silent)
 
 
@@ -77,7 +77,7 @@ def _tell(lead: str, ended: int) -> None:
 async def signs_of_life(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
     """Run a statement now and then during the block, for a leader that is busy with other work."""
     ending = asyncio.Event()
-    showing = asyncio.create_task(_show(connection, ending))
+    showing = asyncio.create_task(_run_statements(connection, ending))
     try:
         yield
     finally:
@@ -85,9 +85,9 @@ async def signs_of_life(connection: AsyncConnection[Any]) -> AsyncIterator[None]
         await showing
 
 
-async def _show(connection: AsyncConnection[Any], ending: asyncio.Event) -> None:
+async def _run_statements(connection: AsyncConnection[Any], ending: asyncio.Event) -> None:
     while not ending.is_set():
         with suppress(psycopg.Error):  # the leader gets the same error
             await connection.execute("SELECT")
         with suppress(TimeoutError):
-            await asyncio.wait_for(ending.wait(), SIGN_OF_LIFE)
+            await asyncio.wait_for(ending.wait(), SIGN_OF_LIFE_INTERVAL)

@@ -14,30 +14,33 @@ from psycopg import Connection
 
 from domain.history.store import CONNECTION_TIMEOUTS, SESSION
 
-MARK = "-c events_face.session=ours"
+SESSION_MARK = "-c events_face.session=ours"
 """An option without meaning to PostgreSQL, which can be read in the session."""
 
-IS_OURS = "SELECT current_setting('events_face.session', true) = 'ours'"
-"""Whether the session is the one that was opened with `MARK`."""
+HAS_MARK = "SELECT current_setting('events_face.session', true) = 'ours'"
+"""Whether the session is the one that was opened with `SESSION_MARK`."""
 
 
-class PoolerBetween(Exception):
+class PoolerDetected(Exception):
     """A pooler is between this process and PostgreSQL"""
 
 
 def connect_in_session(database_url: str) -> Connection[Any]:
-    """A connection in autocommit mode. Raises `PoolerBetween`."""
+    """A connection in autocommit mode. Raises `PoolerDetected`."""
     try:
         connection = psycopg.connect(
-            database_url, autocommit=True, options=f"{SESSION} {MARK}", **CONNECTION_TIMEOUTS
+            database_url,
+            autocommit=True,
+            options=f"{SESSION} {SESSION_MARK}",
+            **CONNECTION_TIMEOUTS,
         )
     except psycopg.OperationalError as error:
         if refuses_options(error):
-            raise PoolerBetween from error
+            raise PoolerDetected from error
         raise
-    if connection.execute(IS_OURS).fetchone() != (True,):
+    if connection.execute(HAS_MARK).fetchone() != (True,):
         connection.close()
-        raise PoolerBetween
+        raise PoolerDetected
     return connection
 
 

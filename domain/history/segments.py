@@ -17,7 +17,7 @@ from domain.core.aggregate import EVENT_TYPES, RecordedEvent
 from domain.history.codec import UnknownEvent, decode, open_personal
 from domain.history.store import load_keys
 from domain.privacy.encryption import CannotOpen
-from domain.privacy.keys import InstallationKeys, UnknownGeneration, place, unwrap
+from domain.privacy.keys import InstallationKeys, UnknownGeneration, binding_of, unwrap
 
 
 class Unreadable(Exception):
@@ -88,6 +88,6 @@ def _event(
         recorded = decode(id, version, topic, state, position)
         if wrapped is None:
             return recorded
-        return open_personal(recorded, unwrap(keys, wrapped, place(id, version)))
+        return open_personal(recorded, unwrap(keys, wrapped, binding_of(id, version)))
     except (UnknownEvent, msgspec.MsgspecError, CannotOpen, TypeError) as error:
         raise Unreadable(f"event {position}: {type(error).__name__}: {error}") from error

@@ -17,12 +17,12 @@ from psycopg import AsyncConnection, Connection
 
 from domain.core.aggregate import RecordedEvent
 from domain.history.codec import decode, encode, open_personal
-from domain.privacy.encryption import CannotOpen, new_key, wrap_again
+from domain.privacy.encryption import CannotOpen, new_key, rewrap
 from domain.privacy.keys import (
     INSTALLATION,
     InstallationKeys,
     UnknownGeneration,
-    place,
+    binding_of,
     unwrap,
     wrap,
 )
@@ -69,7 +69,7 @@ def create_tables(connection: Connection[Any], secret_keys: tuple[str, ...]) -> 
     )
     cursor = connection.execute("SELECT wrapped FROM installation_keys FOR UPDATE")
     (wrapped,) = cast("tuple[bytes]", cursor.fetchone())
-    if rewrapped := wrap_again(wrapped, secret_keys, INSTALLATION):
+    if rewrapped := rewrap(wrapped, secret_keys, INSTALLATION):
         connection.execute("UPDATE installation_keys SET wrapped = %s", [rewrapped])
 
 
@@ -134,7 +134,7 @@ async def append(
                 [e.event.topic for e in events],
                 states,
                 [
-                    key and wrap(keys, key, place(e.originator_id, e.originator_version))
+                    key and wrap(keys, key, binding_of(e.originator_id, e.originator_version))
                     for e, key in zip(events, personal_keys, strict=True)
                 ],
             ],
@@ -251,7 +251,7 @@ def _opened(
     for event in events:
         wrapped = found.get((event.originator_id, event.originator_version))
         if wrapped is not None:
-            bound_to = place(event.originator_id, event.originator_version)
+            bound_to = binding_of(event.originator_id, event.originator_version)
             event = open_personal(event, unwrap(keys, wrapped, bound_to))  # noqa: PLW2901
         opened.append(event)
     return opened

@@ -71,7 +71,7 @@ def unwrap_secret(wrapped: bytes, secret_keys: tuple[str, ...], bound_to: bytes)
     raise CannotOpen("SECRET_KEY is not the one that this installation was created with")
 
 
-def wrap_again(wrapped: bytes, secret_keys: tuple[str, ...], bound_to: bytes) -> bytes | None:
+def rewrap(wrapped: bytes, secret_keys: tuple[str, ...], bound_to: bytes) -> bytes | None:
     """The same secret wrapped with the first of `SECRET_KEY`, so that the others can be removed;
     None when it is wrapped with that key already. Raises `CannotOpen`."""
     try:

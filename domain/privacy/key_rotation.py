@@ -15,9 +15,9 @@ from uuid import UUID
 from psycopg import Connection
 
 from domain.privacy.encryption import CannotOpen, new_key
-from domain.privacy.keys import MARK_BYTES, InstallationKeys, place, unwrap, wrap
+from domain.privacy.keys import MARK_BYTES, InstallationKeys, binding_of, unwrap, wrap
 
-PORTION = 1_000
+BATCH_SIZE = 1_000
 """Keys wrapped in one transaction."""
 
 Report = Callable[[int, int], None]
@@ -83,7 +83,7 @@ def _wrap_again(connection: Connection[Any], keys: InstallationKeys, report: Rep
                 ORDER BY originator_id, originator_version
                 LIMIT %s FOR UPDATE
                 """,
-                [*last, keys.mark, PORTION],
+                [*last, keys.mark, BATCH_SIZE],
                 binary=True,
             ).fetchall()
             if not rows:
@@ -105,7 +105,7 @@ def _wrap_again(connection: Connection[Any], keys: InstallationKeys, report: Rep
 
 
 def _again(keys: InstallationKeys, id: UUID, version: int, wrapped: bytes) -> bytes:
-    bound_to = place(id, version)
+    bound_to = binding_of(id, version)
     try:
         return wrap(keys, unwrap(keys, wrapped, bound_to), bound_to)
     except CannotOpen as error:

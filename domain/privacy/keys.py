@@ -33,7 +33,7 @@ class UnknownGeneration(CannotOpen):
     """A personal key is wrapped with a data key that is newer than the loaded ones."""
 
 
-def place(originator_id: UUID, originator_version: int) -> bytes:
+def binding_of(originator_id: UUID, originator_version: int) -> bytes:
     """The event to which encrypted personal data is bound."""
     return originator_id.bytes + originator_version.to_bytes(8, "big")
 

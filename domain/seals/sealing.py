@@ -18,7 +18,7 @@ from domain.seals.merkle import Frontier
 from domain.seals.seal import Seal, insert_seal, newest_checkpoint
 from domain.seals.tree import insert_nodes, stored_frontier
 
-MOST_AT_ONCE = 4096
+MAX_SEAL_SIZE = 4096
 """Events in one seal."""
 
 
@@ -67,7 +67,7 @@ class Sealer:
     async def seal(self, now: datetime | None = None) -> int:
         """Seal the next events; returns their number. Raises `Overtaken`."""
         last_position = self._newest.last_position
-        events = await read_stored(self._connection, after=last_position, limit=MOST_AT_ONCE)
+        events = await read_stored(self._connection, after=last_position, limit=MAX_SEAL_SIZE)
         if not events:
             return 0
         leaves = [event.leaf() for event in events]

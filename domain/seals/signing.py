@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from psycopg import AsyncConnection, Connection
 
-from domain.privacy.encryption import unwrap_secret, wrap_again, wrap_secret
+from domain.privacy.encryption import rewrap, unwrap_secret, wrap_secret
 
 _BOUND_TO = b"signing key"
 
@@ -29,7 +29,7 @@ def create_key(connection: Connection[Any], secret_keys: tuple[str, ...]) -> Non
         "INSERT INTO signing_key (wrapped) VALUES (%s) ON CONFLICT DO NOTHING",
         [wrap_secret(private, secret_keys, _BOUND_TO)],
     )
-    if rewrapped := wrap_again(_read(connection), secret_keys, _BOUND_TO):
+    if rewrapped := rewrap(_read(connection), secret_keys, _BOUND_TO):
         connection.execute("UPDATE signing_key SET wrapped = %s", [rewrapped])
 
 

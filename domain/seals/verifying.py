@@ -24,7 +24,7 @@ from domain.seals.leaves import Leaf, read_stored
 from domain.seals.merkle import Frontier
 from domain.seals.seal import Seal, newest_checkpoint, seals_from
 
-LEAVES_AT_ONCE = 4096
+LEAVES_PER_READ = 4096
 
 BEFORE_HISTORY = -(2**63)
 """Positions below 1, where an attacker could have inserted an event."""
@@ -118,7 +118,7 @@ class _Verification:
 
     async def _next_seals(self) -> list[Seal]:
         start = self._reached.tree_size
-        return await seals_from(self._connection, self._key, start, leaves=LEAVES_AT_ONCE)
+        return await seals_from(self._connection, self._key, start, leaves=LEAVES_PER_READ)
 
     def _linked(self, seals: Sequence[Seal]) -> Sequence[Seal]:
         """The seals before the first that is misplaced or not signed by this installation."""
@@ -199,7 +199,7 @@ class _Verification:
         seal."""
         while self._pinned and (
             events := await read_stored(
-                self._connection, after=self._read_up_to, limit=LEAVES_AT_ONCE
+                self._connection, after=self._read_up_to, limit=LEAVES_PER_READ
             )
         ):
             self._grow([event.leaf() for event in events])

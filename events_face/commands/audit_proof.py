@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from domain.audit.entry import logged
+from domain.audit.entry import log_entry
 from domain.history.codec import to_json
 from domain.history.store import connect
 from domain.seals.checkpoints import Checkpoint, is_signed_by
@@ -104,7 +104,7 @@ def check_proof(settings: Settings, *, file: Path, public_key: Path | None) -> N
         f" {key_id(key)} by {checkpoint.sealed_at:%Y-%m-%dT%H:%M:%SZ}"
         f" over {checkpoint.tree_size} events"
     )
-    shown = logged(
+    shown = log_entry(
         event.position,
         event.originator_id,
         event.originator_version,

@@ -15,7 +15,7 @@ from eventsourcing.application import AggregateNotFoundError
 from eventsourcing.persistence import PersistenceError
 from psycopg import AsyncConnection
 
-from domain.audit.entry import NONSENSE
+from domain.audit.entry import DECODE_ERRORS
 from domain.audit.point_in_time import (
     LAST_POSITION,
     Replay,
@@ -120,7 +120,7 @@ def _replay_by(history: History, connection: AsyncConnection[Any]) -> Replay:
     async def replay(id: UUID, version: int) -> Aggregate:
         try:
             aggregate: Aggregate = history.repository.get(id, version=version)
-        except NONSENSE:
+        except DECODE_ERRORS:
             raise await _first_unreadable(history, connection, id, version) from None
         return aggregate
 
@@ -137,7 +137,7 @@ async def _first_unreadable(
             history.repository.get(id, version=version)
         except AggregateNotFoundError:  # the first events were deleted
             return None
-        except NONSENSE as error:
+        except DECODE_ERRORS as error:
             return error
         return None
 

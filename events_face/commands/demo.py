@@ -16,7 +16,7 @@ from domain.application import APPLICATION
 from domain.areas import CreateArea
 from domain.core.values import Email, FullName, Text, Username
 from domain.events import CreateEvent
-from domain.history.batch import Done, Origin, Request
+from domain.history.batch import CommandRequest, Done, Origin
 from domain.history.decider import Decider
 from domain.history.store import connect, last_position
 from domain.privacy.keys import InstallationKeys
@@ -69,7 +69,9 @@ async def _load(database_url: str, decider: Decider) -> bool:
             return False
 
         async def give(*commands: object) -> list[Done]:
-            outcomes = await decider.execute(connection, [Request(c, ORIGIN) for c in commands])
+            outcomes = await decider.execute(
+                connection, [CommandRequest(c, ORIGIN) for c in commands]
+            )
             done = [outcome for outcome in outcomes if isinstance(outcome, Done)]
             if len(done) < len(commands):
                 raise CommandFailed("the demo data could not be loaded completely")

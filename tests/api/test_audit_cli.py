@@ -107,7 +107,9 @@ def test_an_aggregate_is_shown_as_it_was(
         show(settings, services, aggregate_id=area, at="2030-05-01", json=False)
     with pytest.raises(CommandFailed, match="nothing has happened"):
         show(settings, services, aggregate_id=uuid4(), at=None, json=False)
-    with pytest.raises(WrongUsage, match="--at is not a position in history, and as a time it must"):
+    with pytest.raises(
+        WrongUsage, match="--at is not a position in history, and as a time it must"
+    ):
         show(settings, services, aggregate_id=area, at="lately", json=False)
 
 

@@ -82,7 +82,7 @@ async def test_a_difference_tells_fields_and_events(
     assert await difference(connection, area, 0, MORNING - HOUR) is None
     with pytest.raises(Invalid):
         await difference(connection, area, MORNING + HOUR, MORNING)
-    monkeypatch.setattr(point_in_time, "MOST_EVENTS", 2)
+    monkeypatch.setattr(point_in_time, "MAX_EVENTS", 2)
     short = await difference(connection, area)
     assert short is not None
     assert (short.to_version, len(short.events)) == (3, 2)

@@ -21,7 +21,7 @@ from domain.audit import disclosures
 from domain.core.aggregate import EVENT_TYPES, DomainEvent, Metadata, RecordedEvent
 from domain.history.codec import UnknownEvent, decode, encode, open_personal
 from domain.privacy.encryption import CannotOpen, seal
-from domain.privacy.keys import place
+from domain.privacy.keys import binding_of
 from domain.syncs import Counts, KeptItem, SkippedItem
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -183,7 +183,7 @@ def test_a_later_version_of_a_known_event_is_told_apart() -> None:
 
 
 def test_sealed_data_that_was_tampered_with_does_not_open() -> None:
-    sealed = bytearray(seal(KEY, b"secret", place(SOME_ID, 1)))
+    sealed = bytearray(seal(KEY, b"secret", binding_of(SOME_ID, 1)))
     sealed[-1] ^= 1
     read = msgspec.structs.replace(recorded(EXAMPLES[16]), sealed=bytes(sealed))
     with pytest.raises(CannotOpen):

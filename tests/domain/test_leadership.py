@@ -22,8 +22,8 @@ Session = AsyncConnection[object]
 
 @pytest.fixture(autouse=True)
 def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leadership, "SILENCE", timedelta(seconds=2))
-    monkeypatch.setattr(leadership, "SIGN_OF_LIFE", 0.1)
+    monkeypatch.setattr(leadership, "MAX_SILENCE", timedelta(seconds=2))
+    monkeypatch.setattr(leadership, "SIGN_OF_LIFE_INTERVAL", 0.1)
 
 
 @pytest.fixture

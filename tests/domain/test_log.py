@@ -78,7 +78,7 @@ async def test_events_are_told_in_order_with_who_and_when(
 async def test_pages_of_any_size_lead_through_all_of_it_both_ways(
     deeds: Deeds, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch, scan: int
 ) -> None:
-    monkeypatch.setattr(log, "SCAN", scan)
+    monkeypatch.setattr(log, "MAX_SCANNED", scan)
     for name in "abcd":
         await deeds.area(name)
     positions = [e.position for e in await read_all(connection, limit=100)]
@@ -130,7 +130,7 @@ async def test_a_long_history_is_not_counted(
     deeds: Deeds, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     area = await deeds.area()
-    monkeypatch.setattr(log, "SCAN", 1)
+    monkeypatch.setattr(log, "MAX_SCANNED", 1)
     assert await count(connection, ALL) is None
     assert await count(connection, Criteria(aggregate_id=area)) == 1
 

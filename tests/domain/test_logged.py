@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from domain.audit.entry import logged
+from domain.audit.entry import log_entry
 from domain.core.aggregate import EVENT_TYPES
 from domain.history.codec import to_json
 
@@ -22,7 +22,7 @@ def stored(**changes: Any) -> bytes:
 
 
 def shown(state: bytes, topic: str = "Visitor.Registered") -> str:
-    return to_json(logged(7, UUID(int=2), 1, topic, state, has_key=True)).decode()
+    return to_json(log_entry(7, UUID(int=2), 1, topic, state, has_key=True)).decode()
 
 
 @pytest.mark.parametrize(

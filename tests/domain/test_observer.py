@@ -10,7 +10,7 @@ import pytest
 from domain.application import APPLICATION
 from domain.core.errors import NotFound
 from domain.events import ChangeEvent
-from domain.history.batch import Batch, Done, Failed, Request
+from domain.history.batch import Batch, CommandFailure, CommandRequest, Done
 from domain.history.decider import Decider
 from domain.history.group_commit import Writer
 from domain.history.store import connect
@@ -34,7 +34,7 @@ async def test_an_observer_is_told_what_became_of_a_batch_and_when(
     assert isinstance(known, Done)
     assert isinstance(unknown, NotFound)
     both = batches[-1]
-    assert [type(outcome) for outcome in both.outcomes] == [Done, Failed]
+    assert [type(outcome) for outcome in both.outcomes] == [Done, CommandFailure]
     assert both.outcomes[0] is known
     (append,) = both.appends
     assert append.taken
@@ -50,8 +50,8 @@ async def test_an_append_that_history_refused_is_told(
     batches = list[Batch]()
     async with await connect(database_url) as connection:
 
-        async def give(decider: Decider, command: object) -> Done | Failed:
-            (outcome,) = await decider.execute(connection, [Request(command, ORIGIN)])
+        async def give(decider: Decider, command: object) -> Done | CommandFailure:
+            (outcome,) = await decider.execute(connection, [CommandRequest(command, ORIGIN)])
             await asyncio.sleep(0)  # the observer's turn
             return outcome
 
@@ -64,7 +64,7 @@ async def test_an_append_that_history_refused_is_told(
         fair = created.value.event.id
         await give(observed, visitor(fair, 1))
         await give(other, ChangeEvent(event_id=fair, status="closed"))
-        assert isinstance(await give(observed, visitor(fair, 2)), Failed)
+        assert isinstance(await give(observed, visitor(fair, 2)), CommandFailure)
     assert [append.taken for append in batches[-1].appends] == [False]
 
 
@@ -89,7 +89,7 @@ async def test_a_batch_beside_an_event_of_a_newer_release_is_observed_once(
     batches = list[Batch]()
     async with await connect(database_url) as connection:
         decider = Decider(keys, APPLICATION, observer=batches.append)
-        (created,) = await decider.execute(connection, [Request(a_fair(), ORIGIN)])
+        (created,) = await decider.execute(connection, [CommandRequest(a_fair(), ORIGIN)])
         assert isinstance(created, Done)
         fair = created.value.event.id
         await connection.execute(
@@ -102,12 +102,12 @@ async def test_a_batch_beside_an_event_of_a_newer_release_is_observed_once(
         )
         newcomer = Decider(keys, APPLICATION, observer=batches.append)
         given = [
-            Request(ChangeEvent(event_id=fair, status="closed"), ORIGIN),
-            Request(a_fair(), ORIGIN),
+            CommandRequest(ChangeEvent(event_id=fair, status="closed"), ORIGIN),
+            CommandRequest(a_fair(), ORIGIN),
         ]
         outcomes = await newcomer.execute(connection, given)
         await asyncio.sleep(0)  # the observer's turn
-    assert [type(outcome) for outcome in outcomes] == [Failed, Done]
+    assert [type(outcome) for outcome in outcomes] == [CommandFailure, Done]
     assert [len(batch.requests) for batch in batches] == [1, 2]
     assert batches[-1].outcomes == outcomes
 
@@ -117,16 +117,18 @@ async def test_two_commands_of_a_transaction_may_change_one_stream(
 ) -> None:
     async with await connect(database_url) as connection:
         decider = Decider(keys, APPLICATION)
-        (created,) = await decider.execute(connection, [Request(a_fair(), ORIGIN)])
+        (created,) = await decider.execute(connection, [CommandRequest(a_fair(), ORIGIN)])
         assert isinstance(created, Done)
         fair = created.value.event.id
-        await decider.execute(connection, [Request(visitor(fair, 1), ORIGIN)])  # keeps the stream
+        await decider.execute(
+            connection, [CommandRequest(visitor(fair, 1), ORIGIN)]
+        )  # keeps the stream
         async with connection.transaction():
             closed, opened = await decider.execute(
                 connection,
                 [
-                    Request(ChangeEvent(event_id=fair, status="closed"), ORIGIN),
-                    Request(ChangeEvent(event_id=fair, status="open"), ORIGIN),
+                    CommandRequest(ChangeEvent(event_id=fair, status="closed"), ORIGIN),
+                    CommandRequest(ChangeEvent(event_id=fair, status="open"), ORIGIN),
                 ],
             )
     assert isinstance(closed, Done)

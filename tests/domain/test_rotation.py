@@ -67,7 +67,7 @@ async def marks(installation: Installation) -> dict[bytes, int]:
 async def test_history_stays_as_it_is_and_only_the_new_key_opens_it(
     installation: Installation, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(key_rotation, "PORTION", 2)
+    monkeypatch.setattr(key_rotation, "BATCH_SIZE", 2)
     people = [f"visitor{number}@example.org" for number in range(5)]
     await installation.register(await installation.event(), *people)
     history = "SELECT array_agg(h ORDER BY notification_id)::text FROM history_events h"
@@ -122,7 +122,7 @@ async def test_projections_go_on_across_a_rotation(
 async def test_registrations_go_on_while_keys_are_rotated_and_none_is_lost(
     installation: Installation, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(key_rotation, "PORTION", 10)
+    monkeypatch.setattr(key_rotation, "BATCH_SIZE", 10)
     event = await installation.event()
     people = [f"visitor{number}@example.org" for number in range(600)]
     await installation.register(event, *people[:100])
@@ -175,7 +175,7 @@ async def somebody_waits(installation: Installation) -> bool:
 async def test_a_rotation_that_was_interrupted_is_gone_on_with(
     installation: Installation, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(key_rotation, "PORTION", 2)
+    monkeypatch.setattr(key_rotation, "BATCH_SIZE", 2)
     event = await installation.event()
     people = [f"visitor{number}@example.org" for number in range(5)]
     await installation.register(event, *people)

@@ -20,9 +20,9 @@ from domain.core.commands import CommandType
 from domain.core.values import Text
 from domain.events import ChangeEvent, Event
 from domain.history import group_commit
-from domain.history.batch import Batch, Done, Failed, Origin, Request
+from domain.history.batch import Batch, CommandFailure, CommandRequest, Done, Origin
 from domain.history.decider import Decider
-from domain.history.group_commit import GATHER_FROM, Writer
+from domain.history.group_commit import GATHER_MIN_BATCH, Writer
 from domain.history.store import connect, open_all, read_events
 from domain.history.streams import LONG_STREAM, Streams
 from domain.privacy.keys import InstallationKeys
@@ -94,8 +94,8 @@ async def test_a_refusal_on_what_was_known_before_is_decided_again(
 ) -> None:
     async with await connect(database_url) as connection:
 
-        async def give(decider: Decider, *commands: object) -> list[Done | Failed]:
-            return await decider.execute(connection, [Request(c, ORIGIN) for c in commands])
+        async def give(decider: Decider, *commands: object) -> list[Done | CommandFailure]:
+            return await decider.execute(connection, [CommandRequest(c, ORIGIN) for c in commands])
 
         one, other = Decider(keys, APPLICATION), Decider(keys, APPLICATION)
         created = await give(one, a_fair(), a_fair())
@@ -115,14 +115,14 @@ async def test_the_append_of_a_batch_proves_its_refusals_as_well(
 
     async with await connect(database_url) as connection:
         decider = Decider(keys, APPLICATION)
-        (created,) = await decider.execute(connection, [Request(a_fair(), ORIGIN)])
+        (created,) = await decider.execute(connection, [CommandRequest(a_fair(), ORIGIN)])
         fair = cast("Done", created).value.event.id
-        await decider.execute(connection, [Request(visitor(fair, 1), ORIGIN)])
+        await decider.execute(connection, [CommandRequest(visitor(fair, 1), ORIGIN)])
         monkeypatch.setattr(Streams, "load", never)
-        twice = [Request(visitor(fair, 2), ORIGIN)] * 2
+        twice = [CommandRequest(visitor(fair, 2), ORIGIN)] * 2
         accepted, refused = await decider.execute(connection, twice)
     assert isinstance(accepted, Done)
-    assert isinstance(refused, Failed)
+    assert isinstance(refused, CommandFailure)
     assert isinstance(refused.error, DuplicateRegistration)
 
 
@@ -184,9 +184,9 @@ async def test_a_refusal_and_a_bug_hurt_nobody_else_in_the_batch(
     ]
     async with await connect(database_url) as connection:
         outcomes = await Decider(keys, application).execute(
-            connection, [Request(c, ORIGIN) for c in commands]
+            connection, [CommandRequest(c, ORIGIN) for c in commands]
         )
-        errors = [type(o.error) if isinstance(o, Failed) else None for o in outcomes]
+        errors = [type(o.error) if isinstance(o, CommandFailure) else None for o in outcomes]
         assert errors == [None, ZeroDivisionError, areas.AreaNameTaken, None]
         names = [
             e.event.name
@@ -212,7 +212,7 @@ async def test_rows_of_an_inline_projection_are_committed_with_the_events_or_nei
     application = msgspec.structs.replace(APPLICATION, commands=commands)
     async with await connect(database_url) as connection:
         await connection.execute("CREATE TABLE area_notes (id uuid, note text)")
-        given = [Request(CreateArea(name=Text("Hall")), ORIGIN)]
+        given = [CommandRequest(CreateArea(name=Text("Hall")), ORIGIN)]
         with suppress(ZeroDivisionError):
             await Decider(keys, application).execute(connection, given)
         cursor = await connection.execute("SELECT note FROM area_notes")
@@ -265,7 +265,7 @@ async def test_a_long_stream_is_read_from_a_snapshot_after_its_first_reading(
         """By a process that has read nothing of history yet."""
         command = ChangeEvent(event_id=fair, name=Text(name))
         (outcome,) = await Decider(keys, APPLICATION).execute(
-            connection, [Request(command, ORIGIN)]
+            connection, [CommandRequest(command, ORIGIN)]
         )
         assert isinstance(outcome, Done)
         changed: Event = outcome.value.event
@@ -293,15 +293,15 @@ def test_a_wrong_secret_key_is_refused(database_url: str) -> None:
 async def test_a_busy_writer_waits_for_commands_that_are_on_their_way(
     database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_commit, "GATHER", 0.5)
+    monkeypatch.setattr(group_commit, "GATHER_TIME", 0.5)
     batches = list[Batch]()
     async with Writer(database_url, Decider(keys, APPLICATION, observer=batches.append)) as one:
         fair = (await one.execute(a_fair(), ORIGIN)).value.event.id
-        crowd = range(GATHER_FROM)
+        crowd = range(GATHER_MIN_BATCH)
         await asyncio.gather(*(one.execute(visitor(fair, n), ORIGIN) for n in crowd))
-        early = asyncio.create_task(one.execute(visitor(fair, GATHER_FROM), ORIGIN))
+        early = asyncio.create_task(one.execute(visitor(fair, GATHER_MIN_BATCH), ORIGIN))
         await asyncio.sleep(0)  # so that it is waiting,
         while one.waiting:  # noqa: ASYNC110  and until the writer has taken it
             await asyncio.sleep(0)
-        await asyncio.gather(early, one.execute(visitor(fair, GATHER_FROM + 1), ORIGIN))
-    assert [len(batch.requests) for batch in batches] == [1, GATHER_FROM, 2]
+        await asyncio.gather(early, one.execute(visitor(fair, GATHER_MIN_BATCH + 1), ORIGIN))
+    assert [len(batch.requests) for batch in batches] == [1, GATHER_MIN_BATCH, 2]

@@ -16,7 +16,7 @@ from domain.areas import CreateArea
 from domain.core.values import Text
 from domain.events import ChangeEvent
 from domain.history import group_commit
-from domain.history.batch import Done, Failed, Request
+from domain.history.batch import CommandFailure, CommandRequest, Done
 from domain.history.codec import UnknownEvent
 from domain.history.decider import Decider
 from domain.history.group_commit import HistoryUnavailable, Overloaded, Writer
@@ -51,7 +51,7 @@ async def test_what_was_rolled_back_is_not_taken_for_known(
     async with await connect(database_url) as connection:
 
         async def give(command: Any) -> Done:
-            (outcome,) = await decider.execute(connection, [Request(command, ORIGIN)])
+            (outcome,) = await decider.execute(connection, [CommandRequest(command, ORIGIN)])
             assert isinstance(outcome, Done), outcome
             return outcome
 
@@ -121,7 +121,7 @@ async def test_an_event_of_a_newer_release_is_met_by_those_alone_whom_it_concern
     database_url: str, keys: InstallationKeys
 ) -> None:
     async with await connect(database_url) as connection:
-        given = [Request(a_fair(), ORIGIN), Request(a_fair(), ORIGIN)]
+        given = [CommandRequest(a_fair(), ORIGIN), CommandRequest(a_fair(), ORIGIN)]
         created = await Decider(keys, APPLICATION).execute(connection, given)
         fairs = [done.value.event.id for done in created if isinstance(done, Done)]
         await connection.execute(
@@ -132,8 +132,8 @@ async def test_an_event_of_a_newer_release_is_met_by_those_alone_whom_it_concern
             """,
             [fairs[0]],
         )
-        registrations = [Request(visitor(fair, 1), ORIGIN) for fair in fairs]
+        registrations = [CommandRequest(visitor(fair, 1), ORIGIN) for fair in fairs]
         newer, known = await Decider(keys, APPLICATION).execute(connection, registrations)
-    assert isinstance(newer, Failed)
+    assert isinstance(newer, CommandFailure)
     assert isinstance(newer.error, UnknownEvent)
     assert isinstance(known, Done)

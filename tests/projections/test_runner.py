@@ -70,7 +70,7 @@ async def test_an_append_wakes_the_projector(
 async def test_a_stand_by_takes_over_from_a_leader_that_shows_no_sign_of_life(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leadership, "SILENCE", timedelta(seconds=1))
+    monkeypatch.setattr(leadership, "MAX_SILENCE", timedelta(seconds=1))
     monkeypatch.setattr(projector, "ELECTION_INTERVAL", 0.05)
     async with await store.connect(installation.database_url) as frozen:
         await frozen.execute(

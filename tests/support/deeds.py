@@ -11,7 +11,7 @@ from domain.areas import CreateArea, RenameArea
 from domain.core.unit_of_work import Environment
 from domain.core.values import Email, FullName, Text
 from domain.events import CreateEvent
-from domain.history.batch import Done, Origin, Request
+from domain.history.batch import CommandRequest, Done, Origin
 from domain.history.decider import Decider
 from domain.history.store import connect
 from domain.privacy.keys import InstallationKeys
@@ -34,7 +34,7 @@ class Deeds:
         decider = Decider(self._keys, APPLICATION, Environment(now=lambda: at))
         origin = Origin(actor=by, correlation_id="a-request")
         async with await connect(self._database_url) as connection:
-            (outcome,) = await decider.execute(connection, [Request(command, origin)])
+            (outcome,) = await decider.execute(connection, [CommandRequest(command, origin)])
         assert isinstance(outcome, Done), outcome
         return outcome.value
 

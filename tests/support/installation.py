@@ -18,7 +18,7 @@ from domain.areas import CreateArea
 from domain.core.values import Email, FullName, Text
 from domain.events import CreateEvent
 from domain.following import Status
-from domain.history.batch import Failed, Origin, Request
+from domain.history.batch import CommandFailure, CommandRequest, Origin
 from domain.history.decider import Decider
 from domain.history.store import connect, last_position
 from domain.privacy.keys import InstallationKeys
@@ -43,10 +43,10 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
 
     async def give(self, *commands: object) -> list[Any]:
         """What each command answers, all committed at once."""
-        requests = [Request(command, ORIGIN) for command in commands]
+        requests = [CommandRequest(command, ORIGIN) for command in commands]
         answers = []
         for outcome in await self.decider.execute(self.connection, requests):
-            if isinstance(outcome, Failed):
+            if isinstance(outcome, CommandFailure):
                 raise outcome.error
             answers.append(outcome.value)
         return answers

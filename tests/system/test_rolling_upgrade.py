@@ -15,7 +15,7 @@ import pytest
 
 from domain.history.codec import decode_state
 from domain.privacy.encryption import unseal
-from domain.privacy.keys import place, unwrap
+from domain.privacy.keys import binding_of, unwrap
 from runtime.embedded.services import Services
 from runtime.ports import free_port
 from runtime.settings import Settings
@@ -154,7 +154,11 @@ async def stored_versions(installation: Installation) -> list[int]:
         """
     )
     versions = [version for (version,) in await cursor.fetchall()]
-    return [v for place, v in enumerate(versions) if place == 0 or versions[place - 1] != v]
+    return [
+        v
+        for binding_of, v in enumerate(versions)
+        if binding_of == 0 or versions[binding_of - 1] != v
+    ]
 
 
 async def test_three_upgrades_under_load_refuse_nobody(
@@ -211,7 +215,7 @@ async def newest(installation: Installation) -> str:
     ((id, version, state, wrapped),) = await cursor.fetchall()
     sealed = decode_state(state).sealed
     assert sealed is not None
-    bound_to = place(id, version)
+    bound_to = binding_of(id, version)
     person = unseal(unwrap(installation.keys, wrapped, bound_to), sealed, bound_to)
     email: str = msgspec.json.decode(person)["email"]
     return email

@@ -21,7 +21,7 @@ import msgspec
 import structlog
 from psycopg import AsyncConnection
 
-from domain.history.batch import Failed, Origin, Request
+from domain.history.batch import CommandFailure, CommandRequest, Origin
 from domain.history.decider import Decider
 from domain.notifications import RecordDelivery
 from domain.privacy.keys import InstallationKeys
@@ -252,7 +252,7 @@ async def _append(
     concluded_at: datetime,
 ) -> None:
     requests = [
-        Request(
+        CommandRequest(
             RecordDelivery(
                 notification_id=row.id,
                 failure=outcome.reason if isinstance(outcome, Rejected) else None,
@@ -265,7 +265,7 @@ async def _append(
     ]
     if requests:
         for result in await decider.execute(connection, requests):
-            if isinstance(result, Failed):
+            if isinstance(result, CommandFailure):
                 raise result.error
 
 

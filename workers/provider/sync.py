@@ -20,7 +20,7 @@ from psycopg import AsyncConnection
 from domain.application import APPLICATION
 from domain.core.availability import UNAVAILABLE
 from domain.core.errors import DomainError
-from domain.history.batch import Done, Observer, Origin, Request
+from domain.history.batch import CommandRequest, Done, Observer, Origin
 from domain.history.decider import Decider
 from domain.history.leadership import signs_of_life
 from domain.history.store import connect
@@ -193,7 +193,7 @@ class _Run:
 
     async def execute(self, commands: Sequence[Any]) -> list[Done | DomainError]:
         """The result of each command, or the domain error that refused it."""
-        requests = [Request(command, self._origin) for command in commands]
+        requests = [CommandRequest(command, self._origin) for command in commands]
         results = list[Done | DomainError]()
         for result in await self._decider.execute(self.connection, requests):
             if isinstance(result, Done):

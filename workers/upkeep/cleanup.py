@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from domain.application import APPLICATION
 from domain.events import CleanUpEvent
-from domain.history.batch import Failed, Origin, Request
+from domain.history.batch import CommandFailure, CommandRequest, Origin
 from domain.history.decider import Decider
 from domain.history.store import connect
 from domain.privacy.keys import InstallationKeys
@@ -35,9 +35,9 @@ async def clean_up(database_url: str, keys: InstallationKeys, days: int) -> int:
             commands = [
                 CleanUpEvent(event_id=id, before=before) for id in ids[start : start + BATCH_SIZE]
             ]
-            requests = [Request(command, origin) for command in commands]
+            requests = [CommandRequest(command, origin) for command in commands]
             for result in await decider.execute(connection, requests):
-                if isinstance(result, Failed):
+                if isinstance(result, CommandFailure):
                     raise result.error
                 removed += result.value
     return removed

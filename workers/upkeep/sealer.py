@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from domain.core.availability import UNAVAILABLE, require_writes
 from domain.history.leadership import take_lead
 from domain.history.store import connect
-from domain.seals.sealing import MOST_AT_ONCE, Overtaken, Sealer, SealsDamaged
+from domain.seals.sealing import MAX_SEAL_SIZE, Overtaken, Sealer, SealsDamaged
 
 SEAL_INTERVAL = 0.5
 """Seconds between two reads of history, except after a full seal."""
@@ -56,5 +56,5 @@ async def seal_while_elected(
         log.info("this sealer is active")
         while not stopping.is_set():
             require_writes(connection)
-            if await sealer.seal() < MOST_AT_ONCE:
+            if await sealer.seal() < MAX_SEAL_SIZE:
                 await asyncio.sleep(SEAL_INTERVAL)

@@ -17,7 +17,7 @@ from domain.core.aggregate import RecordedEvent
 from domain.history.codec import open_personal
 from domain.history.eventsourcing_view import EventMapper
 from domain.notifications import Failed, Requeued, Sent
-from domain.privacy.keys import InstallationKeys, place, unwrap
+from domain.privacy.keys import InstallationKeys, binding_of, unwrap
 from domain.visitors import Registered
 from projections.lists.word_keys import word_keys
 from projections.visitors import NO_KEYS
@@ -69,7 +69,7 @@ class Rows(PostgresTrackingRecorder):
             )
             found = cursor.fetchone()
             if found is not None:
-                key = unwrap(self.keys, found["wrapped"], place(id, version))
+                key = unwrap(self.keys, found["wrapped"], binding_of(id, version))
                 recorded = open_personal(recorded, key)
             event: Registered = recorded.event  # type: ignore[assignment]
             person, at = event.person, recorded.metadata.timestamp

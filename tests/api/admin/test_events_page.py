@@ -10,7 +10,7 @@ import pytest
 
 from domain.application import APPLICATION
 from domain.core.values import Text
-from domain.history.batch import Request
+from domain.history.batch import CommandRequest
 from domain.history.decider import Decider
 from domain.history.store import connect, read_events
 from domain.privacy.keys import InstallationKeys
@@ -127,7 +127,7 @@ async def test_a_past_event_is_renamed_and_its_times_stay_to_the_microsecond(
         status="open",
     )
     async with await connect(database_url) as connection:
-        await Decider(keys, APPLICATION).execute(connection, [Request(event, ORIGIN)])
+        await Decider(keys, APPLICATION).execute(connection, [CommandRequest(event, ORIGIN)])
     await api.settled()
     await organizer.open(f"{EVENTS}{event.event_id}/edit")
     page = await organizer.submit(name="EuroPython")
@@ -160,7 +160,7 @@ async def test_a_field_that_was_changed_here_follows_the_provider_again(
         status="open",
     )
     async with await connect(database_url) as connection:
-        await Decider(keys, APPLICATION).execute(connection, [Request(event, ORIGIN)])
+        await Decider(keys, APPLICATION).execute(connection, [CommandRequest(event, ORIGIN)])
     await api.settled()
     page = await organizer.open(f"{EVENTS}{event.event_id}")
     assert "From the provider" in page.text

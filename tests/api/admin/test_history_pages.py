@@ -150,7 +150,7 @@ async def test_a_long_timeline_leads_to_all_of_it(
 ) -> None:
     monkeypatch.setattr(history_entries, "TIMELINE_LENGTH", 2)
     id = await changed_event(api, organizer)
-    monkeypatch.setattr(timeline, "LONGEST_REPLAYED", 2)
+    monkeypatch.setattr(timeline, "MAX_REPLAYED", 2)
     page = await organizer.open(f"{HISTORY}{id}")
     assert told(page)[-1] == "organizer renamed the event name: EuroPython"
     page = await organizer.follow("All its events")

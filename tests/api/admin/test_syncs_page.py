@@ -13,7 +13,7 @@ import pytest
 
 from domain import sync_requests
 from domain.application import APPLICATION
-from domain.history.batch import Request
+from domain.history.batch import CommandRequest
 from domain.history.decider import Decider
 from domain.history.store import connect, last_position
 from domain.privacy.keys import InstallationKeys
@@ -62,7 +62,9 @@ async def recorded(url: str, keys: InstallationKeys, *commands: Any) -> int:
     """The position after them."""
     async with await connect(url) as connection:
         for command in commands:
-            await Decider(keys, APPLICATION).execute(connection, [Request(command, OPERATOR)])
+            await Decider(keys, APPLICATION).execute(
+                connection, [CommandRequest(command, OPERATOR)]
+            )
         return await last_position(connection)
 
 

@@ -22,7 +22,7 @@ replace = msgspec.structs.replace
 async def history(
     installation: Installation, signing_key: Ed25519PrivateKey, monkeypatch: pytest.MonkeyPatch
 ) -> Installation:
-    monkeypatch.setattr(sealing, "MOST_AT_ONCE", 9)
+    monkeypatch.setattr(sealing, "MAX_SEAL_SIZE", 9)
     await make_history(installation, signing_key)
     return installation
 

@@ -58,7 +58,7 @@ async def test_a_history_without_events_has_no_seal(
 async def test_sealing_goes_on_where_it_ended(
     installation: Installation, signing_key: Ed25519PrivateKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sealing, "MOST_AT_ONCE", 7)
+    monkeypatch.setattr(sealing, "MAX_SEAL_SIZE", 7)
     for count in (1, 20, 7, 3):
         await some_events(installation, count)
         assert await seal_all(installation.connection, signing_key) == count
@@ -122,7 +122,7 @@ async def test_a_sealer_that_dies_in_the_middle_leaves_nothing_half(
 async def test_nothing_is_passed_over_while_others_append(
     installation: Installation, signing_key: Ed25519PrivateKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sealing, "MOST_AT_ONCE", 5)
+    monkeypatch.setattr(sealing, "MAX_SEAL_SIZE", 5)
     event = await installation.event()
     writing = True
 

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(autouse=True)
 def _small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sealing, "MOST_AT_ONCE", 9)
-    monkeypatch.setattr(verifying, "LEAVES_AT_ONCE", 12)
+    monkeypatch.setattr(sealing, "MAX_SEAL_SIZE", 9)
+    monkeypatch.setattr(verifying, "LEAVES_PER_READ", 12)
 
 
 async def tamper(connection: AsyncConnection[Any], *statements: str) -> None:
