@@ -336,7 +336,7 @@ async def test_a_worker_that_stands_still_is_waited_for_until_it_may_not_send_an
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(rows_of_outbox, "MAX_SEND_DELAY", 0.5)
-    monkeypatch.setattr(leases, "BEGUN_WITHIN", 0.5)
+    monkeypatch.setattr(leases, "MAX_SEND_DELAY", 0.5)
     monkeypatch.setattr(erasures, "MARGIN", 0.0)
     admin = await an_admin(api)
     await register(api, await api.event())

@@ -121,7 +121,7 @@ def test_a_key_that_was_lost_is_not_replaced_by_a_new_one(
     here |= {"SECRET_KEY": "", "DATA_DIR": str(tmp_path / "data")}
     ended = run_events_face(tmp_path, "audit", "log", **here)
     assert ended.returncode == 1
-    assert ended.stderr.startswith("events-face: no SECRET_KEY: set it, or put the one that was")
+    assert ended.stderr.startswith("events-face: no SECRET_KEY: set it, or restore the file")
     assert not (tmp_path / "data").exists()
 
 

@@ -231,7 +231,7 @@ def test_it_exits_with_0_when_only_warnings_are_left(
 ) -> None:
     doctor(msgspec.structs.replace(installation, write_policy="anyone"), json=False)
     (told,) = [line for line in capfd.readouterr().out.splitlines() if not line.startswith("ok ")]
-    assert told.startswith("warning write policy: anyone may create")
+    assert told.startswith("warning write policy: WRITE_POLICY=anyone: all clients may create")
     assert told.endswith("; set WRITE_POLICY=organizer where others than you reach the API")
 
 

@@ -33,8 +33,8 @@ while True: time.sleep(60)
 BEATING = ORDINARY.replace(
     "lifeline.hold()",
     """lifeline.hold()
-from runtime.heartbeat import HEART
-HEART.begin()""",
+from runtime.heartbeat import HEARTBEAT
+HEARTBEAT.begin()""",
 )
 STUBBORN = """
 import pathlib, signal, subprocess, sys, time

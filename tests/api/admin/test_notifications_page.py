@@ -112,7 +112,7 @@ async def test_all_failed_ones_are_sent_again_after_confirmation(
     api: Api, organizer: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No more at once than the page has said."""
-    monkeypatch.setattr(notifications, "MOST_COUNTED", 3)
+    monkeypatch.setattr(notifications, "COUNT_LIMIT", 3)
     monkeypatch.setattr(notifications, "BATCH_LIMIT", 2)
     ids = await registered(api, organizer, "ada", "bob", "cy", "di")
     await fail(api, organizer, *ids)
