@@ -12,7 +12,7 @@ the port before the server binds it."""
 
 
 def free_port() -> int:
-    """One that nobody listens at. Raises OSError when there is none."""
+    """A port without a listener. Raises OSError when there is none."""
     first = secrets.randbelow(len(_CANDIDATES))
     for port in chain(_CANDIDATES[first:], _CANDIDATES[:first]):
         with socket.socket() as attempt, suppress(OSError):

@@ -17,7 +17,7 @@ from psycopg import AsyncConnection
 
 from domain.core.availability import UNAVAILABLE, only_reads
 from domain.core.errors import TryAgain
-from domain.history.batch import Done, Failed, Origin, Request
+from domain.history.batch import CommandFailure, CommandRequest, Done, Origin
 from domain.history.decider import Decider
 from domain.history.store import connect
 
