@@ -165,7 +165,7 @@ async def test_a_proof_is_checked_elsewhere_with_the_public_key_alone(
 
     ran = elsewhere(tmp_path / "3", *check)
     assert (ran.code, ran.out) == (1, "")
-    assert "give --public-key" in ran.err
+    assert "add --public-key" in ran.err
 
     assert events_face(surroundings, *check).code == 0  # by the key of the installation
     proof.write_text(proof.read_text().replace('"position": 12', '"position": 13'))
