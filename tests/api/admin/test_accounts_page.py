@@ -40,7 +40,10 @@ async def test_an_admin_finds_an_account_and_changes_its_roles(
     page = await found(admin, "Ada")
     assert (page.heading, page.column(2)) == ("Ada", ["no", "no", "no"])
     page = await admin.submit(button="Grant organizer")
-    assert (page.notice, page.column(2)) == ("“Ada” now has the role organizer.", ["yes", "no", "no"])
+    assert (page.notice, page.column(2)) == (
+        "“Ada” now has the role organizer.",
+        ["yes", "no", "no"],
+    )
     me = await api.http.get("/api/auth/me", headers=ada.bearer)
     assert me.json()["data"]["roles"] == ["organizer"]
     page = await admin.open(ACCOUNTS)
@@ -51,7 +54,10 @@ async def test_an_admin_finds_an_account_and_changes_its_roles(
     ]
     await found(admin, "Ada")
     page = await admin.submit(button="Revoke organizer")
-    assert (page.notice, page.column(2)) == ("“Ada” no longer has the role organizer.", ["no", "no", "no"])
+    assert (page.notice, page.column(2)) == (
+        "“Ada” no longer has the role organizer.",
+        ["no", "no", "no"],
+    )
     async with await connect(database_url) as connection:
         last = (await read_events(connection, after=0, limit=100))[-1]
     (own,) = [row for row in (await admin.open(ACCOUNTS)).rows if "(you)" in row[0]]
