@@ -55,7 +55,7 @@ def measure(stage: Stage) -> list[Comparison]:
         for percentile, bound in (("p50", 15), ("p99", 60))
     ] + [
         Comparison(
-            what=f"the answers meanwhile, {percentile}",
+            what=f"response time meanwhile, {percentile}",
             unit="ms",
             figures=figures[f"answer {percentile}"],
             more_is_better=False,

@@ -45,9 +45,9 @@ COPY_PEERS: Mapping[str, LiteralString] = {
 
 TABLES = {OURS: "events", DJANGO: "django_drf_event", FASTAPI: "events"}
 
-FIRST, NEW_FIRST = "first page", "first page, no answer kept"
-SEARCH, NEW_SEARCH = "name filter", "name filter, no answer kept"
-FAR, CURSOR = "half-way by offset", "cursor"
+FIRST, NEW_FIRST = "first page", "first page, not cached"
+SEARCH, NEW_SEARCH = "name filter", "name filter, not cached"
+FAR, CURSOR = "middle by offset", "cursor"
 
 REACHES: Mapping[str, tuple[Reach, ...]] = {
     FIRST: (Reach(text="30 × Django REST framework", beside=DJANGO, times=30),),
@@ -93,7 +93,7 @@ def measure(stage: Stage) -> list[Comparison]:
     ]
     paced = [
         Comparison(
-            what=f"list, {kind}, p99 at half of that rate, kept up",
+            what=f"list, {kind}, p99 at half of that rate, sustained",
             unit="ms",
             figures=figures[f"{kind} paced p99"],
             more_is_better=False,

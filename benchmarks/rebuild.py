@@ -81,7 +81,7 @@ def measure(stage: Stage) -> list[Comparison]:
             ),
         ),
         Comparison(
-            what="the most memory that the rebuild's processes had at once",
+            what="peak memory of the rebuild's processes",
             unit="MB",
             figures=figures[MEMORY],
             more_is_better=False,

@@ -12,7 +12,7 @@ from benchmarks.results import Comparison, Results
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
-COLUMNS = ("measure", "", "median", "spread", "ratio", "to reach")
+COLUMNS = ("measure", "", "median", "spread", "ratio", "goal")
 
 Line = tuple[str, str, str, str, str, str]
 
@@ -71,9 +71,9 @@ def render(results: Results, page: Path) -> None:
 
 
 def markdown(results: Results) -> str:
-    told = ", ".join(f"{name} {value}" for name, value in results.versions.items())
+    software = ", ".join(f"{name} {value}" for name, value in results.versions.items())
     on = ", ".join(f"{name} {value}" for name, value in results.machine.items())
-    parts = [f"Taken on: {on}.", "", f"With: {told}."]
+    parts = [f"Machine: {on}.", "", f"Software: {software}."]
     for name, measured in results.measures.items():
         rounds = f"{measured.sizes.rounds} round{'s' if measured.sizes.rounds > 1 else ''}"
         taken = f"At {measured.at}, revision {measured.revision}, {rounds}."
