@@ -1,6 +1,6 @@
-# `make` prints what there is. Everything runs from .venv, made from a stock python3 (3.11 or newer).
+# `make` lists the targets. Everything runs from .venv, which is created by python3 (3.11 or newer).
 
-# An installed .venv keeps its Python until another is asked for: PYTHON=python3.13 make install
+# An existing .venv keeps its Python. To use another one: PYTHON=python3.13 make install
 PYTHON ?= $(if $(wildcard .venv/.installed-*),.venv/bin/python,python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
@@ -10,7 +10,7 @@ WITHOUT_DJANGO := --override requirements/overrides.txt
 ARGS ?=
 
 .DEFAULT_GOAL := help
-# The engine behind the targets of compose.yaml; or name one: COMPOSE="nerdctl compose" make ps
+# The container engine for compose.yaml. To use another one: COMPOSE="nerdctl compose" make ps
 COMPOSE ?= $(shell for engine in "docker compose" "podman compose" podman-compose; do \
 	$$engine version >/dev/null 2>&1 && echo "$$engine" && break; done)
 EVERYTHING := --profile sink --profile monitoring
@@ -20,19 +20,19 @@ EVERYTHING := --profile sink --profile monitoring
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
 
-run: $(INSTALLED) ## the whole system on this machine; ARGS="--port 9000" and the like are passed on
+run: $(INSTALLED) ## run the whole system on this machine; options: ARGS="--port 9000"
 	@$(BIN)/events-face up $(ARGS)
 
-test: $(INSTALLED) ## the whole test suite; ARGS="-k outbox" and the like are passed on
+test: $(INSTALLED) ## run the whole test suite; options: ARGS="-k outbox"
 	@$(BIN)/pytest -n auto $(ARGS)
 
-test-fast: $(INSTALLED) ## rules and units, in seconds: the tests that start no server and no process
+test-fast: $(INSTALLED) ## rules and units in seconds: the tests that start no server and no process
 	@$(BIN)/pytest -q -m fast $(ARGS)
 
-bench: $(INSTALLED) ## the benchmarks beside their peers; ONLY=list,lag takes some, QUICK=1 only sees that they run
+bench: $(INSTALLED) ## benchmarks against peers; ONLY=list,lag runs some, QUICK=1 is a smoke test
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
-browser: $(INSTALLED) ## get a Chromium for the tests of the admin panel, if there is none
+browser: $(INSTALLED) ## install a Chromium for the tests of the admin panel
 	@$(BIN)/python -m tests.support.chromium
 
 check: $(INSTALLED) ## lint, format, types, import rules, stored events, Containerfile
@@ -49,21 +49,21 @@ format: $(INSTALLED) ## format the code
 
 install: $(INSTALLED) ## create or update .venv
 
-migrate: $(INSTALLED) ## create or upgrade every table
+migrate: $(INSTALLED) ## create or upgrade all tables
 	@$(BIN)/events-face migrate $(ARGS)
 
 csu: $(INSTALLED) ## create a superuser; ARGS="--username root"
 	@$(BIN)/events-face migrate
 	@$(BIN)/events-face createsuperuser $(or $(ARGS),--username root)
 
-build: engine ## build the image that every role runs from
+build: engine ## build the container image
 	@$(COMPOSE) build $(ARGS)
 
-run_all: engine ## the whole system in containers, configured by .env (compose.yaml)
+run_all: engine ## run the whole system in containers, configured by .env (compose.yaml)
 	@test -f .env || { echo "run_all needs .env: copy .env.example, set POSTGRES_PASSWORD and SECRET_KEY" >&2; exit 1; }
 	@$(COMPOSE) up --build --detach $(ARGS)
 
-down: engine ## remove the containers; data stays
+down: engine ## remove the containers; keep the data
 	@$(COMPOSE) $(EVERYTHING) down $(ARGS)
 
 destroy: engine ## remove the containers and all their data, history included
@@ -75,17 +75,17 @@ stop: engine ## stop the containers
 restart: engine ## restart the containers; ARGS=api restarts some
 	@$(COMPOSE) restart $(ARGS)
 
-ps: engine ## what the containers do
+ps: engine ## show the status of the containers
 	@$(COMPOSE) $(EVERYTHING) ps $(ARGS)
 
-logs: engine ## what the containers say; ARGS="--follow api" and the like are passed on
+logs: engine ## show the logs of the containers; options: ARGS="--follow api"
 	@$(COMPOSE) $(EVERYTHING) logs $(ARGS)
 
 engine:
 	@test -n "$(COMPOSE)" || { \
 		echo "no container engine: install docker compose or podman compose (make run needs neither)" >&2; exit 1; }
 
-lock: $(INSTALLED) ## pin every dependency again; ARGS=--upgrade moves to the newest
+lock: $(INSTALLED) ## update the pins of all dependencies; ARGS=--upgrade: newest releases
 	$(LOCK) pyproject.toml $(WITHOUT_DJANGO) $(ARGS) -o requirements/runtime.txt
 	$(LOCK) pyproject.toml $(WITHOUT_DJANGO) --extra embedded --group dev \
 		--constraint requirements/runtime.txt $(ARGS) \
@@ -94,7 +94,7 @@ lock: $(INSTALLED) ## pin every dependency again; ARGS=--upgrade moves to the ne
 	echo uv | $(LOCK) - $(ARGS) -o requirements/uv.txt
 	for pins in $(basename $(wildcard benchmarks/peers/*/requirements.in)); do $(LOCK) $$pins.in $(ARGS) -o $$pins.txt || exit; done
 
-clean: ## remove the environment and all caches, keeping .data
+clean: ## remove .venv and all caches; keep .data
 	rm -rf .venv .venv-peers .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
