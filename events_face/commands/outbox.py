@@ -34,9 +34,9 @@ def outbox(settings: Settings, services: Services, sleep: float, once: bool, now
     """Deliver due notifications, until SIGTERM or SIGINT; with `once`, deliver those that are due
     now and print the outcomes. `now`: also those that wait for a later attempt."""
     if settings.notification_service_url is None:
-        from workers.sink import access, app
+        from workers.sink import access, announcement
 
-        if (url := app.running_at(settings.data_dir)) is not None:
+        if (url := announcement.running_at(settings.data_dir)) is not None:
             settings = msgspec.structs.replace(
                 settings,
                 notification_service_url=url,

@@ -86,7 +86,7 @@ COMMANDS: dict[str, Command] = {
     "sink": Command(
         help="a local notification service, which shows what it gets",
         example="events-face sink --port 8001",
-        function="workers.sink.app:run",
+        function="workers.sink.server:run",
         role=True,
         needs_services=False,
         offline=True,

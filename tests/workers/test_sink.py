@@ -18,7 +18,7 @@ from runtime.settings import Settings
 from tests.support.waiting import until
 from tests.workers.processes import environment, role
 from workers.sink.access import Access, page_url, token
-from workers.sink.app import running_at
+from workers.sink.announcement import running_at
 
 
 @pytest.fixture

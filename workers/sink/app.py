@@ -6,205 +6,142 @@ who know its token (`workers.sink.access`).
 
 from __future__ import annotations
 
-import asyncio
-import signal
-from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
-from html import escape
-from importlib.resources import files
 from pathlib import Path
-from string import Template
-from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from typing import Annotated, Any
 
 import msgspec
 import structlog
-import uvloop
-from granian.constants import Interfaces
-from granian.server.embed import Server
+from litestar import Litestar, Request, Response, Router, get, post, route
+from litestar.contrib.jinja import JinjaTemplateEngine
+from litestar.di import Provide
+from litestar.enums import HttpMethod
+from litestar.exceptions import HTTPException
+from litestar.params import HeaderParameter, QueryParameter
+from litestar.response import Template
+from litestar.template import TemplateConfig
+from litestar.types import Message, Scope
 
-from runtime.data_dir import prepare_data_dir
-from runtime.settings import Settings
-from workers.sink.access import HEADERS, Access, page_url, token
+from workers.sink.access import HEADERS, Access
 from workers.sink.store import Received, SinkStore
 
-LOOPBACK = "127.0.0.1"
 SHOWN = 50
 """Notifications on the page, and in an answer to a query without a limit."""
 
 LARGEST_BODY = 64 * 1024
 
+LARGEST_BODY_READ = 1024 * 1024
+"""A larger body is refused unread, and its client may find the connection closed instead."""
+
+READ = (HttpMethod.GET, HttpMethod.HEAD)
+
 log = structlog.get_logger()
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-Answer = tuple[int, bytes, bytes]
-"""Status, content type, body."""
+AnyRequest = Request[Any, Any, Any]
 
 
-def run(settings: Settings, host: str, port: int) -> None:
-    """Answer until SIGTERM or SIGINT; whoever shares the data dir finds it at the loopback."""
-    folder = prepare_data_dir(settings.data_dir) / "sink"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    folder.chmod(0o700)
-    announcement = folder / "url"
-    secret = token(settings)
-    access = Access(secret, {host, _host_of(settings.notification_service_url)})
-    with SinkStore(folder / "notifications.jsonl") as store:
-        announcement.write_text(f"http://{LOOPBACK}:{port}/notifications", encoding="ascii")
-        log.info("the sink is open", page=page_url(port, secret))
-        try:
-            uvloop.run(serve(store, access, host, port))
-        finally:
-            announcement.unlink(missing_ok=True)
-
-
-def _host_of(url: str | None) -> str:
-    return (urlsplit(url).hostname if url else None) or LOOPBACK
-
-
-def running_at(data_dir: Path) -> str | None:
-    """The URL that the sink of this data dir takes notifications at; None when none runs."""
-    try:
-        return (data_dir / "sink" / "url").read_text(encoding="ascii")
-    except FileNotFoundError:
-        return None
-
-
-async def serve(store: SinkStore, access: Access, host: str, port: int) -> None:
-    """Serve `store` until a signal, or until cancelled."""
-    server = Server(
-        application(store, access),
-        host,
-        port,
-        interface=Interfaces.ASGINL,
-        websockets=False,
-        log_enabled=False,
-    )
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, server.stop)
-    await server.serve()
-
-
-def application(
-    store: SinkStore, access: Access
-) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    """POST / or /notifications takes one, GET / shows them, GET /notifications lists them.
-
-    GET /health answers whoever asks.
-    """
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        status, kind, body = await _answer(store, access, scope, receive)
-        headers = [
-            (b"content-type", kind),
-            (b"content-length", str(len(body)).encode()),
-            *([(b"www-authenticate", b"Bearer")] if status == 401 else []),
-            *HEADERS,
-        ]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        sent = b"" if scope["method"] == "HEAD" else body
-        await send({"type": "http.response.body", "body": sent})
-
-    return app
-
-
-async def _answer(store: SinkStore, access: Access, scope: Scope, receive: Receive) -> Answer:
-    headers = {name: bytes(value) for name, value in scope["headers"]}
-    path = scope["path"].rstrip("/")
-    if path == "/health":
-        return 200, _JSON, b'{"status":"ok"}'
-    if refusal := access.refusal(scope["method"], headers, scope["query_string"]):
-        return _problem(refusal.status, refusal.detail)
-    match scope["method"], path:
-        case "POST", "" | "/notifications":
-            return _take(store, headers.get(b"idempotency-key"), await _body(receive))
-        case "GET" | "HEAD", "":
-            return 200, _HTML, _page(store).encode()
-        case "GET" | "HEAD", "/notifications":
-            return _listing(store, scope["query_string"])
-        case _, "" | "/notifications":
-            return _problem(405, "only GET and POST are possible here")
-    return _problem(404, "there is nothing here")
-
-
-class _Notification(msgspec.Struct):
+class Notification(msgspec.Struct):
     id: str
     owner_id: str
     email: str
     message: str
 
 
-_JSON = b"application/json"
-_HTML = b"text/html; charset=utf-8"
-_decode = msgspec.json.Decoder(_Notification).decode
-_encode = msgspec.json.Encoder().encode
+class Listing(msgspec.Struct):
+    total: int
+    repeats: int
+    notifications: list[Received]
 
 
-def _take(store: SinkStore, key: bytes | None, body: bytes | None) -> Answer:
-    if body is None:
-        return _problem(413, f"at most {LARGEST_BODY} bytes")
-    try:
-        notification = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return _problem(400, str(error))
-    is_new = store.take(
-        key.decode("latin-1") if key else notification.id,
-        Received(
-            at=datetime.now(UTC),
-            id=notification.id,
-            owner_id=notification.owner_id,
-            email=notification.email,
-            message=notification.message,
-        ),
+@post(["/", "/notifications"])
+async def take(
+    data: Notification,
+    store: SinkStore,
+    key: Annotated[str, HeaderParameter(name="Idempotency-Key")] = "",
+) -> Response[dict[str, str]]:
+    received = Received(
+        at=datetime.now(UTC),
+        id=data.id,
+        owner_id=data.owner_id,
+        email=data.email,
+        message=data.message,
     )
-    return (201, _JSON, b'{"status":"taken"}') if is_new else (200, _JSON, b'{"status":"known"}')
+    if store.take(key or data.id, received):
+        return Response({"status": "taken"}, status_code=201)
+    return Response({"status": "known"}, status_code=200)
 
 
-def _problem(status: int, detail: str) -> Answer:
-    return status, _JSON, _encode({"status": status, "detail": detail})
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """The request's body; None when it is too large."""
-    body = bytearray()
-    while len(body) <= LARGEST_BODY:
-        message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body"):
-            return bytes(body)
-    return None
-
-
-def _listing(store: SinkStore, query: bytes) -> Answer:
-    asked = dict(parse_qsl(query.decode("latin-1")))
-    limit = asked.get("limit", str(SHOWN))
-    if not limit.isascii() or not limit.isdigit():
-        return _problem(400, "limit must be a number")
-    found = store.newest(int(limit[:9]), email=asked.get("email"))
-    listing = {"total": store.total, "repeats": store.repeats, "notifications": list(found)}
-    return 200, _JSON, _encode(listing)
-
-
-_PAGE = Template((files("workers.sink") / "page.html").read_text("utf-8"))
-
-
-def _page(store: SinkStore) -> str:
-    shown = list(store.newest(SHOWN))
-    return _PAGE.substitute(
-        total=f"{store.total:,}",
-        repeats=f"{store.repeats:,}",
-        shown=len(shown),
-        rows="\n".join(_row(received) for received in shown),
+@route("/", http_method=READ)
+async def show(store: SinkStore) -> Template:
+    return Template(
+        "page.html",
+        context={
+            "total": store.total,
+            "repeats": store.repeats,
+            "notifications": list(store.newest(SHOWN)),
+        },
     )
 
 
-def _row(received: Received) -> str:
-    cells: Iterable[tuple[str, str]] = (
-        ("time", f"{received.at:%Y-%m-%d %H:%M:%S}"),
-        ("email", received.email),
-        ("message", received.message),
-        ("id", received.id),
+@route("/notifications", http_method=READ)
+async def list_newest(
+    store: SinkStore,
+    limit: Annotated[int, QueryParameter(ge=0, le=1_000_000_000)] = SHOWN,
+    email: str | None = None,
+) -> Listing:
+    return Listing(store.total, store.repeats, list(store.newest(limit, email=email)))
+
+
+@get("/health")
+async def health() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+def create_app(store: SinkStore, access: Access) -> Litestar:
+    """`/health` answers everyone. Without access every other request is refused alike, also for
+    unknown paths."""
+
+    def refused(request: AnyRequest) -> Response[Any] | None:
+        scope = request.scope
+        refusal = access.refusal(scope["method"], dict(scope["headers"]), scope["query_string"])
+        return _problem(refusal.status, refusal.detail) if refusal else None
+
+    async def check(request: AnyRequest) -> Response[Any] | None:
+        refusal = refused(request)
+        if refusal is None and len(await request.body()) > LARGEST_BODY:
+            return _problem(413, f"at most {LARGEST_BODY} bytes")
+        return refusal
+
+    def answer_failure(request: AnyRequest, error: Exception) -> Response[Any]:
+        return refused(request) or _failure(error)
+
+    return Litestar(
+        [health, Router("/", route_handlers=[take, show, list_newest], before_request=check)],
+        dependencies={"store": Provide(lambda: store, sync_to_thread=False)},
+        exception_handlers={Exception: answer_failure},
+        before_send=[_harden],
+        template_config=TemplateConfig(directory=Path(__file__).parent, engine=JinjaTemplateEngine),
+        request_max_body_size=LARGEST_BODY_READ,
+        openapi_config=None,
+        logging_config=None,
     )
-    return "<tr>" + "".join(f'<td class="{name}">{escape(t)}</td>' for name, t in cells) + "</tr>"
+
+
+def _failure(error: Exception) -> Response[Any]:
+    if isinstance(error, HTTPException):
+        return _problem(error.status_code, error.detail, error.extra)
+    log.error("a request failed", exc_info=error)
+    return _problem(500, "this is a bug of the sink: see its log")
+
+
+def _problem(status: int, detail: str, extra: object = None) -> Response[Any]:
+    return Response(
+        {"status": status, "detail": detail} | ({"extra": extra} if extra else {}),
+        status_code=status,
+        headers={"WWW-Authenticate": "Bearer"} if status == 401 else None,
+    )
+
+
+async def _harden(message: Message, _: Scope) -> None:
+    if message["type"] == "http.response.start":
+        message["headers"] = [*message["headers"], *HEADERS]
