@@ -1,1 +1,1 @@
-"""What we claim to be fast at, measured beside peers in one run."""
+"""Benchmarks: every performance claim, measured against peers in one run."""

@@ -1,4 +1,4 @@
-"""Measures what we claim, beside peers and limits, in one run on one machine.
+"""Measures the performance claims against peers and limits, in one run on one machine.
 
     python -m benchmarks [--quick] [--only registrations,list] [--rounds 2] [--lengths 10000]
 
@@ -56,7 +56,7 @@ MEASURES: Mapping[str, Callable[[Stage], list[Comparison]]] = {
 }
 
 ROOT = Path(__file__).parents[1]
-"""Scratch goes there too: the system's folder for it may be in memory, where nothing is durable."""
+"""Temporary files too: the system may keep its own temporary folder in memory, without durability."""
 
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "performance.md"
@@ -64,12 +64,14 @@ PAGE = ROOT / "docs" / "performance.md"
 
 def main() -> None:
     options = argparse.ArgumentParser(prog="python -m benchmarks")
-    options.add_argument("--quick", action="store_true", help="see that all runs, not how fast")
+    options.add_argument(
+        "--quick", action="store_true", help="smoke test: only check that everything runs"
+    )
     options.add_argument("--only", type=_names, default=list(MEASURES), metavar="NAME,...")
     options.add_argument(
-        "--lengths", type=_numbers, metavar="NUMBER,...", help="events of history to grow to"
+        "--lengths", type=_numbers, metavar="NUMBER,...", help="lengths of history, in events"
     )
-    options.add_argument("--rounds", type=int, metavar="NUMBER", help="turns of each contender")
+    options.add_argument("--rounds", type=int, metavar="NUMBER", help="rounds for each contender")
     given = options.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 140)
     sizes, at = QUICK if given.quick else FULL, revision()
@@ -107,7 +109,7 @@ def _names(text: str) -> list[str]:
     names = text.split(",")
     if unknown := set(names) - set(MEASURES):
         raise argparse.ArgumentTypeError(
-            f"no measure is named {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}"
+            f"unknown measures: {', '.join(sorted(unknown))}; available: {', '.join(MEASURES)}"
         )
     return names
 

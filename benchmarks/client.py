@@ -1,5 +1,5 @@
-"""A lean HTTP client with many connections, for what wrk cannot do: a fixed rate, a fixed number of
-requests, duplicates. Answers must come with their Content-Length.
+"""A minimal HTTP client with many connections, for loads that wrk cannot generate: a fixed rate, a
+fixed number of requests, duplicates. Responses must have a Content-Length.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 import uvloop
 
 TICK = 0.001
-"""Seconds between two looks at what is due; latencies at a fixed rate are no more precise."""
+"""Seconds between two checks for due requests; the precision of latencies at a fixed rate."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,9 +29,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     requests: int | None = None
     """When to stop: after a time, or a number of requests."""
     rate: float | None = None
-    """Requests a second; None: as many as there are answers."""
+    """Requests per second; None: as many as are answered."""
     again_every: int | None = None
-    """Every so many registrations, the one before is sent once more at once."""
+    """After this many registrations, the last one is sent again."""
 
 
 class Got(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +44,7 @@ class Got(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Work:
-    """What is still to be asked, and what was answered."""
+    """The remaining requests, and the responses."""
 
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
@@ -69,7 +69,7 @@ class Work:
         else:
             await self._pace(self.asked.rate)
         if self._under_way:
-            self.finished.clear()  # at a fixed rate there were moments with nothing under way
+            self.finished.clear()  # at a fixed rate there may be moments without a running request
             await self.finished.wait()
 
     async def _pace(self, rate: float) -> None:

@@ -1,4 +1,4 @@
-"""Clients of a running system that keep asking, and note what failed and what took long."""
+"""Clients that use a running system and record failed and slow requests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SLOW = 0.2
 
 
 class Seen:
-    """What clients have met with so far."""
+    """The failures and slow requests so far."""
 
     def __init__(self) -> None:
         self.requests = 0

@@ -1,4 +1,4 @@
-"""A limit: how many commits of one stored event each PostgreSQL takes, with nothing around them."""
+"""A limit: commits per second of PostgreSQL, each with one stored event and nothing else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ INSERT = """
 INSERT INTO history_events (originator_id, originator_version, topic, state)
 VALUES (gen_random_uuid(), 1, 'Visitor.Registered', decode(repeat('a7', 375), 'hex'));
 """
-"""375 bytes are what a registration takes there."""
+"""A stored registration has 375 bytes."""
 
 
 class Committed(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Those who are measured: each serves the same calls, on a database of its own."""
+"""The contenders: each serves the same requests, on a separate database."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def fastapi(database: Database, log: Path, processes: int) -> Iterator[str]:
 
 @contextmanager
 def library(database: Database, log: Path, processes: int) -> Iterator[str]:
-    """With its projection running beside it."""
+    """With its projection in a second process."""
     port = free_port()
     environment = database.environment
     projection = [sys.executable, "-P", "-m", "benchmarks.peers.library.projection"]
@@ -120,7 +120,7 @@ def library(database: Database, log: Path, processes: int) -> Iterator[str]:
 
 @contextmanager
 def empty_route(database: Database, log: Path, processes: int) -> Iterator[str]:
-    """A limit: what the server and the load generator do when nothing is done."""
+    """A limit: the server and the load generator with an empty handler."""
     port = free_port()
     app = _granian("benchmarks.peers.empty_route:app", port, processes)
     with served(app, {}, port=port, log=log) as origin:
@@ -137,7 +137,7 @@ def _granian(app: str, port: int, processes: int) -> list[str]:
 
 @contextmanager
 def stub(log: Path, *options: str) -> Iterator[str]:
-    """An outside service that answers everything alike."""
+    """An external service that answers every request in the same way."""
     port = free_port()
     serve = [sys.executable, "-P", "-m", "benchmarks.stub", str(port), *options]
     with served(serve, {}, port=port, log=log) as origin:

@@ -1,4 +1,4 @@
-"""How fast one worker process delivers to a service that answers in 20 ms."""
+"""Deliveries per second of one worker process, to a service with a response time of 20 ms."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SERVICE = "the service itself"
 RATE = "deliveries/s"
 
 CONNECTIONS = 64
-"""At once, as many as the product opens."""
+"""Concurrent connections, as many as the product opens."""
 
 WITHIN = 600.0
 """Seconds."""
@@ -93,7 +93,7 @@ def _ours(stage: Stage, service: str) -> float:
 
 @contextmanager
 def _installation(stage: Stage) -> Iterator[tuple[Database, Mapping[str, str]]]:
-    """A migrated database, a broker and the settings of roles that use them."""
+    """A migrated database, a broker, and the settings of roles for them."""
     with stage.server.new_database() as database:
         data_dir = stage.folder / database.environment["PGDATABASE"]
         data_dir.mkdir()
@@ -122,7 +122,7 @@ def _django(stage: Stage, service: str) -> float:
 
 
 def _httpx(stage: Stage, service: str) -> float:
-    """It says how many a second."""
+    """It prints the number per second."""
     loop = [sys.executable, "-P", "-m", "benchmarks.peers.bare_httpx"]
     return float(run([*loop, service, str(stage.sizes.deliveries), str(CONNECTIONS)], {}))
 

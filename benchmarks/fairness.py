@@ -1,4 +1,4 @@
-"""Equal work: a contender must keep the rules of a registration before it is measured."""
+"""Equal work: before it is measured, a contender must obey the rules of a registration."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ SOON = timedelta(seconds=1)
 """Until a deadline that is waited for."""
 
 REFUSED = (400, 422)
-"""What a bad body is answered with."""
+"""Expected statuses for an invalid body."""
 
 
 class Unfair(Exception):
-    """A contender does not keep a rule that the others keep."""
+    """A contender breaks a rule that the others obey."""
 
 
 def new_event(client: httpx.Client, *, status: str = "open", deadline: datetime = IN_A_YEAR) -> str:

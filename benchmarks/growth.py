@@ -1,4 +1,4 @@
-"""What a registration costs when history is long, and with more API processes."""
+"""The cost of a registration with a long history, and with more API processes."""
 
 from __future__ import annotations
 
@@ -106,8 +106,8 @@ def _turn_of(stage: Stage, contender: Contender, processes: int, events: int) ->
 
 
 def _fill(stage: Stage, database: Database, events: int) -> None:
-    """With all that has long been done to a history of that length: it is projected, sealed and
-    vacuumed, so that nothing of it is left to be done while registrations are measured."""
+    """A history of that length in its usual state: projected, sealed and vacuumed, so that no
+    background work is left while registrations are measured."""
     environment = settings(database, stage.folder / database.environment["PGDATABASE"])
     run(command("migrate"), environment)
     with database.connect() as connection:

@@ -4,7 +4,7 @@
 
 Areas, events, registrations with real encrypted personal data, and what became of their
 notifications. Every event comes from the domain's own handlers and is stored by its own codec;
-only the appending is done in bulk. Nobody else may write to the database meanwhile.
+only the append is done in bulk. No other process may write to the database meanwhile.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ beside each other."""
 
 EVENTS_A_STRETCH = 20
 DELIVERED_AFTER = 100
-"""Registrations that come in between one and the outcome of its notification."""
+"""Number of registrations between a registration and the outcome of its notification."""
 
 ONE_FAILS_OF = 200
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""One event that everybody wants, by its own count: nobody lost, nobody twice."""
+"""Many concurrent registrations for one event: none is lost, none is stored twice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmarks.stage import Stage, Turn
 
 CONNECTIONS = 256
 AGAIN_EVERY = 21
-"""One of so many registrations is a duplicate of the one just sent."""
+"""One in this many registrations is a duplicate of the previous one."""
 
 CATCHES_UP_WITHIN = 120.0
 """Seconds."""
@@ -79,7 +79,7 @@ def _check(database: Database, tables: tuple[str, ...], expected: int) -> None:
         until(
             lambda table=table: database.count(table) >= expected,  # type: ignore[misc]
             within=CATCHES_UP_WITHIN,
-            otherwise=f"{table} holds fewer than the {expected} who were told they are in",
+            otherwise=f"{table} holds fewer rows than the {expected} accepted registrations",
         )
         if (found := database.count(table)) != expected:
             raise RuntimeError(f"{table} holds {found} rows for {expected} registrations")

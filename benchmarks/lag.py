@@ -1,4 +1,4 @@
-"""How long the read tables are behind history under a steady load."""
+"""The lag of the read tables behind history under a steady load."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from benchmarks.servers import Database
 from benchmarks.stage import Stage
 
 RATE = 1_000.0
-"""Registrations a second."""
+"""Registrations per second."""
 
 
 def measure(stage: Stage) -> list[Comparison]:
@@ -83,7 +83,7 @@ class Watch:
         self._thread.join()
         self._connection.close()
         if not self._lags:
-            raise RuntimeError("no projection was heard of")
+            raise RuntimeError("no notification of a projection was received")
         return sorted(self._lags)
 
     def _watch(self) -> None:

@@ -1,4 +1,4 @@
-"""The public list with many events in it: its first page, a search, far pages."""
+"""The public list with many events: the first page, a search, later pages."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ CONNECTIONS = 16
 PAGE = 20
 
 DIFFERENT = 200
-"""Pages that are asked for in turn."""
+"""Pages that are requested in turn."""
 
 NEVER_ASKED = "&never="
-"""With a text of its own a question was never asked before, and no answer to it is kept."""
+"""A unique text makes each request new, so that its response is not cached."""
 
 WORDS = ("Rust", "Python", "Data", "Zürich")
 TOPICS = ("Databases", "Compilers", "Gardens", "Robots", "Ethics")

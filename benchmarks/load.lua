@@ -1,6 +1,6 @@
--- For wrk: asks for its arguments, paths, one after the other: /register with a new visitor each time,
--- what ends with = with a text that was never there before. The first argument makes both differ from
--- other runs'. Tells the outcome as JSON.
+-- For wrk: requests the paths of its arguments in turn: /register with a new visitor each time, a path
+-- that ends with = with a new text each time. The first argument is a salt that makes both unique.
+-- Prints the result as JSON.
 
 local paths, salt, number = {}, "", 0
 local headers = { ["Content-Type"] = "application/json" }

@@ -1,4 +1,4 @@
-"""Load from a process of its own: wrk where there is one, else a client of ours."""
+"""Load from a separate process: wrk if it is installed, otherwise `benchmarks.client`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Rushed(msgspec.Struct, frozen=True):
 
 
 class WentWrong(Exception):
-    """Some requests were refused or lost, so that the figures say nothing."""
+    """Some requests were rejected or lost, so the figures are invalid."""
 
 
 def load_generator() -> str:
@@ -62,7 +62,7 @@ def load_generator() -> str:
 
 
 def saturate(origin: str, paths: Sequence[str], *, connections: int, seconds: float) -> Answered:
-    """Each connection asks again as soon as it is answered. Raises `WentWrong`."""
+    """Each connection sends its next request after a response. Raises `WentWrong`."""
     wrk = shutil.which("wrk")
     if wrk is None or seconds < 1:  # wrk counts in whole seconds
         asked = Asked(origin=origin, paths=tuple(paths), connections=connections, seconds=seconds)
@@ -72,7 +72,7 @@ def saturate(origin: str, paths: Sequence[str], *, connections: int, seconds: fl
 
 
 def warm_up(origin: str, paths: Sequence[str], *, connections: int = 64, seconds: float) -> None:
-    """Load that does not count. Raises `WentWrong`."""
+    """Load that is not measured. Raises `WentWrong`."""
     if seconds:
         saturate(origin, paths, connections=connections, seconds=seconds)
 
@@ -129,7 +129,7 @@ def at_rate(
 
 
 def ask(asked: Asked) -> Got:
-    """Have our own client do it."""
+    """Run `benchmarks.client`."""
     with ProcessPoolExecutor(1, mp_context=APART) as process:
         return process.submit(run, asked).result()
 

@@ -1,4 +1,4 @@
-"""What the figures were taken on, and with which versions."""
+"""The machine and the software versions of a measurement."""
 
 from __future__ import annotations
 

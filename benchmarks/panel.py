@@ -1,5 +1,5 @@
-"""How long the admin panel's pages take when there is much to show, for one who asks for one after
-the other."""
+"""Response times of the admin panel's pages with large tables, for one client with sequential
+requests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from projections.lists.word_keys import word_keys
 from projections.registration_counts import ALL_EVENTS, ALL_EVENTS_BY_DAY
 
 WARM_UP = 3
-"""Requests for each page before those that count."""
+"""Requests for each page before those that are measured."""
 
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

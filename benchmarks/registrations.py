@@ -1,4 +1,4 @@
-"""Registrations as fast as they are answered, and what one alone takes."""
+"""Registrations at saturation, and the latency of a single one."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ GENERATOR = "the load generator alone"
 COMMITS = "pgbench: a bare INSERT of one event"
 
 FAIRS = 20
-"""Events that are registered for in turn."""
+"""Number of events, used in turn."""
 
 LATER = "86400"
-"""Seconds that the notification service asks to be left alone for."""
+"""Seconds of the notification service's `Retry-After`."""
 
 EASY = 100.0
-"""Registrations a second that every contender keeps up with."""
+"""Registrations per second that every contender can sustain."""
 
 BUSY = (1_000.0, 4_000.0)
-"""As many as the product should keep up with."""
+"""Rates that the product should sustain."""
 
 
 def measure(stage: Stage) -> list[Comparison]:
@@ -141,7 +141,7 @@ def _reached(
 
 
 def _paths(origin: str, contender: Contender) -> list[str]:
-    """Where to register, once it has been seen that the rules are kept."""
+    """The paths to register at, after the check of the rules."""
     if contender is empty_route:
         return ["/api/events/none/register"]
     check(origin)
@@ -164,7 +164,7 @@ def _commits(stage: Stage) -> Iterator[Turn]:
 
 
 def _generator(stage: Stage, stub: str) -> Mapping[str, float]:
-    """What it does when answers cost nothing; wrk's own work, in a quick run too."""
+    """Its rate when responses cost nothing; always wrk, in a quick run too."""
     origin = stub.rpartition("/")[0]
     path = ["/api/events/none/register"]
     seconds = max(1.0, stage.sizes.seconds)

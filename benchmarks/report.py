@@ -1,4 +1,4 @@
-"""The results as people read them: a table in the terminal, and in docs/performance.md."""
+"""Renders the results as a table, in the terminal and in docs/performance.md."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def _spread(comparison: Comparison, contender: str) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits that count."""
+    """Three significant digits."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def render(results: Results, page: Path) -> None:
-    """Put the tables between the page's two marks."""
+    """Write the tables between the two marks of the page."""
     before, begin, rest = page.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     page.write_text(f"{before}{begin}\n{markdown(results)}\n{end}{after}")

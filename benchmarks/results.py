@@ -1,4 +1,4 @@
-"""What was measured: comparisons, their ratios, and the file that they are kept in."""
+"""The results: comparisons, their ratios, and the file that stores them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         return statistics.median(self.figures[contender])
 
     def spread(self, contender: str) -> float:
-        """From the least to the greatest of all rounds, as a share of the median."""
+        """The range of all rounds, as a share of the median."""
         values, median = self.figures[contender], self.median(contender)
         return (max(values) - min(values)) / median if median else 0.0
 
@@ -67,7 +67,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     revision: str
     seconds: float
     load_before: float
-    """How many processes wanted to run in the minute before; a quiet machine has less than one."""
+    """Load average of the minute before; below one on a quiet machine."""
     settings: Mapping[str, str]
     """PostgreSQL's."""
     sizes: Sizes

@@ -1,7 +1,6 @@
--- For wrk: registers as many new visitors as the third argument says at the path that is the second,
--- and every so many requests (the fourth) the one before once more; tells the outcome as JSON, and
--- ends, once all of them are answered. A connection that has nothing left to ask is quiet meanwhile.
--- The first argument makes its visitors differ from other runs'.
+-- For wrk. Arguments: a salt that makes the visitors unique, the path, the number of new visitors, and
+-- after how many requests the last one is sent again. When all requests are answered, it prints the
+-- result as JSON and ends. A connection without further requests stays idle.
 
 local ffi = require("ffi")
 ffi.cdef [[

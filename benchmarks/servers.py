@@ -25,7 +25,7 @@ class Database(msgspec.Struct, frozen=True):
 
     @property
     def environment(self) -> dict[str, str]:
-        """What libpq and asyncpg find it by."""
+        """Environment variables of libpq and asyncpg."""
         parts = conninfo_to_dict(self.url)
         return {
             "PGHOST": str(parts["host"]),
@@ -67,7 +67,7 @@ class Server(msgspec.Struct, frozen=True):
                 connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
 
     def settle(self) -> None:
-        """What one turn has left to be written must not be paid by the next."""
+        """A turn must not pay for the previous turn's pending writes."""
         with self.database.connect() as connection:
             connection.execute("CHECKPOINT")
 

@@ -1,4 +1,4 @@
-"""How much is measured, and for how long."""
+"""The sizes and durations of the measures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import msgspec
 
 class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     at_once: int = 1
-    """Measures that are taken beside each other: more than one where figures do not matter."""
+    """Concurrent measures; more than one only in a quick run, where figures do not matter."""
     serving: int = 2
     """Processes of a contender's server; as many as the product has on two cores by itself."""
     beforehand: int = 1_000

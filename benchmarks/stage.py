@@ -1,4 +1,4 @@
-"""What every measure works with."""
+"""The common environment of all measures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Turn = Callable[[], Mapping[str, float]]
 
 class Stage(msgspec.Struct, frozen=True):
     folder: Path
-    """Scratch: logs, data dirs."""
+    """Temporary files: logs, data directories."""
     server: Server
     sizes: Sizes
     tell: Callable[[str], None]

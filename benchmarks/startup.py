@@ -1,4 +1,4 @@
-"""`events-face up` on a data dir that exists: how long until it is ready; its memory when idle."""
+"""`events-face up` on an existing data directory: seconds until ready, and memory when idle."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from runtime.ports import free_port
 MEGABYTE = 1e6
 
 IDLE = 3.0
-"""Seconds without work before memory is looked at."""
+"""Idle seconds before memory is measured."""
 
 
 def measure(stage: Stage) -> list[Comparison]:

@@ -1,4 +1,4 @@
-"""An outside service that costs next to nothing: answers every request the same, after a while.
+"""An external service that uses almost no CPU time: one fixed response, after a delay.
 
 python -m benchmarks.stub PORT [--status 202] [--delay SECONDS] [--retry-after SECONDS] [--body F]
 """

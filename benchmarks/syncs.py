@@ -1,4 +1,4 @@
-"""Taking in a provider's events: all of them for the first time, and all of them unchanged."""
+"""A full sync with the provider: the first one, and one without changes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLACES = 400
 """Different areas."""
 
 STATUS = "projections status"
-"""What any command takes to start, beside what this one does."""
+"""A command that only starts: its time is part of each sync."""
 
 
 def measure(stage: Stage) -> list[Comparison]:

@@ -1,1 +1,1 @@
-"""What a user would pick instead, tuned as its users would; each does the same work."""
+"""Alternatives that a user could choose, tuned as their users would do it; all do the same work."""

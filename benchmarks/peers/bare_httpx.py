@@ -1,8 +1,8 @@
-"""A limit: httpx posting as fast as it can, with nothing to look up or to write down.
+"""A limit: httpx sending POSTs at full speed, without any query or write.
 
     python -m benchmarks.peers.bare_httpx URL NUMBER CONNECTIONS
 
-Prints how many a second.
+Prints the number per second.
 """
 
 from __future__ import annotations
