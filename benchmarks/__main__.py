@@ -56,7 +56,7 @@ MEASURES: Mapping[str, Callable[[Stage], list[Comparison]]] = {
 }
 
 ROOT = Path(__file__).parents[1]
-"""Temporary files too: the system may keep its own temporary folder in memory, without durability."""
+"""Temporary files too: the system may keep its own temporary folder in memory, not on disk."""
 
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "performance.md"
