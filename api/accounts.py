@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 
 from api.http.access import Permission
 from api.http.dispatch import origin_of
+from api.http.examples import ACCOUNT_ID, example
 from api.http.reads import Limit, MinEventPosition, Offset, read_listing
 from api.http.requests import Request
 from api.http.responses import Listing, Pagination, gone
@@ -20,6 +21,13 @@ from domain.accounts import DisableAccount, GrantRole, LastAdmin, RevokeRole, Ro
 from projections import accounts
 
 
+@example(
+    id=ACCOUNT_ID,
+    username="ada",
+    roles=["organizer"],
+    disabled=False,
+    registered_at="2030-05-17T09:00:00Z",
+)
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     username: str

@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 
 from api.http.access import Permission
 from api.http.dispatch import execute, expected_version
+from api.http.examples import AREA_ID, example
 from api.http.reads import (
     Limit,
     MinEventPosition,
@@ -30,18 +31,23 @@ from domain.core.errors import NotFound
 from domain.core.values import Text
 from projections import areas
 
+example(name="Great Hall")(CreateArea)
 
+
+@example(id=AREA_ID, name="Great Hall")
 class NewArea(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     name: str
 
 
+@example(id=AREA_ID, name="Great Hall", event_count=3)
 class Area(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     name: str
     event_count: int
 
 
+@example(name="Small Hall")
 class AreaChanges(msgspec.Struct, frozen=True, kw_only=True):
     """Fields that are left out stay unchanged."""
 

@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 
 from api.http.access import Permission
 from api.http.dispatch import execute
+from api.http.examples import ACCOUNT_ID, AREA_ID, REQUEST_ID, example
 from api.http.parameters import ACTOR, EVENT_TYPE, UUID_OR_NOTHING
 from api.http.reads import read
 from api.http.requests import Request
@@ -82,6 +83,37 @@ _From = Annotated[str, QueryParameter(name="from", max_length=64, description=_M
 _To = Annotated[str, QueryParameter(name="to", max_length=64, description=_MOMENT)]
 
 
+_RENAMED = {
+    "position": 42,
+    "time": "2030-05-17T09:00:00Z",
+    "type": "Area.Renamed",
+    "aggregate_type": "Area",
+    "aggregate_id": AREA_ID,
+    "aggregate_version": 2,
+    "actor": ACCOUNT_ID,
+    "correlation_id": REQUEST_ID,
+    "schema_version": 1,
+    "data": {"name": "Great Hall"},
+}
+
+example(
+    id=AREA_ID,
+    type="Area",
+    version=2,
+    state={"name": "Great Hall", "event_count": 0, "exists": True},
+    last_event=_RENAMED,
+)(AggregateState)
+
+example(
+    id=AREA_ID,
+    type="Area",
+    from_version=1,
+    to_version=2,
+    changes=[{"field": "name", "old": "Cellar", "new": "Great Hall"}],
+    events=[_RENAMED],
+)(Difference)
+
+
 class LogPagination(msgspec.Struct, frozen=True, kw_only=True):
     limit: int
     total: int | None
@@ -90,6 +122,7 @@ class LogPagination(msgspec.Struct, frozen=True, kw_only=True):
     offset: Literal[0] = 0
 
 
+@example(data=[_RENAMED], pagination={"limit": 100, "total": 1, "next_cursor": None})
 class Log(msgspec.Struct, frozen=True, kw_only=True):
     data: list[LoggedEvent]
     pagination: LogPagination

@@ -13,6 +13,7 @@ from litestar.params import JSONBody
 from api.http.access import Who
 from api.http.authentication import authenticated, password_changed
 from api.http.dispatch import origin_of
+from api.http.examples import ACCOUNT_ID, example
 from api.http.requests import Request
 from api.http.responses import Answer, created, json_response
 from api.identity.credentials import InvalidCredentials
@@ -25,12 +26,19 @@ from domain.core.values import Line, Username
 
 T = TypeVar("T")
 
+_PASSWORD, _NEXT_PASSWORD = "see you at the fair", "until the next fair"
+_TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9..."  # noqa: S105  in examples only
 
+example(access_token=_TOKEN, refresh_token=_TOKEN)(TokenPair)
+
+
+@example(username="ada", password=_PASSWORD)
 class NewAccount(msgspec.Struct, frozen=True, kw_only=True):
     username: Username
     password: Password
 
 
+@example(username="ada", password=_PASSWORD)
 class Login(msgspec.Struct, frozen=True, kw_only=True):
     """Any text is accepted: one that cannot be a username or password is simply wrong."""
 
@@ -38,20 +46,24 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
     password: Secret
 
 
+@example(refresh=_TOKEN)
 class RefreshToken(msgspec.Struct, frozen=True, kw_only=True):
     refresh: Secret
 
 
+@example(current=_PASSWORD, password=_NEXT_PASSWORD)
 class PasswordChange(msgspec.Struct, frozen=True, kw_only=True):
     current: Secret
     password: Password
 
 
+@example(id=ACCOUNT_ID, username="ada")
 class RegisteredAccount(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     username: str
 
 
+@example(id=ACCOUNT_ID, username="ada", roles=["organizer"])
 class Me(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     username: str

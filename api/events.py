@@ -16,6 +16,7 @@ from psycopg import AsyncConnection
 from api.http.access import Permission, Who
 from api.http.bodies import judges
 from api.http.dispatch import execute, expected_version
+from api.http.examples import AREA_ID, EVENT_ID, example
 from api.http.reads import (
     Limit,
     MinEventPosition,
@@ -35,7 +36,23 @@ from domain.following import Status
 from projections import events
 from projections.lists.cursor import BadCursor
 
+example(
+    name="PyCon",
+    event_datetime="2099-05-17T09:00:00Z",
+    registration_deadline="2099-05-16T09:00:00Z",
+    status="open",
+)(CreateEvent)
 
+
+@example(
+    id=EVENT_ID,
+    name="PyCon",
+    area="Great Hall",
+    area_id=AREA_ID,
+    status="open",
+    event_datetime="2099-05-17T09:00:00Z",
+    registration_deadline="2099-05-16T09:00:00Z",
+)
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """The public view of an event; `area` is the name of its area."""
 
@@ -48,6 +65,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     registration_deadline: datetime
 
 
+@example(status="closed")
 class EventChanges(msgspec.Struct, frozen=True, kw_only=True):
     """Fields that are left out stay unchanged; an `area_id` of null takes the event out of its
     area."""

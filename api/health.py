@@ -14,6 +14,7 @@ from redis import RedisError
 from api.database.probe import PROBE_TIMEOUT
 from api.http.access import Who
 from api.http.connections import Connections
+from api.http.examples import example
 from api.http.limits import UNLIMITED
 from api.http.requests import Request
 from api.http.responses import json_response
@@ -28,6 +29,7 @@ _FOR_PROBES = {"access": Who.ANYONE, **UNLIMITED}
 Status = Literal["ok", "failing"]
 
 
+@example(status="ok")
 class Check(msgspec.Struct, frozen=True):
     status: Status
     reason: str | None = None
@@ -50,6 +52,25 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
     projections: dict[str, ProjectionCheck]
 
 
+@example(
+    status="ok",
+    checks={
+        "database": {"status": "ok"},
+        "broker": {"status": "ok"},
+        "projections": {
+            "events": {
+                "status": "ok",
+                "reason": None,
+                "state": "running",
+                "position": 42,
+                "lag_events": 0,
+                "lag_seconds": 0.0,
+                "version": 40,
+                "stop": None,
+            }
+        },
+    },
+)
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     checks: Checks

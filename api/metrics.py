@@ -66,12 +66,19 @@ class Scrapes:
             return self._text
 
 
+_EXAMPLE = """\
+# HELP events_face_database_up Whether the database answers.
+# TYPE events_face_database_up gauge
+events_face_database_up 1.0
+"""
+
+
 @get(
     "/metrics",
     summary="Metrics for Prometheus",
     tags=["health"],
     media_type="text/plain",
-    opt={"access": Who.ANYONE, "problems": [TokenInvalid], **UNLIMITED},
+    opt={"access": Who.ANYONE, "problems": [TokenInvalid], "example": _EXAMPLE, **UNLIMITED},
 )
 async def metrics(request: Request) -> Response[str]:
     """In Prometheus' text format, usually at most a second old. While the database is away it

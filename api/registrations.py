@@ -10,17 +10,20 @@ from litestar.params import FromPath, JSONBody
 
 from api.http.access import Who
 from api.http.dispatch import execute
+from api.http.examples import VISITOR_ID, example
 from api.http.requests import Request
 from api.http.responses import Answer, created
 from domain.core.values import Email, FullName
 from domain.visitors import DeadlinePassed, DuplicateRegistration, EventClosed, RegisterVisitor
 
 
+@example(full_name="Ada Lovelace", email="ada@example.com")
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
     full_name: FullName
     email: Email
 
 
+@example(id=VISITOR_ID)
 class Registered(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
 

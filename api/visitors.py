@@ -12,6 +12,7 @@ from litestar.params import FromPath, JSONBody
 
 from api.http.access import Permission
 from api.http.dispatch import origin_of
+from api.http.examples import EVENT_ID, VISITOR_ID, example
 from api.http.reads import MinEventPosition, read, unless_known
 from api.http.requests import Request
 from api.http.responses import Answer, json_response
@@ -20,6 +21,14 @@ from domain.core.values import Email
 from projections import visitors
 
 
+@example(
+    id=VISITOR_ID,
+    event_id=EVENT_ID,
+    full_name="Ada Lovelace",
+    email="ada@example.com",
+    status="registered",
+    registered_at="2030-05-17T09:00:00Z",
+)
 class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     """One person at one event; the name and email of an erased person are null."""
 
@@ -31,10 +40,12 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     registered_at: datetime
 
 
+@example(email="ada@example.com")
 class ErasureRequest(msgspec.Struct, frozen=True, kw_only=True):
     email: Email
 
 
+@example(registrations=2, personal_keys=2, notifications=1)
 class Erased(msgspec.Struct, frozen=True, kw_only=True):
     registrations: int
     personal_keys: int

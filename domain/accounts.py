@@ -90,7 +90,7 @@ class Account(Aggregate, frozen=True, kw_only=True):
         return [] if self.disabled else [Disabled()]
 
 
-@stored_as("Account.Registered")
+@stored_as("Account.Registered", phrase="registered the account")
 class Registered(DomainEvent[Account], frozen=True, kw_only=True):
     username: str
 
@@ -98,7 +98,7 @@ class Registered(DomainEvent[Account], frozen=True, kw_only=True):
         return msgspec.structs.replace(aggregate, username=self.username, exists=True)
 
 
-@stored_as("Account.RoleGranted")
+@stored_as("Account.RoleGranted", phrase="granted a role")
 class RoleGranted(DomainEvent[Account], frozen=True, kw_only=True):
     role: Role
 
@@ -107,7 +107,7 @@ class RoleGranted(DomainEvent[Account], frozen=True, kw_only=True):
         return msgspec.structs.replace(aggregate, roles=tuple(r for r in ROLES if r in held))
 
 
-@stored_as("Account.RoleRevoked")
+@stored_as("Account.RoleRevoked", phrase="revoked a role")
 class RoleRevoked(DomainEvent[Account], frozen=True, kw_only=True):
     role: Role
 
@@ -116,12 +116,12 @@ class RoleRevoked(DomainEvent[Account], frozen=True, kw_only=True):
         return msgspec.structs.replace(aggregate, roles=left)
 
 
-@stored_as("Account.PasswordChanged")
+@stored_as("Account.PasswordChanged", phrase="changed the password")
 class PasswordChanged(DomainEvent[Account], frozen=True, kw_only=True):
     pass
 
 
-@stored_as("Account.Disabled")
+@stored_as("Account.Disabled", phrase="disabled the account")
 class Disabled(DomainEvent[Account], frozen=True, kw_only=True):
     def apply(self, aggregate: Account) -> Account:
         return msgspec.structs.replace(aggregate, disabled=True)

@@ -62,7 +62,7 @@ class AreaName(Aggregate, frozen=True, kw_only=True):
         return NameClaimed(area_id=area_id)
 
 
-@stored_as("Area.Created")
+@stored_as("Area.Created", phrase="created the area")
 class Created(DomainEvent[Area], frozen=True, kw_only=True):
     name: str
 
@@ -70,7 +70,7 @@ class Created(DomainEvent[Area], frozen=True, kw_only=True):
         return msgspec.structs.replace(aggregate, name=self.name, exists=True)
 
 
-@stored_as("Area.Renamed")
+@stored_as("Area.Renamed", phrase="renamed the area")
 class Renamed(DomainEvent[Area], frozen=True, kw_only=True):
     name: str
 
@@ -78,7 +78,7 @@ class Renamed(DomainEvent[Area], frozen=True, kw_only=True):
         return msgspec.structs.replace(aggregate, name=self.name)
 
 
-@stored_as("Area.EventAdded")
+@stored_as("Area.EventAdded", phrase="added an event")
 class EventAdded(DomainEvent[Area], frozen=True, kw_only=True):
     event_id: UUID
 
@@ -86,7 +86,7 @@ class EventAdded(DomainEvent[Area], frozen=True, kw_only=True):
         return msgspec.structs.replace(aggregate, event_count=aggregate.event_count + 1)
 
 
-@stored_as("Area.EventRemoved")
+@stored_as("Area.EventRemoved", phrase="took an event away")
 class EventRemoved(DomainEvent[Area], frozen=True, kw_only=True):
     event_id: UUID
 
@@ -94,13 +94,13 @@ class EventRemoved(DomainEvent[Area], frozen=True, kw_only=True):
         return msgspec.structs.replace(aggregate, event_count=aggregate.event_count - 1)
 
 
-@stored_as("Area.Deleted")
+@stored_as("Area.Deleted", phrase="deleted the area")
 class Deleted(DomainEvent[Area], frozen=True, kw_only=True):
     def apply(self, aggregate: Area) -> Area:
         return msgspec.structs.replace(aggregate, exists=False)
 
 
-@stored_as("AreaName.Claimed")
+@stored_as("AreaName.Claimed", phrase="claimed the name of an area")
 class NameClaimed(DomainEvent[AreaName], frozen=True, kw_only=True):
     area_id: UUID
 
@@ -108,7 +108,7 @@ class NameClaimed(DomainEvent[AreaName], frozen=True, kw_only=True):
         return msgspec.structs.replace(aggregate, holder=self.area_id)
 
 
-@stored_as("AreaName.Released")
+@stored_as("AreaName.Released", phrase="released the name of an area")
 class NameReleased(DomainEvent[AreaName], frozen=True, kw_only=True):
     def apply(self, aggregate: AreaName) -> AreaName:
         return msgspec.structs.replace(aggregate, holder=None)

@@ -137,7 +137,7 @@ def check_times(
     return event_datetime, ends
 
 
-@stored_as("Event.Created", version=2)
+@stored_as("Event.Created", phrase="created the event", version=2)
 class Created(DomainEvent[Event], frozen=True, kw_only=True):
     """Also recorded when a sync restores a removed event."""
 
@@ -172,7 +172,7 @@ class Created(DomainEvent[Event], frozen=True, kw_only=True):
         return (new_fields_have_their_defaults,)
 
 
-@stored_as("Event.TakenFromProvider")
+@stored_as("Event.TakenFromProvider", phrase="took what the provider says")
 class TakenFromProvider(DomainEvent[Event], frozen=True, kw_only=True):
     """The provider's values have changed. Separate events record the changes of the fields that
     follow the provider."""
@@ -199,7 +199,7 @@ def _with_details(event: Event, **changes: Any) -> Event:
     return msgspec.structs.replace(event, details=msgspec.structs.replace(event.details, **changes))
 
 
-@stored_as("Event.Renamed")
+@stored_as("Event.Renamed", phrase="renamed the event")
 class Renamed(DomainEvent[Event], frozen=True, kw_only=True):
     name: str
 
@@ -207,7 +207,7 @@ class Renamed(DomainEvent[Event], frozen=True, kw_only=True):
         return _with_details(aggregate, name=self.name)
 
 
-@stored_as("Event.Rescheduled")
+@stored_as("Event.Rescheduled", phrase="changed the times")
 class Rescheduled(DomainEvent[Event], frozen=True, kw_only=True):
     event_datetime: datetime
     registration_deadline: datetime
@@ -220,7 +220,7 @@ class Rescheduled(DomainEvent[Event], frozen=True, kw_only=True):
         )
 
 
-@stored_as("Event.Relocated")
+@stored_as("Event.Relocated", phrase="moved the event to another area")
 class Relocated(DomainEvent[Event], frozen=True, kw_only=True):
     area_id: UUID | None = None
 
@@ -228,19 +228,19 @@ class Relocated(DomainEvent[Event], frozen=True, kw_only=True):
         return _with_details(aggregate, area_id=self.area_id)
 
 
-@stored_as("Event.Opened")
+@stored_as("Event.Opened", phrase="opened registration")
 class Opened(DomainEvent[Event], frozen=True, kw_only=True):
     def apply(self, aggregate: Event) -> Event:
         return _with_details(aggregate, status="open")
 
 
-@stored_as("Event.Closed")
+@stored_as("Event.Closed", phrase="closed registration")
 class Closed(DomainEvent[Event], frozen=True, kw_only=True):
     def apply(self, aggregate: Event) -> Event:
         return _with_details(aggregate, status="closed")
 
 
-@stored_as("Event.Deleted")
+@stored_as("Event.Deleted", phrase="deleted the event")
 class Deleted(DomainEvent[Event], frozen=True, kw_only=True):
     """By an organizer: a sync never brings it back."""
 
@@ -248,7 +248,7 @@ class Deleted(DomainEvent[Event], frozen=True, kw_only=True):
         return msgspec.structs.replace(aggregate, exists=False)
 
 
-@stored_as("Event.CleanedUp")
+@stored_as("Event.CleanedUp", phrase="removed the past event")
 class CleanedUp(DomainEvent[Event], frozen=True, kw_only=True):
     """Removed because it took place long ago."""
 

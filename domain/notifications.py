@@ -49,13 +49,13 @@ class Notification(Aggregate, frozen=True, kw_only=True):
         return [Requeued()] if self.state == "failed" else []
 
 
-@stored_as("Notification.Sent")
+@stored_as("Notification.Sent", phrase="sent the notification")
 class Sent(DomainEvent[Notification], frozen=True, kw_only=True):
     def apply(self, aggregate: Notification) -> Notification:
         return msgspec.structs.replace(aggregate, state="sent")
 
 
-@stored_as("Notification.Failed")
+@stored_as("Notification.Failed", phrase="gave up the notification")
 class Failed(DomainEvent[Notification], frozen=True, kw_only=True):
     reason: str
 
@@ -63,7 +63,7 @@ class Failed(DomainEvent[Notification], frozen=True, kw_only=True):
         return msgspec.structs.replace(aggregate, state="failed")
 
 
-@stored_as("Notification.Requeued")
+@stored_as("Notification.Requeued", phrase="had the notification sent again")
 class Requeued(DomainEvent[Notification], frozen=True, kw_only=True):
     def apply(self, aggregate: Notification) -> Notification:
         return msgspec.structs.replace(aggregate, state="waiting")

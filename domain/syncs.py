@@ -63,7 +63,7 @@ class Sync(Aggregate, frozen=True, kw_only=True):
     """One run; its stream has one event, the result."""
 
 
-@stored_as("Sync.Completed", version=2)
+@stored_as("Sync.Completed", phrase="synchronised with the provider", version=2)
 class Completed(DomainEvent[Sync], frozen=True, kw_only=True):
     started_at: datetime
     full: bool
@@ -77,7 +77,7 @@ class Completed(DomainEvent[Sync], frozen=True, kw_only=True):
         return (new_fields_have_their_defaults,)
 
 
-@stored_as("Sync.Failed")
+@stored_as("Sync.Failed", phrase="failed to synchronise with the provider")
 class Failed(DomainEvent[Sync], frozen=True, kw_only=True):
     started_at: datetime
     full: bool

@@ -87,7 +87,9 @@ class Visitor(Aggregate, frozen=True, kw_only=True):
         return [Erased(notification_id=self.notification_id)] if self.notification_id else []
 
 
-@stored_as("Visitor.Registered", personal="person", secret=["code"])
+@stored_as(
+    "Visitor.Registered", phrase="registered the visitor", personal="person", secret=["code"]
+)
 class Registered(DomainEvent[Visitor], frozen=True, kw_only=True):
     event_id: UUID
     code: str
@@ -101,7 +103,7 @@ class Registered(DomainEvent[Visitor], frozen=True, kw_only=True):
         return msgspec.structs.replace(aggregate, notification_id=self.notification_id)
 
 
-@stored_as("Visitor.Erased")
+@stored_as("Visitor.Erased", phrase="erased the visitor")
 class Erased(DomainEvent[Visitor], frozen=True, kw_only=True):
     """The person is forgotten: the keys to what this stream held of them are deleted with it.
 

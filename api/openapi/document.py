@@ -6,7 +6,8 @@ A route says in `opt` what its types cannot:
 - `limit`: None when it is free of rate limits;
 - `problems`: the classes of the errors that are its own;
 - `versioned`: that it makes or changes what has an ETag, and honours `If-Match`;
-- `command`: False when it changes something but writes no history.
+- `command`: False when it changes something but writes no history;
+- `example`: of an answer that is no struct.
 
 What follows from its shape (a body may be malformed, a token may have expired) is added here, so
 that the document names every problem that a call can answer.
@@ -162,7 +163,7 @@ def _complete(operation: Json, handler: HTTPRouteHandler) -> None:
         operation["parameters"] = parameters
     if "requestBody" in operation:
         sent = handler.parsed_fn_signature.parameters["data"].annotation
-        operation["requestBody"]["content"]["application/json"]["example"] = examples.SENT[sent]
+        operation["requestBody"]["content"]["application/json"]["example"] = examples.body(sent)
     success = str(handler.status_code)
     responses = {success: _success(operation["responses"][success], handler)}
     if _reads(handler):
@@ -215,7 +216,7 @@ def _success(drawn: Json, handler: HTTPRouteHandler) -> Json:
     if handler.status_code != 204:
         (answered,) = handler.parsed_fn_signature.return_type.inner_types
         ((media_type, media),) = drawn["content"].items()
-        example = msgspec.to_builtins(examples.answer(answered.raw))
+        example = handler.opt.get("example") or examples.answer(answered.raw)
         response["content"] = {media_type: media | {"example": example}}
     return response
 

@@ -24,7 +24,7 @@ class Disclosure(Aggregate, frozen=True, kw_only=True):
     """One disclosure; its stream has one event."""
 
 
-@stored_as("Disclosure.PersonalDataRead")
+@stored_as("Disclosure.PersonalDataRead", phrase="read personal data in history")
 class PersonalDataRead(DomainEvent[Disclosure], frozen=True, kw_only=True):
     criteria: dict[str, str]
     """The criteria of the query, by name. Only criteria that match events are recorded, so that no

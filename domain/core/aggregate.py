@@ -37,6 +37,7 @@ class DomainEvent(msgspec.Struct, Generic[A], frozen=True, kw_only=True, omit_de
     """Something that happened to one aggregate, in the past tense. Stored for ever."""
 
     topic: ClassVar[str]
+    phrase: ClassVar[str]
     schema_version: ClassVar[int]
     written_as: ClassVar[int]
     personal_field: ClassVar[str | None]
@@ -120,12 +121,16 @@ def is_foreign(topic: str) -> bool:
 def stored_as(
     topic: str,
     *,
+    phrase: str,
     version: int = 1,
     written_as: int | None = None,
     personal: str | None = None,
     secret: Iterable[str] = (),
 ) -> Callable[[E_], E_]:
     """Name an event class in history. The topic is for ever; the version grows with its fields.
+
+    `phrase` is what people read in history after the name of the account that did it: "renamed the
+    area".
 
     `written_as` is an older version, for a release that reads the present one already, and has
     neighbours that do not: all that has come since is fields with defaults, which it leaves alone.
@@ -142,6 +147,7 @@ def stored_as(
         if topic in EVENT_TYPES:
             raise ValueError(f"two event classes are stored as {topic!r}")
         event_class.topic = topic
+        event_class.phrase = phrase
         event_class.schema_version = version
         event_class.written_as = written_as or version
         event_class.personal_field = personal

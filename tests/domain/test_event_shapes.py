@@ -86,7 +86,7 @@ def golden(tmp_path: Path) -> Path:
 @pytest.fixture
 def recorded(invented_events: None) -> dict[str, Shape]:
     """The shapes as they are once `Area.Painted` has become a part of history."""
-    stored_as("Area.Painted")(Painted)
+    stored_as("Area.Painted", phrase="painted the area")(Painted)
     shapes = with_new_versions({})
     del EVENT_TYPES["Area.Painted"]
     return shapes
@@ -100,7 +100,7 @@ def about_it(recorded: dict[str, Shape], golden: Path) -> list[str]:
 def test_what_is_stored_as_before_is_no_change(
     same: type[DomainEvent[Any]], recorded: dict[str, Shape], golden: Path
 ) -> None:
-    stored_as("Area.Painted")(same)
+    stored_as("Area.Painted", phrase="painted the area")(same)
     assert about_it(recorded, golden) == []
 
 
@@ -110,7 +110,7 @@ def test_what_is_stored_as_before_is_no_change(
 def test_a_changed_class_without_a_new_version_is_a_fault(
     changed: type[DomainEvent[Any]], recorded: dict[str, Shape], golden: Path
 ) -> None:
-    stored_as("Area.Painted")(changed)
+    stored_as("Area.Painted", phrase="painted the area")(changed)
     (fault,) = about_it(recorded, golden)
     assert fault.startswith("Area.Painted has changed, and is version 1 still: give it version 2")
     assert with_new_versions(recorded) == recorded
@@ -119,7 +119,7 @@ def test_a_changed_class_without_a_new_version_is_a_fault(
 def test_a_field_that_becomes_personal_is_a_change(
     recorded: dict[str, Shape], golden: Path
 ) -> None:
-    stored_as("Area.Painted", personal="colour")(Painted)
+    stored_as("Area.Painted", phrase="painted the area", personal="colour")(Painted)
     assert len(about_it(recorded, golden)) == 1
 
 
@@ -131,7 +131,7 @@ def test_a_removed_class_is_a_fault(recorded: dict[str, Shape], golden: Path) ->
 def test_a_new_version_needs_an_upcaster_an_example_and_to_be_recorded(
     recorded: dict[str, Shape], golden: Path
 ) -> None:
-    stored_as("Area.Painted", version=2)(WithAnotherField)
+    stored_as("Area.Painted", phrase="painted the area", version=2)(WithAnotherField)
     (golden / "Area.Painted.v2.json").unlink()
     upcasters, unrecorded, example = about_it(recorded, golden)
     assert upcasters == "Area.Painted is version 2 and has 0 upcasters: it takes 1"
@@ -142,7 +142,7 @@ def test_a_new_version_needs_an_upcaster_an_example_and_to_be_recorded(
 def test_a_new_version_with_all_that_it_needs_is_no_fault_once_it_is_recorded(
     recorded: dict[str, Shape], golden: Path
 ) -> None:
-    stored_as("Area.Painted", version=2)(PaintedOnce)
+    stored_as("Area.Painted", phrase="painted the area", version=2)(PaintedOnce)
     both = with_new_versions(recorded)
     assert both["Area.Painted.v1"] == recorded["Area.Painted.v1"]
     assert both["Area.Painted.v2"] == shape(PaintedOnce)
@@ -160,7 +160,7 @@ def test_a_new_version_with_all_that_it_needs_is_no_fault_once_it_is_recorded(
 def test_what_is_written_as_an_older_version_has_only_fields_more_that_may_be_left_alone(
     changed: type[DomainEvent[Any]], may_be: bool, recorded: dict[str, Shape], golden: Path
 ) -> None:
-    stored_as("Area.Painted", version=2, written_as=1)(changed)
+    stored_as("Area.Painted", phrase="painted the area", version=2, written_as=1)(changed)
     found = [fault for fault in about_it(with_new_versions(recorded), golden) if "written" in fault]
     assert len(found) == (0 if may_be else 1)
 

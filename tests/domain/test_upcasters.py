@@ -79,7 +79,7 @@ def stored_by(version: int) -> bytes:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_each_version_is_led_up_to_the_present_one(version: int) -> None:
     state = stored_by(version)
-    stored_as("Area.Painted", version=3, personal="painter")(Painted)
+    stored_as("Area.Painted", phrase="painted the area", version=3, personal="painter")(Painted)
     read = open_personal(decode(ID, 2, "Area.Painted", state), KEY)
     assert read.event == VERSIONS[3]
     assert msgspec.json.decode(state).get("schema_version", 1) == version
@@ -97,7 +97,9 @@ class PaintedBySomebody(PaintedLater, frozen=True, kw_only=True):
 
 @pytest.mark.usefixtures("invented_events")
 def test_a_release_that_reads_a_version_before_it_writes_it_leaves_its_neighbours_at_ease() -> None:
-    stored_as("Area.Painted", version=3, written_as=2, personal="painter")(PaintedBySomebody)
+    stored_as(
+        "Area.Painted", phrase="painted the area", version=3, written_as=2, personal="painter"
+    )(PaintedBySomebody)
     event = PaintedBySomebody(colours=("red",), at=AT.timestamp(), painter="Ada")
     metadata = Metadata(timestamp=AT, actor="anonymous", correlation_id="c-1")
     recorded = RecordedEvent(originator_id=ID, originator_version=2, event=event, metadata=metadata)

@@ -29,8 +29,8 @@ def make_release(folder: Path, before: Path, changes: Changes) -> Path:
 EXPAND: Changes = {
     "domain/visitors.py": [
         (
-            '@stored_as("Visitor.Registered", ',
-            '@stored_as("Visitor.Registered", version=2, written_as=1, ',
+            '"Visitor.Registered", ',
+            '"Visitor.Registered", version=2, written_as=1, ',
         ),
         (
             '    person: Person | None = None\n    """None where',

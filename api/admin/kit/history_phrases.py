@@ -1,41 +1,8 @@
-"""History in words: what each event is called for people, and each field."""
+"""History in words: the phrase of each event, and labels for aggregates and fields."""
 
 from __future__ import annotations
 
 from domain.core.aggregate import EVENT_TYPES
-
-PHRASES = {
-    "Account.Disabled": "disabled the account",
-    "Account.PasswordChanged": "changed the password",
-    "Account.Registered": "registered the account",
-    "Account.RoleGranted": "granted a role",
-    "Account.RoleRevoked": "revoked a role",
-    "Area.Created": "created the area",
-    "Area.Deleted": "deleted the area",
-    "Area.EventAdded": "added an event",
-    "Area.EventRemoved": "took an event away",
-    "Area.Renamed": "renamed the area",
-    "AreaName.Claimed": "claimed the name of an area",
-    "AreaName.Released": "released the name of an area",
-    "Disclosure.PersonalDataRead": "read personal data in history",
-    "Event.CleanedUp": "removed the past event",
-    "Event.Closed": "closed registration",
-    "Event.Created": "created the event",
-    "Event.Deleted": "deleted the event",
-    "Event.Opened": "opened registration",
-    "Event.Relocated": "moved the event to another area",
-    "Event.Renamed": "renamed the event",
-    "Event.Rescheduled": "changed the times",
-    "Event.TakenFromProvider": "took what the provider says",
-    "Notification.Failed": "gave up the notification",
-    "Notification.Requeued": "had the notification sent again",
-    "Notification.Sent": "sent the notification",
-    "Sync.Completed": "synchronised with the provider",
-    "Sync.Failed": "failed to synchronise with the provider",
-    "Visitor.Erased": "erased the visitor",
-    "Visitor.Registered": "registered the visitor",
-}
-"""Topic -> what somebody did."""
 
 KINDS = {
     "AreaName": "Name of an area",
@@ -66,7 +33,9 @@ LABELS = {
 
 
 def phrase(topic: str) -> str:
-    return PHRASES.get(topic, topic)
+    """What somebody did; the topic of an event that this release does not know."""
+    known = EVENT_TYPES.get(topic)
+    return known.phrase if known else topic
 
 
 def kind(aggregate_type: str) -> str:

@@ -9,9 +9,7 @@ import pytest
 
 from api.admin import history
 from api.admin.kit import history_entries
-from api.admin.kit.history_phrases import PHRASES
 from domain.audit import timeline
-from domain.core.aggregate import EVENT_TYPES
 from tests.api.admin.conftest import Browsers
 from tests.api.admin.panel import Page, Panel
 from tests.api.serving import Api
@@ -40,10 +38,6 @@ async def changed_event(api: Api, organizer: Panel) -> str:
     await organizer.open(f"/admin/events/{id}/edit")
     await organizer.submit(name="EuroPython", status="closed")
     return id
-
-
-def test_every_kind_of_event_has_a_phrase() -> None:
-    assert set(EVENT_TYPES) == set(PHRASES)
 
 
 async def test_the_log_tells_who_did_what_to_what_the_newest_first(

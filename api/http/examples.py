@@ -1,0 +1,28 @@
+"""Examples for the OpenAPI document, each beside the struct or the route that it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+ACCOUNT_ID = "5f0c8a3e-7b1d-8c2f-9e4a-6d3b2c1a0f9e"
+AREA_ID = "2f1f9a52-57e5-5d2c-9c0c-3c6f1a0f7b11"
+EVENT_ID = "8d0a3c1e-6f0b-4b7e-9d55-0a4f3f0c9e21"
+REQUEST_ID = "5c1a9f7e2b6d4038-2a"
+VISITOR_ID = "c0ffee00-0000-5000-8000-00000000000a"
+
+EXAMPLES: dict[type, dict[str, Any]] = {}
+"""Fields as in JSON, by the struct that they are read into or written from."""
+
+
+def example(**fields: Any) -> Callable[[type[T]], type[T]]:
+    """Shows the struct with these fields. One from another room is shown where a route uses it:
+    `example(name="Great Hall")(CreateArea)`."""
+
+    def register(kind: type[T]) -> type[T]:
+        EXAMPLES[kind] = fields
+        return kind
+
+    return register
