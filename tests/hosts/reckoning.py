@@ -23,7 +23,7 @@ async def reckon(
     installed: Layout, connection: Connection[Any], some: Visitors, service: NotificationService
 ) -> int:
     """Once the visitors have stopped; how many notifications were delivered twice."""
-    tell("attempts that failed", dict(some.failed))
+    tell("failed attempts", dict(some.failed))
     tell("longest time without a 201", f"{some.longest_wait:.1f} s")
     await until_async(lambda: _all_sent(connection), within=SENT_WITHIN)
     _everybody_is_there_once(connection, some)
@@ -60,7 +60,7 @@ def _everybody_is_there_once(connection: Connection[Any], some: Visitors) -> Non
         assert ids <= set(found)
         assert len(found) == len(ids | set(found)) == len(some.accepted) + len(some.told_later)
     tell("answered 201, all in history and visitors once", len(ids))
-    tell("registered, told so at a later try", len(some.told_later))
+    tell("registered, confirmed by a later attempt", len(some.told_later))
 
 
 def _everybody_was_told_once(service: NotificationService, some: Visitors) -> int:
@@ -71,12 +71,12 @@ def _everybody_was_told_once(service: NotificationService, some: Visitors) -> in
     assert {len(ids) for ids in by_email.values()} == {1}
     tell("notifications delivered", len(by_email))
     doubled = len(service.received) - len(by_email)
-    tell("of them twice, with the same id", doubled)
+    tell("notifications sent twice, with the same id", doubled)
     first: dict[str, float] = {}
     for received in service.received:
         first.setdefault(received.email, received.at)
     waits = [first[email] - registered.at for email, registered in some.accepted.items()]
-    tell("longest from 201 to its notification", f"{max(waits):.1f} s")
+    tell("longest time from 201 to the notification", f"{max(waits):.1f} s")
     return doubled
 
 

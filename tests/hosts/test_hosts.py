@@ -82,7 +82,7 @@ async def _a_host_of_each_kind_is_cut_off(installed: Layout, connection: Connect
         installed.network[name].connect()
     await _holds(lambda: installed.is_back(connection, takeover.leader, healed))
     await _holds(lambda: installed.is_alive(front))
-    tell("back after the cut", f"{time.monotonic() - begun:.1f} s")
+    tell("reconnected after the cut", f"{time.monotonic() - begun:.1f} s")
     takeover = await _prepared(installed, connection)
     assert await asyncio.to_thread(installed.network[takeover.leader].stop) == [0, 0, 0]
     await takeover.completed("stopped")
@@ -114,7 +114,7 @@ class _Takeover:
         await _holds(all_taken_over)
         for name in ("events", "scheduler", "sealer"):
             if name in self._led:
-                tell(f"{name} taken over from a host that was {fate}", f"{took[name]:.1f} s")
+                tell(f"takeover of {name} from a host that was {fate}", f"{took[name]:.1f} s")
 
 
 async def _prepared(installed: Layout, connection: Connection[Any]) -> _Takeover:
