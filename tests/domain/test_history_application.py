@@ -63,6 +63,25 @@ async def test_it_appends_to_the_history_that_commands_decide_on(
     assert closed.value.event.version == 3
 
 
+async def test_it_appends_all_events_in_order_or_none(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    async with Writer(database_url, Decider(keys, APPLICATION)) as writer:
+        fair = (await writer.execute(a_fair(), ORIGIN)).value.event
+        created = await history(database_url)
+    renamed = _renamed(fair, "Spring Fair")
+    after_a_gap = msgspec.structs.replace(renamed, originator_version=fair.version + 2)
+    with History({"DATABASE_URL": database_url}) as application:
+        with pytest.raises(IntegrityError):
+            application.save(after_a_gap)
+        with pytest.raises(IntegrityError):
+            application.save(renamed, renamed)
+        assert await history(database_url) == created
+        application.save(renamed, after_a_gap)
+    versions = [e.originator_version for e in await history(database_url)]
+    assert versions == [*(e.originator_version for e in created), 2, 3]
+
+
 async def test_personal_data_is_saved_encrypted_or_not_at_all(
     database_url: str, keys: InstallationKeys
 ) -> None:
