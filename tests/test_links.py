@@ -1,4 +1,5 @@
-"""Links between our Markdown pages lead to a file and to a heading; named decisions exist."""
+"""Links between our Markdown pages lead to a file and to a heading; named files and decisions
+exist."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ ROOMS = ("domain", "runtime", "projections", "api", "workers", "events_face", "t
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 CODE_BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+SOURCE = re.compile(r"`(\w+/[\w/]+\.(?:py|sql))`")
 DECISION = re.compile(r"docs/decisions/(\d{4}[\w-]*)|decision (\d{4})")
 
 
@@ -63,3 +65,9 @@ def test_each_decision_that_a_source_file_names_exists() -> None:
     }
     assert len(named) > 5
     assert [name for name in named if not any(d.stem.startswith(name) for d in DECISIONS)] == []
+
+
+def test_each_file_that_the_architecture_names_exists() -> None:
+    named = SOURCE.findall((ROOT / "docs" / "architecture.md").read_text("utf-8"))
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / name).is_file()] == []
