@@ -52,12 +52,12 @@ class FoundNotification(WithPerson, frozen=True):
 
 
 class Pause(msgspec.Struct, frozen=True):
-    """All sending rests, because the notification service refuses our credentials."""
+    """All sending is paused, because the notification service refuses the credentials."""
 
     reason: str
     since: datetime
     probe_at: datetime
-    """When one notification is tried, to see whether they are right again."""
+    """Time of the next probe: one notification is sent, to test the credentials."""
 
 
 async def search(
@@ -110,12 +110,12 @@ def _made(created_at: datetime, id: UUID, position: int, *rest: Any) -> FoundNot
 
 
 async def count_by_state(connection: AsyncConnection[Any]) -> dict[State, int]:
-    """`COUNT_LIMIT` + 1 stands for whatever is more than that."""
+    """`COUNT_LIMIT` + 1 for any larger number."""
     return {state: await _count(connection, condition) for state, condition in _IS_IN.items()}
 
 
 async def count_that_may_be_sent_again(connection: AsyncConnection[Any]) -> int:
-    """`COUNT_LIMIT` + 1 stands for whatever is more than that."""
+    """`COUNT_LIMIT` + 1 for any larger number."""
     return await _count(connection, _MAY_BE_SENT_AGAIN)
 
 

@@ -1,8 +1,8 @@
-"""What an aggregate, a domain event and a recorded event are.
+"""Base classes: aggregate, domain event, recorded event.
 
-Aggregates are immutable: an event applied to one gives the next. That is the library's protocol
-for immutable aggregates (`eventsourcing.domain.ImmutableAggregateProtocol`), and it is why a
-command that fails half-way leaves nothing behind (docs/decisions/0001-immutable-aggregates.md).
+Aggregates are immutable: applying an event returns a new one. This is the protocol of the library
+for immutable aggregates (`eventsourcing.domain.ImmutableAggregateProtocol`), and so a command that
+fails half-way changes nothing (docs/decisions/0001-immutable-aggregates.md).
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ import msgspec
 
 
 class Aggregate(msgspec.Struct, frozen=True, kw_only=True):
-    """The state that one stream of events adds up to; version 0 is a stream without events."""
+    """The state after the events of one stream; version 0 means a stream without events."""
 
     id: UUID
     version: int = 0
 
     def after(self, event: DomainEvent[Self]) -> Self:
-        """This aggregate as the event leaves it, one version on."""
+        """This aggregate after the event, with the next version."""
         return msgspec.structs.replace(event.apply(self), version=self.version + 1)
 
 
 A = TypeVar("A", bound=Aggregate)
 
 Expected = int | frozenset[int] | None
-"""The version that an aggregate must have for a command, or some of which it must have one; None
-for whichever it has."""
+"""The version, or several versions, that a command expects of an aggregate; None for any
+version."""
 
 
 class DomainEvent(msgspec.Struct, Generic[A], frozen=True, kw_only=True, omit_defaults=True):
-    """Something that happened to one aggregate, in the past tense. Stored for ever."""
+    """A domain event of one aggregate, named in the past tense. Stored forever."""
 
     topic: ClassVar[str]
     phrase: ClassVar[str]
@@ -45,7 +45,7 @@ class DomainEvent(msgspec.Struct, Generic[A], frozen=True, kw_only=True, omit_de
     aggregate_class: ClassVar[type[Aggregate]]
 
     def apply(self, aggregate: A) -> A:
-        """The aggregate as this event leaves it (its version is kept by `Aggregate.after`)."""
+        """The aggregate after this event (`Aggregate.after` sets the version)."""
         return aggregate
 
     @classmethod
@@ -60,20 +60,20 @@ def new_fields_have_their_defaults(data: dict[str, Any]) -> dict[str, Any]:
 
 
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):
-    """Who and what led to an event; the same for all events of one command."""
+    """The actor and the cause of an event; the same for all events of one command."""
 
     timestamp: datetime
     actor: str
-    """An account's id, or `system:<role>`; `anonymous` for the open calls."""
+    """Id of an account, `system:<role>`, or `anonymous` for public calls."""
     correlation_id: str
     causation_id: int | None = None
-    """Position of the event that caused this one, when an event did."""
+    """Position of the event that caused this one; None without one."""
 
 
 class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """A domain event with its place in history (`position` is 0 until it is appended).
+    """A domain event with its position in history (0 until it is appended).
 
-    Has the attributes of `eventsourcing.domain.DomainEventProtocol`, and its `mutate`.
+    Implements `eventsourcing.domain.DomainEventProtocol`, and `mutate` of the library.
     """
 
     originator_id: UUID
@@ -82,10 +82,10 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
     metadata: Metadata
     position: int = 0
     sealed: bytes | None = None
-    """The event's personal data as history holds it, encrypted; `event` itself lacks it then."""
+    """The encrypted personal data of the event; then `event` does not contain it."""
 
     def mutate(self, aggregate: Aggregate | None) -> Aggregate:
-        """The aggregate as this event leaves it. Give None before its first event.
+        """The aggregate after this event. Pass None before its first event.
 
         Raises TypeError for an aggregate of another kind.
         """
@@ -98,10 +98,10 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Foreign(DomainEvent[Aggregate], frozen=True, kw_only=True):
-    """An event of an application that somebody else wrote, in the same history.
+    """An event of another application in the same history.
 
-    Its topic has the `eventsourcing` library's form, `module:Class`. None of our aggregates and
-    projections handles it.
+    Its topic has the form of the `eventsourcing` library, `module:Class`. No aggregate and no
+    projection of Events-Face handles it.
     """
 
     aggregate_class: ClassVar[type[Aggregate]] = Aggregate
@@ -114,7 +114,7 @@ EVENT_TYPES: dict[str, type[DomainEvent[Any]]] = {}
 
 
 def is_foreign(topic: str) -> bool:
-    """Whether it is the topic of an event that another application recorded."""
+    """Whether this is the topic of another application's event."""
     return ":" in topic
 
 
@@ -127,17 +127,17 @@ def stored_as(
     personal: str | None = None,
     secret: Iterable[str] = (),
 ) -> Callable[[E_], E_]:
-    """Name an event class in history. The topic is for ever; the version grows with its fields.
+    """Register an event class for history. The topic never changes; the version increases with
+    changes of the fields.
 
-    `phrase` is what people read in history after the name of the account that did it: "renamed the
-    area".
+    `phrase` is shown to readers of history after the name of the account: "renamed the area".
 
-    `written_as` is an older version, for a release that reads the present one already, and has
-    neighbours that do not: all that has come since is fields with defaults, which it leaves alone.
+    `written_as` is an older version, for a release that can already read the present version, but
+    runs beside releases that cannot. It is possible while the newer fields have defaults.
 
-    `personal` names the field that history holds encrypted, under a key of its own.
+    `personal` names the field that is stored encrypted, with a key of its own.
 
-    `secret` names fields that prove something to whoever knows them: no reader of history is shown
+    `secret` names fields that are a proof for those who know them: readers of history do not see
     them.
     """
 

@@ -126,29 +126,30 @@ class _Deciding:
         self.locked = False
 
     async def decide(self, requests: Sequence[CommandRequest]) -> list[Done | CommandFailure]:
-        """First by what is known; what that does not settle, by what history has."""
+        """Decide on cached aggregates where possible, and the others on loaded ones."""
         outcomes: dict[int, Done | CommandFailure] = {}
         with suppress(_Changed):
-            outcomes |= await self._decide_on_what_is_known(requests)
-        left = [place for place in range(len(requests)) if place not in outcomes]
-        if left:
+            outcomes |= await self._decide_on_cache(requests)
+        remaining = [place for place in range(len(requests)) if place not in outcomes]
+        if remaining:
             try:
-                decided = await self._decide_each([requests[place] for place in left])
+                decided = await self._decide_each([requests[place] for place in remaining])
             except LOST as error:
                 if not outcomes:
                     raise
-                decided = [CommandFailure(error)] * len(left)  # the others are committed already
-            outcomes |= zip(left, decided, strict=True)
+                # The others are committed already.
+                decided = [CommandFailure(error)] * len(remaining)
+            outcomes |= zip(remaining, decided, strict=True)
         return [outcomes[place] for place in range(len(requests))]
 
-    async def _decide_on_what_is_known(
+    async def _decide_on_cache(
         self, requests: Sequence[CommandRequest]
     ) -> dict[int, Done | CommandFailure]:
-        """What can be decided without asking history first, by place among the requests.
+        """Outcomes of the requests that can be decided without reading history, by their index.
 
-        The append is refused when a decision rests on an old state. So when it is taken, all of
-        these decisions are sound, refusals too. Without an append nothing proves them, and all is
-        left to be decided again. Raises `_Changed`.
+        The append is refused if a decision has read an outdated state. So if it succeeds, all of
+        these decisions are valid, refusals too. Without an append nothing proves them, and all
+        requests are decided again. Raises `_Changed`.
         """
         known: Loaded = {}
         places = list[int]()

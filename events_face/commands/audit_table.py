@@ -1,4 +1,4 @@
-"""The sub-commands of `audit`: reading history, and proving that nobody has changed it."""
+"""The sub-commands of `audit`: reading history, and proving that it was not changed."""
 
 from pathlib import Path
 from uuid import UUID
@@ -18,14 +18,14 @@ CRITERIA = (
     Option(
         flag="--aggregate",
         name="aggregate_id",
-        help="only what happened to this aggregate",
+        help="only events of this aggregate",
         more={"type": UUID, "metavar": "ID"},
     ),
     Option(flag="--type", name="type", help="only this type: Event.Closed, or all of Event"),
     Option(
         flag="--actor",
         name="actor",
-        help="only what they did: an account's id, anonymous, or system:ROLE",
+        help="only events of this actor: the id of an account, anonymous, or system:ROLE",
     ),
     Option(
         flag="--from",
@@ -43,13 +43,13 @@ CRITERIA = (
 PERSONAL = Option(
     flag="--personal",
     name="personal",
-    help="with names and emails; that they were read goes into history",
+    help="with names and emails; history records that they were read",
     more={"action": "store_true"},
 )
 
 AUDIT_COMMANDS: dict[str, Command] = {
     "audit log": Command(
-        help="who did what, the last events of all",
+        help="print the last events: who did what",
         example="events-face audit log --type Event --from 2030-05-17",
         function="events_face.commands.audit_log:log",
         options=(
@@ -58,13 +58,13 @@ AUDIT_COMMANDS: dict[str, Command] = {
             Option(
                 flag="--limit",
                 name="limit",
-                help="at most so many (%(default)s)",
+                help="maximum number of events (%(default)s)",
                 more={"type": count, "default": 50},
             ),
             Option(
                 flag="--follow",
                 name="follow",
-                help="go on with what happens from now on, until Ctrl-C",
+                help="also print new events, until Ctrl-C",
                 more={"action": "store_true"},
             ),
             PERSONAL,
@@ -72,7 +72,7 @@ AUDIT_COMMANDS: dict[str, Command] = {
         ),
     ),
     "audit show": Command(
-        help="what an aggregate is, or was at a moment",
+        help="print an aggregate as it is now, or was at a moment",
         example="events-face audit show $EVENT --at 2030-05-17T12:00Z",
         function="events_face.commands.audit_state:show",
         options=(
@@ -80,14 +80,14 @@ AUDIT_COMMANDS: dict[str, Command] = {
             Option(
                 flag="--at",
                 name="at",
-                help="a position or a time; else as of now",
+                help="a position or a time; default: now",
                 more={"metavar": "MOMENT"},
             ),
             AS_JSON,
         ),
     ),
     "audit diff": Command(
-        help="what changed in an aggregate between two moments",
+        help="print the changes of an aggregate between two moments",
         example="events-face audit diff $EVENT --from 2030-05-17",
         function="events_face.commands.audit_state:diff",
         options=(
@@ -101,7 +101,7 @@ AUDIT_COMMANDS: dict[str, Command] = {
             Option(
                 flag="--to",
                 name="end",
-                help="a position or a time; else now",
+                help="a position or a time; default: now",
                 more={"metavar": "MOMENT"},
             ),
             AS_JSON,
@@ -117,44 +117,44 @@ AUDIT_COMMANDS: dict[str, Command] = {
             Option(
                 flag="--output",
                 name="output",
-                help="a new file; standard output when none is named",
+                help="a new file; default: standard output",
                 more={"type": Path, "metavar": "FILE"},
             ),
             Option(
                 flag="--resume",
                 name="resume",
-                help="go on with the file where an earlier export was interrupted",
+                help="continue the file of an interrupted export",
                 more={"action": "store_true"},
             ),
             PERSONAL,
         ),
     ),
     "audit verify": Command(
-        help="compare all of history with its seals, and say where it was changed first",
+        help="compare all of history with its seals, and print the first change",
         example="events-face audit verify --checkpoint pinned.jsonl",
         function="events_face.commands.audit_proof:verify",
         options=(
             Option(
                 flag="--checkpoint",
                 name="checkpoint",
-                help="a file of checkpoints kept elsewhere, a line each, that must still hold",
+                help="a file of pinned checkpoints, one per line, to compare with history",
                 more={"type": Path, "metavar": "FILE"},
             ),
             AS_JSON,
         ),
     ),
     "audit checkpoint": Command(
-        help="the newest signed checkpoint, a line to keep elsewhere",
+        help="print the newest signed checkpoint, to store in another place",
         example="events-face audit checkpoint >> pinned.jsonl",
         function="events_face.commands.audit_proof:checkpoint",
     ),
     "audit public-key": Command(
-        help="the key to check proofs and checkpoints with",
+        help="print the public key that checks proofs and checkpoints",
         example="events-face audit public-key > events-face.pem",
         function="events_face.commands.audit_proof:public_key",
     ),
     "audit prove": Command(
-        help="a proof that an event is in history as it was sealed, with all that is stored of it",
+        help="print a proof that an event is in the sealed history, with the stored event",
         example="events-face audit prove 42 > proof.json",
         function="events_face.commands.audit_proof:prove",
         options=(
@@ -176,13 +176,13 @@ AUDIT_COMMANDS: dict[str, Command] = {
             Option(
                 flag="file",
                 name="file",
-                help="what `audit prove` printed",
+                help="the output of `audit prove`",
                 more={"type": Path, "metavar": "FILE"},
             ),
             Option(
                 flag="--public-key",
                 name="public_key",
-                help="what `audit public-key` printed; else the key of the installation here",
+                help="the output of `audit public-key`; default: the key of this installation",
                 more={"type": Path, "metavar": "FILE"},
             ),
         ),

@@ -1,4 +1,4 @@
-"""The sub-commands that keep a copy of everything, and bring it back."""
+"""The commands for backup and restore."""
 
 from pathlib import Path
 
@@ -7,13 +7,13 @@ from events_face.commands.options import Command, Option
 HOLD = Option(
     flag="--hold",
     name="hold",
-    help="hold notifications that wait, until somebody queues them again",
+    help="hold waiting notifications until an operator queues them again",
     more={"action": "store_true"},
 )
 
 BACKUP_COMMANDS: dict[str, Command] = {
     "backup": Command(
-        help="write the whole database to one file, while everything runs",
+        help="write the whole database to one file, also while the system runs",
         example="events-face backup /backups/2030-05-17.dump",
         function="events_face.commands.backup:backup",
         options=(
@@ -35,14 +35,14 @@ BACKUP_COMMANDS: dict[str, Command] = {
             Option(
                 flag="file",
                 name="file",
-                help="what `backup` wrote",
+                help="a file of `backup`",
                 more={"type": Path, "metavar": "FILE"},
             ),
             HOLD,
         ),
     ),
     "recovered": Command(
-        help="what follows when PostgreSQL's own means brought the database back",
+        help="complete a restore that was done with PostgreSQL's own tools",
         example="events-face recovered --hold",
         function="events_face.commands.recovery:recover",
         options=(HOLD,),

@@ -172,7 +172,7 @@ def _console_script() -> str:
 
 
 def _hide(folder: Path) -> None:
-    """Have whoever imports an embedded server fail, as in the image."""
+    """Make imports of an embedded server fail, as in the image."""
     folder.mkdir()
     for package in NOT_IN_THE_IMAGE:
         (folder / f"{package}.py").write_text("raise ImportError('not in the image')\n")

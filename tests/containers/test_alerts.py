@@ -1,5 +1,5 @@
-"""What Prometheus is told to watch for: expressions that it can read, of metrics that there are,
-and for each alert somebody who says what to do."""
+"""Alerts of Prometheus: valid expressions of existing metrics, each alert with its instructions in
+the run book."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_no_alert_is_explained_that_there_is_not() -> None:
 
 
 def test_prometheus_reads_the_rules() -> None:
-    told = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text("utf-8"))
+    configured = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text("utf-8"))
     mounted = composed()["services"]["prometheus"]["volumes"]
-    for file in told["rule_files"]:
+    for file in configured["rule_files"]:
         assert f"./deploy/{file}:/etc/prometheus/{file}:ro" in mounted

@@ -90,8 +90,8 @@ def _the_dashboard_asks_for_what_is_told(running: Containers) -> None:
     assert names
 
     def untold() -> set[str]:
-        told = "".join(httpx.get(address, timeout=30).text for address in scraped)
-        return {name for name in names if not re.search(rf"^{name}[ {{]", told, re.MULTILINE)}
+        served = "".join(httpx.get(address, timeout=30).text for address in scraped)
+        return {name for name in names if not re.search(rf"^{name}[ {{]", served, re.MULTILINE)}
 
     until(lambda: not untold())
 

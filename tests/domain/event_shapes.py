@@ -29,10 +29,10 @@ Shape = dict[str, Any]
 
 
 def shape(event_class: type[DomainEvent[Any]]) -> Shape:
-    """What may be stored, whatever it is called in Python and in whatever order it stands."""
+    """The stored fields, independent of their Python names and order."""
     data = _plain(inspect.type_info(event_class))
-    told = {"personal": event_class.personal_field, "data": data}
-    return msgspec.json.decode(msgspec.json.encode(told), type=Shape)
+    described = {"personal": event_class.personal_field, "data": data}
+    return msgspec.json.decode(msgspec.json.encode(described), type=Shape)
 
 
 def faults(recorded: Mapping[str, Shape], golden: Path = GOLDEN) -> Iterator[str]:
@@ -104,8 +104,8 @@ def _plain(kind: Any) -> Any:
         case inspect.Type():
             name = type(kind).__name__.removesuffix("Type").lower()
             facts = msgspec.structs.asdict(kind)
-            told = {fact: _plain(value) for fact, value in facts.items() if value is not None}
-            return {name: told} if told else name
+            described = {fact: _plain(value) for fact, value in facts.items() if value is not None}
+            return {name: described} if described else name
         case tuple() | list():
             return [_plain(item) for item in kind]
         case _:

@@ -1,4 +1,4 @@
-"""Accounts: usernames unique whatever their case, roles given and taken, ends that stay ends."""
+"""Accounts: usernames are unique in any case, roles are granted and revoked, disabling is final."""
 
 from collections.abc import Sequence
 from uuid import UUID

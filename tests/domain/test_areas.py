@@ -1,4 +1,4 @@
-"""Areas: names unique whatever their case, and places that cannot vanish under an event."""
+"""Areas: names are unique in any case, and an area in use cannot be deleted."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""What an aggregate was at a moment, and what changed between two."""
+"""An aggregate at a moment, and its changes between two moments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that look alike, and characters that cannot be seen."""
+"""Names that look alike, and invisible characters."""
 
 from __future__ import annotations
 

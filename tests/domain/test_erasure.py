@@ -1,4 +1,4 @@
-"""What erasing a registration's person leads to."""
+"""Erasing the person of a registration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events: what creation refuses, what a change leads to, what a sync and a clean-up do."""
+"""Events: creation, changes, sync and cleanup."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any

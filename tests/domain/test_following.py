@@ -1,4 +1,4 @@
-"""What a sync takes from the provider of an event that organizers change as well."""
+"""A sync of events that organizers have changed as well."""
 
 from __future__ import annotations
 

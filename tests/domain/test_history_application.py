@@ -1,4 +1,4 @@
-"""History as the library sees it: replayed, saved, and followed by a user's own projection."""
+"""History with the eventsourcing library: replayed, saved, and followed by a projection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""New ids, and ids that are derived."""
+"""New ids, and derived ids."""
 
 from __future__ import annotations
 

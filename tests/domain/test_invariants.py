@@ -1,4 +1,4 @@
-"""Any sequence of commands: what must hold holds after each of them, and history tells it all."""
+"""Invariants hold after any sequence of commands, and history has all of it."""
 
 from __future__ import annotations
 

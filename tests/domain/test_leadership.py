@@ -1,4 +1,4 @@
-"""Leaders that show no sign of life lose the lead, and no others do."""
+"""Silent leaders lose the lead, and no others do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log shows history as it is: all of it, in order, whatever was done to it."""
+"""The log shows all of history in order, even if it was damaged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What readers of history are shown of an event: never its secrets, however it is stored."""
+"""Log entries never contain secrets, however the event is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notifications: what stands in history about a delivery."""
+"""Notifications: the domain events of a delivery."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""What an observer is told of batches, and that nobody pays for it."""
+"""The observer of batches: its figures, and that no command waits for it."""
 
 from __future__ import annotations
 

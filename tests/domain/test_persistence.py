@@ -1,4 +1,4 @@
-"""The library's own test cases, on our persistence module."""
+"""The library's own test cases, with this persistence module."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def known(installation: Installation, settings: Settings) -> InstallationKeys:
 
 
 async def emails(installation: Installation, keys: InstallationKeys) -> list[str | None]:
-    """Of all registrations, as whoever has these keys can read them."""
+    """The people of all registrations that these keys can decrypt."""
     events = await read_events(installation.connection, after=0, limit=100_000)
     opened = await open_all(installation.connection, events, keys)
     people = [e.event.person for e in opened if isinstance(e.event, Registered)]

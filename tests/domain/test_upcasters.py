@@ -36,7 +36,7 @@ class PaintedLater(DomainEvent[Area], frozen=True, kw_only=True):
 
 
 class Painted(DomainEvent[Area], frozen=True, kw_only=True):
-    """Version 3: a time, and something that nobody said before."""
+    """Version 3: a time, and a new field."""
 
     colours: tuple[str, ...]
     at: datetime

@@ -1,4 +1,4 @@
-"""Values: what is let in, in which form, and what is said of the rest."""
+"""Values: accepted input, its normal form, and messages for the rest."""
 
 from datetime import UTC, date, datetime
 

@@ -1,4 +1,4 @@
-"""Registration: its checks in their order, each of them."""
+"""Registration: each of its checks, in order."""
 
 from collections.abc import Sequence
 from datetime import timedelta

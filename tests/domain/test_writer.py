@@ -1,4 +1,4 @@
-"""The writer and history in a real PostgreSQL: what holds in races."""
+"""The writer with a real PostgreSQL: races between commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A writer that is full, that loses its database, or that meets what it does not know."""
+"""A writer with a full queue, a lost database, or an unknown event."""
 
 from __future__ import annotations
 

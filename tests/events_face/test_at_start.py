@@ -1,4 +1,4 @@
-"""What a role does before it works: it waits, warns, or refuses."""
+"""Checks at the start of a role: it waits, warns, or refuses."""
 
 from __future__ import annotations
 

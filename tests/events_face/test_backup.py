@@ -1,4 +1,4 @@
-"""`backup` and `restore`: what is kept, what comes back, and what is said of the rest."""
+"""`backup` and `restore`: the content of a backup, the restored state, and the printed warnings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each check: the fault is made, and it is found."""
+"""Each check finds the fault that the test makes."""
 
 from __future__ import annotations
 

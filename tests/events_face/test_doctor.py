@@ -1,4 +1,4 @@
-"""`events-face doctor`: each fault is made, found, and told with what mends it."""
+"""`events-face doctor` finds each fault that the test makes, and prints a remedy."""
 
 from __future__ import annotations
 
@@ -230,9 +230,15 @@ def test_it_exits_with_0_when_only_warnings_are_left(
     installation: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
     doctor(msgspec.structs.replace(installation, write_policy="anyone"), json=False)
-    (told,) = [line for line in capfd.readouterr().out.splitlines() if not line.startswith("ok ")]
-    assert told.startswith("warning write policy: WRITE_POLICY=anyone: all clients may create")
-    assert told.endswith("; set WRITE_POLICY=organizer where others than you reach the API")
+    (line_of_warning,) = [
+        line for line in capfd.readouterr().out.splitlines() if not line.startswith("ok ")
+    ]
+    assert line_of_warning.startswith(
+        "warning write policy: WRITE_POLICY=anyone: all clients may create"
+    )
+    assert line_of_warning.endswith(
+        "; set WRITE_POLICY=organizer if other people can reach the API"
+    )
 
 
 def _encryption(folder: Path) -> ssl.SSLContext:

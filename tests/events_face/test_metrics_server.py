@@ -1,4 +1,4 @@
-"""The port where a role that serves nothing else tells what it counts."""
+"""The metrics port of roles that serve nothing else."""
 
 from __future__ import annotations
 

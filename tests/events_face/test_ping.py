@@ -1,4 +1,4 @@
-"""The command that the health checks of containers run."""
+"""The command of the containers' health checks."""
 
 from __future__ import annotations
 

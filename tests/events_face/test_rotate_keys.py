@@ -24,8 +24,8 @@ def test_it_says_how_many_keys_are_under_the_new_one(
         after = load_keys(connection, settings.secret_keys)
     assert after.identity == before.identity
     assert not set(after.data.values()) & set(before.data.values())
-    told = "rotated: 0 keys of personal data are under a new data key\n"
-    assert capsys.readouterr().out == told
+    printed = "rotated: 0 keys of personal data have a new data key\n"
+    assert capsys.readouterr().out == printed
 
 
 def test_a_second_one_at_the_same_time_is_told_to_wait(

@@ -1,4 +1,4 @@
-"""Which trace a request belongs to, and what becomes of its spans."""
+"""The trace of a request, and the export of its spans."""
 
 from __future__ import annotations
 

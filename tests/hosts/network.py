@@ -74,7 +74,7 @@ class Host:
         return codes
 
     def cut_off(self) -> None:
-        """Nothing reaches it any more, nor anything from it; nobody is told."""
+        """Drop all packets to and from it, without notice."""
         assert self._cable is not None
         self._cable.pull()
 

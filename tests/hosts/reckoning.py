@@ -1,4 +1,4 @@
-"""What must be true when all is over: nobody lost, nobody there twice, nobody told twice."""
+"""The final state: no registration is lost, none is there twice, no notification is sent twice."""
 
 from __future__ import annotations
 

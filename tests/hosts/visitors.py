@@ -31,8 +31,8 @@ class Registered(msgspec.Struct, frozen=True):
 
 
 class Visitors:
-    """`accepted` holds whoever was answered with 201; of the others who tried, some may be
-    registered without knowing it, and were told so when they tried again."""
+    """`accepted` are those answered with 201; of the others, some may be registered
+    although they got no answer, and learned it from the next attempt."""
 
     def __init__(self, origins: Sequence[str]) -> None:
         self.accepted: dict[str, Registered] = {}
@@ -52,12 +52,12 @@ class Visitors:
 
     @property
     def longest_wait(self) -> float:
-        """The longest time, in seconds, in which nobody was answered with 201."""
+        """The longest time, in seconds, without an answer 201."""
         times = sorted(registered.at for registered in self.accepted.values())
         return max(later - sooner for sooner, later in pairwise(times))
 
     async def come(self) -> None:
-        """Until told to stop."""
+        """Runs until stopped."""
         async with httpx.AsyncClient(timeout=PATIENCE) as http:
             await asyncio.gather(*(self._one_by_one(http, place) for place in range(AT_ONCE)))
 

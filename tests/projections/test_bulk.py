@@ -1,4 +1,4 @@
-"""What a rebuild loads in bulk is what `apply` makes of history, whatever happened in it."""
+"""A bulk load of a rebuild gives the same rows as `apply`, for any history."""
 
 from __future__ import annotations
 

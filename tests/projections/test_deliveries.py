@@ -1,4 +1,4 @@
-"""Deliveries by the minute, for telling how fast notifications leave."""
+"""Deliveries per minute: the rate of sent notifications."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The event list and its search, and the cursor that walks it."""
+"""The event list, its search, and its cursor."""
 
 from __future__ import annotations
 

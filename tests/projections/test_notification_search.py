@@ -1,4 +1,4 @@
-"""Finding notifications by what became of them and by date, newest first."""
+"""Searching notifications by state and by date, newest first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Visitors and the messages to them: the rows that each registration leads to."""
+"""The rows of each registration: the visitor, and the notification in the outbox."""
 
 from __future__ import annotations
 
@@ -116,17 +116,17 @@ async def test_deliverers_are_told_of_new_and_of_requeued_messages_only(
     ) as listener:
         await listener.execute("LISTEN outbox")
 
-        async def told() -> int:
+        async def notified() -> int:
             await installation.project()
             await listener.execute("SELECT 1")  # whatever was announced has arrived with the answer
             return len([n async for n in listener.notifies(timeout=0)])
 
         event = await installation.event()
-        assert await told() == 0
+        assert await notified() == 0
         await installation.register(event, "ada@example.org", "bob@example.org")
-        assert await told() == 1
+        assert await notified() == 1
         id = UUID((await installation.rows("outbox"))[0]["id"])
         await installation.give(RecordDelivery(notification_id=id, failure="no such mailbox"))
-        assert await told() == 0
+        assert await notified() == 0
         await installation.give(QueueAgain(notification_id=id))
-        assert await told() == 1
+        assert await notified() == 1

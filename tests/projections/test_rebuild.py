@@ -1,4 +1,4 @@
-"""A rebuilt table is what history says, is in use all the while, and sends nothing twice."""
+"""A rebuild gives a correct table, keeps the live one in use, and sends nothing twice."""
 
 from __future__ import annotations
 

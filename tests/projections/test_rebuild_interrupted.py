@@ -1,4 +1,4 @@
-"""A rebuild that ends before its time leaves the old tables in use, and nothing behind."""
+"""An interrupted rebuild leaves the live tables in use, and nothing else."""
 
 from __future__ import annotations
 

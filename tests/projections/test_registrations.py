@@ -1,4 +1,4 @@
-"""How many registered in which hour, for one event and for all."""
+"""Registrations per hour, for one event and for all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Projectors: woken by history, taking over from each other, going on when the database is back."""
+"""Projectors: woken by appends, taking over from each other, continuing when the database is
+back."""
 
 from __future__ import annotations
 

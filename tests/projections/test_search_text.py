@@ -1,4 +1,4 @@
-"""Names are searched by as people type them."""
+"""Names are found as people type them."""
 
 from __future__ import annotations
 

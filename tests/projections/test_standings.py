@@ -1,4 +1,4 @@
-"""Where each projection stands is told truly, whatever has become of its table or its projector."""
+"""The status of each projection, for every state of its table and its projector."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ async def test_a_rebuild_is_told_and_is_no_trouble(installation: Installation) -
     async with await connect(installation.database_url) as rebuild:
         await lock_for_rebuild(rebuild, ["areas"])
         await announce_progress(rebuild, 30, 100)
-        told = await standing(installation, "areas")
-        assert (told.state, told.trouble) == ("rebuilding", None)
-        assert told.rebuild is not None
-        assert (told.rebuild.reached, told.rebuild.target) == (30, 100)
+        found = await standing(installation, "areas")
+        assert (found.state, found.trouble) == ("rebuilding", None)
+        assert found.rebuild is not None
+        assert (found.rebuild.reached, found.rebuild.target) == (30, 100)
         assert (await standing(installation, "events")).state == "unattended"
     async with await connect(installation.database_url) as killed:
         await lock_for_rebuild(killed, ["areas"])
@@ -106,12 +106,12 @@ async def test_a_stopped_projection_names_the_event_and_runs_again_with_a_fixed_
     with capture_logs() as logged:
         async with release:
             await until_async(stopped)
-    told = await standing(installation, "areas")
-    assert told.stop is not None
-    assert (told.stop.topic, told.stop.aggregate_id) == ("Area.Created", area)
-    assert told.stop.position <= end
-    assert told.trouble == (
-        f"stopped at {told.stop.position} (Area.Created of {area}): ValueError: what is this?"
+    found = await standing(installation, "areas")
+    assert found.stop is not None
+    assert (found.stop.topic, found.stop.aggregate_id) == ("Area.Created", area)
+    assert found.stop.position <= end
+    assert found.trouble == (
+        f"stopped at {found.stop.position} (Area.Created of {area}): ValueError: what is this?"
     )
     async with running(Projector(installation.database_url, installation.keys, [AREAS])):
         await until_async(runs)
@@ -133,13 +133,13 @@ async def test_a_table_that_this_release_cannot_read_is_told(
     installation: Installation, damage: str, reason: str
 ) -> None:
     await installation.connection.execute(damage.encode())
-    told = await standing(installation, "areas")
-    assert (told.state, told.trouble) == ("outdated", reason)
+    found = await standing(installation, "areas")
+    assert (found.state, found.trouble) == ("outdated", reason)
 
 
 async def test_a_projection_of_another_release_is_left_to_it(installation: Installation) -> None:
     await installation.connection.execute(
         "INSERT INTO projections (name, schema_version) VALUES ('paintings', 1)"
     )
-    told = await standing(installation, "paintings")
-    assert (told.state, told.trouble) == ("foreign", None)
+    found = await standing(installation, "paintings")
+    assert (found.state, found.trouble) == ("foreign", None)

@@ -1,4 +1,4 @@
-"""What `migrate` and `up` do about read tables that are missing, or of another release."""
+"""`migrate` and `up` handle read tables that are missing, or of another release."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each event is applied exactly once and in order, whatever breaks, and none is ever skipped."""
+"""Each event is applied exactly once and in order, and none is skipped, whatever fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding visitors by name, email and event, newest first, a page at a time."""
+"""Searching visitors by name, email and event, newest first, page by page."""
 
 from __future__ import annotations
 

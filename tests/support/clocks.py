@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 class OtherClock(msgspec.Struct, frozen=True):
     """Called with what the database's clock is to be ahead by (less than nothing: behind), gives
-    the database's URL. PostgreSQL has one clock: here a function of ours stands before its own."""
+    the database's URL. PostgreSQL has one clock: here a test function is found before its own."""
 
     database_url: str
 

@@ -34,7 +34,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Collector:
-    """Takes everything, unless told otherwise."""
+    """Accepts everything by default."""
 
     def __init__(self) -> None:
         self.spans: list[Span] = []

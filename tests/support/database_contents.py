@@ -11,7 +11,7 @@ from psycopg.sql import SQL, Identifier
 
 def tables_with(database_url: str, texts: Iterable[str]) -> set[str]:
     """The tables that hold one of these texts, in whatever case, or as hexadecimal digits or
-    base64; `pg_stats` stands for the samples that PostgreSQL keeps of the others."""
+    base64; `pg_stats` shows the samples that PostgreSQL keeps of the others."""
     needles = [needle for text in texts for needle in spellings(text)]
     return {
         name

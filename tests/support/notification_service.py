@@ -24,7 +24,7 @@ class Received(msgspec.Struct, frozen=True):
 
 
 class NotificationService:
-    """Takes everything, unless told otherwise."""
+    """Accepts everything by default."""
 
     def __init__(self, address: str = "127.0.0.1") -> None:
         self.received: list[Received] = []

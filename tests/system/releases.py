@@ -10,7 +10,7 @@ ROOMS = ("domain", "runtime", "projections", "api", "workers", "events_face")
 HERE = Path(__file__).parents[2]
 
 Changes = Mapping[str, Sequence[tuple[str, str]]]
-"""File -> what stands there, and what is to stand there instead."""
+"""File -> old text, and new text."""
 
 
 def make_release(folder: Path, before: Path, changes: Changes) -> Path:

@@ -1,4 +1,4 @@
-"""People are erased while their messages are sent, and the worker stands still."""
+"""People are erased while a suspended worker sends their notifications."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every read table and the outbox are gone: `up` brings them back, and nobody is notified twice."""
+"""All read tables and the outbox are lost: `up` rebuilds them, and sends no notification twice."""
 
 from __future__ import annotations
 

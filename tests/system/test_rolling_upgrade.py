@@ -135,8 +135,8 @@ async def load(port: int, event: str) -> AsyncIterator[Seen]:
 
 async def upgrade(system: Running, old: Path, new: Path, *, tables: list[str]) -> None:
     """As docs/upgrading.md has it."""
-    told = await system.events_face(new, "migrate")
-    _, *rebuilds = told.splitlines()
+    printed = await system.events_face(new, "migrate")
+    _, *rebuilds = printed.splitlines()
     assert [line.partition(":")[0] for line in rebuilds] == tables
     system.start(new, "projector")
     if tables:

@@ -1,4 +1,4 @@
-"""Cleaning up: what took place long enough ago goes, nothing else does."""
+"""Cleanup removes events that took place long ago, and nothing else."""
 
 from __future__ import annotations
 

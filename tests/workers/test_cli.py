@@ -1,4 +1,4 @@
-"""The sub-commands `outbox`, `sync` and `cleanup`, as an operator runs them."""
+"""The commands `outbox`, `sync` and `cleanup`, as an operator runs them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From waiting rows of the outbox to the notification service, and back into history."""
+"""Delivery: waiting rows are sent to the notification service, and outcomes go into history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The connection to the notification service against servers that do their worst, on both loops."""
+"""The connection to the notification service, with faulty servers, on both event loops."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
 
 
 class Server:
-    """Answers requests as scripted, one script after the other, whoever asks."""
+    """Answers requests as scripted, one script after the other."""
 
     def __init__(self, scripts: Sequence[Script]) -> None:
         self._scripts = list(scripts)
@@ -393,7 +393,7 @@ async def test_ipv6_is_spoken() -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Key and certificate of `localhost` and nobody else, signed by itself."""
+    """Key and self-signed certificate of `localhost`."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
@@ -426,7 +426,7 @@ async def test_a_server_must_prove_who_it_is(certificate: Path) -> None:
             assert (await post(client, "the-key")).status == 200
         assert server.connections == 1
         for url, trusted in (
-            (f"https://localhost:{port}/", None),  # signed by nobody we know
+            (f"https://localhost:{port}/", None),  # signed by an unknown authority
             (f"https://127.0.0.1:{port}/", trusting),  # the certificate of another host
         ):
             async with connection(url, trusted) as client:

@@ -1,4 +1,4 @@
-"""Many workers, their leases and their ends: each row is sent by one, and its outcome kept."""
+"""Leases of many workers: each row is sent by one of them, and its outcome is recorded."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ async def test_answers_are_recorded_although_the_connection_was_lost_meanwhile(
 async def test_what_a_worker_had_leased_that_is_gone_is_due_soon(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And not what one has that lives, however long it stands still."""
+    """And not those of a live worker, however long it is suspended."""
     monkeypatch.setattr(abandoned, "DEAD_AFTER", 0.0)
     monkeypatch.setattr(abandoned, "MIN_LEASE_AGE", 0.0)
     monkeypatch.setattr(abandoned, "CHECK_INTERVAL", 0.0)

@@ -1,4 +1,4 @@
-"""What roles tell Prometheus at a port of their own."""
+"""The metrics of roles, on their own port."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tests.workers.processes import environment, events_face, role
 pytestmark = pytest.mark.anyio
 
 
-def told(port: int, name: str) -> dict[str, float]:
+def scraped(port: int, name: str) -> dict[str, float]:
     """The values of a metric by those of its labels, in the order of their names; none while
-    nobody answers."""
+    nothing answers."""
     try:
         text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
     except httpx.TransportError:
@@ -50,16 +50,16 @@ async def test_a_worker_and_a_projector_tell_what_they_did(
         role(variables | {"METRICS_PORT": str(projector)}, "projector"),
         role(variables | {"METRICS_PORT": str(worker)}, "worker"),
     ):
-        until(lambda: told(worker, "delivery_tries_total") == {"sent": 1, "refused": 1})
-        until(lambda: told(worker, "tasks_total").get("done,deliver_due"))
-        until(lambda: sum(told(worker, "commands_total").values()) == 2)
-        assert told(worker, "commands_total") == {"RecordDelivery,accepted": 2}
-        assert told(worker, "delivery_call_seconds_count") == {"": 2}
-        assert set(told(worker, "task_seconds_count")) == {"deliver_due"}
+        until(lambda: scraped(worker, "delivery_tries_total") == {"sent": 1, "refused": 1})
+        until(lambda: scraped(worker, "tasks_total").get("done,deliver_due"))
+        until(lambda: sum(scraped(worker, "commands_total").values()) == 2)
+        assert scraped(worker, "commands_total") == {"RecordDelivery,accepted": 2}
+        assert scraped(worker, "delivery_call_seconds_count") == {"": 2}
+        assert set(scraped(worker, "task_seconds_count")) == {"deliver_due"}
         end = await last_position(installation.connection)
-        until(lambda: told(projector, "projection_batch_size_sum") == {"": end})
-        assert told(projector, "projection_apply_seconds_count").keys() >= {"events", "outbox"}
-        assert told(projector, "process_resident_memory_bytes")
+        until(lambda: scraped(projector, "projection_batch_size_sum") == {"": end})
+        assert scraped(projector, "projection_apply_seconds_count").keys() >= {"events", "outbox"}
+        assert scraped(projector, "process_resident_memory_bytes")
 
 
 def test_a_port_for_metrics_that_is_taken_is_named(

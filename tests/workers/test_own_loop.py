@@ -1,4 +1,4 @@
-"""Running a coroutine aside: its loop may be busy for long, the loop that waits for it is not."""
+"""A coroutine in a loop of its own does not block the loop that waits for it."""
 
 from __future__ import annotations
 

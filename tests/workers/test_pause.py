@@ -1,4 +1,4 @@
-"""While the service refuses our credentials, sending pauses and probes; nothing is lost."""
+"""While the service refuses the credentials, sending is paused and probed; nothing is lost."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def test_a_pause_is_probed_with_one_notification_and_ends_with_the_first_t
     await delivery.drain()
     asked = len(service.received)
 
-    # Whoever starts probes at once: somebody may have set the credentials right.
+    # A new delivery probes at once: the credentials may have been corrected.
     async with new_delivery(
         worker_settings, installation.database_url, installation.keys
     ) as another:

@@ -1,4 +1,4 @@
-"""Fetching from the provider: lists, pages, and everything that can go wrong on the way."""
+"""Fetching from the provider: lists, pages, and all failures."""
 
 from __future__ import annotations
 

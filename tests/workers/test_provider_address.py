@@ -1,4 +1,4 @@
-"""Which addresses a provider may lead to, and which of them are given its credentials."""
+"""Addresses that a provider may lead to, and which of them get its credentials."""
 
 from __future__ import annotations
 

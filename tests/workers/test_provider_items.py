@@ -1,4 +1,4 @@
-"""Reading the provider's items: what is usable, and the words for what is not."""
+"""Reading the provider's items: usable ones, and the reasons for skipping the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking a provider's page apart: each item by itself, whatever is in the others."""
+"""Splitting a provider's page: a bad item does not affect the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the environment names a proxy, notifications go through it."""
+"""Notifications go through the proxy that the environment configures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Delivering while the database only reads for longer than a lease lasts."""
+"""Delivery while the database is read-only for longer than a lease."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking for a rebuild: once a table, by way of the scheduler, in a process of its own."""
+"""Requested rebuilds: once for each table, through the scheduler, in a separate process."""
 
 from __future__ import annotations
 

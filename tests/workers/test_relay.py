@@ -39,7 +39,7 @@ async def registered(installation: Installation, *emails: str) -> None:
 
 
 class Wakes:
-    """Counts them, and fails as often as told."""
+    """Counts them, and fails the given number of times."""
 
     def __init__(self) -> None:
         self.count = 0

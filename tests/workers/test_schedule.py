@@ -1,4 +1,4 @@
-"""Cron expressions: when they last fell due."""
+"""Cron expressions and their last due times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scheduler: each due time is handed over once, by whichever scheduler is active."""
+"""The scheduler: each due task is enqueued once, by the active scheduler."""
 
 from __future__ import annotations
 
@@ -144,8 +144,8 @@ def test_a_clock_that_is_behind_the_one_before_repeats_nothing(database_url: str
 def test_time_is_the_databases_whatever_a_host_thinks(other_clock: OtherClock) -> None:
     url = other_clock(timedelta(days=-365))
     with psycopg.connect(url) as connection:
-        told = database_time(connection)
-    assert timedelta(days=364) < datetime.now(UTC) - told < timedelta(days=366)
+        now_there = database_time(connection)
+    assert timedelta(days=364) < datetime.now(UTC) - now_there < timedelta(days=366)
 
 
 def test_what_no_worker_has_come_to_is_asked_for_once(redis_url: str) -> None:

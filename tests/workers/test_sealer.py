@@ -1,4 +1,4 @@
-"""The sealer in the scheduler's process: one seals, another takes over, none is in the way."""
+"""The sealer in the scheduler's process: one is active, another takes over, appends never wait."""
 
 from __future__ import annotations
 

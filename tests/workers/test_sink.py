@@ -1,4 +1,4 @@
-"""The local sink: takes each notification once, keeps it, shows it."""
+"""The local sink accepts each notification once, stores it, and shows it."""
 
 from __future__ import annotations
 

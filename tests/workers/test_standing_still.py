@@ -1,4 +1,4 @@
-"""Worker processes that stand still while they deliver, as under SIGSTOP or on a paused machine."""
+"""Worker processes that are suspended during delivery, by SIGSTOP or with their machine."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ async def test_a_pause_of_a_worker_makes_late_and_not_double(
     worker_settings: Settings,
     services: Services,
 ) -> None:
-    """One of two workers stands still with calls under way and rows in hand; the other goes on."""
+    """One of two workers is suspended with running calls and leased rows; the other one
+    continues."""
     await registered(installation, *crowd(VISITORS))
     service.usual = Answer(delay=0.3)
     surroundings = environment(worker_settings, services)

@@ -1,4 +1,4 @@
-"""Synchronising: the provider's items become events here, again and again without a trace."""
+"""The sync: the provider's items become events; repeating it changes nothing."""
 
 from __future__ import annotations
 

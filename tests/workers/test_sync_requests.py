@@ -1,4 +1,4 @@
-"""Asking for a synchronisation: once, by way of the scheduler, on behalf of who asked."""
+"""Requested syncs: once, through the scheduler, as the user who requested it."""
 
 from __future__ import annotations
 

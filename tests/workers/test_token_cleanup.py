@@ -1,4 +1,4 @@
-"""Cleaning up sessions: those that have run out go, nothing else does."""
+"""Expired sessions are removed, and nothing else."""
 
 from __future__ import annotations
 

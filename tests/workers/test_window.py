@@ -1,4 +1,4 @@
-"""A notification service that takes nothing is left in peace, and is found when it is back."""
+"""A notification service that is down gets few calls, and is used again when it is back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker as a process: from the outbox by way of Redis to the notification service."""
+"""The worker as a process: from the outbox through Redis to the notification service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A proof stands on its own, and nothing in it can be changed."""
+"""A proof can be checked without history, and no part of it can be changed."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ CHANGE = "UPDATE history_events SET state = '' WHERE notification_id = 25"
 
 
 async def rewrite(installation: Installation, key: Ed25519PrivateKey) -> None:
-    """Change history as somebody can who has the signing key too, and seal all of it anew."""
+    """Change history as an attacker with the signing key could, and seal all of it again."""
     await tamper(installation.connection, CHANGE, "DELETE FROM history_seals")
     await installation.connection.execute("TRUNCATE history_seal_nodes")
     await seal_all(installation.connection, key)
