@@ -80,9 +80,9 @@ async def read_page(
     newest_first: bool = False,
     scan: int | None = None,
 ) -> Page:
-    """The next events after the position `after` in the order asked for, none beyond `up_to`.
+    """The next events after the position `after`, up to `up_to`, in the requested order.
 
-    `scan` is how many positions are looked through; without it as many as `MAX_SCANNED`.
+    `scan` is the number of positions to scan, by default `MAX_SCANNED`.
     """
     end = await last_position(connection) if up_to is None else up_to
     at_most = (

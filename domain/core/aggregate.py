@@ -137,8 +137,7 @@ def stored_as(
 
     `personal` names the field that is stored encrypted, with a key of its own.
 
-    `secret` names fields that are a proof for those who know them: readers of history do not see
-    them.
+    `secret` names fields that readers of history must not see, such as confirmation codes.
     """
 
     def register(event_class: E_) -> E_:

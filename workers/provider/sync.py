@@ -97,7 +97,7 @@ async def _run_and_record(
     try:
         items = await fetch_items(provider, None if full else previous)
     except FetchFailed as error:
-        await run.execute(
+        await run.commit(
             [RecordFailedSync(started_at=run.started_at, full=full, reason=str(error))]
         )
         raise SyncFailed(f"the events provider could not be read: {error}") from error
@@ -105,7 +105,7 @@ async def _run_and_record(
     del items
     await run.store(list(usable.values()), report)
     result = run.result(full, previous)
-    await run.execute([result])
+    await run.commit([result])
     return result
 
 
@@ -191,7 +191,7 @@ class _Run:
             cursor=min(self._last_change or previous_cursor or today, today),
         )
 
-    async def execute(self, commands: Sequence[Any]) -> list[Done | DomainError]:
+    async def commit(self, commands: Sequence[Any]) -> list[Done | DomainError]:
         """The result of each command, or the domain error that refused it."""
         requests = [CommandRequest(command, self._origin) for command in commands]
         results = list[Done | DomainError]()
@@ -208,7 +208,7 @@ class _Run:
         """Store the items; those that a rule refuses are skipped."""
         for start in range(0, len(items), BATCH_SIZE):
             batch = [unpack(item) for item in items[start : start + BATCH_SIZE]]
-            for command, result in zip(batch, await self.execute(batch), strict=True):
+            for command, result in zip(batch, await self.commit(batch), strict=True):
                 if isinstance(result, Done):
                     self._note(command.event_id, result.value)
                 else:
