@@ -85,9 +85,8 @@ async def read_page(
     `scan` is the number of positions to scan, by default `MAX_SCANNED`.
     """
     end = await last_position(connection) if up_to is None else up_to
-    at_most = (
-        end if criteria.aggregate_id else scan or MAX_SCANNED
-    )  # an aggregate's events are found by an index
+    # The events of one aggregate are found by an index.
+    at_most = end if criteria.aggregate_id else scan or MAX_SCANNED
     if newest_first:
         highest = end if after is None else min(end, after - 1)
         above = max(highest - at_most, 0)
