@@ -101,7 +101,7 @@ def test_what_stands_there_already_is_never_overwritten(
     file.write_text("my notes\n")
     with pytest.raises(CommandFailed, match="exists already"):
         export(settings, services, **NOTHING | {"output": file})
-    with pytest.raises(CommandFailed, match="is no export"):
+    with pytest.raises(CommandFailed, match="is not an export"):
         export(settings, services, **NOTHING | {"output": file, "resume": True})
     assert file.read_text() == "my notes\n"
     with pytest.raises(CommandFailed, match="No such file or directory"):

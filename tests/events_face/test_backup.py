@@ -252,7 +252,7 @@ def test_a_backup_is_not_written_over(
 ) -> None:
     file = tmp_path / "backup"
     file.write_text("an older one")
-    with pytest.raises(CommandFailed, match="exists: backups are not written over"):
+    with pytest.raises(CommandFailed, match="exists already: a backup is not overwritten"):
         backup(settings, services_of(database_url), file)
     assert file.read_text() == "an older one"
 
@@ -289,7 +289,7 @@ def test_without_the_key_that_was_kept_no_new_one_is_made_up(
     (tmp_path / "backup").touch()
     data_dir = tmp_path / "data"
     keyless = msgspec.structs.replace(settings, secret_keys=(), data_dir=data_dir)
-    with pytest.raises(CommandFailed, match="no SECRET_KEY: set it, or put the one"):
+    with pytest.raises(CommandFailed, match="no SECRET_KEY: set it, or restore the file"):
         restore(keyless, file=tmp_path / "backup", hold=False)
     assert not data_dir.exists()
 
