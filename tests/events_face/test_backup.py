@@ -123,7 +123,7 @@ async def test_a_restored_system_goes_on_from_the_backup_and_sends_nothing_twice
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     said = capsys.readouterr().out
     assert f"history up to position {end}, of " in said
-    assert "SECRET_KEY is not in it" in said
+    assert "SECRET_KEY is not in this file" in said
 
     await asyncio.to_thread(restore, elsewhere, file=file, hold=False)
     said = capsys.readouterr().out
@@ -229,7 +229,7 @@ async def test_another_secret_key_is_told_before_anything_is_changed(
     file = tmp_path / "backup"
     backup(settings, services_of(database_url), file)
     another = msgspec.structs.replace(elsewhere, secret_keys=("another",))
-    with pytest.raises(CommandFailed, match="SECRET_KEY is not the one that"):
+    with pytest.raises(CommandFailed, match="SECRET_KEY is not the one of"):
         restore(another, file=file, hold=False)
     assert elsewhere.database_url is not None
     assert tables(elsewhere.database_url) == 0
