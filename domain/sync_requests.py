@@ -16,17 +16,6 @@ from psycopg import AsyncConnection, Connection
 from domain.history.batch import Origin
 from domain.history.leadership import take_lead
 
-TABLE = """
-CREATE TABLE IF NOT EXISTS sync_requests (
-    only_one       boolean PRIMARY KEY DEFAULT true CHECK (only_one),
-    full_sync      boolean     NOT NULL,
-    actor          text        NOT NULL,
-    correlation_id text        NOT NULL,
-    asked_at       timestamptz NOT NULL DEFAULT now(),
-    handed_over_at timestamptz
-);
-"""
-
 EXPIRES_AFTER = timedelta(minutes=10)
 """A request that no worker took by then is ignored."""
 

@@ -78,9 +78,11 @@ def _run(command: Command, given: argparse.Namespace) -> None:
         return
     with services(settings, keep_trying=command.role) as found:
         if command.role:
+            from events_face.commands.schema import require_migrated
             from runtime.checks import at_start
 
             at_start.check(given.command, settings, found)
+            require_migrated(found.database_url)
         function(settings, found, **options)
 
 

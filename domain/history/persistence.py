@@ -3,8 +3,9 @@
 With `PERSISTENCE_MODULE=domain.history.persistence` the library's applications, projections and
 runners work on this history. The database is `DATABASE_URL`, or the library's own `POSTGRES_*`.
 
-- Events are appended by `append_to_history` (schema.sql), like those of every command: in one total
-  order, and only if no stream has changed since it was read (`IntegrityError`).
+- Events are appended by `append_to_history` (an SQL function, `domain/migrations/`), like those of
+  every command: in one total order, and only if no stream has changed since it was read
+  (`IntegrityError`).
 - Tracking recorders keep positions in tables of their own, as the library's do.
 - Process recorders write to tables of their own too: a projection that records events must not
   read them as history.

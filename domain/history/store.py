@@ -2,14 +2,13 @@
 
 The tables have the schema of the `eventsourcing` library, whose `Application` reads them
 (`domain.history.eventsourcing_view.History`). All events are appended by one SQL function,
-`append_to_history` (schema.sql), because the recorder of the library can neither check the streams
-that a decision has read, nor append for many commands at once.
+`append_to_history` (`domain/migrations/`), because the recorder of the library can neither check
+the streams that a decision has read, nor append for many commands at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.resources import files
 from typing import Any, cast
 from uuid import UUID
 
@@ -56,13 +55,12 @@ CONNECTION_TIMEOUTS: dict[str, Any] = {
 """Timeouts for a server that does not answer: in seconds, the last one in milliseconds."""
 
 
-def create_tables(connection: Connection[Any], secret_keys: tuple[str, ...]) -> None:
-    """Create missing tables and the keys of the installation, and wrap these with the first of
-    `secret_keys`. Safe to run again.
+def create_keys(connection: Connection[Any], secret_keys: tuple[str, ...]) -> None:
+    """Create the keys of the installation unless they exist, and wrap them with the first of
+    `secret_keys`.
 
     Raises `encryption.CannotOpen` when the keys exist but none of `secret_keys` decrypts them.
     """
-    connection.execute(sql("history/schema.sql"))
     connection.execute(
         "INSERT INTO installation_keys (wrapped) VALUES (%s) ON CONFLICT DO NOTHING",
         [InstallationKeys.generate().wrap(*secret_keys)],
@@ -71,11 +69,6 @@ def create_tables(connection: Connection[Any], secret_keys: tuple[str, ...]) -> 
     (wrapped,) = cast("tuple[bytes]", cursor.fetchone())
     if rewrapped := rewrap(wrapped, secret_keys, INSTALLATION):
         connection.execute("UPDATE installation_keys SET wrapped = %s", [rewrapped])
-
-
-def sql(file: str) -> bytes:
-    """The text of an SQL file of this package."""
-    return (files("domain") / file).read_bytes()
 
 
 def load_keys(connection: Connection[Any], secret_keys: tuple[str, ...]) -> InstallationKeys:

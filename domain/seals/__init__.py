@@ -5,21 +5,3 @@ size and root of the tree are signed regularly as a `checkpoint`, with the `sign
 installation. `sealing` adds events to the tree, `verifying` compares history with it, and `proofs`
 proves that one event is in it, to anyone who has the public key.
 """
-
-from __future__ import annotations
-
-from typing import Any
-
-from psycopg import Connection
-
-from domain.history.store import sql
-from domain.seals.signing import create_key
-
-
-def create_tables(connection: Connection[Any], secret_keys: tuple[str, ...]) -> None:
-    """Create missing tables and the signing key. Safe to run again.
-
-    Raises as `signing.create_key`.
-    """
-    connection.execute(sql("seals/tables.sql"))
-    create_key(connection, secret_keys)

@@ -21,6 +21,7 @@ from domain.history.store import connect, last_position, skip_positions
 from domain.privacy.keys import InstallationKeys
 from events_face.commands.backup import End, end_of_history
 from events_face.commands.migrate import create_tables, rebuild_outdated
+from events_face.commands.schema import refuse_newer
 from projections.outbox import OUTBOX
 from projections.projector.tail import PositionMoved, Tail
 from projections.status import projection_statuses
@@ -50,6 +51,7 @@ def recover(settings: Settings, services: Services, hold: bool) -> None:
     With `hold`, waiting notifications fail until an operator queues them again. Raises
     `CommandFailed`, for example while a projector runs.
     """
+    refuse_newer(services.database_url)
     if create_tables(settings, services):
         rebuild_outdated(settings, services)
     keys = installation_keys(settings, services.database_url)

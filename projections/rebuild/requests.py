@@ -15,18 +15,6 @@ from psycopg import AsyncConnection, Connection
 from domain.history.batch import Origin
 from domain.history.leadership import take_lead
 
-TABLE = """
-CREATE TABLE IF NOT EXISTS rebuild_requests (
-    projection     text PRIMARY KEY,
-    actor          text        NOT NULL,
-    correlation_id text        NOT NULL,
-    asked_at       timestamptz NOT NULL DEFAULT now(),
-    handed_over_at timestamptz,
-    failed_at      timestamptz,
-    failed_because text
-);
-"""
-
 WAKE_UP_INTERVAL = timedelta(seconds=30)
 """Time after which a worker is woken again for a request that is still open."""
 

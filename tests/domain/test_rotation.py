@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from domain.application import APPLICATION
 from domain.history.decider import Decider
-from domain.history.store import connect, create_tables, load_keys, open_all, read_events
+from domain.history.store import connect, create_keys, load_keys, open_all, read_events
 from domain.privacy import key_rotation
 from domain.privacy.encryption import CannotOpen
 from domain.privacy.key_rotation import RotationUnderWay, StillInUse, rotate
@@ -236,14 +236,14 @@ async def test_a_new_secret_key_takes_over_and_the_old_one_may_be_dropped(
     old, new = settings.secret_keys[0], "a-secret-key-that-is-new-" * 2
     with operator(installation) as connection:
         with pytest.raises(CannotOpen):
-            create_tables(connection, (new,))
+            create_keys(connection, (new,))
         if through_rotation:
             rotate(connection, (new, old), unreported)
         else:
-            create_tables(connection, (new, old))
+            create_keys(connection, (new, old))
         keys = load_keys(connection, (new,))
         with pytest.raises(CannotOpen):
             load_keys(connection, (old,))
-        create_tables(connection, (new,))
+        create_keys(connection, (new,))
         assert load_keys(connection, (new,)) == keys
     assert await emails(installation, keys) == ["ada@example.org"]

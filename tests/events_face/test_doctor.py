@@ -97,6 +97,10 @@ REBUILD = """
 INSERT INTO rebuild_requests (projection, actor, correlation_id, failed_at, failed_because)
 VALUES ('events', 'ada', '', now(), 'no room')
 """
+CHANGED = "UPDATE schema_migrations SET checksum = '' WHERE name = 'seals'"
+OF_A_NEWER_RELEASE = """
+INSERT INTO schema_migrations VALUES ('domain', 99, 'next', '', now(), '9.9.9')
+"""
 LONG_AGO = """
 INSERT INTO history_events
 VALUES (gen_random_uuid(), 1, 'A.Riddle', '{"timestamp":"2001-01-01T00:00:00Z"}')
@@ -123,6 +127,9 @@ VALUES (0, 1, '\\x00', 1, now(), '\\x00', '\\x00', int8multirange(int8range(1, 2
         (NOTIFICATION.format("waiting"), "outbox", "error", "has been due for 3600 s"),
         (NOTIFICATION.format("failed"), "failed notifications", "warning", "refused 1"),
         ("DROP TABLE outbox", "outbox", "error", "run `events-face migrate`"),
+        ("DROP TABLE schema_migrations", "migrations", "error", "8 are due: domain/0001_history, "),
+        (CHANGED, "migrations", "error", "domain/0003_seals has changed since 0.1.0 applied it"),
+        (OF_A_NEWER_RELEASE, "migrations", "warning", "9.9.9 has applied domain/0099_next"),
         ("DROP TABLE installation_keys", "keys", "error", "run `events-face migrate`"),
         ("DELETE FROM signing_key", "seals", "error", "run `events-face migrate`"),
     ],

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -16,10 +17,11 @@ from domain.history.batch import Done
 from domain.history.decider import Decider
 from domain.history.group_commit import Writer
 from domain.privacy.keys import InstallationKeys
-from events_face.commands import migrate as migrating
 from events_face.commands.migrate import migrate
+from events_face.commands.schema import migrations
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
+from runtime.schema import turns
 from runtime.settings import Settings
 from tests.support.installation import ORIGIN, a_registration, an_event
 from tests.support.waiting import until
@@ -44,6 +46,13 @@ def every_table_in_use(database_url: str) -> Iterator[None]:
         yield
 
 
+def make_older(connection: psycopg.Connection[Any], *lacks: LiteralString) -> None:
+    """A database from before migrations were numbered, which lacks these."""
+    for lacking in ("TABLE schema_migrations", *lacks):
+        connection.execute(f"DROP {lacking}")
+    connection.commit()
+
+
 def test_it_does_not_wait_for_those_who_append_and_may_wait_for_it(
     settings: Settings, database_url: str, services: Services
 ) -> None:
@@ -58,7 +67,7 @@ def test_it_does_not_wait_for_those_who_append_and_may_wait_for_it(
 def test_where_nothing_is_to_be_changed_it_waits_for_nobody(
     settings: Settings, database_url: str, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migrating, "LOCK_TRIES", 1)
+    monkeypatch.setattr(turns, "LOCK_TRIES", 1)
     with every_table_in_use(database_url):
         migrate(settings, services)
 
@@ -70,11 +79,10 @@ def test_what_is_to_be_changed_is_tried_in_turns_that_let_others_go_on(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(migrating, "LOCK_TIMEOUT", "50ms")
-    monkeypatch.setattr(migrating, "LOCK_RETRY_INTERVAL", 0.05)
+    monkeypatch.setattr(turns, "LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr(turns, "LOCK_RETRY_INTERVAL", 0.05)
     with ThreadPoolExecutor(1) as thread, psycopg.connect(database_url) as others:
-        others.execute("DROP INDEX sessions_of_account")
-        others.commit()
+        make_older(others, "INDEX sessions_of_account")
         others.execute("DELETE FROM sessions")  # which the index has to wait for
         done = thread.submit(migrate, settings, services)
         until(lambda: "keeps a table locked" in capsys.readouterr().out)
@@ -93,30 +101,40 @@ def test_it_prints_what_it_has_changed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with psycopg.connect(database_url) as others:
-        others.execute("DROP INDEX sessions_of_account")
-        others.execute("DROP TABLE delivery_pause")
+        make_older(others, "INDEX sessions_of_account", "TABLE delivery_pause")
     migrate(settings, services)
-    said = capsys.readouterr().out.splitlines()
-    assert said == ["added table delivery_pause; added index sessions_of_account"]
+    assert capsys.readouterr().out == (
+        "applied migrations domain 1-5, projections 1-2, workers 1; added table delivery_pause;"
+        " added table schema_migrations; added index sessions_of_account\n"
+    )
+    migrate(settings, services)
+    assert capsys.readouterr().out == "nothing to change\n"
 
 
 def test_it_gives_up_on_a_transaction_that_does_not_end(
     settings: Settings, database_url: str, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migrating, "LOCK_TIMEOUT", "50ms")
-    monkeypatch.setattr(migrating, "LOCK_RETRY_INTERVAL", 0.01)
-    monkeypatch.setattr(migrating, "LOCK_TRIES", 2)
+    monkeypatch.setattr(turns, "LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr(turns, "LOCK_RETRY_INTERVAL", 0.01)
+    monkeypatch.setattr(turns, "LOCK_TRIES", 2)
     with psycopg.connect(database_url) as others:
-        others.execute("DROP INDEX sessions_of_account")
-        others.commit()
+        make_older(others, "INDEX sessions_of_account")
         others.execute("DELETE FROM sessions")
         with pytest.raises(CommandFailed, match="a transaction keeps a table locked"):
             migrate(settings, services)
 
 
+@pytest.mark.parametrize("is_older", [False, True])
 async def test_registrations_go_on_while_two_processes_migrate_beside_a_long_reader(
-    settings: Settings, database_url: str, services: Services, keys: InstallationKeys
+    settings: Settings,
+    database_url: str,
+    services: Services,
+    keys: InstallationKeys,
+    is_older: bool,
 ) -> None:
+    if is_older:
+        with psycopg.connect(database_url) as connection:
+            make_older(connection)
     here = environment(settings, services)
     with every_table_in_use(database_url):
         async with Writer(database_url, Decider(keys, APPLICATION)) as writer:
@@ -138,3 +156,6 @@ async def test_registrations_go_on_while_two_processes_migrate_beside_a_long_rea
                     assert [(each.code, each.err) for each in ran] == [(0, "")] * 2
                 ended.set()
     assert len(registered) > 2
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute("SELECT count(*) FROM schema_migrations").fetchone()
+    assert found == (len(migrations()),)

@@ -10,7 +10,7 @@ ROOMS = ("domain", "runtime", "projections", "api", "workers", "events_face")
 HERE = Path(__file__).parents[2]
 
 Changes = Mapping[str, Sequence[tuple[str, str]]]
-"""File -> old text, and new text."""
+"""File -> old text, and new text. The old text of a new file is empty."""
 
 
 def make_release(folder: Path, before: Path, changes: Changes) -> Path:
@@ -18,7 +18,7 @@ def make_release(folder: Path, before: Path, changes: Changes) -> Path:
     for room in ROOMS:
         shutil.copytree(before / room, folder / room)
     for file, replacements in changes.items():
-        text = (folder / file).read_text()
+        text = (folder / file).read_text() if (folder / file).exists() else ""
         for old, new in replacements:
             assert text.count(old) == 1, (file, old)
             text = text.replace(old, new)
@@ -52,8 +52,10 @@ EXPAND: Changes = {
         ('name="areas", schema_version=2', 'name="areas", schema_version=3'),
         ("FROM areas WHERE position", "FROM areas WHERE note = '' AND position"),
     ],
+    "domain/migrations/0006_note.sql": [("", "ALTER TABLE personal_keys ADD note text DEFAULT ''")],
 }
-"""Reads a newer version of an event and writes the older one; adds a column to a read table."""
+"""Reads a newer version of an event and writes the older one; adds a column to a read table and to
+another one."""
 
 SWITCH: Changes = {
     "domain/visitors.py": [
@@ -69,5 +71,6 @@ CONTRACT: Changes = {
         (",\n    note text DEFAULT ''\n", "\n"),
         ('name="areas", schema_version=3', 'name="areas", schema_version=4'),
     ],
+    "domain/migrations/0007_no_note.sql": [("", "ALTER TABLE personal_keys DROP note")],
 }
-"""Has no such column."""
+"""Has no such columns."""

@@ -133,10 +133,11 @@ async def load(port: int, event: str) -> AsyncIterator[Seen]:
         ended.set()
 
 
-async def upgrade(system: Running, old: Path, new: Path, *, tables: list[str]) -> None:
+async def upgrade(system: Running, old: Path, new: Path, *, schema: str, tables: list[str]) -> None:
     """As docs/upgrading.md has it."""
     printed = await system.events_face(new, "migrate")
-    _, *rebuilds = printed.splitlines()
+    changed, *rebuilds = printed.splitlines()
+    assert changed == schema
     assert [line.partition(":")[0] for line in rebuilds] == tables
     system.start(new, "projector")
     if tables:
@@ -176,10 +177,22 @@ async def test_three_upgrades_under_load_refuse_nobody(
             event = (await client.post("/api/events/", json=EVENT)).json()["data"]["id"]
             await client.post("/api/events/areas/", json={"name": "Great Hall"})
         async with load(system.port, event) as seen:
-            await upgrade(system, HERE, expand, tables=["areas"])
+            await upgrade(
+                system,
+                HERE,
+                expand,
+                schema="applied migrations domain 6; added column personal_keys.note",
+                tables=["areas"],
+            )
             assert await stored_versions(installation) == [1]
-            await upgrade(system, expand, switch, tables=[])
-            await upgrade(system, switch, contract, tables=["areas"])
+            await upgrade(system, expand, switch, schema="nothing to change", tables=[])
+            await upgrade(
+                system,
+                switch,
+                contract,
+                schema="applied migrations domain 7; removed column personal_keys.note",
+                tables=["areas"],
+            )
         assert set(seen.statuses) == {200, 201, 409}
         assert seen.unanswered == 0
         assert seen.statuses.count(409) == seen.statuses.count(201)
@@ -189,6 +202,9 @@ async def test_three_upgrades_under_load_refuse_nobody(
         await until_async(lambda: all_caught_up(installation))
         await system.stop(contract)
 
+        with pytest.raises(subprocess.CalledProcessError) as refused:
+            await system.events_face(HERE, "migrate")
+        assert "the database is newer than this release" in refused.value.stderr
         await system.start_api(HERE)  # too far back
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{system.port}", timeout=30

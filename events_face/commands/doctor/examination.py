@@ -11,7 +11,7 @@ import psycopg
 
 from api.http.connections import CONNECTIONS_OF_A_PROCESS
 from domain.core.availability import UNAVAILABLE
-from events_face.commands.doctor import surroundings, system
+from events_face.commands.doctor import schema, surroundings, system
 from runtime.checks import broker, configuration, database
 from runtime.checks.addresses import database_address
 from runtime.checks.finding import Finding, error, in_one_line, ok
@@ -90,6 +90,7 @@ def _database(
         ) as connection:
             found = [ok("database", f"{where} answers")]
             found += [check(connection) for check in DATABASE]
+            found.append(schema.examine(connection))
             found.append(database.free_connections(connection, CONNECTIONS_OF_A_PROCESS))
         found += asyncio.run(system.examine(settings, running.database_url, checks))
     except UNAVAILABLE as failure:

@@ -6,8 +6,7 @@ import psycopg
 import pytest
 
 from domain.privacy.encryption import CannotOpen
-from domain.seals import create_tables
-from domain.seals.signing import from_pem, load_key, to_pem
+from domain.seals.signing import create_key, from_pem, load_key, to_pem
 from runtime.settings import Settings
 
 NEW = "another-secret-" * 3
@@ -19,14 +18,14 @@ def test_the_key_stays_the_same_when_the_secret_key_changes(
     old = settings.secret_keys
     with psycopg.connect(database_url) as connection:
         key = load_key(connection, old).private_bytes_raw()
-        create_tables(connection, old)
+        create_key(connection, old)
         assert load_key(connection, old).private_bytes_raw() == key
-        create_tables(connection, (NEW, *old))
+        create_key(connection, (NEW, *old))
         assert load_key(connection, (NEW,)).private_bytes_raw() == key
         with pytest.raises(CannotOpen):
             load_key(connection, old)
         with pytest.raises(CannotOpen):
-            create_tables(connection, old)
+            create_key(connection, old)
 
 
 def test_the_key_does_not_stand_in_the_database(database_url: str, settings: Settings) -> None:

@@ -1,7 +1,8 @@
--- What does not follow from history. Safe to run again.
+-- The pause of all deliveries.
+-- It also brings a database from before the numbers (release 0.1.0) to this state, so existing
+-- objects are left alone.
 
--- One row while the notification service refuses the credentials, none otherwise. The
--- workers write it.
+-- One row while the notification service refuses the credentials, else none.
 CREATE TABLE IF NOT EXISTS delivery_pause (
     only_one    boolean PRIMARY KEY DEFAULT true CHECK (only_one),
     reason      text        NOT NULL,

@@ -1,5 +1,6 @@
--- What authentication reads; inline projections of commands write it too. History knows of no password
--- and of no session.
+-- Passwords and sessions, which authentication reads. History has neither.
+-- It also brings a database from before the numbers (release 0.1.0) to this state, so existing
+-- objects are left alone.
 
 CREATE TABLE IF NOT EXISTS credentials (
     account_id       uuid PRIMARY KEY,

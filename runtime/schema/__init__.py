@@ -1,0 +1,1 @@
+"""Numbered migrations of the schema, and what a database has of them."""
