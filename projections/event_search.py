@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, Literal, LiteralString
 from uuid import UUID
 
@@ -79,6 +79,16 @@ async def count_by_date(connection: AsyncConnection[Any], wanted: Filter) -> Seq
         {**_parameters(wanted), "unit": wanted.span.parts if wanted.span else "year"},
     )
     return [DateCount(begin.astimezone(UTC), count) for begin, count in await cursor.fetchall()]
+
+
+async def ids_of_events_before(
+    connection: AsyncConnection[Any], before: datetime
+) -> Sequence[UUID]:
+    """Those that took place before then, the oldest first."""
+    cursor = await connection.execute(
+        "SELECT id FROM events WHERE event_datetime < %s ORDER BY event_datetime", [before]
+    )
+    return [id for (id,) in await cursor.fetchall()]
 
 
 def _statement(text: LiteralString, wanted: Filter, **parts: SQL) -> Composed:

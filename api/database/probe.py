@@ -40,10 +40,10 @@ million rows takes half a second, and clients may read metrics at any rate."""
 TABLES = [
     *("history_events", "history_snapshots", "installation_keys", "personal_keys"),
     *("signing_key", "history_seals", "history_seal_nodes", "projections"),
-    *("credentials", "sessions", "delivery_pause", "schedule_runs"),
+    *("credentials", "sessions", "delivery_pause"),
     *("sync_requests", "rebuild_requests"),
 ]
-"""Created by `events-face migrate`, except read tables."""
+"""Created by `migrate`, except read tables and the tables of rooms above."""
 
 _NEEDED_FOR_STANDINGS = {"history_events", "projections"}
 

@@ -1,6 +1,6 @@
 -- The tables of history.
--- It also brings a database from before the numbers (release 0.1.0) to this state, so existing
--- objects are left alone.
+-- A database of release 0.1.0, from before the numbers, gets here what it lacks: existing objects are
+-- left alone.
 
 -- The tables of events and snapshots have the schema of the eventsourcing library, so that its
 -- Application can read them. Rows are only added, so vacuum can wait; analyze cannot.

@@ -1,6 +1,7 @@
--- The only function that appends to history. It appends events, and returns their positions. If a stream that the decision has read has changed
--- since, it appends nothing and returns NULL. If the personal keys are not of the newest
--- generation, it appends nothing and returns {}.
+-- The only function that appends to history.
+-- It appends events, and returns their positions. If a stream that the decision has read has changed
+-- since, it appends nothing and returns NULL. If the personal keys are not of the newest generation,
+-- it appends nothing and returns {}.
 -- The lock is held until the end of the transaction, so positions are committed in order: a reader
 -- that has read up to position N has seen all events before N. It is an advisory lock, because a
 -- table lock, as in the library, and autovacuum would block each other.

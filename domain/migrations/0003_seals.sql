@@ -1,6 +1,6 @@
 -- The tables of the seals.
--- It also brings a database from before the numbers (release 0.1.0) to this state, so existing
--- objects are left alone.
+-- A database of release 0.1.0, from before the numbers, gets here what it lacks: existing objects are
+-- left alone.
 
 CREATE TABLE IF NOT EXISTS signing_key (
     only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),

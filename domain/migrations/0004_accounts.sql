@@ -1,6 +1,6 @@
 -- Passwords and sessions, which authentication reads. History has neither.
--- It also brings a database from before the numbers (release 0.1.0) to this state, so existing
--- objects are left alone.
+-- A database of release 0.1.0, from before the numbers, gets here what it lacks: existing objects are
+-- left alone.
 
 CREATE TABLE IF NOT EXISTS credentials (
     account_id       uuid PRIMARY KEY,

@@ -1,6 +1,6 @@
 -- The pause of all deliveries.
--- It also brings a database from before the numbers (release 0.1.0) to this state, so existing
--- objects are left alone.
+-- A database of release 0.1.0, from before the numbers, gets here what it lacks: existing objects are
+-- left alone.
 
 -- One row while the notification service refuses the credentials, else none.
 CREATE TABLE IF NOT EXISTS delivery_pause (

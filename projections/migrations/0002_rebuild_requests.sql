@@ -1,6 +1,6 @@
 -- Requests for rebuilds.
--- It also brings a database from before the numbers (release 0.1.0) to this state, so existing
--- objects are left alone.
+-- A database of release 0.1.0, from before the numbers, gets here what it lacks: existing objects are
+-- left alone.
 
 -- The rebuilds that are asked for, and those that failed.
 CREATE TABLE IF NOT EXISTS rebuild_requests (

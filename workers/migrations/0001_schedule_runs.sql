@@ -1,6 +1,6 @@
 -- Tables of the workers.
--- It also brings a database from before the numbers (release 0.1.0) to this state, so existing
--- objects are left alone.
+-- A database of release 0.1.0, from before the numbers, gets here what it lacks: existing objects are
+-- left alone.
 
 -- The last due time for which each scheduled task was enqueued.
 CREATE TABLE IF NOT EXISTS schedule_runs (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from domain.application import APPLICATION
 from domain.events import CleanUpEvent
@@ -11,6 +11,7 @@ from domain.history.batch import CommandFailure, CommandRequest, Origin
 from domain.history.decider import Decider
 from domain.history.store import connect
 from domain.privacy.keys import InstallationKeys
+from projections.event_search import ids_of_events_before
 from runtime.command_metrics import count_batch
 
 BATCH_SIZE = 256
@@ -26,10 +27,7 @@ async def clean_up(database_url: str, keys: InstallationKeys, days: int) -> int:
     origin = Origin(actor=ACTOR, correlation_id=str(uuid4()))
     removed = 0
     async with await connect(database_url) as connection:
-        cursor = await connection.execute(
-            "SELECT id FROM events WHERE event_datetime < %s ORDER BY event_datetime", [before]
-        )
-        ids: list[UUID] = [id for (id,) in await cursor.fetchall()]
+        ids = await ids_of_events_before(connection, before)
         for start in range(0, len(ids), BATCH_SIZE):
             # The read table may be behind history: the command checks the date again.
             commands = [
