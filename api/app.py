@@ -28,6 +28,7 @@ from api.http.edge import OPTIONS, edge
 from api.http.heads import with_checked_heads
 from api.http.hosts import in_turn, only_hosts
 from api.http.limits import Limits
+from api.http.parameters import refuse_repeated
 from api.http.problems import answer_problem
 from api.http.requests import Request
 from api.metrics import Scrapes, metrics
@@ -71,7 +72,7 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
         request_class=Request,
         dto=JsonBody,
         return_dto=None,
-        before_request=in_turn(*checks, refuse_fields_of_no_use),
+        before_request=in_turn(*checks, refuse_repeated, refuse_fields_of_no_use),
         exception_handlers={Exception: _answer_failure},
         openapi_config=None,
         logging_config=None,

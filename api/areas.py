@@ -28,7 +28,7 @@ from api.http.responses import Answer, Listing, Pagination, created, gone, json_
 from domain import areas as domain_areas
 from domain.areas import AreaInUse, AreaNameTaken, CreateArea, DeleteArea, RenameArea
 from domain.core.errors import NotFound
-from domain.core.values import Text
+from domain.core.values import StoredText
 from projections import areas
 
 example(name="Great Hall")(CreateArea)
@@ -51,7 +51,7 @@ class Area(msgspec.Struct, frozen=True, kw_only=True):
 class AreaChanges(msgspec.Struct, frozen=True, kw_only=True):
     """Fields that are left out stay unchanged."""
 
-    name: Text | UnsetType = UNSET
+    name: StoredText | UnsetType = UNSET
 
 
 class AreaCalls(Controller):

@@ -70,6 +70,9 @@ _After = Annotated[
         "page. 0: from the beginning.",
     ),
 ]
+_Offset = Annotated[
+    int, QueryParameter(ge=0, le=0, description="0: a page goes on after a position, see `after`.")
+]
 _Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="Events in a page, at most.")]
 _Personal = Annotated[
     bool,
@@ -147,6 +150,7 @@ class AuditCalls(Controller):
         order: _Order = "asc",
         after: _After = 0,
         limit: _Limit = 100,
+        offset: _Offset = 0,
         personal: _Personal = False,
     ) -> Response[Log]:
         """Events in the order of their positions, as stored. Personal data is left out (`personal`

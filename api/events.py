@@ -30,7 +30,7 @@ from api.http.requests import Request
 from api.http.responses import Answer, Listing, Pagination, created, gone, json_response
 from domain.core.errors import InvalidFields, NotFound
 from domain.core.times import end_of
-from domain.core.values import Text
+from domain.core.values import StoredText
 from domain.events import ChangeEvent, CreateEvent, DeleteEvent, EventView, check_times
 from domain.following import Status
 from projections import events
@@ -70,7 +70,7 @@ class EventChanges(msgspec.Struct, frozen=True, kw_only=True):
     """Fields that are left out stay unchanged; an `area_id` of null takes the event out of its
     area."""
 
-    name: Text | UnsetType = UNSET
+    name: StoredText | UnsetType = UNSET
     event_datetime: datetime | UnsetType = UNSET
     registration_deadline: datetime | date | UnsetType = UNSET
     area_id: UUID | None | UnsetType = UNSET

@@ -11,9 +11,9 @@ from uuid import UUID
 import msgspec
 
 from domain.core.aggregate import Aggregate, DomainEvent, Expected, stored_as
-from domain.core.errors import NotFound, Refused
+from domain.core.errors import InvalidFields, NotFound, Refused
 from domain.core.unit_of_work import Work, check_version
-from domain.core.values import Text
+from domain.core.values import StoredText, Text, wrong_name
 
 
 class AreaNameTaken(Refused):
@@ -30,7 +30,7 @@ class CreateArea(msgspec.Struct, frozen=True, kw_only=True):
 
 class RenameArea(msgspec.Struct, frozen=True, kw_only=True):
     area_id: UUID
-    name: Text | None = None
+    name: StoredText | None = None
     """None: unchanged."""
     expected_version: Expected = None
 
@@ -115,9 +115,7 @@ class NameReleased(DomainEvent[AreaName], frozen=True, kw_only=True):
 
 
 def create_area(command: CreateArea, work: Work) -> Area:
-    area = Area(id=work.new_id())
-    _claim(command.name, area, work)
-    return work.record(area, Created(name=command.name))
+    return _create(command.name, work)
 
 
 def rename_area(command: RenameArea, work: Work) -> Area:
@@ -125,6 +123,8 @@ def rename_area(command: RenameArea, work: Work) -> Area:
     check_version(area, command.expected_version)
     if command.name is None or command.name == area.name:
         return area
+    if wrong := wrong_name(command.name, area.name):
+        raise InvalidFields(**wrong)
     claimed = _claim(command.name, area, work)
     _release(area, work, but=claimed)
     return work.record(area, Renamed(name=command.name))
@@ -144,20 +144,26 @@ def existing_area(id: UUID, work: Work) -> Area:
     return area
 
 
-def area_named(name: Text, work: Work) -> UUID:
+def area_named(name: StoredText, work: Work) -> UUID:
     """The id of the area with this name, which is created if there is none."""
     for held in _area_names(name, work):
         if held.holder is not None:
             return held.holder
-    return create_area(CreateArea(name=name), work).id
+    return _create(name, work).id
 
 
-def _area_names(name: Text, work: Work) -> list[AreaName]:
+def _create(name: StoredText, work: Work) -> Area:
+    area = Area(id=work.new_id())
+    _claim(name, area, work)
+    return work.record(area, Created(name=name))
+
+
+def _area_names(name: StoredText, work: Work) -> list[AreaName]:
     """All streams that may hold the name: former ids first; the last one takes new claims."""
     return [work.get(AreaName, id) for id in work.identity.area_names(name)]
 
 
-def _claim(name: Text, area: Area, work: Work) -> UUID:
+def _claim(name: StoredText, area: Area, work: Work) -> UUID:
     """Claim the name for the area; gives the id of its `AreaName`. Raises `AreaNameTaken`."""
     *former, current = _area_names(name, work)
     if any(held.holder not in {None, area.id} for held in former):
@@ -169,6 +175,6 @@ def _claim(name: Text, area: Area, work: Work) -> UUID:
 
 def _release(area: Area, work: Work, *, but: UUID | None = None) -> None:
     """Release all names of the area except `but`."""
-    for name in _area_names(Text(area.name), work):
+    for name in _area_names(StoredText(area.name), work):
         if name.holder == area.id and name.id != but:
             work.record(name, NameReleased())

@@ -21,7 +21,7 @@ from domain.core.aggregate import (
 from domain.core.errors import InvalidFields, NotFound
 from domain.core.times import end_of
 from domain.core.unit_of_work import Work, check_version
-from domain.core.values import Text
+from domain.core.values import StoredText, Text, wrong_name
 from domain.following import Details, Said, Status
 
 
@@ -37,7 +37,7 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Changes only the given fields; `area_id=None` takes the event out of its area."""
 
     event_id: UUID
-    name: Text | UnsetType = UNSET
+    name: StoredText | UnsetType = UNSET
     event_datetime: datetime | UnsetType = UNSET
     registration_deadline: datetime | date | UnsetType = UNSET
     area_id: UUID | None | UnsetType = UNSET
@@ -289,7 +289,10 @@ def change_event(command: ChangeEvent, work: Work) -> EventView:
         changes.get("registration_deadline", was.registration_deadline),
         work.now,
         was,
-        wrong=_unknown_area(area_id, work) if area_id != was.area_id else {},
+        wrong={
+            **wrong_name(changes.get("name", was.name), was.name),
+            **(_unknown_area(area_id, work) if area_id != was.area_id else {}),
+        },
     )
     details = msgspec.structs.replace(was, **changes)
     return view_of(settle(event, details, work), work)

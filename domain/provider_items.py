@@ -12,7 +12,7 @@ from domain.areas import Area, AreaName, area_named
 from domain.core.aggregate import Expected
 from domain.core.errors import NotFound
 from domain.core.unit_of_work import Work, check_version
-from domain.core.values import Text
+from domain.core.values import StoredText
 from domain.events import (
     Created,
     Event,
@@ -30,10 +30,10 @@ class SyncEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One valid item: the event as the provider describes it."""
 
     event_id: UUID
-    name: Text
+    name: StoredText
     event_datetime: datetime
     registration_deadline: datetime
-    area_name: Text | None
+    area_name: StoredText | None
     status: Status
 
 
@@ -50,7 +50,9 @@ class SyncOutcome(msgspec.Struct, frozen=True):
 
     result: Literal["new", "updated", "unchanged"]
     kept: tuple[Field, ...] = ()
-    """Fields that differ from the provider's values because they were changed here."""
+    """The fields that are not as the provider says, because they were changed here."""
+    is_deleted: bool = False
+    """Whether an organizer deleted the event: it stays deleted."""
 
 
 def sync_event(command: SyncEvent, work: Work) -> SyncOutcome:
@@ -59,7 +61,7 @@ def sync_event(command: SyncEvent, work: Work) -> SyncOutcome:
     event = work.get(Event, command.event_id)
     if not event.exists:
         if event.version and not event.may_return(command.event_datetime):
-            return SyncOutcome("unchanged")
+            return SyncOutcome("unchanged", is_deleted=not event.cleaned_up)
         area_id = area_named(command.area_name, work) if command.area_name else None
         created = Created(
             name=command.name,
@@ -119,4 +121,4 @@ def _with_its_area(said: Said, work: Work) -> Said:
     """The values with an existing area, which is created if needed."""
     if said.area_name is None or (said.area_id and work.get(Area, said.area_id).exists):
         return said
-    return msgspec.structs.replace(said, area_id=area_named(Text(said.area_name), work))
+    return msgspec.structs.replace(said, area_id=area_named(StoredText(said.area_name), work))

@@ -23,7 +23,8 @@ class SkippedItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeptItem(msgspec.Struct, frozen=True, kw_only=True):
-    """An event with fields that keep the changes made here."""
+    """An event with fields that keep the changes made here; without fields, one that was deleted
+    here."""
 
     event_id: UUID
     fields: tuple[Field, ...]

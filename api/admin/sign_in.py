@@ -24,7 +24,7 @@ _OF_THE_PANEL = re.compile(r"/admin/[\w/-]*(\?[^\s\\]*)?", re.ASCII)
 """Without dots, which could lead out of the panel."""
 
 NO_ROLE = "This account has no role. Ask an admin for one, then sign in again."
-WRONG = "Username and password do not belong together."
+WRONG = "Wrong username or password."
 
 
 @get("/sign-in", opt={"access": Who.ANYONE})

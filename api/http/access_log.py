@@ -17,6 +17,9 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 NOWHERE = "none"
 """The route of requests that there is none for."""
 
+_BUG = 500
+"""The status of a bug. Higher ones ask to try again: what is not available logs its own errors."""
+
 log = structlog.get_logger()
 
 _level = logging.getLogger(__name__)
@@ -37,8 +40,9 @@ def answered(
     if method not in METHODS:
         method = "other"
     count_request(method, route, status, now - arrived)
-    if status >= 500:
-        log.error("answered", method=method, route=route, status=status)
+    if status >= _BUG:
+        say = log.error if status == _BUG else log.warning
+        say("answered", method=method, route=route, status=status)
     elif _level.isEnabledFor(logging.DEBUG):  # asked first, because structlog takes as long
         log.debug("answered", method=method, route=route, status=status)
     if tracing.is_traced(correlation_id) and not route.startswith(FOR_PROBES):

@@ -6,6 +6,7 @@ the body to `JsonBody`, which reads it with `Reader`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -34,11 +35,23 @@ UNKNOWN = "is not a field of this call"
 MOST_NAMED = 100
 """Unknown fields that one answer names."""
 
+LONGEST_NAME = 100
+"""Characters of a repeated name that an answer repeats."""
+
 
 class MalformedBody(ProblemError):
     """The body is not JSON in UTF-8"""
 
     status = 400
+    slug = "malformed-body"  # of its subclasses too
+
+
+class RepeatedName(MalformedBody):
+    """The body has a name more than once in one object"""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.messages = {name[:LONGEST_NAME]: "is there more than once"}
 
 
 class UnsupportedMediaType(ProblemError):
@@ -152,9 +165,13 @@ class Reader(Generic[T]):
         )
 
     def read(self, body: bytes) -> T:
-        """Raises MalformedBody, or InvalidFields with a message for each bad field, and for each
-        that the call does not know."""
-        return self._parsed(*self._decode(body))
+        """Raises MalformedBody, RepeatedName, or InvalidFields with a message for each bad field,
+        and for each that the call does not know."""
+        sent, unknown = self._decode(body)
+        given = sum(getattr(sent, name) is not UNSET for name, _, _ in self._fields)
+        if body.count(b":") > given + len(unknown):
+            _require_single_names(body)
+        return self._parsed(sent, unknown)
 
     def read_form(self, fields: Mapping[str, object]) -> T:
         """The same from a form, whose other fields are ignored. Raises InvalidFields."""
@@ -197,3 +214,18 @@ class Reader(Generic[T]):
         if not isinstance(members, dict):
             raise InvalidFields(body="must be a JSON object")
         return self._sorted_out(members)
+
+
+def _require_single_names(body: bytes) -> None:
+    """Of a repeated name msgspec takes the last value. As this reads the body a second time, it is
+    only asked where there are more colons than names. Raises RepeatedName."""
+
+    def check(pairs: list[tuple[str, object]]) -> None:
+        names = set[str]()
+        for name, _ in pairs:
+            if name in names:
+                raise RepeatedName(name)
+            names.add(name)
+
+    with suppress(ValueError, RecursionError):  # what it cannot read, msgspec has read
+        json.loads(body, object_pairs_hook=check, parse_int=str, parse_float=str)

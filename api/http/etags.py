@@ -1,25 +1,41 @@
-"""Entity tags. The tag of a resource is `"<version>-<hash>"`; `If-Match` compares the version only.
+"""Entity tags. That of one thing is `"<version>-<hash>"`: `If-Match` asks for the version only.
 
-A client may send the tags of one header in several lines, which count as one list.
+A header may spread its tags over several lines, which count as one list. As RFC 9110 has it, `*` is
+alone, and `W/` is written so; a header that is anything else has no tag.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-_STRONG_VERSION = re.compile(r'(?<!W/)"(\d{1,18})(?:-[0-9a-f]+)?"')
-_TAG = re.compile(r'"[^"]*"')
+_MEMBER = re.compile(r'(W/)?("[!#-~\x80-\xff]*")|[^\s,"]+|"')
+"""A tag, or what is none."""
+
+_VERSION = re.compile(r'"(\d{1,18})(?:-[0-9a-f]+)?"', re.ASCII)
 
 
-def versions_in(if_match: Iterable[str]) -> frozenset[int] | None:
-    """The versions of the strong tags in the lines of `If-Match`, ignoring foreign tags; None for
-    any version."""
-    if any(line.strip() == "*" for line in if_match):
+def versions_in(if_match: Sequence[str]) -> frozenset[int] | None:
+    """The versions in the strong tags of the lines of `If-Match`, without other tags; None for any
+    version."""
+    if _is_any(if_match):
         return None
-    return frozenset(int(v) for line in if_match for v in _STRONG_VERSION.findall(line))
+    tags = (_VERSION.fullmatch(tag) for weak, tag in _tags(if_match) if not weak)
+    return frozenset(int(version[1]) for version in tags if version)
 
 
-def matches(if_none_match: Iterable[str], etag: str) -> bool:
-    """Whether these lines of `If-None-Match` contain the tag (weak comparison)."""
-    return any(line.strip() == "*" or etag in _TAG.findall(line) for line in if_none_match)
+def matches(if_none_match: Sequence[str], etag: str) -> bool:
+    """Whether the lines of `If-None-Match` have the tag, by weak comparison."""
+    return _is_any(if_none_match) or any(tag == etag for _, tag in _tags(if_none_match))
+
+
+def _is_any(lines: Sequence[str]) -> bool:
+    return ",".join(lines).strip(" \t") == "*"
+
+
+def _tags(lines: Sequence[str]) -> list[tuple[bool, str]]:
+    """Whether each is weak, and the tag itself."""
+    members = list(_MEMBER.finditer(",".join(lines)))
+    if not all(member[2] for member in members):
+        return []
+    return [(bool(member[1]), member[2]) for member in members]

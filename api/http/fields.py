@@ -16,7 +16,7 @@ from msgspec import UnsetType
 from api.identity.passwords import Password, Secret
 from domain.core.characters import CONTROL
 from domain.core.times import parse_deadline, parse_moment
-from domain.core.values import Email, FullName, Invalid, Line, Text, Username
+from domain.core.values import Email, FullName, Invalid, Line, StoredText, Text, Username
 
 Parse = Callable[[object], object]
 """Converts a JSON value. Raises `domain.core.values.Invalid`."""
@@ -101,6 +101,7 @@ _TIME = Schema(
 
 _TYPES: dict[frozenset[Any], FieldType] = {
     frozenset({Line}): _text(Line),
+    frozenset({StoredText}): _text(StoredText),
     frozenset({Text}): _text(Text),
     frozenset({FullName}): _text(FullName),
     frozenset({Username}): _text(Username),

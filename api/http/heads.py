@@ -13,11 +13,10 @@ from typing import Any
 
 from litestar import Litestar, Response
 from litestar.enums import ScopeType
-from litestar.exceptions import ClientException
-from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from api.http.bodies import EncodedBody
+from api.http.failures import BadRequest, PayloadTooLarge
 from api.http.headers import Header
 from api.http.requests import BODY_LIMIT, HeadersTooLarge, Request, UriTooLong
 
@@ -58,14 +57,14 @@ def _what_is_wrong(scope: HTTPScope) -> Exception | None:
         return HeadersTooLarge()
     headers = dict(lines)
     if len(headers) < len(lines) and (name := _repeated(lines)):
-        return ClientException(f"The header {name.decode().title()} is there more than once")
+        return BadRequest(f"The header {name.decode().title()} is there more than once")
     if not (host := headers.get(b"host")):  # where there is none, the server adds an empty one
         if scope["http_version"] == "1.1":
-            return ClientException("The header Host is missing")
+            return BadRequest("The header Host is missing")
     elif not _HOST.fullmatch(host):
-        return ClientException("The header Host must be a name or an address, perhaps with a port")
+        return BadRequest("The header Host must be a name or an address, perhaps with a port")
     if int(headers.get(b"content-length", 0)) > BODY_LIMIT:  # the server refuses other values
-        return RequestEntityTooLarge()
+        return PayloadTooLarge()
     coding = headers.get(b"content-encoding", b"")
     if coding and coding.lower() != b"identity" and scope["method"] != "GET":
         return EncodedBody()

@@ -1,30 +1,54 @@
-"""Error messages for parameters; those of Litestar name Python types."""
+"""What parameters must be, and the messages of others; those of Litestar name Python types."""
 
 from __future__ import annotations
 
 import types
+from collections import Counter
+from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
+from litestar import Request
+from litestar.handlers import BaseRouteHandler
 from litestar.params import ParameterKwarg
 from litestar.typing import FieldDefinition
 
+from api.http.failures import InvalidParameters
 from api.http.fields import one_of
 
 UUID_OR_NOTHING = r"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$"
 EVENT_TYPE = r"^[A-Za-z.]{0,64}$"
 ACTOR = r"^[A-Za-z0-9:._-]{0,64}$"
-WITHOUT_NUL = r"^[^\x00]*$"
+TEXT = r"^[^\x00\ufffd]*$"
+"""What is no UTF-8 comes as U+FFFD."""
 
 _PATTERNS = {
     UUID_OR_NOTHING: "must be a UUID",
     EVENT_TYPE: "must be a type of event, such as Event.Closed, or of aggregate, such as Event",
     ACTOR: "must be the id of an account, anonymous, or system: and a role",
-    WITHOUT_NUL: "must not contain the character U+0000",
+    TEXT: "must be text in UTF-8 without the character U+0000",
 }
 """Pattern of a parameter -> its message."""
 
 _WHOLE_NUMBER = "must be a whole number"
+
+
+async def refuse_repeated(request: Request[Any, Any, Any]) -> None:
+    """A parameter that the call knows has one value. Raises InvalidParameters."""
+    query = request.scope["query_string"]
+    if b"&" not in query:
+        return
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    names = _names(request.route_handler)
+    if repeated := [name for name in given if given[name] > 1 and name in names]:
+        raise InvalidParameters(**dict.fromkeys(repeated, "is there more than once"))
+
+
+@cache
+def _names(handler: BaseRouteHandler) -> frozenset[str]:
+    """Of all parameters, by their names outside."""
+    parameters = handler.parsed_fn_signature.parameters
+    return frozenset(name_of(parameter, name) for name, parameter in parameters.items())
 
 
 def name_of(parameter: FieldDefinition, argument: str) -> str:
@@ -53,6 +77,8 @@ def what_is_wrong(parameter: FieldDefinition) -> str:
 
 
 def _whole_number(lowest: float | None, highest: float | None) -> str:
+    if lowest == highest is not None:
+        return f"must be {lowest}"
     if highest is None:
         return _WHOLE_NUMBER if lowest is None else f"{_WHOLE_NUMBER} of at least {lowest}"
     return f"{_WHOLE_NUMBER} from {lowest or 0} to {highest}"

@@ -26,7 +26,7 @@ from api.http.parameters import name_of, what_is_wrong
 from api.http.requests import id_of
 from api.http.responses import Ready
 from domain.core.availability import TABLES_MISSING, missing_table
-from domain.core.errors import InvalidFields, ProblemError
+from domain.core.errors import ProblemError
 
 logger = structlog.get_logger(__name__)
 
@@ -87,13 +87,12 @@ def problem_of(request: Request[Any, Any, Any], error: Exception) -> tuple[Probl
     headers = shown.headers
     if isinstance(error, HTTPException) and error.headers:
         headers = {**headers, **error.headers}
-    wrong = shown.messages if isinstance(shown, InvalidFields) else {}
     problem = Problem(
         type=f"/problems/{shown.slug}",
         title=shown.title,
         status=shown.status,
         detail=str(shown),
-        errors=[FieldProblem(field, [message]) for field, message in wrong.items()],
+        errors=[FieldProblem(field, [message]) for field, message in shown.messages.items()],
         request_id=id_of(request.scope),
     )
     return problem, dict(headers)

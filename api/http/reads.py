@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 from api.database.query import Query, run_query
 from api.http import etags
 from api.http.connections import Connections
-from api.http.parameters import WITHOUT_NUL
+from api.http.parameters import TEXT
 from api.http.requests import Request
 from api.http.responses import Listing, Ready, tagged
 from domain.core.errors import TryAgain
@@ -46,7 +46,7 @@ NameFragment = Annotated[
     str,
     QueryParameter(
         max_length=255,
-        pattern=WITHOUT_NUL,
+        pattern=TEXT,
         description="Only those whose name has this in it, whatever the case.",
     ),
 ]

@@ -40,7 +40,7 @@ ADMINS_ASKED = 10
 
 
 class InvalidCredentials(ProblemError):
-    """Username and password do not belong together"""
+    """Wrong username or password"""
 
     status = 401
     headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}

@@ -31,6 +31,12 @@ REORDERING = re.compile(f"[{_REORDERING}]")
 BLANK = re.compile(f"[{_BLANK}]")
 INVISIBLE = re.compile(f"[{_REORDERING}{_JOINING}{_NOTHING}{_BLANK}]")
 
+_RESERVED = re.compile(
+    "[\U0001f000-\U0001faff\U0001fc00-\U0001fffd\U00020000-\U0002fffd\U00030000-\U0003fffd]"
+)
+"""Kept by Unicode for emoji and ideographs. Each of its versions assigns more of them, and a Python
+knows one version: what it does not know there may be in names all the same."""
+
 _SPACES = re.compile(r"\s{2,}|[^\S ]")
 
 
@@ -64,6 +70,23 @@ def _folded_alone(character: str) -> str:
         if len(folded) == 1:
             return folded
     return character
+
+
+def wrong_in_new(name: str) -> str | None:
+    """What a name that is given from now on must not have, in words for its sender: characters that
+    show nothing, or something else everywhere, and a mark without its letter. There may be names
+    from before that have them, and names from elsewhere: those are taken as they are."""
+    if not name.isprintable():
+        for character in name:
+            category = unicodedata.category(character)
+            if category == "Co":
+                return f"must not contain {named(character)}, which is for private use"
+            if category == "Cn" and not _RESERVED.match(character):
+                return f"must not contain {named(character)}, which is no character"
+    first = INVISIBLE.sub("", name).lstrip()[:1]
+    if first and unicodedata.category(first).startswith("M"):
+        return f"must not begin with {named(first)}, which belongs to a letter before it"
+    return None
 
 
 def named(character: str) -> str:

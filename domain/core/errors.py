@@ -55,6 +55,8 @@ class ProblemError(Exception):
     title: ClassVar[str] = _Derived(_words_of_slug)  # type: ignore[assignment]
     headers: Mapping[str, str] = {}
     """Of the answer, besides those that every answer has."""
+    messages: Mapping[str, str] = {}
+    """Field -> what is wrong with it; every wrong field is here."""
 
     def __str__(self) -> str:
         return (self.__doc__ or "").partition("\n")[0]
@@ -84,11 +86,11 @@ class InvalidFields(DomainError):
     status = 422
     slug = "validation"
     title = "Validation failed"
+    messages: dict[str, str]
 
     def __init__(self, /, **messages: str) -> None:
         super().__init__(messages)
         self.messages = messages
-        """Field -> what is wrong with it; every wrong field is here."""
 
 
 class Refused(DomainError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, tzinfo
 
 import msgspec
 
@@ -14,6 +14,14 @@ _RFC3339_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
 _TOO_FINE = re.compile(r"(\.\d{6})\d+", re.ASCII)
 """Fractions of microseconds are cut off: rounding could lead to the next year, or to no valid time.
 """
+
+_SHAPE = re.compile(
+    r"(\d{4,9})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:[Zz]|[+-]\d\d:?\d\d)?",
+    re.ASCII,
+)
+"""Of times, whether or not there are such."""
+
+_OUT_OF_RANGE = "must be from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z"
 
 _LENGTH_OF_DATE = len("2030-05-17")
 _LENGTH_TO_MICROSECONDS = len("2030-05-17T09:00:00.000000")
@@ -47,12 +55,14 @@ def parse_deadline(raw: object, zone: tzinfo | None = None) -> datetime | date:
             year, month, day = (int(part) for part in match.groups())
             return date(year, month, day)
         return _moment(text, zone)
-    except (msgspec.ValidationError, OverflowError):
-        raise Invalid("must be a time such as 2030-05-17T09:00:00Z, or MM.DD.YYYY") from None
+    except OverflowError:
+        raise Invalid(_OUT_OF_RANGE) from None
+    except msgspec.ValidationError:
+        raise Invalid(_what_is_wrong(text)) from None
     except Invalid:
         raise
     except ValueError as error:
-        raise Invalid(f"is not a date in the calendar: {error}") from None
+        raise Invalid(_no_date(error)) from None
 
 
 def _moment(text: str, zone: tzinfo | None) -> datetime:
@@ -64,6 +74,27 @@ def _moment(text: str, zone: tzinfo | None) -> datetime:
             raise Invalid("must end in Z or an offset such as +02:00")
         moment = moment.replace(tzinfo=zone)
     return moment.astimezone(UTC)
+
+
+def _what_is_wrong(text: str) -> str:
+    """With a text that is no time: its shape, or which of its parts is out of range."""
+    match = _SHAPE.fullmatch(text)
+    if match is None:
+        return "must be a time such as 2030-05-17T09:00:00Z, or MM.DD.YYYY"
+    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    if not MINYEAR <= year <= MAXYEAR:
+        return _OUT_OF_RANGE
+    try:
+        date(year, month, day)
+    except ValueError as error:
+        return _no_date(error)
+    if hour > _END_OF_DAY.hour or minute > _END_OF_DAY.minute or second > _END_OF_DAY.second:
+        return "must have a time of day from 00:00:00 to 23:59:59"
+    return "must have an offset from -23:59 to +23:59"
+
+
+def _no_date(error: ValueError) -> str:
+    return f"is not a date in the calendar: {error}"
 
 
 def end_of(deadline: datetime | date, event_datetime: datetime) -> datetime:

@@ -8,7 +8,16 @@ from __future__ import annotations
 import re
 from typing import ClassVar, Self
 
-from domain.core.characters import BLANK, CONTROL, INVISIBLE, REORDERING, fold, fold_case, named
+from domain.core.characters import (
+    BLANK,
+    CONTROL,
+    INVISIBLE,
+    REORDERING,
+    fold,
+    fold_case,
+    named,
+    wrong_in_new,
+)
 
 
 class Invalid(ValueError):
@@ -24,6 +33,8 @@ class Line(str):
     max_length: ClassVar[int] = 255
     refused: ClassVar[re.Pattern[str]] = CONTROL
     """Characters that it must not have."""
+    is_new: ClassVar[bool] = False
+    """Whether it is given from now on, and must have no character that `wrong_in_new` names."""
 
     @classmethod
     def parse(cls, raw: object) -> Self:
@@ -38,6 +49,8 @@ class Line(str):
             raise Invalid(f"must have at least {cls.min_length} characters")
         if len(text) > cls.max_length:
             raise Invalid(f"must have at most {cls.max_length} characters, has {len(text)}")
+        if cls.is_new and not text.isascii() and (wrong := wrong_in_new(text)):
+            raise Invalid(wrong)
         return cls(text)
 
     @classmethod
@@ -57,9 +70,9 @@ class Line(str):
         return fold(self).strip()
 
 
-class Text(Line):
-    """A name that is shown beside others. What joins letters or emoji stays in it; what changes
-    the direction of the text around it is taken away."""
+class StoredText(Line):
+    """A name as there may be one already, here or at the provider. What joins letters or emoji
+    stays in it; what changes the direction of the text around it is taken away."""
 
     __slots__ = ()
     refused = BLANK
@@ -67,6 +80,13 @@ class Text(Line):
     @classmethod
     def _parse_unusual(cls, text: str) -> str:
         return super()._parse_unusual(REORDERING.sub("", text).strip())
+
+
+class Text(StoredText):
+    """A name that is given from now on: each of its characters is one everywhere."""
+
+    __slots__ = ()
+    is_new = True
 
 
 class FullName(Text):
@@ -83,6 +103,13 @@ class Username(Line):
     min_length = 2
     max_length = 50
     refused = INVISIBLE
+    is_new = True
+
+
+def wrong_name(name: str, was: str) -> dict[str, str]:
+    """What is wrong with a changed name, by field: nothing when it stays as it was."""
+    wrong = None if name == was else wrong_in_new(name)
+    return {"name": wrong} if wrong else {}
 
 
 class Email(str):

@@ -19,12 +19,15 @@ from runtime.installation import installation_keys
 from runtime.settings import Settings
 
 
-def erase(settings: Settings, services: Services, email: str) -> None:
-    """Erase the person with this email, and print what was erased, without the email."""
+def erase(settings: Settings, services: Services, email: str, *, yes: bool = False) -> None:
+    """Erase the person with this email, and print what was erased, without the email. On a terminal
+    this asks first, except with `yes`."""
     try:
         address = Email.parse(email)
     except Invalid as error:
         raise CommandFailed(f"the email {error}") from None
+    if not yes and sys.stdin.isatty():
+        _ask(address)
     keys = installation_keys(settings, services.database_url)
 
     async def run() -> Erasure:
@@ -39,6 +42,14 @@ def erase(settings: Settings, services: Services, email: str) -> None:
             "the database is of an older release: run `events-face migrate`"
         ) from None
     sys.stdout.write(f"{_summary(erasure)}\n")
+
+
+def _ask(email: Email) -> None:
+    """Raises CommandFailed unless the answer is yes."""
+    sys.stderr.write(f"Erase {email} everywhere, history included? It cannot be undone. [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise CommandFailed("nothing was erased")
 
 
 def _summary(erasure: Erasure) -> str:

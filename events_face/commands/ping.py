@@ -17,7 +17,10 @@ def ping(settings: Settings, services: Services) -> None:
     """Print a line when the database and the broker have answered. Raises `CommandFailed` without
     a broker, and the errors of the clients."""
     if services.redis_url is None:
-        raise CommandFailed("REDIS_URL is not set, and no embedded Valkey runs on this data dir")
+        raise CommandFailed(
+            "REDIS_URL is not set, and no embedded Valkey runs on this data dir: set it, or start"
+            " `events-face up`"
+        )
     with psycopg.connect(services.database_url, connect_timeout=TIMEOUT) as connection:
         connection.execute("SELECT 1")
     with redis.Redis.from_url(

@@ -25,7 +25,10 @@ def sync(settings: Settings, services: Services, full: bool) -> None:
     changed here are printed to stderr."""
     provider = configured_source(settings)
     if provider is None:
-        raise CommandFailed("EVENTS_PROVIDER_URL is not set")
+        raise CommandFailed(
+            "EVENTS_PROVIDER_URL is not set: set it to the address of your events provider, in the"
+            " environment or in .env"
+        )
     keys = installation_keys(settings, services.database_url)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("Synchronising", total=None)
@@ -44,7 +47,9 @@ def sync(settings: Settings, services: Services, full: bool) -> None:
     summary = ", ".join(f"{outcome} {count}" for outcome, count in counts.items())
     sys.stdout.write(f"{summary}\n")
     for kept in result.kept_items[:ITEMS_SHOWN]:
-        sys.stderr.write(f"kept as changed here {kept.event_id}: {', '.join(kept.fields)}\n")
+        sys.stderr.write(
+            f"kept as changed here {kept.event_id}: {', '.join(kept.fields) or 'deleted'}\n"
+        )
     if (more := result.counts.kept - ITEMS_SHOWN) > 0:
         sys.stderr.write(f"kept {more} more\n")
     for skipped in result.skipped_items[:ITEMS_SHOWN]:

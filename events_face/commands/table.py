@@ -226,6 +226,12 @@ COMMANDS: dict[str, Command] = {
                 help="what the person registered with",
                 more={"metavar": "EMAIL"},
             ),
+            Option(
+                flag="--yes",
+                name="yes",
+                help="do not ask first",
+                more={"action": "store_true"},
+            ),
         ),
     ),
     "rotate-keys": Command(

@@ -1,14 +1,17 @@
-"""`createsuperuser`, `grant` and `revoke`, as an operator uses them."""
+"""`createsuperuser`, `grant`, `revoke` and `erase`, as an operator uses them."""
 
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
+from io import StringIO
 
 import psycopg
 import pytest
 
 from events_face.commands import accounts
 from events_face.commands.accounts import createsuperuser, grant, revoke
+from events_face.commands.erase import erase
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.settings import Settings
@@ -93,6 +96,37 @@ def test_a_terminal_that_ends_at_the_password_is_said_in_one_line(
         createsuperuser(settings, services, username="root", password=None)
 
 
-class Terminal:
+@pytest.mark.parametrize(
+    ("typed", "is_erased"),
+    [("y\n", True), ("YES\n", True), ("\n", False), ("", False), ("n\n", False)],
+)
+def test_an_erasure_is_asked_for_on_a_terminal(
+    settings: Settings,
+    services: Services,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    typed: str,
+    is_erased: bool,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    with nullcontext() if is_erased else pytest.raises(CommandFailed, match="nothing was erased"):
+        erase(settings, services, "ada@example.com")
+    out, err = capsys.readouterr()
+    assert "Erase ada@example.com everywhere" in err
+    assert bool(out) == is_erased
+
+
+def test_an_erasure_that_was_agreed_to_is_not_asked_for(
+    settings: Settings,
+    services: Services,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(""))
+    erase(settings, services, "ada@example.com", yes=True)
+    assert capsys.readouterr().err == ""
+
+
+class Terminal(StringIO):
     def isatty(self) -> bool:
         return True

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import unicodedata
+from uuid import UUID
 
+import msgspec
 import pytest
 
-from domain.areas import AreaNameTaken, CreateArea
+from domain import areas, events
+from domain.areas import AreaNameTaken, CreateArea, RenameArea
 from domain.core.characters import fold, fold_case
-from domain.core.values import FullName, Invalid, Line, Text, Username
-from tests.domain.scenario import Scenario
+from domain.core.errors import InvalidFields
+from domain.core.values import FullName, Invalid, Line, StoredText, Text, Username
+from tests.domain.scenario import IN_A_MONTH, Scenario
+from workers.provider.items import UsableItem, read_item
 
 IGNORABLE = (
     "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u206f\ufe0f\ufeff"
@@ -71,6 +77,121 @@ def test_what_looks_like_a_space_is_refused_where_a_space_belongs(character: str
 def test_what_joins_letters_or_emoji_stays_in_a_name(name: str) -> None:
     assert FullName.parse(name) == name
     assert Text.parse(name) == name
+
+
+LENIENT: list[type[Line]] = [Line, StoredText]
+NEW: list[type[Line]] = [Text, FullName, Username]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("ro\ue000ot", "must not contain U+E000, which is for private use"),
+        ("root\uf8ff", "must not contain U+F8FF, which is for private use"),
+        ("\U000f0000root", "must not contain U+F0000, which is for private use"),
+        ("root\U0010fffd", "must not contain U+10FFFD, which is for private use"),
+        ("ro\ufdd0ot", "must not contain U+FDD0, which is no character"),
+        ("ro\uffffot", "must not contain U+FFFF, which is no character"),
+        ("ro\U0001fffeot", "must not contain U+1FFFE, which is no character"),
+        ("ro\U0002ffffot", "must not contain U+2FFFF, which is no character"),
+        ("ro\U0010ffffot", "must not contain U+10FFFF, which is no character"),
+        ("ro\u0378ot", "must not contain U+0378, which is no character"),
+        ("ro\U000c0000ot", "must not contain U+C0000, which is no character"),
+        ("\u0301\u0301", "must not begin with U+0301 (COMBINING ACUTE ACCENT)"),
+        ("\u0301root", "must not begin with U+0301 (COMBINING ACUTE ACCENT)"),
+        ("\u20ddroot", "must not begin with U+20DD (COMBINING ENCLOSING CIRCLE)"),
+        ("\u093fक", "must not begin with U+093F (DEVANAGARI VOWEL SIGN I)"),
+        ("\u0e31ก", "must not begin with U+0E31 (THAI CHARACTER MAI HAN-AKAT)"),
+        ("\u3099か", "must not begin with U+3099 (COMBINING KATAKANA-HIRAGANA VOICED SOUND MARK)"),
+    ],
+)
+def test_a_new_name_has_no_character_that_shows_nothing_or_what_it_likes(
+    name: str, reason: str
+) -> None:
+    for kind in NEW:
+        with pytest.raises(Invalid, match=re.escape(reason)):
+            kind.parse(f" {name} ")
+    for taken in LENIENT:
+        assert taken.parse(name) == name
+
+
+def test_a_mark_behind_what_cannot_be_seen_begins_a_name() -> None:
+    with pytest.raises(Invalid, match="must not begin with U"):
+        Text.parse("\u200d \u0301e")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "e\u0301va",
+        "कि",
+        "กำ",
+        "ᠮᠣᠩᠭᠣᠯ",
+        "נָתָן",
+        "𠮷野",
+        "\U00031350\U0002ebf0",
+        "\U0001fa77 \U0001fae9 \U0001f9ff",
+        "O’Brien–Smith",  # noqa: RUF001
+        "½ ㎏ №",
+        "Ⅷ Ⅷ",
+    ],
+)
+def test_a_new_name_is_in_any_script_and_with_emoji_of_any_year(name: str) -> None:
+    for kind in NEW:
+        assert kind.parse(name) == name
+
+
+def test_of_all_characters_a_new_name_has_those_that_are_or_will_be_assigned() -> None:
+    def taken(kind: type[Line], name: str) -> bool:
+        try:
+            return bool(kind.parse(name))
+        except Invalid:
+            return False
+
+    for character in ALL:
+        code, category = ord(character), unicodedata.category(character)
+        is_of_emoji = 0x1F000 <= code < 0x1FB00 or 0x1FC00 <= code < 0x1FFFE
+        is_reserved = is_of_emoji or 0x20000 <= code < 0x3FFFE
+        is_none = code & 0xFFFE == 0xFFFE or category == "Co"
+        expected = not is_none and (category != "Cn" or is_reserved)
+        name = f"a{character}b"
+        for shown in (Text, FullName):
+            assert taken(shown, name) == (expected and taken(StoredText, name)), hex(code)
+        assert not taken(Username, name) or expected, hex(code)
+
+
+def test_a_name_from_before_stays_until_it_is_changed() -> None:
+    hall, event = UUID(int=1), UUID(int=2)
+    old, other = StoredText("logo \uf8ff"), StoredText("other \uf8ff")
+    created = events.Created(
+        name=old, status="open", event_datetime=IN_A_MONTH, registration_deadline=IN_A_MONTH
+    )
+    scenario = Scenario()
+    scenario.given(hall, areas.Created(name=old))
+    scenario.given(event, created)
+    scenario.when(RenameArea(area_id=hall, name=old))
+    scenario.when(events.ChangeEvent(event_id=event, name=old, status="closed"))
+    for command in (
+        RenameArea(area_id=hall, name=other),
+        events.ChangeEvent(event_id=event, name=other),
+    ):
+        with pytest.raises(InvalidFields) as refused:
+            scenario.when(command)
+        expected = {"name": "must not contain U+F8FF, which is for private use"}
+        assert refused.value.messages == expected
+
+
+def test_a_name_of_the_provider_is_taken_as_it_is() -> None:
+    item = (
+        b'{"id": "00000000-0000-4000-8000-000000000001", "event_datetime": "2030-06-01T00:00:00Z",'
+        b'"status": "open", "name": "logo \\uf8ff", "area": "\\u0301\\u0378"}'
+    )
+    read = read_item(msgspec.Raw(item), 1)
+    assert isinstance(read, UsableItem)
+    scenario = Scenario()
+    made = scenario.when(read.command)
+    assert [event.name for event in made if isinstance(event, events.Created)] == ["logo \uf8ff"]
+    assert [event.name for event in made if isinstance(event, areas.Created)] == ["\u0301\u0378"]
 
 
 def test_what_turns_the_text_around_a_name_is_taken_away() -> None:

@@ -106,6 +106,36 @@ def test_a_bare_date_as_a_deadline_stays_a_date() -> None:
 
 
 @pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        ("0000-01-01T00:00:00Z", "must be from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z"),
+        ("10000-01-01T00:00:00Z", "must be from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z"),
+        ("0001-01-01T00:00:00+14:00", "must be from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z"),
+        ("9999-12-31T23:59:59-00:01", "must be from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z"),
+        ("2030-02-30T00:00:00Z", "is not a date in the calendar: day is out of range for month"),
+        ("2030-13-01T00:00:00Z", "is not a date in the calendar: month must be in 1..12"),
+        ("2030-02-30", "is not a date in the calendar: day is out of range for month"),
+        ("13.01.2030", "is not a date in the calendar: month must be in 1..12"),
+        ("0000-01-01", "is not a date in the calendar: year 0 is out of range"),
+        ("2030-05-17T24:00:00Z", "must have a time of day from 00:00:00 to 23:59:59"),
+        ("2030-05-17T23:60:00Z", "must have a time of day from 00:00:00 to 23:59:59"),
+        ("2030-05-17T23:59:60Z", "must have a time of day from 00:00:00 to 23:59:59"),
+        ("2030-05-17T09:00:00+24:00", "must have an offset from -23:59 to +23:59"),
+        ("2030-05-17T09:00:00+01:60", "must have an offset from -23:59 to +23:59"),
+        ("2030-5-17T09:00:00Z", "must be a time such as 2030-05-17T09:00:00Z, or MM.DD.YYYY"),
+        ("17.05.2030 09:00", "must be a time such as 2030-05-17T09:00:00Z, or MM.DD.YYYY"),
+        ("-2030-05-17T09:00:00Z", "must be a time such as 2030-05-17T09:00:00Z, or MM.DD.YYYY"),
+    ],
+)
+def test_of_a_time_that_there_is_not_the_part_is_named_that_is_out_of_range(
+    raw: str, reason: str
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        parse_moment(raw)
+    assert str(refused.value).startswith(reason)  # newer Pythons name the month besides
+
+
+@pytest.mark.parametrize(
     "raw",
     ["", "tomorrow", "2030-05-17T09:00:00", "13.01.2030", "02.30.2030", "2030-02-30", "1.1.2030",
      "2030-W01-1", "0001-01-01T00:00:00+14:00", "2030-05-17T25:00:00Z", "\uff12030-05-17",

@@ -151,6 +151,23 @@ async def test_an_encoding_that_was_not_asked_for_is_refused(
         await fetch_items(source.source)
 
 
+@pytest.mark.parametrize(
+    ("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)]
+)
+async def test_an_incomplete_compressed_answer_is_an_error_even_if_it_can_be_read(
+    source: Provider, encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    body = b'[{"id": 1}, {"id": 2}]'
+    packed, following = pack(body), pack(b" ")
+    cut = [packed[:-length] for length in (1, 4, 7)]
+    if encoding == "gzip":
+        cut += [packed + following[:length] for length in (1, 9, len(following) - 1)]
+    for sent in cut:
+        source.instead = Answer(body=sent, headers={"Content-Encoding": encoding})
+        with pytest.raises(FetchFailed, match=r"incomplete|decompressed"):
+            await fetch_items(source.source)
+
+
 async def test_a_body_that_cannot_be_decompressed_is_an_error(source: Provider) -> None:
     source.instead = Answer(body=b"[]", headers={"Content-Encoding": "gzip"})
     with pytest.raises(FetchFailed, match="decompressed"):

@@ -217,9 +217,11 @@ async def test_removed_events_return_only_after_a_cleanup_and_on_a_new_date(
         CleanUpEvent(event_id=UUID(cleaned_up["id"]), before=datetime.now(UTC)),
         DeleteEvent(event_id=UUID(deleted["id"])),
     )
-    assert (await synced(installation, source, full=True)).counts == Counts(unchanged=2)
+    result = await synced(installation, source, full=True)
+    assert result.counts == Counts(unchanged=1, kept=1)
+    assert result.kept_items == (KeptItem(event_id=UUID(deleted["id"]), fields=()),)
     cleaned_up["event_datetime"] = deleted["event_datetime"] = "2041-01-01T09:00:00Z"
-    assert (await synced(installation, source, full=True)).counts == Counts(new=1, unchanged=1)
+    assert (await synced(installation, source, full=True)).counts == Counts(new=1, kept=1)
     assert set(await events_by_id(installation)) == {cleaned_up["id"]}
 
 

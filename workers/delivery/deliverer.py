@@ -86,7 +86,10 @@ class DrainResult(msgspec.Struct, frozen=True):
 def new_delivery(settings: Settings, database_url: str, keys: InstallationKeys) -> Delivery:
     """A delivery to the configured service. Raises `CommandFailed` without one."""
     if settings.notification_service_url is None:
-        raise CommandFailed("NOTIFICATION_SERVICE_URL is not set, and no local sink runs")
+        raise CommandFailed(
+            "NOTIFICATION_SERVICE_URL is not set, and no local sink runs: set it to the address of"
+            " your notification service, or start `events-face up`, which has a sink"
+        )
     service = NotificationService(settings.notification_service_url, settings.notification_token)
     decider = Decider(keys, APPLICATION, observer=count_batch)
     return Delivery(database_url, keys, service, settings.notification_service_owner_id, decider)

@@ -42,6 +42,8 @@ async def read_body(response: httpx.Response, allowance: ByteBudget) -> bytes:
         for part in unpacker.unpack(sent):
             allowance.spend(len(part))
             body += part
+    if unpacker is not None and not unpacker.is_complete:
+        raise UnreadableBody("the compressed answer is incomplete")
     return bytes(body)
 
 
@@ -60,9 +62,16 @@ class _Unpacker:
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(GZIP_OR_ZLIB)
+        self._has_begun = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the body ends where its encoding says that it ends."""
+        return self._member.eof or not self._has_begun
 
     def unpack(self, sent: bytes) -> Iterator[bytes]:
         """Parts of at most `CHUNK_SIZE` bytes. Raises `UnreadableBody`."""
+        self._has_begun |= bool(sent)
         try:
             while sent:
                 if self._member.eof:

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from domain.core.times import end_of, parse_deadline, parse_moment
-from domain.core.values import Invalid, Text
+from domain.core.values import Invalid, StoredText
 from domain.following import Status
 from domain.history.codec import to_json
 from domain.provider_items import SyncEvent
@@ -70,7 +70,7 @@ def read_item(raw: Item, number: int, zone: tzinfo = UTC) -> UsableItem | Skippe
         item = lenient
     reading = _Reading(item)
     event_id = reading.field("id", _uuid)
-    name = reading.field("name", Text.parse)
+    name = reading.field("name", StoredText.parse)
     starts = reading.field("event_datetime", partial(parse_moment, zone=zone))
     status = reading.field("status", _status)
     ends = reading.field("registration_deadline", partial(parse_deadline, zone=zone), optional=True)
@@ -136,13 +136,13 @@ def _status(raw: object) -> Status:
     return cast("Status", status)
 
 
-def _area_name(raw: object) -> Text | None:
+def _area_name(raw: object) -> StoredText | None:
     """Reads a name, or an object with a name; an empty name means no area."""
     if isinstance(raw, dict):
         raw = raw.get("name")
     if raw is None or (isinstance(raw, str) and not raw.strip()):
         return None
-    return Text.parse(raw)
+    return StoredText.parse(raw)
 
 
 def _changed_on(item: _Fields, zone: tzinfo) -> date | None:

@@ -161,11 +161,12 @@ class _Run:
             self._last_change = max(changed_on, self._last_change or changed_on)
 
     def _note(self, event_id: UUID, outcome: SyncOutcome) -> None:
-        if outcome.kept:
+        is_kept = bool(outcome.kept) or outcome.is_deleted
+        if is_kept:
             self._kept += 1
             if len(self._kept_items) < MAX_KEPT_RECORDED:
                 self._kept_items.append(KeptItem(event_id=event_id, fields=outcome.kept))
-        if outcome.result != "unchanged" or not outcome.kept:
+        if outcome.result != "unchanged" or not is_kept:
             self._results[outcome.result] += 1
 
     def skip(self, item: SkippedItem) -> None:
