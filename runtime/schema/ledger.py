@@ -77,12 +77,12 @@ def record(connection: Connection[Any], migration: Migration) -> None:
 
 def in_words(applied: Iterable[Applied]) -> str:
     """As `domain 1-5, workers 1`."""
-    told = []
+    parts = []
     in_order = sorted(applied, key=lambda each: (each.room, each.number))
     for room, group in groupby(in_order, key=lambda each: each.room):
         numbers = [each.number for each in group]
-        told.append(f"{room} {'-'.join(map(str, dict.fromkeys([numbers[0], numbers[-1]])))}")
-    return ", ".join(told)
+        parts.append(f"{room} {'-'.join(map(str, dict.fromkeys([numbers[0], numbers[-1]])))}")
+    return ", ".join(parts)
 
 
 def compare(known: Sequence[Migration], found: Sequence[Applied]) -> SchemaState:

@@ -19,6 +19,7 @@ from domain.history.store import load_keys, open_all, read_events
 from domain.visitors import Registered
 from events_face.commands.audit_proof import verify
 from events_face.commands.migrate import create_tables, migrate, rebuild_outdated
+from events_face.commands.recovery import recover
 from events_face.commands.schema import ROOMS_WITH_TABLES, migrations
 from projections.rebuild.outdated import due_rebuilds
 from projections.registry import ALL
@@ -219,6 +220,8 @@ async def test_a_newer_database_is_refused_by_migrate_and_used_by_roles(
         CommandFailed, match=r"the database is newer than this release: .* workers/0002_next"
     ):
         await asyncio.to_thread(migrate, settings, services)
+    with pytest.raises(CommandFailed, match="the database is newer than this release"):
+        await asyncio.to_thread(recover, settings, services, hold=False)  # as `restore` does
     assert await asyncio.to_thread(create_tables, settings, services) == {}  # as `up` does
     assert "the database is newer" in capsys.readouterr().out
     await installation.area("Here")
