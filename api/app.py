@@ -14,6 +14,7 @@ from api.accounts import AccountCalls
 from api.admin.home import home
 from api.admin.kit.problems import answer_problem_page
 from api.admin.panel import is_of_panel, panel
+from api.admin.problem_pages import problem_type
 from api.areas import AreaCalls
 from api.audit import AuditCalls
 from api.auth import AuthCalls
@@ -59,7 +60,7 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
     limits = Limits(settings, clients, connections.broker)
     checks = (only_hosts(settings.allowed_hosts), limits.check, access.check)
     app = Litestar(
-        [home, *ROUTES, *documentation(ROUTES, settings.write_policy), panel(checks)],
+        [home, problem_type, *ROUTES, *documentation(ROUTES, settings.write_policy), panel(checks)],
         state=State(
             {
                 "settings": settings,

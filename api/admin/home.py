@@ -30,25 +30,30 @@ class Home(msgspec.Struct, frozen=True):
 
 @get("/", include_in_schema=False, opt={"access": Who.ANYONE})
 async def home(request: Request) -> Response[bytes]:
+    return unless_known(request, _data() if wants_json(request) else _page())
+
+
+def wants_json(request: Request) -> bool:
+    """Whether it comes from a program, and not from a browser."""
     accepted = request.headers.get("Accept", "")
-    as_json = "json" in accepted and "html" not in accepted
-    return unless_known(request, _data() if as_json else _page())
+    return "json" in accepted and "html" not in accepted
 
 
 @cache
 def _page() -> Ready:
-    return _ready(fragment("home.html", home=_home()).encode(), "text/html; charset=utf-8")
+    return ready(fragment("home.html", home=_home()).encode(), "text/html; charset=utf-8")
 
 
 @cache
 def _data() -> Ready:
-    return _ready(to_json(Answer(data=_home())), "application/json")
+    return ready(to_json(Answer(data=_home())), "application/json")
 
 
 def _home() -> Home:
     return Home("Events-Face", release())
 
 
-def _ready(content: bytes, media_type: str) -> Ready:
+def ready(content: bytes, media_type: str) -> Ready:
+    """A page that differs by what its reader accepts."""
     tag = f'"{blake2b(content, digest_size=12).hexdigest()}"'
     return Ready(content, media_type=media_type, headers=tagged(tag) | {"Vary": "Accept"})

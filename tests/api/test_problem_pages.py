@@ -1,0 +1,34 @@
+"""`/problems/{slug}`: the type of each problem leads to what it means."""
+
+from __future__ import annotations
+
+import pytest
+
+from api.http.problems import problem_types
+from tests.api.serving import Api
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_each_type_has_a_page_and_the_same_as_json(lone_api: Api) -> None:
+    for slug, (kind, *_) in problem_types().items():
+        page = await lone_api.http.get(f"/problems/{slug}", headers={"Accept": "text/html"})
+        assert (slug, page.status_code) == (slug, 200)
+        assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert f"<h1>{kind.title}</h1>" in page.text
+        as_json = {"Accept": "application/json"}
+        answer = await lone_api.http.get(f"/problems/{slug}/", headers=as_json)
+        told = answer.json()["data"]
+        assert (told["type"], told["status"]) == (f"/problems/{slug}", kind.status)
+        assert told["happens_when"]
+        assert told["what_to_do"]
+
+
+async def test_a_type_leads_to_its_page(lone_api: Api) -> None:
+    problem = (await lone_api.http.get("/nowhere")).json()
+    assert "There is nothing at this address." in (await lone_api.http.get(problem["type"])).text
+
+
+async def test_a_type_that_there_is_not_is_not_found(lone_api: Api) -> None:
+    answer = await lone_api.http.get("/problems/nonsense")
+    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
