@@ -30,6 +30,7 @@ from projections.registry import ALL
 from runtime.embedded.services import Services
 from runtime.ports import free_port
 from runtime.settings import Settings
+from tests.api.declared import require_declared
 from tests.support.passwords import quick_passwords
 from tests.support.waiting import DEADLINE, until, until_async
 
@@ -118,7 +119,9 @@ async def api_on(
             server = http_server(create_app(settings, connections), "127.0.0.1", port)
             serving = asyncio.create_task(server.serve())
             # To load the certificates of all authorities would take longer than many a test.
-            async with httpx.AsyncClient(base_url=origin, timeout=30, verify=False) as http:  # noqa: S501
+            client = httpx.AsyncClient(base_url=origin, timeout=30, verify=False)  # noqa: S501
+            client.event_hooks["response"].append(require_declared)
+            async with client as http:
                 await until_async(lambda: _answers(http))
                 yield Api(http, connections)
             server.stop()  # type: ignore[no-untyped-call]
