@@ -71,7 +71,7 @@ async def test_each_call_answers_those_it_is_for_and_refuses_all_others(guarded_
     }
     paths = (await http.get("/api/schema")).json()["paths"]
     calls = {f"{method.upper()} {path}" for path, item in paths.items() for method in item}
-    assert calls == WHO.keys()
+    assert calls == WHO.keys(), "say in WHO whom each call is for"
     for call in sorted(calls):
         method, path = call.split()
         body: dict[str, Any] = {"json": {}} if method in {"POST", "PATCH"} else {}
