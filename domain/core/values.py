@@ -1,6 +1,6 @@
-"""Values that are right by construction: who holds one need not check it again.
+"""Value types that are always valid: they need no further checks.
 
-Each class parses what came from outside and raises `Invalid`, whose text is meant for the sender.
+Each class parses input and raises `Invalid`, whose message is for the client.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from domain.core.characters import (
 
 
 class Invalid(ValueError):
-    """What is wrong with a value, in words for whoever sent it."""
+    """A value is invalid; the message for the client says why."""
 
 
 class Line(str):

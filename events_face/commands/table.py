@@ -28,7 +28,7 @@ ROLE = Option(
 
 COMMANDS: dict[str, Command] = {
     "up": Command(
-        help="run everything on this machine, embedding what is not configured",
+        help="run the whole system on this machine; services that are not configured are embedded",
         example="events-face up --port 9000 --data-dir /var/lib/events-face",
         function="events_face.commands.up:up",
         needs_services=False,
@@ -39,13 +39,13 @@ COMMANDS: dict[str, Command] = {
             Option(
                 flag="--workers",
                 name="workers",
-                help="how many API processes share the port (%(default)s)",
+                help="number of API processes, which share the port (%(default)s)",
                 more={"type": count, "default": min(4, os.cpu_count() or 1)},
             ),
             Option(
                 flag="--demo",
                 name="demo",
-                help="begin a new installation with a few events and visitors",
+                help="fill a new installation with example data",
                 more={"action": "store_true"},
             ),
         ),
@@ -58,7 +58,7 @@ COMMANDS: dict[str, Command] = {
         options=(HOST, PORT),
     ),
     "projector": Command(
-        help="keep the read tables up with history",
+        help="keep the read tables up to date with history",
         example="events-face projector",
         function="events_face.commands.projector:projector",
         role=True,
@@ -72,19 +72,19 @@ COMMANDS: dict[str, Command] = {
             Option(
                 flag="--queues",
                 name="queues",
-                help="what of it, separated by commas (%(default)s)",
+                help="the queues to work on, separated by commas (%(default)s)",
                 more={"type": queues, "default": ",".join(QUEUES)},
             ),
         ),
     ),
     "scheduler": Command(
-        help="start synchronisation and cleanup by their schedules",
+        help="start sync and cleanup on schedule, and seal history",
         example="SYNC_SCHEDULE='*/15 * * * *' events-face scheduler",
         function="workers.scheduler:run",
         role=True,
     ),
     "sink": Command(
-        help="a local notification service, which shows what it gets",
+        help="run a local notification service that shows what it receives",
         example="events-face sink --port 8001",
         function="workers.sink.server:run",
         role=True,
@@ -106,7 +106,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "doctor": Command(
-        help="check the installation, and say what to mend",
+        help="check the installation, and print how to fix problems",
         example="events-face doctor",
         function="events_face.commands.doctor.command:doctor",
         needs_services=False,
@@ -114,25 +114,25 @@ COMMANDS: dict[str, Command] = {
         options=(AS_JSON,),
     ),
     "ping": Command(
-        help="whether the database and the broker answer",
+        help="check whether the database and the broker answer",
         example="events-face ping",
         function="events_face.commands.ping:ping",
     ),
     "migrate": Command(
-        help="create or upgrade every table",
+        help="create or upgrade all tables",
         example="events-face migrate",
         function="events_face.commands.migrate:migrate",
         begins=True,
     ),
     "sync": Command(
-        help="take events from the provider (EVENTS_PROVIDER_URL)",
+        help="fetch events from the provider (EVENTS_PROVIDER_URL)",
         example="events-face sync --all",
         function="events_face.commands.sync:sync",
         options=(
             Option(
                 flag="--all",
                 name="full",
-                help="everything, not only what has changed since the last time",
+                help="all events, not only those changed since the last sync",
                 more={"action": "store_true"},
             ),
         ),
@@ -145,19 +145,19 @@ COMMANDS: dict[str, Command] = {
             Option(
                 flag="--sleep",
                 name="sleep",
-                help="seconds between two looks when nothing is due (%(default)s)",
+                help="seconds between two reads of the outbox when nothing is due (%(default)s)",
                 more={"type": seconds, "default": 1.0},
             ),
             Option(
                 flag="--once",
                 name="once",
-                help="deliver what is due, then exit",
+                help="deliver the notifications that are due, then exit",
                 more={"action": "store_true"},
             ),
             Option(
                 flag="--now",
                 name="now",
-                help="what waits for a later try is due at once",
+                help="also deliver notifications that wait for a later attempt",
                 more={"action": "store_true"},
             ),
         ),
@@ -171,7 +171,7 @@ COMMANDS: dict[str, Command] = {
                 flag="--days",
                 name="days",
                 setting="cleanup_days",
-                help="how many days ago (CLEANUP_DAYS)",
+                help="minimum age in days (CLEANUP_DAYS)",
                 more={"type": days},
             ),
         ),
@@ -184,24 +184,24 @@ COMMANDS: dict[str, Command] = {
             Option(
                 flag="--username",
                 name="username",
-                help="what it signs in with",
+                help="the username of the account",
                 more={"required": True},
             ),
             Option(
                 flag="--password",
                 name="password",
-                help="EVENTS_FACE_PASSWORD when it is not given, else it is asked for",
+                help="the password; default: EVENTS_FACE_PASSWORD, or a prompt",
             ),
         ),
     ),
     "grant": Command(
-        help="give an account a role",
+        help="grant a role to an account",
         example="events-face grant ada organizer",
         function="events_face.commands.accounts:grant",
         options=(USER, ROLE),
     ),
     "revoke": Command(
-        help="take a role from an account",
+        help="revoke a role of an account",
         example="events-face revoke ada organizer",
         function="events_face.commands.accounts:revoke",
         options=(
@@ -210,20 +210,20 @@ COMMANDS: dict[str, Command] = {
             Option(
                 flag="--force",
                 name="force",
-                help="take the role of the last admin too",
+                help="revoke the role of the last admin, too",
                 more={"action": "store_true"},
             ),
         ),
     ),
     "erase": Command(
-        help="make one person's data unreadable everywhere, history included",
+        help="erase the personal data of one person, also from history",
         example="events-face erase ada@example.com",
         function="events_face.commands.erase:erase",
         options=(
             Option(
                 flag="email",
                 name="email",
-                help="what the person registered with",
+                help="the email of the person's registrations",
                 more={"metavar": "EMAIL"},
             ),
             Option(
@@ -235,25 +235,25 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "rotate-keys": Command(
-        help="wrap the keys of personal data under a new data key, while everything runs",
+        help="replace the data key that encrypts the keys of personal data",
         example="events-face rotate-keys",
         function="events_face.commands.rotate_keys:rotate_keys",
     ),
     "projections status": Command(
-        help="position, lag and row counts of every projection",
+        help="print position, lag and row count of each projection",
         example="events-face projections status",
         function="events_face.commands.projections_status:status",
         options=(AS_JSON,),
     ),
     "projections rebuild": Command(
-        help="derive read tables from history again",
+        help="rebuild read tables from history",
         example="events-face projections rebuild events areas",
         function="events_face.commands.projections_rebuild:rebuild",
         options=(
             Option(
                 flag="names",
                 name="names",
-                help="the projections; all when none is named",
+                help="the projections; default: all",
                 more={"nargs": "*", "metavar": "NAME"},
             ),
         ),
@@ -261,9 +261,9 @@ COMMANDS: dict[str, Command] = {
     **AUDIT_COMMANDS,
     **BACKUP_COMMANDS,
 }
-"""Names of two words are grouped under the first, whose help is in GROUPS."""
+"""Names of two words are sub-commands of the first word; GROUPS has the help of the first words."""
 
 GROUPS = {
-    "projections": "look after the read tables",
-    "audit": "read history, and prove that nobody has changed it",
+    "projections": "manage the read tables",
+    "audit": "read history, and prove that it was not changed",
 }
