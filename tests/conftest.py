@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -26,7 +25,10 @@ from tests.support.chromium import NO_BROWSER
 from tests.support.clocks import OtherClock
 from tests.support.databases import TEMPLATE, Databases
 from tests.support.fast import SERVERS, may_be_fast
+from tests.support.processes import started
 from tests.support.waiting import until
+
+pytest_plugins = ["tests.support.fixtures"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell has what it begins in the background ignore Ctrl-C, and that is passed on to each
@@ -113,10 +115,9 @@ def keys(database_url: str, settings: Settings) -> InstallationKeys:
 
 @pytest.fixture(scope="session")
 def valkey_url(servers_dir: Path) -> Iterator[str]:
-    with subprocess.Popen(valkey.valkey_command(servers_dir)) as server:
+    with started(valkey.valkey_command(servers_dir)):
         until(lambda: valkey.is_running(servers_dir))
         yield valkey.valkey_url(servers_dir)
-        server.terminate()
 
 
 @pytest.fixture

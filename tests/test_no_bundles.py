@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from api.http.bundles import DOCUMENTATION, PANEL, installed
+from tests.support.processes import run
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,10 +22,10 @@ def test_no_tracked_file_is_minified() -> None:
     git = shutil.which("git")
     if git is None:
         pytest.skip("there is no git")
-    listed = subprocess.run([git, "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    listed = run([git, "ls-files", "-z"], cwd=ROOT)
     if listed.returncode:
         pytest.skip("not a checkout of the repository")
-    tracked = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+    tracked = [ROOT / name for name in listed.stdout.split("\0") if name]
     code = [path for path in tracked if path.suffix in CODE and path.exists()]
     assert len(code) > 100
     minified = [path.name for path in code if ".min." in path.name or _longest_line(path) > LIMIT]

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
-import subprocess
+import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 import httpx
 import msgspec
-from psycopg.conninfo import conninfo_to_dict
 
 from api.app import create_app
 from api.http.connections import Connections, connected
@@ -32,6 +29,7 @@ from runtime.ports import free_port
 from runtime.settings import Settings
 from tests.api.declared import require_declared
 from tests.support.passwords import quick_passwords
+from tests.support.processes import Process, accepts, environment, started
 from tests.support.waiting import DEADLINE, until, until_async
 
 
@@ -149,38 +147,24 @@ async def _answers(http: httpx.AsyncClient) -> bool:
 @contextmanager
 def api_process(
     settings: Settings, services: Services, port: int, *, first: str = "", **more: str
-) -> Iterator[subprocess.Popen[bytes]]:
+) -> Iterator[Process]:
     """A process of its own, killed at the end of the block if it still runs. What it does `first`
     is Python."""
-    environ = os.environ | {
-        "DATABASE_URL": _as_url(services.database_url),
-        "REDIS_URL": services.redis_url or "",
-        "SECRET_KEY": ",".join(settings.secret_keys),
-        "DATA_DIR": str(settings.data_dir),
-        "DEBUG": "true",
-        "WRITE_POLICY": settings.write_policy,
-        "RATE_LIMITS": "on" if settings.rate_limits else "off",
-        **more,
-    }
+    environ = os.environ | environment(settings, services) | more
     program = f"{first}\nfrom events_face.cli import main\nmain()"
     command = [sys.executable, "-c", program, "api", "--port", str(port)]
-    with subprocess.Popen(command, env=environ) as process:
-        try:
-            until(lambda: accepts(port))
-            yield process
-        finally:
-            process.kill()
+    with started(command, ended_by=signal.SIGKILL, env=environ) as process:
+        until(lambda: accepts(port))
+        yield process
 
 
-def _as_url(conninfo: str) -> str:
-    parts = conninfo_to_dict(conninfo)
-    query = urlencode({"host": parts["host"], "port": parts["port"]})
-    return f"postgresql://{parts['user']}@/{parts['dbname']}?{query}"
-
-
-def accepts(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port)):
-            return True
-    except OSError:
-        return False
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    """Status and slug, once the answer is seen to be a whole problem."""
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    body = answer.json()
+    assert list(body) == ["type", "title", "status", "detail", "errors", "request_id"]
+    assert body["status"] == answer.status_code
+    assert body["request_id"] == answer.headers["X-Request-ID"]
+    assert body["title"]
+    assert body["detail"]
+    return answer.status_code, body["type"].removeprefix("/problems/")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from runtime.embedded.services import Services
 from runtime.errors import CommandFailed, WrongUsage
 from runtime.settings import Settings
 from tests.support.deeds import HOUR, MORNING, Deeds
-from tests.workers.processes import environment
+from tests.support.processes import environment, events_face_command, run, spoken_with
 
 ALL: dict[str, Any] = {
     "aggregate_id": None, "type": None, "actor": None, "since": None, "until": None,
@@ -189,33 +188,21 @@ def test_what_changed_is_printed(
 
 def test_a_follower_sees_what_happens(settings: Settings, services: Services, deeds: Deeds) -> None:
     asyncio.run(deeds.area("First"))
-    command = [sys.executable, "-m", "events_face", "audit", "log"]
-    with subprocess.Popen(
-        [*command, "--follow", "--json", "--type", "Area", "--limit", "1"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(settings, services),
-    ) as follower:
+    command = events_face_command(
+        *("audit", "log", "--follow", "--json", "--type", "Area", "--limit", "1")
+    )
+    with spoken_with(command, env=environment(settings, services)) as follower:
         assert follower.stdout is not None
-        try:
-            assert '"First"' in follower.stdout.readline()
-            for name in ("Second", "Third"):
-                asyncio.run(deeds.area(name))
-                assert f'"{name}"' in follower.stdout.readline()
-        finally:
-            follower.kill()
+        assert '"First"' in follower.stdout.readline()
+        for name in ("Second", "Third"):
+            asyncio.run(deeds.area(name))
+            assert f'"{name}"' in follower.stdout.readline()
 
 
 def test_a_full_disk_is_one_line(settings: Settings, services: Services) -> None:
     with open("/dev/full", "wb") as full:  # noqa: PTH123
-        done = subprocess.run(
-            [sys.executable, "-m", "events_face", "audit", "log"],
-            env=environment(settings, services),
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
+        command = events_face_command("audit", "log")
+        done = run(command, env=environment(settings, services), stdout=full)
     assert (done.returncode, done.stderr) == (1, "events-face: No space left on device\n")
 
 
@@ -228,13 +215,7 @@ def test_output_that_nobody_reads_on_is_no_failure(
 
     asyncio.run(fill())
     command = f"{sys.executable} -m events_face audit export | head -n 1"
-    done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command],  # noqa: S607
-        env=environment(settings, services),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run(["bash", "-o", "pipefail", "-c", command], env=environment(settings, services))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("\n") == 1
 

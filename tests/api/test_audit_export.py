@@ -16,7 +16,7 @@ from runtime.embedded.services import Services
 from runtime.errors import CommandFailed, WrongUsage
 from runtime.settings import Settings
 from tests.support.deeds import Deeds
-from tests.workers.processes import environment, events_face
+from tests.support.processes import environment, events_face
 
 NOTHING: dict[str, Any] = {
     "aggregate_id": None, "type": None, "actor": None, "since": None, "until": None,

@@ -13,7 +13,8 @@ import pytest
 from runtime.embedded.services import Services
 from runtime.ports import free_port
 from runtime.settings import Settings
-from tests.api.serving import accepts, api_process
+from tests.api.serving import api_process
+from tests.support.processes import accepts
 from tests.support.waiting import DEADLINE, until
 
 SILENT = b""

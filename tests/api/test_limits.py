@@ -26,8 +26,7 @@ from runtime.embedded.services import Services
 from runtime.ports import free_port
 from runtime.settings import Settings
 from runtime.variables import Rate
-from tests.api.serving import Api, api_on
-from tests.api.test_problems import problem
+from tests.api.serving import Api, api_on, problem
 from tests.support.waiting import DEADLINE, until_async
 
 pytestmark = pytest.mark.anyio

@@ -20,8 +20,7 @@ from domain.privacy.keys import InstallationKeys
 from runtime.embedded.services import Services
 from runtime.settings import Settings
 from runtime.variables import Rate
-from tests.api.serving import api_on
-from tests.api.test_problems import problem
+from tests.api.serving import api_on, problem
 from tests.support.waiting import DEADLINE, until_async
 
 pytestmark = pytest.mark.anyio

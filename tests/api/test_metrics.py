@@ -25,7 +25,8 @@ from runtime.embedded.services import Services
 from runtime.ports import free_port
 from runtime.settings import Settings
 from runtime.supervisor import ROLE_VARIABLE
-from tests.api.serving import EVENT, Api, accepts, api_on, api_process
+from tests.api.serving import EVENT, Api, api_on, api_process
+from tests.support.processes import accepts
 from tests.support.waiting import until, until_async
 
 pytestmark = pytest.mark.anyio

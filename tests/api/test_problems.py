@@ -6,7 +6,6 @@ from itertools import chain
 from typing import Any
 from uuid import UUID
 
-import httpx
 import psycopg
 import pytest
 from litestar.exceptions import LitestarException
@@ -16,24 +15,12 @@ from api.http.problems import problem_types
 from domain.core.errors import ProblemError
 from domain.history.batch import OutcomeUnknown
 from domain.history.group_commit import HistoryUnavailable, Overloaded
-from tests.api.serving import Api
+from tests.api.serving import Api, problem
 
 pytestmark = pytest.mark.anyio
 
 NOBODY = UUID(int=0)
 AREAS = "/api/events/areas"
-
-
-def problem(answer: httpx.Response) -> tuple[int, str]:
-    """Status and slug, once the answer is seen to be a whole problem."""
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    body = answer.json()
-    assert list(body) == ["type", "title", "status", "detail", "errors", "request_id"]
-    assert body["status"] == answer.status_code
-    assert body["request_id"] == answer.headers["X-Request-ID"]
-    assert body["title"]
-    assert body["detail"]
-    return answer.status_code, body["type"].removeprefix("/problems/")
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
@@ -16,12 +14,9 @@ from domain.seals.signing import to_pem
 from domain.seals.verifying import Verdict
 from runtime.embedded.services import Services
 from runtime.settings import Settings
-from tests.domain.seals.conftest import installation, signing_key
 from tests.domain.seals.sealed_history import HOLE, LAST, make_history, seal_all
 from tests.support.installation import Installation
-from tests.workers.processes import Finished, environment, events_face
-
-__all__ = ["installation", "signing_key"]
+from tests.support.processes import Finished, environment, events_face, events_face_command, run
 
 pytestmark = pytest.mark.anyio
 
@@ -40,15 +35,7 @@ def surroundings(settings: Settings, services: Services) -> dict[str, str]:
 def elsewhere(folder: Path, *words: str) -> Finished:
     """Run a sub-command where there is no installation."""
     folder.mkdir()
-    done = subprocess.run(
-        [sys.executable, "-m", "events_face", *words],
-        env={"PATH": os.environ["PATH"]},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run(events_face_command(*words), env={"PATH": os.environ["PATH"]}, cwd=folder)
     assert list(folder.iterdir()) == []
     return Finished(done.returncode, done.stdout, done.stderr)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from domain.privacy.keys import InstallationKeys
 from runtime.embedded.services import Services
 from runtime.settings import Settings
 from tests.api.serving import api_on, projector_on
+from tests.support.processes import STDOUT
 
 pytestmark = pytest.mark.anyio
 
@@ -59,7 +59,7 @@ async def test_schemathesis_finds_no_fault(
             env=environ,
             cwd=tmp_path,
             check=False,
-            stderr=subprocess.STDOUT,
+            stderr=STDOUT,
         )
         me = await api.http.get("/api/auth/me", headers=admin.bearer)
     report = done.stdout.decode()

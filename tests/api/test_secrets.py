@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import httpx
@@ -13,6 +12,7 @@ from runtime.embedded.services import Services
 from runtime.ports import free_port
 from runtime.settings import Settings
 from tests.api.serving import EVENT, api_process
+from tests.support.processes import run
 from tests.support.waiting import DEADLINE
 
 PASSWORD = "correct-horse-battery"
@@ -85,8 +85,6 @@ except KeyError:
 @pytest.mark.parametrize("rendering", ["json", "pretty"])
 def test_a_traceback_is_logged_without_the_values_of_variables(rendering: str) -> None:
     code = FAILURE.format(format=rendering)
-    logged = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stderr
+    logged = run([sys.executable, "-c", code], check=True).stderr
     assert "KeyError" in logged
     assert PASSWORD not in logged

@@ -14,7 +14,8 @@ from runtime.embedded.services import Services
 from runtime.ports import free_port
 from runtime.settings import Settings
 from tests.api.raw_clients import RawClient, Seen
-from tests.api.serving import EVENT, accepts, api_process
+from tests.api.serving import EVENT, api_process
+from tests.support.processes import accepts
 from tests.support.waiting import DEADLINE, until, until_async
 
 pytestmark = pytest.mark.anyio

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from runtime.embedded.services import Services
 from runtime.settings import Settings
 from tests.api.serving import Api, api_on, projector_on
 from tests.browser.content import fill
+from tests.browser.looking import People
 from tests.browser.watching import Watch
 from tests.support import chromium
 from tests.support.databases import Databases
@@ -32,10 +33,6 @@ ACCOUNTS: dict[str, tuple[Role, ...]] = {
     "auditor": ("auditor",),
     "admin": ("admin",),
 }
-
-People = Callable[..., Awaitable[Page]]
-"""`await people("organizer")`: the page of somebody who is signed in with that account;
-`await people()`: of somebody who is not. What else is given is for `Browser.new_context`."""
 
 find_chromium = cache(chromium.find)
 

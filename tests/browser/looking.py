@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from playwright.async_api import Locator, Page, expect
+
+People = Callable[..., Awaitable[Page]]
+"""`await people("organizer")`: the page of somebody who is signed in with that account;
+`await people()`: of somebody who is not. What else is given is for `Browser.new_context`."""
 
 
 def field(page: Page, label: str) -> Locator:

@@ -7,9 +7,8 @@ from playwright.async_api import expect
 
 from domain.notifications import RecordDelivery
 from tests.api.serving import OPERATOR, PASSWORD, Api
-from tests.browser.conftest import People
 from tests.browser.content import notifications
-from tests.browser.looking import field, follow, notice
+from tests.browser.looking import People, field, follow, notice
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,7 @@ from playwright.async_api import Page
 
 from tests.api.admin.panel import Panel
 from tests.api.serving import PASSWORD, Api
-from tests.browser.conftest import People
+from tests.browser.looking import People
 
 pytestmark = pytest.mark.anyio
 

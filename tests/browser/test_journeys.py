@@ -8,8 +8,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.api.serving import PASSWORD, Api
-from tests.browser.conftest import People
-from tests.browser.looking import field, follow, notice
+from tests.browser.looking import People, field, follow, notice
 
 pytestmark = pytest.mark.anyio
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from runtime.ports import free_port
 from runtime.variables import composed_postgresql_url
 from tests.containers import servers
 from tests.containers.composed import ENV_FILE, composed, is_ours
+from tests.support.processes import Done, Process, run, start
 
 STOPPED_WITHIN = 30.0
 """Seconds; compose.yaml's own limit is half of it, on a machine with nothing else to do."""
@@ -29,7 +29,7 @@ class Containers:
 
     def __init__(self, folder: Path, postgresql: int, broker: int) -> None:
         self.services = _services()
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.running: dict[str, Process] = {}
         self.folder = folder
         self.database_url = _database_url(self.services["migrate"]["environment"], postgresql)
         api, sink = free_port(), free_port()
@@ -59,20 +59,11 @@ class Containers:
             if how["condition"] == "service_completed_successfully"
         }
         for name in self._in_order():
+            command = self._here(["events-face", *self.services[name]["command"]])
             if name in to_complete:
-                subprocess.run(
-                    self._here(["events-face", *self.services[name]["command"]]),
-                    check=True,
-                    timeout=120,
-                    **self._around(name),
-                )
+                run(command, check=True, **self._around(name))
             else:
-                with self.log(name).open("wb") as log:
-                    self.running[name] = subprocess.Popen(
-                        self._here(["events-face", *self.services[name]["command"]]),
-                        stderr=log,
-                        **self._around(name),
-                    )
+                self.running[name] = start(command, log=self.log(name), **self._around(name))
 
     def is_healthy(self, name: str) -> bool:
         """What its health check says."""
@@ -80,11 +71,9 @@ class Containers:
         assert kind == "CMD"
         return self.run(name, *words).returncode == 0
 
-    def run(self, name: str, *words: str) -> subprocess.CompletedProcess[bytes]:
+    def run(self, name: str, *words: str) -> Done:
         """Run this beside the service, to its end."""
-        return subprocess.run(
-            self._here(words), check=False, capture_output=True, **self._around(name)
-        )
+        return run(self._here(words), **self._around(name))
 
     def stop(self) -> dict[str, int]:
         """Their exit codes, after SIGTERM; none leaves a process behind."""

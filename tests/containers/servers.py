@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,12 +18,10 @@ from runtime.embedded import cluster, valkey
 from runtime.embedded.account import Account
 from runtime.ports import free_port
 from runtime.variables import composed_postgresql_url
+from tests.support.processes import DEVNULL, run, started
 from tests.support.waiting import until
 
 DEBIAN = Path("/usr/lib/postgresql")
-
-STOPPED_WITHIN = 60.0
-"""Seconds."""
 
 
 @contextmanager
@@ -39,7 +36,7 @@ def postgresql(service: Mapping[str, Any], folder: Path) -> Iterator[int]:
     password.write_text(environment["POSTGRES_PASSWORD"])
     for path in (data, password):
         account.own(path)
-    subprocess.run(
+    run(
         [
             *(binaries / "initdb", f"--pgdata={data}", "--auth=scram-sha-256", "--no-sync"),
             *(f"--username={environment['POSTGRES_USER']}", f"--pwfile={password}"),
@@ -47,18 +44,14 @@ def postgresql(service: Mapping[str, Any], folder: Path) -> Iterator[int]:
         ],
         check=True,
         cwd="/",
-        stdout=subprocess.DEVNULL,
         **account.options(),
     )
     _, *options = service["command"]
     here = ["-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-c", "unix_socket_directories="]
     command = [str(binaries / "postgres"), *options, *here]
-    with subprocess.Popen(command, cwd="/", **account.options()) as server:
-        try:
-            _create_database(environment, port)
-            yield port
-        finally:
-            _stop(server, signal.SIGINT)
+    with started(command, ended_by=signal.SIGINT, cwd="/", **account.options()):
+        _create_database(environment, port)
+        yield port
 
 
 @contextmanager
@@ -69,13 +62,10 @@ def broker(service: Mapping[str, Any], folder: Path) -> Iterator[int]:
     data.mkdir()
     _, *options = service["command"]
     here = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(data)]
-    with subprocess.Popen([str(binary), *options, *here], stdout=subprocess.DEVNULL) as server:
-        try:
-            with redis.Redis(port=port) as client:
-                until(lambda: _answers(client))
-            yield port
-        finally:
-            _stop(server, signal.SIGTERM)
+    with started([binary, *options, *here], stdout=DEVNULL):
+        with redis.Redis(port=port) as client:
+            until(lambda: _answers(client))
+        yield port
 
 
 def _postgresql_binaries() -> Path:
@@ -107,12 +97,3 @@ def _answers(client: redis.Redis) -> bool:
         return bool(client.ping())
     except redis.ConnectionError:
         return False
-
-
-def _stop(server: subprocess.Popen[bytes], demand: signal.Signals) -> None:
-    server.send_signal(demand)
-    try:
-        server.wait(STOPPED_WITHIN)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        raise

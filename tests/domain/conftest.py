@@ -5,9 +5,6 @@ from collections.abc import Iterator
 import pytest
 
 from domain.core.aggregate import EVENT_TYPES
-from tests.projections.conftest import installation
-
-__all__ = ["installation", "invented_events"]
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ the missing ones and never touches one that is there.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -23,6 +22,7 @@ from domain.history.codec import UnknownEvent, decode, encode, open_personal
 from domain.privacy.encryption import CannotOpen, seal
 from domain.privacy.keys import binding_of
 from domain.syncs import Counts, KeptItem, SkippedItem
+from tests.support.processes import run
 
 GOLDEN = Path(__file__).parent / "golden"
 KEY = b"a key that only tests would use "
@@ -134,9 +134,7 @@ def test_every_event_class_has_an_example_of_every_version() -> None:
 )
 def test_every_process_that_decodes_knows_every_event_class(module: str) -> None:
     program = f"import {module}; from domain.core.aggregate import EVENT_TYPES; print(*EVENT_TYPES)"
-    known = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    ).stdout.split()
+    known = run([sys.executable, "-c", program], check=True).stdout.split()
     assert set(known) == EVENT_TYPES.keys()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -16,6 +15,7 @@ import pytest
 from domain.areas import Area
 from domain.core.aggregate import EVENT_TYPES, DomainEvent, stored_as
 from tests.domain.event_shapes import Shape, faults, shape, with_new_versions
+from tests.support.processes import Done, run
 
 ROOT = Path(__file__).parents[2]
 
@@ -171,12 +171,10 @@ def test_make_check_fails_with_what_is_to_be_done(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "tests" / "domain", tmp_path / "tests" / "domain")
     (tmp_path / "tests" / "__init__.py").touch()
 
-    def check() -> subprocess.CompletedProcess[str]:
+    def check() -> Done:
         command = [sys.executable, "-m", "tests.domain.event_shapes"]
         environ = {"PYTHONPATH": str(tmp_path)}
-        return subprocess.run(
-            command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
-        )
+        return run(command, cwd=tmp_path, env=environ)
 
     done = check()
     assert (done.returncode, done.stderr) == (0, "")

@@ -18,17 +18,9 @@ from domain.events import (
     DeleteEvent,
     Event,
 )
-from domain.provider_items import SyncEvent, SyncOutcome
+from domain.provider_items import SyncOutcome
+from tests.domain.fair import FAIR, FAIR_CREATED, a_fair, synced
 from tests.domain.scenario import IN_A_MONTH, IN_A_WEEK, NOW, Scenario
-
-FAIR = UUID(int=2000)
-FAIR_CREATED = events.Created(
-    name="Fair", event_datetime=IN_A_MONTH, registration_deadline=IN_A_WEEK, status="open"
-)
-
-
-def a_fair() -> Scenario:
-    return Scenario().given(FAIR, FAIR_CREATED)
 
 
 def create(**changes: Any) -> CreateEvent:
@@ -38,18 +30,6 @@ def create(**changes: Any) -> CreateEvent:
         "registration_deadline": IN_A_WEEK,
     }
     return CreateEvent(**fields | changes)
-
-
-def synced(**changes: Any) -> SyncEvent:
-    fields: dict[str, Any] = {
-        "event_id": FAIR,
-        "name": Text("Fair"),
-        "event_datetime": IN_A_MONTH,
-        "registration_deadline": IN_A_WEEK,
-        "area_name": None,
-        "status": "open",
-    }
-    return SyncEvent(**fields | changes)
 
 
 def test_a_new_event_is_created_as_asked() -> None:

@@ -21,8 +21,8 @@ from domain.events import (
 )
 from domain.following import FIELDS, Details, Field
 from domain.provider_items import FollowProvider, SyncOutcome
+from tests.domain.fair import FAIR, FAIR_CREATED, synced
 from tests.domain.scenario import IN_A_MONTH, IN_A_WEEK, Scenario
-from tests.domain.test_events import FAIR, FAIR_CREATED, synced
 
 LATER = IN_A_MONTH + timedelta(days=1)
 ROME, PARIS = Text("Rome"), Text("Paris")

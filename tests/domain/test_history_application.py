@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from domain.history.group_commit import Writer
 from domain.history.store import connect, open_all
 from domain.privacy.keys import InstallationKeys
 from tests.domain.writing import ORIGIN, a_fair, history, visitor
+from tests.support.processes import started
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -141,11 +141,8 @@ async def test_the_example_of_the_documentation_counts_visitors(
 @contextmanager
 def _running(script: Path, database_url: str) -> Iterator[None]:
     environment = os.environ | History.env | {"DATABASE_URL": database_url}
-    with subprocess.Popen([sys.executable, script], env=environment) as process:
-        try:
-            yield
-        finally:
-            process.terminate()
+    with started([sys.executable, script], env=environment):
+        yield
 
 
 def _counted(database_url: str, event_id: UUID) -> int:

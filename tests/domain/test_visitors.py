@@ -19,8 +19,8 @@ from domain.visitors import (
     Registered,
     RegisterVisitor,
 )
+from tests.domain.fair import FAIR, a_fair
 from tests.domain.scenario import CODE, IN_A_WEEK, Scenario, identity
-from tests.domain.test_events import FAIR, a_fair
 
 
 def register(email: str = "ada@example.com", event_id: UUID = FAIR) -> RegisterVisitor:

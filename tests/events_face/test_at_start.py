@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -23,8 +21,8 @@ from runtime.errors import CommandFailed
 from runtime.settings import Settings
 from tests.support.clocks import OtherClock
 from tests.support.databases import TEMPLATE
+from tests.support.processes import environment, events_face, role
 from tests.support.waiting import DEADLINE, until
-from tests.workers.processes import environment, events_face
 
 
 @pytest.fixture
@@ -40,12 +38,7 @@ def test_a_role_waits_until_the_database_is_there(
     log = tmp_path / "log"
     with (
         psycopg.connect(template_database, autocommit=True) as server,
-        log.open("wb") as taken,
-        subprocess.Popen(
-            [sys.executable, "-m", "events_face", "projector"],
-            env=environment(settings, services),
-            stderr=taken,
-        ) as projector,
+        role(environment(settings, services), "projector", log=log) as projector,
     ):
         try:
             until(lambda: "waiting for the database" in log.read_text())
@@ -66,12 +59,7 @@ def test_a_role_that_waits_can_be_stopped(
 ) -> None:
     given = environment(settings, None) | {"DATABASE_URL": "postgresql://u@127.0.0.1:1/x"}
     log = tmp_path / "log"
-    with (
-        log.open("wb") as taken,
-        subprocess.Popen(
-            [sys.executable, "-m", "events_face", "worker"], env=given, stderr=taken
-        ) as worker,
-    ):
+    with role(given, "worker", log=log) as worker:
         until(lambda: '"at": "127.0.0.1:1"' in log.read_text())
         worker.send_signal(number)
         assert worker.wait(DEADLINE) == 143  # as a process that SIGTERM has ended

@@ -32,19 +32,14 @@ from projections.registry import ALL
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.settings import Settings
-from tests.domain.seals.conftest import signing_key
 from tests.domain.seals.sealed_history import seal_all
-from tests.projections.conftest import installation
 from tests.support.installation import Installation, all_caught_up, installation_on, running
 from tests.support.notification_service import NotificationService
 from tests.support.waiting import until_async
-from tests.workers.conftest import service, worker_settings
 from tests.workers.outboxes import history_of, rows_by_email
 from workers.delivery import leases
 from workers.delivery.deliverer import new_delivery
 from workers.delivery.notification_service import Accepted, Answer, TryLater
-
-__all__ = ["installation", "service", "signing_key", "worker_settings"]
 
 pytestmark = pytest.mark.anyio
 

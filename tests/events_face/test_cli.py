@@ -1,5 +1,4 @@
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,8 @@ from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.release import release
 from runtime.settings import Settings
-from tests.workers.processes import environment, events_face
+from tests.support import processes
+from tests.support.processes import Done, environment, events_face, events_face_command
 
 
 def run(*words: str, capture: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -125,19 +125,13 @@ def test_a_key_that_was_lost_is_not_replaced_by_a_new_one(
     assert not (tmp_path / "data").exists()
 
 
-def run_without_a_database(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def run_without_a_database(folder: Path, *words: str) -> Done:
     return run_events_face(folder, *words, DATABASE_URL="postgresql://user@127.0.0.1:1/x")
 
 
-def run_events_face(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "events_face", *words],
-        env={"DEBUG": "true", "DATA_DIR": str(folder / "data"), **environ},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def run_events_face(folder: Path, *words: str, **environ: str) -> Done:
+    here = {"DEBUG": "true", "DATA_DIR": str(folder / "data"), **environ}
+    return processes.run(events_face_command(*words), env=here, cwd=folder)
 
 
 def test_a_name_that_means_nothing_is_one_line_and_exits_with_2(tmp_path: Path) -> None:
@@ -172,16 +166,13 @@ def test_a_database_that_does_not_answer_is_one_line_and_exits_1(tmp_path: Path)
 
 
 def test_a_command_loads_no_library_that_it_does_not_use(tmp_path: Path) -> None:
-    came = subprocess.run(
+    came = processes.run(
         [sys.executable, "-X", "importtime", "-m", "events_face", "sync"],
         env={
             "DATA_DIR": str(tmp_path),
             "DATABASE_URL": "postgresql://nowhere.invalid/none",
             "DEBUG": "true",
         },
-        capture_output=True,
-        text=True,
-        check=False,
     ).stderr
     assert "EVENTS_PROVIDER_URL is not set" in came
     loaded = {line.rpartition("|")[2].strip() for line in came.splitlines()}
@@ -205,7 +196,7 @@ def test_only_the_commands_that_replay_load_the_eventsourcing_library() -> None:
 def _loads_eventsourcing(*modules: str) -> bool:
     program = f"import sys, {', '.join(modules)}; print('eventsourcing' in sys.modules)"
     command = [sys.executable, "-c", program]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout == "True\n"
+    return processes.run(command, check=True).stdout == "True\n"
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from events_face.commands.doctor.examination import examine
 from runtime.checks import database
 from runtime.checks.finding import Finding
 from runtime.settings import Settings
-from tests.workers.processes import environment, events_face
+from tests.support.processes import environment, events_face
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from runtime.embedded.cluster import Cluster
 from runtime.embedded.postgres import embedded_postgres
 from runtime.embedded.restarter import Restarter
 from runtime.errors import CommandFailed
+from tests.support.processes import LAST_RESORT, Spoken, spoken_with, started
 from tests.support.waiting import until
 
 USER = """
@@ -32,17 +32,13 @@ with embedded_postgres(Path(sys.argv[1])) as url:
 
 
 @contextmanager
-def another_user(data_dir: Path) -> Iterator[subprocess.Popen[str]]:
+def another_user(data_dir: Path) -> Iterator[Spoken]:
     """Another process that uses the server, until its standard input is closed."""
-    with subprocess.Popen(
-        [sys.executable, "-c", USER, str(data_dir)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with spoken_with([sys.executable, "-c", USER, str(data_dir)]) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("postgresql://")
         yield process
+        process.communicate(timeout=LAST_RESORT)
 
 
 def postmaster(data_dir: Path) -> psutil.Process | None:
@@ -247,7 +243,7 @@ def test_a_pid_file_that_names_an_unrelated_process_is_no_obstacle(tmp_path: Pat
     with embedded_postgres(tmp_path):
         stale = (tmp_path / "postgres" / "postmaster.pid").read_text().splitlines()
     owner = (tmp_path / "postgres").stat().st_uid if os.geteuid() == 0 else None
-    with subprocess.Popen([str(shutil.which("sleep")), "60"], user=owner) as unrelated:
+    with started([str(shutil.which("sleep")), "60"], user=owner) as unrelated:
         lines = "\n".join([str(unrelated.pid), *stale[1:]]) + "\n"
         (tmp_path / "postgres" / "postmaster.pid").write_text(lines)
         (tmp_path / "run" / "postgres" / ".s.PGSQL.5432.lock").write_text(lines)

@@ -24,8 +24,8 @@ from runtime.errors import CommandFailed
 from runtime.schema import turns
 from runtime.settings import Settings
 from tests.support.installation import ORIGIN, a_registration, an_event
+from tests.support.processes import environment, events_face
 from tests.support.waiting import until
-from tests.workers.processes import environment, events_face
 
 pytestmark = pytest.mark.anyio
 

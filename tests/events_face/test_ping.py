@@ -6,7 +6,7 @@ import pytest
 
 from runtime.embedded.services import Services
 from runtime.settings import Settings
-from tests.workers.processes import environment, events_face
+from tests.support.processes import environment, events_face
 
 
 def test_it_says_so_when_all_answer(settings: Settings, services: Services) -> None:

@@ -2,7 +2,6 @@ import errno
 import os
 import shlex
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from runtime import heartbeat
 from runtime.errors import CommandFailed
 from runtime.signs_of_life import MAX_STEP, SignsOfLife
 from runtime.supervisor import Role, Supervisor
+from tests.support.processes import started
 from tests.support.waiting import until
 
 ORDINARY = """
@@ -145,7 +145,7 @@ def test_a_terminals_interrupt_does_not_reach_the_roles(tmp_path: Path) -> None:
 
 def test_roles_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
     place = tmp_path / "one"
-    with subprocess.Popen([sys.executable, "-c", SUPERVISING, ORDINARY, str(place)]) as supervisor:
+    with started([sys.executable, "-c", SUPERVISING, ORDINARY, str(place)]) as supervisor:
         until(lambda: text(place) == "started ")
         supervisor.send_signal(signal.SIGKILL)
     until(lambda: text(place) == "started stopped ")

@@ -1,4 +1,3 @@
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,11 +8,12 @@ from runtime.embedded import valkey
 from runtime.embedded.services import services
 from runtime.errors import CommandFailed
 from runtime.settings import Settings
+from tests.support.processes import Process, start
 from tests.support.waiting import until
 
 
-def started(data_dir: Path) -> "subprocess.Popen[bytes]":
-    server = subprocess.Popen(valkey.valkey_command(data_dir))
+def started(data_dir: Path) -> Process:
+    server = start(valkey.valkey_command(data_dir))
     until(lambda: valkey.is_running(data_dir))
     return server
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,6 +15,8 @@ from secrets import token_hex
 from typing import Any
 
 import psutil
+
+from tests.support.processes import CommandFailed, Process, run, start
 
 FOR_TESTS = IPv4Network("198.18.0.0/15")
 """Set aside for tests of networks, so that nothing else is there."""
@@ -27,21 +28,18 @@ class Host:
     def __init__(self, name: str, address: str, cable: Cable | None = None) -> None:
         self.name = name
         self.address = address
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[Process] = []
         self._cable = cable
 
     def run(self, command: Sequence[object], **options: Any) -> None:
-        """To its end. Raises `subprocess.CalledProcessError`."""
+        """To its end. Raises CommandFailed."""
         command, options = self._inside(command, options)
-        subprocess.run(command, check=True, cwd="/", **options)
+        run(command, check=True, cwd="/", **options)
 
-    def start(
-        self, command: Sequence[object], log: Path, **options: Any
-    ) -> subprocess.Popen[bytes]:
-        """`options` are those of Popen. What it writes is added to the log."""
+    def start(self, command: Sequence[object], log: Path, **options: Any) -> Process:
+        """As `processes.start`."""
         command, options = self._inside(command, options)
-        with log.open("ab") as file:
-            process = subprocess.Popen(command, stdout=file, stderr=file, cwd="/", **options)
+        process = start(command, log=log, cwd="/", **options)
         self.processes.append(process)
         return process
 
@@ -200,7 +198,7 @@ def _why_no_namespaces() -> str | None:
     probe = f"ef{token_hex(3)}-probe"
     try:
         _ip(f"netns add {probe}")
-    except subprocess.CalledProcessError:
+    except CommandFailed:
         return "network namespaces are not permitted here"
     _ip(f"netns delete {probe}")
     return None
@@ -208,4 +206,4 @@ def _why_no_namespaces() -> str | None:
 
 def _ip(words: str) -> None:
     command = f"ip {words}".split()
-    subprocess.run(command, check=True, capture_output=True)
+    run(command, check=True)

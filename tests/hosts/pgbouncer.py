@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from runtime.embedded.account import Account
 from runtime.ports import free_port
-from tests.api.serving import accepts
+from tests.support.processes import DEVNULL, accepts, started
 from tests.support.waiting import until
 
 BINARY = shutil.which("pgbouncer", path="/usr/local/bin:/usr/bin:/usr/sbin:/opt/homebrew/bin")
@@ -48,11 +46,7 @@ def pgbouncer(database_url: str, servers_dir: Path, *, ignored: str) -> Iterator
     )
     account = Account(servers_dir / "postgres")
     account.own(configuration)
-    with subprocess.Popen(
-        [str(BINARY), "-q", configuration], cwd="/", stderr=subprocess.DEVNULL, **account.options()
-    ) as process:
-        try:
-            until(lambda: accepts(port))
-            yield f"postgresql://postgres@127.0.0.1:{port}/pooled"
-        finally:
-            process.send_signal(signal.SIGTERM)
+    command = [str(BINARY), "-q", configuration]
+    with started(command, cwd="/", stderr=DEVNULL, **account.options()):
+        until(lambda: accepts(port))
+        yield f"postgresql://postgres@127.0.0.1:{port}/pooled"

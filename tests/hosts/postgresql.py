@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from runtime.embedded.account import Account
 from runtime.embedded.cluster import DATABASE
 from runtime.ports import free_port
 from tests.hosts.network import Host
+from tests.support.processes import Process
 from tests.support.waiting import until
 
 PASSWORD = "only-for-tests"
@@ -31,7 +31,7 @@ class PostgreSQL:
         self.port = free_port()
         self.folder = folder
         self._account = Account(folder)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
 
     @property
     def url(self) -> str:
@@ -112,7 +112,6 @@ class PostgreSQL:
     def _run(self, program: str, *arguments: str) -> None:
         self.host.run(
             [cluster.binary(program), *arguments],
-            stdout=subprocess.DEVNULL,
             **self._account.options(),
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from tests.hosts.network import network
 from tests.hosts.postgresql import PostgreSQL
 from tests.hosts.reckoning import reckon, tell
 from tests.hosts.visitors import are_turned_away, more_are_accepted, visitors
+from tests.support.processes import run
 
 pytestmark = pytest.mark.anyio
 
@@ -49,14 +49,14 @@ def _disk(folder: Path) -> Iterator[Path]:
     """A small one of its own; skips where it may not be mounted."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=755", "tmpfs", str(folder)]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+    mounted = run(command)
     if mounted.returncode != 0:
         pytest.skip(f"NO FULL DISK WAS TRIED, none can be mounted: {mounted.stderr.strip()}")
     try:
         yield folder
     finally:
         umount = ["umount", "--lazy", str(folder)]
-        subprocess.run(umount, check=True)
+        run(umount, check=True)
 
 
 def _fill(disk: Path) -> Path:

@@ -24,8 +24,8 @@ from projections.visitors import VISITORS
 from runtime.embedded.services import Services
 from runtime.settings import Settings
 from tests.support.installation import Installation
+from tests.support.processes import environment, role
 from tests.support.waiting import until_async
-from tests.workers.processes import environment, role
 
 pytestmark = pytest.mark.anyio
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from playwright.async_api import async_playwright
+
+from tests.support.processes import TimeoutExpired, run
 
 NO_BROWSER = "no Chromium was found (`make browser` gets one, CHROMIUM=/path/to/it names one)"
 """Why browser tests are skipped."""
@@ -62,8 +63,8 @@ def _by_apt() -> list[list[str]]:
 def _succeeds(command: Sequence[str]) -> bool:
     print("$", *command, flush=True)  # noqa: T201
     try:
-        return subprocess.run(command, timeout=PATIENCE, check=False).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
+        return run(command, timeout=PATIENCE, stdout=None, stderr=None).returncode == 0
+    except (OSError, TimeoutExpired):
         return False
 
 

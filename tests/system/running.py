@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +16,7 @@ import msgspec
 import psutil
 
 from runtime.ports import free_port
+from tests.support.processes import Spoken, events_face, events_face_command, spoken_with
 from tests.support.waiting import until
 
 READY_WITHIN = 60.0
@@ -28,7 +27,7 @@ STOPPED_WITHIN = 30.0
 class System(msgspec.Struct, frozen=True):
     """A running `up`."""
 
-    process: subprocess.Popen[str]
+    process: Spoken
     origin: str
     data_dir: Path
     environment: dict[str, str]
@@ -39,12 +38,9 @@ class System(msgspec.Struct, frozen=True):
 
     def events_face(self, *words: str) -> str:
         """What a sub-command prints, run beside it."""
-        command = [sys.executable, "-m", "events_face", *words]
-        done = subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, timeout=120, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        done = events_face(self.environment, *words)
+        assert done.code == 0, done.err
+        return done.out
 
     def role(self, name: str) -> psutil.Process | None:
         """The process of a role, or of `valkey-server`: one of `up`'s children."""
@@ -77,10 +73,8 @@ def up(data_dir: Path, *words: str, **settings: str) -> Iterator[System]:
         "WRITE_POLICY": "anyone",
         **settings,
     }
-    command = [sys.executable, "-m", "events_face", "up", "--port", str(port), *words]
-    with subprocess.Popen(
-        command, env=environment, cwd=data_dir.parent, stdout=subprocess.PIPE, text=True
-    ) as process:
+    command = events_face_command("up", "--port", str(port), *words)
+    with spoken_with(command, env=environment, cwd=data_dir.parent) as process:
         assert process.stdout is not None
         line = _first_line(process.stdout)
         assert line == f"Events-Face is ready at http://127.0.0.1:{port}\n"

@@ -14,8 +14,8 @@ import pytest
 from tests.support.http_server import Answer
 from tests.support.notification_service import notification_service
 from tests.support.waiting import until_async
+from tests.system.registering import an_event, register
 from tests.system.running import System, up
-from tests.system.test_main_job import an_event, register
 
 pytestmark = pytest.mark.anyio
 

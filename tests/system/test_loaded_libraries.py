@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +16,8 @@ from runtime.embedded.services import Services
 from runtime.ports import free_port
 from runtime.settings import Settings
 from tests.support.notification_service import notification_service
+from tests.support.processes import environment, started
 from tests.support.waiting import until
-from tests.workers.processes import environment
 
 EVERY_ROLE = {
     "cronsim", "cryptography", "msgspec", "prometheus_client", "psutil", "psycopg", "rich",
@@ -96,11 +95,8 @@ def test_the_roles_that_deliver_a_registration_load_only_what_they_need(
 def _role(here: dict[str, str], folder: Path, *words: str) -> Iterator[None]:
     """Runs until the block ends; then a file of the role's name lists the modules it has loaded."""
     command = [sys.executable, "-c", PROGRAM, str(folder / words[0]), *words]
-    with subprocess.Popen(command, env=here) as process:
-        try:
-            yield
-        finally:
-            process.terminate()
+    with started(command, env=here):
+        yield
 
 
 def _dependencies() -> set[str]:

@@ -3,7 +3,6 @@ request each line is about, and nothing of whose it was."""
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,14 +17,11 @@ import pytest
 from runtime.embedded.services import Services
 from runtime.ports import free_port
 from runtime.settings import Settings
-from tests.api.serving import EVENT, accepts
+from tests.api.serving import EVENT
 from tests.support.http_server import Answer
 from tests.support.notification_service import NotificationService
+from tests.support.processes import accepts, environment, started
 from tests.support.waiting import until
-from tests.workers.conftest import service, worker_settings
-from tests.workers.processes import environment
-
-__all__ = ["service", "worker_settings"]
 
 WITH_A_BUG = """
 import sys
@@ -65,11 +61,10 @@ def api(
         "RATE_LIMITS": "off",
     }
     port = free_port()
-    with log.open("w") as stderr, ExitStack() as held:
+    with ExitStack() as held:
         for words in (["api", "--port", str(port)], ["projector"], ["worker"]):
             command = [sys.executable, "-c", WITH_A_BUG, *words]
-            process = held.enter_context(subprocess.Popen(command, env=variables, stderr=stderr))
-            held.callback(process.terminate)
+            held.enter_context(started(command, env=variables, log=log))
         until(lambda: accepts(port))
         yield f"http://127.0.0.1:{port}"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -23,29 +22,12 @@ from tests.support.http_server import Answer
 from tests.support.notification_service import NotificationService, notification_service
 from tests.support.provider import provider
 from tests.support.waiting import until, until_async
+from tests.system.registering import an_event, register
 from tests.system.running import System, up
 
 pytestmark = pytest.mark.anyio
 
 CONFERENCES = Path(__file__).parents[1] / "support" / "conferences.json"
-
-
-async def an_event(http: httpx.AsyncClient) -> str:
-    starts = datetime.now(UTC) + timedelta(days=30)
-    body = {
-        "name": "Fair",
-        "event_datetime": starts.isoformat(),
-        "registration_deadline": starts.isoformat(),
-    }
-    answer = await http.post("/api/events/", json=body)
-    assert answer.status_code == 201, answer.text
-    id: str = answer.json()["data"]["id"]
-    return id
-
-
-async def register(http: httpx.AsyncClient, event_id: str, email: str) -> httpx.Response:
-    body = {"full_name": "Ada Lovelace", "email": email}
-    return await http.post(f"/api/events/{event_id}/register", json=body)
 
 
 def delivered(service: NotificationService) -> Counter[str]:

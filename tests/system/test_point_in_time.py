@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -25,8 +24,8 @@ from runtime.settings import Settings
 from tests.domain.seals.sealed_history import seal_all
 from tests.support.installation import Installation, installation_on
 from tests.support.notification_service import notification_service
+from tests.support.processes import environment, events_face, run
 from tests.support.waiting import until
-from tests.workers.processes import environment, events_face
 from workers.delivery.deliverer import new_delivery
 
 pytestmark = pytest.mark.anyio
@@ -59,7 +58,7 @@ async def deliver(installation: Installation, settings: Settings) -> None:
 
 def base_backup(database_url: str, folder: Path) -> None:
     where = [f"--dbname={database_url}", f"--pgdata={folder}"]
-    subprocess.run([binary("pg_basebackup"), *where, "--checkpoint=fast"], check=True)
+    run([binary("pg_basebackup"), *where, "--checkpoint=fast"], check=True)
 
 
 async def the_moment(installation: Installation, settings: Settings) -> datetime:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -22,12 +20,16 @@ from runtime.settings import Settings
 from tests.api.raw_clients import RawClient, Seen
 from tests.api.serving import EVENT
 from tests.support.installation import Installation, all_caught_up
+from tests.support.processes import (
+    LAST_RESORT,
+    Process,
+    environment,
+    events_face_command,
+    run,
+    start,
+)
 from tests.support.waiting import until_async
 from tests.system.releases import CONTRACT, EXPAND, HERE, SWITCH, make_release
-from tests.workers.conftest import installation
-from tests.workers.processes import LAST_RESORT, environment
-
-__all__ = ["installation"]
 
 pytestmark = pytest.mark.anyio
 
@@ -40,23 +42,16 @@ class Running:
     def __init__(self, around: dict[str, str]) -> None:
         self.port = free_port()
         self._around = {**around, "WRITE_POLICY": "anyone", "RATE_LIMITS": "off"}
-        self._processes: dict[Path, list[subprocess.Popen[bytes]]] = {}
+        self._processes: dict[Path, list[Process]] = {}
 
     async def events_face(self, release: Path, *words: str) -> str:
         """What a sub-command of the release prints."""
-        done = await asyncio.to_thread(
-            subprocess.run,
-            _command(*words),
-            env=self._around,
-            cwd=release,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return str(done.stdout)
+        command = events_face_command(*words)
+        done = await asyncio.to_thread(run, command, env=self._around, cwd=release, check=True)
+        return done.stdout
 
     def start(self, release: Path, *words: str) -> None:
-        process = subprocess.Popen(_command(*words), env=self._around, cwd=release)
+        process = start(events_face_command(*words), env=self._around, cwd=release)
         self._processes.setdefault(release, []).append(process)
 
     async def start_api(self, release: Path) -> None:
@@ -94,10 +89,6 @@ class Running:
                     return names
             names.add(answer.headers["X-Request-ID"].partition("-")[0])
         return names
-
-
-def _command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "events_face", *words]
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from tests.support.collector import Span, collector, drawn
 from tests.support.http_server import Answer
 from tests.support.notification_service import notification_service
 from tests.support.waiting import until
+from tests.system.registering import an_event, register
 from tests.system.running import up
-from tests.system.test_main_job import an_event, register
 
 pytestmark = pytest.mark.anyio
 

@@ -13,9 +13,9 @@ from runtime.settings import Settings
 from tests.support.http_server import Answer
 from tests.support.installation import Installation
 from tests.support.notification_service import NotificationService
+from tests.support.processes import environment, events_face, role
 from tests.support.provider import Provider, provider
 from tests.support.waiting import until_async
-from tests.workers.processes import environment, events_face, role
 
 pytestmark = pytest.mark.anyio
 

@@ -15,8 +15,8 @@ from runtime.settings import Settings
 from tests.support.http_server import Answer
 from tests.support.installation import Installation
 from tests.support.notification_service import NotificationService
+from tests.support.processes import environment, events_face, role
 from tests.support.waiting import until
-from tests.workers.processes import environment, events_face, role
 
 pytestmark = pytest.mark.anyio
 

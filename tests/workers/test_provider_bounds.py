@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support.http_server import Answer, HttpServer, Request
+from tests.support.processes import run
 from tests.support.provider import Provider, provider
 from workers.provider import client as fetching
 from workers.provider.client import FetchFailed, Source, fetch_items
@@ -95,9 +95,7 @@ print(int(peak[1]) * 1024, outcome)
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_no_answer_takes_much_memory(source: Provider, attack: str) -> None:
     source.instead = ATTACKS[attack]
-    fetched = subprocess.run(
-        [sys.executable, "-c", FETCH, source.url], capture_output=True, text=True, check=True
-    )
+    fetched = run([sys.executable, "-c", FETCH, source.url], check=True)
     peak, _, outcome = fetched.stdout.partition(" ")
     assert int(peak) < MOST_MEMORY, outcome
     assert len(outcome) < 200

@@ -16,8 +16,8 @@ from projections.rebuild.requests import next_request, rebuild_requests, request
 from runtime.embedded.services import Services
 from runtime.settings import Settings
 from tests.support.installation import Installation
+from tests.support.processes import environment, role
 from tests.support.waiting import DEADLINE, until_async
-from tests.workers.processes import environment, role
 from workers.upkeep.rebuilds import run_requested_rebuilds
 
 pytestmark = pytest.mark.anyio

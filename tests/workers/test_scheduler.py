@@ -14,8 +14,8 @@ import pytest
 from runtime.embedded.services import Services
 from runtime.settings import Settings
 from tests.support.clocks import OtherClock
+from tests.support.processes import environment, role
 from tests.support.waiting import until
-from tests.workers.processes import environment, role
 from workers import scheduler
 from workers.broker import PERIODIC, redis_broker
 from workers.schedule import Schedule

@@ -16,8 +16,8 @@ from runtime.embedded.services import Services
 from runtime.installation import signing_key
 from runtime.settings import Settings
 from tests.support.installation import Installation
+from tests.support.processes import environment, role
 from tests.support.waiting import until, until_async
-from tests.workers.processes import environment, role
 from workers.upkeep import sealer
 
 pytestmark = pytest.mark.anyio

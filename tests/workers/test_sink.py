@@ -15,8 +15,8 @@ import pytest
 
 from runtime.ports import free_port
 from runtime.settings import Settings
+from tests.support.processes import environment, role
 from tests.support.waiting import until
-from tests.workers.processes import environment, role
 from workers.sink.access import Access, page_url, token
 from workers.sink.announcement import running_at
 

@@ -17,9 +17,9 @@ from runtime.settings import Settings
 from tests.support.http_server import Answer
 from tests.support.installation import Installation
 from tests.support.notification_service import NotificationService
+from tests.support.processes import environment, role
 from tests.support.waiting import until_async
 from tests.workers.outboxes import crowd, registered
-from tests.workers.processes import environment, role
 
 pytestmark = pytest.mark.anyio
 

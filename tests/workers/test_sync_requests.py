@@ -19,9 +19,9 @@ from projections.sync_results import latest
 from runtime.embedded.services import Services
 from runtime.settings import Settings
 from tests.support.installation import Installation
+from tests.support.processes import environment, role
 from tests.support.provider import Provider, provider
 from tests.support.waiting import until, until_async
-from tests.workers.processes import environment, role
 from workers.provider.sync import SyncFailed, run_requested_sync, run_sync
 from workers.scheduler import schedule_while_active
 from workers.tasks import PeriodicTask

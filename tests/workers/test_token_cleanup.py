@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 import pytest
 
+from tests.workers.sessions import sessions_held
 from workers.upkeep import session_cleanup
 from workers.upkeep.session_cleanup import remove_expired_sessions
 
 pytestmark = pytest.mark.anyio
-
-
-def sessions_held(database_url: str, *expire_in: str) -> list[UUID]:
-    """Of one account, in the order of their ids."""
-    account, ids = uuid4(), sorted(uuid4() for _ in expire_in)
-    with psycopg.connect(database_url) as connection, connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO credentials VALUES (%s, 'ada', 'a hash', 1, '{}', false)", [account]
-        )
-        cursor.executemany(
-            "INSERT INTO sessions VALUES (%s, %s, '', now() + %s::interval)",
-            [(id, account, life) for id, life in zip(ids, expire_in, strict=True)],
-        )
-    return ids
 
 
 def remaining(database_url: str) -> list[UUID]:

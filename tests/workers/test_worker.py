@@ -20,10 +20,10 @@ from runtime.settings import Settings
 from tests.support.http_server import Answer
 from tests.support.installation import Installation
 from tests.support.notification_service import NotificationService
+from tests.support.processes import LAST_RESORT, environment, role
 from tests.support.provider import provider
 from tests.support.waiting import until_async
-from tests.workers.processes import LAST_RESORT, environment, role
-from tests.workers.test_token_cleanup import sessions_held
+from tests.workers.sessions import sessions_held
 from workers.broker import NOTIFICATIONS, PERIODIC, redis_broker
 from workers.delivery.deliverer import new_delivery
 from workers.tasks import enqueue_once, wake_delivery, wake_workers

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import httpx
 import pytest
 
 from domain.accounts import Role
-from tests.api.admin.panel import Panel
+from tests.api.admin.panel import Browsers, Panel
 from tests.api.serving import Api
-
-Browsers = Callable[..., Awaitable[Panel]]
-"""`await browsers()`: a new one, signed in to nothing; `await browsers("ada", "organizer")`: signed
-in with a new account of that name, with these roles."""
 
 
 @pytest.fixture

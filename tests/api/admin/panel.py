@@ -7,7 +7,7 @@ assert page.notice == "The area “Great Hall” was created."
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -157,6 +157,11 @@ class Panel:
     async def sign_in(self, username: str, password: str = PASSWORD) -> Page:
         await self.open("/admin/sign-in")
         return await self.submit("/admin/sign-in", username=username, password=password)
+
+
+Browsers = Callable[..., Awaitable[Panel]]
+"""`await browsers()`: a new one, signed in to nothing; `await browsers("ada", "organizer")`: signed
+in with a new account of that name, with these roles."""
 
 
 def _filled(form: Element, typed: Mapping[str, Typed]) -> dict[str, list[str]]:

@@ -11,15 +11,11 @@ from domain.accounts import GrantRole, RegisterAccount
 from domain.core.values import Username
 from domain.history.store import connect, read_events
 from projections.accounts import find
-from tests.api.admin.conftest import Browsers
-from tests.api.admin.panel import Page, Panel
+from tests.api.admin.panel import Browsers, Page, Panel
 from tests.api.serving import OPERATOR, PASSWORD, Api
-from tests.projections.conftest import installation
 from tests.support.installation import Installation
 
 pytestmark = pytest.mark.anyio
-
-__all__ = ["installation"]
 
 ACCOUNTS = "/admin/accounts/"
 

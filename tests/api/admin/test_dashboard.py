@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 from psycopg import AsyncConnection
@@ -15,15 +11,12 @@ from psycopg import AsyncConnection
 from api.admin.dashboard import live_figures
 from api.admin.dashboard import page as dashboard
 from api.admin.dashboard.figures import Figures
-from tests.api.admin.conftest import Browsers
-from tests.api.admin.panel import Page, Panel
+from tests.api.admin.panel import Browsers, Page, Panel
+from tests.api.admin.streams import LIVE, stream
 from tests.api.serving import Api
-from tests.support.html import Element
-from tests.support.waiting import DEADLINE, until_async
+from tests.support.waiting import until_async
 
 pytestmark = pytest.mark.anyio
-
-LIVE = "/admin/live"
 
 
 @pytest.fixture(autouse=True)
@@ -33,42 +26,6 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def card(page: Page, id: str) -> str:
     return page.root.one("section", "div", id=id).text
-
-
-class Stream:
-    """What a browser is sent, one event after the other."""
-
-    def __init__(self, answer: httpx.Response) -> None:
-        self._lines = answer.aiter_lines()
-
-    async def next(self) -> tuple[str, Element]:
-        """Name of the next event, and what it shows."""
-        name, data = "", list[str]()
-        async with asyncio.timeout(DEADLINE):
-            async for line in self._lines:
-                field, _, value = line.partition(": ")
-                if field == "event":
-                    name = value
-                elif field == "data":
-                    data.append(value)
-                elif not line and name:
-                    return name, Element.parse("\n".join(data))
-        raise AssertionError("the stream has ended")
-
-    async def until(self, wanted: str, text: str = "") -> None:
-        while True:
-            name, shown = await self.next()
-            if name == wanted and text in shown.text:
-                return
-
-
-@asynccontextmanager
-async def stream(panel: Panel, address: str = LIVE) -> AsyncIterator[Stream]:
-    async with panel.http.stream("GET", address) as answer:
-        assert answer.status_code == 200
-        assert answer.headers["content-type"].startswith("text/event-stream")
-        assert answer.headers["cache-control"] == "no-store"
-        yield Stream(answer)
 
 
 async def test_a_new_installation_has_a_dashboard(auditor: Panel, stranger: Panel) -> None:

@@ -15,8 +15,7 @@ from domain.history.decider import Decider
 from domain.history.store import connect, read_events
 from domain.privacy.keys import InstallationKeys
 from domain.provider_items import SyncEvent
-from tests.api.admin.conftest import Browsers
-from tests.api.admin.panel import Page, Panel
+from tests.api.admin.panel import Browsers, Page, Panel
 from tests.api.serving import EVENT, Api
 from tests.support.installation import ORIGIN
 

@@ -10,8 +10,7 @@ import pytest
 from api.admin import history
 from api.admin.kit import history_entries
 from domain.audit import timeline
-from tests.api.admin.conftest import Browsers
-from tests.api.admin.panel import Page, Panel
+from tests.api.admin.panel import Browsers, Page, Panel
 from tests.api.serving import Api
 
 pytestmark = pytest.mark.anyio

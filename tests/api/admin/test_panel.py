@@ -14,8 +14,7 @@ from api.admin.panel import panel as routes
 from api.http import reads
 from api.http.access import Who, who_may
 from api.http.requests import Request
-from tests.api.admin.conftest import Browsers
-from tests.api.admin.panel import Page, Panel
+from tests.api.admin.panel import Browsers, Page, Panel
 from tests.api.serving import Api
 
 pytestmark = pytest.mark.anyio

@@ -18,8 +18,7 @@ from domain.privacy.keys import InstallationKeys
 from runtime.embedded.services import Services
 from runtime.settings import Settings
 from runtime.variables import Rate
-from tests.api.admin.conftest import Browsers
-from tests.api.admin.panel import Page, Panel
+from tests.api.admin.panel import Browsers, Page, Panel
 from tests.api.serving import PASSWORD, Api, api_on
 from tests.support.waiting import DEADLINE
 

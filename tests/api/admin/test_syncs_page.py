@@ -20,8 +20,7 @@ from domain.privacy.keys import InstallationKeys
 from domain.syncs import Counts, RecordFailedSync, RecordSync, SkippedItem
 from runtime.embedded.services import Services
 from runtime.settings import Settings
-from tests.api.admin.conftest import Browsers
-from tests.api.admin.panel import Page, Panel
+from tests.api.admin.panel import Browsers, Page, Panel
 from tests.api.serving import OPERATOR, Api, api_on, projector_on
 from tests.support.http_server import Answer
 from tests.support.provider import Provider, provider

@@ -23,9 +23,9 @@ from runtime.embedded.services import Services
 from runtime.installation import signing_key
 from runtime.settings import Settings
 from tests.api.admin.panel import Page, Panel
-from tests.api.admin.test_dashboard import stream
+from tests.api.admin.streams import stream
 from tests.api.serving import Api
-from tests.workers.processes import environment
+from tests.support.processes import environment
 from workers.upkeep.rebuilds import run_requested_rebuilds
 
 pytestmark = pytest.mark.anyio

@@ -6,8 +6,7 @@ import httpx
 import pytest
 
 from api.admin import visitors
-from tests.api.admin.conftest import Browsers
-from tests.api.admin.panel import Panel
+from tests.api.admin.panel import Browsers, Panel
 from tests.api.serving import Api
 
 pytestmark = pytest.mark.anyio

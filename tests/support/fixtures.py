@@ -1,0 +1,45 @@
+"""Fixtures that the tests of several rooms use."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import msgspec
+import psycopg
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from domain.privacy.keys import InstallationKeys
+from domain.seals.signing import load_key
+from runtime.settings import Settings
+from tests.support.installation import Installation, installation_on
+from tests.support.notification_service import NotificationService, notification_service
+
+
+@pytest.fixture
+async def installation(database_url: str, keys: InstallationKeys) -> AsyncIterator[Installation]:
+    """History to be made by the test."""
+    async with installation_on(database_url, keys) as installation:
+        yield installation
+
+
+@pytest.fixture
+def signing_key(database_url: str, settings: Settings) -> Ed25519PrivateKey:
+    with psycopg.connect(database_url) as connection:
+        return load_key(connection, settings.secret_keys)
+
+
+@pytest.fixture
+def service() -> Iterator[NotificationService]:
+    with notification_service() as service:
+        yield service
+
+
+@pytest.fixture
+def worker_settings(settings: Settings, service: NotificationService) -> Settings:
+    return msgspec.structs.replace(
+        settings,
+        notification_service_url=service.url,
+        notification_token="the-token",
+        notification_service_owner_id="the-owner",
+    )
