@@ -24,7 +24,7 @@ run: $(INSTALLED) ## run the whole system on this machine; options: ARGS="--port
 	@$(BIN)/events-face up $(ARGS)
 
 test: $(INSTALLED) ## run the whole test suite; options: ARGS="-k outbox"
-	@$(BIN)/pytest -n auto $(ARGS)
+	@$(BIN)/pytest -n auto --dist worksteal $(ARGS)
 
 test-fast: $(INSTALLED) ## rules and units in seconds: the tests that start no server and no process
 	@$(BIN)/pytest -q -m fast $(ARGS)

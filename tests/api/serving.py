@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
@@ -29,7 +28,7 @@ from runtime.ports import free_port
 from runtime.settings import Settings
 from tests.api.declared import require_declared
 from tests.support.passwords import quick_passwords
-from tests.support.processes import Process, accepts, environment, started
+from tests.support.processes import Process, accepts, environment, role
 from tests.support.waiting import DEADLINE, until, until_async
 
 
@@ -82,8 +81,8 @@ class Api:
             access_token=answer.json()["meta"]["access_token"],
             refresh_token=answer.json()["meta"]["refresh_token"],
         )
-        for role in roles:
-            command = GrantRole(account_id=UUID(account.id), role=role)
+        for granted in roles:
+            command = GrantRole(account_id=UUID(account.id), role=granted)
             await self.connections.credentials.change_roles(command, OPERATOR)
         return account
 
@@ -151,9 +150,8 @@ def api_process(
     """A process of its own, killed at the end of the block if it still runs. What it does `first`
     is Python."""
     environ = os.environ | environment(settings, services) | more
-    program = f"{first}\nfrom events_face.cli import main\nmain()"
-    command = [sys.executable, "-c", program, "api", "--port", str(port)]
-    with started(command, ended_by=signal.SIGKILL, env=environ) as process:
+    words = ("api", "--port", str(port))
+    with role(environ, *words, first=first, ended_by=signal.SIGKILL) as process:
         until(lambda: accepts(port))
         yield process
 

@@ -34,11 +34,6 @@ ALL: dict[str, Any] = {
 """The options of `audit log` as they are when none is given."""
 
 
-@pytest.fixture
-def deeds(database_url: str, keys: InstallationKeys) -> Deeds:
-    return Deeds(database_url, keys)
-
-
 async def a_renamed_area(deeds: Deeds) -> UUID:
     area = await deeds.area(at=MORNING)
     await deeds.rename(area, "Annex\u202e", at=MORNING + HOUR, by="ada")

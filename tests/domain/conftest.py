@@ -1,10 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
+from psycopg import AsyncConnection
 
 from domain.core.aggregate import EVENT_TYPES
+from domain.history.store import connect
+
+
+@pytest.fixture
+async def connection(database_url: str) -> AsyncIterator[AsyncConnection[Any]]:
+    async with await connect(database_url) as connection:
+        yield connection
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -13,22 +12,10 @@ from psycopg import AsyncConnection
 from domain.audit import point_in_time, replay
 from domain.audit.point_in_time import difference, parse_position_or_time, state_as_of
 from domain.core.values import Invalid
-from domain.history.store import connect, last_position
-from domain.privacy.keys import InstallationKeys
+from domain.history.store import last_position
 from tests.support.deeds import HOUR, MORNING, Deeds
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def deeds(database_url: str, keys: InstallationKeys) -> Deeds:
-    return Deeds(database_url, keys)
-
-
-@pytest.fixture
-async def connection(database_url: str) -> AsyncIterator[AsyncConnection[Any]]:
-    async with await connect(database_url) as connection:
-        yield connection
 
 
 @pytest.mark.parametrize("rows", [1, 500])

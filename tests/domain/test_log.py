@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,7 +15,6 @@ from domain.audit.entry import LoggedEvent, open_personal_data
 from domain.audit.log import Criteria, Sealed, count, find_sealed, read_page
 from domain.core.aggregate import Metadata, RecordedEvent
 from domain.history.codec import encode
-from domain.history.store import connect
 from domain.privacy.keys import InstallationKeys
 from tests.support.deeds import HOUR, MORNING, Deeds
 
@@ -24,17 +22,6 @@ pytestmark = pytest.mark.anyio
 
 ALL = Criteria()
 ADA = {"full_name": "Ada Lovelace", "email": "ada@example.com"}
-
-
-@pytest.fixture
-def deeds(database_url: str, keys: InstallationKeys) -> Deeds:
-    return Deeds(database_url, keys)
-
-
-@pytest.fixture
-async def connection(database_url: str) -> AsyncIterator[AsyncConnection[Any]]:
-    async with await connect(database_url) as connection:
-        yield connection
 
 
 async def read_all(

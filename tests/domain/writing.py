@@ -4,36 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from domain.application import APPLICATION
 from domain.core.aggregate import RecordedEvent
-from domain.core.values import Email, FullName, Text
-from domain.events import CreateEvent
 from domain.history.batch import Origin
 from domain.history.decider import Decider
 from domain.history.group_commit import Writer
 from domain.history.store import connect, read_events
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import RegisterVisitor
+from tests.support.installation import a_registration, an_event
 
 ORIGIN = Origin(actor="anonymous", correlation_id="test")
 
-
-def a_fair() -> CreateEvent:
-    now = datetime.now(UTC)
-    return CreateEvent(
-        name=Text("Fair"),
-        event_datetime=now + timedelta(days=30),
-        registration_deadline=now + timedelta(days=20),
-    )
+a_fair = an_event
 
 
 def visitor(event_id: UUID, number: int) -> RegisterVisitor:
-    return RegisterVisitor(
-        event_id=event_id, full_name=FullName("Ada"), email=Email(f"ada{number}@example.com")
-    )
+    return a_registration(event_id, f"ada{number}@example.com", "Ada")
 
 
 @asynccontextmanager

@@ -9,13 +9,12 @@ from uuid import UUID
 from domain.application import APPLICATION
 from domain.areas import CreateArea, RenameArea
 from domain.core.unit_of_work import Environment
-from domain.core.values import Email, FullName, Text
-from domain.events import CreateEvent
+from domain.core.values import Text
 from domain.history.batch import CommandRequest, Done, Origin
 from domain.history.decider import Decider
 from domain.history.store import connect
 from domain.privacy.keys import InstallationKeys
-from domain.visitors import RegisterVisitor
+from tests.support.installation import ORIGIN, a_registration, an_event
 
 MORNING = datetime(2030, 5, 1, 9, tzinfo=UTC)
 
@@ -32,7 +31,7 @@ class Deeds:
     async def do(self, command: Any, *, by: str = "anonymous", at: datetime = MORNING) -> Any:
         """What the command answers."""
         decider = Decider(self._keys, APPLICATION, Environment(now=lambda: at))
-        origin = Origin(actor=by, correlation_id="a-request")
+        origin = Origin(actor=by, correlation_id=ORIGIN.correlation_id)
         async with await connect(self._database_url) as connection:
             (outcome,) = await decider.execute(connection, [CommandRequest(command, origin)])
         assert isinstance(outcome, Done), outcome
@@ -49,13 +48,9 @@ class Deeds:
 
     async def event(self, **how: Any) -> UUID:
         at = how.get("at", MORNING) + timedelta(days=30)
-        command = CreateEvent(name=Text("Fair"), event_datetime=at, registration_deadline=at)
-        id: UUID = (await self.do(command, **how)).event.id
+        id: UUID = (await self.do(an_event(at=at), **how)).event.id
         return id
 
     async def register(self, event: UUID, email: str = "ada@example.com", **how: Any) -> UUID:
-        command = RegisterVisitor(
-            event_id=event, full_name=FullName("Ada Lovelace"), email=Email(email)
-        )
-        id: UUID = await self.do(command, **how)
+        id: UUID = await self.do(a_registration(event, email), **how)
         return id

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from domain.privacy.keys import InstallationKeys
 from domain.seals.signing import load_key
 from runtime.settings import Settings
+from tests.support.deeds import Deeds
 from tests.support.installation import Installation, installation_on
 from tests.support.notification_service import NotificationService, notification_service
 
@@ -21,6 +22,11 @@ async def installation(database_url: str, keys: InstallationKeys) -> AsyncIterat
     """History to be made by the test."""
     async with installation_on(database_url, keys) as installation:
         yield installation
+
+
+@pytest.fixture
+def deeds(database_url: str, keys: InstallationKeys) -> Deeds:
+    return Deeds(database_url, keys)
 
 
 @pytest.fixture

@@ -95,9 +95,18 @@ def events_face(environment: Mapping[str, str], *words: str) -> Finished:
 
 
 @contextmanager
-def role(environment: Mapping[str, str], *words: str, log: Path | None = None) -> Iterator[Process]:
-    """`events-face api`, `worker` and so on, until the block ends, or the test ends it."""
-    with started(events_face_command(*words), env=environment, log=log) as process:
+def role(
+    environment: Mapping[str, str],
+    *words: str,
+    first: str = "",
+    log: Path | None = None,
+    ended_by: signal.Signals = signal.SIGTERM,
+) -> Iterator[Process]:
+    """`events-face api`, `worker` and so on, until the block or the test ends it. What it does
+    `first` is Python."""
+    program = f"{first}\nfrom events_face.cli import main\nmain()"
+    command = [sys.executable, "-c", program, *words] if first else events_face_command(*words)
+    with started(command, env=environment, log=log, ended_by=ended_by) as process:
         yield process
 
 

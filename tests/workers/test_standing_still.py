@@ -23,8 +23,13 @@ from tests.workers.outboxes import crowd, registered
 
 pytestmark = pytest.mark.anyio
 
-STANDS_STILL = 50.0
-"""Seconds."""
+GONE_SOON = """
+from workers.delivery import abandoned
+abandoned.GONE_FOR, abandoned.BEGUN = 3.0, 2.0
+"""
+
+STANDS_STILL = 15.0
+"""Seconds; longer than a worker may be gone for, which is shorter here."""
 
 VISITORS = 2_000
 
@@ -41,13 +46,13 @@ async def test_a_pause_of_a_worker_makes_late_and_not_double(
     service.usual = Answer(delay=0.3)
     surroundings = environment(worker_settings, services)
     with ExitStack() as running:
-        one = running.enter_context(role(surroundings, "outbox"))
+        one = running.enter_context(role(surroundings, "outbox", first=GONE_SOON))
         await until_async(lambda: asyncio.sleep(0, len(service.received) > 200))
         one.send_signal(signal.SIGSTOP)
         stopped = time.monotonic()
         try:
             before = len(service.received)
-            running.enter_context(role(surroundings, "outbox"))
+            running.enter_context(role(surroundings, "outbox", first=GONE_SOON))
             await until_async(lambda: asyncio.sleep(0, time.monotonic() > stopped + STANDS_STILL))
         finally:
             one.send_signal(signal.SIGCONT)
