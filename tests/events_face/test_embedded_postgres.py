@@ -23,8 +23,8 @@ USER = """
 import sys
 from pathlib import Path
 from runtime.embedded import cluster
-from runtime.embedded.cluster import Cluster
 from runtime.embedded.postgres import embedded_postgres
+cluster.INITDB_ARGUMENTS += ("--no-sync",)
 with embedded_postgres(Path(sys.argv[1])) as url:
     print(url, flush=True)
     sys.stdin.read()
