@@ -29,12 +29,9 @@ from runtime.schema import ledger
 from runtime.schema.migrations import Migration, migrations_of, tables_of
 from runtime.schema.runner import apply_all
 from runtime.settings import Settings
-from tests.projections.conftest import installation
 from tests.support.catalogue import catalogue
 from tests.support.installation import Installation, installation_on
-from tests.workers.processes import environment, events_face
-
-__all__ = ["installation"]
+from tests.support.processes import environment, events_face
 
 pytestmark = pytest.mark.anyio
 

@@ -22,6 +22,7 @@ from tests.api.serving import EVENT
 from tests.support.installation import Installation, all_caught_up
 from tests.support.processes import (
     LAST_RESORT,
+    CommandFailed,
     Process,
     environment,
     events_face_command,
@@ -193,7 +194,7 @@ async def test_three_upgrades_under_load_refuse_nobody(
         await until_async(lambda: all_caught_up(installation))
         await system.stop(contract)
 
-        with pytest.raises(subprocess.CalledProcessError) as refused:
+        with pytest.raises(CommandFailed) as refused:
             await system.events_face(HERE, "migrate")
         assert "the database is newer than this release" in refused.value.stderr
         await system.start_api(HERE)  # too far back
