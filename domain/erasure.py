@@ -30,7 +30,7 @@ from domain.visitors import EraseVisitor, ErasureOutcome, Registered, Visitor
 
 T = TypeVar("T")
 
-PORTION = 1_000
+BATCH_SIZE = 1_000
 """Streams that are looked up, or decided on, at once."""
 
 BlankRows = Callable[[Sequence[Visitor], datetime], Awaitable[None]]
@@ -166,5 +166,5 @@ async def _delete_keys(connection: AsyncConnection[Any], visitor_ids: Sequence[U
 
 
 def _portions(all_of_them: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(all_of_them), PORTION):
-        yield all_of_them[start : start + PORTION]
+    for start in range(0, len(all_of_them), BATCH_SIZE):
+        yield all_of_them[start : start + BATCH_SIZE]

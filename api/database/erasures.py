@@ -27,7 +27,7 @@ from projections import outbox, visitors
 TRIES = 3
 """Of a transaction that PostgreSQL ends for having met others head-on."""
 
-PACE = 0.02
+POLL_INTERVAL = 0.02
 """Seconds between two looks at whether workers are done."""
 
 MARGIN = 1.0
@@ -76,7 +76,7 @@ class Erasures:
             if monotonic() > ends:
                 log.warning("a worker has not said what became of an erased person's notification")
                 break
-            await asyncio.sleep(PACE)
+            await asyncio.sleep(POLL_INTERVAL)
 
     async def _may_leave(self, notifications: Sequence[UUID]) -> bool:
         async with self._pool.connection() as connection:

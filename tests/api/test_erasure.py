@@ -248,7 +248,7 @@ async def test_what_is_no_email_is_refused_by_field(lone_api: Api) -> None:
 async def test_many_registrations_are_erased_in_portions_and_all_or_none(
     lone_api: Api, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(erasure, "PORTION", 2)
+    monkeypatch.setattr(erasure, "BATCH_SIZE", 2)
     admin = await an_admin(lone_api)
     for _ in range(5):
         await register(lone_api, await lone_api.event())
