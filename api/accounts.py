@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from psycopg import AsyncConnection
 
 from api.http.access import Permission
-from api.http.dispatch import origin_of
+from api.http.dispatch import execute
 from api.http.examples import ACCOUNT_ID, example
 from api.http.reads import Limit, MinEventPosition, Offset, read_listing
 from api.http.requests import Request
@@ -66,7 +66,7 @@ class AccountCalls(Controller):
     ) -> Response[None]:
         """Effective from the next request. Granting a role that the account has is not an error."""
         command = GrantRole(account_id=account_id, role=role)
-        done = await request.connections.credentials.change_roles(command, origin_of(request))
+        done = await execute(request, command)
         return gone(done.position)
 
     @delete(
@@ -80,7 +80,7 @@ class AccountCalls(Controller):
         """Effective from the next request. Revoking a role that the account does not have is not an
         error. The last admin keeps the role."""
         command = RevokeRole(account_id=account_id, role=role)
-        done = await request.connections.credentials.change_roles(command, origin_of(request))
+        done = await execute(request, command)
         return gone(done.position)
 
     @post(
@@ -93,7 +93,7 @@ class AccountCalls(Controller):
         """Permanent: its sessions end and it can no longer sign in. Its name stays taken. The last
         admin cannot be disabled."""
         command = DisableAccount(account_id=account_id)
-        done = await request.connections.credentials.disable(command, origin_of(request))
+        done = await execute(request, command)
         return gone(done.position)
 
 

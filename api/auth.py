@@ -12,7 +12,7 @@ from litestar.params import JSONBody
 
 from api.http.access import Who
 from api.http.authentication import authenticated, password_changed
-from api.http.dispatch import origin_of
+from api.http.dispatch import execute
 from api.http.examples import ACCOUNT_ID, example
 from api.http.requests import Request
 from api.http.responses import Answer, created, json_response
@@ -20,7 +20,7 @@ from api.identity.credentials import InvalidCredentials
 from api.identity.passwords import Password, Secret
 from api.identity.sessions import TokenPair
 from api.identity.tokens import TokenInvalid
-from domain.accounts import RegisterAccount, Role, UsernameTaken
+from domain.accounts import PasswordHash, RegisterAccount, Role, UsernameTaken
 from domain.core.availability import UNAVAILABLE
 from domain.core.values import Line, Username
 
@@ -85,10 +85,9 @@ class AuthCalls(Controller):
         """Usernames are unique regardless of case. A new account has no roles and is signed in:
         `meta` holds its tokens."""
         connections = request.connections
-        hashed = await connections.passwords.hash(data.password)
-        done = await connections.credentials.register(
-            RegisterAccount(username=data.username), hashed, origin_of(request)
-        )
+        password_hash = PasswordHash(await connections.passwords.hash(data.password))
+        command = RegisterAccount(username=data.username, password_hash=password_hash)
+        done = await execute(request, command)
         meta = {"message": "Successful registration"}
         with suppress(*UNAVAILABLE):  # the account exists and can sign in later
             credential = await connections.credentials.by_id(done.value.id)

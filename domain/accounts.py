@@ -31,8 +31,25 @@ class LastAdmin(Refused):
     """This is the last admin: make somebody else one first"""
 
 
+class PasswordHash:
+    """What is kept of a password. It goes with a command into the row of the credentials, and
+    nowhere else: neither logs nor JSON show it, only `reveal` does."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return "<password hash>"
+
+
 class RegisterAccount(msgspec.Struct, frozen=True, kw_only=True):
     username: Username
+    password_hash: PasswordHash
     roles: tuple[Role, ...] = ()
 
 
@@ -45,15 +62,17 @@ class RevokeRole(msgspec.Struct, frozen=True, kw_only=True):
     account_id: UUID
     role: Role
     other_admins: tuple[UUID, ...] = ()
-    """Accounts that may be admins too: at least one must be, or this account stays one."""
+    """Looked up when it is decided: accounts that may be admins too. At least one must be, or this
+    account stays one."""
     force: bool = False
     """Takes the role from the last admin too."""
 
 
 class ChangePassword(msgspec.Struct, frozen=True, kw_only=True):
-    """Says that it was changed; where the password itself is, history need not know."""
+    """History says that it was changed, and nothing of what it is."""
 
     account_id: UUID
+    password_hash: PasswordHash
 
 
 class DisableAccount(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,16 @@ aggregate's file."""
 
 from __future__ import annotations
 
-from domain import accounts, areas, events, notifications, provider_items, syncs, visitors
+from domain import (
+    accounts,
+    areas,
+    credentials,
+    events,
+    notifications,
+    provider_items,
+    syncs,
+    visitors,
+)
 from domain.audit import disclosures
 from domain.core.commands import Application, CommandType, Touches
 from domain.people import KnownPeople
@@ -59,7 +68,10 @@ COMMANDS = (
         touches=lambda c, ids: Touches([c.event_id], [ids.visitor(c.event_id, c.email)]),
     ),
     CommandType(
-        visitors.EraseVisitor, visitors.erase_visitor, touches=lambda c, _: Touches([c.visitor_id])
+        visitors.EraseVisitor,
+        visitors.erase_visitor,
+        touches=lambda c, _: Touches([c.visitor_id]),
+        inline=visitors.forget_person,
     ),
     # notifications
     CommandType(
@@ -77,24 +89,33 @@ COMMANDS = (
         accounts.RegisterAccount,
         accounts.register_account,
         touches=lambda c, ids: Touches(begun=[ids.account(c.username)]),
+        inline=credentials.insert_credentials,
     ),
     CommandType(
-        accounts.GrantRole, accounts.grant_role, touches=lambda c, _: Touches([c.account_id])
+        accounts.GrantRole,
+        accounts.grant_role,
+        touches=lambda c, _: Touches([c.account_id]),
+        inline=credentials.update_roles,
     ),
     CommandType(
         accounts.RevokeRole,
         accounts.revoke_role,
         touches=lambda c, _: Touches([c.account_id, *c.other_admins]),
+        completed_by=credentials.with_other_admins,
+        inline=credentials.update_roles,
     ),
     CommandType(
         accounts.ChangePassword,
         accounts.change_password,
         touches=lambda c, _: Touches([c.account_id]),
+        inline=credentials.update_password,
     ),
     CommandType(
         accounts.DisableAccount,
         accounts.disable_account,
         touches=lambda c, _: Touches([c.account_id, *c.other_admins]),
+        completed_by=credentials.with_other_admins,
+        inline=credentials.disable_credentials,
     ),
     # audit
     CommandType(disclosures.RecordDisclosure, disclosures.record_disclosure),

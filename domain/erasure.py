@@ -8,6 +8,7 @@ same id: whose a registration is, it says itself.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
@@ -19,7 +20,7 @@ from psycopg import AsyncConnection
 from domain.application import APPLICATION
 from domain.core.ids import Identity
 from domain.core.values import Email
-from domain.history.batch import CommandFailure, CommandRequest, Origin
+from domain.history.batch import CommandRequest, Origin
 from domain.history.codec import decode
 from domain.history.decider import Decider
 from domain.history.store import last_position
@@ -70,17 +71,14 @@ async def erase_person(
         await blank_rows(visitors, at)
         for portion in _portions(visitors):
             requests = [CommandRequest(_erasure_of(v), origin, at) for v in portion]
-            gone = list[UUID]()
+            keys_before = await _count_keys(connection, portion)
             for visitor, outcome in zip(
                 portion, await decider.execute(connection, requests), strict=True
             ):
-                if isinstance(outcome, CommandFailure):
-                    raise outcome.error
-                if outcome.value != "nobody":
-                    erased.append(outcome.value)
-                    gone.append(visitor.id)
-            # History is locked by now, if anybody is gone: they have not come back yet.
-            personal_keys += await _delete_keys(connection, gone)
+                done = outcome.or_raise()
+                if done.value != "nobody":
+                    erased.append(done.value)
+                    personal_keys += keys_before[visitor.id]
     return Erasure(
         registrations=len(erased),
         personal_keys=personal_keys,
@@ -157,12 +155,18 @@ class _Search:
         return sorted(found)
 
 
-async def _delete_keys(connection: AsyncConnection[Any], visitor_ids: Sequence[UUID]) -> int:
-    """Of all that they ever registered; how many there were."""
+async def _count_keys(
+    connection: AsyncConnection[Any], visitors: Iterable[Visitor]
+) -> Counter[UUID]:
+    """Personal keys by visitor, as an erasure that still finds this registration deletes them."""
     cursor = await connection.execute(
-        "DELETE FROM personal_keys WHERE originator_id = ANY(%b::uuid[])", [sorted(visitor_ids)]
+        """
+        SELECT originator_id, count(*) FROM personal_keys
+        WHERE originator_id = ANY(%b::uuid[]) GROUP BY originator_id
+        """,
+        [[visitor.id for visitor in visitors]],
     )
-    return cursor.rowcount
+    return Counter(dict(await cursor.fetchall()))
 
 
 def _portions(all_of_them: Sequence[T]) -> Iterator[Sequence[T]]:

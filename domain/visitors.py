@@ -8,16 +8,18 @@ of a person whose email is much alike, the id of the second is derived from what
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
+from psycopg import AsyncConnection
 
 from domain.core.aggregate import Aggregate, DomainEvent, stored_as
 from domain.core.errors import NotFound, Refused
 from domain.core.unit_of_work import Work
 from domain.core.values import Email, FullName
 from domain.events import Event
+from domain.history.store import delete_personal_keys
 from domain.notifications import Notification
 
 
@@ -141,6 +143,16 @@ def erase_visitor(command: EraseVisitor, work: Work) -> ErasureOutcome:
     work.record(notification, *abandoned)
     work.record(visitor, *visitor.erase())
     return "erased before notified" if abandoned else "erased"
+
+
+async def forget_person(connection: AsyncConnection[Any], _: EraseVisitor, work: Work) -> None:
+    """Deletes the keys to what the stream holds of them. The same batch may have registered the
+    next person: theirs stay."""
+    for recorded in work.recorded:
+        if isinstance(recorded.event, Erased):
+            await delete_personal_keys(
+                connection, recorded.originator_id, before=recorded.originator_version
+            )
 
 
 def _visitor(event_id: UUID, email: Email, work: Work) -> Visitor:

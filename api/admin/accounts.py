@@ -14,7 +14,7 @@ from api.admin.kit.cookies import seen
 from api.admin.kit.history_entries import timeline_for
 from api.admin.kit.pages import page, see
 from api.http.access import COOKIE, Permission
-from api.http.dispatch import origin_of
+from api.http.dispatch import execute
 from api.http.reads import read
 from api.http.requests import Request
 from domain.accounts import ROLES, DisableAccount, GrantRole, LastAdmin, RevokeRole, Role
@@ -61,7 +61,7 @@ class AccountPages(Controller):
         self, request: Request, account_id: FromPath[UUID], role: FromPath[str]
     ) -> Response[Any]:
         command = GrantRole(account_id=account_id, role=_known(role, account_id))
-        done = await request.connections.credentials.change_roles(command, origin_of(request))
+        done = await execute(request, command)
         notice = f"“{done.value.username}” now has the role {role}."
         return see(request, f"{ACCOUNTS}{account_id}", position=done.position, notice=notice)
 
@@ -79,7 +79,7 @@ class AccountPages(Controller):
     ) -> Response[Any]:
         command = RevokeRole(account_id=account_id, role=_known(role, account_id))
         try:
-            done = await request.connections.credentials.change_roles(command, origin_of(request))
+            done = await execute(request, command)
         except LastAdmin as error:
             return await _shown(request, account_id, refused=error)
         left_here = (role, account_id) == ("admin", request.account.id)
@@ -98,7 +98,7 @@ class AccountPages(Controller):
     async def disable(self, request: Request, account_id: FromPath[UUID]) -> Response[Any]:
         command = DisableAccount(account_id=account_id)
         try:
-            done = await request.connections.credentials.disable(command, origin_of(request))
+            done = await execute(request, command)
         except LastAdmin as error:
             return await _shown(request, account_id, refused=error)
         notice = f"“{done.value.username}” was disabled."

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from api.http.dispatch import origin_of
+from api.http.dispatch import execute
 from api.http.requests import Request
 from api.identity.credentials import Credential, InvalidCredentials
 from api.identity.passwords import Password, Secret
-from domain.accounts import ChangePassword
+from domain.accounts import ChangePassword, PasswordHash
 from domain.core.values import Line
 from domain.history.batch import Done
 
@@ -48,8 +48,7 @@ async def password_changed(request: Request, current: Secret, password: Password
     stored = credential.password_hash if credential else None
     if not await connections.passwords.verify(current, stored):
         raise InvalidCredentials
-    return await connections.credentials.change_password(
-        ChangePassword(account_id=account_id),
-        await connections.passwords.hash(password),
-        origin_of(request),
+    password_hash = PasswordHash(await connections.passwords.hash(password))
+    return await execute(
+        request, ChangePassword(account_id=account_id, password_hash=password_hash)
     )

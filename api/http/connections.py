@@ -117,7 +117,7 @@ async def connected(
             response_cache=ResponseCache(),
             versions=SingleFlight(partial(run_query, readers, versions)),
             totals=CountCache(),
-            credentials=Credentials(accounts, keys, observe_batch),
+            credentials=Credentials(accounts, keys),
             erasures=Erasures(accounts, keys),
             passwords=await held.enter_async_context(Passwords()),
             sessions=Sessions(accounts, Tokens(settings.secret_keys)),

@@ -29,18 +29,26 @@ class Touches(msgspec.Struct, frozen=True):
     """New streams of the command: they are assumed to be empty."""
 
 
-InlineProjection = Callable[[AsyncConnection[Any], C, Sequence[RecordedEvent]], Awaitable[object]]
-"""Writes rows in the transaction of the append: given the command and the events it led to."""
+LookUp = Callable[[AsyncConnection[Any], C], Awaitable[C]]
+"""Gives the command with what its handler has to know and no stream says."""
+
+InlineProjection = Callable[[AsyncConnection[Any], C, Work], Awaitable[object]]
+"""Writes rows in the transaction of the append, after it: given the command and what its handler
+recorded. When it fails, nothing of the command is committed, and its caller gets the error.
+
+Commands of a batch are appended together, so rows are written in their order."""
 
 
 class CommandType(msgspec.Struct, Generic[C], frozen=True):
-    """How one type of command is decided."""
+    """How one type of command is decided, and which rows are committed with its events."""
 
     command: type[C]
     handler: Handler[C]
     touches: Callable[[C, Identity], Touches] = lambda _command, _identity: Touches()
+    completed_by: LookUp[C] | None = None
+    """Called for each decision, before streams are loaded."""
     inline: InlineProjection[C] | None = None
-    """None when no rows have to be written together with the events."""
+    """Not called for a command that led to no event."""
 
 
 class People(Protocol):

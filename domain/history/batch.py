@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn, Self
 
 import msgspec
 
@@ -35,6 +35,9 @@ class Done(msgspec.Struct, frozen=True):
     position: int
     """Position of its last event; without events, the last position of history at the decision."""
 
+    def or_raise(self) -> Self:
+        return self
+
 
 class CommandFailure(msgspec.Struct, frozen=True):
     """The command was refused (`DomainError`), the database was lost before the commit
@@ -42,6 +45,9 @@ class CommandFailure(msgspec.Struct, frozen=True):
     (any other exception)."""
 
     error: Exception
+
+    def or_raise(self) -> NoReturn:
+        raise self.error
 
 
 class Append(msgspec.Struct, frozen=True):

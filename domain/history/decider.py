@@ -9,17 +9,18 @@ has changed since it was read, and then the batch is decided again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from time import perf_counter
 from typing import Any
 
+import msgspec
 import psycopg
 from psycopg import AsyncConnection
 
 from domain.core.aggregate import Aggregate, RecordedEvent
 from domain.core.availability import UNAVAILABLE
-from domain.core.commands import Application, CommandType, People
+from domain.core.commands import Application, People
 from domain.core.ids import Identity
 from domain.core.unit_of_work import Environment, NotLoaded, PersonNotKnown
 from domain.history.batch import (
@@ -29,12 +30,13 @@ from domain.history.batch import (
     CommandRequest,
     Done,
     Observer,
+    Origin,
     OutcomeUnknown,
 )
 from domain.history.codec import UnknownEvent
 from domain.history.handling import AcceptedDecision, FailedDecision, Handling, NeedsLoading
 from domain.history.store import append, last_position, lock_history
-from domain.history.streams import Loaded, Streams
+from domain.history.streams import Loaded, Streams, is_committing
 from domain.privacy.keys import InstallationKeys
 
 OPTIMISTIC_TRIES = 2
@@ -58,11 +60,10 @@ class Decider:
         observer: Observer | None = None,
     ) -> None:
         self._keys = keys
-        self._commands = application.commands
+        self._application = application
         self._people = application.people(keys)
-        self._handling = Handling(
-            self._commands, self._people, Identity(keys.identity), environment or Environment()
-        )
+        self._identity = Identity(keys.identity)
+        self._environment = environment or Environment()
         self._observer = observer
         self._streams = Streams()
 
@@ -74,14 +75,10 @@ class Decider:
 
         The requests count as simultaneous: they may be decided in any order.
         """
-        deciding = _Deciding(
-            connection,
-            self._commands,
-            self._people,
-            self._handling,
-            self._streams,
-            self._keys,
-        )
+        # A transaction may be rolled back: the people that are read in it are not cached.
+        people = self._people if is_committing(connection) else self._application.people(self._keys)
+        handling = Handling(self._application.commands, people, self._identity, self._environment)
+        deciding = _Deciding(connection, handling, people, self._streams, self._keys)
         begun = perf_counter()
         outcomes: Sequence[Done | CommandFailure] = ()
         try:
@@ -103,6 +100,13 @@ class Decider:
                 asyncio.get_running_loop().call_soon(self._observer, batch)
         return outcomes
 
+    async def execute_one(
+        self, connection: AsyncConnection[Any], command: Any, origin: Origin
+    ) -> Done:
+        """As `execute`. Raises what the command failed with."""
+        (outcome,) = await self.execute(connection, [CommandRequest(command, origin)])
+        return outcome.or_raise()
+
 
 class _Deciding:
     """Decides one batch. The methods follow in the order in which they are called."""
@@ -110,16 +114,14 @@ class _Deciding:
     def __init__(
         self,
         connection: AsyncConnection[Any],
-        commands: Mapping[type[Any], CommandType[Any]],
-        people: People,
         handling: Handling,
+        people: People,
         streams: Streams,
         keys: InstallationKeys,
     ) -> None:
         self._connection = connection
-        self._commands = commands
-        self._people = people
         self._handling = handling
+        self._people = people
         self._streams = streams
         self._keys = keys
         self.appends: list[Append] = []
@@ -128,7 +130,7 @@ class _Deciding:
     async def decide(self, requests: Sequence[CommandRequest]) -> list[Done | CommandFailure]:
         """Decide on cached aggregates where possible, and the others on loaded ones."""
         outcomes: dict[int, Done | CommandFailure] = {}
-        with suppress(_Changed):
+        with suppress(_Changed, _OneFailed):
             outcomes |= await self._decide_on_cache(requests)
         remaining = [place for place in range(len(requests)) if place not in outcomes]
         if remaining:
@@ -149,12 +151,14 @@ class _Deciding:
 
         The append is refused if a decision has read an outdated state. So if it succeeds, all of
         these decisions are valid, refusals too. Without an append nothing proves them, and all
-        requests are decided again. Raises `_Changed`.
+        requests are decided again. Raises `_Changed` and `_OneFailed`.
         """
         known: Loaded = {}
         places = list[int]()
         for place, request in enumerate(requests):
-            touches = self._handling.touches(request)
+            if self._handling.row(request.command).completed_by is not None:
+                continue  # it needs more than streams
+            touches = self._handling.touches(request.command)
             found = self._streams.known(touches.existing)
             if all(found.values()):
                 known |= found
@@ -174,13 +178,16 @@ class _Deciding:
         return {place: CommandFailure(one.error) for place, one in refused.items()} | dict(done)
 
     async def _decide_each(self, requests: Sequence[CommandRequest]) -> list[Done | CommandFailure]:
-        """Decide all requests together; if a stream has an event of a newer release, one by one, so
-        that only the commands that need this stream fail."""
+        """Decide all requests together; if a stream has an event of a newer release, or a look-up
+        or an inline projection fails, one by one, so that only the commands that need it fail."""
         try:
             return await self._decide_on_history(requests)
         except UnknownEvent as error:
             if len(requests) == 1:
                 return [CommandFailure(error)]
+        except _OneFailed as failed:
+            if len(requests) == 1:
+                return [CommandFailure(failed.error)]
         outcomes = list[Done | CommandFailure]()
         for request in requests:
             try:
@@ -219,7 +226,8 @@ class _Deciding:
         self, requests: Sequence[CommandRequest]
     ) -> tuple[Loaded, list[AcceptedDecision | FailedDecision]]:
         """Decide each request on the loaded streams and the results of the requests before it."""
-        touches = [self._handling.touches(request) for request in requests]
+        requests = [await self._completed(request) for request in requests]
+        touches = [self._handling.touches(request.command) for request in requests]
         wanted = {id for touched in touches for id in (*touched.existing, *touched.begun)}
         loaded = await self._streams.load(self._connection, wanted)
         while True:
@@ -231,6 +239,16 @@ class _Deciding:
                 loaded |= await self._streams.load(self._connection, missing)
             if unknown := [d.visitor for d in decisions if isinstance(d, PersonNotKnown)]:
                 await self._people.look_up(self._connection, unknown)
+
+    async def _completed(self, request: CommandRequest) -> CommandRequest:
+        """The request with what its handler needs besides streams. Raises `_OneFailed`."""
+        look_up = self._handling.row(request.command).completed_by
+        if look_up is None:
+            return request
+        with self._one_fails():
+            async with self._connection.transaction():
+                command = await look_up(self._connection, request.command)
+        return msgspec.structs.replace(request, command=command)
 
     async def _append(
         self,
@@ -262,20 +280,32 @@ class _Deciding:
         events: Sequence[RecordedEvent],
         read: dict[Any, int],
     ) -> list[int] | None:
-        """Append the events, and write the rows of inline projections in the same transaction."""
+        """Append the events, and write the rows of inline projections in the same transaction.
+        Raises `_OneFailed`."""
         inline = [
             (projection, a)
             for a in accepted
-            if (projection := self._commands[type(a.command)].inline) is not None
+            if (projection := self._handling.row(a.command).inline) and a.work.recorded
         ]
         if not inline:
             return await append(self._connection, events, read, self._keys)
         async with self._connection.transaction():
             positions = await append(self._connection, events, read, self._keys)
             if positions is not None:
-                for projection, a in inline:
-                    await projection(self._connection, a.command, a.work.recorded)
+                with self._one_fails():
+                    for projection, a in inline:
+                        await projection(self._connection, a.command, a.work)
         return positions
+
+    @contextmanager
+    def _one_fails(self) -> Iterator[None]:
+        """An error in here is of one command, unless the connection is lost."""
+        try:
+            yield
+        except Exception as error:
+            if self._connection.closed:
+                raise
+            raise _OneFailed(error) from error
 
 
 @contextmanager
@@ -291,6 +321,14 @@ def _commit_of(connection: AsyncConnection[Any]) -> Iterator[None]:
 
 class _Changed(Exception):
     """A stream has changed since it was read; decide again."""
+
+
+class _OneFailed(Exception):
+    """A look-up or an inline projection of one command failed; decide the others without it."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 def _version(aggregate: Aggregate | None) -> int:

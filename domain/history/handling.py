@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -14,6 +14,8 @@ from domain.core.ids import Identity
 from domain.core.unit_of_work import Environment, NotLoaded, PersonNotKnown, Work
 from domain.history.batch import CommandRequest
 from domain.history.streams import Loaded
+
+C = TypeVar("C")
 
 
 class AcceptedDecision(msgspec.Struct, frozen=True):
@@ -48,9 +50,12 @@ class Handling:
         self._identity = identity
         self._environment = environment
 
-    def touches(self, request: CommandRequest) -> Touches:
-        command = request.command
-        return self._commands[type(command)].touches(command, self._identity)
+    def row(self, command: C) -> CommandType[C]:
+        """Of the table of commands."""
+        return self._commands[type(command)]
+
+    def touches(self, command: Any) -> Touches:
+        return self.row(command).touches(command, self._identity)
 
     def run(
         self, requests: Sequence[CommandRequest], loaded: Loaded

@@ -218,6 +218,17 @@ async def open_all(
         return _opened(events, await _personal_keys(connection, sealed), keys)
 
 
+async def delete_personal_keys(
+    connection: AsyncConnection[Any], originator_id: UUID, *, before: int
+) -> None:
+    """Those of a stream's events before the version: what they opened is unreadable from now on,
+    in history and in every copy of it."""
+    await connection.execute(
+        "DELETE FROM personal_keys WHERE originator_id = %b AND originator_version < %b",
+        [originator_id, before],
+    )
+
+
 _Wrapped = Mapping[tuple[UUID, int], bytes]
 
 

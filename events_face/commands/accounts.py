@@ -13,20 +13,24 @@ from uuid import UUID, uuid4
 from psycopg.errors import UndefinedTable
 
 from api.http.connections import account_pool
-from api.identity.credentials import Credentials
+from api.identity.credentials import Credentials, Pool
 from api.identity.password_hasher import ARGON2ID
 from api.identity.passwords import Password
 from domain.accounts import (
     ROLES,
     GrantRole,
     LastAdmin,
+    PasswordHash,
     RegisterAccount,
     RevokeRole,
     Role,
     UsernameTaken,
 )
+from domain.application import APPLICATION
 from domain.core.values import Invalid, Line, Username
-from domain.history.batch import Origin
+from domain.history.batch import Done, Origin
+from domain.history.decider import Decider
+from domain.privacy.keys import InstallationKeys
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.installation import installation_keys
@@ -44,21 +48,23 @@ def createsuperuser(
     name = _parsed("username", Username.parse, username)
 
     exists_already = f"{name} exists already; nothing was changed"
-    if _with_credentials(settings, services, lambda credentials: credentials.of(name)) is not None:
+    if _run(settings, services, lambda accounts: accounts.credentials.of(name)) is not None:
         _print_line(exists_already)
         return
     # The prompt is outside of the event loop, because Ctrl-C would not end it there.
     secret = _parsed("password", Password.parse, _password(password))
 
-    async def create(credentials: Credentials) -> str:
-        command = RegisterAccount(username=name, roles=ROLES)
+    async def create(accounts: _Accounts) -> str:
+        password_hash = PasswordHash(ARGON2ID.hash(secret))
         try:
-            await credentials.register(command, ARGON2ID.hash(secret), _operator())
+            await accounts.execute(
+                RegisterAccount(username=name, password_hash=password_hash, roles=ROLES)
+            )
         except UsernameTaken:
             return exists_already
         return f"created {name}, with every role"
 
-    _print_line(_with_credentials(settings, services, create))
+    _print_line(_run(settings, services, create))
 
 
 def grant(settings: Settings, services: Services, username: str, role: Role) -> None:
@@ -85,12 +91,12 @@ def _change_roles(
 ) -> None:
     name = _parsed("username", Line.parse, username)
 
-    async def change_them(credentials: Credentials) -> str:
-        credential = await credentials.of(name)
+    async def change_them(accounts: _Accounts) -> str:
+        credential = await accounts.credentials.of(name)
         if credential is None:
             raise CommandFailed(f"there is no account {name}")
         try:
-            done = await credentials.change_roles(change(credential.account_id), _operator())
+            done = await accounts.execute(change(credential.account_id))
         except LastAdmin:
             raise CommandFailed(
                 f"{credential.username} is the last admin: make somebody else one first, "
@@ -98,17 +104,29 @@ def _change_roles(
             ) from None
         return f"{credential.username}: {', '.join(done.value.roles) or 'no role'}"
 
-    _print_line(_with_credentials(settings, services, change_them))
+    _print_line(_run(settings, services, change_them))
 
 
-def _with_credentials(
-    settings: Settings, services: Services, use: Callable[[Credentials], Awaitable[T]]
-) -> T:
+class _Accounts:
+    """Reads their credentials, and executes an operator's commands."""
+
+    def __init__(self, pool: Pool, keys: InstallationKeys) -> None:
+        self.credentials = Credentials(pool, keys)
+        self._pool = pool
+        self._decider = Decider(keys, APPLICATION)
+
+    async def execute(self, command: GrantRole | RegisterAccount | RevokeRole) -> Done:
+        origin = Origin(actor="system:cli", correlation_id=str(uuid4()))
+        async with self._pool.connection() as connection:
+            return await self._decider.execute_one(connection, command, origin)
+
+
+def _run(settings: Settings, services: Services, use: Callable[[_Accounts], Awaitable[T]]) -> T:
     keys = installation_keys(settings, services.database_url)
 
     async def run() -> T:
         async with account_pool(services.database_url) as pool:
-            return await use(Credentials(pool, keys))
+            return await use(_Accounts(pool, keys))
 
     try:
         return asyncio.run(run())
@@ -138,10 +156,6 @@ def _parsed(what: str, parse: Callable[[object], T], text: str) -> T:
         return parse(text)
     except Invalid as error:
         raise CommandFailed(f"the {what} {error}") from None
-
-
-def _operator() -> Origin:
-    return Origin(actor="system:cli", correlation_id=str(uuid4()))
 
 
 def _print_line(line: str) -> None:

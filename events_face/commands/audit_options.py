@@ -13,7 +13,7 @@ from domain.audit.disclosures import RecordDisclosure
 from domain.audit.log import Criteria
 from domain.audit.point_in_time import parse_time
 from domain.core.values import Invalid
-from domain.history.batch import CommandFailure, CommandRequest, Origin
+from domain.history.batch import Origin
 from domain.history.decider import Decider
 from domain.privacy.keys import InstallationKeys
 from runtime.errors import WrongUsage
@@ -54,8 +54,4 @@ async def record(
     if disclosure is None:
         return
     origin = Origin(actor="system:cli", correlation_id=str(uuid4()))
-    (outcome,) = await Decider(keys, APPLICATION).execute(
-        connection, [CommandRequest(disclosure, origin)]
-    )
-    if isinstance(outcome, CommandFailure):
-        raise outcome.error
+    await Decider(keys, APPLICATION).execute_one(connection, disclosure, origin)

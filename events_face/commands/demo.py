@@ -8,10 +8,8 @@ from uuid import UUID
 
 import structlog
 
-from api.http.connections import account_pool
-from api.identity.credentials import Credentials
 from api.identity.password_hasher import ARGON2ID
-from domain.accounts import ROLES, RegisterAccount
+from domain.accounts import ROLES, PasswordHash, RegisterAccount
 from domain.application import APPLICATION
 from domain.areas import CreateArea
 from domain.core.values import Email, FullName, Text, Username
@@ -19,7 +17,6 @@ from domain.events import CreateEvent
 from domain.history.batch import CommandRequest, Done, Origin
 from domain.history.decider import Decider
 from domain.history.store import connect, last_position
-from domain.privacy.keys import InstallationKeys
 from domain.visitors import RegisterVisitor
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
@@ -48,21 +45,14 @@ log = structlog.get_logger()
 def load_demo(settings: Settings, services: Services) -> None:
     """Create areas, events and visitors with the same commands as the API, and an account."""
     keys = installation_keys(settings, services.database_url)
-    if not asyncio.run(_load(services.database_url, Decider(keys, APPLICATION))):
+    password = secrets.token_urlsafe(12)
+    if not asyncio.run(_load(services.database_url, Decider(keys, APPLICATION), password)):
         log.warning("--demo changes nothing: this installation already has a history")
         return
-    password = secrets.token_urlsafe(12)
-    asyncio.run(_create_account(services.database_url, keys, password))
     sys.stderr.write(f"demo account: {USERNAME}, password: {password} (shown only now)\n")
 
 
-async def _create_account(database_url: str, keys: InstallationKeys, password: str) -> None:
-    async with account_pool(database_url) as pool:
-        command = RegisterAccount(username=Username.parse(USERNAME), roles=ROLES)
-        await Credentials(pool, keys).register(command, ARGON2ID.hash(password), ORIGIN)
-
-
-async def _load(database_url: str, decider: Decider) -> bool:
+async def _load(database_url: str, decider: Decider, password: str) -> bool:
     """False if there is a history already."""
     async with await connect(database_url) as connection:
         if await last_position(connection):
@@ -88,6 +78,13 @@ async def _load(database_url: str, decider: Decider) -> bool:
                 _registration(done.value.event.id, visitor, number)
                 for done in events
                 for number, visitor in enumerate(VISITORS)
+            )
+        )
+        await give(
+            RegisterAccount(
+                username=Username.parse(USERNAME),
+                password_hash=PasswordHash(ARGON2ID.hash(password)),
+                roles=ROLES,
             )
         )
         return True

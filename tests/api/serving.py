@@ -83,7 +83,7 @@ class Api:
         )
         for granted in roles:
             command = GrantRole(account_id=UUID(account.id), role=granted)
-            await self.connections.credentials.change_roles(command, OPERATOR)
+            await self.connections.writer.execute(command, OPERATOR)
         return account
 
     async def settled(self) -> None:

@@ -333,4 +333,4 @@ async def test_the_process_that_hashes_passwords_may_be_killed() -> None:
 
 async def _disable(api: Api, account: Account) -> None:
     command = DisableAccount(account_id=UUID(account.id))
-    await api.connections.credentials.disable(command, OPERATOR)
+    await api.connections.writer.execute(command, OPERATOR)

@@ -22,7 +22,7 @@ from domain import erasure
 from domain.application import APPLICATION
 from domain.history import streams
 from domain.history.decider import Decider
-from domain.history.store import connect, last_position, read_events
+from domain.history.store import connect, delete_personal_keys, last_position, read_events
 from domain.notifications import Failed
 from domain.privacy.keys import InstallationKeys
 from domain.seals.seal import newest_checkpoint
@@ -256,16 +256,15 @@ async def test_many_registrations_are_erased_in_portions_and_all_or_none(
 
     deleted = 0
 
-    async def fails_in_the_end(on: AsyncConnection[Any], ids: Sequence[UUID]) -> int:
+    async def fails_in_the_end(on: AsyncConnection[Any], id: UUID, *, before: int) -> None:
         nonlocal deleted
-        deleted += await delete_keys(on, ids)
+        await delete_personal_keys(on, id, before=before)
+        deleted += 1
         if deleted == 5:
             raise psycopg.OperationalError("the database went away")
-        return deleted
 
-    delete_keys = erasure._delete_keys
     with monkeypatch.context() as broken:
-        broken.setattr(erasure, "_delete_keys", fails_in_the_end)
+        broken.setattr("domain.visitors.delete_personal_keys", fails_in_the_end)
         answer = await lone_api.http.post(
             "/api/visitors/erase", json={"email": EMAIL}, headers=admin.bearer
         )

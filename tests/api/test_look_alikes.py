@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from api.identity.password_hasher import ARGON2ID
-from domain.accounts import RegisterAccount
+from domain.accounts import PasswordHash, RegisterAccount
 from domain.core.values import Username
 from tests.api.serving import OPERATOR, PASSWORD, Api
 
@@ -35,11 +35,14 @@ async def test_an_account_from_before_with_such_a_name_signs_in_and_is_not_the_o
     lone_api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     invisible = Username("ro\u200bot")
-    credentials = lone_api.connections.credentials
     with monkeypatch.context() as before:
         before.setattr(Username, "folded", "ro\u200bot")
-        command = RegisterAccount(username=invisible, roles=("auditor",))
-        await credentials.register(command, ARGON2ID.hash("of another"), OPERATOR)
+        command = RegisterAccount(
+            username=invisible,
+            password_hash=PasswordHash(ARGON2ID.hash("of another")),
+            roles=("auditor",),
+        )
+        await lone_api.connections.writer.execute(command, OPERATOR)
     await lone_api.account("root")
 
     async def me(username: str, password: str) -> object:

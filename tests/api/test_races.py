@@ -11,11 +11,11 @@ from uuid import UUID
 import httpx
 import pytest
 
-from api.http.connections import account_pool
-from api.identity.credentials import Credentials
 from domain import events
 from domain.accounts import GrantRole
+from domain.application import APPLICATION
 from domain.core.aggregate import RecordedEvent
+from domain.history.decider import Decider
 from domain.history.store import connect, read_events
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import Registered
@@ -148,9 +148,9 @@ async def test_of_two_admins_who_give_up_each_other_one_stays(
             access_token=answer["meta"]["access_token"],
             refresh_token=answer["meta"]["refresh_token"],
         )
-        async with account_pool(services.database_url) as pool:
+        async with await connect(services.database_url) as connection:
             grant = GrantRole(account_id=UUID(account.id), role="admin")
-            await Credentials(pool, keys).change_roles(grant, OPERATOR)
+            await Decider(keys, APPLICATION).execute_one(connection, grant, OPERATOR)
         return account
 
     async def give_up(client: httpx.AsyncClient, account: Account, by: Account) -> httpx.Response:

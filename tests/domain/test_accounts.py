@@ -12,7 +12,6 @@ from domain.accounts import (
     DisableAccount,
     GrantRole,
     LastAdmin,
-    RegisterAccount,
     RevokeRole,
     UsernameTaken,
 )
@@ -20,6 +19,7 @@ from domain.core.aggregate import DomainEvent
 from domain.core.errors import NotFound
 from domain.core.values import Invalid, Username
 from tests.domain.scenario import Scenario, identity
+from tests.support.installation import A_HASH, an_account
 
 ADA = identity.account(Username("Ada"))
 
@@ -30,20 +30,18 @@ def ada() -> Scenario:
 
 def test_a_new_account_has_no_role() -> None:
     scenario = Scenario()
-    assert scenario.when(RegisterAccount(username=Username("Ada"))) == [
-        accounts.Registered(username="Ada")
-    ]
+    assert scenario.when(an_account("Ada")) == [accounts.Registered(username="Ada")]
     assert scenario.value == Account(id=ADA, version=1, username="Ada", exists=True)
 
 
 @pytest.mark.parametrize("username", ["Ada", "ADA", "ada", "\uff21da"])
 def test_a_username_is_taken_whatever_its_case_and_width(username: str) -> None:
     with pytest.raises(UsernameTaken):
-        ada().when(RegisterAccount(username=Username(username)))
+        ada().when(an_account(username))
 
 
 def test_a_superuser_is_registered_with_its_roles() -> None:
-    command = RegisterAccount(username=Username("root"), roles=("admin", "organizer"))
+    command = an_account("root", "admin", "organizer")
     assert Scenario().when(command) == [
         accounts.Registered(username="root"),
         accounts.RoleGranted(role="organizer"),
@@ -70,7 +68,7 @@ def test_a_disabled_account_stays_so_and_keeps_its_name() -> None:
     assert scenario.when(DisableAccount(account_id=ADA)) == [accounts.Disabled()]
     assert scenario.when(DisableAccount(account_id=ADA)) == []
     with pytest.raises(UsernameTaken):
-        scenario.when(RegisterAccount(username=Username("ada")))
+        scenario.when(an_account("ada"))
 
 
 BOB = identity.account(Username("Bob"))
@@ -122,7 +120,7 @@ def test_who_is_no_admin_is_given_up_although_there_is_none() -> None:
 
 
 def test_history_knows_that_a_password_changed_and_nothing_of_it() -> None:
-    (changed,) = ada().when(ChangePassword(account_id=ADA))
+    (changed,) = ada().when(ChangePassword(account_id=ADA, password_hash=A_HASH))
     assert changed == accounts.PasswordChanged()
     assert changed.__struct_fields__ == ()
 
@@ -132,7 +130,7 @@ def test_history_knows_that_a_password_changed_and_nothing_of_it() -> None:
     [
         GrantRole(account_id=UUID(int=7), role="admin"),
         RevokeRole(account_id=UUID(int=7), role="admin"),
-        ChangePassword(account_id=UUID(int=7)),
+        ChangePassword(account_id=UUID(int=7), password_hash=A_HASH),
         DisableAccount(account_id=UUID(int=7)),
     ],
 )

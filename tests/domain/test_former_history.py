@@ -17,10 +17,10 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from domain.accounts import RegisterAccount, UsernameTaken
+from domain.accounts import UsernameTaken
 from domain.application import APPLICATION
 from domain.areas import AreaNameTaken, CreateArea, RenameArea
-from domain.core.values import Email, Text, Username
+from domain.core.values import Email, Text
 from domain.erasure import erase_person
 from domain.history.batch import Origin
 from domain.history.decider import Decider
@@ -28,7 +28,13 @@ from domain.history.store import connect
 from domain.privacy.keys import InstallationKeys
 from domain.provider_items import SyncEvent
 from domain.visitors import DuplicateRegistration
-from tests.support.installation import IN_A_MONTH, Installation, a_registration, installation_on
+from tests.support.installation import (
+    IN_A_MONTH,
+    Installation,
+    a_registration,
+    an_account,
+    installation_on,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -154,7 +160,7 @@ async def test_an_area_keeps_the_name_that_cannot_be_told_from_another(
 @pytest.mark.parametrize("username", ["ro\u200bot", "ᾼ͂da"])
 async def test_an_account_keeps_its_name(former: Installation, username: str) -> None:
     with pytest.raises(UsernameTaken):
-        await former.give(RegisterAccount(username=Username(username)))
+        await former.give(an_account(username))
 
 
 async def _aggregates(installation: Installation, topic: str) -> list[UUID]:

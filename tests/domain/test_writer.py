@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import suppress
 from datetime import UTC
 from typing import Any, cast
 from uuid import uuid4
@@ -194,31 +193,6 @@ async def test_a_refusal_and_a_bug_hurt_nobody_else_in_the_batch(
             if isinstance(e.event, areas.Created)
         ]
         assert names == ["Hall", "Annex"]
-
-
-@pytest.mark.parametrize("broken", [False, True])
-async def test_rows_of_an_inline_projection_are_committed_with_the_events_or_neither(
-    database_url: str, keys: InstallationKeys, broken: bool
-) -> None:
-    async def write(connection: Any, command: CreateArea, recorded: Any) -> None:
-        id = recorded[-1].originator_id
-        await connection.execute("INSERT INTO area_notes VALUES (%s, %s)", [id, command.name])
-        if broken:
-            raise ZeroDivisionError
-
-    create = msgspec.structs.replace(APPLICATION.commands[CreateArea], inline=write)
-    commands: dict[type[Any], CommandType[Any]] = dict(APPLICATION.commands)
-    commands[CreateArea] = create
-    application = msgspec.structs.replace(APPLICATION, commands=commands)
-    async with await connect(database_url) as connection:
-        await connection.execute("CREATE TABLE area_notes (id uuid, note text)")
-        given = [CommandRequest(CreateArea(name=Text("Hall")), ORIGIN)]
-        with suppress(ZeroDivisionError):
-            await Decider(keys, application).execute(connection, given)
-        cursor = await connection.execute("SELECT note FROM area_notes")
-        notes = [note for (note,) in await cursor.fetchall()]
-    assert notes == ([] if broken else ["Hall"])
-    assert len(await history(database_url)) == (0 if broken else 2)
 
 
 async def test_every_event_carries_who_when_and_why(

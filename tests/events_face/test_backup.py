@@ -16,8 +16,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from domain.accounts import RegisterAccount
-from domain.core.values import Username
 from domain.history.store import last_position
 from domain.notifications import Failed, QueueAgain
 from domain.privacy.keys import InstallationKeys
@@ -33,7 +31,13 @@ from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.settings import Settings
 from tests.domain.seals.sealed_history import seal_all
-from tests.support.installation import Installation, all_caught_up, installation_on, running
+from tests.support.installation import (
+    Installation,
+    all_caught_up,
+    an_account,
+    installation_on,
+    running,
+)
 from tests.support.notification_service import NotificationService
 from tests.support.waiting import until_async
 from tests.workers.outboxes import history_of, rows_by_email
@@ -92,7 +96,7 @@ async def make_history(installation: Installation, signing_key: Ed25519PrivateKe
     await leases.settle(installation.connection, installation.decider, answers)
     await installation.project()
     await installation.register(event, "late@example.com")
-    (account,) = await installation.give(RegisterAccount(username=Username("ada"), roles=()))
+    (account,) = await installation.give(an_account("ada"))
     await installation.connection.execute(
         "INSERT INTO credentials VALUES (%s, 'ada', '', 1, '{}', false)", [account.id]
     )

@@ -1,9 +1,8 @@
 import pytest
 
-from domain.accounts import DisableAccount, GrantRole, RegisterAccount, RevokeRole
-from domain.core.values import Username
+from domain.accounts import DisableAccount, GrantRole, RevokeRole
 from projections.accounts import find, list_accounts
-from tests.support.installation import Installation
+from tests.support.installation import Installation, an_account
 
 pytestmark = pytest.mark.anyio
 
@@ -11,7 +10,7 @@ pytestmark = pytest.mark.anyio
 async def test_accounts_are_listed_with_their_roles_by_name(installation: Installation) -> None:
     names = ("bob", "Ada", "ÉVA")
     ada, bob, eva = sorted(
-        await installation.give(*(RegisterAccount(username=Username(name)) for name in names)),
+        await installation.give(*(an_account(name) for name in names)),
         key=lambda account: account.username.lower(),
     )
     await installation.give(GrantRole(account_id=ada.id, role="admin"))
@@ -39,7 +38,7 @@ async def test_accounts_are_found_by_the_beginning_of_a_name_and_each_once(
     installation: Installation,
 ) -> None:
     names = ["Łukasz", "lukas", "LUKASZ ", "bob", "Lúkasz", "Łuk"]
-    await installation.give(*(RegisterAccount(username=Username(name.strip())) for name in names))
+    await installation.give(*(an_account(name.strip()) for name in names))
     await installation.project()
     connection = installation.connection
 

@@ -11,10 +11,8 @@ import msgspec
 import pytest
 from psycopg import AsyncConnection
 
-from domain.accounts import RegisterAccount
 from domain.areas import DeleteArea
 from domain.core.aggregate import RecordedEvent
-from domain.core.values import Username
 from domain.events import DeleteEvent
 from domain.history.store import connect
 from domain.notifications import QueueAgain, RecordDelivery
@@ -36,7 +34,7 @@ from projections.visitors import VISITORS
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.settings import Settings
-from tests.support.installation import IN_A_MONTH, Installation, all_caught_up, running
+from tests.support.installation import IN_A_MONTH, Installation, all_caught_up, an_account, running
 from tests.support.lingering import lingering_connections
 from tests.support.waiting import until_async
 
@@ -48,7 +46,7 @@ async def rebuild(installation: Installation, *projections: Projection) -> None:
 
 
 async def some_history(installation: Installation) -> None:
-    await installation.give(RegisterAccount(username=Username("ada"), roles=("auditor",)))
+    await installation.give(an_account("ada", "auditor"))
     area, empty = await installation.area("Here"), await installation.area("Nowhere")
     first, second = [await installation.event(f"Fair {n}", area_id=area) for n in range(2)]
     for event in (first, second):

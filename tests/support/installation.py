@@ -13,12 +13,13 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier
 
+from domain.accounts import PasswordHash, RegisterAccount, Role
 from domain.application import APPLICATION
 from domain.areas import CreateArea
-from domain.core.values import Email, FullName, Text
+from domain.core.values import Email, FullName, Text, Username
 from domain.events import CreateEvent
 from domain.following import Status
-from domain.history.batch import CommandFailure, CommandRequest, Origin
+from domain.history.batch import CommandRequest, Origin
 from domain.history.decider import Decider
 from domain.history.store import connect, last_position
 from domain.privacy.keys import InstallationKeys
@@ -44,12 +45,8 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
     async def give(self, *commands: object) -> list[Any]:
         """What each command answers, all committed at once."""
         requests = [CommandRequest(command, ORIGIN) for command in commands]
-        answers = []
-        for outcome in await self.decider.execute(self.connection, requests):
-            if isinstance(outcome, CommandFailure):
-                raise outcome.error
-            answers.append(outcome.value)
-        return answers
+        outcomes = await self.decider.execute(self.connection, requests)
+        return [outcome.or_raise().value for outcome in outcomes]
 
     async def area(self, name: str) -> UUID:
         (area,) = await self.give(CreateArea(name=Text(name)))
@@ -131,6 +128,13 @@ def an_event(
 
 def a_registration(event_id: UUID, email: str, name: str = "Ada Lovelace") -> RegisterVisitor:
     return RegisterVisitor(event_id=event_id, full_name=FullName(name), email=Email(email))
+
+
+A_HASH = PasswordHash("no password leads to it")
+
+
+def an_account(username: str, *roles: Role) -> RegisterAccount:
+    return RegisterAccount(username=Username(username), password_hash=A_HASH, roles=roles)
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ import msgspec
 import structlog
 from psycopg import AsyncConnection
 
-from domain.history.batch import CommandFailure, CommandRequest, Origin
+from domain.history.batch import CommandRequest, Origin
 from domain.history.decider import Decider
 from domain.notifications import RecordDelivery
 from domain.privacy.keys import InstallationKeys
@@ -265,8 +265,7 @@ async def _append(
     ]
     if requests:
         for result in await decider.execute(connection, requests):
-            if isinstance(result, CommandFailure):
-                raise result.error
+            result.or_raise()
 
 
 async def count_waiting(connection: AsyncConnection[Any]) -> int:

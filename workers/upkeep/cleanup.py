@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from domain.application import APPLICATION
 from domain.events import CleanUpEvent
-from domain.history.batch import CommandFailure, CommandRequest, Origin
+from domain.history.batch import CommandRequest, Origin
 from domain.history.decider import Decider
 from domain.history.store import connect
 from domain.privacy.keys import InstallationKeys
@@ -34,8 +34,6 @@ async def clean_up(database_url: str, keys: InstallationKeys, days: int) -> int:
                 CleanUpEvent(event_id=id, before=before) for id in ids[start : start + BATCH_SIZE]
             ]
             requests = [CommandRequest(command, origin) for command in commands]
-            for result in await decider.execute(connection, requests):
-                if isinstance(result, CommandFailure):
-                    raise result.error
-                removed += result.value
+            for outcome in await decider.execute(connection, requests):
+                removed += outcome.or_raise().value
     return removed

@@ -7,13 +7,13 @@ from uuid import UUID
 
 import pytest
 
-from domain.accounts import GrantRole, RegisterAccount
+from domain.accounts import GrantRole
 from domain.core.values import Username
 from domain.history.store import connect, read_events
 from projections.accounts import find
 from tests.api.admin.panel import Browsers, Page, Panel
 from tests.api.serving import OPERATOR, PASSWORD, Api
-from tests.support.installation import Installation
+from tests.support.installation import Installation, an_account
 
 pytestmark = pytest.mark.anyio
 
@@ -144,7 +144,7 @@ async def test_an_account_or_role_that_does_not_exist_has_a_page_that_says_so(
 
 async def test_accounts_are_leafed_through_by_name(installation: Installation) -> None:
     names = ["ada", "Adam", "bob", "Čapek", "eva"]
-    await installation.give(*(RegisterAccount(username=Username(name)) for name in names))
+    await installation.give(*(an_account(name) for name in names))
     await installation.project()
     connection = installation.connection
 
@@ -188,7 +188,7 @@ async def test_a_role_that_an_operator_grants_counts_on_the_next_page(
     assert (await panel.open(ACCOUNTS)).status == 403
     ada = await api.connections.credentials.of(Username("Ada"))
     assert ada is not None
-    await api.connections.credentials.change_roles(
+    await api.connections.writer.execute(
         GrantRole(account_id=ada.account_id, role="admin"), OPERATOR
     )
     assert (await panel.open(ACCOUNTS)).status == 200

@@ -1,0 +1,122 @@
+"""Credentials: each account's password hash, and its roles as they are at this moment.
+
+Their rows, and the ends of sessions, are inline projections: authentication never reads what
+history does not say, nor misses what it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+import psycopg
+from psycopg import AsyncConnection
+
+from domain.accounts import (
+    Account,
+    ChangePassword,
+    DisableAccount,
+    GrantRole,
+    RegisterAccount,
+    RevokeRole,
+)
+from domain.core.unit_of_work import Work
+
+C = TypeVar("C", RevokeRole, DisableAccount)
+
+OTHER_ADMINS = 10
+"""That are looked at before an admin is given up."""
+
+
+class CredentialsNotWritten(Exception):
+    """PostgreSQL refused the row of an account's credentials."""
+
+
+async def insert_credentials(
+    connection: AsyncConnection[Any], command: RegisterAccount, work: Work
+) -> None:
+    account = work.get(Account, work.recorded[0].originator_id)
+    with _no_row_in_the_message():
+        await connection.execute(
+            """
+            INSERT INTO credentials
+                (account_id, username, password_hash, password_version, roles, disabled)
+            VALUES (%b, %b, %b, %b, %b::text[], false)
+            """,
+            [
+                account.id,
+                account.username,
+                command.password_hash.reveal(),
+                account.version,
+                list(account.roles),
+            ],
+        )
+
+
+async def update_roles(
+    connection: AsyncConnection[Any], command: GrantRole | RevokeRole, work: Work
+) -> None:
+    account = work.get(Account, command.account_id)
+    with _no_row_in_the_message():
+        await connection.execute(
+            "UPDATE credentials SET roles = %b::text[] WHERE account_id = %b",
+            [list(account.roles), account.id],
+        )
+
+
+async def update_password(
+    connection: AsyncConnection[Any], command: ChangePassword, work: Work
+) -> None:
+    """Ends the account's sessions too."""
+    account = work.get(Account, command.account_id)
+    with _no_row_in_the_message():
+        await connection.execute(
+            """
+            UPDATE credentials SET password_hash = %b, password_version = %b WHERE account_id = %b
+            """,
+            [command.password_hash.reveal(), account.version, account.id],
+        )
+    await _end_sessions(connection, account.id)
+
+
+async def disable_credentials(
+    connection: AsyncConnection[Any], command: DisableAccount, _: Work
+) -> None:
+    """Ends the account's sessions too."""
+    with _no_row_in_the_message():
+        await connection.execute(
+            "UPDATE credentials SET disabled = true WHERE account_id = %b", [command.account_id]
+        )
+    await _end_sessions(connection, command.account_id)
+
+
+async def with_other_admins(connection: AsyncConnection[Any], command: C) -> C:
+    """The command with the other admins that there may be; the decision asks their history."""
+    cursor = await connection.execute(
+        """
+        SELECT account_id FROM credentials
+        WHERE 'admin' = ANY (roles) AND NOT disabled AND account_id <> %b
+        LIMIT %b
+        """,
+        [command.account_id, OTHER_ADMINS],
+    )
+    others = tuple(id for (id,) in await cursor.fetchall())
+    return msgspec.structs.replace(command, other_admins=others)
+
+
+async def _end_sessions(connection: AsyncConnection[Any], account_id: UUID) -> None:
+    # After the row of the credentials was changed: a login that read it as it was has either
+    # begun its session by now, or waits for this transaction and will find it changed.
+    await connection.execute("DELETE FROM sessions WHERE account_id = %b", [account_id])
+
+
+@contextmanager
+def _no_row_in_the_message() -> Iterator[None]:
+    """PostgreSQL's message shows the row that a constraint refuses, the password hash in it."""
+    try:
+        yield
+    except (psycopg.IntegrityError, psycopg.DataError) as error:
+        raise CredentialsNotWritten(error.diag.message_primary) from None
