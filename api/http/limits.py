@@ -79,7 +79,7 @@ class Limits:
             "register": Limit(settings.rate_limit_register, _event),
         }
         if settings.rate_limits and broker is None:
-            log.warning("no Redis is configured (REDIS_URL): no rate limit holds")
+            log.warning("no Redis is configured (REDIS_URL): rate limits are suspended")
         self._counter = RateCounter(broker if settings.rate_limits else None)
         self._clients = clients
         self._login_throttle = LoginThrottle(self._counter)
