@@ -128,7 +128,7 @@ async def test_no_button_while_one_is_under_way(organizer: Panel, database_url: 
         page = await organizer.open(SYNCS)
         assert "A synchronisation is running." in page.text
         assert page.buttons == []
-        assert "not begun" in (await _asked_anyway(organizer)).notice
+        assert "none was added" in (await _asked_anyway(organizer)).notice
 
 
 async def _asked_anyway(panel: Panel) -> Page:
