@@ -1,9 +1,8 @@
-"""Who may do what, in the API and in the panel: declared here, once for each thing (`Permission`).
+"""Authorization: who may do what, in the API and in the panel. Each `Permission` is declared once.
 
-Each route says with `opt={"access": ...}` what it is for, and it is asked here.
-
-It is asked before a route's body is read, and not by a Litestar guard: for each of those Litestar
-copies the route's handler, which costs a registration more than all that is decided here.
+Each route names what it needs with `opt={"access": ...}`. The check runs before the body is read.
+It is not a Litestar guard: Litestar copies the route's handler for each guard, which costs a
+registration more time than the whole check.
 """
 
 from __future__ import annotations
@@ -22,30 +21,30 @@ from domain.accounts import Role
 from domain.core.errors import ProblemError
 
 COOKIE = "events_face_session"
-"""What a browser is signed in by on routes that declare it: `opt={"signed_in_by": COOKIE}`."""
+"""The session cookie, on routes that declare `opt={"signed_in_by": COOKIE}`."""
 
 WritePolicy = Literal["organizer", "anyone"]
 """Who may create and change areas and events."""
 
 
 class Who(Enum):
-    """Whom something is for. An account without the role is refused, an admin never is."""
+    """A group of callers. Admins have every role."""
 
     ANYONE = "anyone"
     SIGNED_IN = "signed in"
     ORGANIZER = "organizer"
     AUDITOR = "auditor"
     STAFF = "staff"
-    """Any role will do."""
+    """Any role."""
     ADMIN = "admin"
 
 
 BY_WRITE_POLICY = True
-"""`WRITE_POLICY=anyone` opens the API's calls for it to anyone; the panel's pages never."""
+"""Marks permissions that `WRITE_POLICY=anyone` gives to anyone in the API, but not in the panel."""
 
 
 class Permission(Enum):
-    """What may be done, and by whom."""
+    """A thing that can be done, in words, and who may do it."""
 
     USE_PANEL = "see events, notifications and synchronisations in the panel", Who.STAFF
     READ_AREAS = "read areas", Who.STAFF, BY_WRITE_POLICY
@@ -53,12 +52,12 @@ class Permission(Enum):
     CHANGE_EVENTS = "create, change and delete events", Who.ORGANIZER, BY_WRITE_POLICY
     READ_VISITORS = "see how many registered for what, and when", Who.STAFF
     READ_NAMES = "read visitors' names and emails; an auditor's reading is recorded", Who.ORGANIZER
-    SEND_AGAIN = "have failed notifications sent again", Who.ORGANIZER
-    SYNCHRONIZE = "ask for a synchronisation with the events provider", Who.ORGANIZER
-    READ_HISTORY = "read history and what proves it", Who.AUDITOR
+    SEND_AGAIN = "send failed notifications again", Who.ORGANIZER
+    SYNCHRONIZE = "start a synchronisation with the events provider", Who.ORGANIZER
+    READ_HISTORY = "read history and its proofs", Who.AUDITOR
     MANAGE_ACCOUNTS = "grant and revoke roles, disable accounts", Who.ADMIN
-    ERASE_PEOPLE = "have a person forgotten", Who.ADMIN
-    REBUILD_TABLES = "have read tables derived from history again", Who.ADMIN
+    ERASE_PEOPLE = "erase a person", Who.ADMIN
+    REBUILD_TABLES = "rebuild read tables", Who.ADMIN
 
     def __init__(self, words: str, who: Who, by_write_policy: bool = False) -> None:
         self.words = words
@@ -73,18 +72,18 @@ class Forbidden(ProblemError):
 
 
 class UndeclaredAccess(Exception):
-    """Some routes do not say whom they are for"""
+    """These routes do not declare who may call them: add opt={"access": ...}"""
 
 
 class Access:
-    """Asks each request's route whom it is for, and each request whom it comes from."""
+    """Authenticates each request and checks the permission that its route declares."""
 
     def __init__(self, sessions: Sessions, write_policy: WritePolicy) -> None:
         self._sessions = sessions
         self._writes_are_open = write_policy == "anyone"
 
     async def check(self, request: Request) -> None:
-        """Afterwards the request knows its account. Raises TokenInvalid, Forbidden."""
+        """Sets the request's account. Raises TokenInvalid, Forbidden."""
         opt = request.route_handler.opt
         access: Who | Permission = opt["access"]
         if access is Who.ANYONE:
@@ -111,7 +110,7 @@ def who_may(access: Who | Permission) -> Who:
 
 
 def may(roles: tuple[Role, ...], access: Who | Permission) -> bool:
-    """Whether an account with these roles is one of those."""
+    """Whether an account with these roles has access."""
     who = who_may(access)
     if who is Who.STAFF:
         return bool(roles)
@@ -119,7 +118,7 @@ def may(roles: tuple[Role, ...], access: Who | Permission) -> bool:
 
 
 def require_declarations(app: Litestar) -> None:
-    """Raises UndeclaredAccess, naming each route that does not say whom it is for."""
+    """Raises UndeclaredAccess, naming each route without a declaration."""
     if undeclared := sorted(_undeclared(app)):
         raise UndeclaredAccess(", ".join(undeclared))
 
@@ -130,7 +129,7 @@ def _undeclared(app: Litestar) -> Iterator[str]:
             yield route.path
             continue
         for handler in route.route_handlers:
-            # Litestar's own OPTIONS handlers are never routed to (see api.http.edge).
+            # Litestar's own OPTIONS handlers are never called (see api.http.edge).
             if handler.http_methods != {"OPTIONS"} and not isinstance(
                 handler.opt.get("access"), Who | Permission
             ):

@@ -1,4 +1,4 @@
-"""What is told of each request once it is answered: it is counted, logged, and traced."""
+"""Counts, logs and traces each request after its response."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from runtime import tracing
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 NOWHERE = "none"
-"""The route of requests that there is none for."""
+"""The route of requests to unknown addresses."""
 
 _BUG = 500
-"""The status of a bug. Higher ones ask to try again: what is not available logs its own errors."""
+"""The status of a bug. Higher statuses ask to try again; their causes are logged elsewhere."""
 
 log = structlog.get_logger()
 
@@ -33,8 +33,8 @@ def answered(
     correlation_id: str,
     caller_id: int | None,
 ) -> None:
-    """`arrived` is by `time.perf_counter`; `caller_id` is the span, outside, that the request is
-    part of. Nothing of it tells the path, in which anybody may write anything, names included."""
+    """`arrived` is a time of `time.perf_counter`; `caller_id` is the caller's span. The path is
+    never recorded: it may contain anything, names included."""
     now = perf_counter()
     route = scope.get("path_template", NOWHERE)
     if method not in METHODS:
@@ -43,7 +43,7 @@ def answered(
     if status >= _BUG:
         say = log.error if status == _BUG else log.warning
         say("answered", method=method, route=route, status=status)
-    elif _level.isEnabledFor(logging.DEBUG):  # asked first, because structlog takes as long
+    elif _level.isEnabledFor(logging.DEBUG):  # structlog's own check takes much longer
         log.debug("answered", method=method, route=route, status=status)
     if tracing.is_traced(correlation_id) and not route.startswith(FOR_PROBES):
         tracing.send_root_span(

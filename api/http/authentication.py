@@ -1,4 +1,4 @@
-"""Whether a username and a password belong together, and another password in its place."""
+"""Checks a username and password, and changes the password."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from domain.history.batch import Done
 
 
 async def authenticated(request: Request, username: Line, password: Secret) -> Credential:
-    """The account's, for a session to begin with. Takes as long for an unknown username; wrong
-    passwords slow their sender down.
+    """The credential of the account, to begin a session. An unknown username takes the same time;
+    wrong passwords throttle the client.
 
     Raises InvalidCredentials, `limits.RateLimited`, `passwords.PasswordsWaiting`.
     """
@@ -31,7 +31,7 @@ async def authenticated(request: Request, username: Line, password: Secret) -> C
 
 
 async def _renew_hash(request: Request, credential: Credential, password: Secret) -> None:
-    """Hashes that were made with other parameters go as their owners come."""
+    """Replace a hash that was made with other parameters."""
     connections = request.connections
     renewed = await connections.passwords.renewed(password, credential.password_hash)
     if renewed is not None:
@@ -39,7 +39,7 @@ async def _renew_hash(request: Request, credential: Credential, password: Secret
 
 
 async def password_changed(request: Request, current: Secret, password: Password) -> Done:
-    """That of the account which the request comes from. Ends all its sessions.
+    """Change the password of the request's account, which ends all its sessions.
 
     Raises InvalidCredentials, `passwords.PasswordsWaiting`.
     """

@@ -1,7 +1,7 @@
-"""Reading a JSON body: every field by its declared type, and all that is wrong said at once.
+"""Parses JSON bodies: each field by its declared type; the error names all invalid fields at once.
 
-A handler declares `data: SomeStruct`, whose fields have the domain's value types; Litestar hands
-the body to `JsonBody`, which reads it with `Reader`.
+A handler declares `data: SomeStruct`, whose fields have the domain's value types. Litestar passes
+the body to `JsonBody`, which parses it with a `Reader`.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from domain.core.values import Invalid
 T = TypeVar("T", bound=msgspec.Struct)
 
 Judge = Callable[[Mapping[str, Any]], dict[str, str]]
-"""Values by field -> what is wrong with them, by field."""
+"""Values by field -> error messages by field."""
 
 
 UNKNOWN = "is not a field of this call"
 
-MOST_NAMED = 100
-"""Unknown fields that one answer names."""
+MAX_NAMED_FIELDS = 100
+"""Unknown fields that one response names, at most."""
 
-LONGEST_NAME = 100
-"""Characters of a repeated name that an answer repeats."""
+MAX_NAME_LENGTH = 100
+"""Characters of a repeated name that a response shows, at most."""
 
 
 class MalformedBody(ProblemError):
@@ -51,7 +51,7 @@ class RepeatedName(MalformedBody):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.messages = {name[:LONGEST_NAME]: "is there more than once"}
+        self.messages = {name[:MAX_NAME_LENGTH]: "is there more than once"}
 
 
 class UnsupportedMediaType(ProblemError):
@@ -66,7 +66,7 @@ class EncodedBody(UnsupportedMediaType):
 
 
 class JsonBody(AbstractDTO[Any]):
-    """Litestar's way to a `data` argument."""
+    """Connects `Reader` with Litestar's `data` argument."""
 
     _readers: ClassVar[dict[str, Reader[Any]]] = {}
 
@@ -82,7 +82,7 @@ class JsonBody(AbstractDTO[Any]):
         return self._reader_of(self.asgi_connection.route_handler).read(value)
 
     @classmethod
-    @cache  # a handler works out its id anew each time
+    @cache  # Litestar computes a handler's id on each access
     def _reader_of(cls, handler: Any) -> Reader[Any]:
         return cls._readers[handler.handler_id]
 
@@ -103,13 +103,13 @@ def require_json(headers: Iterable[tuple[bytes, bytes]]) -> None:
 
 
 async def refuse_fields_of_no_use(request: Request[Any, Any, Any]) -> None:
-    """A call that takes no body knows no field of one. Raises InvalidFields."""
+    """Refuse fields in the body of a call that takes no body. Raises InvalidFields."""
     if request.method in _WITHOUT_BODY or takes_body(request.route_handler):
         return
     with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         members = msgspec.json.decode(await request.body())
         if isinstance(members, dict) and members:
-            raise InvalidFields(**dict.fromkeys(list(members)[:MOST_NAMED], UNKNOWN))
+            raise InvalidFields(**dict.fromkeys(list(members)[:MAX_NAMED_FIELDS], UNKNOWN))
 
 
 _WITHOUT_BODY = {"GET", "HEAD", "OPTIONS"}
@@ -121,9 +121,10 @@ def takes_body(handler: BaseRouteHandler) -> bool:
 
 
 def judges(*body_types: type[msgspec.Struct]) -> Callable[[Judge], Judge]:
-    """Makes a function say, of the fields of a body that can be read, which are wrong together.
+    """Registers a function that finds valid fields of a body that are wrong in combination.
 
-    It is asked only when others cannot be read: else the domain is, which knows more.
+    It is called only if other fields are invalid, so that one error names all of them. If all
+    fields are valid, the domain checks the combination.
     """
 
     def register(judge: Judge) -> Judge:
@@ -141,7 +142,7 @@ def _no_judge(_: Mapping[str, Any]) -> dict[str, str]:
 
 
 class Reader(Generic[T]):
-    """Reads bodies into one struct type; a field with a default may be left out."""
+    """Parses bodies into one struct type; a field with a default may be left out."""
 
     def __init__(self, body_type: type[T]) -> None:
         fields = msgspec.structs.fields(body_type)
@@ -165,8 +166,8 @@ class Reader(Generic[T]):
         )
 
     def read(self, body: bytes) -> T:
-        """Raises MalformedBody, RepeatedName, or InvalidFields with a message for each bad field,
-        and for each that the call does not know."""
+        """Raises MalformedBody, RepeatedName, or InvalidFields with a message for each invalid or
+        unknown field."""
         sent, unknown = self._decode(body)
         given = sum(getattr(sent, name) is not UNSET for name, _, _ in self._fields)
         if body.count(b":") > given + len(unknown):
@@ -174,12 +175,12 @@ class Reader(Generic[T]):
         return self._parsed(sent, unknown)
 
     def read_form(self, fields: Mapping[str, object]) -> T:
-        """The same from a form, whose other fields are ignored. Raises InvalidFields."""
+        """The same for a form, whose unknown fields are ignored. Raises InvalidFields."""
         sent, _ = self._sorted_out(fields)
         return self._parsed(sent)
 
     def _sorted_out(self, members: Mapping[str, object]) -> tuple[Any, list[str]]:
-        """The fields that there are, and the names of the others."""
+        """The known fields, and the names of the unknown ones."""
         known = {name: members[name] for name, _, _ in self._fields if name in members}
         return self._as_sent(**known), [name for name in members if name not in known]
 
@@ -198,12 +199,12 @@ class Reader(Generic[T]):
         if wrong or unknown:
             wrong |= self._judge(values)
             in_order = {name: wrong[name] for name, _, _ in self._fields if name in wrong}
-            raise InvalidFields(**in_order, **dict.fromkeys(unknown[:MOST_NAMED], UNKNOWN))
+            raise InvalidFields(**in_order, **dict.fromkeys(unknown[:MAX_NAMED_FIELDS], UNKNOWN))
         return self._body_type(**values)
 
     def _decode(self, body: bytes) -> tuple[Any, list[str]]:
-        """Its fields as they were sent, and the names of those that the call does not know. Raises
-        MalformedBody, or InvalidFields for other JSON."""
+        """The raw fields, and the names of unknown ones. Raises MalformedBody, or InvalidFields if
+        the JSON is not an object."""
         try:
             try:
                 return self._decoder.decode(body), []
@@ -217,8 +218,8 @@ class Reader(Generic[T]):
 
 
 def _require_single_names(body: bytes) -> None:
-    """Of a repeated name msgspec takes the last value. As this reads the body a second time, it is
-    only asked where there are more colons than names. Raises RepeatedName."""
+    """Refuse repeated names, of which msgspec takes the last value. This parses the body a second
+    time, so it runs only if the body has more colons than names. Raises RepeatedName."""
 
     def check(pairs: list[tuple[str, object]]) -> None:
         names = set[str]()
@@ -227,5 +228,5 @@ def _require_single_names(body: bytes) -> None:
                 raise RepeatedName(name)
             names.add(name)
 
-    with suppress(ValueError, RecursionError):  # what it cannot read, msgspec has read
+    with suppress(ValueError, RecursionError):  # a body that only msgspec accepts
         json.loads(body, object_pairs_hook=check, parse_int=str, parse_float=str)

@@ -1,8 +1,8 @@
-"""What a client sends, within the bounds of its process; what is left of it after the answer is
-read too.
+"""Receives a request's body within the limits of the process, and drains its rest after the
+response.
 
-A server that closes while its client still writes resets the connection, and the client may lose
-the answer (RFC 9112, section 9.6): a refusal would look like a broken network.
+A server that closes a connection while the client still writes resets it, and the client may lose
+the response (RFC 9112, section 9.6): a refusal would look like a broken network.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from litestar.types import HTTPReceiveMessage, Receive, Scope, WebSocketReceiveM
 from api.http.body_limits import BodyLimits, BodyTimeout, TooManyBodies
 
 LINGER = 1.0
-"""Seconds that more of a body is read which was answered because it was slow or too much."""
+"""Seconds for which the rest of a body is drained after it was refused as slow or too large."""
 
 _ANNOUNCES_A_BODY = {b"content-length", b"transfer-encoding"}
 
 
 class Incoming:
-    """The receiving side of a request, which knows whether anything is still to come."""
+    """The receiving side of a request, which knows whether more of the body will come."""
 
     __slots__ = (
         "_discards",
@@ -38,21 +38,21 @@ class Incoming:
     def __init__(self, receive: Receive, scope: Scope, limits: BodyLimits) -> None:
         self.scope = scope
         self.begun = 0.0
-        """When the body was first waited for, by the event loop's clock."""
+        """When the process began to wait for the body, by the event loop's clock."""
         self.held = 0
-        """Bytes of it that are kept; `BodyLimits` counts them."""
+        """Bytes of the body in memory, as `BodyLimits` counts them."""
         self._receive = receive
         self._limits = limits
         self._ended = False
         self._discards = False
         self._given_up: type[BodyTimeout | TooManyBodies] | None = None
-        """A class: an error that was raised would hold the body, in a cycle with this."""
+        """The class only: a raised error would keep the body alive in a reference cycle."""
         self._reader: asyncio.Task[object] | None = None
 
     async def __call__(self) -> HTTPReceiveMessage | WebSocketReceiveMessage:
         """Raises BodyTimeout, TooManyBodies."""
         if self._ended:
-            return await self._receive()  # which tells when the client goes
+            return await self._receive()  # reports when the client disconnects
         message = await self._received()
         self._ended = not message.get("more_body")
         if not self._discards and message["type"] == "http.request":
@@ -79,7 +79,7 @@ class Incoming:
             self._limits.end(self)
 
     def give_up(self, error: type[BodyTimeout | TooManyBodies]) -> None:
-        """Stop waiting for it: its reader gets the error."""
+        """Stop waiting for the body: its reader gets the error."""
         if self._given_up is None and self._reader is not None:
             self._given_up = error
             self._reader.cancel()
@@ -89,7 +89,7 @@ class Incoming:
         return self._given_up is not None
 
     async def discard_rest(self) -> None:
-        """Read what is still to come after the answer, and forget it."""
+        """Read and discard the rest of the body after the response."""
         if self._ended or not self._announces_a_body():
             return
         self._discards = True

@@ -1,7 +1,7 @@
-"""Bounds on the bodies that a process is still receiving: their time, their number, their memory.
+"""Limits of the bodies that a process is receiving: their time, their number and their memory.
 
-Nothing is counted for a body that arrives at once. A look at those that have not ended, twice a
-second while there are any, finds the slow ones.
+Bodies that arrive at once cost nothing. A check, twice a second while any body is incomplete, finds
+the slow ones.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from api.http.body_drain import Incoming
 
 DEADLINE = 15.0
-"""Seconds that a whole body may take."""
+"""Seconds in which a whole body must arrive."""
 
 LAST_DEADLINE = 1.0
-"""The same once the process is about to end."""
+"""The same, once the process has to end."""
 
-MEMORY = 16 * 1024 * 1024
-"""Bytes that the bodies of a process may take together, until their requests are answered."""
+MAX_HELD_BYTES = 16 * 1024 * 1024
+"""Total size of the bodies in a process's memory, until their requests are answered."""
 
-SLOW = 2.0
-"""Seconds after which a body counts as a slow one."""
+SLOW_AFTER = 2.0
+"""Seconds after which an incomplete body counts as slow."""
 
-SLOW_OF_A_CLIENT = 32
-"""Slow bodies that one client may have at once."""
+MAX_SLOW_OF_CLIENT = 32
+"""Slow bodies of one client at once."""
 
-LOOK = 0.5
-"""Seconds between two looks."""
+CHECK_INTERVAL = 0.5
+"""Seconds."""
 
 
 class BodyTimeout(ProblemError):
@@ -48,31 +48,31 @@ class TooManyBodies(TryAgain):
 
 
 class BodyLimits:
-    """Those of one process. Where there is too much, the client that sends the most gives way, and
-    of its bodies the one that has taken the longest."""
+    """The limits of one process. Above the memory limit, the client with the most bytes loses its
+    oldest body."""
 
     def __init__(self, clients: Clients, is_ending: Callable[[], bool]) -> None:
         self._clients = clients
         self._is_ending = is_ending
         self._receiving: set[Incoming] = set()
         self._held = 0
-        self._looking: asyncio.TimerHandle | None = None
+        self._next_check: asyncio.TimerHandle | None = None
 
     def begin(self, body: Incoming) -> None:
-        """The next part of this body is waited for."""
+        """The process begins to wait for the next part of this body."""
         self._receiving.add(body)
-        if self._looking is None:
-            self._looking = asyncio.get_running_loop().call_later(LOOK, self._look)
+        if self._next_check is None:
+            self._next_check = asyncio.get_running_loop().call_later(CHECK_INTERVAL, self._check)
 
     def end(self, body: Incoming) -> None:
-        """The next part is there, or is not waited for any more."""
+        """The next part has arrived, or the process no longer waits for it."""
         self._receiving.discard(body)
 
     def hold(self, body: Incoming, size: int) -> None:
-        """So many more bytes of the body are kept. Raises TooManyBodies when it must give way."""
+        """Count more bytes of the body in memory. Raises TooManyBodies if this body is refused."""
         body.held += size
         self._held += size
-        while self._held > MEMORY:
+        while self._held > MAX_HELD_BYTES:
             chosen = self._largest(other for other in {body, *self._receiving} if other.held)
             self.release(chosen)
             if chosen is body:
@@ -80,32 +80,32 @@ class BodyLimits:
             chosen.give_up(TooManyBodies)
 
     def release(self, body: Incoming) -> None:
-        """Nothing of the body is kept any more."""
+        """The body is no longer in memory."""
         self._held -= body.held
         body.held = 0
 
-    def _look(self) -> None:
-        self._looking = None
+    def _check(self) -> None:
+        self._next_check = None
         if not self._receiving:
             return
         loop = asyncio.get_running_loop()
         deadline = LAST_DEADLINE if self._is_ending() else DEADLINE
-        slow = [body for body in self._receiving if body.begun < loop.time() - SLOW]
+        slow = [body for body in self._receiving if body.begun < loop.time() - SLOW_AFTER]
         for body in self._receiving:
             if body.begun < loop.time() - deadline:
                 body.give_up(BodyTimeout)
         for bodies in self._by_client(slow).values():
-            for body in bodies[:-SLOW_OF_A_CLIENT]:
+            for body in bodies[:-MAX_SLOW_OF_CLIENT]:
                 body.give_up(TooManyBodies)
-        self._looking = loop.call_later(LOOK, self._look)
+        self._next_check = loop.call_later(CHECK_INTERVAL, self._check)
 
     def _largest(self, bodies: Iterable[Incoming]) -> Incoming:
-        """The longest waiting one of the client whose bodies take most."""
+        """The oldest body of the client with the most bytes."""
         by_client = self._by_client(bodies).values()
         return max(by_client, key=lambda of_one: sum(body.held for body in of_one))[0]
 
     def _by_client(self, bodies: Iterable[Incoming]) -> dict[str, list[Incoming]]:
-        """The longest waiting first."""
+        """The bodies of each client, oldest first."""
         found: dict[str, list[Incoming]] = defaultdict(list)
         for body in sorted(bodies, key=lambda body: body.begun):
             found[self._clients.address_of(body.scope)].append(body)

@@ -1,4 +1,4 @@
-"""What the API holds while it serves: the writer, the read tables, the accounts, the broker."""
+"""The connections of an API process: to history, the read tables, the accounts and the broker."""
 
 from __future__ import annotations
 
@@ -38,29 +38,29 @@ from runtime.command_metrics import observe_batch
 from runtime.embedded.services import Services
 from runtime.settings import Settings
 
-READERS = 4
-"""Connections that queries share, at most. They come in turn: more would wait for each other inside
-PostgreSQL, where the last may be served first."""
+MAX_READERS = 4
+"""Connections for queries. Queries wait for one in order; with more connections they would wait
+inside PostgreSQL, which does not keep the order."""
 
 ACCOUNT_CONNECTIONS = 4
-"""Connections that sign in, and look sessions up, at most."""
+"""Connections for signing in and for looking up sessions, at most."""
 
 PROBE_CONNECTIONS = 2
-"""Connections that look how the database is, at most."""
+"""Connections for health and metrics, at most."""
 
-CONNECTIONS_OF_A_PROCESS = READERS + ACCOUNT_CONNECTIONS + PROBE_CONNECTIONS + 2
-"""To PostgreSQL, at most; those of the writer and of the positions are the last two."""
+CONNECTIONS_OF_A_PROCESS = MAX_READERS + ACCOUNT_CONNECTIONS + PROBE_CONNECTIONS + 2
+"""To PostgreSQL, at most; the last two are for the writer and the positions."""
 
-POOL_WAIT = 2.0
-"""Seconds that a request waits for a connection before its caller is told to come back."""
+POOL_TIMEOUT = 2.0
+"""Seconds that a request waits for a connection before it gets a 503."""
 
-RECONNECT = 1.0
-"""Seconds that a pool goes on trying to reach a database by itself. After that a request makes it
-try: left to itself it would wait twice as long each time, and be away long after the database is
-back. Less than `POOL_WAIT`, so that the first request finds it."""
+RECONNECT_TIMEOUT = 1.0
+"""Seconds that a pool tries to reach a database by itself. After that, each request makes it try
+again: the pool alone would double its pauses, and return long after the database. Less than
+`POOL_TIMEOUT`, so that the first request after an outage gets a connection."""
 
 QUERY_TIMEOUT = 10
-"""Seconds after which PostgreSQL gives up a query."""
+"""Seconds after which PostgreSQL cancels a query."""
 
 
 class Connections(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,13 +68,13 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
     writer: Writer
     readers: Pool
     primary: Pool
-    """To the database that history is in, for statements that look rows up by key."""
+    """To the primary, for statements that look up rows by key."""
     positions: Positions
     broker: Redis | None
     reads_replica: bool
     response_cache: ResponseCache
     versions: SingleFlight[Versions]
-    """Of the read tables, as they are when it is asked."""
+    """Reads the current versions of the read tables."""
     totals: CountCache
     credentials: Credentials
     erasures: Erasures
@@ -82,18 +82,18 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
     sessions: Sessions
     watch: DatabaseWatch
     ending: asyncio.Event
-    """Set when the process is told to end: an answer that would go on for long ends then."""
+    """Set when the process has to end: long responses end then."""
     in_flight: set[Peer | None]
-    """Whose connections have a request under way."""
+    """Clients whose connection has a request in progress."""
 
 
 @asynccontextmanager
 async def connected(
     settings: Settings, services: Services, keys: InstallationKeys
 ) -> AsyncIterator[Connections]:
-    """All of them for the length of the block; at its end what the writer took is committed.
+    """The connections, while the block runs; at its end the writer commits its queued commands.
 
-    Nothing need be reachable at the start: each connection is made when it is first needed.
+    No server has to be reachable at the start: each connection is made when it is first needed.
     """
     async with AsyncExitStack() as held:
         broker = None
@@ -128,15 +128,15 @@ async def connected(
 
 
 def read_pool(settings: Settings, services: Services) -> Pool:
-    """To the replica, if there is one. A pooler may be before this database."""
+    """To the replica if there is one, perhaps through a pooler."""
     replica = settings.read_database_url
     kind: type[Pool] = AsyncConnectionPool if replica else PrimaryPool
     url = replica or services.database_url
-    return _pool(kind, url, READERS, SESSION_MARK, connection_class=ReadConnection)
+    return _pool(kind, url, MAX_READERS, SESSION_MARK, connection_class=ReadConnection)
 
 
 def account_pool(database_url: str) -> Pool:
-    """Statements on these look rows up by key. Each connection is tried before it is used."""
+    """For statements that look up rows by key. Each connection is checked before use."""
     return _pool(
         PrimaryPool,
         database_url,
@@ -147,7 +147,7 @@ def account_pool(database_url: str) -> Pool:
 
 
 def probe_pool(database_url: str) -> Pool:
-    """Each connection is tried before it is used, and made when there is something to look at."""
+    """Each connection is checked before use, and made when it is first needed."""
     return _pool(
         PrimaryPool,
         database_url,
@@ -161,8 +161,8 @@ def _pool(kind: type[Pool], database_url: str, size: int, options: str = "", **m
     return kind(
         database_url,
         max_size=size,
-        timeout=POOL_WAIT,
-        reconnect_timeout=RECONNECT,
+        timeout=POOL_TIMEOUT,
+        reconnect_timeout=RECONNECT_TIMEOUT,
         open=False,
         kwargs={
             "autocommit": True,

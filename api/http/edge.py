@@ -1,10 +1,10 @@
-"""What is the same for every request, before any route is looked up.
+"""Work that is the same for every request, before routing.
 
-Each request has an id, taken from `X-Request-ID` when that is a sane one, or else from
-`traceparent`. HEAD is GET without the body (which the server leaves out). Each answer is hardened,
-says how many calls its client has left and when the connection ends, and is counted and logged
-(`api.http.access_log`). The rest of its request is read after it (`api.http.body_drain`); until
-then its connection is in flight (`api.http.connection_limits`).
+Each request gets an id, from a valid `X-Request-ID` or from `traceparent`, else a new one. HEAD is
+handled as GET; the server leaves out the body. Each response gets security headers, the client's
+rate limits, and `Connection: close` if the connection ends; it is counted and logged
+(`api.http.access_log`). After the response the rest of the request is read (`api.http.body_drain`);
+until then its connection is in flight (`api.http.connection_limits`).
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from api.http.headers import Header, hardening
 from runtime.logging import correlation_id
 from runtime.tracing import parse_traceparent
 
-_SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_VALID_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 OPTIONS = "OPTIONS of any"
-"""What OPTIONS is routed as. No route has this method, so the router tells which it does have;
-Litestar's own answer forgets those that were registered after the first."""
+"""The method that OPTIONS is routed as. No route has it, so the router's error names the methods of
+the route. Litestar's own response to OPTIONS lacks those that were registered later."""
 
 _ROUTED_AS = {"HEAD": "GET", "OPTIONS": OPTIONS}
 
 _WITH_ALLOW = {204, 405}
-"""Statuses of answers that name the methods there are."""
+"""Statuses of responses that name the allowed methods."""
 
 _LAST_ANSWER: tuple[Header, ...] = ((b"connection", b"close"),)
-"""To a request whose rest is not waited for, and to all once the process is about to end."""
+"""For a request whose rest is not read, and for all requests once the process has to end."""
 
 _TOO_LARGE = 413
 
@@ -51,7 +51,7 @@ _count = count(1)
 def edge(
     app: ASGIApp, clients: Clients, is_ending: Callable[[], bool], in_flight: set[Peer | None]
 ) -> ASGIApp:
-    """The application, with the edge around it."""
+    """The application with this work around it."""
     limits = BodyLimits(clients, is_ending)
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,10 +100,10 @@ def edge(
 
 
 def _ids_of(headers: Iterable[Header]) -> tuple[bytes, int | None]:
-    """The request's, and that of the span which it is part of elsewhere, if it says so."""
+    """The request's id, and the id of the caller's span if `traceparent` has one."""
     caller = None
     for name, value in headers:
-        if name == b"x-request-id" and _SANE_ID.fullmatch(value):
+        if name == b"x-request-id" and _VALID_ID.fullmatch(value):
             return value, None
         if name == b"traceparent":
             caller = parse_traceparent(value)
@@ -111,7 +111,7 @@ def _ids_of(headers: Iterable[Header]) -> tuple[bytes, int | None]:
 
 
 def _allowing_head(headers: Iterable[Header]) -> list[Header]:
-    """Where GET is allowed so is HEAD."""
+    """The headers, with HEAD allowed where GET is."""
     return [(name, _with_head(value) if name == b"allow" else value) for name, value in headers]
 
 

@@ -1,4 +1,4 @@
-"""Examples for the OpenAPI document, each beside the struct or the route that it shows."""
+"""Examples for the OpenAPI document; each is declared beside its struct or route."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ REQUEST_ID = "5c1a9f7e2b6d4038-2a"
 VISITOR_ID = "c0ffee00-0000-5000-8000-00000000000a"
 
 EXAMPLES: dict[type, dict[str, Any]] = {}
-"""Fields as in JSON, by the struct that they are read into or written from."""
+"""Struct -> fields as in JSON."""
 
 
 def example(**fields: Any) -> Callable[[type[T]], type[T]]:
-    """Shows the struct with these fields. One from another room is shown where a route uses it:
-    `example(name="Great Hall")(CreateArea)`."""
+    """Registers the example of a struct. For a struct of another package, call it beside the route
+    that uses it: `example(name="Great Hall")(CreateArea)`."""
 
     def register(kind: type[T]) -> type[T]:
         EXAMPLES[kind] = fields

@@ -1,7 +1,7 @@
-"""What callers get for the errors of libraries, and for those whose text is for operators.
+"""Problems for errors of libraries, and for errors whose text is for operators.
 
-Errors with a problem of their own are `ProblemError`s where they are raised. Others are looked up
-in `SHOWN_AS`, with their base classes; what is not there is a bug: `InternalError`.
+Our own errors are `ProblemError`s where they are raised. Other errors are looked up in `SHOWN_AS`
+by their class and base classes; an error that is not there is a bug, shown as `InternalError`.
 """
 
 from __future__ import annotations

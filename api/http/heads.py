@@ -1,6 +1,6 @@
-"""What the head of a request must be, before any route is looked up or any of its body is read.
+"""Checks the head of a request, before routing and before its body is read.
 
-The bounds are below those of the HTTP server, which answers without a body.
+The limits are lower than those of the HTTP server, which would respond without a body.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from api.http.failures import BadRequest, PayloadTooLarge
 from api.http.headers import Header
 from api.http.requests import BODY_LIMIT, HeadersTooLarge, Request, UriTooLong
 
-LONGEST_URI = 32 * 1024
+MAX_URI = 32 * 1024
 """Bytes of path and query."""
 
-LARGEST_HEADERS = 32 * 1024
+MAX_HEADERS = 32 * 1024
 """Bytes of the names and values of all header fields."""
 
 _ONE_LINE = frozenset({b"authorization", b"content-type", b"host", b"min-event-position"})
-"""Fields of which a request has at most one line: of two, a proxy could read the other one."""
+"""Fields that may have one line only: of two lines, a proxy might use the other one."""
 
 _HOST = re.compile(rb"(?:[\w.~%!$&'()*+,;=-]+|\[[\da-fA-F:.]+\])(?::\d*)?", re.ASCII)
 
@@ -35,7 +35,7 @@ AnswerFailure = Callable[[Request, Exception], Response[Any]]
 
 
 def with_checked_heads(app: Litestar, answer_failure: AnswerFailure) -> ASGIApp:
-    """The application, for requests with a head that is right; others are answered as failures."""
+    """The application, for requests with a valid head; others get a problem."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.WEBSOCKET and (error := _what_is_wrong(scope)):
@@ -50,15 +50,15 @@ def with_checked_heads(app: Litestar, answer_failure: AnswerFailure) -> ASGIApp:
 
 
 def _what_is_wrong(scope: HTTPScope) -> Exception | None:
-    if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_URI:
+    if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_URI:
         return UriTooLong()
     lines = list(scope["headers"])
-    if sum(map(len, chain.from_iterable(lines))) > LARGEST_HEADERS:
+    if sum(map(len, chain.from_iterable(lines))) > MAX_HEADERS:
         return HeadersTooLarge()
     headers = dict(lines)
     if len(headers) < len(lines) and (name := _repeated(lines)):
         return BadRequest(f"The header {name.decode().title()} is there more than once")
-    if not (host := headers.get(b"host")):  # where there is none, the server adds an empty one
+    if not (host := headers.get(b"host")):  # the server adds an empty one if there is none
         if scope["http_version"] == "1.1":
             return BadRequest("The header Host is missing")
     elif not _HOST.fullmatch(host):

@@ -1,7 +1,7 @@
-"""How often one client may call: each route is of a class, and each class has its rate.
+"""Rate limits of clients: each route has a class, and each class has a rate.
 
 A route declares its class with `opt={"limit": "login"}`, or that it is `UNLIMITED`. Every other
-call, whatever its class, counts as one of its address as well.
+call also counts towards the default limit of its address.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from runtime.variables import Rate
 log = structlog.get_logger()
 
 EVERY_CALL = "default"
-"""The class of routes that declare none."""
+"""The class of routes without a declaration."""
 
 UNLIMITED = {"limit": None}
-"""What a route declares that may be called without end."""
+"""Declares a route without a limit."""
 
 
 class RateLimited(ProblemError):
@@ -45,19 +45,19 @@ class RateLimited(ProblemError):
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """A class of routes. Its calls are counted by address and what `of` names, if anything."""
+    """A class of routes. Calls are counted by address, and by the result of `of` if given."""
 
     rate: Rate
     of: Callable[[Scope], str] = lambda _: ""
 
 
-class Standing(msgspec.Struct, frozen=True):
-    """Where a client stands with one limit, after a call."""
+class LimitState(msgspec.Struct, frozen=True):
+    """One limit of a client after a call."""
 
     limit: int
     left: int
     reset: int
-    """Seconds until counting begins anew."""
+    """Seconds until the count restarts at 0."""
 
     @property
     def headers(self) -> tuple[Header, ...]:
@@ -69,7 +69,7 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class Limits:
-    """All limits, kept in one place; without a broker none holds."""
+    """All limits; without a broker nothing is limited."""
 
     def __init__(self, settings: Settings, clients: Clients, broker: Redis | None) -> None:
         self.classes = {
@@ -85,34 +85,34 @@ class Limits:
         self._login_throttle = LoginThrottle(self._counter)
 
     async def check(self, request: Request[Any, Any, Any]) -> None:
-        """Asked before who it is and what is in the body. Raises RateLimited."""
+        """Runs before authentication and before the body is read. Raises RateLimited."""
         name = request.route_handler.opt.get("limit", EVERY_CALL)
         if name is None:
             return
         scope = request.scope
         address = self._clients.address_of(scope)
-        asked = [(f"limit:{EVERY_CALL}:{address}", self.classes[EVERY_CALL].rate)]
+        keys = [(f"limit:{EVERY_CALL}:{address}", self.classes[EVERY_CALL].rate)]
         if name != EVERY_CALL:
             limit = self.classes[name]
-            asked.append((f"limit:{name}:{limit.of(scope)}:{address}", limit.rate))
-        counted = await self._counter.count(asked)
+            keys.append((f"limit:{name}:{limit.of(scope)}:{address}", limit.rate))
+        counted = await self._counter.count(keys)
         if counted is None:
             return
-        standing = min(
+        state = min(
             (
-                Standing(rate.calls, rate.calls - count, math.ceil(left / 1000) or 1)
-                for (_, rate), (count, left) in zip(asked, counted, strict=True)
+                LimitState(rate.calls, rate.calls - count, math.ceil(left / 1000) or 1)
+                for (_, rate), (count, left) in zip(keys, counted, strict=True)
             ),
-            key=lambda standing: standing.left,
+            key=lambda state: state.left,
         )
-        scope["state"]["limit_headers"] = standing.headers
-        if standing.left < 0:
-            raise RateLimited(standing.reset)
+        scope["state"]["limit_headers"] = state.headers
+        if state.left < 0:
+            raise RateLimited(state.reset)
 
     async def login_allowed(self, username: str, scope: Scope) -> None:
-        """Before a password is looked at, whether or not there is such an account.
+        """Runs before a password is checked, whether or not the account exists.
 
-        Raises RateLimited when this client has to wait with this name.
+        Raises RateLimited if this client has to wait before the next attempt with this name.
         """
         wait = await self._login_throttle.begin(username, self._clients.address_of(scope))
         if wait > 0:

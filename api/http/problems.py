@@ -1,7 +1,7 @@
-"""Every failure as RFC 9457 `application/problem+json`: the class of the error says what it is.
+"""Responses to failures: RFC 9457 `application/problem+json`, from the class of the error.
 
-Whatever is neither a `ProblemError` nor shown as one (`api.http.failures`) is a bug: logged in
-full, and answered without details.
+An error that is not a `ProblemError`, and that `api.http.failures` does not map to one, is a bug:
+it is logged in full, and the response has no details.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class FieldProblem(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of an answer to what failed."""
+    """The body of the response to a failure."""
 
     type: str
     title: str
@@ -48,7 +48,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def problem_types() -> dict[str, list[type[ProblemError]]]:
-    """All there are, by slug: several errors may be shown as the same."""
+    """All problem types by slug; several errors may have the same type."""
     by_slug: dict[str, list[type[ProblemError]]] = {}
     for kind in _final(ProblemError):
         by_slug.setdefault(kind.slug, []).append(kind)
@@ -56,7 +56,7 @@ def problem_types() -> dict[str, list[type[ProblemError]]]:
 
 
 def _final(kind: type[ProblemError]) -> Iterator[type[ProblemError]]:
-    """Those that have no subclasses: others only say what theirs have in common."""
+    """Classes without subclasses; the others are only bases."""
     subclasses = kind.__subclasses__()
     if not subclasses:
         yield kind
@@ -65,7 +65,7 @@ def _final(kind: type[ProblemError]) -> Iterator[type[ProblemError]]:
 
 
 def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    """The answer to a request that raised the error."""
+    """The response to a request that raised the error."""
     if isinstance(error, MethodNotAllowedException) and request.scope["method"] == OPTIONS:
         return Response(None, status_code=204, headers=error.headers)
     problem, headers = problem_of(request, error)
@@ -78,7 +78,7 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
 
 
 def problem_of(request: Request[Any, Any, Any], error: Exception) -> tuple[Problem, dict[str, str]]:
-    """What the request met, and the headers that go with it. Bugs are logged here."""
+    """The problem and the headers of its response. Bugs are logged here."""
     shown = _shown(request, error)
     if isinstance(shown, InternalError):
         logger.error("a bug", exc_info=error)
@@ -99,7 +99,7 @@ def problem_of(request: Request[Any, Any, Any], error: Exception) -> tuple[Probl
 
 
 def _shown(request: Request[Any, Any, Any], error: Exception) -> ProblemError:
-    """What the caller gets for the error."""
+    """The error that the client gets."""
     if isinstance(error, ProblemError):
         return error
     if isinstance(error, ValidationException):
@@ -122,7 +122,7 @@ def _invalid_parameters(
 
 
 def _lacks_body(error: ValidationException) -> bool:
-    """Litestar treats an empty body as a parameter that is not there."""
+    """Litestar reports an empty body as a missing parameter."""
     return any(item.get("source") == "body" for item in _items(error))
 
 

@@ -1,4 +1,4 @@
-"""Answering from the read tables: as new as the sender asks for, and only when it changed."""
+"""Responses from the read tables: as recent as `Min-Event-Position`, and 304 if unchanged."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from projections.lists.cursor import Versions
 
 T = TypeVar("T")
 
-CATCH_UP = 5.0
-"""Seconds that a query waits for the projections it was asked to wait for."""
+CATCH_UP_TIMEOUT = 5.0
+"""Seconds that a query waits for the projections to reach `Min-Event-Position`."""
 
-REPLICA_PAUSE = 0.02
-"""Seconds between looks at a replica, which can announce nothing."""
+REPLICA_POLL_INTERVAL = 0.02
+"""Seconds between two queries for a replica's position: replicas send no notifications."""
 
 TABLES = ["accounts", "areas", "events"]
-"""The projections that queries of the API read."""
+"""The projections that the API's queries read."""
 
 MinEventPosition = Annotated[
     int,
@@ -37,17 +37,17 @@ MinEventPosition = Annotated[
         name="Min-Event-Position",
         ge=0,
         le=2**63 - 1,
-        description="Answer from tables that include this `Event-Position`.",
+        description="Read from tables that include this `Event-Position`.",
     ),
 ]
-Limit = Annotated[int, QueryParameter(ge=1, le=100, description="At most so many.")]
-Offset = Annotated[int, QueryParameter(ge=0, le=2**31, description="Skip so many.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=100, description="Size of the page.")]
+Offset = Annotated[int, QueryParameter(ge=0, le=2**31, description="Number of entries to skip.")]
 NameFragment = Annotated[
     str,
     QueryParameter(
         max_length=255,
         pattern=TEXT,
-        description="Only those whose name has this in it, whatever the case.",
+        description="Only entries whose name contains this text, regardless of case.",
     ),
 ]
 
@@ -64,7 +64,7 @@ async def read(
     query: Query[T],
     tables: Sequence[str] = TABLES,
 ) -> T:
-    """What the query gives, on read tables that include the position `at_least`.
+    """The result of the query on read tables that include the position `at_least`.
 
     Raises Lagging, `UNAVAILABLE`.
     """
@@ -78,11 +78,11 @@ async def _catch_up(connections: Connections, tables: Sequence[str], position: i
     if position == 0:
         return
     try:
-        async with asyncio.timeout(CATCH_UP):
-            if not await connections.positions.wait_for(tables, position, timeout=CATCH_UP):
+        async with asyncio.timeout(CATCH_UP_TIMEOUT):
+            if not await connections.positions.wait_for(tables, position, timeout=CATCH_UP_TIMEOUT):
                 raise Lagging
             while connections.reads_replica and await _replica_lacks(connections, tables, position):  # noqa: ASYNC110
-                await asyncio.sleep(REPLICA_PAUSE)
+                await asyncio.sleep(REPLICA_POLL_INTERVAL)
     except TimeoutError:
         raise Lagging from None
 
@@ -104,37 +104,38 @@ async def read_listing(
     version: Callable[[Versions], str],
     listing: Query[tuple[str, Listing[Any]]],
 ) -> Response[Any]:
-    """The listing, which comes with the version of its tables; while `version` tells that they are
-    as they were when the same was asked before, it is not read again. Raises as `read`."""
-    asked = f"{request.scope['path']}?{request.scope['query_string'].decode('latin-1')}"
+    """The listing as a response. `listing` returns it with the version of its tables; while
+    `version` gives the same version as for the cached response, the tables are not read. Raises as
+    `read`."""
+    key = f"{request.scope['path']}?{request.scope['query_string'].decode('latin-1')}"
     connections = request.connections
     await _catch_up(connections, TABLES, at_least)
-    kept = await _kept(connections, asked, version)
-    etag, body = kept or await _read(connections, asked, listing)
+    cached = await _cached(connections, key, version)
+    etag, body = cached or await _read(connections, key, listing)
     return unless_known(request, Ready(body, headers=tagged(etag), media_type="application/json"))
 
 
-async def _kept(
-    connections: Connections, asked: str, version: Callable[[Versions], str]
+async def _cached(
+    connections: Connections, key: str, version: Callable[[Versions], str]
 ) -> tuple[str, bytes] | None:
-    if asked not in connections.response_cache:
+    if key not in connections.response_cache:
         return None
     etag = f'"{version(await connections.versions())}"'
-    body = connections.response_cache.get(asked, etag)
+    body = connections.response_cache.get(key, etag)
     return None if body is None else (etag, body)
 
 
 async def _read(
-    connections: Connections, asked: str, listing: Query[tuple[str, Listing[Any]]]
+    connections: Connections, key: str, listing: Query[tuple[str, Listing[Any]]]
 ) -> tuple[str, bytes]:
     version, content = await run_query(connections.readers, listing)
     etag, body = f'"{version}"', to_json(content)
-    connections.response_cache.store(asked, etag, body)
+    connections.response_cache.store(key, etag, body)
     return etag, body
 
 
 def unless_known(request: Request, response: Response[T]) -> Response[Any]:
-    """The response, or 304 without it when `If-None-Match` holds its ETag."""
+    """The response, or 304 if `If-None-Match` contains its ETag."""
     etag = response.headers["ETag"]
     if not etags.matches(request.headers.getall("If-None-Match", []), etag):
         return response

@@ -1,4 +1,4 @@
-"""Requests counted by method, route and class of status, and the time until they were answered."""
+"""Metrics of requests: counts by method, route and status class, and response times."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ANSWERED_IN = BatchHistogram(
 
 
 def count_request(method: str, route: str, status: int, seconds: float) -> None:
-    """Methods and routes are of those there are: what anybody may invent would have no end."""
+    """`method` and `route` must be known ones: labels from clients would be unlimited in number."""
     _requests.add((method, route, status // 100, seconds))
 
 

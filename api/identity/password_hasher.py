@@ -1,9 +1,11 @@
 """Hashes passwords in a process of its own (`python -m api.identity.password_hasher`).
 
-Argon2 takes a core for tens of milliseconds on purpose, and gives way to everything else. A thread
-could not: put aside while it holds the interpreter's lock, it would hold up all of its process.
+Argon2 uses a core for tens of milliseconds on purpose, and must not delay other work. A process can
+have a low priority. A thread cannot: if it is preempted while it holds the interpreter's lock, its
+whole process waits.
 
-A line asks and a line answers. The process ends with its input, so it does not outlive who asks.
+Requests and answers are lines of JSON. The process ends with its input, so it does not outlive its
+parent.
 """
 
 from __future__ import annotations
@@ -24,23 +26,23 @@ ARGON2ID = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 """OWASP's parameters for Argon2id: 19 MiB, two passes."""
 
 NICENESS = 19
-"""As nice as can be."""
+"""The lowest priority."""
 
 SESSIONS_NICENESS = Path("/proc/self/autogroup")
-"""Where Linux keeps it: it shares the processor by session first, and by niceness within one."""
+"""The priority of a session on Linux, which divides the processor by session first."""
 
-LONGEST_LINE = 64 * 1024
+MAX_LINE = 64 * 1024
 """Bytes; a password has at most 2,048 characters."""
 
 
 class Hash(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Answered with the hash."""
+    """Returns the hash."""
 
     password: str
 
 
 class Verify(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Answered with whether the hash is of the password. None, nobody's, takes as long to deny."""
+    """Returns whether the hash matches. None takes the same time and never matches."""
 
     password: str
     stored: str | None
@@ -51,9 +53,9 @@ class HashingEnded(Exception):
 
 
 class Hashing:
-    """The process, started when it is first asked, and again when it has ended.
+    """The process, which is started at the first request, and again after it has ended.
 
-    One question at a time; one that was asked must be waited for.
+    One request at a time; each answer must be read before the next request.
     """
 
     def __init__(self) -> None:
@@ -92,13 +94,13 @@ async def _start() -> Process:
         *(sys.executable, "-P", "-m", "api.identity.password_hasher"),
         stdin=PIPE,
         stdout=PIPE,
-        limit=LONGEST_LINE,
-        start_new_session=True,  # to be nice as a whole; and Ctrl-C is for who asks
+        limit=MAX_LINE,
+        start_new_session=True,  # for the session's priority; and Ctrl-C is for the parent only
     )
 
 
 async def _answer(process: Process, line: bytes) -> bytes:
-    """Empty when the process has ended."""
+    """The answer; empty if the process has ended."""
     if process.stdin is None or process.stdout is None:
         raise AssertionError("both are pipes")
     with suppress(ConnectionError):
@@ -110,20 +112,20 @@ async def _answer(process: Process, line: bytes) -> bytes:
 def main() -> None:
     """Answer until the input ends."""
     os.nice(NICENESS)
-    with suppress(OSError):  # not every system shares by session
+    with suppress(OSError):  # only Linux has it
         SESSIONS_NICENESS.write_text(str(NICENESS))
-    nobodys = ARGON2ID.hash(secrets.token_hex())
+    dummy_hash = ARGON2ID.hash(secrets.token_hex())
     for line in sys.stdin.buffer:
-        answer = answered(msgspec.json.decode(line, type=Hash | Verify), nobodys)
+        answer = answered(msgspec.json.decode(line, type=Hash | Verify), dummy_hash)
         sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
         sys.stdout.buffer.flush()
 
 
-def answered(question: Hash | Verify, nobodys: str) -> str | bool:
-    """`nobodys` is the hash that a password is compared with where none is stored."""
+def answered(question: Hash | Verify, dummy_hash: str) -> str | bool:
+    """`dummy_hash` is compared with the password if none is stored."""
     if isinstance(question, Hash):
         return ARGON2ID.hash(question.password)
-    fits = _fits(question.password, question.stored or nobodys)
+    fits = _fits(question.password, question.stored or dummy_hash)
     return fits and question.stored is not None
 
 

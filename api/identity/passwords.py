@@ -1,7 +1,7 @@
-"""Passwords: what one may be, and how one is hashed and checked without holding anybody up.
+"""Passwords: their rules, and hashing and verification without delaying other requests.
 
-Hashing is slow on purpose, and only so many may wait for it: a flood of logins is told to come
-back, and slows nothing else.
+Hashing is slow on purpose, and the number of waiting passwords is limited: during a flood of logins
+further ones get a 503, and other requests are not slowed down.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from domain.core.values import Invalid
 
 T = TypeVar("T")
 
-WAITING_LIMIT = 64
-"""Passwords under way or waiting; a core hashes some 30 to 60 a second."""
+MAX_WAITING = 64
+"""Passwords in progress or waiting; a core hashes about 30 to 60 per second."""
 
 
 class PasswordsWaiting(TryAgain):
@@ -26,8 +26,8 @@ class PasswordsWaiting(TryAgain):
 
 
 def prepared(typed: str) -> str:
-    """The same for every keyboard that the password is typed on: composed, and with the one space
-    there is in ASCII (RFC 8265, OpaqueString)."""
+    """The password normalized, so that it does not depend on the keyboard: NFC, with ASCII spaces
+    (RFC 8265, OpaqueString)."""
     if typed.isascii():
         return typed
     spaced = "".join(" " if unicodedata.category(c) == "Zs" else c for c in typed)
@@ -35,7 +35,7 @@ def prepared(typed: str) -> str:
 
 
 class Secret(str):
-    """A text that nobody sees by accident. Longer ones than `max_length` are no one's secret."""
+    """A text whose repr hides it."""
 
     __slots__ = ()
     min_length: ClassVar[int] = 1
@@ -54,7 +54,7 @@ class Secret(str):
 
 
 class Password(Secret):
-    """One to be set: `prepared`."""
+    """A new password, `prepared`."""
 
     __slots__ = ()
     min_length = 8
@@ -85,17 +85,19 @@ class Passwords:
         return await self._run(self._hashing.hash(password))
 
     async def verify(self, password: Secret, stored: str | None) -> bool:
-        """Whether the stored hash is of the password. None, nobody's, takes as long and is not.
+        """Whether the stored hash matches the password. None takes the same time and never matches.
 
         Raises PasswordsWaiting.
         """
-        for form in dict.fromkeys([prepared(password), str(password)]):  # hashed as typed, once
+        for form in dict.fromkeys(
+            [prepared(password), str(password)]
+        ):  # older hashes are of the text as typed
             if await self._run(self._hashing.verify(form, stored)):
                 return True
         return False
 
     async def renewed(self, password: Secret, stored: str) -> str | None:
-        """The password's hash as it would be made now, when `stored` was made otherwise.
+        """A new hash of the password if `stored` was made with other parameters, else None.
 
         Raises PasswordsWaiting.
         """
@@ -106,10 +108,10 @@ class Passwords:
         return await self._run(self._hashing.hash(form))
 
     async def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        if len(self._under_way) >= WAITING_LIMIT:
+        if len(self._under_way) >= MAX_WAITING:
             work.close()
             raise PasswordsWaiting
-        # The work is waited for even when its caller has gone: its answer is the next in line.
+        # A cancelled caller does not cancel the work: its answer is the next in the pipe.
         task = asyncio.create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)

@@ -1,8 +1,7 @@
-"""Sessions: begun by a login, carried on by refreshing, ended at once and everywhere.
+"""Sessions: a login begins one, refreshing extends it, and its end takes effect at once everywhere.
 
-They are rows in PostgreSQL, and each use of a token looks its session up. Only a hash of the
-one refresh token that is not spent is kept; whoever shows a spent one, thief or owner, ends the
-session.
+Sessions are rows in PostgreSQL, and each use of a token looks up its session. The row has only a
+hash of the current refresh token; using an earlier one, by a thief or the owner, ends the session.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from domain.accounts import Role
 
 
 class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
-    """The account that a request comes from, as it is at this moment."""
+    """The account of a request, with its current roles."""
 
     id: UUID
     session_id: UUID
@@ -37,25 +36,25 @@ class TokenPair(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sessions:
-    """Those of one installation. Everything that takes a token raises TokenInvalid."""
+    """The sessions of an installation. Methods that take a token raise TokenInvalid."""
 
     def __init__(self, pool: Pool, tokens: Tokens) -> None:
         self._pool = pool
         self._tokens = tokens
 
     async def begin(self, credential: Credential) -> TokenPair | None:
-        """For who has shown the password; None when it was changed meanwhile, or the account
-        disabled."""
+        """Begin a session after the password was checked; None if the password was changed or the
+        account was disabled in the meantime."""
         claims = _new_claims(credential)
         pair = self._pair(claims, credential.roles)
         begun = await self._begin(claims, credential, pair.refresh_token, REFRESH_LIFE)
         return pair if begun else None
 
     async def begin_in_browser(self, credential: Credential) -> str | None:
-        """The same, for a cookie instead of tokens; it is not carried on."""
+        """The same, with a cookie instead of tokens; it cannot be refreshed."""
         claims = _new_claims(credential)
-        nobodys = secrets.token_hex()
-        begun = await self._begin(claims, credential, nobodys, COOKIE_LIFE)
+        unused_token = secrets.token_hex()
+        begun = await self._begin(claims, credential, unused_token, COOKIE_LIFE)
         return self._tokens.cookie(claims) if begun else None
 
     async def _begin(
@@ -85,7 +84,7 @@ class Sessions:
             return cursor.rowcount > 0
 
     async def signed_in(self, token: str, kind: Kind = "access") -> SignedIn:
-        """Who shows the token."""
+        """The account of the token."""
         claims = self._tokens.read(token, kind)
         async with self._pool.connection() as connection:
             cursor = await connection.execute(
@@ -108,7 +107,7 @@ class Sessions:
         )
 
     async def refresh(self, refresh_token: Secret) -> TokenPair:
-        """The next tokens; of two who ask with the same one, one gets them at most."""
+        """The next tokens; of two calls with the same token, at most one succeeds."""
         claims = self._tokens.read(refresh_token, "refresh")
         next_token = self._tokens.refresh(claims)
         async with self._pool.connection() as connection:
@@ -131,17 +130,19 @@ class Sessions:
             )
             row = await cursor.fetchone()
             if row is None:
-                await _delete(connection, claims)  # the token is spent: somebody else has the next
+                await _delete(
+                    connection, claims
+                )  # the token is spent: someone else has the next one
                 raise TokenInvalid
         return TokenPair(access_token=self._tokens.access(claims, row[0]), refresh_token=next_token)
 
     async def end_in_browser(self, account: SignedIn) -> None:
-        """The session that the account is signed in with."""
+        """End the session that the account is signed in with."""
         async with self._pool.connection() as connection:
             await connection.execute("DELETE FROM sessions WHERE id = %s", [account.session_id])
 
     async def end(self, account: SignedIn, refresh_token: Secret) -> None:
-        """The session that the account is signed in with, and the one of its refresh token."""
+        """End the session that the account is signed in with, and the one of the refresh token."""
         claims = self._tokens.read(refresh_token, "refresh")
         if claims.account_id != account.id:
             raise TokenInvalid
@@ -158,7 +159,7 @@ class Sessions:
 
 
 async def end_all_sessions(connection: AsyncConnection[Any]) -> int:
-    """Those of everybody; how many there were."""
+    """End all sessions of all accounts; returns their number."""
     return (await connection.execute("DELETE FROM sessions")).rowcount
 
 
@@ -174,5 +175,5 @@ async def _delete(connection: AsyncConnection[Any], claims: Claims) -> None:
 
 
 def _hash(token: str) -> bytes:
-    """Fast, as tokens cannot be guessed."""
+    """A fast hash suffices, because tokens cannot be guessed."""
     return sha256(token.encode()).digest()

@@ -1,7 +1,7 @@
-"""Tokens: what a session shows. Signed with the first of `SECRET_KEY`, verified with any of them.
+"""Tokens of sessions: signed with the first key in `SECRET_KEY`, verified with any of them.
 
-A token proves who it was given to, and for how long; whether its session still lives is for
-`api.identity.sessions` to say.
+A token proves whose it is, and how long it is valid; `api.identity.sessions` checks that its
+session has not ended.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ ACCESS_LIFE = timedelta(minutes=15)
 REFRESH_LIFE = timedelta(days=14)
 COOKIE_LIFE = timedelta(hours=12)
 
-CLOCKS_APART = timedelta(seconds=120)
-"""How far ahead of a host's clock a token may begin: its maker and its reader may each be 60 s off
-the database's clock (`runtime.checks.database`). It ends when it says, without leeway."""
+MAX_CLOCK_SKEW = timedelta(seconds=120)
+"""How far ahead of a host's clock a token may begin: the clocks of the issuer and the reader may
+each differ by 60 s from the database's (`runtime.checks.database`). Expiry has no leeway."""
 
 AUDIENCE = "events-face"
 ALGORITHM = "HS256"
@@ -40,14 +40,14 @@ class TokenInvalid(ProblemError):
 
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True):
-    """What a token says once its signature was verified."""
+    """The verified content of a token."""
 
     account_id: UUID
     session_id: UUID
 
 
 class Tokens:
-    """Makes and reads tokens under the installation's secret keys."""
+    """Issues and verifies tokens with the installation's secret keys."""
 
     def __init__(self, secret_keys: Sequence[str]) -> None:
         self._keys = [_signing_key(key) for key in secret_keys]
@@ -56,7 +56,7 @@ class Tokens:
         return self._signed("access", claims, ACCESS_LIFE, {"roles": list(roles)})
 
     def refresh(self, claims: Claims) -> str:
-        """No two are the same."""
+        """Unique, even within the same second."""
         return self._signed("refresh", claims, REFRESH_LIFE, {"jti": uuid4().hex})
 
     def cookie(self, claims: Claims) -> str:
@@ -85,7 +85,7 @@ class Tokens:
                     [ALGORITHM],
                     {"require": ["typ", "sub", "sid", "aud", "iat", "exp"]},
                     audience=AUDIENCE,
-                    leeway=CLOCKS_APART,
+                    leeway=MAX_CLOCK_SKEW,
                 )
             except jwt.InvalidSignatureError:
                 continue

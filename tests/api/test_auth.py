@@ -312,7 +312,7 @@ async def test_no_secret_is_in_the_database(guarded_api: Api, database_url: str)
 async def test_more_passwords_than_can_be_checked_are_told_to_come_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(passwords, "WAITING_LIMIT", 3)
+    monkeypatch.setattr(passwords, "MAX_WAITING", 3)
     async with Passwords() as some:
         hashing = [some.hash(Password(PASSWORD)) for _ in range(5)]
         outcomes = await asyncio.gather(*hashing, return_exceptions=True)

@@ -92,7 +92,7 @@ async def test_a_body_that_comes_in_pieces_is_taken(lone_api: Api) -> None:
 async def test_bodies_under_way_take_no_more_memory_than_they_may(
     lone_api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.http.body_limits.MEMORY", 1_000_000)
+    monkeypatch.setattr("api.http.body_limits.MAX_HELD_BYTES", 1_000_000)
     large = BODY.replace(b"Great", b" " * 300_000)
     async with senders(lone_api, 8, body=large) as those:
         await given_up(those, 5)  # three are left at most
@@ -104,7 +104,7 @@ async def test_bodies_under_way_take_no_more_memory_than_they_may(
 async def test_bodies_without_a_byte_yet_are_not_those_that_give_way(
     lone_api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.http.body_limits.MEMORY", 500_000)
+    monkeypatch.setattr("api.http.body_limits.MAX_HELD_BYTES", 500_000)
     large = BODY.replace(b"Great", b" " * 300_000)
     async with senders(lone_api, 3, body=b"") as empty:
         async with senders(lone_api, 4, body=large) as those:
@@ -117,7 +117,7 @@ async def test_bodies_without_a_byte_yet_are_not_those_that_give_way(
 async def test_memory_is_free_again_when_a_request_is_over(
     lone_api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.http.body_limits.MEMORY", 150_000)
+    monkeypatch.setattr("api.http.body_limits.MAX_HELD_BYTES", 150_000)
     for path in ("/api/events/areas/", "/nowhere") * 3:
         answer = await lone_api.http.post(path, json={"name": " " * 100_000})
         assert answer.status_code in (422, 404)
@@ -126,8 +126,8 @@ async def test_memory_is_free_again_when_a_request_is_over(
 async def test_the_slow_bodies_of_one_client_are_limited_the_longest_waiting_goes(
     lone_api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.http.body_limits.SLOW", 0.1)
-    monkeypatch.setattr("api.http.body_limits.SLOW_OF_A_CLIENT", 3)
+    monkeypatch.setattr("api.http.body_limits.SLOW_AFTER", 0.1)
+    monkeypatch.setattr("api.http.body_limits.MAX_SLOW_OF_CLIENT", 3)
     async with senders(lone_api, 5) as those:
         await given_up(those, 2)
         assert sum(sender.answer.done() for sender in those) == 2
@@ -145,8 +145,8 @@ async def test_clients_behind_a_proxy_are_told_apart(
     keys: InstallationKeys,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("api.http.body_limits.SLOW", 0.1)
-    monkeypatch.setattr("api.http.body_limits.SLOW_OF_A_CLIENT", 1)
+    monkeypatch.setattr("api.http.body_limits.SLOW_AFTER", 0.1)
+    monkeypatch.setattr("api.http.body_limits.MAX_SLOW_OF_CLIENT", 1)
     trusting = msgspec.structs.replace(settings, trusted_proxies=(ip_network("127.0.0.0/8"),))
     addresses = [f"X-Forwarded-For: 192.0.2.{n}" for n in (1, 2, 1, 3)]
     async with api_on(trusting, services, keys) as api, senders(api, 4, headers=addresses) as those:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from api.app import ROUTES
-from api.http.bodies import MOST_NAMED, UNKNOWN
+from api.http.bodies import MAX_NAMED_FIELDS, UNKNOWN
 from api.openapi.document import document
 from tests.api.serving import EVENT, Api
 
@@ -57,7 +57,7 @@ async def test_unknown_fields_are_named_beside_what_else_is_wrong(lone_api: Api)
         ("x", UNKNOWN),
     ]
     many = {f"field_{n}": n for n in range(2000)}
-    assert len(wrong(await http.patch(path, json=many))) == MOST_NAMED
+    assert len(wrong(await http.patch(path, json=many))) == MAX_NAMED_FIELDS
     assert (await http.request("DELETE", path, json={})).status_code == 204
 
 

@@ -38,7 +38,7 @@ async def test_a_query_waits_for_the_position_it_asks_for(api: Api) -> None:
 async def test_a_query_does_not_wait_for_ever(
     lone_api: Api, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reads, "CATCH_UP", 0.1)
+    monkeypatch.setattr(reads, "CATCH_UP_TIMEOUT", 0.1)
     created = await lone_api.created_event()
     answer = await lone_api.get(path, after=created)
     assert answer.status_code == 503

@@ -69,7 +69,7 @@ async def test_queries_go_to_the_replica_and_wait_for_it_and_everything_else_to_
             answer = await api.http.get("/api/auth/me", headers=account.bearer)
             assert answer.status_code == 200
             with monkeypatch.context() as patched:
-                patched.setattr(reads, "CATCH_UP", 0.5)
+                patched.setattr(reads, "CATCH_UP_TIMEOUT", 0.5)
                 answer = await api.get(LIST, after=second)
             assert answer.status_code == 503
             assert answer.json()["type"] == "/problems/projection-lagging"

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 
 GONE_SOON = """
 from workers.delivery import abandoned
-abandoned.GONE_FOR, abandoned.BEGUN = 3.0, 2.0
+abandoned.DEAD_AFTER, abandoned.MIN_LEASE_AGE = 3.0, 2.0
 """
 
 STANDS_STILL = 15.0

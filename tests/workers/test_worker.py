@@ -102,7 +102,7 @@ async def test_what_a_killed_worker_had_leased_is_sent_by_another(
         worker.kill()
     service.usual = Answer()
     await installation.connection.execute("UPDATE outbox SET due_at = now()")  # leases run out
-    gone_soon = "from workers.delivery import abandoned; abandoned.GONE_FOR = 1.0"
+    gone_soon = "from workers.delivery import abandoned; abandoned.DEAD_AFTER = 1.0"
     with role(environment(worker_settings, services), "worker", first=gone_soon):
         await all_are_sent(installation, 10)
     assert len({received.id for received in service.received}) == 10

@@ -171,7 +171,7 @@ async def test_bytes_that_are_no_text_break_nothing(organizer: Panel) -> None:
 async def test_a_page_includes_the_change_that_led_to_it_or_says_that_it_cannot(
     lone_api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reads, "CATCH_UP", 0.1)
+    monkeypatch.setattr(reads, "CATCH_UP_TIMEOUT", 0.1)
     await lone_api.account("ada", "organizer")
     lone_api.http.follow_redirects = True
     panel = Panel(lone_api.http)
