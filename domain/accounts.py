@@ -1,7 +1,7 @@
-"""Accounts: who may sign in, and what each may do. Passwords are none of history's business.
+"""Accounts: who may sign in, and their roles. History holds no passwords.
 
-The id is derived from the folded username (`domain.core.ids`): two people racing for a name meet
-in one stream, and history lets only one of them be its first.
+The id is derived from the folded username (`domain.core.ids`), so concurrent registrations of one
+name append to one stream, and only one of them succeeds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from domain.core.unit_of_work import Work
 from domain.core.values import Username
 
 Role = Literal["organizer", "auditor", "admin"]
-"""What an account may do; an admin may do what the others may."""
+"""What an account may do; an admin has the permissions of all roles."""
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -28,12 +28,12 @@ class UsernameTaken(Refused):
 
 
 class LastAdmin(Refused):
-    """This is the last admin: make somebody else one first"""
+    """This is the last admin: make another account an admin first"""
 
 
 class PasswordHash:
-    """What is kept of a password. It goes with a command into the row of the credentials, and
-    nowhere else: neither logs nor JSON show it, only `reveal` does."""
+    """The stored form of a password. A command carries it to the row in `credentials` and nowhere
+    else: neither logs nor JSON contain it; only `reveal` returns it."""
 
     __slots__ = ("_text",)
 
@@ -62,14 +62,14 @@ class RevokeRole(msgspec.Struct, frozen=True, kw_only=True):
     account_id: UUID
     role: Role
     other_admins: tuple[UUID, ...] = ()
-    """Looked up when it is decided: accounts that may be admins too. At least one must be, or this
-    account stays one."""
+    """Accounts that may be admins too, looked up for each decision. Unless one of them is, the
+    command is refused."""
     force: bool = False
-    """Takes the role from the last admin too."""
+    """Revokes the role even of the last admin."""
 
 
 class ChangePassword(msgspec.Struct, frozen=True, kw_only=True):
-    """History says that it was changed, and nothing of what it is."""
+    """History records only that the password was changed."""
 
     account_id: UUID
     password_hash: PasswordHash
@@ -90,7 +90,7 @@ class Account(Aggregate, frozen=True, kw_only=True):
 
     @property
     def is_admin(self) -> bool:
-        """One who can act as such."""
+        """Whether the account can act as an admin."""
         return "admin" in self.roles and not self.disabled
 
     def register(self, command: RegisterAccount) -> list[DomainEvent[Account]]:

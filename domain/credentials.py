@@ -1,7 +1,7 @@
-"""Credentials: each account's password hash, and its roles as they are at this moment.
+"""Credentials: the password hash and the current roles of each account.
 
-Their rows, and the ends of sessions, are inline projections: authentication never reads what
-history does not say, nor misses what it does.
+Their rows, and the end of sessions, are inline projections, so authentication always agrees with
+history.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from domain.core.unit_of_work import Work
 
 C = TypeVar("C", RevokeRole, DisableAccount)
 
-OTHER_ADMINS = 10
-"""That are looked at before an admin is given up."""
+MAX_OTHER_ADMINS = 10
+"""Other accounts whose history is checked before an admin loses the role."""
 
 
 class CredentialsNotWritten(Exception):
@@ -94,22 +94,22 @@ async def disable_credentials(
 
 
 async def with_other_admins(connection: AsyncConnection[Any], command: C) -> C:
-    """The command with the other admins that there may be; the decision asks their history."""
+    """The command with accounts that may be admins; the handler checks their history."""
     cursor = await connection.execute(
         """
         SELECT account_id FROM credentials
         WHERE 'admin' = ANY (roles) AND NOT disabled AND account_id <> %b
         LIMIT %b
         """,
-        [command.account_id, OTHER_ADMINS],
+        [command.account_id, MAX_OTHER_ADMINS],
     )
     others = tuple(id for (id,) in await cursor.fetchall())
     return msgspec.structs.replace(command, other_admins=others)
 
 
 async def _end_sessions(connection: AsyncConnection[Any], account_id: UUID) -> None:
-    # After the row of the credentials was changed: a login that read it as it was has either
-    # begun its session by now, or waits for this transaction and will find it changed.
+    # After the change of the credentials' row: a login that read the old row has begun its session
+    # by now, or it waits for this transaction and then finds the row changed.
     await connection.execute("DELETE FROM sessions WHERE account_id = %b", [account_id])
 
 

@@ -1,9 +1,9 @@
-"""Erasing a person: the keys to all that history holds of them are deleted, wherever they had
-registered, and an event in each of those streams says so.
+"""Erases a person: deletes the keys of their personal data in history, for all their registrations.
+An event in each of these streams records it.
 
-It is exact however far behind the read tables are: a visitor's ids follow from the event and the
-email, so every event there ever was is asked for this person. Somebody else's email may lead to the
-same id: whose a registration is, it says itself.
+It does not depend on the read tables, which may lag: a visitor's id follows from the event and the
+email, so the person is looked up at every event in history. Another email may lead to the same id;
+the registration itself shows whose it is.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from domain.visitors import EraseVisitor, ErasureOutcome, Registered, Visitor
 T = TypeVar("T")
 
 BATCH_SIZE = 1_000
-"""Streams that are looked up, or decided on, at once."""
+"""Streams that are read, or decided on, together."""
 
 BlankRows = Callable[[Sequence[Visitor], datetime], Awaitable[None]]
-"""Takes the personal data of these out of the read tables, within the same transaction; the time is
-that of the events."""
+"""Removes the personal data of these visitors from the read tables, in the same transaction; the
+time is that of the events."""
 
 
 class Erasure(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,11 +44,11 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
 
     registrations: int = 0
     personal_keys: int = 0
-    """Deleted: what they opened is unreadable now, in history and in every copy of it."""
+    """Deleted keys: their data is unreadable now, in history and in every copy of it."""
     notifications: int = 0
-    """That were still to be sent, and never will be."""
+    """Notifications that were waiting and will not be sent."""
     position: int
-    """Of the last event of it; of the last event of all when there was nobody to erase."""
+    """Position of the last event of the erasure; of history's last event if nothing was erased."""
 
 
 async def erase_person(
@@ -58,22 +58,21 @@ async def erase_person(
     origin: Origin,
     blank_rows: BlankRows,
 ) -> Erasure:
-    """Erase whoever registered with this email, all or nothing: with the connection's transaction.
+    """Erase all registrations of this email, in the connection's transaction.
 
-    Registrations that are decided at the same time come before it, and are erased, or after it,
-    and stand. Rows are blanked before history is locked by the append, as everybody does who
-    changes both.
+    A concurrent registration is either before the erasure, and erased, or after it, and kept. Rows
+    are changed before the append locks history, as in every transaction that does both.
     """
     search = _Search(connection, keys, email)
     decider = Decider(keys, APPLICATION)
     erased, personal_keys, at = list[ErasureOutcome](), 0, datetime.now(UTC)
     while visitors := await search.more():
         await blank_rows(visitors, at)
-        for portion in _portions(visitors):
-            requests = [CommandRequest(_erasure_of(v), origin, at) for v in portion]
-            keys_before = await _count_keys(connection, portion)
+        for batch in _batches(visitors):
+            requests = [CommandRequest(_erasure_of(v), origin, at) for v in batch]
+            keys_before = await _count_keys(connection, batch)
             for visitor, outcome in zip(
-                portion, await decider.execute(connection, requests), strict=True
+                batch, await decider.execute(connection, requests), strict=True
             ):
                 done = outcome.or_raise()
                 if done.value != "nobody":
@@ -88,12 +87,12 @@ async def erase_person(
 
 
 def _erasure_of(visitor: Visitor) -> EraseVisitor:
-    """Of the registration that was found: another person may have come in its place meanwhile."""
+    """Erases only the registration that was found: the visitor may have registered again since."""
     return EraseVisitor(visitor_id=visitor.id, notification_id=visitor.notification_id)
 
 
 class _Search:
-    """Looks for the registrations of one person, again and again."""
+    """Finds the registrations of one person, repeatedly."""
 
     def __init__(
         self, connection: AsyncConnection[Any], keys: InstallationKeys, email: Email
@@ -105,13 +104,13 @@ class _Search:
         self._seen: int | None = None
 
     async def more(self) -> list[Visitor]:
-        """Those that stand and came since the last look; all, the first time."""
+        """Registrations since the last call; all of them at the first call."""
         seen, self._seen = self._seen, await last_position(self._connection)
         events = await (self._all_events() if seen is None else self._events_since(seen))
         found = list[Visitor]()
-        for portion in _portions(events):
-            # One portion of ids at a time: an API process answers others in between.
-            found += await self._registered_at(portion)
+        for batch in _batches(events):
+            # In batches, so that the API process answers other requests in between.
+            found += await self._registered_at(batch)
         return found
 
     async def _registered_at(self, event_ids: Sequence[UUID]) -> list[Visitor]:
@@ -124,12 +123,12 @@ class _Search:
         return theirs + [v for v in await self._visitors(others.values()) if v.registered]
 
     async def _visitors(self, ids: Iterable[UUID]) -> list[Visitor]:
-        """Those whose stream has begun."""
+        """The visitors whose stream exists."""
         loaded = await Streams().load(self._connection, ids)
         return [visitor for visitor in loaded.values() if isinstance(visitor, Visitor)]
 
     async def _all_events(self) -> list[UUID]:
-        """Ids of the events there are and of those that were removed."""
+        """Ids of all events, removed ones included."""
         cursor = await self._connection.execute(
             "SELECT DISTINCT originator_id FROM history_events WHERE topic = 'Event.Created'",
             binary=True,
@@ -158,7 +157,7 @@ class _Search:
 async def _count_keys(
     connection: AsyncConnection[Any], visitors: Iterable[Visitor]
 ) -> Counter[UUID]:
-    """Personal keys by visitor, as an erasure that still finds this registration deletes them."""
+    """Personal keys by visitor: those that an erasure of the registration deletes."""
     cursor = await connection.execute(
         """
         SELECT originator_id, count(*) FROM personal_keys
@@ -169,6 +168,6 @@ async def _count_keys(
     return Counter(dict(await cursor.fetchall()))
 
 
-def _portions(all_of_them: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(all_of_them), BATCH_SIZE):
-        yield all_of_them[start : start + BATCH_SIZE]
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), BATCH_SIZE):
+        yield items[start : start + BATCH_SIZE]

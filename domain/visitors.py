@@ -1,8 +1,8 @@
-"""Visitors: one registration of one person for one event, once per event and email.
+"""Visitors. A visitor is one person at one event, identified by the event and the email.
 
-The id is derived from the event and the email (`domain.core.ids`), so two registrations of the
-same person meet in one stream, and history lets only one of them be its first. Where the stream is
-of a person whose email is much alike, the id of the second is derived from what tells them apart.
+The id is derived from both (`domain.core.ids`), so concurrent registrations of one person append to
+one stream, and only one of them succeeds. Older releases gave some similar emails the same id; the
+second person then gets an id that is derived from the exact email.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ class RegisterVisitor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EraseVisitor(msgspec.Struct, frozen=True, kw_only=True):
-    """Forgets the person of one registration, see `domain.erasure`."""
+    """Erases the person of one registration, see `domain.erasure`."""
 
     visitor_id: UUID
     notification_id: UUID | None = None
-    """Of the registration that is meant; None for the one that stands."""
+    """Identifies the registration to erase; None for the present one."""
 
 
 ErasureOutcome = Literal["nobody", "erased", "erased before notified"]
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """What history keeps encrypted, under a key that an erasure deletes."""
+    """Personal data: history stores it encrypted, under a key that an erasure deletes."""
 
     full_name: str
     email: str
@@ -63,7 +63,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
 class Visitor(Aggregate, frozen=True, kw_only=True):
     notification_id: UUID | None = None
-    """Of the registration that stands; None when there is none, or its person was erased."""
+    """Of the present registration; None without one, or after an erasure."""
 
     @property
     def registered(self) -> bool:
@@ -85,7 +85,7 @@ class Visitor(Aggregate, frozen=True, kw_only=True):
         )
 
     def erase(self) -> list[DomainEvent[Visitor]]:
-        """Nothing when there is nobody to erase."""
+        """Empty if there is nothing to erase."""
         return [Erased(notification_id=self.notification_id)] if self.notification_id else []
 
 
@@ -99,7 +99,7 @@ class Registered(DomainEvent[Visitor], frozen=True, kw_only=True):
     notification_id: UUID
     """Of the message that brings the code; the same however often it is tried."""
     person: Person | None = None
-    """None where the key is not at hand, or deleted."""
+    """None if its key was not loaded or was deleted."""
 
     def apply(self, aggregate: Visitor) -> Visitor:
         return msgspec.structs.replace(aggregate, notification_id=self.notification_id)

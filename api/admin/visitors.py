@@ -150,10 +150,10 @@ async def _found(keys: InstallationKeys, id: UUID, connection: AsyncConnection[A
 
 
 def _erasure_notice(erasure: Erasure) -> str:
-    told = f"Permanently erased: {_counted(erasure.registrations, 'registration')}"
+    notice = f"Permanently erased: {_counted(erasure.registrations, 'registration')}"
     if erasure.notifications:
-        told += f"; {_counted(erasure.notifications, 'notification')} will not be sent"
-    return f"{told}."
+        notice += f"; {_counted(erasure.notifications, 'notification')} will not be sent"
+    return f"{notice}."
 
 
 def _counted(count: int, of_what: str) -> str:

@@ -1,8 +1,8 @@
-"""Erasing people: from history, and from the read tables, in one transaction.
+"""Erases people from history and from the read tables, in one transaction.
 
-An erasure is answered when nothing leaves for the person any more: what a worker may be sending
-just then is waited for. A worker that does not run, or is gone, is waited for as long as it could
-have begun to send, and no longer.
+The response comes when no message to the person can leave any more: messages that a worker may be
+sending are waited for. If the worker does not answer, the wait is as long as it could have begun to
+send.
 """
 
 from __future__ import annotations
@@ -25,41 +25,41 @@ from domain.visitors import Visitor
 from projections import outbox, visitors
 
 TRIES = 3
-"""Of a transaction that PostgreSQL ends for having met others head-on."""
+"""Attempts of a transaction that PostgreSQL ends because of a deadlock."""
 
 POLL_INTERVAL = 0.02
-"""Seconds between two looks at whether workers are done."""
+"""Seconds between two checks whether workers are done."""
 
 MARGIN = 1.0
-"""Seconds for what a worker begins at the last moment to be on its way."""
+"""Seconds for a message that a worker began to send at the last moment."""
 
 log = structlog.get_logger()
 
 
 class Erasures:
-    """Those of one installation, on connections to the database that history is in."""
+    """Erasures of an installation, on connections to the primary."""
 
     def __init__(self, pool: Pool, keys: InstallationKeys) -> None:
         self._pool = pool
         self._keys = keys
 
     async def erase(self, email: Email, origin: Origin) -> Erasure:
-        """Erase whoever registered with this email, which may be nobody."""
+        """Erase all registrations of this email; there may be none."""
         notifications = list[UUID]()
         for _ in range(TRIES - 1):
             try:
                 erasure = await self._erase(email, origin, notifications)
                 break
             except DeadlockDetected:
-                log.warning("an erasure met others head-on and is tried again")
+                log.warning("an erasure ended in a deadlock: trying again")
         else:
             erasure = await self._erase(email, origin, notifications)
         if notifications:
-            await self._until_nothing_leaves(notifications)
+            await self._until_nothing_is_sent(notifications)
         return erasure
 
     async def _erase(self, email: Email, origin: Origin, notifications: list[UUID]) -> Erasure:
-        """Fills in the notifications of the registrations that are erased."""
+        """Adds the notifications of the erased registrations to `notifications`."""
         async with self._pool.connection() as connection, connection.transaction():
 
             async def blank_rows(people: Sequence[Visitor], at: datetime) -> None:
@@ -70,16 +70,18 @@ class Erasures:
 
             return await erase_person(connection, self._keys, email, origin, blank_rows)
 
-    async def _until_nothing_leaves(self, notifications: Sequence[UUID]) -> None:
+    async def _until_nothing_is_sent(self, notifications: Sequence[UUID]) -> None:
         ends = monotonic() + outbox.MAX_SEND_DELAY + MARGIN
-        while await self._may_leave(notifications):
+        while await self._may_be_sent(notifications):
             if monotonic() > ends:
-                log.warning("a worker has not said what became of an erased person's notification")
+                log.warning(
+                    "a worker has not reported the outcome of an erased person's notification"
+                )
                 break
             await asyncio.sleep(POLL_INTERVAL)
 
-    async def _may_leave(self, notifications: Sequence[UUID]) -> bool:
+    async def _may_be_sent(self, notifications: Sequence[UUID]) -> bool:
         async with self._pool.connection() as connection:
-            # Of a row that was projected, and leased, while the erasure was committed.
+            # The row may have been projected and leased while the erasure was committed.
             await outbox.erase_recipients(connection, notifications, datetime.now(UTC))
             return await outbox.any_leased(connection, notifications)

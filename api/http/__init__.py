@@ -1,1 +1,1 @@
-"""What is the same for every request and answer, whatever the resource."""
+"""HTTP work that is the same for all resources."""

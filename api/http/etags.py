@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 _MEMBER = re.compile(r'(W/)?("[!#-~\x80-\xff]*")|[^\s,"]+|"')
-"""A tag, or what is none."""
+"""A valid tag, or other text."""
 
 _VERSION = re.compile(r'"(\d{1,18})(?:-[0-9a-f]+)?"', re.ASCII)
 

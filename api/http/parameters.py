@@ -20,7 +20,7 @@ UUID_OR_NOTHING = r"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$"
 EVENT_TYPE = r"^[A-Za-z.]{0,64}$"
 ACTOR = r"^[A-Za-z0-9:._-]{0,64}$"
 TEXT = r"^[^\x00\ufffd]*$"
-"""What is no UTF-8 comes as U+FFFD."""
+"""Bytes that are not UTF-8 arrive as U+FFFD."""
 
 _PATTERNS = {
     UUID_OR_NOTHING: "must be a UUID",

@@ -1,4 +1,4 @@
-"""Credentials, as authentication reads them. Commands write them (`domain.credentials`)."""
+"""Reads credentials for authentication. Commands write them (`domain.credentials`)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class InvalidCredentials(ProblemError):
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
-    """What an account signs in with."""
+    """The credential of an account."""
 
     account_id: UUID
     username: str
@@ -39,14 +39,14 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Credentials:
-    """Those of one installation, on connections to the database that history is in."""
+    """The credentials of an installation, on connections to the primary."""
 
     def __init__(self, pool: Pool, keys: InstallationKeys) -> None:
         self._pool = pool
         self._identity = Identity(keys.identity)
 
     async def of(self, username: Line) -> Credential | None:
-        """Whoever has the name exactly comes before who has one that looks alike."""
+        """The credential for a username: an exact match before a name that looks alike."""
         for account_id in self._identity.accounts(username):
             if credential := await self.by_id(account_id):
                 return credential
@@ -57,7 +57,7 @@ class Credentials:
             return await _read(connection, account_id)
 
     async def renew_hash(self, credential: Credential, password_hash: str) -> None:
-        """The same password, hashed anew; nothing when it has changed meanwhile."""
+        """Store a new hash of the same password, unless the password has changed since."""
         async with self._pool.connection() as connection:
             await connection.execute(
                 """

@@ -1,15 +1,15 @@
-"""The OpenAPI document: what the routes' types tell, and what else each call declares.
+"""The OpenAPI document, from the routes' types and declarations.
 
-A route says in `opt` what its types cannot:
+A route declares in `opt` what its types do not say:
 
-- `access`: whom it is for;
-- `limit`: None when it is free of rate limits;
-- `problems`: the classes of the errors that are its own;
-- `versioned`: that it makes or changes what has an ETag, and honours `If-Match`;
-- `command`: False when it changes something but writes no history;
-- `example`: of an answer that is no struct.
+- `access`: who may call it;
+- `limit`: None if it has no rate limit;
+- `problems`: the classes of its own errors;
+- `versioned`: that its result has an ETag, and that it honours `If-Match`;
+- `command`: False if it changes something without writing history;
+- `example`: of a response that is not a struct.
 
-What follows from its shape (a body may be malformed, a token may have expired) is added here, so
+Problems that follow from the route's shape (a malformed body, an expired token) are added here, so
 that the document names every problem that a call can answer.
 """
 
@@ -45,14 +45,14 @@ from runtime.release import release
 
 Json = dict[str, Any]
 
-_A_HEAD = {BadRequest, HeadersTooLarge, PayloadTooLarge, UriTooLong}
-"""What can be wrong before a call is looked up."""
+_OF_HEAD = {BadRequest, HeadersTooLarge, PayloadTooLarge, UriTooLong}
+"""Errors before routing."""
 
-_A_BODY_OF_NO_USE = {BodyTimeout, InvalidFields, TooManyBodies, UnsupportedMediaType}
-"""What can be wrong with a body where none is asked for."""
+_OF_UNUSED_BODY = {BodyTimeout, InvalidFields, TooManyBodies, UnsupportedMediaType}
+"""Errors of a body that the call does not take."""
 
-_A_BODY = _A_BODY_OF_NO_USE | {MalformedBody}
-"""What can be wrong with any other."""
+_OF_BODY = _OF_UNUSED_BODY | {MalformedBody}
+"""Errors of a body that the call takes."""
 
 _ROLES = {
     Who.ORGANIZER: "For accounts with the role `organizer`.",
@@ -63,7 +63,7 @@ _ROLES = {
 
 
 def document(routes: Sequence[ControllerRouterHandler], write_policy: WritePolicy) -> Json:
-    """The OpenAPI 3.1 document of these routes, with what that policy asks of their callers."""
+    """The OpenAPI 3.1 document of these routes under this write policy."""
     app = Litestar(
         routes,
         request_class=Request,
@@ -89,7 +89,7 @@ def document(routes: Sequence[ControllerRouterHandler], write_policy: WritePolic
     for path, method, operation in _operations(drawn):
         handler = handlers[path, method.upper()]
         _complete(operation, handler)
-        _tell_access(operation, handler.opt["access"], write_policy)
+        _describe_access(operation, handler.opt["access"], write_policy)
     _link(drawn)
     for kind, parts in COMPONENTS.items():
         drawn["components"].setdefault(kind, {}).update(parts)
@@ -97,8 +97,8 @@ def document(routes: Sequence[ControllerRouterHandler], write_policy: WritePolic
 
 
 def problems_of(handler: HTTPRouteHandler) -> list[type[ProblemError]]:
-    """All that the call can answer instead of what was asked for: one error of each slug."""
-    found: set[type[ProblemError]] = {InternalError, *_A_HEAD, *handler.opt.get("problems", ())}
+    """All problems that the call can answer: one error class for each slug."""
+    found: set[type[ProblemError]] = {InternalError, *_OF_HEAD, *handler.opt.get("problems", ())}
     if not _is_probe(handler):
         found.add(Overloaded)
     if _is_limited(handler):
@@ -108,9 +108,9 @@ def problems_of(handler: HTTPRouteHandler) -> list[type[ProblemError]]:
     if who_may(handler.opt["access"]) in _ROLES:
         found.add(Forbidden)
     if takes_body(handler):
-        found |= _A_BODY
+        found |= _OF_BODY
     elif "GET" not in handler.http_methods:
-        found |= _A_BODY_OF_NO_USE
+        found |= _OF_UNUSED_BODY
     if _reads(handler):
         found.add(Lagging)
     parameters = set(_parameter_types(handler).values())
@@ -176,7 +176,7 @@ def _complete(operation: Json, handler: HTTPRouteHandler) -> None:
     operation["responses"] = dict(sorted((responses | _failures(handler)).items()))
 
 
-def _tell_access(operation: Json, access: Who | Permission, write_policy: WritePolicy) -> None:
+def _describe_access(operation: Json, access: Who | Permission, write_policy: WritePolicy) -> None:
     who = who_may(access)
     if who is Who.ANYONE:
         operation["security"] = []

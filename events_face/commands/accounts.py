@@ -99,7 +99,7 @@ def _change_roles(
             done = await accounts.execute(change(credential.account_id))
         except LastAdmin:
             raise CommandFailed(
-                f"{credential.username} is the last admin: make somebody else one first, "
+                f"{credential.username} is the last admin: make another account an admin first, "
                 "or add --force"
             ) from None
         return f"{credential.username}: {', '.join(done.value.roles) or 'no role'}"

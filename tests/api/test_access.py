@@ -176,7 +176,7 @@ async def test_the_last_admin_stays_one_until_there_is_another(
     address = f"/api/accounts/{root.id}/{path}"
     refused = await http.request(method, address, headers=root.bearer)
     assert (refused.status_code, refused.json()["type"]) == (409, "/problems/last-admin")
-    assert "make somebody else one first" in refused.json()["detail"]
+    assert "make another account an admin first" in refused.json()["detail"]
     bob = await guarded_api.account("bob", "admin")
     assert (await http.request(method, address, headers=root.bearer)).status_code == 204
     last = f"/api/accounts/{bob.id}/{path}"

@@ -73,7 +73,7 @@ class Access:
         return None
 
     def _is_ours(self, host: str) -> bool:
-        """No name that somebody else may have pointed at this machine."""
+        """Accepts no host name, because foreign DNS names may point to this machine."""
         if "@" in host:
             return False
         try:

@@ -217,8 +217,8 @@ def _found(step: Step) -> Iterator[tuple[str, Any, Any, bool]]:
     for field, value in after.items():
         if value != before.get(field) and field not in IMPLIED_FIELDS:
             yield field, value, before.get(field), True
-    told = after.keys() | {field.removeprefix("said_") for field in after}
-    yield from ((f, value, None, False) for f, value in data.items() if f not in told)
+    shown_before = after.keys() | {field.removeprefix("said_") for field in after}
+    yield from ((f, value, None, False) for f, value in data.items() if f not in shown_before)
 
 
 def _fact(field: str, value: Any, old: Any, is_change: bool, names: Mapping[UUID, str]) -> Fact:

@@ -33,7 +33,7 @@ LABELS = {
 
 
 def phrase(topic: str) -> str:
-    """What somebody did; the topic of an event that this release does not know."""
+    """The phrase for an event; the topic itself if this release does not know it."""
     known = EVENT_TYPES.get(topic)
     return known.phrase if known else topic
 
@@ -47,7 +47,7 @@ def label(field: str) -> str:
 
 
 def types() -> list[tuple[str, str]]:
-    """All that the log can be asked for by type, and what it is called."""
+    """All types that the log can be filtered by, with their names."""
     known: dict[str, str] = {}
     for topic in sorted(EVENT_TYPES):
         aggregate_type = topic.partition(".")[0]

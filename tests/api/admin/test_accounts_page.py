@@ -81,7 +81,7 @@ async def test_the_last_admin_cannot_be_taken_away(admin: Panel) -> None:
     page = await admin.submit()
     assert (page.status, page.alert) == (
         409,
-        "This is the last admin: make somebody else one first.",
+        "This is the last admin: make another account an admin first.",
     )
     assert page.column(2) == ["no", "no", "yes"]
     await admin.follow("Disable this account")
