@@ -14,7 +14,7 @@ from litestar.openapi.spec import OpenAPIFormat, OpenAPIType, Schema
 from msgspec import UnsetType
 
 from api.identity.passwords import Password, Secret
-from domain.core.characters import CONTROL
+from domain.core.characters import CONTROL, NOT_FOR_NAMES
 from domain.core.times import parse_deadline, parse_moment
 from domain.core.values import Email, FullName, Invalid, Line, StoredText, Text, Username
 
@@ -66,7 +66,8 @@ def one_of(choices: Sequence[str]) -> str:
 def _text(kind: type[Line] | type[Secret]) -> FieldType:
     schema = Schema(type=OpenAPIType.STRING, min_length=kind.min_length, max_length=kind.max_length)
     if issubclass(kind, Line):
-        schema.pattern = _without(CONTROL, kind.refused)
+        names_only = [NOT_FOR_NAMES] if kind.is_new else []
+        schema.pattern = _without(CONTROL, kind.refused, *names_only)
         schema.description = "Leading and trailing space is removed."
     return FieldType(kind.parse, schema)
 

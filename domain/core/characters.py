@@ -31,11 +31,17 @@ REORDERING = re.compile(f"[{_REORDERING}]")
 BLANK = re.compile(f"[{_BLANK}]")
 INVISIBLE = re.compile(f"[{_REORDERING}{_JOINING}{_NOTHING}{_BLANK}]")
 
-_RESERVED = re.compile(
-    "[\U0001f000-\U0001faff\U0001fc00-\U0001fffd\U00020000-\U0002fffd\U00030000-\U0003fffd]"
+_PRIVATE = "\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd"
+"""For private use: they mean something else everywhere."""
+
+_NO_CHARACTERS = "\ufdd0-\ufdef\ufffe\uffff\U00040000-\U000dffff" + "".join(
+    f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in (1, 2, 3, 14, 15, 16)
 )
-"""Kept by Unicode for emoji and ideographs. Each of its versions assigns more of them, and a Python
-knows one version: what it does not know there may be in names all the same."""
+"""Noncharacters, and planes in which Unicode has no characters. Other unassigned code points are
+accepted: the next version of Unicode may assign them, and each Python knows one version."""
+
+PRIVATE = re.compile(f"[{_PRIVATE}]")
+NOT_FOR_NAMES = re.compile(f"[{_PRIVATE}{_NO_CHARACTERS}]")
 
 _SPACES = re.compile(r"\s{2,}|[^\S ]")
 
@@ -73,16 +79,12 @@ def _folded_alone(character: str) -> str:
 
 
 def wrong_in_new(name: str) -> str | None:
-    """What a name that is given from now on must not have, in words for its sender: characters that
-    show nothing, or something else everywhere, and a mark without its letter. There may be names
-    from before that have them, and names from elsewhere: those are taken as they are."""
-    if not name.isprintable():
-        for character in name:
-            category = unicodedata.category(character)
-            if category == "Co":
-                return f"must not contain {named(character)}, which is for private use"
-            if category == "Cn" and not _RESERVED.match(character):
-                return f"must not contain {named(character)}, which is no character"
+    """The error message for a new name, None if it is valid. Refuses code points that show nothing
+    or have no common meaning, and a combining mark without its letter. Existing names, and names
+    from the provider, may have them."""
+    if not name.isprintable() and (found := NOT_FOR_NAMES.search(name)):
+        reason = "is for private use" if PRIVATE.match(found[0]) else "is no character"
+        return f"must not contain {named(found[0])}, which {reason}"
     first = INVISIBLE.sub("", name).lstrip()[:1]
     if first and unicodedata.category(first).startswith("M"):
         return f"must not begin with {named(first)}, which belongs to a letter before it"

@@ -98,9 +98,6 @@ async def make_history(installation: Installation, signing_key: Ed25519PrivateKe
     await installation.register(event, "late@example.com")
     (account,) = await installation.give(an_account("ada"))
     await installation.connection.execute(
-        "INSERT INTO credentials VALUES (%s, 'ada', '', 1, '{}', false)", [account.id]
-    )
-    await installation.connection.execute(
         "INSERT INTO sessions VALUES (gen_random_uuid(), %s, '', now() + '1 day')", [account.id]
     )
     await seal_all(installation.connection, signing_key)

@@ -122,7 +122,9 @@ async def test_sync_prints_counts_and_the_reasons_of_what_it_skipped(
 
 async def test_sync_needs_a_provider(settings: Settings, services: Services) -> None:
     ran = events_face(environment(settings, services), "sync")
-    assert (ran.code, ran.err) == (1, "events-face: EVENTS_PROVIDER_URL is not set\n")
+    assert ran.code == 1
+    assert ran.err.startswith("events-face: EVENTS_PROVIDER_URL is not set")
+    assert ran.err.count("\n") == 1
 
 
 async def test_cleanup_prints_how_many_events_went(

@@ -120,7 +120,9 @@ async def test_all_failed_ones_are_sent_again_after_confirmation(
     page = await organizer.follow("Send all failed again")
     assert "More than 3 notifications have failed" in page.text
     page = await organizer.submit()
-    assert page.notice.startswith("3 notifications will be sent again. More are left")
+    assert page.notice.startswith(
+        "3 notifications will be sent again. More failed notifications remain"
+    )
     assert page.column(1) == ["waiting"] * 3
     page = await organizer.open(f"{NOTIFICATIONS}again")
     assert "1 notification has failed" in page.text

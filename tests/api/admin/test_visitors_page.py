@@ -180,7 +180,7 @@ async def test_an_events_page_shows_its_newest_visitors_and_a_chart(
     assert shown[-2:] == ["Visitor 2", "Visitor 1"]
     drawing = page.root.one("svg")
     assert drawing.get("role") == "img"
-    assert drawing.one("desc").text.startswith("3 in all, by the hour")
+    assert drawing.one("desc").text.startswith("3 in total, per hour")
     numbers = [int(row[1]) for row in page.rows[:-2]]
     assert sum(numbers) == 3
     assert (await organizer.follow("All visitors of this event")).heading == "Visitors of Fair"
