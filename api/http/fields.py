@@ -66,8 +66,10 @@ def one_of(choices: Sequence[str]) -> str:
 def _text(kind: type[Line] | type[Secret]) -> FieldType:
     schema = Schema(type=OpenAPIType.STRING, min_length=kind.min_length, max_length=kind.max_length)
     if issubclass(kind, Line):
-        names_only = [NOT_FOR_NAMES] if kind.is_new else []
-        schema.pattern = _without(CONTROL, kind.refused, *names_only)
+        # Also for a stored name, which is checked as a new one unless it is unchanged.
+        is_name = kind.is_new or issubclass(kind, StoredText)
+        not_for_names = [NOT_FOR_NAMES] if is_name else []
+        schema.pattern = _without(CONTROL, kind.refused, *not_for_names)
         schema.description = "Leading and trailing space is removed."
     return FieldType(kind.parse, schema)
 

@@ -34,11 +34,11 @@ INVISIBLE = re.compile(f"[{_REORDERING}{_JOINING}{_NOTHING}{_BLANK}]")
 _PRIVATE = "\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd"
 """For private use: they mean something else everywhere."""
 
-_NO_CHARACTERS = "\ufdd0-\ufdef\ufffe\uffff\U00040000-\U000dffff" + "".join(
-    f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in (1, 2, 3, 14, 15, 16)
+_NO_CHARACTERS = "\ufdd0-\ufdef" + "".join(
+    f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(17)
 )
-"""Noncharacters, and planes in which Unicode has no characters. Other unassigned code points are
-accepted: the next version of Unicode may assign them, and each Python knows one version."""
+"""Noncharacters. Unassigned code points are accepted: a later version of Unicode may assign them,
+and each Python knows one version."""
 
 PRIVATE = re.compile(f"[{_PRIVATE}]")
 NOT_FOR_NAMES = re.compile(f"[{_PRIVATE}{_NO_CHARACTERS}]")
