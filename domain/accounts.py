@@ -73,6 +73,9 @@ class ChangePassword(msgspec.Struct, frozen=True, kw_only=True):
 
     account_id: UUID
     password_hash: PasswordHash
+    replaces: int | None = None
+    """`password_version` of the password that the caller has verified: refused if it is no longer
+    the current one. None replaces any."""
 
 
 class DisableAccount(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,6 +31,10 @@ MAX_OTHER_ADMINS = 10
 """Other accounts whose history is checked before an admin loses the role."""
 
 
+class PasswordReplaced(Exception):
+    """The password that was verified is no longer the current one."""
+
+
 class CredentialsNotWritten(Exception):
     """PostgreSQL refused the row of an account's credentials."""
 
@@ -70,15 +74,18 @@ async def update_roles(
 async def update_password(
     connection: AsyncConnection[Any], command: ChangePassword, work: Work
 ) -> None:
-    """Ends the account's sessions too."""
+    """Ends the account's sessions too. Raises `PasswordReplaced`."""
     account = work.get(Account, command.account_id)
     with _no_row_in_the_message():
-        await connection.execute(
+        cursor = await connection.execute(
             """
-            UPDATE credentials SET password_hash = %b, password_version = %b WHERE account_id = %b
+            UPDATE credentials SET password_hash = %b, password_version = %b
+            WHERE account_id = %b AND password_version = coalesce(%b, password_version)
             """,
-            [command.password_hash.reveal(), account.version, account.id],
+            [command.password_hash.reveal(), account.version, account.id, command.replaces],
         )
+    if command.replaces is not None and not cursor.rowcount:
+        raise PasswordReplaced
     await _end_sessions(connection, account.id)
 
 

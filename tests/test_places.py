@@ -38,5 +38,5 @@ def test_every_command_has_a_test_of_its_rules() -> None:
     names = [row.command.__name__ for row in COMMANDS]
     missing = [name for name in names if f"{name}(" not in tests]
     assert not missing, (
-        f"tests/domain/ needs given events, when the command, then events: {missing}"
+        f"write a test in tests/domain/ (given events, when the command, then events) of {missing}"
     )

@@ -8,6 +8,7 @@ from api.identity.credentials import Credential, InvalidCredentials
 from api.identity.passwords import Password, Secret
 from domain.accounts import ChangePassword, PasswordHash
 from domain.core.values import Line
+from domain.credentials import PasswordReplaced
 from domain.history.batch import Done
 
 
@@ -46,9 +47,16 @@ async def password_changed(request: Request, current: Secret, password: Password
     connections, account_id = request.connections, request.account.id
     credential = await connections.credentials.by_id(account_id)
     stored = credential.password_hash if credential else None
-    if not await connections.passwords.verify(current, stored):
+    right = await connections.passwords.verify(current, stored)
+    if credential is None or not right:
         raise InvalidCredentials
     password_hash = PasswordHash(await connections.passwords.hash(password))
-    return await execute(
-        request, ChangePassword(account_id=account_id, password_hash=password_hash)
+    command = ChangePassword(
+        account_id=account_id,
+        password_hash=password_hash,
+        replaces=credential.password_version,
     )
+    try:
+        return await execute(request, command)
+    except PasswordReplaced:
+        raise InvalidCredentials from None

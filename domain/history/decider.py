@@ -39,6 +39,10 @@ from domain.history.store import append, last_position, lock_history
 from domain.history.streams import Loaded, Streams, is_committing
 from domain.privacy.keys import InstallationKeys
 
+ROW_LOCK_TIMEOUT = "1s"
+"""How long an inline projection waits for a row that another session has locked: meanwhile nothing
+else is appended."""
+
 OPTIMISTIC_TRIES = 2
 """Attempts without the lock of history. The next attempt holds the lock, and so succeeds."""
 
@@ -293,6 +297,7 @@ class _Deciding:
             positions = await append(self._connection, events, read, self._keys)
             if positions is not None:
                 with self._one_fails():
+                    await self._connection.execute(f"SET LOCAL lock_timeout = '{ROW_LOCK_TIMEOUT}'")
                     for projection, a in inline:
                         await projection(self._connection, a.command, a.work)
         return positions

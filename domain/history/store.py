@@ -59,14 +59,24 @@ def create_keys(connection: Connection[Any], secret_keys: tuple[str, ...]) -> No
     """Create the keys of the installation unless they exist, and wrap them with the first of
     `secret_keys`.
 
-    Raises `encryption.CannotOpen` when the keys exist but none of `secret_keys` decrypts them.
+    Raises `encryption.CannotOpen` when the keys exist but none of `secret_keys` decrypts them, or
+    when they are missing although history has events, which need them.
     """
     connection.execute(
-        "INSERT INTO installation_keys (wrapped) VALUES (%s) ON CONFLICT DO NOTHING",
+        """
+        INSERT INTO installation_keys (wrapped)
+        SELECT %s WHERE NOT EXISTS (SELECT FROM history_events)
+        ON CONFLICT DO NOTHING
+        """,
         [InstallationKeys.generate().wrap(*secret_keys)],
     )
-    cursor = connection.execute("SELECT wrapped FROM installation_keys FOR UPDATE")
-    (wrapped,) = cast("tuple[bytes]", cursor.fetchone())
+    row = connection.execute("SELECT wrapped FROM installation_keys FOR UPDATE").fetchone()
+    if row is None:
+        raise CannotOpen(
+            "the installation's keys are missing, and history has events that need them: restore"
+            " the table installation_keys from a backup"
+        )
+    (wrapped,) = row
     if rewrapped := rewrap(wrapped, secret_keys, INSTALLATION):
         connection.execute("UPDATE installation_keys SET wrapped = %s", [rewrapped])
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from psycopg import AsyncConnection, Connection
 
-from domain.privacy.encryption import rewrap, unwrap_secret, wrap_secret
+from domain.privacy.encryption import CannotOpen, rewrap, unwrap_secret, wrap_secret
 
 _BOUND_TO = b"signing key"
 
@@ -22,13 +22,22 @@ _BOUND_TO = b"signing key"
 def create_key(connection: Connection[Any], secret_keys: tuple[str, ...]) -> None:
     """Create the key if it is missing, and wrap it with the first of `secret_keys`.
 
-    Raises `encryption.CannotOpen` when it exists but none of `secret_keys` decrypts it.
+    Raises `encryption.CannotOpen` when it exists but none of `secret_keys` decrypts it, or when it
+    is missing although history has seals, which it has signed.
     """
     private = Ed25519PrivateKey.generate().private_bytes_raw()
     connection.execute(
-        "INSERT INTO signing_key (wrapped) VALUES (%s) ON CONFLICT DO NOTHING",
+        """
+        INSERT INTO signing_key (wrapped) SELECT %s WHERE NOT EXISTS (SELECT FROM history_seals)
+        ON CONFLICT DO NOTHING
+        """,
         [wrap_secret(private, secret_keys, _BOUND_TO)],
     )
+    if connection.execute(_WRAPPED).fetchone() is None:
+        raise CannotOpen(
+            "the signing key is missing, and history has seals that it has signed: restore the"
+            " table signing_key from a backup"
+        )
     if rewrapped := rewrap(_read(connection), secret_keys, _BOUND_TO):
         connection.execute("UPDATE signing_key SET wrapped = %s", [rewrapped])
 

@@ -76,8 +76,8 @@ def _only_adds(older: Shape, newer: Shape) -> bool:
     )
 
 
-_RECORD = "run `python -m tests.domain.event_shapes --add`"
-_EXAMPLE = "add one to EXAMPLES and run `python -m tests.domain.test_codec`"
+_RECORD = "run `.venv/bin/python -m tests.domain.event_shapes --add`"
+_EXAMPLE = "add one to EXAMPLES and run `.venv/bin/python -m tests.domain.test_codec`"
 
 
 def with_new_versions(recorded: Mapping[str, Shape]) -> dict[str, Shape]:

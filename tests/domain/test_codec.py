@@ -1,7 +1,8 @@
 """Stored events are for ever: every event type has an example as it was stored, per version.
 
-A new event class or schema version needs its example: `python -m tests.domain.test_codec` adds
-the missing ones and never touches one that is there.
+A new event class or schema version needs its example:
+`.venv/bin/python -m tests.domain.test_codec` adds the missing ones and never changes one that is
+there.
 """
 
 from __future__ import annotations

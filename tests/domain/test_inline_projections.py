@@ -25,7 +25,7 @@ from domain.areas import CreateArea, RenameArea
 from domain.core.commands import Application, InlineProjection
 from domain.core.errors import NotFound
 from domain.core.values import Email, FullName, Text, Username
-from domain.credentials import CredentialsNotWritten
+from domain.credentials import CredentialsNotWritten, PasswordReplaced
 from domain.history.batch import CommandFailure, CommandRequest, Done, OutcomeUnknown
 from domain.history.decider import Decider
 from domain.history.group_commit import Writer
@@ -251,6 +251,44 @@ async def test_rows_follow_the_order_of_the_batch(
             "SELECT roles, password_hash, password_version FROM credentials"
         )
         assert await cursor.fetchall() == [(["auditor", "admin"], "the last", 4)]
+
+
+async def test_a_password_replaces_only_the_one_that_was_verified(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    async with await connect(database_url) as connection:
+        decider = Decider(keys, APPLICATION)
+        ada = (await decider.execute_one(connection, an_account("ada"), ORIGIN)).value
+
+        def change(text: str) -> ChangePassword:
+            hashed = PasswordHash(text)
+            return ChangePassword(account_id=ada.id, password_hash=hashed, replaces=ada.version)
+
+        outcomes = await give(decider, connection, change("first"), change("second"))
+        assert errors(outcomes) == [None, PasswordReplaced]
+        cursor = await connection.execute("SELECT password_hash, password_version FROM credentials")
+        assert await cursor.fetchall() == [("first", ada.version + 1)]
+
+
+async def test_a_locked_row_refuses_its_command_and_lets_the_others_go_on(
+    database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.history.decider.ROW_LOCK_TIMEOUT", "50ms")
+    async with await connect(database_url) as connection, await connect(database_url) as other:
+        decider = Decider(keys, APPLICATION)
+        ada = (await decider.execute_one(connection, an_account("ada"), ORIGIN)).value
+        async with other.transaction():
+            await other.execute("SELECT FROM credentials FOR UPDATE")
+            outcomes = await give(
+                decider,
+                connection,
+                GrantRole(account_id=ada.id, role="admin"),
+                CreateArea(name=Text("Hall")),
+            )
+        assert errors(outcomes) == [psycopg.errors.LockNotAvailable, None]
+        await decider.execute_one(connection, GrantRole(account_id=ada.id, role="admin"), ORIGIN)
+        cursor = await connection.execute("SELECT roles FROM credentials")
+        assert await cursor.fetchall() == [(["admin"],)]
 
 
 async def test_of_two_admins_given_up_in_one_batch_one_stays(

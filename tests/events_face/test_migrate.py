@@ -10,6 +10,7 @@ from typing import Any, LiteralString
 
 import psycopg
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg import sql
 
 from domain.application import APPLICATION
@@ -23,7 +24,8 @@ from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.schema import turns
 from runtime.settings import Settings
-from tests.support.installation import ORIGIN, a_registration, an_event
+from tests.domain.seals.sealed_history import seal_all
+from tests.support.installation import ORIGIN, Installation, a_registration, an_event
 from tests.support.processes import environment, events_face
 from tests.support.waiting import until
 
@@ -92,6 +94,18 @@ def test_what_is_to_be_changed_is_tried_in_turns_that_let_others_go_on(
         done.result()
         found = others.execute("SELECT to_regclass('sessions_of_account') IS NOT NULL")
         assert found.fetchone() == (True,)
+
+
+@pytest.mark.parametrize("table", ["installation_keys", "signing_key"])
+async def test_lost_keys_are_not_made_again_for_a_history_that_needs_them(
+    installation: Installation, settings: Settings, signing_key: Ed25519PrivateKey, table: str
+) -> None:
+    await installation.area("Here")
+    await seal_all(installation.connection, signing_key)
+    await installation.connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+    services = Services(database_url=installation.database_url, redis_url=None)
+    with pytest.raises(CommandFailed, match=f"restore the table {table} from a backup"):
+        await asyncio.to_thread(migrate, settings, services)
 
 
 def test_it_prints_what_it_has_changed(

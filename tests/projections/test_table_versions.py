@@ -16,6 +16,8 @@ import pytest
 from projections.projector.projection import Projection
 from projections.registry import ALL
 
+RECORDING = ".venv/bin/python -m tests.projections.test_table_versions"
+
 RECORDED = Path(__file__).with_name("table_versions.json")
 
 
@@ -38,9 +40,11 @@ def fault(projection: Projection, recorded: TableVersion | None) -> str | None:
     if recorded is not None and today.version <= recorded.version:
         return (
             f"the statements of {projection.name} have changed: raise its schema_version above "
-            f"{recorded.version}, then run python -m tests.projections.test_table_versions"
+            f"{recorded.version}, then run {RECORDING}"
         )
-    return f"record {projection.name}: run python -m tests.projections.test_table_versions"
+    return (
+        f"record {projection.name}: run .venv/bin/python -m tests.projections.test_table_versions"
+    )
 
 
 @pytest.mark.parametrize("projection", ALL, ids=lambda projection: projection.name)

@@ -20,6 +20,8 @@ from tests.support.waiting import until
 from workers.sink.access import Access, page_url, token
 from workers.sink.announcement import running_at
 
+UNREADABLE = (b'{"id": "\xff"}', b"[" * 30_000)
+
 
 @pytest.fixture
 def own_settings(settings: Settings, tmp_path: Path) -> Settings:
@@ -89,7 +91,7 @@ def test_the_page_shows_what_came_and_escapes_it(own_settings: Settings) -> None
 
 def test_what_is_no_notification_is_refused(own_settings: Settings) -> None:
     with sink(own_settings) as client:
-        for body in [b"", b"{", b"[]", b'{"id": 5}', b'{"id": "a"}', b"\xff"]:
+        for body in [b"", b"{", b"[]", b'{"id": 5}', b'{"id": "a"}', b"\xff", *UNREADABLE]:
             assert client.post("/", content=body).status_code == 400
 
 

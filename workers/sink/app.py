@@ -128,6 +128,8 @@ def create_app(store: SinkStore, access: Access) -> Litestar:
 
 
 def _failure(error: Exception) -> Response[Any]:
+    if isinstance(error, UnicodeDecodeError | RecursionError):
+        return _problem(400, "the body is not JSON in UTF-8")
     if isinstance(error, HTTPException):
         return _problem(error.status_code, error.detail, error.extra)
     log.error("a request failed", exc_info=error)
