@@ -33,7 +33,7 @@ EXPAND: Changes = {
             '"Visitor.Registered", version=2, written_as=1, ',
         ),
         (
-            '    person: Person | None = None\n    """None where',
+            "    person: Person | None = None\n",
             """    source: str = "form"
 
     @classmethod
@@ -41,7 +41,7 @@ EXPAND: Changes = {
         return (lambda data: data,)
 
     person: Person | None = None
-    \"\"\"None where""",
+""",
         ),
     ],
     "projections/areas.py": [
