@@ -86,7 +86,7 @@ class _Connection(NamedTuple):
 class ConnectionLimits:
     """The limits of the process that serves at `port`. `in_flight` has the peers with a request in
     progress. `client_of` gives the client that connections from an address are counted for, or
-    None to count them for nobody."""
+    None to leave them uncounted."""
 
     def __init__(
         self,

@@ -39,9 +39,9 @@ from domain.history.store import append, last_position, lock_history
 from domain.history.streams import Loaded, Streams, is_committing
 from domain.privacy.keys import InstallationKeys
 
-ROW_LOCK_TIMEOUT = "1s"
-"""How long an inline projection waits for a row that another session has locked: meanwhile nothing
-else is appended."""
+ROW_LOCK_TIMEOUT = "300ms"
+"""How long an inline projection waits for a row that another session has locked. Nothing else is
+appended in the meantime, and a batch is decided three times at most: a delay of about a second."""
 
 OPTIMISTIC_TRIES = 2
 """Attempts without the lock of history. The next attempt holds the lock, and so succeeds."""
