@@ -31,8 +31,8 @@ from api.http.responses import Answer, Listing, Pagination, created, gone, json_
 from domain.core.errors import InvalidFields, NotFound
 from domain.core.times import end_of
 from domain.core.values import StoredText
-from domain.events import ChangeEvent, CreateEvent, DeleteEvent, EventView, check_times
-from domain.following import Status
+from domain.details import Status, check_details
+from domain.events import ChangeEvent, CreateEvent, DeleteEvent, EventView
 from projections import events
 from projections.lists.cursor import BadCursor
 
@@ -81,9 +81,7 @@ class EventChanges(msgspec.Struct, frozen=True, kw_only=True):
 def wrong_times(fields: Mapping[str, Any]) -> dict[str, str]:
     if {"event_datetime", "registration_deadline"} <= fields.keys():
         try:
-            check_times(
-                fields["event_datetime"], fields["registration_deadline"], datetime.now(UTC)
-            )
+            check_details(fields, datetime.now(UTC))
         except InvalidFields as error:
             return error.messages
     return {}
@@ -209,7 +207,16 @@ def _changed(view: EventView, position: int) -> Response[Answer[Event]]:
 
 
 def _shown(view: EventView) -> Event:
-    return Event(id=view.event.id, area=view.area, **msgspec.structs.asdict(view.event.details))
+    details = view.event.details
+    return Event(
+        id=view.event.id,
+        name=details.name,
+        area=view.area,
+        area_id=details.area_id,
+        status=details.status,
+        event_datetime=details.event_datetime,
+        registration_deadline=details.registration_deadline,
+    )
 
 
 def _event(row: events.EventRow) -> Event:

@@ -14,18 +14,31 @@ from api.http.examples import VISITOR_ID, example
 from api.http.requests import Request
 from api.http.responses import Answer, created
 from domain.core.values import Email, FullName
-from domain.visitors import DeadlinePassed, DuplicateRegistration, EventClosed, RegisterVisitor
+from domain.registrations import RegisterVisitor
+from domain.visitors import (
+    AlreadyWaiting,
+    DeadlinePassed,
+    DuplicateRegistration,
+    EventCancelled,
+    EventClosed,
+    EventFull,
+    Visitor,
+    VisitorStatus,
+)
 
 
 @example(full_name="Ada Lovelace", email="ada@example.com")
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
     full_name: FullName
     email: Email
+    join_waiting_list: bool = False
+    """Whether to wait for a seat when none is free."""
 
 
-@example(id=VISITOR_ID)
+@example(id=VISITOR_ID, status="registered")
 class Registered(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
+    status: VisitorStatus
 
 
 @post(
@@ -35,7 +48,14 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
     opt={
         "access": Who.ANYONE,
         "limit": "register",
-        "problems": [EventClosed, DeadlinePassed, DuplicateRegistration],
+        "problems": [
+            EventCancelled,
+            EventClosed,
+            DeadlinePassed,
+            DuplicateRegistration,
+            AlreadyWaiting,
+            EventFull,
+        ],
     },
 )
 async def register(
@@ -43,10 +63,13 @@ async def register(
 ) -> Response[Answer[Registered]]:
     """Once per event and email, regardless of case. The visitor receives a notification with the
     confirmation code. Organizers can read the visitor at `Location`."""
-    command = RegisterVisitor(event_id=event_id, full_name=data.full_name, email=data.email)
+    command = RegisterVisitor(event_id=event_id, **msgspec.structs.asdict(data))
     done = await execute(request, command)
+    visitor: Visitor = done.value
+    waits = visitor.status == "waiting"
+    message = "On the waiting list" if waits else "Successful registration"
     return created(
-        Answer(data=Registered(id=done.value), meta={"message": "Successful registration"}),
-        f"/api/visitors/{done.value}",
+        Answer(data=Registered(id=visitor.id, status=visitor.status), meta={"message": message}),
+        f"/api/visitors/{visitor.id}",
         position=done.position,
     )

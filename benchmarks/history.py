@@ -33,7 +33,8 @@ from domain.history.store import load_keys
 from domain.notifications import QueueAgain, RecordDelivery
 from domain.privacy.encryption import new_key
 from domain.privacy.keys import InstallationKeys, binding_of, wrap
-from domain.visitors import Registered, RegisterVisitor
+from domain.registrations import RegisterVisitor
+from domain.visitors import Registered
 from runtime.secret_key import with_secret_key
 from runtime.settings import Settings
 
@@ -123,7 +124,7 @@ class Stretch:
             correlation_id=f"{number:016x}-1",
         )
         work = Work(self._world, self._identity, Environment(), metadata)
-        value = APPLICATION.commands[type(command)].handler(command, work)
+        value = APPLICATION.decide(command, work)
         self._world.update(work.changed)
         self.events += work.recorded
         return value

@@ -7,11 +7,14 @@ from domain import (
     accounts,
     areas,
     credentials,
+    departures,
+    event_cancellation,
     events,
     notifications,
     provider_items,
+    registrations,
     syncs,
-    visitors,
+    waiting_list,
 )
 from domain.audit import disclosures
 from domain.core.commands import Application, CommandType, Touches
@@ -44,6 +47,16 @@ COMMANDS = (
         events.DeleteEvent, events.delete_event, touches=lambda c, _: Touches([c.event_id])
     ),
     CommandType(
+        event_cancellation.CancelEvent,
+        event_cancellation.cancel_event,
+        touches=lambda c, _: Touches([c.event_id]),
+    ),
+    CommandType(
+        event_cancellation.ReinstateEvent,
+        event_cancellation.reinstate_event,
+        touches=lambda c, _: Touches([c.event_id]),
+    ),
+    CommandType(
         events.CleanUpEvent, events.clean_up_event, touches=lambda c, _: Touches([c.event_id])
     ),
     # items of the provider
@@ -63,15 +76,58 @@ COMMANDS = (
     CommandType(syncs.RecordFailedSync, syncs.record_failed_sync),
     # visitors
     CommandType(
-        visitors.RegisterVisitor,
-        visitors.register_visitor,
+        registrations.RegisterVisitor,
+        registrations.register_visitor,
         touches=lambda c, ids: Touches([c.event_id], [ids.visitor(c.event_id, c.email)]),
     ),
     CommandType(
-        visitors.EraseVisitor,
-        visitors.erase_visitor,
+        registrations.AddVisitor,
+        registrations.add_visitor,
+        touches=lambda c, ids: Touches([c.event_id], [ids.visitor(c.event_id, c.email)]),
+    ),
+    CommandType(
+        departures.CancelVisitor,
+        departures.cancel_visitor,
         touches=lambda c, _: Touches([c.visitor_id]),
-        inline=visitors.forget_person,
+    ),
+    CommandType(
+        departures.LeaveEvent, departures.leave_event, touches=lambda c, _: Touches([c.visitor_id])
+    ),
+    CommandType(
+        departures.ConfirmVisitor,
+        departures.confirm_visitor,
+        touches=lambda c, _: Touches([c.visitor_id]),
+    ),
+    CommandType(
+        departures.LapseVisitor,
+        departures.lapse_visitor,
+        touches=lambda c, _: Touches([c.visitor_id]),
+    ),
+    CommandType(
+        registrations.CorrectVisitor,
+        registrations.correct_visitor,
+        touches=lambda c, _: Touches([c.visitor_id]),
+    ),
+    CommandType(
+        departures.ResendMessage,
+        departures.resend_message,
+        touches=lambda c, _: Touches([c.visitor_id]),
+    ),
+    CommandType(
+        waiting_list.PromoteVisitor,
+        waiting_list.promote_visitor,
+        touches=lambda c, _: Touches([c.visitor_id]),
+    ),
+    CommandType(
+        waiting_list.PromoteWaiting,
+        waiting_list.promote_waiting,
+        touches=lambda c, _: Touches([c.event_id]),
+    ),
+    CommandType(
+        departures.EraseVisitor,
+        departures.erase_visitor,
+        touches=lambda c, _: Touches([c.visitor_id]),
+        inline=departures.forget_person,
     ),
     # notifications
     CommandType(
@@ -121,4 +177,8 @@ COMMANDS = (
     CommandType(disclosures.RecordDisclosure, disclosures.record_disclosure),
 )
 
-APPLICATION = Application(commands={row.command: row for row in COMMANDS}, people=KnownPeople)
+APPLICATION = Application(
+    commands={row.command: row for row in COMMANDS},
+    people=KnownPeople,
+    policies=[waiting_list.pass_on_free_seats],
+)

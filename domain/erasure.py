@@ -20,6 +20,7 @@ from psycopg import AsyncConnection
 from domain.application import APPLICATION
 from domain.core.ids import Identity
 from domain.core.values import Email
+from domain.departures import EraseVisitor, ErasureOutcome
 from domain.history.batch import CommandRequest, Origin
 from domain.history.codec import decode
 from domain.history.decider import Decider
@@ -27,7 +28,7 @@ from domain.history.store import last_position
 from domain.history.streams import Streams
 from domain.people import people_of
 from domain.privacy.keys import InstallationKeys
-from domain.visitors import EraseVisitor, ErasureOutcome, Registered, Visitor
+from domain.visitors import Registered, Visitor, Waitlisted
 
 T = TypeVar("T")
 
@@ -116,11 +117,11 @@ class _Search:
     async def _registered_at(self, event_ids: Sequence[UUID]) -> list[Visitor]:
         events = {self._identity.visitor(event, self._email): event for event in event_ids}
         shared = await self._visitors(events)
-        registered = [visitor for visitor in shared if visitor.registered]
+        registered = [visitor for visitor in shared if visitor.is_known]
         people = await people_of(self._connection, self._keys, registered)
         others = {v.id: self._identity.other_visitor(events[v.id], self._email) for v in shared}
         theirs = [v for v in registered if people[v.id, v.version] in {others[v.id], None}]
-        return theirs + [v for v in await self._visitors(others.values()) if v.registered]
+        return theirs + [v for v in await self._visitors(others.values()) if v.is_known]
 
     async def _visitors(self, ids: Iterable[UUID]) -> list[Visitor]:
         """The visitors whose stream exists."""
@@ -140,14 +141,14 @@ class _Search:
         cursor = await self._connection.execute(
             """
             SELECT originator_id, originator_version, topic, state FROM history_events
-            WHERE notification_id > %b AND topic = %b
+            WHERE notification_id > %b AND topic = ANY(%b)
             """,
-            [position, Registered.topic],
+            [position, [Registered.topic, Waitlisted.topic]],
             binary=True,
         )
         found = set[UUID]()
         for row in await cursor.fetchall():
-            event_id = cast("Registered", decode(*row).event).event_id
+            event_id = cast("Registered | Waitlisted", decode(*row).event).event_id
             shared = self._identity.visitor(event_id, self._email)
             if row[0] in {shared, self._identity.other_visitor(event_id, self._email)}:
                 found.add(event_id)

@@ -18,11 +18,22 @@ from domain.core.aggregate import (
     new_fields_have_their_defaults,
     stored_as,
 )
-from domain.core.errors import InvalidFields, NotFound
-from domain.core.times import end_of
+from domain.core.durations import Duration, LongDuration
+from domain.core.errors import NotFound
+from domain.core.times import Timezone
 from domain.core.unit_of_work import Work, check_version
-from domain.core.values import StoredText, Text, wrong_name
-from domain.following import Details, Said, Status
+from domain.core.values import Capacity, Description, StoredText, Text, wrong_name
+from domain.details import (
+    Availability,
+    Details,
+    Status,
+    WaitingList,
+    availability_of,
+    check_details,
+)
+from domain.following import Said
+
+Reminders = tuple[Duration, ...]
 
 
 class CreateEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +42,14 @@ class CreateEvent(msgspec.Struct, frozen=True, kw_only=True):
     registration_deadline: datetime | date
     area_id: UUID | None = None
     status: Status = "open"
+    description: Description = Description()
+    ends_at: datetime | date | None = None
+    timezone: Timezone = Timezone("UTC")
+    capacity: Capacity | None = None
+    waiting_list: WaitingList = "off"
+    cancel_until: datetime | date | None = None
+    reminders: Reminders = ()
+    confirm_within: LongDuration | None = None
 
 
 class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +61,14 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
     registration_deadline: datetime | date | UnsetType = UNSET
     area_id: UUID | None | UnsetType = UNSET
     status: Status | UnsetType = UNSET
+    description: Description | UnsetType = UNSET
+    ends_at: datetime | date | None | UnsetType = UNSET
+    timezone: Timezone | UnsetType = UNSET
+    capacity: Capacity | None | UnsetType = UNSET
+    waiting_list: WaitingList | UnsetType = UNSET
+    cancel_until: datetime | date | None | UnsetType = UNSET
+    reminders: Reminders | UnsetType = UNSET
+    confirm_within: LongDuration | None | UnsetType = UNSET
     expected_version: Expected = None
 
 
@@ -57,19 +84,32 @@ class CleanUpEvent(msgspec.Struct, frozen=True, kw_only=True):
     before: datetime
 
 
+class Cancellation(msgspec.Struct, frozen=True, kw_only=True):
+    at: datetime
+    reason: str = ""
+
+
 class Event(Aggregate, frozen=True, kw_only=True):
     details: Details = Details()
     said: Said = Said()
     """The provider's last values; the initial values of an event that is not from the provider."""
     exists: bool = False
     cleaned_up: bool = False
+    cancelled: Cancellation | None = None
 
     @property
     def is_open(self) -> bool:
         return self.details.status == "open"
 
+    def takes_place_after(self, now: datetime) -> bool:
+        """Whether it is still to come, and neither removed nor cancelled."""
+        is_on = self.exists and self.cancelled is None
+        return is_on and now < self.details.event_datetime
+
     def create(self, details: Details) -> Created:
-        return Created(**msgspec.structs.asdict(details))
+        """What a creation says by itself; `change_to` adds the rest."""
+        given = {field: getattr(details, field) for field in _OF_CREATION}
+        return Created(**given)
 
     def change_to(self, details: Details) -> list[DomainEvent[Event]]:
         """The domain events that lead to `details`; empty if nothing differs."""
@@ -90,6 +130,9 @@ class Event(Aggregate, frozen=True, kw_only=True):
             events.append(Relocated(area_id=details.area_id))
         if details.status != was.status:
             events.append(Opened() if details.status == "open" else Closed())
+        for field, changed in CHANGES_OF_ONE_FIELD.items():
+            if (value := getattr(details, field)) != getattr(was, field):
+                events.append(changed(**{field: value}))
         return events
 
     def may_return(self, event_datetime: datetime) -> bool:
@@ -100,41 +143,12 @@ class Event(Aggregate, frozen=True, kw_only=True):
 
 
 class EventView(msgspec.Struct, frozen=True, kw_only=True):
-    """An event after a command, and the name of its area, None without an area."""
+    """An event after a command, the name of its area, None without an area, and whether a newcomer
+    gets a seat."""
 
     event: Event
     area: str | None
-
-
-def check_times(
-    event_datetime: datetime,
-    deadline: datetime | date,
-    now: datetime,
-    was: Details | None = None,
-    *,
-    wrong: Mapping[str, str] | None = None,
-) -> tuple[datetime, datetime]:
-    """The times as moments. A time that is the same as in `was` is always valid; `was` is None for
-    a new event.
-
-    Raises `InvalidFields` with each invalid time, and with the messages in `wrong` about other
-    fields.
-    """
-    ends = end_of(deadline, event_datetime)
-    event_moves = was is None or event_datetime != was.event_datetime
-    deadline_moves = was is None or ends != was.registration_deadline
-    messages = dict[str, str]()
-    if event_moves and event_datetime <= now:
-        messages["event_datetime"] = "must be in the future"
-    if deadline_moves and ends <= now:
-        messages["registration_deadline"] = "must be in the future"
-    elif deadline_moves and ends > event_datetime:
-        messages["registration_deadline"] = "must not be after the event"
-    elif event_moves and not messages and ends > event_datetime:
-        messages["event_datetime"] = "must not be before the registration deadline"
-    if wrong or messages:
-        raise InvalidFields(**(wrong or {}), **messages)
-    return event_datetime, ends
+    availability: Availability
 
 
 @stored_as("Event.Created", phrase="created the event", version=2)
@@ -159,12 +173,16 @@ class Created(DomainEvent[Event], frozen=True, kw_only=True):
             status=self.status,
         )
         said = Said(
-            **msgspec.structs.asdict(details),
+            name=self.name,
+            event_datetime=self.event_datetime,
+            registration_deadline=self.registration_deadline,
+            area_id=self.area_id,
+            status=self.status,
             area_name=self.provider_area,
             is_known=self.from_provider,
         )
         return msgspec.structs.replace(
-            aggregate, details=details, said=said, exists=True, cleaned_up=False
+            aggregate, details=details, said=said, exists=True, cleaned_up=False, cancelled=None
         )
 
     @classmethod
@@ -240,6 +258,71 @@ class Closed(DomainEvent[Event], frozen=True, kw_only=True):
         return _with_details(aggregate, status="closed")
 
 
+class OneFieldChanged(DomainEvent[Event], frozen=True, kw_only=True):
+    """A field of `Details` has a new value; the class has just that field."""
+
+    def apply(self, aggregate: Event) -> Event:
+        return _with_details(aggregate, **msgspec.structs.asdict(self))
+
+
+@stored_as("Event.Described", phrase="changed the description")
+class Described(OneFieldChanged, frozen=True, kw_only=True):
+    description: str
+
+
+@stored_as("Event.EndChanged", phrase="changed the end")
+class EndChanged(OneFieldChanged, frozen=True, kw_only=True):
+    ends_at: datetime | None
+
+
+@stored_as("Event.TimezoneChanged", phrase="changed the time zone")
+class TimezoneChanged(OneFieldChanged, frozen=True, kw_only=True):
+    timezone: str
+
+
+@stored_as("Event.CapacityChanged", phrase="changed the number of seats")
+class CapacityChanged(OneFieldChanged, frozen=True, kw_only=True):
+    capacity: int | None
+
+
+@stored_as("Event.WaitingListChanged", phrase="changed the kind of waiting list")
+class WaitingListChanged(OneFieldChanged, frozen=True, kw_only=True):
+    waiting_list: WaitingList
+
+
+@stored_as("Event.CancelUntilChanged", phrase="changed until when visitors may cancel")
+class CancelUntilChanged(OneFieldChanged, frozen=True, kw_only=True):
+    cancel_until: datetime | None
+
+
+@stored_as("Event.RemindersChanged", phrase="changed the reminders")
+class RemindersChanged(OneFieldChanged, frozen=True, kw_only=True):
+    reminders: tuple[str, ...]
+
+
+@stored_as("Event.ConfirmWithinChanged", phrase="changed the time to confirm an address")
+class ConfirmWithinChanged(OneFieldChanged, frozen=True, kw_only=True):
+    confirm_within: str | None
+
+
+CHANGES_OF_ONE_FIELD: Mapping[str, type[OneFieldChanged]] = {
+    changed.__struct_fields__[0]: changed
+    for changed in (
+        Described,
+        EndChanged,
+        TimezoneChanged,
+        CapacityChanged,
+        WaitingListChanged,
+        CancelUntilChanged,
+        RemindersChanged,
+        ConfirmWithinChanged,
+    )
+}
+"""By the name of the field."""
+
+_OF_CREATION = [f for f in Details.__struct_fields__ if f not in CHANGES_OF_ONE_FIELD]
+
+
 @stored_as("Event.Deleted", phrase="deleted the event")
 class Deleted(DomainEvent[Event], frozen=True, kw_only=True):
     """By an organizer: a sync never brings it back."""
@@ -257,21 +340,10 @@ class CleanedUp(DomainEvent[Event], frozen=True, kw_only=True):
 
 
 def create_event(command: CreateEvent, work: Work) -> EventView:
-    starts, ends = check_times(
-        command.event_datetime,
-        command.registration_deadline,
-        work.now,
-        wrong=_unknown_area(command.area_id, work),
+    details = check_details(
+        msgspec.structs.asdict(command), work.now, wrong=_unknown_area(command.area_id, work)
     )
-    event = Event(id=work.new_id())
-    details = Details(
-        name=command.name,
-        event_datetime=starts,
-        registration_deadline=ends,
-        area_id=command.area_id,
-        status=command.status,
-    )
-    return view_of(settle(event, details, work), work)
+    return view_of(settle(Event(id=work.new_id()), details, work), work)
 
 
 def change_event(command: ChangeEvent, work: Work) -> EventView:
@@ -284,9 +356,8 @@ def change_event(command: ChangeEvent, work: Work) -> EventView:
         if (value := getattr(command, field)) is not UNSET
     }
     area_id = changes.get("area_id", was.area_id)
-    changes["event_datetime"], changes["registration_deadline"] = check_times(
-        changes.get("event_datetime", was.event_datetime),
-        changes.get("registration_deadline", was.registration_deadline),
+    details = check_details(
+        changes,
         work.now,
         was,
         wrong={
@@ -294,7 +365,6 @@ def change_event(command: ChangeEvent, work: Work) -> EventView:
             **(_unknown_area(area_id, work) if area_id != was.area_id else {}),
         },
     )
-    details = msgspec.structs.replace(was, **changes)
     return view_of(settle(event, details, work), work)
 
 
@@ -326,7 +396,8 @@ def settle(event: Event, details: Details, work: Work) -> Event:
     if event.exists:
         settled = work.record(event, *event.change_to(details))
     else:
-        settled = work.record(event, event.create(details))
+        created = work.record(event, event.create(details))
+        settled = work.record(created, *created.change_to(details))
     move_between_areas(settled, was, work)
     return settled
 
@@ -342,7 +413,18 @@ def move_between_areas(event: Event, was: UUID | None, work: Work) -> None:
 
 def view_of(event: Event, work: Work) -> EventView:
     area_id = event.details.area_id
-    return EventView(event=event, area=work.get(Area, area_id).name if area_id else None)
+    return EventView(
+        event=event,
+        area=work.get(Area, area_id).name if area_id else None,
+        availability=_availability(event, work),
+    )
+
+
+def _availability(event: Event, work: Work) -> Availability:
+    if event.details.capacity is None:
+        return "open"
+    seats = work.counters(event.id)
+    return availability_of(event.details, seats.taken, seats.waiting)
 
 
 def _remove(event: Event, removal: Deleted | CleanedUp, work: Work) -> None:

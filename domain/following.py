@@ -7,30 +7,17 @@ provider sends the same value (docs/decisions/0037-sync-keeps-organizer-changes.
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Literal, get_args
 from uuid import UUID
 
 import msgspec
 
-Status = Literal["open", "closed"]
+from domain.details import UNKNOWN_TIME, Details, Status
 
 Field = Literal["name", "event_datetime", "registration_deadline", "area", "status"]
 
 FIELDS: tuple[Field, ...] = get_args(Field)
-
-
-UNKNOWN_TIME = datetime.max.replace(tzinfo=UTC)
-
-
-class Details(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields of an event that can be changed."""
-
-    name: str = ""
-    event_datetime: datetime = UNKNOWN_TIME
-    registration_deadline: datetime = UNKNOWN_TIME
-    area_id: UUID | None = None
-    status: Status = "open"
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,12 +44,15 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 
     def taken_into(self, details: Details, fields: Collection[Field]) -> Details:
         """The details with the provider's values in these fields. A deadline after the event is
-        moved to the event."""
+        moved to the event; an end that is no longer after the beginning moves with it."""
         columns = ["area_id" if field == "area" else field for field in fields]
-        details = msgspec.structs.replace(details, **{c: getattr(self, c) for c in columns})
-        if details.registration_deadline > details.event_datetime:
-            details = msgspec.structs.replace(details, registration_deadline=details.event_datetime)
-        return details
+        taken = msgspec.structs.replace(details, **{c: getattr(self, c) for c in columns})
+        if taken.registration_deadline > taken.event_datetime:
+            taken = msgspec.structs.replace(taken, registration_deadline=taken.event_datetime)
+        if taken.ends_at is not None and taken.ends_at <= taken.event_datetime:
+            length = taken.ends_at - details.event_datetime
+            taken = msgspec.structs.replace(taken, ends_at=_later(taken.event_datetime, length))
+        return taken
 
     def _is_as(self, earlier: Said, field: Field) -> bool:
         if field != "area":
@@ -81,3 +71,11 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
         if self.area_name is not None and self.area_id is None:
             return False
         return area_id == self.area_id
+
+
+def _later(moment: datetime, length: timedelta) -> datetime | None:
+    """None when there is no such moment."""
+    try:
+        return moment + length
+    except OverflowError:
+        return None

@@ -16,7 +16,7 @@ from domain.core.unit_of_work import PersonNotKnown
 from domain.core.values import Email
 from domain.history.codec import decode
 from domain.privacy.keys import InstallationKeys
-from domain.visitors import Registered
+from domain.visitors import HOLDS_PERSON
 
 People = dict[tuple[UUID, int], UUID | None]
 """(visitor's id, version) -> person, as `FindPerson` of `domain.core.unit_of_work` gives it."""
@@ -53,17 +53,21 @@ class KnownPeople:
 async def people_of(
     connection: AsyncConnection[Any], keys: InstallationKeys, visitors: Collection[Aggregate]
 ) -> People:
-    """The person who registered last in each stream, read from history."""
+    """The person of each stream, as history has them last."""
     cursor = await connection.execute(
         """
         SELECT v.id, e.originator_version, e.topic, e.state
         FROM unnest(%b::uuid[], %b::bigint[]) AS v (id, version) CROSS JOIN LATERAL (
             SELECT originator_version, topic, state FROM history_events
-            WHERE originator_id = v.id AND originator_version <= v.version AND topic = %b
+            WHERE originator_id = v.id AND originator_version <= v.version AND topic = ANY(%b)
             ORDER BY originator_version DESC LIMIT 1
         ) AS e
         """,
-        [[v.id for v in visitors], [v.version for v in visitors], Registered.topic],
+        [
+            [v.id for v in visitors],
+            [v.version for v in visitors],
+            [kind.topic for kind in HOLDS_PERSON],
+        ],
         binary=True,
     )
     sealed = [decode(*row) for row in await cursor.fetchall()]
@@ -80,6 +84,6 @@ def people_in(
     last, ids = dict[UUID, UUID](), {visitor.id for visitor in visitors}
     for recorded in events:
         event, id = recorded.event, recorded.originator_id
-        if id in ids and isinstance(event, Registered) and event.person is not None:
+        if id in ids and isinstance(event, HOLDS_PERSON) and event.person is not None:
             last[id] = identity.other_visitor(event.event_id, Email(event.person.email))
     return {(v.id, v.version): last[v.id] for v in visitors if v.id in last}

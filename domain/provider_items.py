@@ -13,6 +13,7 @@ from domain.core.aggregate import Expected
 from domain.core.errors import NotFound
 from domain.core.unit_of_work import Work, check_version
 from domain.core.values import StoredText
+from domain.details import Status
 from domain.events import (
     Created,
     Event,
@@ -23,7 +24,7 @@ from domain.events import (
     settle,
     view_of,
 )
-from domain.following import Field, Said, Status
+from domain.following import Field, Said
 
 
 class SyncEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,10 @@
-"""Visitors. A visitor is one person at one event, identified by the event and the email.
+"""Visitors. A visitor is one person at one event, identified by the event and the email, from
+registering or joining the waiting list to leaving.
+
+    none -> registered | unconfirmed | waiting
+    waiting -> registered | unconfirmed          promoted
+    unconfirmed -> registered                    the address was confirmed
+    any of them -> cancelled | lapsed | erased -> registers again: the next episode
 
 The id is derived from both (`domain.core.ids`), so concurrent registrations of one person append to
 one stream, and only one of them succeeds. Older releases gave some similar emails the same id; the
@@ -7,20 +13,23 @@ second person then gets an id that is derived from the exact email.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
-from psycopg import AsyncConnection
 
-from domain.core.aggregate import Aggregate, DomainEvent, stored_as
-from domain.core.errors import NotFound, Refused
+from domain.core.aggregate import DomainEvent, new_fields_have_their_defaults, stored_as
+from domain.core.durations import LongDuration
+from domain.core.errors import NotFound, ProblemError, Refused
+from domain.core.seats import Seat, SeatHolder
 from domain.core.unit_of_work import Work
-from domain.core.values import Email, FullName
 from domain.events import Event
-from domain.history.store import delete_personal_keys
-from domain.notifications import Notification
+
+
+class EventCancelled(Refused):
+    """The event is cancelled"""
 
 
 class EventClosed(Refused):
@@ -37,21 +46,45 @@ class DuplicateRegistration(Refused):
     """This email is registered for the event already"""
 
 
-class RegisterVisitor(msgspec.Struct, frozen=True, kw_only=True):
-    event_id: UUID
-    full_name: FullName
-    email: Email
+class AlreadyWaiting(Refused):
+    """This email is on the waiting list of the event already"""
 
 
-class EraseVisitor(msgspec.Struct, frozen=True, kw_only=True):
-    """Erases the person of one registration, see `domain.erasure`."""
+class EventFull(Refused):
+    """No seat of the event is free"""
 
-    visitor_id: UUID
-    notification_id: UUID | None = None
-    """Identifies the registration to erase; None for the present one."""
+    def __init__(self, *, waiting_list: bool) -> None:
+        super().__init__(waiting_list)
+        self.members = {"waiting_list": waiting_list}
 
 
-ErasureOutcome = Literal["nobody", "erased", "erased before notified"]
+class NotWaiting(Refused):
+    """The visitor is not on the waiting list"""
+
+
+class NotRegistered(Refused):
+    """The visitor is not registered for the event"""
+
+
+class CancellationClosed(Refused):
+    """It is too late to cancel"""
+
+
+class LinkExpired(ProblemError):
+    """This link belongs to a registration that is over"""
+
+    status = 410
+
+
+VisitorStatus = Literal[
+    "none", "registered", "waiting", "unconfirmed", "cancelled", "lapsed", "erased"
+]
+
+SEATS: dict[VisitorStatus, Seat] = {
+    "registered": "taken",
+    "unconfirmed": "taken",
+    "waiting": "waiting",
+}
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,36 +94,60 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     email: str
 
 
-class Visitor(Aggregate, frozen=True, kw_only=True):
+class Visitor(SeatHolder, frozen=True, kw_only=True):
+    status: VisitorStatus = "none"
+    episode: int = 0
+    """How often the person has registered or joined the waiting list."""
     notification_id: UUID | None = None
-    """Of the present registration; None without one, or after an erasure."""
+    """Of the first message of the last episode; None without one, or after an erasure."""
+    last_notification_id: UUID | None = None
+    """Of the last message of the episode."""
+    confirmed: bool = False
+    confirm_by: datetime | None = None
 
     @property
-    def registered(self) -> bool:
+    def seat(self) -> Seat | None:
+        return SEATS.get(self.status)
+
+    @property
+    def event(self) -> UUID:
+        """The event. Raises `NotFound` before the first domain event."""
+        if self.event_id is None:
+            raise NotFound("visitor", self.id)
+        return self.event_id
+
+    @property
+    def is_known(self) -> bool:
+        """Whether history can still tell who it is, registered or not any more."""
         return self.notification_id is not None
 
-    def register(
-        self, event: Event, person: Person, *, now: datetime, code: str, notification_id: UUID
-    ) -> Registered:
-        if not event.exists:
-            raise NotFound("event", event.id)
-        if not event.is_open:
-            raise EventClosed
-        if now > event.details.registration_deadline:
-            raise DeadlinePassed
-        if self.registered:
-            raise DuplicateRegistration
-        return Registered(
-            event_id=event.id, code=code, notification_id=notification_id, person=person
+    def begin(self, **changes: Any) -> Visitor:
+        """The next episode."""
+        return msgspec.structs.replace(
+            self,
+            episode=self.episode + 1,
+            last_notification_id=changes["notification_id"],
+            **changes,
         )
 
-    def erase(self) -> list[DomainEvent[Visitor]]:
-        """Empty if there is nothing to erase."""
-        return [Erased(notification_id=self.notification_id)] if self.notification_id else []
+    def refuse_second(self) -> None:
+        if self.status == "waiting":
+            raise AlreadyWaiting
+        if self.seat:
+            raise DuplicateRegistration
+
+    def expect_episode(self, episode: int) -> None:
+        if self.episode != episode or not self.seat:
+            raise LinkExpired
 
 
 @stored_as(
-    "Visitor.Registered", phrase="registered the visitor", personal="person", secret=["code"]
+    "Visitor.Registered",
+    phrase="registered the visitor",
+    version=2,
+    written_as=1,  # a release that ignores the newer fields counts the seat just so
+    personal="person",
+    secret=["code"],
 )
 class Registered(DomainEvent[Visitor], frozen=True, kw_only=True):
     event_id: UUID
@@ -100,68 +157,174 @@ class Registered(DomainEvent[Visitor], frozen=True, kw_only=True):
     """Of the message that brings the code; the same however often it is tried."""
     person: Person | None = None
     """None if its key was not loaded or was deleted."""
+    confirm_by: datetime | None = None
+    """Until when the address must be confirmed; None if it need not be."""
+    moved_from: UUID | None = None
+    """The visitor with the former email, whose seat it is."""
+    notify: bool = True
+    """Whether the message is sent."""
 
     def apply(self, aggregate: Visitor) -> Visitor:
-        return msgspec.structs.replace(aggregate, notification_id=self.notification_id)
+        return aggregate.begin(
+            event_id=self.event_id,
+            status="unconfirmed" if self.confirm_by else "registered",
+            notification_id=self.notification_id,
+            confirmed=False,
+            confirm_by=self.confirm_by,
+            takes_place_of=None,
+        )
+
+    @classmethod
+    def upcasters(cls) -> tuple[Callable[[dict[str, Any]], dict[str, Any]], ...]:
+        return (new_fields_have_their_defaults,)
+
+
+@stored_as("Visitor.Waitlisted", phrase="put the visitor on the waiting list", personal="person")
+class Waitlisted(DomainEvent[Visitor], frozen=True, kw_only=True):
+    event_id: UUID
+    notification_id: UUID
+    person: Person | None = None
+    moved_from: UUID | None = None
+    """The visitor with the former email, whose place in line it is."""
+    notify: bool = True
+
+    def apply(self, aggregate: Visitor) -> Visitor:
+        return aggregate.begin(
+            event_id=self.event_id,
+            status="waiting",
+            notification_id=self.notification_id,
+            confirmed=False,
+            confirm_by=None,
+            joined=aggregate.version + 1,
+            takes_place_of=self.moved_from,
+        )
+
+
+@stored_as("Visitor.Promoted", phrase="gave the waiting visitor a seat", secret=["code"])
+class Promoted(DomainEvent[Visitor], frozen=True, kw_only=True):
+    event_id: UUID
+    code: str
+    notification_id: UUID
+    confirm_by: datetime | None = None
+
+    def apply(self, aggregate: Visitor) -> Visitor:
+        return msgspec.structs.replace(
+            aggregate,
+            status="unconfirmed" if self.confirm_by else "registered",
+            last_notification_id=self.notification_id,
+            confirm_by=self.confirm_by,
+        )
+
+
+@stored_as("Visitor.Confirmed", phrase="confirmed the address", secret=["code"])
+class Confirmed(DomainEvent[Visitor], frozen=True, kw_only=True):
+    event_id: UUID
+    code: str | None = None
+    """None for who waits, and gets no message."""
+    notification_id: UUID | None = None
+
+    def apply(self, aggregate: Visitor) -> Visitor:
+        return msgspec.structs.replace(
+            aggregate,
+            status="registered" if aggregate.status == "unconfirmed" else aggregate.status,
+            last_notification_id=self.notification_id or aggregate.last_notification_id,
+            confirmed=True,
+            confirm_by=None,
+        )
+
+
+@stored_as("Visitor.Lapsed", phrase="ended the unconfirmed registration")
+class Lapsed(DomainEvent[Visitor], frozen=True, kw_only=True):
+    event_id: UUID
+
+    def apply(self, aggregate: Visitor) -> Visitor:
+        return msgspec.structs.replace(aggregate, status="lapsed", confirm_by=None)
+
+
+CancelledBy = Literal["visitor", "organizer", "correction", "erasure"]
+
+
+@stored_as("Visitor.Cancelled", phrase="cancelled the registration")
+class Cancelled(DomainEvent[Visitor], frozen=True, kw_only=True):
+    event_id: UUID
+    by: CancelledBy
+    reason: str = ""
+    notification_id: UUID | None = None
+    """Of the message about it; None when none is sent."""
+    moved_to: UUID | None = None
+    """The visitor with the corrected email."""
+
+    def apply(self, aggregate: Visitor) -> Visitor:
+        return msgspec.structs.replace(
+            aggregate,
+            status="cancelled",
+            last_notification_id=self.notification_id or aggregate.last_notification_id,
+            confirm_by=None,
+        )
+
+
+@stored_as("Visitor.Corrected", phrase="corrected the name", personal="person")
+class Corrected(DomainEvent[Visitor], frozen=True, kw_only=True):
+    event_id: UUID
+    person: Person | None = None
+
+
+HOLDS_PERSON = (Registered, Waitlisted, Corrected)
+"""The domain events that say who the visitor is; each has an `event_id` and a `person`."""
+
+
+@stored_as("Visitor.MessageResent", phrase="had the message sent once more", secret=["code"])
+class MessageResent(DomainEvent[Visitor], frozen=True, kw_only=True):
+    event_id: UUID
+    code: str
+    notification_id: UUID
+
+    def apply(self, aggregate: Visitor) -> Visitor:
+        return msgspec.structs.replace(aggregate, last_notification_id=self.notification_id)
 
 
 @stored_as("Visitor.Erased", phrase="erased the visitor")
 class Erased(DomainEvent[Visitor], frozen=True, kw_only=True):
     """The person is forgotten: the keys to what this stream held of them are deleted with it.
 
-    The registration counts on, anonymously; the same person may register again.
+    A past registration counts on, anonymously; the same person may register again.
     """
 
     notification_id: UUID
 
     def apply(self, aggregate: Visitor) -> Visitor:
-        return msgspec.structs.replace(aggregate, notification_id=None)
+        return msgspec.structs.replace(
+            aggregate, status="erased", notification_id=None, last_notification_id=None
+        )
 
 
-def register_visitor(command: RegisterVisitor, work: Work) -> UUID:
-    event = work.get(Event, command.event_id)
-    visitor = _visitor(command.event_id, command.email, work)
-    registered = visitor.register(
-        event,
-        Person(full_name=command.full_name, email=command.email),
-        now=work.now,
-        code=work.new_code(),
-        notification_id=work.new_id(),
+def existing_visitor(id: UUID, work: Work) -> Visitor:
+    visitor = work.get(Visitor, id)
+    if visitor.event_id is None:
+        raise NotFound("visitor", id)
+    return visitor
+
+
+def confirm_by(event: Event, work: Work) -> datetime | None:
+    """Until when one who gets a seat now has to confirm the address; None without need."""
+    within = event.details.confirm_within
+    return work.now + LongDuration(within).length if within else None
+
+
+def record_cancellation(
+    visitor: Visitor,
+    by: CancelledBy,
+    work: Work,
+    *,
+    reason: str = "",
+    moved_to: UUID | None = None,
+    notify: bool = True,
+) -> Visitor:
+    cancelled = Cancelled(
+        event_id=visitor.event,
+        by=by,
+        reason=reason,
+        notification_id=work.new_id() if notify else None,
+        moved_to=moved_to,
     )
-    work.record(visitor, registered)
-    return visitor.id
-
-
-def erase_visitor(command: EraseVisitor, work: Work) -> ErasureOutcome:
-    visitor = work.get(Visitor, command.visitor_id)
-    if visitor.notification_id is None:
-        return "nobody"
-    if command.notification_id not in {None, visitor.notification_id}:
-        return "nobody"
-    notification = work.get(Notification, visitor.notification_id)
-    abandoned = notification.abandon()
-    work.record(notification, *abandoned)
-    work.record(visitor, *visitor.erase())
-    return "erased before notified" if abandoned else "erased"
-
-
-async def forget_person(connection: AsyncConnection[Any], _: EraseVisitor, work: Work) -> None:
-    """Deletes the keys to what the stream holds of them. The same batch may have registered the
-    next person: theirs stay."""
-    for recorded in work.recorded:
-        if isinstance(recorded.event, Erased):
-            await delete_personal_keys(
-                connection, recorded.originator_id, before=recorded.originator_version
-            )
-
-
-def _visitor(event_id: UUID, email: Email, work: Work) -> Visitor:
-    """This person at the event, or who they will be there."""
-    first = work.get(Visitor, work.identity.visitor(event_id, email))
-    if not first.version:
-        return first
-    other_id = work.identity.other_visitor(event_id, email)
-    if first.registered and work.person(first) in {other_id, None}:
-        return first
-    other = work.get(Visitor, other_id)
-    return other if first.registered or other.registered else first
+    return work.record(visitor, cancelled)

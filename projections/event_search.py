@@ -11,7 +11,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Composed
 
-from domain.following import Status
+from domain.details import Status
 from projections.events import EventRow, matching
 from projections.lists.dates import DateCount, Span
 from projections.lists.search_text import searchable

@@ -13,8 +13,8 @@ from psycopg import AsyncConnection
 from psycopg.sql import SQL, Literal
 
 from domain.core.aggregate import RecordedEvent
+from domain.details import Details, Status
 from domain.events import Event
-from domain.following import Details, Status
 from domain.privacy.keys import InstallationKeys
 from projections.lists.count_cache import CountCache
 from projections.lists.cursor import Cursor, Page, Versions

@@ -14,12 +14,12 @@ from psycopg import AsyncConnection
 
 from domain.history.store import open_all, read_at
 from domain.privacy.keys import InstallationKeys
-from domain.visitors import Person, Registered
+from domain.visitors import HOLDS_PERSON, Person
 
 
 class _AtPosition(msgspec.Struct, frozen=True):
     position: int
-    """Position of the registration in history."""
+    """Position in history of the event that says who it is."""
 
 
 class WithPerson(_AtPosition, frozen=True, kw_only=True):
@@ -56,5 +56,5 @@ async def people_at(
     return {
         recorded.position: recorded.event.person
         for recorded in events
-        if isinstance(recorded.event, Registered) and recorded.event.person
+        if isinstance(recorded.event, HOLDS_PERSON) and recorded.event.person
     }

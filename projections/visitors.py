@@ -17,7 +17,7 @@ from psycopg import AsyncConnection
 
 from domain.core.aggregate import RecordedEvent
 from domain.privacy.keys import InstallationKeys
-from domain.visitors import Registered, Visitor
+from domain.visitors import Erased, Registered, Visitor
 from projections.lists.word_keys import SearchKeys, word_keys
 from projections.people import WithPerson, with_people
 from projections.projector.projection import Bulk, Projection, Rows, events_of
@@ -90,7 +90,7 @@ async def apply(
         if isinstance(recorded.event, Registered):
             registered[id] = _row(recorded, recorded.event, keys)
             erased.discard(id)
-        else:
+        elif isinstance(recorded.event, Erased):
             erased.add(id)
     rows = registered.values()
     await connection.execute(

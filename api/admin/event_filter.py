@@ -7,7 +7,7 @@ from typing import cast
 from uuid import UUID
 
 from api.http.requests import Request
-from domain.following import Status
+from domain.details import Status
 from projections.event_search import ORDERS, Filter, Order
 from projections.lists.dates import Span
 

@@ -11,7 +11,8 @@ import msgspec
 from psycopg import AsyncConnection
 
 from domain.audit.point_in_time import state_as_of
-from domain.following import FIELDS, Details, Field, Said
+from domain.details import Details
+from domain.following import FIELDS, Field, Said
 
 LABELS: dict[Field, str] = {
     "name": "Name",

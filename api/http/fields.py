@@ -15,8 +15,21 @@ from msgspec import UnsetType
 
 from api.identity.passwords import Password, Secret
 from domain.core.characters import CONTROL, NOT_FOR_NAMES
-from domain.core.times import parse_deadline, parse_moment
-from domain.core.values import Email, FullName, Invalid, Line, StoredText, Text, Username
+from domain.core.durations import Duration, LongDuration
+from domain.core.times import Timezone, parse_deadline, parse_moment, timezones
+from domain.core.values import (
+    Capacity,
+    Description,
+    Email,
+    FullName,
+    Invalid,
+    Line,
+    Reason,
+    StoredText,
+    Text,
+    Username,
+)
+from domain.details import MAX_REMINDERS
 
 Parse = Callable[[object], object]
 """Converts a JSON value. Raises `domain.core.values.Invalid`."""
@@ -92,6 +105,12 @@ def _parse_id(raw: object) -> UUID:
     raise Invalid("must be a UUID")
 
 
+def _parse_boolean(raw: object) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    raise Invalid("must be true or false")
+
+
 _STRING = OpenAPIType.STRING
 
 _TIME = Schema(
@@ -101,6 +120,34 @@ _TIME = Schema(
         Schema(type=_STRING, pattern=r"^\d{2}\.\d{2}\.\d{4}$", description="MM.DD.YYYY"),
     ]
 )
+
+_DURATION = Schema(
+    type=_STRING,
+    pattern=r"^(P([1-9]|[1-5]\d|60)D|PT([1-9]|[1-9]\d{1,2}|1[0-3]\d{2}|14[0-3]\d|1440)[HM])$",
+    description="An ISO 8601 duration of a minute to 60 days, such as P1D, PT2H or P1DT12H.",
+)
+"""The pattern says less than is accepted: a pattern cannot say how long a duration is."""
+
+
+def _parse_reminders(raw: object) -> tuple[Duration, ...]:
+    if not isinstance(raw, list):
+        raise Invalid("must be a list of durations such as P1D or PT2H")
+    if len(raw) > MAX_REMINDERS:
+        raise Invalid(f"must be at most {MAX_REMINDERS}")
+    return tuple(Duration.parse(each) for each in raw)
+
+
+def _lines(kind: type[Description]) -> FieldType:
+    return FieldType(
+        kind.parse,
+        Schema(
+            type=_STRING,
+            max_length=kind.max_length,
+            pattern=_without(kind.refused),
+            description="Plain text. Leading and trailing space is removed.",
+        ),
+    )
+
 
 _TYPES: dict[frozenset[Any], FieldType] = {
     frozenset({Line}): _text(Line),
@@ -114,7 +161,22 @@ _TYPES: dict[frozenset[Any], FieldType] = {
         Email.parse,
         Schema(type=_STRING, format=OpenAPIFormat.EMAIL, max_length=Email.max_length),
     ),
+    frozenset({Description}): _lines(Description),
+    frozenset({Reason}): _lines(Reason),
+    frozenset({Capacity}): FieldType(
+        Capacity.parse, Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=Capacity.most)
+    ),
+    frozenset({Timezone}): FieldType(
+        Timezone.parse,
+        Schema(type=_STRING, enum=sorted(timezones()), description="The IANA name of a time zone."),
+    ),
+    frozenset({tuple[Duration, ...]}): FieldType(
+        _parse_reminders,
+        Schema(type=OpenAPIType.ARRAY, items=_DURATION, max_items=MAX_REMINDERS),
+    ),
+    frozenset({LongDuration}): FieldType(LongDuration.parse, _DURATION),
     frozenset({UUID}): FieldType(_parse_id, Schema(type=_STRING, format=OpenAPIFormat.UUID)),
+    frozenset({bool}): FieldType(_parse_boolean, Schema(type=OpenAPIType.BOOLEAN)),
     frozenset({datetime}): FieldType(parse_moment, _TIME),
     frozenset({datetime, date}): FieldType(parse_deadline, _TIME),
 }

@@ -69,8 +69,9 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
     if isinstance(error, MethodNotAllowedException) and request.scope["method"] == OPTIONS:
         return Response(None, status_code=204, headers=error.headers)
     problem, headers = problem_of(request, error)
+    members = error.members if isinstance(error, ProblemError) else {}
     return Ready(
-        msgspec.json.encode(problem),
+        msgspec.json.encode(msgspec.structs.asdict(problem) | dict(members)),
         status_code=problem.status,
         headers=headers,
         media_type="application/problem+json",

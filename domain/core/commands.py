@@ -71,3 +71,12 @@ class Application(msgspec.Struct, frozen=True):
     commands: Mapping[type[Any], CommandType[Any]]
     """Every type of command, and how it is decided."""
     people: Callable[[InstallationKeys], People]
+    policies: Sequence[Callable[[Work], None]] = ()
+    """What follows from a command's events, whichever command it is: called after each handler."""
+
+    def decide(self, command: Any, work: Work) -> Any:
+        """What the command's handler returns; all events are in `work`. Raises its refusal."""
+        value = self.commands[type(command)].handler(command, work)
+        for policy in self.policies:
+            policy(work)
+        return value

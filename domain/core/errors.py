@@ -7,7 +7,7 @@
     │   ├── Refused                  a rule says no
     │   │   ├── UsernameTaken, LastAdmin                        (accounts.py)
     │   │   ├── AreaNameTaken, AreaInUse                        (areas.py)
-    │   │   └── EventClosed, DeadlinePassed, DuplicateRegistration   (visitors.py)
+    │   │   └── EventFull, EventClosed, NotWaiting, ...         (visitors.py)
     │   └── ChangedMeanwhile         the aggregate is not at the version the caller had seen
     ├── TryAgain                     it was not the caller's fault, and will be over soon
     │   └── Overloaded, HistoryUnavailable, OutcomeUnknown      (history/)
@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 
@@ -55,6 +55,8 @@ class ProblemError(Exception):
     title: ClassVar[str] = _Derived(_words_of_slug)  # type: ignore[assignment]
     headers: Mapping[str, str] = {}
     """Of the answer, besides those that every answer has."""
+    members: Mapping[str, Any] = {}
+    """Further members of the answer."""
     messages: Mapping[str, str] = {}
     """Field -> what is wrong with it; every wrong field is here."""
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, tzinfo
+from functools import cache
+from typing import Self
+from zoneinfo import available_timezones
 
 import msgspec
 
@@ -97,10 +100,33 @@ def _no_date(error: ValueError) -> str:
     return f"is not a date in the calendar: {error}"
 
 
+class Timezone(str):
+    """The IANA name of a time zone, such as `Europe/Berlin`."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        """Raises `Invalid`."""
+        if not isinstance(raw, str) or raw not in timezones():
+            raise Invalid("must be the IANA name of a time zone, such as Europe/Berlin")
+        return cls(raw)
+
+
+@cache
+def timezones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def end_of_day(moment: datetime | date) -> datetime:
+    """The moment itself; of a date, its end in UTC."""
+    if isinstance(moment, datetime):
+        return moment
+    return datetime.combine(moment, _END_OF_DAY, UTC)
+
+
 def end_of(deadline: datetime | date, event_datetime: datetime) -> datetime:
     """The end of a deadline: for a date, the end of the day; for the date of the event, the start
     of the event."""
-    if isinstance(deadline, datetime):
-        return deadline
-    ends = datetime.combine(deadline, _END_OF_DAY, UTC)
+    ends = end_of_day(deadline)
     return min(ends, event_datetime) if deadline == event_datetime.date() else ends

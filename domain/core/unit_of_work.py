@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TypeVar
 from uuid import UUID
 
@@ -17,6 +18,7 @@ import msgspec
 from domain.core.aggregate import Aggregate, DomainEvent, Expected, Metadata, RecordedEvent
 from domain.core.errors import ChangedMeanwhile, NotFound
 from domain.core.ids import Identity, new_id
+from domain.core.seats import ANY, Bounds, Counters, EventSeats, SeatHolder, SeatsNotLoaded
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -54,7 +56,9 @@ registered last, which reveals nothing. None when it cannot be read. Raises `Per
 class Work:
     """The aggregates that one command reads, and the events that it records.
 
-    `loaded` has an entry for each loaded stream; None for a stream without events.
+    `loaded` has an entry for each loaded stream; None for a stream without events. `counters`
+    are those of seats that were loaded, by event, and `seats` what the commands before this one
+    made of them.
     """
 
     def __init__(
@@ -64,8 +68,12 @@ class Work:
         environment: Environment,
         metadata: Metadata,
         person: FindPerson = lambda _: None,
+        counters: Mapping[UUID, Counters] = MappingProxyType({}),
+        seats: Mapping[UUID, EventSeats] = MappingProxyType({}),
     ) -> None:
         self._loaded = loaded
+        self._counters = counters
+        self._seats_before = seats
         self._metadata = metadata
         self.identity = identity
         self.person = person
@@ -74,6 +82,10 @@ class Work:
         self.changed: dict[UUID, Aggregate] = {}
         self.recorded: list[RecordedEvent] = []
         self.read: set[UUID] = set()
+        self.seats: dict[UUID, EventSeats] = {}
+        """Of the events whose seats the command changed."""
+        self.bounds: dict[UUID, Bounds] = {}
+        """What the decision rests on, by event."""
 
     @property
     def now(self) -> datetime:
@@ -100,7 +112,9 @@ class Work:
     def record(self, aggregate: A, *events: DomainEvent[A]) -> A:
         """Record events in the aggregate's stream; returns the aggregate after them."""
         for event in events:
-            aggregate = aggregate.after(event)
+            was, aggregate = aggregate, aggregate.after(event)
+            if isinstance(was, SeatHolder) and isinstance(aggregate, SeatHolder):
+                self._count_seats(was, aggregate)
             self.recorded.append(
                 RecordedEvent(
                     originator_id=aggregate.id,
@@ -112,6 +126,53 @@ class Work:
         if events:
             self.changed[aggregate.id] = aggregate
         return aggregate
+
+    def has_room(self, event_id: UUID, capacity: int) -> bool:
+        """Whether a newcomer gets a seat: one is free, and nobody waits for it."""
+        has_room, bounds = self._loaded_seats(event_id).has_room(capacity)
+        self._rest_on(event_id, bounds)
+        return has_room
+
+    def has_free_seat(self, event_id: UUID, capacity: int) -> bool:
+        """Whether one is free, for the first in line or for anybody else."""
+        is_free, bounds = self._loaded_seats(event_id).has_free_seat(capacity)
+        self._rest_on(event_id, bounds)
+        return is_free
+
+    def next_in_line(self, event_id: UUID, capacity: int | None) -> UUID | None:
+        """The visitor who gets a free seat next; None without a free seat, or when nobody waits."""
+        seats = self._loaded_seats(event_id)
+        try:
+            first, bounds = seats.next_in_line(capacity)
+        except LookupError:
+            raise SeatsNotLoaded(event_id) from None
+        self._rest_on(event_id, bounds)
+        return first
+
+    def counters(self, event_id: UUID) -> Counters:
+        """To be shown: the decision does not rest on them."""
+        now = self._loaded_seats(event_id).now
+        if now is None:
+            raise SeatsNotLoaded(event_id)
+        return now
+
+    def _loaded_seats(self, event_id: UUID) -> EventSeats:
+        seats = self._seats_of(event_id)
+        if seats.before is None:
+            raise SeatsNotLoaded(event_id)
+        return seats
+
+    def _seats_of(self, event_id: UUID) -> EventSeats:
+        found = self.seats.get(event_id) or self._seats_before.get(event_id)
+        return found or EventSeats.at(self._counters.get(event_id))
+
+    def _rest_on(self, event_id: UUID, bounds: Bounds) -> None:
+        self.bounds[event_id] = self.bounds.get(event_id, ANY).also(bounds)
+
+    def _count_seats(self, was: SeatHolder, holder: SeatHolder) -> None:
+        if holder.event_id is not None and was.seat != holder.seat:
+            seats = self._seats_of(holder.event_id)
+            self.seats[holder.event_id] = seats.changed(was, holder)
 
 
 def check_version(aggregate: Aggregate, expected: Expected) -> None:

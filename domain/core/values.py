@@ -106,6 +106,46 @@ class Username(Line):
     is_new = True
 
 
+class Description(str):
+    """Plain text of several lines, 0 to 10,000 characters; no control characters besides line ends
+    and tabs."""
+
+    __slots__ = ()
+    max_length: ClassVar[int] = 10_000
+    refused: ClassVar[re.Pattern[str]] = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        if not isinstance(raw, str):
+            raise Invalid("must be a text")
+        text = raw.replace("\r\n", "\n").strip()
+        if len(text) > cls.max_length:
+            raise Invalid(f"must have at most {cls.max_length} characters, has {len(text)}")
+        if cls.refused.search(text):
+            raise Invalid("must not contain control characters")
+        return cls(text)
+
+
+class Reason(Description):
+    """A reason for people, 0 to 1,000 characters."""
+
+    __slots__ = ()
+    max_length = 1_000
+
+
+class Capacity(int):
+    """A number of seats, 0 to 1,000,000."""
+
+    __slots__ = ()
+    most: ClassVar[int] = 1_000_000
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= cls.most:
+            raise Invalid(f"must be a whole number from 0 to {cls.most}")
+        return cls(raw)
+
+
 def wrong_name(name: str, was: str) -> dict[str, str]:
     """What is wrong with a changed name, by field: nothing when it stays as it was."""
     wrong = None if name == was else wrong_in_new(name)

@@ -44,10 +44,12 @@ class State(msgspec.Struct, omit_defaults=True):
     sealed: bytes | None = None
 
 
-def _plain(value: object) -> str:
-    """Encodes value types, which are subclasses of str."""
+def _plain(value: object) -> str | int:
+    """Encodes value types, which are subclasses of str and int."""
     if isinstance(value, str):
         return str(value)
+    if isinstance(value, int):
+        return int(value)
     raise TypeError(f"cannot store a {type(value).__name__}")
 
 

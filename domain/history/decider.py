@@ -22,6 +22,7 @@ from domain.core.aggregate import Aggregate, RecordedEvent
 from domain.core.availability import UNAVAILABLE
 from domain.core.commands import Application, People
 from domain.core.ids import Identity
+from domain.core.seats import Outdated, SeatsNotLoaded
 from domain.core.unit_of_work import Environment, NotLoaded, PersonNotKnown
 from domain.history.batch import (
     Append,
@@ -35,7 +36,8 @@ from domain.history.batch import (
 )
 from domain.history.codec import UnknownEvent
 from domain.history.handling import AcceptedDecision, FailedDecision, Handling, NeedsLoading
-from domain.history.store import append, last_position, lock_history
+from domain.history.seats import SeatCache, SeatChanges, changes_of
+from domain.history.store import Appended, append, last_position, lock_history
 from domain.history.streams import Loaded, Streams, is_committing
 from domain.privacy.keys import InstallationKeys
 
@@ -70,6 +72,7 @@ class Decider:
         self._environment = environment or Environment()
         self._observer = observer
         self._streams = Streams()
+        self._seats = SeatCache()
 
     async def execute(
         self, connection: AsyncConnection[Any], requests: Sequence[CommandRequest]
@@ -79,10 +82,12 @@ class Decider:
 
         The requests count as simultaneous: they may be decided in any order.
         """
-        # A transaction may be rolled back: the people that are read in it are not cached.
-        people = self._people if is_committing(connection) else self._application.people(self._keys)
-        handling = Handling(self._application.commands, people, self._identity, self._environment)
-        deciding = _Deciding(connection, handling, people, self._streams, self._keys)
+        # A transaction may be rolled back: what is read in it is not cached.
+        commits = is_committing(connection)
+        people = self._people if commits else self._application.people(self._keys)
+        seats = self._seats if commits else SeatCache()
+        handling = Handling(self._application, people, self._identity, self._environment)
+        deciding = _Deciding(connection, handling, people, self._streams, seats, self._keys)
         begun = perf_counter()
         outcomes: Sequence[Done | CommandFailure] = ()
         try:
@@ -121,12 +126,14 @@ class _Deciding:
         handling: Handling,
         people: People,
         streams: Streams,
+        seats: SeatCache,
         keys: InstallationKeys,
     ) -> None:
         self._connection = connection
         self._handling = handling
         self._people = people
         self._streams = streams
+        self._seats = seats
         self._keys = keys
         self.appends: list[Append] = []
         self.locked = False
@@ -168,7 +175,9 @@ class _Deciding:
                 known |= found
                 known |= self._streams.known(touches.begun)
                 places.append(place)
-        decisions = self._handling.run([requests[place] for place in places], known)
+        decisions = self._handling.run(
+            [requests[place] for place in places], known, self._seats.known
+        )
         accepted, refused = dict[int, AcceptedDecision](), dict[int, FailedDecision]()
         for place, decision in zip(places, decisions, strict=True):
             if isinstance(decision, FailedDecision):
@@ -211,6 +220,7 @@ class _Deciding:
         with _commit_of(self._connection):
             async with self._connection.transaction():
                 await lock_history(self._connection)
+                self._seats.forget()
                 return await self._try(requests)
 
     async def _try(self, requests: Sequence[CommandRequest]) -> list[Done | CommandFailure]:
@@ -235,14 +245,19 @@ class _Deciding:
         wanted = {id for touched in touches for id in (*touched.existing, *touched.begun)}
         loaded = await self._streams.load(self._connection, wanted)
         while True:
-            decisions = self._handling.run(requests, loaded)
+            decisions = self._handling.run(requests, loaded, self._seats.known)
             decided = [d for d in decisions if not isinstance(d, NeedsLoading)]
             if len(decided) == len(decisions):
                 return loaded, decided
+            if any(isinstance(d, Outdated) for d in decisions):
+                self._seats.forget()
+                raise _Changed
             if missing := {d.id for d in decisions if isinstance(d, NotLoaded)}:
                 loaded |= await self._streams.load(self._connection, missing)
             if unknown := [d.visitor for d in decisions if isinstance(d, PersonNotKnown)]:
                 await self._people.look_up(self._connection, unknown)
+            if seats := {d.event_id for d in decisions if isinstance(d, SeatsNotLoaded)}:
+                await self._seats.load(self._connection, seats)
 
     async def _completed(self, request: CommandRequest) -> CommandRequest:
         """The request with what its handler needs besides streams. Raises `_OneFailed`."""
@@ -260,30 +275,34 @@ class _Deciding:
         loaded: Loaded,
         refused: Iterable[FailedDecision] = (),
     ) -> list[int]:
-        """Positions of the events. Raises `_Changed` when a stream that one of the commands read
-        has changed since it was `loaded`."""
+        """Positions of the events. Raises `_Changed` when a stream or the seats that one of the
+        commands read have changed since they were `loaded`."""
         events = [event for a in accepted for event in a.work.recorded]
         if not events:
             return []
         # Streams that the batch itself creates were not loaded: they count as read when empty.
-        works = [*(a.work for a in accepted), *(r.work for r in refused)]
-        read = {id: _version(loaded.get(id)) for work in works for id in work.read}
+        works, others = [a.work for a in accepted], [r.work for r in refused]
+        read = {id: _version(loaded.get(id)) for work in (*works, *others) for id in work.read}
+        seats = changes_of(works, others, loaded, events)
         begun = perf_counter()
         with _commit_of(self._connection):
-            positions = await self._append_with_rows(accepted, events, read)
+            appended = await self._append_with_rows(accepted, events, read, seats)
+        positions = appended.positions
         self.appends.append(Append(begun, perf_counter(), taken=positions is not None))
+        self._seats.advance(seats, works, appended.seats, appended=positions is not None)
         if positions is None:
             raise _Changed
         changed = [a for one in accepted for a in one.work.changed.values()]
         self._streams.advance(self._connection, changed)
-        return positions
+        return list(positions)
 
     async def _append_with_rows(
         self,
         accepted: Collection[AcceptedDecision],
         events: Sequence[RecordedEvent],
         read: dict[Any, int],
-    ) -> list[int] | None:
+        seats: SeatChanges,
+    ) -> Appended:
         """Append the events, and write the rows of inline projections in the same transaction.
         Raises `_OneFailed`."""
         inline = [
@@ -292,15 +311,15 @@ class _Deciding:
             if (projection := self._handling.row(a.command).inline) and a.work.recorded
         ]
         if not inline:
-            return await append(self._connection, events, read, self._keys)
+            return await append(self._connection, events, read, self._keys, seats)
         async with self._connection.transaction():
-            positions = await append(self._connection, events, read, self._keys)
-            if positions is not None:
+            appended = await append(self._connection, events, read, self._keys, seats)
+            if appended.positions is not None:
                 with self._one_fails():
                     await self._connection.execute(f"SET LOCAL lock_timeout = '{ROW_LOCK_TIMEOUT}'")
                     for projection, a in inline:
                         await projection(self._connection, a.command, a.work)
-        return positions
+        return appended
 
     @contextmanager
     def _one_fails(self) -> Iterator[None]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
+from uuid import UUID
 
 import msgspec
 
 from domain.core.aggregate import Metadata, RecordedEvent
-from domain.core.commands import CommandType, People, Touches
+from domain.core.commands import Application, CommandType, People, Touches
 from domain.core.ids import Identity
+from domain.core.seats import Counters, EventSeats, Outdated, SeatsNotLoaded
 from domain.core.unit_of_work import Environment, NotLoaded, PersonNotKnown, Work
 from domain.history.batch import CommandRequest
 from domain.history.streams import Loaded
@@ -31,7 +33,7 @@ class FailedDecision(msgspec.Struct, frozen=True):
     work: Work
 
 
-NeedsLoading = NotLoaded | PersonNotKnown
+NeedsLoading = NotLoaded | PersonNotKnown | SeatsNotLoaded | Outdated
 """The handler needs data that must be loaded first."""
 
 
@@ -40,28 +42,32 @@ class Handling:
 
     def __init__(
         self,
-        commands: Mapping[type[Any], CommandType[Any]],
+        application: Application,
         people: People,
         identity: Identity,
         environment: Environment,
     ) -> None:
-        self._commands = commands
+        self._application = application
         self._people = people
         self._identity = identity
         self._environment = environment
 
     def row(self, command: C) -> CommandType[C]:
         """Of the table of commands."""
-        return self._commands[type(command)]
+        return self._application.commands[type(command)]
 
     def touches(self, command: Any) -> Touches:
         return self.row(command).touches(command, self._identity)
 
     def run(
-        self, requests: Sequence[CommandRequest], loaded: Loaded
+        self,
+        requests: Sequence[CommandRequest],
+        loaded: Loaded,
+        counters: Mapping[UUID, Counters],
     ) -> list[AcceptedDecision | FailedDecision | NeedsLoading]:
-        """One decision for each request, in their order."""
+        """One decision for each request, in order. `counters` are those of seats, by event."""
         staged, decisions = dict(loaded), list[AcceptedDecision | FailedDecision | NeedsLoading]()
+        seats = dict[UUID, EventSeats]()
         events = list[RecordedEvent]()
         person = partial(self._people.person, events)
         now = self._environment.now()
@@ -73,15 +79,18 @@ class Handling:
                 correlation_id=origin.correlation_id,
                 causation_id=origin.causation_id,
             )
-            work = Work(staged, self._identity, self._environment, metadata, person)
+            work = Work(
+                staged, self._identity, self._environment, metadata, person, counters, seats
+            )
             try:
-                value = self._commands[type(command)].handler(command, work)
-            except (NotLoaded, PersonNotKnown) as unknown:
+                value = self._application.decide(command, work)
+            except (NotLoaded, PersonNotKnown, SeatsNotLoaded, Outdated) as unknown:
                 decisions.append(unknown)
             except Exception as error:  # noqa: BLE001  a refusal or a bug: passed to the caller
                 decisions.append(FailedDecision(error, work))
             else:
                 staged.update(work.changed)
+                seats.update(work.seats)
                 events += work.recorded
                 decisions.append(AcceptedDecision(command, value, work))
         return decisions

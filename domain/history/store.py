@@ -12,10 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID
 
+import msgspec
 from psycopg import AsyncConnection, Connection
 
 from domain.core.aggregate import RecordedEvent
 from domain.history.codec import decode, encode, open_personal
+from domain.history.seats import NONE, SeatChanges
 from domain.privacy.encryption import CannotOpen, new_key, rewrap
 from domain.privacy.keys import (
     INSTALLATION,
@@ -111,16 +113,26 @@ KEY_TRIES = 5
 """Attempts to append with the newest data key, which may be rotated in between."""
 
 
+class Appended(msgspec.Struct, frozen=True):
+    """The answer to an append."""
+
+    positions: Sequence[int] | None
+    """Of the events; None when nothing was appended, because a stream or a counter of seats is not
+    as the decision has read it."""
+    seats: Sequence[tuple[int, int]]
+    """The counters, taken and waiting, of each event in the `SeatChanges`."""
+
+
 async def append(
     connection: AsyncConnection[Any],
     events: Sequence[RecordedEvent],
     read: Mapping[UUID, int],
     keys: InstallationKeys,
-) -> list[int] | None:
-    """Append the events, all or none, and return their positions.
+    seats: SeatChanges = NONE,
+) -> Appended:
+    """Append the events, all or none.
 
-    `read` has the streams that the decision has read, each with its version at that time. If one
-    of them has changed since, nothing is appended and None is returned.
+    `read` has the streams that the decision has read, each with its version at that time.
 
     Raises `encryption.CannotOpen` when the keys of the installation are inconsistent.
     """
@@ -128,7 +140,13 @@ async def append(
     states = [encode(e, key) for e, key in zip(events, personal_keys, strict=True)]
     for _ in range(KEY_TRIES):
         cursor = await connection.execute(
-            "SELECT append_to_history(%b, %b, %b, %b, %b, %b, %b)",
+            """
+            SELECT positions, now_taken, now_waiting FROM append_to_history(
+                %b, %b, %b, %b, %b, %b, %b,
+                %b::uuid[], %b::int[], %b::int[], %b::int[], %b::int[], %b::int[], %b::int[],
+                %b::uuid[], %b::int[], %b::uuid[], %b::uuid[]
+            )
+            """,
             [
                 list(read),
                 list(read.values()),
@@ -140,11 +158,25 @@ async def append(
                     key and wrap(keys, key, binding_of(e.originator_id, e.originator_version))
                     for e, key in zip(events, personal_keys, strict=True)
                 ],
+                [change.event_id for change in seats.events],
+                [change.taken for change in seats.events],
+                [change.waiting for change in seats.events],
+                [change.bounds.taken_min for change in seats.events],
+                [change.bounds.taken_max for change in seats.events],
+                [change.bounds.waiting_min for change in seats.events],
+                [change.bounds.waiting_max for change in seats.events],
+                list(seats.left),
+                [joined.index + 1 for joined in seats.joined],
+                [joined.event_id for joined in seats.joined],
+                [joined.takes_place_of for joined in seats.joined],
             ],
+            binary=True,
         )
-        (positions,) = cast("tuple[list[int] | None]", await cursor.fetchone())
+        positions, taken, waiting = cast(
+            "tuple[list[int] | None, list[int], list[int]]", await cursor.fetchone()
+        )
         if positions != []:
-            return positions
+            return Appended(positions, list(zip(taken or (), waiting or (), strict=True)))
         await refresh_keys(connection, keys)  # the data key was rotated
     raise CannotOpen(
         "the data key of the installation does not match the mark of new personal keys"

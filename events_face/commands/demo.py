@@ -17,7 +17,7 @@ from domain.events import CreateEvent
 from domain.history.batch import CommandRequest, Done, Origin
 from domain.history.decider import Decider
 from domain.history.store import connect, last_position
-from domain.visitors import RegisterVisitor
+from domain.registrations import RegisterVisitor
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.installation import installation_keys

@@ -45,7 +45,8 @@ def faults(recorded: Mapping[str, Shape], golden: Path = GOLDEN) -> Iterator[str
                 f"{version + 1} and an upcaster from {version}, or take the change back"
             )
         older = event_class.written_as
-        if older != version and not _only_adds(recorded[_key(topic, older)], shape(event_class)):
+        was = recorded.get(_key(topic, older))
+        if was and older != version and not _only_adds(was, shape(event_class)):
             yield (
                 f"{topic} cannot be written as version {older}: what has come since must be "
                 f"fields with defaults"

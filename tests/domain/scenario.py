@@ -10,9 +10,10 @@ from uuid import UUID
 from domain.application import APPLICATION
 from domain.core.aggregate import Aggregate, DomainEvent, Metadata
 from domain.core.ids import Identity
+from domain.core.seats import Counters, SeatsNotLoaded
 from domain.core.unit_of_work import Environment, NotLoaded, Work
 from domain.core.values import Email
-from domain.visitors import Registered
+from domain.visitors import HOLDS_PERSON, Visitor
 
 NOW = datetime(2030, 5, 1, 12, tzinfo=UTC)
 IN_A_WEEK = NOW + timedelta(days=7)
@@ -31,17 +32,20 @@ class Scenario:
     def __init__(self) -> None:
         self.streams: dict[UUID, list[DomainEvent[Any]]] = {}
         self.now = NOW
+        self.line: list[UUID] = []
+        """Who waits, for whichever event, in the order of joining."""
         self._ids = 0
 
     def given(self, id: UUID, *events: DomainEvent[Any]) -> Scenario:
-        self.streams.setdefault(id, []).extend(events)
+        for event in events:
+            self._append(id, event)
         return self
 
     def when(self, command: Any) -> Sequence[DomainEvent[Any]]:
         """The events the command leads to, which have then happened. Raises its refusal."""
         self.value, work = self._decide(command)
         for recorded in work.recorded:
-            self.streams.setdefault(recorded.originator_id, []).append(recorded.event)
+            self._append(recorded.originator_id, recorded.event)
         return [recorded.event for recorded in work.recorded]
 
     def state(self, id: UUID) -> Aggregate | None:
@@ -54,8 +58,27 @@ class Scenario:
         self._ids += 1
         return UUID(int=self._ids)
 
+    def seats(self, event_id: UUID) -> Counters:
+        visitors = [v for id in self.streams if isinstance(v := self.state(id), Visitor)]
+        at = [v for v in visitors if v.event_id == event_id]
+        line = tuple(v.id for id in self.line for v in at if v.id == id)
+        return Counters(sum(v.seat == "taken" for v in at), len(line), line)
+
+    def _append(self, id: UUID, event: DomainEvent[Any]) -> None:
+        was = self.state(id)
+        self.streams.setdefault(id, []).append(event)
+        visitor = self.state(id)
+        if isinstance(visitor, Visitor):
+            waited = isinstance(was, Visitor) and was.seat == "waiting"
+            if visitor.seat == "waiting" and not waited:
+                place = visitor.takes_place_of
+                self.line.insert(self.line.index(place) if place else len(self.line), id)
+            elif waited and visitor.seat != "waiting":
+                self.line.remove(id)
+
     def _decide(self, command: Any) -> tuple[Any, Work]:
         loaded: dict[UUID, Aggregate | None] = {}
+        counters: dict[UUID, Counters] = {}
         while True:
             work = Work(
                 loaded,
@@ -63,14 +86,17 @@ class Scenario:
                 Environment(now=lambda: self.now, new_id=self.new_id, new_code=lambda: CODE),
                 Metadata(timestamp=self.now, actor="anonymous", correlation_id="test"),
                 self._person,
+                counters,
             )
             try:
-                return APPLICATION.commands[type(command)].handler(command, work), work
+                return APPLICATION.decide(command, work), work
             except NotLoaded as missing:
                 loaded[missing.id] = self.state(missing.id)
+            except SeatsNotLoaded as missing:
+                counters[missing.event_id] = self.seats(missing.event_id)
 
     def _person(self, visitor: Aggregate) -> UUID | None:
         for event in reversed(self.streams[visitor.id]):
-            if isinstance(event, Registered) and event.person:
+            if isinstance(event, HOLDS_PERSON) and event.person:
                 return identity.other_visitor(event.event_id, Email(event.person.email))
         return None

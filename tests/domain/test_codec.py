@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from domain import accounts, areas, events, notifications, syncs, visitors
+from domain import accounts, areas, event_cancellation, events, notifications, syncs, visitors
 from domain.audit import disclosures
 from domain.core.aggregate import EVENT_TYPES, DomainEvent, Metadata, RecordedEvent
 from domain.history.codec import UnknownEvent, decode, encode, open_personal
@@ -53,9 +53,36 @@ EXAMPLES: list[DomainEvent[Any]] = [
     events.Relocated(area_id=OTHER_ID),
     events.Opened(),
     events.Closed(),
+    events.Described(description="Three days of talks\n\nand a party"),
+    events.EndChanged(ends_at=LATER),
+    events.TimezoneChanged(timezone="Europe/Berlin"),
+    events.CapacityChanged(capacity=100),
+    events.WaitingListChanged(waiting_list="automatic"),
+    events.CancelUntilChanged(cancel_until=SOON),
+    events.RemindersChanged(reminders=("P1D", "PT2H")),
+    events.ConfirmWithinChanged(confirm_within="PT1H"),
+    event_cancellation.Cancelled(at=SOON, reason="Flooded"),
+    event_cancellation.Reinstated(),
     events.Deleted(),
     events.CleanedUp(),
-    visitors.Registered(event_id=OTHER_ID, code="0042", notification_id=SOME_ID, person=PERSON),
+    visitors.Registered(
+        event_id=OTHER_ID, code="0042", notification_id=SOME_ID, person=PERSON, confirm_by=LATER,
+        moved_from=SOME_ID, notify=False,
+    ),
+    visitors.Waitlisted(
+        event_id=OTHER_ID, notification_id=SOME_ID, person=PERSON, moved_from=SOME_ID, notify=False
+    ),
+    visitors.Promoted(
+        event_id=OTHER_ID, code="0042", notification_id=SOME_ID, confirm_by=LATER
+    ),
+    visitors.Confirmed(event_id=OTHER_ID, code="0042", notification_id=SOME_ID),
+    visitors.Lapsed(event_id=OTHER_ID),
+    visitors.Cancelled(
+        event_id=OTHER_ID, by="organizer", reason="Double", notification_id=SOME_ID,
+        moved_to=OTHER_ID,
+    ),
+    visitors.Corrected(event_id=OTHER_ID, person=PERSON),
+    visitors.MessageResent(event_id=OTHER_ID, code="0042", notification_id=SOME_ID),
     visitors.Erased(notification_id=SOME_ID),
     notifications.Sent(),
     notifications.Failed(reason="404 Not Found"),

@@ -9,14 +9,10 @@ import pytest
 
 from domain import events, notifications
 from domain.core.values import Email, FullName
+from domain.departures import EraseVisitor
 from domain.notifications import ERASED, Requeued, Sent
-from domain.visitors import (
-    DuplicateRegistration,
-    Erased,
-    EraseVisitor,
-    Registered,
-    RegisterVisitor,
-)
+from domain.registrations import RegisterVisitor
+from domain.visitors import Cancelled, DuplicateRegistration, Erased, Registered
 from tests.domain.scenario import IN_A_MONTH, Scenario, identity
 
 FAIR = UUID(int=1001)
@@ -45,6 +41,7 @@ def test_a_notification_that_waits_is_given_up_with_its_recipient() -> None:
     scenario, notification = registered()
     assert scenario.when(ERASE) == [
         notifications.Failed(reason=ERASED),
+        Cancelled(event_id=FAIR, by="erasure"),
         Erased(notification_id=notification),
     ]
     assert scenario.value == "erased before notified"
@@ -60,7 +57,10 @@ def test_one_that_was_queued_again_waits() -> None:
 def test_what_became_of_a_notification_stays_as_it_was(outcome: Any) -> None:
     scenario, notification = registered()
     scenario.given(notification, outcome)
-    assert scenario.when(ERASE) == [Erased(notification_id=notification)]
+    assert scenario.when(ERASE) == [
+        Cancelled(event_id=FAIR, by="erasure"),
+        Erased(notification_id=notification),
+    ]
     assert scenario.value == "erased"
 
 

@@ -24,6 +24,7 @@ from domain.areas import CreateArea, DeleteArea, RenameArea
 from domain.audit.disclosures import RecordDisclosure
 from domain.core.ids import Identity
 from domain.core.values import Text, Username
+from domain.departures import EraseVisitor
 from domain.events import ChangeEvent, CleanUpEvent, CreateEvent, DeleteEvent
 from domain.history.decider import Decider
 from domain.history.group_commit import Writer
@@ -31,8 +32,8 @@ from domain.history.store import connect, last_position, read_events
 from domain.notifications import QueueAgain, RecordDelivery
 from domain.privacy.keys import InstallationKeys
 from domain.provider_items import FollowProvider, SyncEvent
+from domain.registrations import RegisterVisitor
 from domain.syncs import Counts, RecordFailedSync, RecordSync
-from domain.visitors import EraseVisitor, RegisterVisitor
 from tests.domain.writing import ORIGIN, a_fair, visitor
 from tests.support.installation import an_account
 

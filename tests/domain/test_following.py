@@ -13,13 +13,14 @@ from domain import events
 from domain.areas import Area, CreateArea, DeleteArea, RenameArea
 from domain.core.errors import NotFound
 from domain.core.values import Text
+from domain.details import Details
 from domain.events import (
     ChangeEvent,
     CleanUpEvent,
     DeleteEvent,
     Event,
 )
-from domain.following import FIELDS, Details, Field
+from domain.following import FIELDS, Field
 from domain.provider_items import FollowProvider, SyncOutcome
 from tests.domain.fair import FAIR, FAIR_CREATED, synced
 from tests.domain.scenario import IN_A_MONTH, IN_A_WEEK, Scenario

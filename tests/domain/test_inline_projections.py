@@ -26,12 +26,14 @@ from domain.core.commands import Application, InlineProjection
 from domain.core.errors import NotFound
 from domain.core.values import Email, FullName, Text, Username
 from domain.credentials import CredentialsNotWritten, PasswordReplaced
+from domain.departures import EraseVisitor
 from domain.history.batch import CommandFailure, CommandRequest, Done, OutcomeUnknown
 from domain.history.decider import Decider
 from domain.history.group_commit import Writer
 from domain.history.store import connect, open_all, read_events
 from domain.privacy.keys import InstallationKeys
-from domain.visitors import EraseVisitor, Registered, RegisterVisitor
+from domain.registrations import RegisterVisitor
+from domain.visitors import Registered
 from tests.domain.writing import ORIGIN, a_fair, history, visitor
 from tests.support.installation import an_account
 

@@ -17,7 +17,8 @@ from domain.core.errors import DomainError
 from domain.core.values import Email, FullName, Text
 from domain.events import ChangeEvent, CleanUpEvent, CreateEvent, DeleteEvent, Event
 from domain.provider_items import SyncEvent
-from domain.visitors import RegisterVisitor, Visitor
+from domain.registrations import RegisterVisitor
+from domain.visitors import Visitor
 from tests.domain.scenario import NOW, Scenario, identity
 
 NAMES = st.sampled_from(["Hall", "HALL", "Annex", "Straße", "STRASSE", "Garden"]).map(Text)
@@ -104,10 +105,10 @@ class Commands(RuleBasedStateMachine):
     @rule(event_id=event_ids, email=EMAILS)
     def register(self, event_id: UUID, email: str) -> None:
         event = self.scenario.state(event_id)
-        visitor_id = self.give(
+        registered = self.give(
             RegisterVisitor(event_id=event_id, full_name=FullName("Ada"), email=Email.parse(email))
         )
-        if visitor_id is not None:
+        if registered is not None:
             assert isinstance(event, Event)
             assert event.exists
             assert event.is_open

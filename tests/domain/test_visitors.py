@@ -10,15 +10,9 @@ import pytest
 from domain import events
 from domain.core.errors import NotFound
 from domain.core.values import Email, FullName
-from domain.visitors import (
-    DeadlinePassed,
-    DuplicateRegistration,
-    EraseVisitor,
-    EventClosed,
-    Person,
-    Registered,
-    RegisterVisitor,
-)
+from domain.departures import EraseVisitor
+from domain.registrations import RegisterVisitor
+from domain.visitors import DeadlinePassed, DuplicateRegistration, EventClosed, Person, Registered
 from tests.domain.fair import FAIR, a_fair
 from tests.domain.scenario import CODE, IN_A_WEEK, Scenario, identity
 
@@ -94,7 +88,7 @@ def test_people_whose_emails_are_much_alike_are_two(emails: tuple[str, str]) -> 
     ids = set()
     for email in emails:
         scenario.when(register(email))
-        ids.add(scenario.value)
+        ids.add(scenario.value.id)
     assert len(ids) == 2
     for email in emails:
         with pytest.raises(DuplicateRegistration):
@@ -106,7 +100,7 @@ def test_who_is_erased_leaves_the_other_registered(emails: tuple[str, str]) -> N
     scenario = a_fair()
     for email in emails:
         scenario.when(register(email))
-        second = scenario.value
+        second = scenario.value.id
     scenario.when(EraseVisitor(visitor_id=identity.visitor(FAIR, Email.parse(emails[0]))))
     with pytest.raises(DuplicateRegistration):
         scenario.when(register(emails[1]))
@@ -115,7 +109,7 @@ def test_who_is_erased_leaves_the_other_registered(emails: tuple[str, str]) -> N
         scenario.when(register(emails[0]))
     scenario.when(EraseVisitor(visitor_id=second))
     scenario.when(register(emails[1]))
-    assert scenario.value == second
+    assert scenario.value.id == second
     for email in emails:
         with pytest.raises(DuplicateRegistration):
             scenario.when(register(email))

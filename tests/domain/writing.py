@@ -13,7 +13,7 @@ from domain.history.decider import Decider
 from domain.history.group_commit import Writer
 from domain.history.store import connect, read_events
 from domain.privacy.keys import InstallationKeys
-from domain.visitors import RegisterVisitor
+from domain.registrations import RegisterVisitor
 from tests.support.installation import a_registration, an_event
 
 ORIGIN = Origin(actor="anonymous", correlation_id="test")

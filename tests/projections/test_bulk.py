@@ -12,9 +12,9 @@ import msgspec
 import pytest
 
 from domain.core.aggregate import RecordedEvent
+from domain.departures import EraseVisitor
 from domain.notifications import QueueAgain, RecordDelivery
 from domain.privacy.keys import InstallationKeys
-from domain.visitors import EraseVisitor
 from projections.outbox import OUTBOX
 from projections.projector import tail
 from projections.projector.projection import Bulk, Projection, Rows

@@ -52,5 +52,5 @@ class Deeds:
         return id
 
     async def register(self, event: UUID, email: str = "ada@example.com", **how: Any) -> UUID:
-        id: UUID = await self.do(a_registration(event, email), **how)
+        id: UUID = (await self.do(a_registration(event, email), **how)).id
         return id

@@ -17,13 +17,13 @@ from domain.accounts import PasswordHash, RegisterAccount, Role
 from domain.application import APPLICATION
 from domain.areas import CreateArea
 from domain.core.values import Email, FullName, Text, Username
+from domain.details import Status
 from domain.events import CreateEvent
-from domain.following import Status
 from domain.history.batch import CommandRequest, Origin
 from domain.history.decider import Decider
 from domain.history.store import connect, last_position
 from domain.privacy.keys import InstallationKeys
-from domain.visitors import RegisterVisitor
+from domain.registrations import RegisterVisitor
 from projections.projector.projection import Projection
 from projections.projector.projector import Projector
 from projections.projector.tail import Tail
@@ -67,7 +67,8 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
 
     async def register(self, event_id: UUID, *emails: str) -> list[UUID]:
         """The visitors' ids."""
-        return await self.give(*(a_registration(event_id, email) for email in emails))
+        registered = await self.give(*(a_registration(event_id, email) for email in emails))
+        return [visitor.id for visitor in registered]
 
     async def project(self, projections: Sequence[Projection] = ALL) -> None:
         """Bring these up to date."""

@@ -14,7 +14,7 @@ import msgspec
 
 from domain.core.times import end_of, parse_deadline, parse_moment
 from domain.core.values import Invalid, StoredText
-from domain.following import Status
+from domain.details import Status
 from domain.history.codec import to_json
 from domain.provider_items import SyncEvent
 from domain.syncs import SkippedItem

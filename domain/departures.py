@@ -1,0 +1,152 @@
+"""Confirming and leaving: what becomes of a registration, by the visitor, an organizer or time."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+
+from domain.core.unit_of_work import Work
+from domain.core.values import Reason
+from domain.events import Event
+from domain.history.store import delete_personal_keys
+from domain.notifications import Notification
+from domain.visitors import (
+    CancellationClosed,
+    Confirmed,
+    Erased,
+    Lapsed,
+    MessageResent,
+    NotRegistered,
+    Visitor,
+    existing_visitor,
+    record_cancellation,
+)
+
+
+class CancelVisitor(msgspec.Struct, frozen=True, kw_only=True):
+    """An organizer cancels a registration, or takes somebody off the waiting list."""
+
+    visitor_id: UUID
+    reason: Reason = Reason()
+    notify: bool = True
+
+
+class LeaveEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """The visitor cancels."""
+
+    visitor_id: UUID
+    episode: int
+
+
+class ConfirmVisitor(msgspec.Struct, frozen=True, kw_only=True):
+    """The visitor confirms the address."""
+
+    visitor_id: UUID
+    episode: int
+
+
+class LapseVisitor(msgspec.Struct, frozen=True, kw_only=True):
+    """Ends a registration whose address was not confirmed in time."""
+
+    visitor_id: UUID
+
+
+class ResendMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """Sends the message that says where the visitor stands once more."""
+
+    visitor_id: UUID
+
+
+class EraseVisitor(msgspec.Struct, frozen=True, kw_only=True):
+    """Erases the person of one registration, see `domain.erasure`."""
+
+    visitor_id: UUID
+    notification_id: UUID | None = None
+    """Identifies the registration to erase; None for the present one."""
+
+
+ErasureOutcome = Literal["nobody", "erased", "erased before notified"]
+
+
+def cancel_visitor(command: CancelVisitor, work: Work) -> Visitor:
+    """Nothing changes when the registration is over already."""
+    visitor = existing_visitor(command.visitor_id, work)
+    if not visitor.seat:
+        return visitor
+    return record_cancellation(
+        visitor, "organizer", work, reason=command.reason, notify=command.notify
+    )
+
+
+def leave_event(command: LeaveEvent, work: Work) -> Visitor:
+    visitor = existing_visitor(command.visitor_id, work)
+    visitor.expect_episode(command.episode)
+    details = work.get(Event, visitor.event).details
+    if work.now > min(details.cancel_until or details.event_datetime, details.event_datetime):
+        raise CancellationClosed
+    return record_cancellation(visitor, "visitor", work)
+
+
+def confirm_visitor(command: ConfirmVisitor, work: Work) -> Visitor:
+    visitor = existing_visitor(command.visitor_id, work)
+    visitor.expect_episode(command.episode)
+    if visitor.confirmed:
+        return visitor
+    confirmed = Confirmed(event_id=visitor.event)
+    if visitor.status == "unconfirmed":
+        confirmed = msgspec.structs.replace(
+            confirmed, code=work.new_code(), notification_id=work.new_id()
+        )
+    return work.record(visitor, confirmed)
+
+
+def lapse_visitor(command: LapseVisitor, work: Work) -> bool:
+    """Only while it matters: of an event that is cancelled, or over, nobody loses a seat."""
+    visitor = existing_visitor(command.visitor_id, work)
+    is_late = visitor.confirm_by is not None and work.now >= visitor.confirm_by
+    if visitor.status != "unconfirmed" or not is_late:
+        return False
+    if not work.get(Event, visitor.event).takes_place_after(work.now):
+        return False
+    work.record(visitor, Lapsed(event_id=visitor.event))
+    return True
+
+
+def resend_message(command: ResendMessage, work: Work) -> Visitor:
+    visitor = existing_visitor(command.visitor_id, work)
+    if not visitor.seat:
+        raise NotRegistered
+    return work.record(
+        visitor,
+        MessageResent(event_id=visitor.event, code=work.new_code(), notification_id=work.new_id()),
+    )
+
+
+def erase_visitor(command: EraseVisitor, work: Work) -> ErasureOutcome:
+    """Of an event to come, the seat is passed on."""
+    visitor = work.get(Visitor, command.visitor_id)
+    registered_with = visitor.notification_id
+    if registered_with is None or command.notification_id not in {None, registered_with}:
+        return "nobody"
+    abandoned = False
+    for id in {registered_with, visitor.last_notification_id or registered_with}:
+        notification = work.get(Notification, id)
+        abandoned |= work.record(notification, *notification.abandon()) is not notification
+    event = work.get(Event, visitor.event)
+    if visitor.seat and event.takes_place_after(work.now):
+        visitor = record_cancellation(visitor, "erasure", work, notify=False)
+    work.record(visitor, Erased(notification_id=registered_with))
+    return "erased before notified" if abandoned else "erased"
+
+
+async def forget_person(connection: AsyncConnection[Any], _: EraseVisitor, work: Work) -> None:
+    """Deletes the keys to what the stream holds of them. The same batch may have registered the
+    next person: theirs stay."""
+    for recorded in work.recorded:
+        if isinstance(recorded.event, Erased):
+            await delete_personal_keys(
+                connection, recorded.originator_id, before=recorded.originator_version
+            )

@@ -1,0 +1,170 @@
+"""Registering a visitor, or putting them on the waiting list: by themselves or by an organizer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from domain.core.errors import NotFound
+from domain.core.unit_of_work import Work
+from domain.core.values import Email, FullName
+from domain.events import Event
+from domain.visitors import (
+    Corrected,
+    DeadlinePassed,
+    EventCancelled,
+    EventClosed,
+    EventFull,
+    NotRegistered,
+    Person,
+    Registered,
+    Visitor,
+    Waitlisted,
+    confirm_by,
+    existing_visitor,
+    record_cancellation,
+)
+
+
+class RegisterVisitor(msgspec.Struct, frozen=True, kw_only=True):
+    event_id: UUID
+    full_name: FullName
+    email: Email
+    join_waiting_list: bool = False
+    """Whether to wait for a seat when none is free."""
+
+
+class AddVisitor(msgspec.Struct, frozen=True, kw_only=True):
+    """An organizer registers somebody, also after the deadline and when registration is closed."""
+
+    event_id: UUID
+    full_name: FullName
+    email: Email
+    over_capacity: bool = False
+    join_waiting_list: bool = False
+    notify: bool = True
+
+
+class CorrectVisitor(msgspec.Struct, frozen=True, kw_only=True):
+    """An organizer corrects the name or the email. With another email the visitor has another id,
+    and keeps the seat or the place in line."""
+
+    visitor_id: UUID
+    full_name: FullName
+    email: Email
+
+
+def register_visitor(command: RegisterVisitor, work: Work) -> Visitor:
+    event = work.get(Event, command.event_id)
+    visitor = _visitor(command.event_id, command.email, work)
+    _expect_to_take_place(event)
+    if not event.is_open:
+        raise EventClosed
+    if work.now > event.details.registration_deadline:
+        raise DeadlinePassed
+    visitor.refuse_second()
+    person = Person(full_name=command.full_name, email=command.email)
+    if _has_room(event, work):
+        return _register(visitor, event, person, work, confirm_by(event, work))
+    if not command.join_waiting_list or event.details.waiting_list == "off":
+        raise EventFull(waiting_list=event.details.waiting_list != "off")
+    return _join_waiting_list(visitor, event, person, work)
+
+
+def add_visitor(command: AddVisitor, work: Work) -> Visitor:
+    event = work.get(Event, command.event_id)
+    visitor = _visitor(command.event_id, command.email, work)
+    _expect_to_take_place(event)
+    visitor.refuse_second()
+    person = Person(full_name=command.full_name, email=command.email)
+    if command.over_capacity or _has_room(event, work):
+        return _register(visitor, event, person, work, notify=command.notify)
+    if not command.join_waiting_list or event.details.waiting_list == "off":
+        raise EventFull(waiting_list=event.details.waiting_list != "off")
+    return _join_waiting_list(visitor, event, person, work, notify=command.notify)
+
+
+def correct_visitor(command: CorrectVisitor, work: Work) -> Visitor:
+    visitor = existing_visitor(command.visitor_id, work)
+    event = work.get(Event, visitor.event)
+    if not visitor.seat:
+        raise NotRegistered
+    person = Person(full_name=command.full_name, email=command.email)
+    other = _visitor(event.id, command.email, work)
+    if other.id == visitor.id:
+        return work.record(visitor, Corrected(event_id=event.id, person=person))
+    other.refuse_second()
+    if visitor.status == "waiting":
+        other = _join_waiting_list(other, event, person, work, moved_from=visitor.id)
+    else:
+        until = confirm_by(event, work) if visitor.confirm_by else None
+        other = _register(other, event, person, work, until, moved_from=visitor.id)
+    record_cancellation(visitor, "correction", work, moved_to=other.id, notify=False)
+    return other
+
+
+def _expect_to_take_place(event: Event) -> None:
+    if not event.exists:
+        raise NotFound("event", event.id)
+    if event.cancelled is not None:
+        raise EventCancelled
+
+
+def _has_room(event: Event, work: Work) -> bool:
+    capacity = event.details.capacity
+    return capacity is None or work.has_room(event.id, capacity)
+
+
+def _register(
+    visitor: Visitor,
+    event: Event,
+    person: Person,
+    work: Work,
+    until: datetime | None = None,
+    *,
+    moved_from: UUID | None = None,
+    notify: bool = True,
+) -> Visitor:
+    registered = Registered(
+        event_id=event.id,
+        code=work.new_code(),
+        notification_id=work.new_id(),
+        person=person,
+        confirm_by=until,
+        moved_from=moved_from,
+        notify=notify,
+    )
+    return work.record(visitor, registered)
+
+
+def _join_waiting_list(
+    visitor: Visitor,
+    event: Event,
+    person: Person,
+    work: Work,
+    *,
+    moved_from: UUID | None = None,
+    notify: bool = True,
+) -> Visitor:
+    waitlisted = Waitlisted(
+        event_id=event.id,
+        notification_id=work.new_id(),
+        person=person,
+        moved_from=moved_from,
+        notify=notify,
+    )
+    return work.record(visitor, waitlisted)
+
+
+def _visitor(event_id: UUID, email: Email, work: Work) -> Visitor:
+    """This person at the event, or who they will be there."""
+    first = work.get(Visitor, work.identity.visitor(event_id, email))
+    if not first.version:
+        return first
+    other_id = work.identity.other_visitor(event_id, email)
+    if first.is_known and work.person(first) in {other_id, None}:
+        return first
+    other = work.get(Visitor, other_id)
+    return other if first.is_known or other.is_known else first
