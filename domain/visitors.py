@@ -22,7 +22,7 @@ import msgspec
 
 from domain.core.aggregate import DomainEvent, new_fields_have_their_defaults, stored_as
 from domain.core.durations import LongDuration
-from domain.core.errors import NotFound, ProblemError, Refused
+from domain.core.errors import NotFound, Refused
 from domain.core.seats import Seat, SeatHolder
 from domain.core.unit_of_work import Work
 from domain.events import Event
@@ -70,7 +70,7 @@ class CancellationClosed(Refused):
     """It is too late to cancel"""
 
 
-class LinkExpired(ProblemError):
+class LinkExpired(Refused):
     """This link belongs to a registration that is over"""
 
     status = 410

@@ -220,7 +220,6 @@ class _Deciding:
         with _commit_of(self._connection):
             async with self._connection.transaction():
                 await lock_history(self._connection)
-                self._seats.forget()
                 return await self._try(requests)
 
     async def _try(self, requests: Sequence[CommandRequest]) -> list[Done | CommandFailure]:
@@ -244,13 +243,13 @@ class _Deciding:
         touches = [self._handling.touches(request.command) for request in requests]
         wanted = {id for touched in touches for id in (*touched.existing, *touched.begun)}
         loaded = await self._streams.load(self._connection, wanted)
+        self._seats.forget()  # a refusal is not proved by an append: it rests on what is read now
         while True:
             decisions = self._handling.run(requests, loaded, self._seats.known)
             decided = [d for d in decisions if not isinstance(d, NeedsLoading)]
             if len(decided) == len(decisions):
                 return loaded, decided
             if any(isinstance(d, Outdated) for d in decisions):
-                self._seats.forget()
                 raise _Changed
             if missing := {d.id for d in decisions if isinstance(d, NotLoaded)}:
                 loaded |= await self._streams.load(self._connection, missing)

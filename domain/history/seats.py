@@ -17,7 +17,8 @@ from domain.core.seats import ANY, Bounds, Counters, EventSeats, SeatHolder
 from domain.core.unit_of_work import Work
 
 FIRST_IN_LINE = 128
-"""Visitors that are loaded of each line: more than a batch usually promotes."""
+"""Visitors that are loaded of each line: more than a batch usually promotes. If it promotes more,
+four times as many are loaded."""
 
 CACHED_EVENTS = 20_000
 
@@ -108,6 +109,8 @@ class SeatCache:
         self.known.clear()
 
     async def load(self, connection: AsyncConnection[Any], event_ids: Collection[UUID]) -> None:
+        known = [counters for id in event_ids if (counters := self.known.get(id))]
+        longest = max((len(counters.line or ()) for counters in known), default=0)
         cursor = await connection.execute(
             """
             SELECT wanted.id, coalesce(s.taken, 0), coalesce(s.waiting, 0), coalesce(line.ids, '{}')
@@ -120,7 +123,7 @@ class SeatCache:
                 ) AS first
             ) AS line
             """,
-            [list(event_ids), FIRST_IN_LINE],
+            [list(event_ids), max(FIRST_IN_LINE, 4 * longest)],
             binary=True,
         )
         if len(self.known) + len(event_ids) > CACHED_EVENTS:
