@@ -49,7 +49,7 @@ async def counters(connection: AsyncConnection[Any], fair: UUID) -> tuple[int, i
     )
     row = await cursor.fetchone()
     assert row is not None
-    return row
+    return row[0], row[1]
 
 
 async def test_many_writers_sell_exactly_the_seats_there_are(

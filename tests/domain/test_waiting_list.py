@@ -310,6 +310,7 @@ def test_the_message_is_sent_once_more_with_an_id_of_its_own() -> None:
     ada, grace = register(scenario, "ada", "grace")
     for visitor in (ada, grace):
         (resent,) = scenario.when(ResendMessage(visitor_id=visitor.id))
+        assert isinstance(resent, visitors.MessageResent)
         assert resent.notification_id != visitor.notification_id
     scenario.when(CancelVisitor(visitor_id=ada.id))
     with pytest.raises(NotRegistered):
