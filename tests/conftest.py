@@ -6,6 +6,7 @@ import signal
 import tempfile
 from collections import Counter
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -70,12 +71,25 @@ def _initdb_does_not_wait_for_the_disk() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def servers_dir() -> Iterator[Path]:
+@contextmanager
+def _new_folder() -> Iterator[Path]:
     """Not in pytest's own folder: every session that starts closes that to other accounts, and
     the PostgreSQL of a test run by root has one."""
     with tempfile.TemporaryDirectory(prefix="events-face-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def servers_dir() -> Iterator[Path]:
+    with _new_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Where a server that only this test starts may keep its files."""
+    with _new_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

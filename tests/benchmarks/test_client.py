@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections import Counter
-from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -13,23 +11,6 @@ import pytest
 from benchmarks.client import Asked, Got, ask
 from benchmarks.load import rush
 from tests.support.http_server import Answer, HttpServer, Request
-
-
-@pytest.fixture
-def bodies() -> list[bytes]:
-    """Of all requests."""
-    return []
-
-
-@pytest.fixture
-def server(bodies: list[bytes]) -> Iterator[HttpServer]:
-    def respond(request: Request) -> Answer:
-        again = request.body in bodies
-        bodies.append(request.body)
-        return Answer(status=409 if again else 201)
-
-    with HttpServer(respond) as server:
-        yield server
 
 
 def asked(server: HttpServer, **more: object) -> Got:
@@ -103,15 +84,6 @@ def test_answers_that_never_come_are_lost() -> None:
 
     assert got.lost == 8
     assert got.statuses == {}
-
-
-@pytest.fixture(params=["wrk", "ours"])
-def generator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a rush is made with."""
-    if request.param == "ours":
-        monkeypatch.setattr(shutil, "which", lambda _: None)
-    elif shutil.which("wrk") is None:
-        pytest.skip("wrk is not installed")
 
 
 @pytest.mark.usefixtures("generator")

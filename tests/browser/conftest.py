@@ -20,6 +20,7 @@ from runtime.embedded.services import Services
 from runtime.settings import Settings
 from tests.api.serving import Api, api_on, projector_on
 from tests.browser.content import fill
+from tests.browser.crawling import one_of_each_kind
 from tests.browser.looking import People
 from tests.browser.watching import Watch
 from tests.support import chromium
@@ -75,6 +76,12 @@ async def site(
             await api.account(username, *roles)
         await fill(api)
         yield api
+
+
+@pytest.fixture(scope="package")
+async def pages(site: Api) -> list[str]:
+    """One address of each kind of page."""
+    return await one_of_each_kind(site)
 
 
 @pytest.fixture

@@ -10,42 +10,12 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Page
 
-from tests.api.admin.panel import Panel
-from tests.api.serving import PASSWORD, Api
+from tests.browser.crawling import ID
 from tests.browser.looking import People
 
 pytestmark = pytest.mark.anyio
 
 Scheme = Literal["light", "dark"]
-
-ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-UNLINKED = [
-    "/admin/nowhere",
-    "/admin/events/?name=nothing+like+this",
-    "/admin/events/?date=2099-05&order=name",
-    "/admin/areas/?name=nothing+like+this",
-    "/admin/events/?page=99",
-]
-"""Pages in states that no link leads to."""
-
-
-@pytest.fixture(scope="package")
-async def pages(site: Api) -> list[str]:
-    """One address of each kind of page."""
-    site.http.follow_redirects = True
-    panel = Panel(site.http)
-    await panel.sign_in("admin", PASSWORD)
-    found, waiting = dict[str, str](), ["/admin/"]
-    while waiting:
-        address = waiting.pop(0)
-        path = address.partition("?")[0].partition("#")[0].rstrip("/")
-        kind = ID.sub("ID", path)
-        if kind not in found and path.startswith("/admin"):
-            found[kind] = path + "/"
-            waiting += (await panel.open(path + "/")).links.values()
-    await panel.submit("/admin/sign-out")
-    return [*found.values(), *UNLINKED]
 
 
 async def test_links_lead_to_every_kind_of_page(pages: list[str]) -> None:

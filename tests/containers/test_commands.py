@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import httpx
 import psycopg
-import pytest
 
 from tests.containers.composed import ENV_FILE, ROOT
 from tests.containers.processes import Containers, containers
@@ -22,13 +19,6 @@ STARTED_WITHIN = 60.0
 """Seconds."""
 
 ROLES = {"api", "projector", "worker-notifications", "worker-periodic", "scheduler", "sink"}
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Outside of pytest's own folder, which it closes to the account that PostgreSQL has."""
-    with tempfile.TemporaryDirectory(prefix="events-face-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
 
 
 def test_the_services_register_deliver_clean_up_and_stop(folder: Path) -> None:

@@ -17,8 +17,6 @@ def short_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def tmp_path() -> Iterator[Path]:
-    """Not in pytest's own folder: every session that starts closes that to other accounts, and
-    the PostgreSQL of a test run by root has one."""
-    with tempfile.TemporaryDirectory(prefix="events-face-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+def tmp_path(folder: Path) -> Path:
+    """Embedded servers of these tests keep their data in it."""
+    return folder

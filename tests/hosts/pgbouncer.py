@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
@@ -50,3 +53,22 @@ def pgbouncer(database_url: str, servers_dir: Path, *, ignored: str) -> Iterator
     with started(command, cwd="/", stderr=DEVNULL, **account.options()):
         until(lambda: accepts(port))
         yield f"postgresql://postgres@127.0.0.1:{port}/pooled"
+
+
+@contextmanager
+def refusing() -> Iterator[str]:
+    """The URL of what answers as PgBouncer does, to one connection."""
+    fields = b"SFATAL\0C08P01\0Munsupported startup parameter: options\0\0"
+
+    def refuse(listening: socket.socket) -> None:
+        client, _ = listening.accept()
+        with client:
+            client.recv(4096)
+            client.sendall(b"E" + struct.pack("!I", 4 + len(fields)) + fields)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        refusing = Thread(target=refuse, args=[listening])
+        refusing.start()
+        port = listening.getsockname()[1]
+        yield f"postgresql://u@127.0.0.1:{port}/x?sslmode=disable&gssencmode=disable"
+        refusing.join()

@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 from psycopg import Connection
 
@@ -121,3 +122,15 @@ class PostgreSQL:
                 return True
         except psycopg.OperationalError:
             return False
+
+
+class Pair(msgspec.Struct, frozen=True):
+    primary: PostgreSQL
+    replica: PostgreSQL
+
+    @property
+    def either(self) -> str:
+        """The replica's URL, and the primary's for when that is away."""
+        places = ",".join(f"{one.host.address}:{one.port}" for one in (self.replica, self.primary))
+        user = f"postgres:{PASSWORD}"
+        return f"postgresql://{user}@{places}/events_face?target_session_attrs=prefer-standby"

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
-from collections.abc import Iterator
-from pathlib import Path
-from threading import Thread
 
 import msgspec
 import pytest
@@ -19,19 +14,9 @@ from runtime.errors import CommandFailed
 from runtime.installation import installation_keys
 from runtime.settings import Settings
 from tests.api.serving import api_on, projector_on
-from tests.hosts.pgbouncer import needs_pgbouncer, pgbouncer
+from tests.hosts.pgbouncer import needs_pgbouncer, refusing
 
 LIST = "/api/events/list"
-
-
-@pytest.fixture(params=["refused", "ignored"])
-def pooled_url(
-    request: pytest.FixtureRequest, database_url: str, servers_dir: Path
-) -> Iterator[str]:
-    """Of a PgBouncer that refuses our options, or that ignores them."""
-    ignored = "options" if request.param == "ignored" else "extra_float_digits"
-    with pgbouncer(database_url, servers_dir, ignored=ignored) as url:
-        yield url
 
 
 @needs_pgbouncer
@@ -59,27 +44,6 @@ def test_what_needs_sessions_refuses_a_pooler(settings: Settings, pooled_url: st
         create_tables(settings, Services(database_url=pooled_url, redis_url=None))
 
 
-def test_a_refusal_of_our_options_is_told_as_what_it_means(
-    settings: Settings, refusing_url: str
-) -> None:
-    with pytest.raises(CommandFailed, match="DATABASE_URL leads to a pooler"):
-        installation_keys(settings, refusing_url)
-
-
-@pytest.fixture
-def refusing_url() -> Iterator[str]:
-    """Of what answers as PgBouncer does, to one connection."""
-    fields = b"SFATAL\0C08P01\0Munsupported startup parameter: options\0\0"
-
-    def refuse(listening: socket.socket) -> None:
-        client, _ = listening.accept()
-        with client:
-            client.recv(4096)
-            client.sendall(b"E" + struct.pack("!I", 4 + len(fields)) + fields)
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        refusing = Thread(target=refuse, args=[listening])
-        refusing.start()
-        port = listening.getsockname()[1]
-        yield f"postgresql://u@127.0.0.1:{port}/x?sslmode=disable&gssencmode=disable"
-        refusing.join()
+def test_a_refusal_of_our_options_is_told_as_what_it_means(settings: Settings) -> None:
+    with refusing() as url, pytest.raises(CommandFailed, match="DATABASE_URL leads to a pooler"):
+        installation_keys(settings, url)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,41 +14,15 @@ from psycopg import Connection
 
 from api.http import reads
 from domain.history.store import load_keys
-from events_face.commands.migrate import migrate
 from runtime.embedded.services import Services
 from runtime.settings import Settings
 from tests.api.serving import Api, api_on, projector_on
-from tests.hosts.network import Host
-from tests.hosts.postgresql import PASSWORD, PostgreSQL
+from tests.hosts.postgresql import Pair
 from tests.support.waiting import DEADLINE, until, until_async
 
 pytestmark = pytest.mark.anyio
 
 LIST = "/api/events/list"
-
-
-class Pair(msgspec.Struct, frozen=True):
-    primary: PostgreSQL
-    replica: PostgreSQL
-
-    @property
-    def either(self) -> str:
-        """The replica's URL, and the primary's for when that is away."""
-        places = ",".join(f"{one.host.address}:{one.port}" for one in (self.replica, self.primary))
-        user = f"postgres:{PASSWORD}"
-        return f"postgresql://{user}@{places}/events_face?target_session_attrs=prefer-standby"
-
-
-@pytest.fixture
-def pair(folder: Path, settings: Settings) -> Iterator[Pair]:
-    host = Host("here", "127.0.0.1")
-    try:
-        primary = PostgreSQL(host, folder / "primary")
-        primary.create()
-        migrate(settings, Services(database_url=primary.url, redis_url=None))
-        yield Pair(primary, primary.replica(host, folder / "replica"))
-    finally:
-        host.kill()
 
 
 async def test_queries_go_to_the_replica_and_wait_for_it_and_everything_else_to_the_primary(

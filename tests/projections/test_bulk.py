@@ -18,7 +18,7 @@ from domain.privacy.keys import InstallationKeys
 from projections.outbox import OUTBOX
 from projections.projector import tail
 from projections.projector.projection import Bulk, Projection, Rows
-from projections.rebuild import bulk_load, rebuild
+from projections.rebuild import rebuild
 from projections.rebuild.rebuild import CannotRebuild, rebuild_tables
 from projections.visitors import VISITORS
 from tests.support.installation import Installation
@@ -26,14 +26,6 @@ from tests.support.installation import Installation
 pytestmark = pytest.mark.anyio
 
 LARGE = (VISITORS, OUTBOX)
-
-
-@pytest.fixture
-def in_bulk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small histories are rebuilt as large ones are."""
-    monkeypatch.setattr(rebuild, "MIN_BULK_POSITIONS", 0)
-    monkeypatch.setattr(bulk_load, "SEGMENT_SIZE", 23)
-    monkeypatch.setattr(bulk_load, "PROCESSES", 2)
 
 
 async def random_history(installation: Installation, random: Random) -> None:

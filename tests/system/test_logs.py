@@ -6,13 +6,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
-import pytest
 
 from runtime.embedded.services import Services
 from runtime.ports import free_port
@@ -25,17 +24,17 @@ from tests.support.waiting import until
 
 WITH_A_BUG = """
 import sys
-from domain import application, visitors
+from domain import application, registrations
 from msgspec.structs import replace
 def register_visitor(command, work):
     try:
         raise LookupError(command.full_name)
     except LookupError:
         raise RuntimeError(f"cannot handle {command}")
-right = application.APPLICATION.commands[visitors.RegisterVisitor]
+right = application.APPLICATION.commands[registrations.RegisterVisitor]
 def sometimes(command, work):
     return (register_visitor if "bug" in command.email else right.handler)(command, work)
-application.APPLICATION.commands[visitors.RegisterVisitor] = replace(right, handler=sometimes)
+application.APPLICATION.commands[registrations.RegisterVisitor] = replace(right, handler=sometimes)
 from events_face.cli import main
 main(sys.argv[1:])
 """
@@ -43,17 +42,10 @@ main(sys.argv[1:])
 PERSONAL = ("@example", "augusta", "lovelace", "grace", "hopper")
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    return tmp_path / "log"
-
-
-@pytest.fixture
-def api(
-    worker_settings: Settings, services: Services, service: NotificationService, log: Path
-) -> Iterator[str]:
-    """The address of one that has a bug, with a projector and a worker beside it."""
-    variables = environment(worker_settings, services) | {
+@contextmanager
+def _with_a_bug(settings: Settings, services: Services, log: Path) -> Iterator[str]:
+    """The address of an API that has a bug, with a projector and a worker beside it."""
+    variables = environment(settings, services) | {
         "DEBUG": "false",
         "LOG_LEVEL": "debug",
         "LOG_FORMAT": "json",
@@ -70,15 +62,19 @@ def api(
 
 
 def test_lines_carry_the_correlation_id_and_nothing_personal(
-    api: str, service: NotificationService, log: Path
+    worker_settings: Settings, services: Services, service: NotificationService, tmp_path: Path
 ) -> None:
+    log = tmp_path / "log"
     service.by_email = {
         "augusta.refused@example.com": Answer(
             status=400, body=b'{"detail": "augusta.refused@example.com: no such mailbox"}'
         ),
     }
     service.answer_next(Answer(status=503, body=b"Augusta Lovelace must wait"))
-    with httpx.Client(base_url=api, timeout=30) as http:
+    with (
+        _with_a_bug(worker_settings, services, log) as api,
+        httpx.Client(base_url=api, timeout=30) as http,
+    ):
         event = http.post("/api/events/", json=EVENT).json()["data"]["id"]
 
         def register(email: str, id: str = event) -> httpx.Response:
@@ -95,7 +91,7 @@ def test_lines_carry_the_correlation_id_and_nothing_personal(
         assert {bug.status_code for bug in bugs} == {500}
         refused = register("augusta.refused@example.com")
         assert refused.status_code == 201
-    until(lambda: '"refused"' in log.read_text())
+        until(lambda: '"refused"' in log.read_text())
 
     text = log.read_text()
     assert [word for word in PERSONAL if word in text.lower()] == []
