@@ -40,10 +40,10 @@ from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.settings import Settings
 from tests.api.serving import Account, Api, projector_on
-from tests.domain.seals.sealed_history import seal_all
 from tests.support.database_contents import tables_with
 from tests.support.http_server import Answer as ServiceAnswer
 from tests.support.notification_service import NotificationService, notification_service
+from tests.support.sealed_history import seal_all
 from tests.support.waiting import until_async
 from workers.delivery import leases
 from workers.delivery.deliverer import Delivery, new_delivery

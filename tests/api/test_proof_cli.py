@@ -14,17 +14,11 @@ from domain.seals.signing import to_pem
 from domain.seals.verifying import Verdict
 from runtime.embedded.services import Services
 from runtime.settings import Settings
-from tests.domain.seals.sealed_history import HOLE, LAST, make_history, seal_all
 from tests.support.installation import Installation
 from tests.support.processes import Finished, environment, events_face, events_face_command, run
+from tests.support.sealed_history import HOLE, LAST, seal_all
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def history(installation: Installation, signing_key: Ed25519PrivateKey) -> Installation:
-    await make_history(installation, signing_key)
-    return installation
 
 
 @pytest.fixture
@@ -47,9 +41,9 @@ async def change(installation: Installation, position: int) -> None:
 
 
 async def test_verify_says_that_history_is_as_it_was(
-    history: Installation, surroundings: dict[str, str]
+    sealed_history: Installation, surroundings: dict[str, str]
 ) -> None:
-    await history.event("Another")
+    await sealed_history.event("Another")
     ran = events_face(surroundings, "audit", "verify")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out == (
@@ -59,10 +53,10 @@ async def test_verify_says_that_history_is_as_it_was(
 
 
 async def test_verify_names_the_first_position_that_was_changed(
-    history: Installation, surroundings: dict[str, str]
+    sealed_history: Installation, surroundings: dict[str, str]
 ) -> None:
     for position in (23, 12):
-        await change(history, position)
+        await change(sealed_history, position)
     ran = events_face(surroundings, "audit", "verify")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == (
@@ -77,10 +71,10 @@ async def test_verify_names_the_first_position_that_was_changed(
 
 
 async def test_verify_warns_of_what_nobody_seals(
-    history: Installation, surroundings: dict[str, str]
+    sealed_history: Installation, surroundings: dict[str, str]
 ) -> None:
-    await history.event("Another")
-    await history.connection.execute(
+    await sealed_history.event("Another")
+    await sealed_history.connection.execute(
         """
         UPDATE history_events
         SET state = overlay(state PLACING '2020' FROM position('"timestamp":"' IN state) + 13)
@@ -91,8 +85,8 @@ async def test_verify_warns_of_what_nobody_seals(
     ran = events_face(surroundings, "audit", "verify")
     assert ran.code == 0
     assert "does a scheduler run?" in ran.err
-    await history.connection.execute("DELETE FROM history_seals")
-    await history.connection.execute(
+    await sealed_history.connection.execute("DELETE FROM history_seals")
+    await sealed_history.connection.execute(
         """
         UPDATE history_events
         SET state = overlay(state PLACING '2020' FROM position('"timestamp":"' IN state) + 13)
@@ -104,7 +98,7 @@ async def test_verify_warns_of_what_nobody_seals(
 
 
 async def test_a_pinned_checkpoint_finds_history_rewritten_with_its_seals(
-    history: Installation,
+    sealed_history: Installation,
     signing_key: Ed25519PrivateKey,
     surroundings: dict[str, str],
     tmp_path: Path,
@@ -116,9 +110,9 @@ async def test_a_pinned_checkpoint_finds_history_rewritten_with_its_seals(
     verify = ("audit", "verify", "--checkpoint", str(pinned))
     assert events_face(surroundings, *verify).code == 0
 
-    await change(history, 12)
-    await history.connection.execute("DELETE FROM history_seals")
-    await seal_all(history.connection, signing_key)
+    await change(sealed_history, 12)
+    await sealed_history.connection.execute("DELETE FROM history_seals")
+    await seal_all(sealed_history.connection, signing_key)
     assert events_face(surroundings, "audit", "verify").code == 0
     ran = events_face(surroundings, *verify)
     assert ran.code == 1
@@ -133,7 +127,7 @@ async def test_a_pinned_checkpoint_finds_history_rewritten_with_its_seals(
 
 
 async def test_a_proof_is_checked_elsewhere_with_the_public_key_alone(
-    history: Installation, surroundings: dict[str, str], tmp_path: Path
+    sealed_history: Installation, surroundings: dict[str, str], tmp_path: Path
 ) -> None:
     proof, key, other = tmp_path / "proof.json", tmp_path / "key.pem", tmp_path / "other.pem"
     proof.write_text(events_face(surroundings, "audit", "prove", "12").out)
@@ -161,7 +155,7 @@ async def test_a_proof_is_checked_elsewhere_with_the_public_key_alone(
 
 
 async def test_what_cannot_be_proven_or_read_is_one_line(
-    history: Installation, surroundings: dict[str, str], tmp_path: Path
+    sealed_history: Installation, surroundings: dict[str, str], tmp_path: Path
 ) -> None:
     ran = events_face(surroundings, "audit", "prove", str(HOLE))
     assert (ran.code, ran.err) == (1, f"events-face: history has no event at position {HOLE}\n")

@@ -19,6 +19,8 @@ from tests.support.processes import Done, run
 
 ROOT = Path(__file__).parents[2]
 
+pytestmark = pytest.mark.usefixtures("invented_events")
+
 Colour = Literal["red", "blue"]
 
 
@@ -75,21 +77,15 @@ class PaintedOnce(DomainEvent[Area], frozen=True, kw_only=True):
         return (lambda data: {"colour": data["colour"]},)
 
 
-@pytest.fixture
-def golden(tmp_path: Path) -> Path:
-    """With examples of the two versions that tests are about."""
-    for version in (1, 2):
-        (tmp_path / f"Area.Painted.v{version}.json").touch()
-    return tmp_path
-
-
-@pytest.fixture
-def recorded(invented_events: None) -> dict[str, Shape]:
-    """The shapes as they are once `Area.Painted` has become a part of history."""
+def painted(tmp_path: Path) -> tuple[dict[str, Shape], Path]:
+    """The shapes as they are once `Area.Painted` has become a part of history, and a folder with
+    examples of the two versions that tests are about."""
     stored_as("Area.Painted", phrase="painted the area")(Painted)
     shapes = with_new_versions({})
     del EVENT_TYPES["Area.Painted"]
-    return shapes
+    for version in (1, 2):
+        (tmp_path / f"Area.Painted.v{version}.json").touch()
+    return shapes, tmp_path
 
 
 def about_it(recorded: dict[str, Shape], golden: Path) -> list[str]:
@@ -98,8 +94,9 @@ def about_it(recorded: dict[str, Shape], golden: Path) -> list[str]:
 
 @pytest.mark.parametrize("same", [Painted, DescribedAnew])
 def test_what_is_stored_as_before_is_no_change(
-    same: type[DomainEvent[Any]], recorded: dict[str, Shape], golden: Path
+    same: type[DomainEvent[Any]], tmp_path: Path
 ) -> None:
+    recorded, golden = painted(tmp_path)
     stored_as("Area.Painted", phrase="painted the area")(same)
     assert about_it(recorded, golden) == []
 
@@ -108,29 +105,29 @@ def test_what_is_stored_as_before_is_no_change(
     "changed", [WithAnotherField, WithAnotherType, WithMoreColours, WithAnotherDefault]
 )
 def test_a_changed_class_without_a_new_version_is_a_fault(
-    changed: type[DomainEvent[Any]], recorded: dict[str, Shape], golden: Path
+    changed: type[DomainEvent[Any]], tmp_path: Path
 ) -> None:
+    recorded, golden = painted(tmp_path)
     stored_as("Area.Painted", phrase="painted the area")(changed)
     (fault,) = about_it(recorded, golden)
     assert fault.startswith("Area.Painted has changed, and is version 1 still: give it version 2")
     assert with_new_versions(recorded) == recorded
 
 
-def test_a_field_that_becomes_personal_is_a_change(
-    recorded: dict[str, Shape], golden: Path
-) -> None:
+def test_a_field_that_becomes_personal_is_a_change(tmp_path: Path) -> None:
+    recorded, golden = painted(tmp_path)
     stored_as("Area.Painted", phrase="painted the area", personal="colour")(Painted)
     assert len(about_it(recorded, golden)) == 1
 
 
-def test_a_removed_class_is_a_fault(recorded: dict[str, Shape], golden: Path) -> None:
+def test_a_removed_class_is_a_fault(tmp_path: Path) -> None:
+    recorded, golden = painted(tmp_path)
     (fault,) = about_it(recorded, golden)
     assert fault == "Area.Painted.v1 is gone, but history may hold such events: bring it back"
 
 
-def test_a_new_version_needs_an_upcaster_an_example_and_to_be_recorded(
-    recorded: dict[str, Shape], golden: Path
-) -> None:
+def test_a_new_version_needs_an_upcaster_an_example_and_to_be_recorded(tmp_path: Path) -> None:
+    recorded, golden = painted(tmp_path)
     stored_as("Area.Painted", phrase="painted the area", version=2)(WithAnotherField)
     (golden / "Area.Painted.v2.json").unlink()
     upcasters, unrecorded, example = about_it(recorded, golden)
@@ -140,8 +137,9 @@ def test_a_new_version_needs_an_upcaster_an_example_and_to_be_recorded(
 
 
 def test_a_new_version_with_all_that_it_needs_is_no_fault_once_it_is_recorded(
-    recorded: dict[str, Shape], golden: Path
+    tmp_path: Path,
 ) -> None:
+    recorded, golden = painted(tmp_path)
     stored_as("Area.Painted", phrase="painted the area", version=2)(PaintedOnce)
     both = with_new_versions(recorded)
     assert both["Area.Painted.v1"] == recorded["Area.Painted.v1"]
@@ -158,8 +156,9 @@ def test_a_new_version_with_all_that_it_needs_is_no_fault_once_it_is_recorded(
     [(WithAnotherField, True), (PaintedOnce, False), (WithAnotherType, False)],
 )
 def test_what_is_written_as_an_older_version_has_only_fields_more_that_may_be_left_alone(
-    changed: type[DomainEvent[Any]], may_be: bool, recorded: dict[str, Shape], golden: Path
+    changed: type[DomainEvent[Any]], may_be: bool, tmp_path: Path
 ) -> None:
+    recorded, golden = painted(tmp_path)
     stored_as("Area.Painted", phrase="painted the area", version=2, written_as=1)(changed)
     found = [fault for fault in about_it(with_new_versions(recorded), golden) if "written" in fault]
     assert len(found) == (0 if may_be else 1)

@@ -47,12 +47,19 @@ THERE: dict[Field, dict[str, Any]] = {
 """A change that the provider makes, by field."""
 
 
-@pytest.fixture
-def scenario() -> Scenario:
+def followed() -> Scenario:
     """An event that was taken from the provider."""
     scenario = Scenario()
     scenario.when(synced(area_name=ROME))
     return scenario
+
+
+def followed_by_an_older_release() -> Scenario:
+    """Its history does not tell what the provider last said, nor which events are from there."""
+    scenario = Scenario()
+    scenario.when(CreateArea(name=ROME))
+    created = msgspec.structs.replace(FAIR_CREATED, area_id=scenario.value.id)
+    return scenario.given(FAIR, created)
 
 
 def details(scenario: Scenario) -> Details:
@@ -70,8 +77,9 @@ def area(scenario: Scenario) -> Area | None:
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_what_an_organizer_changed_stays_although_the_provider_says_what_it_always_said(
-    scenario: Scenario, field: Field
+    field: Field,
 ) -> None:
+    scenario = followed()
     scenario.when(ChangeEvent(event_id=FAIR, **HERE[field]))
     changed = details(scenario)
     assert scenario.when(synced(area_name=ROME)) == []
@@ -82,8 +90,9 @@ def test_what_an_organizer_changed_stays_although_the_provider_says_what_it_alwa
 @pytest.mark.parametrize("there", FIELDS)
 @pytest.mark.parametrize("here", FIELDS)
 def test_the_provider_changes_each_field_but_one_that_was_changed_here(
-    scenario: Scenario, here: Field, there: Field
+    here: Field, there: Field
 ) -> None:
+    scenario = followed()
     scenario.when(ChangeEvent(event_id=FAIR, **HERE[here]))
     kept = details(scenario)
     scenario.when(synced(**{"area_name": ROME, **THERE[there]}))
@@ -101,7 +110,8 @@ def test_the_provider_changes_each_field_but_one_that_was_changed_here(
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_a_field_follows_again_when_somebody_lets_it(scenario: Scenario, field: Field) -> None:
+def test_a_field_follows_again_when_somebody_lets_it(field: Field) -> None:
+    scenario = followed()
     scenario.when(ChangeEvent(event_id=FAIR, **HERE[field]))
     scenario.when(FollowProvider(event_id=FAIR, field=field))
     assert scenario.when(synced(area_name=ROME)) == []
@@ -110,7 +120,8 @@ def test_a_field_follows_again_when_somebody_lets_it(scenario: Scenario, field: 
     assert scenario.value == SyncOutcome("updated")
 
 
-def test_it_follows_to_what_the_provider_said_last(scenario: Scenario) -> None:
+def test_it_follows_to_what_the_provider_said_last() -> None:
+    scenario = followed()
     scenario.when(ChangeEvent(event_id=FAIR, name=Text("Changed here"), area_id=None))
     scenario.when(synced(name=Text("Changed there"), area_name=PARIS))
     scenario.when(FollowProvider(event_id=FAIR, field="name"))
@@ -130,7 +141,8 @@ def test_only_an_event_of_the_provider_follows_it() -> None:
             scenario.when(FollowProvider(event_id=id, field="name"))
 
 
-def test_an_area_that_was_renamed_here_is_the_providers_still(scenario: Scenario) -> None:
+def test_an_area_that_was_renamed_here_is_the_providers_still() -> None:
+    scenario = followed()
     rome = area(scenario)
     assert rome is not None
     scenario.when(RenameArea(area_id=rome.id, name=Text("Roma")))
@@ -140,7 +152,8 @@ def test_an_area_that_was_renamed_here_is_the_providers_still(scenario: Scenario
     assert details(scenario).area_id == rome.id
 
 
-def test_an_area_that_was_emptied_and_deleted_here_does_not_come_back(scenario: Scenario) -> None:
+def test_an_area_that_was_emptied_and_deleted_here_does_not_come_back() -> None:
+    scenario = followed()
     rome = area(scenario)
     assert rome is not None
     scenario.when(ChangeEvent(event_id=FAIR, area_id=None))
@@ -153,15 +166,15 @@ def test_an_area_that_was_emptied_and_deleted_here_does_not_come_back(scenario: 
     assert (back.name, back.id == rome.id) == ("Rome", False)
 
 
-def test_no_deadline_is_after_the_event_whoever_changed_which(scenario: Scenario) -> None:
+def test_no_deadline_is_after_the_event_whoever_changed_which() -> None:
+    scenario = followed()
     scenario.when(ChangeEvent(event_id=FAIR, registration_deadline=IN_A_MONTH))
     scenario.when(synced(area_name=ROME, event_datetime=IN_A_WEEK))
     assert details(scenario).registration_deadline == details(scenario).event_datetime == IN_A_WEEK
 
 
-def test_a_removed_event_does_not_come_back_for_a_date_that_was_changed_only_here(
-    scenario: Scenario,
-) -> None:
+def test_a_removed_event_does_not_come_back_for_a_date_that_was_changed_only_here() -> None:
+    scenario = followed()
     scenario.when(ChangeEvent(event_id=FAIR, event_datetime=LATER))
     scenario.when(CleanUpEvent(event_id=FAIR, before=LATER + timedelta(days=1)))
     assert scenario.when(synced(area_name=ROME)) == []
@@ -172,24 +185,15 @@ def test_a_removed_event_does_not_come_back_for_a_date_that_was_changed_only_her
 
 
 class TestOfAnOlderRelease:
-    """Its history does not tell what the provider last said, nor which events are from there."""
-
-    @pytest.fixture
-    def scenario(self) -> Scenario:
-        scenario = Scenario()
-        scenario.when(CreateArea(name=ROME))
-        created = msgspec.structs.replace(FAIR_CREATED, area_id=scenario.value.id)
-        return scenario.given(FAIR, created)
-
     @pytest.mark.parametrize("field", FIELDS)
-    def test_what_was_never_changed_follows(self, scenario: Scenario, field: Field) -> None:
+    def test_what_was_never_changed_follows(self, field: Field) -> None:
+        scenario = followed_by_an_older_release()
         scenario.when(synced(**{"area_name": ROME, **THERE[field]}))
         assert scenario.value == SyncOutcome("updated")
 
     @pytest.mark.parametrize("field", FIELDS)
-    def test_what_was_changed_stays_until_it_is_let_follow(
-        self, scenario: Scenario, field: Field
-    ) -> None:
+    def test_what_was_changed_stays_until_it_is_let_follow(self, field: Field) -> None:
+        scenario = followed_by_an_older_release()
         scenario.when(ChangeEvent(event_id=FAIR, **HERE[field]))
         scenario.when(synced(area_name=ROME))
         assert scenario.value == SyncOutcome("unchanged", kept=(field,))
@@ -197,7 +201,8 @@ class TestOfAnOlderRelease:
         assert scenario.when(synced(area_name=ROME)) == []
         assert scenario.value == SyncOutcome("unchanged")
 
-    def test_what_was_changed_to_what_the_provider_says_follows(self, scenario: Scenario) -> None:
+    def test_what_was_changed_to_what_the_provider_says_follows(self) -> None:
+        scenario = followed_by_an_older_release()
         scenario.given(
             FAIR, events.Rescheduled(event_datetime=LATER, registration_deadline=IN_A_WEEK)
         )

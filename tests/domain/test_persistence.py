@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 from eventsourcing.persistence import Tracking
@@ -19,22 +18,10 @@ from eventsourcing.tests.projection import (
     EventCountersViewTestCase,
     EventSourcedProjectionTestCase,
 )
-from eventsourcing.utils import Environment
 
 from domain.history.persistence import Factory, HistoryRecorder
-from tests.support.databases import Databases
 
-MODULE = {"PERSISTENCE_MODULE": "domain.history.persistence"}
-
-
-@pytest.fixture(autouse=True)
-def environment(request: pytest.FixtureRequest, databases: Databases) -> Iterator[None]:
-    """Each test case has an empty history of its own."""
-    with databases.new() as url:
-        case: Any = request.instance
-        case.env = MODULE | {"DATABASE_URL": url}
-        with Factory(Environment("history", case.env)) as case.factory:
-            yield
+pytestmark = pytest.mark.usefixtures("library_case")
 
 
 class TestApplicationRecorder(ApplicationRecorderTestCase[HistoryRecorder]):

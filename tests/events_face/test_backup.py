@@ -30,7 +30,6 @@ from projections.registry import ALL
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.settings import Settings
-from tests.domain.seals.sealed_history import seal_all
 from tests.support.installation import (
     Installation,
     all_caught_up,
@@ -39,6 +38,7 @@ from tests.support.installation import (
     running,
 )
 from tests.support.notification_service import NotificationService
+from tests.support.sealed_history import seal_all
 from tests.support.waiting import until_async
 from tests.workers.outboxes import history_of, rows_by_email
 from workers.delivery import leases

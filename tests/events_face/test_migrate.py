@@ -24,9 +24,9 @@ from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.schema import turns
 from runtime.settings import Settings
-from tests.domain.seals.sealed_history import seal_all
 from tests.support.installation import ORIGIN, Installation, a_registration, an_event
 from tests.support.processes import environment, events_face
+from tests.support.sealed_history import seal_all
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import msgspec
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from psycopg import AsyncConnection
 
+from domain.history.store import connect
 from domain.privacy.keys import InstallationKeys
 from domain.seals.signing import load_key
 from runtime.settings import Settings
 from tests.support.deeds import Deeds
 from tests.support.installation import Installation, installation_on
 from tests.support.notification_service import NotificationService, notification_service
+from tests.support.sealed_history import make_history
+
+
+@pytest.fixture
+async def connection(database_url: str) -> AsyncIterator[AsyncConnection[Any]]:
+    async with await connect(database_url) as connection:
+        yield connection
 
 
 @pytest.fixture
@@ -33,6 +43,14 @@ def deeds(database_url: str, keys: InstallationKeys) -> Deeds:
 def signing_key(database_url: str, settings: Settings) -> Ed25519PrivateKey:
     with psycopg.connect(database_url) as connection:
         return load_key(connection, settings.secret_keys)
+
+
+@pytest.fixture
+async def sealed_history(
+    installation: Installation, signing_key: Ed25519PrivateKey
+) -> Installation:
+    await make_history(installation, signing_key)
+    return installation
 
 
 @pytest.fixture

@@ -21,10 +21,10 @@ from runtime.embedded.cluster import binary
 from runtime.embedded.postgres import embedded_postgres
 from runtime.embedded.services import Services
 from runtime.settings import Settings
-from tests.domain.seals.sealed_history import seal_all
 from tests.support.installation import Installation, installation_on
 from tests.support.notification_service import notification_service
 from tests.support.processes import environment, events_face, run
+from tests.support.sealed_history import seal_all
 from tests.support.waiting import until
 from workers.delivery.deliverer import new_delivery
 

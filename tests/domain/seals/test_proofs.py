@@ -8,35 +8,25 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from domain.seals import sealing
 from domain.seals.proofs import BadProof, CannotProve, Proof, check, prove
-from tests.domain.seals.sealed_history import HOLE, LAST, make_history
 from tests.support.installation import Installation
+from tests.support.sealed_history import HOLE, LAST
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("small_portions")]
 
 replace = msgspec.structs.replace
 
 
-@pytest.fixture
-async def history(
-    installation: Installation, signing_key: Ed25519PrivateKey, monkeypatch: pytest.MonkeyPatch
-) -> Installation:
-    monkeypatch.setattr(sealing, "MAX_SEAL_SIZE", 9)
-    await make_history(installation, signing_key)
-    return installation
-
-
-async def proof_of(position: int, history: Installation, key: Ed25519PrivateKey) -> Proof:
-    return await prove(history.connection, key.public_key(), position)
+async def proof_of(position: int, sealed_history: Installation, key: Ed25519PrivateKey) -> Proof:
+    return await prove(sealed_history.connection, key.public_key(), position)
 
 
 async def test_every_sealed_event_can_be_proven(
-    history: Installation, signing_key: Ed25519PrivateKey
+    sealed_history: Installation, signing_key: Ed25519PrivateKey
 ) -> None:
     for position in range(1, LAST + 1):
         if position != HOLE:
-            proof = await proof_of(position, history, signing_key)
+            proof = await proof_of(position, sealed_history, signing_key)
             read = msgspec.json.decode(msgspec.json.encode(proof), type=Proof)
             check(read, signing_key.public_key())
             assert read.event.position == position
@@ -44,9 +34,9 @@ async def test_every_sealed_event_can_be_proven(
 
 
 async def test_nothing_in_a_proof_can_be_changed(
-    history: Installation, signing_key: Ed25519PrivateKey
+    sealed_history: Installation, signing_key: Ed25519PrivateKey
 ) -> None:
-    proof = await proof_of(12, history, signing_key)
+    proof = await proof_of(12, sealed_history, signing_key)
     event, checkpoint = proof.event, proof.checkpoint
     changed = [
         *(
@@ -79,36 +69,40 @@ async def test_nothing_in_a_proof_can_be_changed(
             check(forged, signing_key.public_key())
 
 
-async def test_a_proof_is_of_one_key(history: Installation, signing_key: Ed25519PrivateKey) -> None:
-    proof = await proof_of(12, history, signing_key)
+async def test_a_proof_is_of_one_key(
+    sealed_history: Installation, signing_key: Ed25519PrivateKey
+) -> None:
+    proof = await proof_of(12, sealed_history, signing_key)
     with pytest.raises(BadProof, match="not signed by the key"):
         check(proof, Ed25519PrivateKey.generate().public_key())
 
 
 @pytest.mark.parametrize("position", [0, HOLE, LAST + 1, 2**63 - 1])
 async def test_there_is_no_proof_of_what_never_happened(
-    position: int, history: Installation, signing_key: Ed25519PrivateKey
+    position: int, sealed_history: Installation, signing_key: Ed25519PrivateKey
 ) -> None:
     with pytest.raises(CannotProve, match="no event at position"):
-        await proof_of(position, history, signing_key)
+        await proof_of(position, sealed_history, signing_key)
 
 
 async def test_what_is_not_sealed_yet_cannot_be_proven(
-    history: Installation, signing_key: Ed25519PrivateKey
+    sealed_history: Installation, signing_key: Ed25519PrivateKey
 ) -> None:
-    await history.event("Another")
+    await sealed_history.event("Another")
     with pytest.raises(CannotProve, match="not sealed yet"):
-        await proof_of(LAST + 1, history, signing_key)
+        await proof_of(LAST + 1, sealed_history, signing_key)
 
 
 async def test_what_was_changed_cannot_be_proven(
-    history: Installation, signing_key: Ed25519PrivateKey
+    sealed_history: Installation, signing_key: Ed25519PrivateKey
 ) -> None:
-    await history.connection.execute(
+    await sealed_history.connection.execute(
         "UPDATE history_events SET state = '' WHERE notification_id = 12"
     )
     with pytest.raises(CannotProve, match="not the one that was sealed"):
-        await proof_of(12, history, signing_key)
-    await history.connection.execute("UPDATE history_seals SET leaf_hashes = '' WHERE start = 0")
+        await proof_of(12, sealed_history, signing_key)
+    await sealed_history.connection.execute(
+        "UPDATE history_seals SET leaf_hashes = '' WHERE start = 0"
+    )
     with pytest.raises(CannotProve, match="the seals are damaged"):
-        await proof_of(13, history, signing_key)
+        await proof_of(13, sealed_history, signing_key)

@@ -18,8 +18,8 @@ from domain.seals.seal import newest_checkpoint, seals_from
 from domain.seals.sealing import Overtaken, Sealer, SealsDamaged
 from domain.seals.tree import part_root
 from domain.seals.verifying import verify
-from tests.domain.seals.sealed_history import seal_all
 from tests.support.installation import Installation
+from tests.support.sealed_history import seal_all
 
 pytestmark = pytest.mark.anyio
 
