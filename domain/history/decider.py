@@ -255,8 +255,9 @@ class _Deciding:
                 loaded |= await self._streams.load(self._connection, missing)
             if unknown := [d.visitor for d in decisions if isinstance(d, PersonNotKnown)]:
                 await self._people.look_up(self._connection, unknown)
-            if seats := {d.event_id for d in decisions if isinstance(d, SeatsNotLoaded)}:
-                await self._seats.load(self._connection, seats)
+            seats = {d.event_id for d in decisions if isinstance(d, SeatsNotLoaded)}
+            if seats and not await self._seats.load(self._connection, seats, loaded):
+                raise _Changed
 
     async def _completed(self, request: CommandRequest) -> CommandRequest:
         """The request with what its handler needs besides streams. Raises `_OneFailed`."""
@@ -282,7 +283,7 @@ class _Deciding:
         # Streams that the batch itself creates were not loaded: they count as read when empty.
         works, others = [a.work for a in accepted], [r.work for r in refused]
         read = {id: _version(loaded.get(id)) for work in (*works, *others) for id in work.read}
-        seats = changes_of(works, others, loaded, events)
+        seats = changes_of(works, others, loaded)
         begun = perf_counter()
         with _commit_of(self._connection):
             appended = await self._append_with_rows(accepted, events, read, seats)

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
 
-from domain.core.aggregate import Aggregate, RecordedEvent
+from domain.core.aggregate import Aggregate
 from domain.core.seats import ANY, Bounds, Counters, EventSeats, SeatHolder
 from domain.core.unit_of_work import Work
 
@@ -32,13 +32,21 @@ class SeatChange(msgspec.Struct, frozen=True):
     bounds: Bounds = ANY
 
 
+class Place(msgspec.Struct, frozen=True):
+    """A place in line."""
+
+    index: int
+    """The domain event of the append whose position in history is the place."""
+    of: UUID | None = None
+    """The visitor who had it before the append, if it is taken over."""
+
+
 class Joined(msgspec.Struct, frozen=True):
     """A visitor joins the line."""
 
-    index: int
-    """Of the domain event in the append: its position in history is the place in line."""
+    visitor_id: UUID
     event_id: UUID
-    takes_place_of: UUID | None
+    place: Place
 
 
 class SeatChanges(msgspec.Struct, frozen=True):
@@ -46,7 +54,7 @@ class SeatChanges(msgspec.Struct, frozen=True):
 
     events: Sequence[SeatChange] = ()
     left: Sequence[UUID] = ()
-    """Visitors who leave the line, or join it again at its end."""
+    """Visitors who leave their place in line, though they may have joined again."""
     joined: Sequence[Joined] = ()
 
 
@@ -54,48 +62,81 @@ NONE = SeatChanges()
 
 
 def changes_of(
-    accepted: Sequence[Work],
-    refused: Iterable[Work],
-    loaded: Mapping[UUID, Aggregate | None],
-    recorded: Sequence[RecordedEvent],
+    accepted: Sequence[Work], refused: Iterable[Work], loaded: Mapping[UUID, Aggregate | None]
 ) -> SeatChanges:
-    """What the works of a batch add up to. `recorded` are the events that are appended."""
+    """What the works of a batch add up to, whose events are appended in this order."""
     bounds = dict[UUID, Bounds]()
     for work in (*accepted, *refused):
         for event_id, rested_on in work.bounds.items():
             bounds[event_id] = bounds.get(event_id, ANY).also(rested_on)
-    last, holders = dict[UUID, EventSeats](), dict[UUID, SeatHolder]()
+    seats = {id: EventSeats() for id in bounds}
     for work in accepted:
-        if work.seats:
-            last |= work.seats
-            holders |= {a.id: a for a in work.changed.values() if isinstance(a, SeatHolder)}
-    if not last and not bounds:
+        seats |= work.seats
+    if not seats:
         return NONE
-    moved = [_moves(loaded.get(id), holder) for id, holder in holders.items()]
-    joining = {holder.id: holder for holder, _, joins in moved if joins}
+    line = _Line(loaded)
+    for work in accepted:
+        line.follow(work)
     return SeatChanges(
         events=[
-            SeatChange(id, seats.taken, seats.waiting, bounds.get(id, ANY))
-            for id, seats in ({id: EventSeats() for id in bounds} | last).items()
+            SeatChange(id, changed.taken, changed.waiting, bounds.get(id, ANY))
+            for id, changed in seats.items()
         ],
-        left=[holder.id for holder, leaves, _ in moved if leaves],
-        joined=[
-            Joined(index, holder.event_id, holder.takes_place_of)
-            for index, event in enumerate(recorded)
-            if (holder := joining.get(event.originator_id))
-            and holder.event_id is not None
-            and holder.joined == event.originator_version
-        ],
+        left=line.left,
+        joined=line.joined,
     )
 
 
-def _moves(was: Aggregate | None, holder: SeatHolder) -> tuple[SeatHolder, bool, bool]:
-    """The holder, whether it leaves the line, and whether it joins the line."""
-    waited = isinstance(was, SeatHolder) and was.seat == "waiting"
-    waits = holder.seat == "waiting"
-    if waited and waits and isinstance(was, SeatHolder) and was.joined == holder.joined:
-        return holder, False, False
-    return holder, waited, waits
+class _Line:
+    """Who joins the line of an event and who leaves it, by all works of a batch together."""
+
+    def __init__(self, loaded: Mapping[UUID, Aggregate | None]) -> None:
+        self._loaded = loaded
+        self._holders = dict[UUID, SeatHolder]()
+        self._places = dict[UUID, Place]()
+        """Of those who have joined."""
+        self._events = 0
+        """Of all works so far."""
+
+    def follow(self, work: Work) -> None:
+        for id, holder in work.changed.items() if work.seats else ():
+            if not isinstance(holder, SeatHolder):
+                continue
+            was = self._holders.get(id) or self._loaded.get(id)
+            if not _waits(holder):
+                self._places.pop(id, None)
+            elif not (_waits(was) and was.joined == holder.joined):
+                self._places[id] = self._place(holder, work)
+            self._holders[id] = holder
+        self._events += len(work.recorded)
+
+    @property
+    def left(self) -> list[UUID]:
+        return [
+            id
+            for id, holder in self._holders.items()
+            if _waits(self._loaded.get(id)) and (id in self._places or not _waits(holder))
+        ]
+
+    @property
+    def joined(self) -> list[Joined]:
+        return [
+            Joined(id, event_id, place)
+            for id, place in self._places.items()
+            if (event_id := self._holders[id].event_id)
+        ]
+
+    def _place(self, holder: SeatHolder, work: Work) -> Place:
+        former = holder.takes_place_of
+        if former in self._places:
+            return self._places[former]
+        joined = (holder.id, holder.joined)
+        streams = [(e.originator_id, e.originator_version) for e in work.recorded]
+        return Place(self._events + streams.index(joined), of=former)
+
+
+def _waits(holder: Aggregate | None) -> TypeGuard[SeatHolder]:
+    return isinstance(holder, SeatHolder) and holder.seat == "waiting"
 
 
 class SeatCache:
@@ -108,12 +149,20 @@ class SeatCache:
     def forget(self) -> None:
         self.known.clear()
 
-    async def load(self, connection: AsyncConnection[Any], event_ids: Collection[UUID]) -> None:
+    async def load(
+        self,
+        connection: AsyncConnection[Any],
+        event_ids: Collection[UUID],
+        loaded: Mapping[UUID, Aggregate | None],
+    ) -> bool:
+        """Load these. Whether they are of the same moment as the streams that were `loaded`: none
+        of those has changed since."""
         known = [counters for id in event_ids if (counters := self.known.get(id))]
         longest = max((len(counters.line or ()) for counters in known), default=0)
         cursor = await connection.execute(
             """
-            SELECT wanted.id, coalesce(s.taken, 0), coalesce(s.waiting, 0), coalesce(line.ids, '{}')
+            SELECT wanted.id, coalesce(s.taken, 0), coalesce(s.waiting, 0),
+                   coalesce(line.ids, '{}'), streams.same
             FROM unnest(%b::uuid[]) AS wanted (id)
             LEFT JOIN event_seats s ON s.event_id = wanted.id
             CROSS JOIN LATERAL (
@@ -122,14 +171,29 @@ class SeatCache:
                     WHERE q.event_id = wanted.id ORDER BY q.position LIMIT %b
                 ) AS first
             ) AS line
+            CROSS JOIN (
+                SELECT NOT EXISTS (
+                    SELECT FROM unnest(%b::uuid[], %b::bigint[]) AS loaded (id, version)
+                    JOIN history_events e
+                    ON e.originator_id = loaded.id AND e.originator_version > loaded.version
+                ) AS same
+            ) AS streams
             """,
-            [list(event_ids), max(FIRST_IN_LINE, 4 * longest)],
+            [
+                list(event_ids),
+                max(FIRST_IN_LINE, 4 * longest),
+                list(loaded),
+                [aggregate.version if aggregate else 0 for aggregate in loaded.values()],
+            ],
             binary=True,
         )
         if len(self.known) + len(event_ids) > CACHED_EVENTS:
             self.known.clear()
-        for id, taken, waiting, line in await cursor.fetchall():
+        all_same = True
+        for id, taken, waiting, line, same in await cursor.fetchall():
             self.known[id] = Counters(taken, waiting, tuple(line))
+            all_same &= same
+        return all_same
 
     def advance(
         self,

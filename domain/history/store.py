@@ -109,6 +109,9 @@ async def connect(database_url: str) -> AsyncConnection[Any]:
     )
 
 
+LOCK_HISTORY = "SELECT pg_advisory_xact_lock(hashtext('append_to_history'))"
+"""Prevents all other appends until the end of the transaction."""
+
 KEY_TRIES = 5
 """Attempts to append with the newest data key, which may be rotated in between."""
 
@@ -144,7 +147,7 @@ async def append(
             SELECT positions, now_taken, now_waiting FROM append_to_history(
                 %b, %b, %b, %b, %b, %b, %b,
                 %b::uuid[], %b::int[], %b::int[], %b::int[], %b::int[], %b::int[], %b::int[],
-                %b::uuid[], %b::int[], %b::uuid[], %b::uuid[]
+                %b::uuid[], %b::uuid[], %b::uuid[], %b::int[], %b::uuid[]
             )
             """,
             [
@@ -166,9 +169,10 @@ async def append(
                 [change.bounds.waiting_min for change in seats.events],
                 [change.bounds.waiting_max for change in seats.events],
                 list(seats.left),
-                [joined.index + 1 for joined in seats.joined],
+                [joined.visitor_id for joined in seats.joined],
                 [joined.event_id for joined in seats.joined],
-                [joined.takes_place_of for joined in seats.joined],
+                [joined.place.index + 1 for joined in seats.joined],
+                [joined.place.of for joined in seats.joined],
             ],
             binary=True,
         )
@@ -185,7 +189,7 @@ async def append(
 
 async def lock_history(connection: AsyncConnection[Any]) -> None:
     """Prevent all other appends until the transaction of the connection ends."""
-    await connection.execute("SELECT pg_advisory_xact_lock(hashtext('append_to_history'))")
+    await connection.execute(LOCK_HISTORY)
 
 
 async def read_events(

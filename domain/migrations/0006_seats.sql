@@ -39,9 +39,10 @@ CREATE FUNCTION append_to_history(
     waiting_min   int[],
     waiting_max   int[],
     left_queue    uuid[], -- visitors
-    joined_at     int[],  -- index of the event with which each joins
+    joined        uuid[], -- visitors
     joined_events uuid[], -- of which event the queue is
-    takes_places  uuid[], -- whose place each takes over; null: the end
+    joined_at     int[],  -- index of the event whose position in history is the place in the queue
+    takes_places  uuid[], -- the visitor in left_queue whose place it is instead, or null
     OUT positions   bigint[],
     OUT now_taken   int[],
     OUT now_waiting int[]
@@ -126,12 +127,13 @@ BEGIN
         SELECT array_agg(gone.visitor_id), array_agg(gone.position) INTO gone_visitors, gone_places
         FROM gone;
     END IF;
-    IF cardinality(joined_at) > 0 THEN
+    IF cardinality(joined) > 0 THEN
         INSERT INTO event_queue (event_id, position, visitor_id)
-        SELECT joined.event_id, coalesce(gone.place, positions[joined.at]), event_ids[joined.at]
-        FROM unnest(joined_at, joined_events, takes_places) AS joined (at, event_id, takes_place_of)
+        SELECT new.event_id, coalesce(gone.place, positions[new.at]), new.visitor_id
+        FROM unnest(joined, joined_events, joined_at, takes_places)
+             AS new (visitor_id, event_id, at, takes_place_of)
         LEFT JOIN unnest(gone_visitors, gone_places) AS gone (visitor_id, place)
-            ON gone.visitor_id = joined.takes_place_of;
+            ON gone.visitor_id = new.takes_place_of;
     END IF;
 
     PERFORM pg_notify('history', positions[cardinality(positions)]::text);
@@ -193,7 +195,7 @@ BEGIN
         coalesce(seat_events, '{}'), coalesce(more_taken, '{}'), array_fill(0, changed),
         array_fill(-2147483648, changed), array_fill(2147483647, changed),
         array_fill(-2147483648, changed), array_fill(2147483647, changed),
-        '{}', '{}', '{}', '{}'
+        '{}', '{}', '{}', '{}', '{}'
     ) AS a;
     RETURN appended;
 END $$;

@@ -25,6 +25,7 @@ from domain.seals.seal import newest_checkpoint
 from domain.seals.signing import from_pem, key_id, to_pem
 from domain.seals.verifying import Verdict
 from domain.seals.verifying import verify as verify_history
+from events_face.commands import seats
 from events_face.commands.audit_output import printable
 from runtime.embedded.services import Services, has_installation
 from runtime.embedded.services import services as services_of
@@ -40,7 +41,8 @@ T = TypeVar("T")
 
 
 def verify(settings: Settings, services: Services, *, checkpoint: Path | None, json: bool) -> None:
-    """Print the verdict. Raises `CommandFailed` unless history is as it was sealed."""
+    """Print the verdict. Raises `CommandFailed` unless history is as it was sealed, and the seats
+    as it says."""
     key = signing_key(settings, services.database_url).public_key()
     pinned = _pinned(checkpoint, key) if checkpoint else []
     verdict = _with_connection(services, lambda connection: _verify(connection, key, pinned))
@@ -57,6 +59,8 @@ def verify(settings: Settings, services: Services, *, checkpoint: Path | None, j
         )
     if _is_late(verdict):
         sys.stderr.write(f"warning: no seal for {unsealed.seconds:.0f} s: does a scheduler run?\n")
+    if differing := seats.found_in(services.database_url):
+        raise CommandFailed(f"{seats.in_words(differing)}: run `events-face seats recount`")
 
 
 def checkpoint(settings: Settings, services: Services) -> None:

@@ -239,6 +239,16 @@ COMMANDS: dict[str, Command] = {
         example="events-face rotate-keys",
         function="events_face.commands.rotate_keys:rotate_keys",
     ),
+    "seats check": Command(
+        help="compare the seats and the waiting line of each event with history",
+        example="events-face seats check",
+        function="events_face.commands.seats:check",
+    ),
+    "seats recount": Command(
+        help="make the seats and the waiting line of each event as history says",
+        example="events-face seats recount",
+        function="events_face.commands.seats:recount",
+    ),
     "projections status": Command(
         help="print position, lag and row count of each projection",
         example="events-face projections status",
@@ -264,6 +274,7 @@ COMMANDS: dict[str, Command] = {
 """Names of two words are sub-commands of the first word; GROUPS has the help of the first words."""
 
 GROUPS = {
+    "seats": "recount the seats of events",
     "projections": "manage the read tables",
     "audit": "read history, and prove that it was not changed",
 }

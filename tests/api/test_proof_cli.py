@@ -70,6 +70,16 @@ async def test_verify_names_the_first_position_that_was_changed(
     assert verdict.counts == {"changed": 2}
 
 
+async def test_verify_recounts_the_seats(
+    history: Installation, surroundings: dict[str, str]
+) -> None:
+    await history.connection.execute("UPDATE event_seats SET taken = taken - 1")
+    ran = events_face(surroundings, "audit", "verify")
+    assert ran.code == 1
+    assert ran.out.startswith("history is as it was sealed: ")
+    assert f"{LAST - 3} taken instead of {LAST - 2}: run `events-face seats recount`" in ran.err
+
+
 async def test_verify_warns_of_what_nobody_seals(
     sealed_history: Installation, surroundings: dict[str, str]
 ) -> None:

@@ -97,6 +97,7 @@ REBUILD = """
 INSERT INTO rebuild_requests (projection, actor, correlation_id, failed_at, failed_because)
 VALUES ('events', 'ada', '', now(), 'no room')
 """
+MISCOUNTED = "INSERT INTO event_seats VALUES (gen_random_uuid(), 1, 0)"
 CHANGED = "UPDATE schema_migrations SET checksum = '' WHERE name = 'seals'"
 OF_A_NEWER_RELEASE = """
 INSERT INTO schema_migrations VALUES ('domain', 99, 'next', '', now(), '9.9.9')
@@ -115,6 +116,8 @@ VALUES (0, 1, '\\x00', 1, now(), '\\x00', '\\x00', int8multirange(int8range(1, 2
     ("fault", "check", "level", "words"),
     [
         (STOPPED, "projection areas", "error", "a riddle"),
+        (MISCOUNTED, "seats", "error", "1 taken instead of 0; run `events-face seats recount`"),
+        ("DROP TABLE event_queue", "seats", "error", "event_queue is missing"),
         (OLDER, "projection events", "error", "run `events-face projections rebuild events`"),
         (NEWER, "projection events", "error", "of a newer release"),
         ("DROP TABLE visitors", "projection visitors", "error", "was lost"),
@@ -127,7 +130,7 @@ VALUES (0, 1, '\\x00', 1, now(), '\\x00', '\\x00', int8multirange(int8range(1, 2
         (NOTIFICATION.format("waiting"), "outbox", "error", "has been due for 3600 s"),
         (NOTIFICATION.format("failed"), "failed notifications", "warning", "refused 1"),
         ("DROP TABLE outbox", "outbox", "error", "run `events-face migrate`"),
-        ("DROP TABLE schema_migrations", "migrations", "error", "8 are due: domain/0001_history, "),
+        ("DROP TABLE schema_migrations", "migrations", "error", "9 are due: domain/0001_history, "),
         (CHANGED, "migrations", "error", "domain/0003_seals has changed since 0.1.0 applied it"),
         (OF_A_NEWER_RELEASE, "migrations", "warning", "9.9.9 has applied domain/0099_next"),
         ("DROP TABLE installation_keys", "keys", "error", "run `events-face migrate`"),

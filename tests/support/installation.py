@@ -16,6 +16,7 @@ from psycopg.sql import SQL, Identifier
 from domain.accounts import PasswordHash, RegisterAccount, Role
 from domain.application import APPLICATION
 from domain.areas import CreateArea
+from domain.core.ids import Identity
 from domain.core.values import Email, FullName, Text, Username
 from domain.details import Status
 from domain.events import CreateEvent
@@ -69,6 +70,10 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
         """The visitors' ids."""
         registered = await self.give(*(a_registration(event_id, email) for email in emails))
         return [visitor.id for visitor in registered]
+
+    def visitor(self, event_id: UUID, email: str) -> UUID:
+        """The id of this person at the event."""
+        return Identity(self.keys.identity).visitor(event_id, Email(email))
 
     async def project(self, projections: Sequence[Projection] = ALL) -> None:
         """Bring these up to date."""

@@ -11,7 +11,7 @@ import psycopg
 
 from api.http.connections import CONNECTIONS_OF_A_PROCESS
 from domain.core.availability import UNAVAILABLE
-from events_face.commands.doctor import schema, surroundings, system
+from events_face.commands.doctor import schema, seats, surroundings, system
 from runtime.checks import broker, configuration, database
 from runtime.checks.addresses import database_address
 from runtime.checks.finding import Finding, error, in_one_line, ok
@@ -93,6 +93,7 @@ def _database(
             found.append(schema.examine(connection))
             found.append(database.free_connections(connection, CONNECTIONS_OF_A_PROCESS))
         found += asyncio.run(system.examine(settings, running.database_url, checks))
+        found.append(seats.examine(running.database_url))
     except UNAVAILABLE as failure:
         reason = f"{where} does not answer: {in_one_line(failure)}"
         return [error("database", reason, "start it, or correct DATABASE_URL")]
