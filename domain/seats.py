@@ -69,19 +69,21 @@ def recount(connection: Connection[Any]) -> list[SeatDifference]:
 
 
 _HISTORY: LiteralString = """
-    WITH RECURSIVE last AS (
-        SELECT DISTINCT ON (originator_id)
-               originator_id AS visitor_id, topic, state, notification_id AS position
+    WITH RECURSIVE step AS MATERIALIZED (
+        SELECT originator_id AS visitor_id, originator_version AS version,
+               notification_id AS position, topic = ANY(%(waiting)s) AS waits,
+               CASE WHEN topic <> ALL(%(none)s) THEN
+                   (convert_from(state, 'UTF8')::json #>> '{data,event_id}')::uuid
+               END AS event_id,
+               CASE WHEN topic = ANY(%(waiting)s) THEN
+                   (convert_from(state, 'UTF8')::json #>> '{data,moved_from}')::uuid
+               END AS moved_from
         FROM history_events
         WHERE topic = ANY(%(taken)s::text[] || %(waiting)s::text[] || %(none)s::text[])
-        ORDER BY originator_id, originator_version DESC
+    ), last AS (
+        SELECT DISTINCT ON (visitor_id) * FROM step ORDER BY visitor_id, version DESC
     ), holder AS MATERIALIZED (
-        SELECT visitor_id, position, topic = ANY(%(waiting)s) AS waits,
-               (data ->> 'event_id')::uuid AS event_id, (data ->> 'moved_from')::uuid AS moved_from
-        FROM last CROSS JOIN LATERAL (
-            SELECT convert_from(state, 'UTF8')::json -> 'data' AS data
-        ) AS event
-        WHERE topic <> ALL(%(none)s)
+        SELECT * FROM last WHERE event_id IS NOT NULL
     ), seats AS (
         SELECT event_id, count(*) FILTER (WHERE NOT waits)::int AS taken,
                count(*) FILTER (WHERE waits)::int AS waiting

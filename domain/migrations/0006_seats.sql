@@ -200,14 +200,39 @@ BEGIN
     RETURN appended;
 END $$;
 
--- The registrations so far. No append may come in between.
-SELECT pg_advisory_xact_lock(hashtext('append_to_history'));
-INSERT INTO event_seats (event_id, taken, waiting)
-SELECT (convert_from(state, 'UTF8')::jsonb #>> '{data,event_id}')::uuid AS event_id, count(*), 0
-FROM (
-    SELECT DISTINCT ON (originator_id) topic, state FROM history_events
-    WHERE topic IN ('Visitor.Registered', 'Visitor.Erased')
-    ORDER BY originator_id, originator_version DESC
-) AS last
-WHERE topic = 'Visitor.Registered'
-GROUP BY event_id;
+-- The registrations so far: most of them while others append, the last ones while nobody does.
+DO $$
+DECLARE
+    counted bigint := 0; -- up to this position
+    newest  bigint;
+BEGIN
+    FOR locked IN 0..1 LOOP
+        IF locked = 1 THEN
+            PERFORM pg_advisory_xact_lock(hashtext('append_to_history'));
+        END IF;
+        SELECT coalesce(max(notification_id), 0) INTO newest FROM history_events;
+        INSERT INTO event_seats AS s (event_id, taken, waiting)
+        SELECT event_id, sum(taken), 0
+        FROM (
+            SELECT (convert_from(state, 'UTF8')::json #>> '{data,event_id}')::uuid AS event_id,
+                   1 AS taken
+            FROM history_events
+            WHERE topic = 'Visitor.Registered'
+              AND notification_id > counted AND notification_id <= newest
+            UNION ALL
+            SELECT (convert_from(registered.state, 'UTF8')::json #>> '{data,event_id}')::uuid, -1
+            FROM history_events erased
+            CROSS JOIN LATERAL (
+                SELECT e.state FROM history_events e
+                WHERE e.originator_id = erased.originator_id AND e.topic = 'Visitor.Registered'
+                  AND e.originator_version < erased.originator_version
+                ORDER BY e.originator_version DESC LIMIT 1
+            ) AS registered
+            WHERE erased.topic = 'Visitor.Erased'
+              AND erased.notification_id > counted AND erased.notification_id <= newest
+        ) AS one
+        GROUP BY event_id
+        ON CONFLICT (event_id) DO UPDATE SET taken = s.taken + EXCLUDED.taken;
+        counted := newest;
+    END LOOP;
+END $$;

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from eventsourcing.utils import Environment
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, Connection
 
 from domain.core.aggregate import EVENT_TYPES
 from domain.history import leadership
@@ -25,6 +26,13 @@ def invented_events() -> Iterator[None]:
     yield
     EVENT_TYPES.clear()
     EVENT_TYPES.update(known)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Connection[Any]]:
+    """For code that is not asynchronous."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection
 
 
 @pytest.fixture

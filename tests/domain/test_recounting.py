@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
 from psycopg import Connection
 
@@ -20,15 +18,8 @@ from tests.support.installation import Installation
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def database(database_url: str) -> Iterator[Connection[Any]]:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
-async def fair(installation: Installation) -> UUID:
-    """One seat, which is taken."""
+async def a_full_fair(installation: Installation) -> UUID:
+    """Its one seat is taken."""
     fair = await installation.event()
     change = ChangeEvent(event_id=fair, capacity=Capacity(1), waiting_list="automatic")
     await installation.give(change, ask(fair, "seated"))
@@ -61,8 +52,9 @@ async def join(installation: Installation, fair: UUID, *names: str) -> list[UUID
 
 
 async def test_what_was_appended_needs_no_recount(
-    installation: Installation, fair: UUID, database: Connection[Any]
+    installation: Installation, database: Connection[Any]
 ) -> None:
+    fair = await a_full_fair(installation)
     ada, grace, mary = await join(installation, fair, "ada", "grace", "mary")
     await installation.give(CancelVisitor(visitor_id=grace))
     assert line(database) == [ada, mary]
@@ -84,11 +76,11 @@ async def test_what_was_appended_needs_no_recount(
 )
 async def test_tables_that_were_changed_by_hand_are_found_and_mended(
     installation: Installation,
-    fair: UUID,
     database: Connection[Any],
     tampering: str,
     said: str,
 ) -> None:
+    fair = await a_full_fair(installation)
     waiting = await join(installation, fair, "ada", "grace")
     other = await installation.event()
     await installation.register(other, "mary@example.com")
@@ -115,12 +107,12 @@ async def test_seats_of_an_event_that_history_does_not_know_are_found(
 )
 async def test_who_corrects_the_email_keeps_the_place_in_line(
     installation: Installation,
-    fair: UUID,
     database: Connection[Any],
     names: list[str],
     at_once: bool,
 ) -> None:
     """In one batch or in several; ada's email may become hers again."""
+    fair = await a_full_fair(installation)
     ids = {name: installation.visitor(fair, f"{name}@example.com") for name in ("ada", *names)}
     commands: list[Any] = [
         ask(fair, "ada"),
@@ -135,8 +127,9 @@ async def test_who_corrects_the_email_keeps_the_place_in_line(
 
 
 async def test_who_takes_over_a_place_and_leaves_leaves_it_to_the_next(
-    installation: Installation, fair: UUID, database: Connection[Any]
+    installation: Installation, database: Connection[Any]
 ) -> None:
+    fair = await a_full_fair(installation)
     ada, grace = await join(installation, fair, "ada", "grace")
     first = installation.visitor(fair, "first@example.com")
     await installation.give(

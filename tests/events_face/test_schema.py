@@ -86,7 +86,8 @@ def test_an_empty_database_and_one_of_the_release_before_end_at_the_same_schema(
         "GRANT SELECT ON sessions TO PUBLIC",
         "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO postgres",
         "COMMENT ON COLUMN sessions.id IS 'of a browser'",
-        "ALTER FUNCTION append_to_history RESET enable_seqscan",
+        "ALTER FUNCTION append_to_history(uuid[], bigint[], uuid[], bigint[], text[], bytea[], bytea[])"
+        " RESET enable_seqscan",
         "ALTER SEQUENCE history_events_notification_id_seq CACHE 10",
         "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'",
     ],

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 import pytest
 
 from runtime.embedded.services import Services
@@ -16,22 +14,11 @@ pytestmark = pytest.mark.anyio
 IN_ORDER = "all seats and waiting lines are as history says\n"
 
 
-@pytest.fixture
-def surroundings(settings: Settings, services: Services) -> dict[str, str]:
-    return environment(settings, services)
-
-
-@pytest.fixture
-async def fair(installation: Installation) -> UUID:
-    """With two visitors."""
-    fair = await installation.event()
-    await installation.register(fair, "ada@example.com", "grace@example.com")
-    return fair
-
-
 async def test_a_difference_is_named_and_recounted(
-    installation: Installation, fair: UUID, surroundings: dict[str, str]
+    installation: Installation, settings: Settings, services: Services
 ) -> None:
+    fair, surroundings = await installation.event(), environment(settings, services)
+    await installation.register(fair, "ada@example.com", "grace@example.com")
     ran = events_face(surroundings, "seats", "check")
     assert (ran.code, ran.out, ran.err) == (0, IN_ORDER, "")
 
@@ -52,8 +39,10 @@ async def test_a_difference_is_named_and_recounted(
 
 
 async def test_a_damaged_event_is_said_in_one_line(
-    installation: Installation, fair: UUID, surroundings: dict[str, str]
+    installation: Installation, settings: Settings, services: Services
 ) -> None:
+    surroundings = environment(settings, services)
+    await installation.register(await installation.event(), "ada@example.com")
     await installation.connection.execute(
         "UPDATE history_events SET state = 'no JSON' WHERE topic = 'Visitor.Registered'"
     )
