@@ -7,13 +7,14 @@ from collections import Counter
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from psycopg import AsyncConnection
 
 from domain.core.values import Capacity
 from domain.departures import CancelVisitor
 from domain.details import WaitingList
-from domain.events import ChangeEvent
+from domain.events import ChangeEvent, EventView
 from domain.history.group_commit import Writer
 from domain.privacy.keys import InstallationKeys
 from domain.registrations import RegisterVisitor
@@ -50,6 +51,17 @@ async def counters(connection: AsyncConnection[Any], fair: UUID) -> tuple[int, i
     row = await cursor.fetchone()
     assert row is not None
     return row[0], row[1]
+
+
+async def test_an_event_is_created_with_a_capacity(
+    database_url: str, keys: InstallationKeys
+) -> None:
+    create = msgspec.structs.replace(a_fair(), capacity=Capacity(1), waiting_list="off")
+    async with writers(database_url, keys, 1) as (one,):
+        created: EventView = (await one.execute(create, ORIGIN)).value
+        assert created.availability == "open"
+        assert await ask(one, created.event.id, 1) is not None
+        assert await ask(one, created.event.id, 2) is None
 
 
 async def test_many_writers_sell_exactly_the_seats_there_are(
