@@ -343,13 +343,7 @@ def create_event(command: CreateEvent, work: Work) -> EventView:
     details = check_details(
         msgspec.structs.asdict(command), work.now, wrong=_unknown_area(command.area_id, work)
     )
-    event = settle(Event(id=work.new_id()), details, work)
-    # Its id is new, so it has no seats that could be loaded.
-    return EventView(
-        event=event,
-        area=_area_name(event, work),
-        availability=availability_of(details, taken=0, waiting=0),
-    )
+    return view_of(settle(Event(id=work.new_id()), details, work), work)
 
 
 def change_event(command: ChangeEvent, work: Work) -> EventView:
@@ -418,14 +412,12 @@ def move_between_areas(event: Event, was: UUID | None, work: Work) -> None:
 
 
 def view_of(event: Event, work: Work) -> EventView:
-    return EventView(
-        event=event, area=_area_name(event, work), availability=_availability(event, work)
-    )
-
-
-def _area_name(event: Event, work: Work) -> str | None:
     area_id = event.details.area_id
-    return work.get(Area, area_id).name if area_id else None
+    return EventView(
+        event=event,
+        area=work.get(Area, area_id).name if area_id else None,
+        availability=_availability(event, work),
+    )
 
 
 def _availability(event: Event, work: Work) -> Availability:

@@ -83,6 +83,11 @@ class Counters(msgspec.Struct, frozen=True):
         return self.line is not None and len(self.line) == self.waiting
 
 
+NO_SEATS = Counters(line=())
+"""Of an event that is only being created: there is nothing to load, and its id is another one when
+the command is decided again."""
+
+
 class EventSeats(msgspec.Struct, frozen=True):
     """The seats of one event at some moment within a batch."""
 

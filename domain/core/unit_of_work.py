@@ -18,7 +18,15 @@ import msgspec
 from domain.core.aggregate import Aggregate, DomainEvent, Expected, Metadata, RecordedEvent
 from domain.core.errors import ChangedMeanwhile, NotFound
 from domain.core.ids import Identity, new_id
-from domain.core.seats import ANY, Bounds, Counters, EventSeats, SeatHolder, SeatsNotLoaded
+from domain.core.seats import (
+    ANY,
+    NO_SEATS,
+    Bounds,
+    Counters,
+    EventSeats,
+    SeatHolder,
+    SeatsNotLoaded,
+)
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -164,7 +172,11 @@ class Work:
 
     def _seats_of(self, event_id: UUID) -> EventSeats:
         found = self.seats.get(event_id) or self._seats_before.get(event_id)
-        return found or EventSeats.at(self._counters.get(event_id))
+        if found is None:
+            is_begun_here = event_id in self.changed and event_id not in self._loaded
+            before = NO_SEATS if is_begun_here else self._counters.get(event_id)
+            found = EventSeats.at(before)
+        return found
 
     def _rest_on(self, event_id: UUID, bounds: Bounds) -> None:
         self.bounds[event_id] = self.bounds.get(event_id, ANY).also(bounds)

@@ -6,13 +6,15 @@ import sys
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from api.identity.password_hasher import ARGON2ID
 from domain.accounts import ROLES, PasswordHash, RegisterAccount
 from domain.application import APPLICATION
 from domain.areas import CreateArea
-from domain.core.values import Email, FullName, Text, Username
+from domain.core.times import Timezone
+from domain.core.values import Capacity, Email, FullName, Text, Username
 from domain.events import CreateEvent
 from domain.history.batch import CommandRequest, Done, Origin
 from domain.history.decider import Decider
@@ -25,15 +27,24 @@ from runtime.settings import Settings
 
 ORIGIN = Origin(actor="system:demo", correlation_id="demo")
 
-EVENTS = {
-    "PyCon Zürich": ("Kongresshaus", 30),
-    "Open Data Day": ("Kongresshaus", 12),
-    "Nuit de la lecture": ("Bibliothèque", 45),
-    "データベース勉強会": ("Online", 7),
-    "Summer School on Distributed Systems": ("Old Town Hall", 90),
-    "100% Rust": ("Online", 21),
-}
-"""Name -> area, and the number of days until it takes place."""
+
+class DemoEvent(msgspec.Struct, frozen=True):
+    name: str
+    area: str
+    days: int
+    """Until it takes place."""
+    timezone: str
+    capacity: int | None = None
+
+
+EVENTS = (
+    DemoEvent("PyCon Zürich", "Kongresshaus", 30, "Europe/Zurich", capacity=400),
+    DemoEvent("Open Data Day", "Kongresshaus", 12, "Europe/Zurich", capacity=3),
+    DemoEvent("Nuit de la lecture", "Bibliothèque", 45, "Europe/Paris"),
+    DemoEvent("データベース勉強会", "Online", 7, "Asia/Tokyo"),
+    DemoEvent("Summer School on Distributed Systems", "Old Town Hall", 90, "Europe/Prague"),
+    DemoEvent("100% Rust", "Online", 21, "UTC"),
+)
 
 VISITORS = ("Ada Lovelace", "Grace Hopper", "Zoë Žižek", "李小龙", "Edsger Dijkstra")
 
@@ -67,12 +78,10 @@ async def _load(database_url: str, decider: Decider, password: str) -> bool:
                 raise CommandFailed("the demo data could not be loaded completely")
             return done
 
-        names = sorted({area for area, _ in EVENTS.values()})
+        names = sorted({event.area for event in EVENTS})
         created = await give(*(CreateArea(name=Text(name)) for name in names))
         areas = dict(zip(names, [done.value.id for done in created], strict=True))
-        events = await give(
-            *(_event(name, areas[area], days) for name, (area, days) in EVENTS.items())
-        )
+        events = await give(*(_event(event, areas[event.area]) for event in EVENTS))
         await give(
             *(
                 _registration(done.value.event.id, visitor, number)
@@ -90,17 +99,26 @@ async def _load(database_url: str, decider: Decider, password: str) -> bool:
         return True
 
 
-def _event(name: str, area_id: UUID, days: int) -> CreateEvent:
+def _event(demo: DemoEvent, area_id: UUID) -> CreateEvent:
     starts = datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0)
-    starts += timedelta(days=days)
+    starts += timedelta(days=demo.days)
     return CreateEvent(
-        name=Text(name),
+        name=Text(demo.name),
         event_datetime=starts,
         registration_deadline=starts - timedelta(days=1),
         area_id=area_id,
+        ends_at=starts + timedelta(hours=8),
+        timezone=Timezone(demo.timezone),
+        capacity=None if demo.capacity is None else Capacity(demo.capacity),
+        waiting_list="automatic",
     )
 
 
 def _registration(event_id: UUID, visitor: str, number: int) -> RegisterVisitor:
-    email = Email(f"visitor{number}@example.com")
-    return RegisterVisitor(event_id=event_id, full_name=FullName(visitor), email=email)
+    """The event may be full: then they wait."""
+    return RegisterVisitor(
+        event_id=event_id,
+        full_name=FullName(visitor),
+        email=Email(f"visitor{number}@example.com"),
+        join_waiting_list=True,
+    )

@@ -56,7 +56,7 @@ async def counters(connection: AsyncConnection[Any], fair: UUID) -> tuple[int, i
 async def test_an_event_is_created_with_a_capacity(
     database_url: str, keys: InstallationKeys
 ) -> None:
-    create = msgspec.structs.replace(a_fair(), capacity=Capacity(1), waiting_list="off")
+    create = msgspec.structs.replace(a_fair(), capacity=Capacity(1), waiting_list="automatic")
     async with writers(database_url, keys, 1) as (one,):
         created: EventView = (await one.execute(create, ORIGIN)).value
         assert created.availability == "open"

@@ -40,6 +40,9 @@ KNOWN = migrations()
 LAST = KNOWN[-1]
 
 
+OLD_ARGUMENTS = "uuid[], bigint[], uuid[], bigint[], text[], bytea[], bytea[]"
+
+
 @pytest.fixture
 def former_url(template_database: str) -> Iterator[str]:
     """A database that release 0.1.0 has made and filled."""
@@ -86,8 +89,7 @@ def test_an_empty_database_and_one_of_the_release_before_end_at_the_same_schema(
         "GRANT SELECT ON sessions TO PUBLIC",
         "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO postgres",
         "COMMENT ON COLUMN sessions.id IS 'of a browser'",
-        "ALTER FUNCTION append_to_history(uuid[], bigint[], uuid[], bigint[], text[], bytea[], bytea[])"
-        " RESET enable_seqscan",
+        f"ALTER FUNCTION append_to_history({OLD_ARGUMENTS}) RESET enable_seqscan",
         "ALTER SEQUENCE history_events_notification_id_seq CACHE 10",
         "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'",
     ],
