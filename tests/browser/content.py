@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -15,9 +14,8 @@ from domain.notifications import RecordDelivery
 from domain.syncs import Counts, RecordFailedSync, RecordSync, SkippedItem
 from domain.visitors import Registered
 from tests.api.serving import OPERATOR, Api
+from tests.support.provider import CONFERENCES
 from workers.provider.items import UsableItem, read_item
-
-CONFERENCES = Path(__file__).parent.parent / "support" / "conferences.json"
 
 FULL = "A Very Long Name of a Fair for Everything That Anybody Could Ever Want to Show to Anyone"
 

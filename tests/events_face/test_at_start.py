@@ -25,11 +25,6 @@ from tests.support.processes import environment, events_face, role
 from tests.support.waiting import DEADLINE, until
 
 
-@pytest.fixture
-def production(settings: Settings, database_url: str) -> Settings:
-    return msgspec.structs.replace(settings, debug=False, database_url=database_url)
-
-
 def test_a_role_waits_until_the_database_is_there(
     settings: Settings, template_database: str, tmp_path: Path
 ) -> None:
@@ -67,10 +62,10 @@ def test_a_role_that_waits_can_be_stopped(
 
 
 def test_production_refuses_a_clock_that_is_wrong(
-    settings: Settings, production: Settings, other_clock: OtherClock
+    settings: Settings, other_clock: OtherClock
 ) -> None:
     services = Services(database_url=other_clock(timedelta(minutes=2)), redis_url=None)
-    given = environment(production, services) | {"DEBUG": "false"}
+    given = environment(settings, services) | {"DEBUG": "false"}
     ended = events_face(given, "projector")
     assert ended.code == 1
     last = ended.err.splitlines()[-1]
@@ -96,9 +91,11 @@ def test_roles_and_migrate_refuse_a_server_that_is_too_old(
 
 
 def test_a_risk_is_told_by_the_role_that_it_is_about(
-    production: Settings, services: Services
+    settings: Settings, services: Services
 ) -> None:
-    risky = msgspec.structs.replace(production, rate_limits=False)
+    risky = msgspec.structs.replace(
+        settings, debug=False, database_url=services.database_url, rate_limits=False
+    )
     by_the_api = logged_by("api", risky, services)
     assert any("RATE_LIMITS=off" in event for event in by_the_api)
     assert any("WRITE_POLICY=anyone" in event for event in by_the_api)

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import stat
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import msgspec
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from domain.history.store import last_position
 from domain.notifications import Failed, QueueAgain
@@ -34,7 +29,6 @@ from tests.support.installation import (
     Installation,
     all_caught_up,
     an_account,
-    installation_on,
     running,
 )
 from tests.support.notification_service import NotificationService
@@ -50,31 +44,6 @@ pytestmark = pytest.mark.anyio
 
 def services_of(database_url: str) -> Services:
     return Services(database_url=database_url, redis_url=None)
-
-
-@contextmanager
-def empty_database(server_url: str) -> Iterator[str]:
-    name = f"test_{uuid4().hex}"
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        yield make_conninfo(server_url, dbname=name)
-        drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
-        connection.execute(drop)
-
-
-@pytest.fixture
-def elsewhere(template_database: str, worker_settings: Settings) -> Iterator[Settings]:
-    """An empty database is what is configured."""
-    with empty_database(template_database) as url:
-        yield msgspec.structs.replace(worker_settings, database_url=url)
-
-
-@pytest.fixture
-async def restored(elsewhere: Settings, keys: InstallationKeys) -> AsyncIterator[Installation]:
-    """What there is in that database, for after the restore."""
-    assert elsewhere.database_url is not None
-    async with installation_on(elsewhere.database_url, keys) as installation:
-        yield installation
 
 
 async def make_history(installation: Installation, signing_key: Ed25519PrivateKey) -> None:

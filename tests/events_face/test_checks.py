@@ -83,22 +83,17 @@ def test_what_others_do_not_reach_is_no_risk(environ: dict[str, str]) -> None:
     assert warned_of(load(**environ)) == set()
 
 
-@pytest.fixture
-def connection(database_url: str) -> psycopg.Connection:
-    return psycopg.connect(database_url, autocommit=True)
-
-
-def test_a_sound_database_is_told_to_be_so(connection: psycopg.Connection) -> None:
+def test_a_sound_database_is_told_to_be_so(session: psycopg.Connection) -> None:
     looks = (database.version, database.encoding, database.clock, database.writable)
-    assert [look(connection).level for look in looks] == ["ok"] * 4
-    assert database.free_connections(connection, 1).level == "ok"
+    assert [look(session).level for look in looks] == ["ok"] * 4
+    assert database.free_connections(session, 1).level == "ok"
 
 
 def test_a_server_that_is_too_old_is_an_error(
-    connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+    session: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "MIN_POSTGRESQL_VERSION", 990000)
-    assert database.version(connection).level == "error"
+    assert database.version(session).level == "error"
 
 
 def test_an_encoding_that_does_not_hold_every_name_is_an_error(
@@ -138,22 +133,22 @@ def test_clocks_that_differ_are_told(
 
 
 def test_a_database_that_may_lose_what_it_took_is_an_error(
-    connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+    session: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "fsync off" in database.durability(connection).message  # the tests' server is so
+    assert "fsync off" in database.durability(session).message  # the tests' server is so
     monkeypatch.setattr(database, "_DURABILITY_SETTINGS", ["synchronous_commit"])
-    assert database.durability(connection).level == "ok"
-    connection.execute("SET synchronous_commit TO off")
-    assert database.durability(connection).level == "error"
+    assert database.durability(session).level == "ok"
+    session.execute("SET synchronous_commit TO off")
+    assert database.durability(session).level == "error"
 
 
-def test_a_database_that_takes_no_writes_is_an_error(connection: psycopg.Connection) -> None:
-    connection.execute("SET default_transaction_read_only TO on")
-    assert database.writable(connection).level == "error"
+def test_a_database_that_takes_no_writes_is_an_error(session: psycopg.Connection) -> None:
+    session.execute("SET default_transaction_read_only TO on")
+    assert database.writable(session).level == "error"
 
 
-def test_a_server_that_has_few_connections_left_is_told(connection: psycopg.Connection) -> None:
-    assert database.free_connections(connection, 1_000).level == "warning"
+def test_a_server_that_has_few_connections_left_is_told(session: psycopg.Connection) -> None:
+    assert database.free_connections(session, 1_000).level == "warning"
 
 
 def test_a_broker_that_evicts_is_told(redis_url: str) -> None:

@@ -3,83 +3,29 @@
 from __future__ import annotations
 
 import json
-import socketserver
 import ssl
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import psycopg
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from events_face.commands.doctor import surroundings
 from events_face.commands.doctor.command import doctor
 from events_face.commands.doctor.examination import examine
-from runtime.checks import database
 from runtime.checks.finding import Finding
 from runtime.settings import Settings
+from tests.support.certificates import write_certificate
+from tests.support.listening import listener
 from tests.support.processes import environment, events_face
-
-
-@pytest.fixture
-def installation(
-    settings: Settings, database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Settings]:
-    """One that is well: somebody leads each projection, schedules and seals."""
-    monkeypatch.setattr(
-        database, "_DURABILITY_SETTINGS", ["full_page_writes"]
-    )  # the tests' server is lax
-    with (
-        listener() as port,
-        psycopg.connect(database_url, autocommit=True) as projector,
-        psycopg.connect(database_url, autocommit=True) as scheduler,
-    ):
-        projector.execute(
-            "SELECT pg_advisory_lock(hashtext('projections'), hashtext(name)) FROM projections"
-        )
-        scheduler.execute("SELECT pg_advisory_lock(hashtext('scheduler'))")
-        yield msgspec.structs.replace(
-            settings,
-            database_url=database_url,
-            redis_url=redis_url,
-            write_policy="organizer",
-            notification_service_url=f"http://127.0.0.1:{port}/",
-        )
-
-
-@contextmanager
-def listener(encryption: ssl.SSLContext | None = None) -> Iterator[int]:
-    """The port of somebody who takes connections."""
-
-    class Taking(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            if encryption is not None:
-                with suppress(OSError):
-                    encryption.wrap_socket(self.request, server_side=True).close()
-
-    with socketserver.TCPServer(("127.0.0.1", 0), Taking) as server:
-        thread = threading.Thread(target=server.serve_forever, args=[0.01])
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def troubles(settings: Settings) -> dict[str, Finding]:
     return {found.check: found for found in examine(settings) if found.level != "ok"}
 
 
-def test_one_that_is_well_has_nothing_to_mend(installation: Settings) -> None:
-    assert troubles(installation) == {}
+def test_one_that_is_well_has_nothing_to_mend(healthy: Settings) -> None:
+    assert troubles(healthy) == {}
 
 
 STOPPED = "UPDATE projections SET stopped_at = 7, stopped_because = 'a riddle' WHERE name = 'areas'"
@@ -138,15 +84,15 @@ VALUES (0, 1, '\\x00', 1, now(), '\\x00', '\\x00', int8multirange(int8range(1, 2
     ],
 )
 def test_a_fault_in_the_database_is_found(
-    installation: Settings, database_url: str, fault: str, check: str, level: str, words: str
+    healthy: Settings, database_url: str, fault: str, check: str, level: str, words: str
 ) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute(fault.encode())
-    found = troubles(installation)[check]
+    found = troubles(healthy)[check]
     assert (found.level, words in f"{found.message}; {found.remedy}") == (level, True), found
 
 
-def test_roles_that_do_not_run_are_missed(installation: Settings, database_url: str) -> None:
+def test_roles_that_do_not_run_are_missed(healthy: Settings, database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute(
             """
@@ -154,19 +100,19 @@ def test_roles_that_do_not_run_are_missed(installation: Settings, database_url: 
             WHERE datname = current_database() AND pid <> pg_backend_pid()
             """
         )
-    found = troubles(installation)
+    found = troubles(healthy)
     assert set(found) == {"projector", "scheduler"}
     assert "start `events-face projector`" in (found["projector"].remedy or "")
 
 
-def test_a_key_of_another_installation_is_found(installation: Settings) -> None:
-    other = msgspec.structs.replace(installation, secret_keys=("another-key-" * 4,))
+def test_a_key_of_another_installation_is_found(healthy: Settings) -> None:
+    other = msgspec.structs.replace(healthy, secret_keys=("another-key-" * 4,))
     assert "SECRET_KEY is not the one" in troubles(other)["keys"].message
 
 
-def test_services_that_cannot_be_reached_are_found(installation: Settings) -> None:
+def test_services_that_cannot_be_reached_are_found(healthy: Settings) -> None:
     away = msgspec.structs.replace(
-        installation,
+        healthy,
         read_database_url="postgresql://u:hunter2@127.0.0.1:1/x",
         redis_url="redis://:hunter2@127.0.0.1:1/0",
         notification_service_url="http://127.0.0.1:1/",
@@ -237,9 +183,9 @@ def test_where_nothing_is_installed_it_leaves_nothing_behind(
 
 
 def test_it_exits_with_0_when_only_warnings_are_left(
-    installation: Settings, capfd: pytest.CaptureFixture[str]
+    healthy: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    doctor(msgspec.structs.replace(installation, write_policy="anyone"), json=False)
+    doctor(msgspec.structs.replace(healthy, write_policy="anyone"), json=False)
     (line_of_warning,) = [
         line for line in capfd.readouterr().out.splitlines() if not line.startswith("ok ")
     ]
@@ -253,19 +199,8 @@ def test_it_exits_with_0_when_only_warnings_are_left(
 
 def _encryption(folder: Path) -> ssl.SSLContext:
     """With a certificate that its holder has signed."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
     file = folder / "certificate.pem"
-    file.write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        + certificate.public_bytes(Encoding.PEM)
-    )
+    write_certificate(file)
     encryption = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     encryption.load_cert_chain(file)
     return encryption

@@ -32,11 +32,6 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def services(database_url: str) -> Services:
-    return Services(database_url=database_url, redis_url=None)
-
-
 @contextmanager
 def every_table_in_use(database_url: str) -> Iterator[None]:
     """As by readers, by writers, and by a vacuum that does not give way."""

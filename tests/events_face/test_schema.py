@@ -12,8 +12,6 @@ from uuid import uuid4
 import msgspec
 import psycopg
 import pytest
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from domain.history.store import load_keys, open_all, read_events
 from domain.visitors import Registered
@@ -41,19 +39,6 @@ LAST = KNOWN[-1]
 
 
 OLD_ARGUMENTS = "uuid[], bigint[], uuid[], bigint[], text[], bytea[], bytea[]"
-
-
-@pytest.fixture
-def former_url(template_database: str) -> Iterator[str]:
-    """A database that release 0.1.0 has made and filled."""
-    name = sql.Identifier(f"test_{uuid4().hex}")
-    with psycopg.connect(template_database, autocommit=True) as server:
-        server.execute(sql.SQL("CREATE DATABASE {}").format(name))
-        url = make_conninfo(template_database, dbname=name.as_string(None).strip('"'))
-        with psycopg.connect(url) as connection:
-            connection.execute((Path(__file__).parent / "former_release.sql").read_bytes())
-        yield url
-        server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 def services_of(database_url: str) -> Services:

@@ -14,15 +14,9 @@ from tests.support.collector import Collector, collector
 from tests.support.http_server import Answer
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.usefixtures("no_variable_stays")
+
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-
-
-@pytest.fixture(autouse=True)
-def no_variable_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """OpenTelemetry's library reads the environment, and nothing else."""
-    for name in ("ENDPOINT", "BSP_SCHEDULE_DELAY", "TRACES_SAMPLER", "TRACES_SAMPLER_ARG"):
-        full = "OTEL_EXPORTER_OTLP_ENDPOINT" if name == "ENDPOINT" else f"OTEL_{name}"
-        monkeypatch.setenv(full, "")
 
 
 def sending_to(traces: Collector, **more: str) -> Settings:

@@ -77,6 +77,14 @@ class Databases:
         else:
             self._drop(name)
 
+    @contextmanager
+    def without_tables(self) -> Iterator[str]:
+        """The URL of one that is as PostgreSQL creates it."""
+        name = f"test_{uuid4().hex}"
+        self._execute("CREATE DATABASE {}", name)
+        yield self._url(name)
+        self._drop(name)
+
     def _create(self) -> str:
         name = f"test_{uuid4().hex}"
         self._execute("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, TEMPLATE)

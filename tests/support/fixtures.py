@@ -14,10 +14,13 @@ from psycopg import AsyncConnection
 from domain.history.store import connect
 from domain.privacy.keys import InstallationKeys
 from domain.seals.signing import load_key
+from runtime.embedded.services import Services
 from runtime.settings import Settings
 from tests.support.deeds import Deeds
 from tests.support.installation import Installation, installation_on
 from tests.support.notification_service import NotificationService, notification_service
+from tests.support.processes import environment
+from tests.support.provider import Provider, provider
 from tests.support.sealed_history import make_history
 
 
@@ -54,6 +57,13 @@ async def sealed_history(
 
 
 @pytest.fixture
+def source() -> Iterator[Provider]:
+    """An events provider that has nothing yet."""
+    with provider() as source:
+        yield source
+
+
+@pytest.fixture
 def service() -> Iterator[NotificationService]:
     with notification_service() as service:
         yield service
@@ -67,3 +77,10 @@ def worker_settings(settings: Settings, service: NotificationService) -> Setting
         notification_token="the-token",
         notification_service_owner_id="the-owner",
     )
+
+
+@pytest.fixture
+def as_a_worker(settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that the test's own starts finds the installation as a worker's would."""
+    for name, value in environment(settings, services).items():
+        monkeypatch.setenv(name, value)

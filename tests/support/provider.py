@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
+from uuid import uuid4
 
 import msgspec
 
@@ -13,6 +15,8 @@ from tests.support.http_server import Answer, HttpServer, Request
 from workers.provider.client import Source
 
 Item = dict[str, Any]
+
+CONFERENCES = Path(__file__).parent / "conferences.json"
 
 
 class Provider:
@@ -60,6 +64,21 @@ class Provider:
 
 def _changed_at(item: Any) -> str:
     return str(item.get("changed_at", "")) if isinstance(item, dict) else ""
+
+
+def an_item(**changes: Any) -> Item:
+    return {
+        "id": str(uuid4()),
+        "name": "Fair",
+        "event_datetime": "2040-05-17T09:00:00Z",
+        "status": "open",
+        **changes,
+    }
+
+
+def conferences() -> list[Item]:
+    items: list[Item] = msgspec.json.decode(CONFERENCES.read_bytes())
+    return items
 
 
 @contextmanager

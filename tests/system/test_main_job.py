@@ -8,7 +8,6 @@ from collections import Counter
 from pathlib import Path
 
 import httpx
-import msgspec
 import pytest
 import redis
 
@@ -20,14 +19,12 @@ from runtime.installation import installation_keys
 from runtime.settings import Settings
 from tests.support.http_server import Answer
 from tests.support.notification_service import NotificationService, notification_service
-from tests.support.provider import provider
+from tests.support.provider import conferences, provider
 from tests.support.waiting import until, until_async
 from tests.system.registering import an_event, register
 from tests.system.running import System, up
 
 pytestmark = pytest.mark.anyio
-
-CONFERENCES = Path(__file__).parents[1] / "support" / "conferences.json"
 
 
 def delivered(service: NotificationService) -> Counter[str]:
@@ -59,7 +56,7 @@ async def test_the_providers_events_are_found_whatever_their_case_and_script(
     data_dir: Path,
 ) -> None:
     with provider() as source:
-        source.items = msgspec.json.decode(CONFERENCES.read_bytes())
+        source.items = conferences()
         with up(data_dir, EVENTS_PROVIDER_URL=source.url) as system:
             count = len(source.items)
             assert system.events_face("sync", "--all") == (

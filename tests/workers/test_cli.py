@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import msgspec
 import pytest
 
@@ -14,10 +12,12 @@ from tests.support.http_server import Answer
 from tests.support.installation import Installation
 from tests.support.notification_service import NotificationService
 from tests.support.processes import environment, events_face, role
-from tests.support.provider import Provider, provider
+from tests.support.provider import Provider, an_item
 from tests.support.waiting import until_async
 
 pytestmark = pytest.mark.anyio
+
+PAST = "2013-02-07T09:00:00Z"
 
 
 async def registered(installation: Installation, *emails: str) -> None:
@@ -89,24 +89,10 @@ async def all_are_sent(installation: Installation, count: int) -> bool:
     return (await count_by_state(installation.connection))["sent"] == count
 
 
-@pytest.fixture
-def source() -> Iterator[Provider]:
-    with provider() as source:
-        source.items = [
-            {
-                "id": "98e28b03-4c3b-5d69-9f74-538d209d4ad7",
-                "name": "Rubyfuza",
-                "event_datetime": "2013-02-07T09:00:00Z",
-                "status": "open",
-            },
-            {"id": "1"},
-        ]
-        yield source
-
-
 async def test_sync_prints_counts_and_the_reasons_of_what_it_skipped(
     installation: Installation, settings: Settings, services: Services, source: Provider
 ) -> None:
+    source.items = [an_item(event_datetime=PAST), {"id": "1"}]
     settings = msgspec.structs.replace(settings, events_provider_url=source.url)
     ran = events_face(environment(settings, services), "sync")
     assert (ran.code, ran.out) == (0, "new 1, updated 0, unchanged 0, skipped 1\n")
@@ -130,6 +116,7 @@ async def test_sync_needs_a_provider(settings: Settings, services: Services) -> 
 async def test_cleanup_prints_how_many_events_went(
     installation: Installation, settings: Settings, services: Services, source: Provider
 ) -> None:
+    source.items = [an_item(event_datetime=PAST), {"id": "1"}]
     settings = msgspec.structs.replace(settings, events_provider_url=source.url)
     surroundings = environment(settings, services)
     events_face(surroundings, "sync")

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 
 import msgspec
 import pytest
 
 from tests.support.http_server import Answer
-from tests.support.provider import Provider, provider
+from tests.support.provider import Item, Provider
 from workers.provider import client as fetching
 from workers.provider.client import FetchFailed, Source, fetch_items
 
 pytestmark = pytest.mark.anyio
 
-
-@pytest.fixture
-def source() -> Iterator[Provider]:
-    with provider() as source:
-        source.items = [{"id": number} for number in range(25)]
-        yield source
+ITEMS: list[Item] = [{"id": number} for number in range(25)]
 
 
 async def fetched(source: Provider) -> list[int]:
@@ -28,17 +22,20 @@ async def fetched(source: Provider) -> list[int]:
 
 
 async def test_a_list_is_taken_as_it_is(source: Provider) -> None:
+    source.items = ITEMS
     assert await fetched(source) == list(range(25))
 
 
 @pytest.mark.parametrize("relative", [False, True])
 async def test_pages_are_followed_to_the_last(source: Provider, relative: bool) -> None:
+    source.items = ITEMS
     source.page_size, source.links_are_relative = 10, relative
     assert await fetched(source) == list(range(25))
     assert len(source.asked) == 3
 
 
 async def test_an_incremental_fetch_keeps_what_the_address_asks_for(source: Provider) -> None:
+    source.items = ITEMS
     await fetch_items(Source(url=f"{source.url}?city=Rome"), date(2030, 5, 17))
     assert source.asked == ["/api/events?city=Rome&changed_at=2030-05-17"]
 
@@ -80,6 +77,7 @@ async def test_a_provider_that_does_not_answer_is_given_up(
 async def test_a_provider_without_end_is_given_up(
     source: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    source.items = ITEMS
     source.page_size = 1
     monkeypatch.setattr(fetching, "MAX_PAGES", 5)
     with pytest.raises(FetchFailed, match="more than 5 pages"):

@@ -7,7 +7,7 @@ import base64
 import gzip
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -21,20 +21,6 @@ pytestmark = pytest.mark.anyio
 
 MEBIBYTE = 1024 * 1024
 MOST_MEMORY = 300 * MEBIBYTE
-
-
-@pytest.fixture
-def source() -> Iterator[Provider]:
-    with provider() as source:
-        yield source
-
-
-@pytest.fixture
-def elsewhere() -> Iterator[Provider]:
-    """Another host."""
-    with provider() as elsewhere:
-        elsewhere.items = [{"id": 1}]
-        yield elsewhere
 
 
 def answers(server: HttpServer, respond: Callable[[Request], Answer]) -> list[Request]:
@@ -173,16 +159,16 @@ async def test_a_body_that_cannot_be_decompressed_is_an_error(source: Provider) 
 
 
 @pytest.mark.parametrize("leads", ["next", "redirect"])
-async def test_another_host_is_asked_only_if_it_is_configured(
-    source: Provider, elsewhere: Provider, leads: str
-) -> None:
-    page = f'{{"next": "{elsewhere.url}", "results": []}}'.encode()
-    source.instead = Answer(body=page) if leads == "next" else redirect(elsewhere.url)
-    with pytest.raises(FetchFailed, match="another host"):
-        await fetch_items(source.source)
-    assert elsewhere.asked == []
-    listed = Source(url=source.url, other_hosts=(f"127.0.0.1:{elsewhere.server.port}",))
-    assert len(await fetch_items(listed)) == 1
+async def test_another_host_is_asked_only_if_it_is_configured(source: Provider, leads: str) -> None:
+    with provider() as elsewhere:
+        elsewhere.items = [{"id": 1}]
+        page = f'{{"next": "{elsewhere.url}", "results": []}}'.encode()
+        source.instead = Answer(body=page) if leads == "next" else redirect(elsewhere.url)
+        with pytest.raises(FetchFailed, match="another host"):
+            await fetch_items(source.source)
+        assert elsewhere.asked == []
+        listed = Source(url=source.url, other_hosts=(f"127.0.0.1:{elsewhere.server.port}",))
+        assert len(await fetch_items(listed)) == 1
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from contextlib import suppress
-from datetime import timedelta
 
 import pytest
 
@@ -21,15 +20,9 @@ from workers.delivery import deliverer as delivering
 from workers.delivery import leases
 from workers.delivery.deliverer import Delivery, new_delivery
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("short_leases")]
 
 SOME = 60
-
-
-@pytest.fixture(autouse=True)
-def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leases, "LEASE_DURATION", timedelta(seconds=2))
-    monkeypatch.setattr(delivering, "SETTLE_RETRY_INTERVAL", 0.2)
 
 
 async def test_what_was_sent_meanwhile_is_recorded_later_and_not_sent_again(

@@ -26,13 +26,6 @@ ADA = Origin(actor=str(uuid4()), correlation_id="a-click")
 BOB = Origin(actor=str(uuid4()), correlation_id="another-click")
 
 
-@pytest.fixture
-def _as_a_worker(settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rebuild's process finds the installation as a worker's would."""
-    for name, value in environment(settings, services).items():
-        monkeypatch.setenv(name, value)
-
-
 async def lost_table(installation: Installation) -> None:
     await installation.area("Here")
     await installation.project()
@@ -66,7 +59,7 @@ async def test_one_that_somebody_else_has_begun_is_waited_for(installation: Inst
     assert "areas" in await rebuild_requests(installation.connection)
 
 
-@pytest.mark.usefixtures("_as_a_worker")
+@pytest.mark.usefixtures("as_a_worker")
 async def test_what_is_asked_for_is_done(installation: Installation) -> None:
     await lost_table(installation)
     await request_rebuild(installation.connection, "areas", ADA)
@@ -75,7 +68,7 @@ async def test_what_is_asked_for_is_done(installation: Installation) -> None:
     assert await rebuild_requests(installation.connection) == {}
 
 
-@pytest.mark.usefixtures("_as_a_worker")
+@pytest.mark.usefixtures("as_a_worker")
 async def test_one_that_fails_says_why_until_the_next_is_asked_for(
     installation: Installation,
 ) -> None:

@@ -15,12 +15,7 @@ from tests.workers.outboxes import rows_by_email
 from workers.delivery import wake_ups as relaying
 from workers.delivery.wake_ups import relay
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relaying, "SWEEP_INTERVAL", 0.1)
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("frequent_sweeps")]
 
 
 @asynccontextmanager

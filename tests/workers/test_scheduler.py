@@ -16,11 +16,12 @@ from runtime.settings import Settings
 from tests.support.clocks import OtherClock
 from tests.support.processes import environment, role
 from tests.support.waiting import until
-from workers import scheduler
 from workers.broker import PERIODIC, redis_broker
 from workers.schedule import Schedule
 from workers.scheduler import database_time, schedule_while_active, schedules_of
 from workers.tasks import PeriodicTask, enqueue_once
+
+pytestmark = pytest.mark.usefixtures("frequent_checks")
 
 DAILY: dict[PeriodicTask, Schedule] = {"cleanup": Schedule.parse("0 3 * * *")}
 
@@ -68,11 +69,6 @@ def noted(database_url: str) -> datetime | None:
 
 def hour(day: int) -> datetime:
     return datetime(2030, 5, day, 3, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scheduler, "CHECK_INTERVAL", 0.01)
 
 
 def test_each_due_time_is_handed_over_once(database_url: str) -> None:

@@ -13,25 +13,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from domain.seals.lag import seal_lag
 from domain.seals.verifying import verify
 from runtime.embedded.services import Services
-from runtime.installation import signing_key
 from runtime.settings import Settings
 from tests.support.installation import Installation
 from tests.support.processes import environment, role
 from tests.support.waiting import until, until_async
 from workers.upkeep import sealer
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def key(settings: Settings, database_url: str) -> Ed25519PrivateKey:
-    return signing_key(settings, database_url)
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sealer, "SEAL_INTERVAL", 0.01)
-    monkeypatch.setattr(sealer, "ELECTION_INTERVAL", 0.01)
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("frequent_seals")]
 
 
 @contextmanager
@@ -70,23 +58,23 @@ def active_sealers(database_url: str) -> list[int]:
 
 
 async def test_what_happens_is_sealed_soon_after(
-    installation: Installation, key: Ed25519PrivateKey
+    installation: Installation, signing_key: Ed25519PrivateKey
 ) -> None:
-    with running_sealer(installation.database_url, key):
+    with running_sealer(installation.database_url, signing_key):
         for count in (1, 2, 3):
             await installation.event()
             await until_async(lambda: all_is_sealed(installation))
-            assert await sealed_events(installation, key) == count
+            assert await sealed_events(installation, signing_key) == count
 
 
 async def test_one_seals_and_another_takes_over(
-    installation: Installation, key: Ed25519PrivateKey
+    installation: Installation, signing_key: Ed25519PrivateKey
 ) -> None:
     url = installation.database_url
-    with running_sealer(url, key) as first:
+    with running_sealer(url, signing_key) as first:
         until(lambda: active_sealers(url))
         active = active_sealers(url)
-        with running_sealer(url, key):
+        with running_sealer(url, signing_key):
             await installation.event()
             await until_async(lambda: all_is_sealed(installation))
             assert active_sealers(url) == active
@@ -94,25 +82,28 @@ async def test_one_seals_and_another_takes_over(
             until(lambda: active_sealers(url) not in ([], active))
             await installation.event()
             await until_async(lambda: all_is_sealed(installation))
-    assert await sealed_events(installation, key) == 2
+    assert await sealed_events(installation, signing_key) == 2
 
 
 async def test_a_lost_connection_is_made_again(
-    installation: Installation, key: Ed25519PrivateKey
+    installation: Installation, signing_key: Ed25519PrivateKey
 ) -> None:
     url = installation.database_url
-    with running_sealer(url, key):
+    with running_sealer(url, signing_key):
         for _ in range(3):
             until(lambda: active_sealers(url))
             for pid in active_sealers(url):
                 await installation.connection.execute("SELECT pg_terminate_backend(%s)", [pid])
             await installation.event()
             await until_async(lambda: all_is_sealed(installation))
-    assert await sealed_events(installation, key) == 3
+    assert await sealed_events(installation, signing_key) == 3
 
 
 async def test_a_scheduler_seals_also_after_one_that_was_killed(
-    installation: Installation, key: Ed25519PrivateKey, settings: Settings, services: Services
+    installation: Installation,
+    signing_key: Ed25519PrivateKey,
+    settings: Settings,
+    services: Services,
 ) -> None:
     surroundings = environment(settings, services)
     with role(surroundings, "scheduler") as first, role(surroundings, "scheduler"):
@@ -121,4 +112,4 @@ async def test_a_scheduler_seals_also_after_one_that_was_killed(
         first.kill()
         await installation.event()
         await until_async(lambda: all_is_sealed(installation))
-    assert await sealed_events(installation, key) == 2
+    assert await sealed_events(installation, signing_key) == 2

@@ -7,10 +7,8 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
-import msgspec
 import pytest
 
 from runtime.ports import free_port
@@ -21,11 +19,6 @@ from workers.sink.access import Access, page_url, token
 from workers.sink.announcement import running_at
 
 UNREADABLE = (b'{"id": "\xff"}', b"[" * 30_000)
-
-
-@pytest.fixture
-def own_settings(settings: Settings, tmp_path: Path) -> Settings:
-    return msgspec.structs.replace(settings, data_dir=tmp_path)
 
 
 @contextmanager

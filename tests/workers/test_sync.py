@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -21,35 +19,16 @@ from projections.sync_results import latest
 from tests.support.http_server import Answer
 from tests.support.installation import Installation
 from tests.support.lingering import lingering_connections
-from tests.support.provider import Provider, provider
+from tests.support.provider import Provider, an_item, conferences
 from workers.provider.sync import MAX_SKIPPED_RECORDED, SyncFailed, run_sync
 
 pytestmark = pytest.mark.anyio
-
-CONFERENCES = Path(__file__).parent.parent / "support" / "conferences.json"
-
-
-@pytest.fixture
-def source() -> Iterator[Provider]:
-    with provider() as source:
-        source.items = msgspec.json.decode(CONFERENCES.read_bytes())
-        yield source
 
 
 async def synced(installation: Installation, source: Provider, *, full: bool = False) -> RecordSync:
     result = await run_sync(installation.database_url, source.source, installation.keys, full=full)
     await installation.project()
     return result
-
-
-def an_item(**changes: Any) -> dict[str, Any]:
-    return {
-        "id": str(uuid4()),
-        "name": "Fair",
-        "event_datetime": "2040-05-17T09:00:00Z",
-        "status": "open",
-        **changes,
-    }
 
 
 async def events_by_id(installation: Installation) -> dict[str, dict[str, Any]]:
@@ -59,6 +38,7 @@ async def events_by_id(installation: Installation) -> dict[str, dict[str, Any]]:
 async def test_the_providers_events_become_ours(
     installation: Installation, source: Provider
 ) -> None:
+    source.items = conferences()
     result = await synced(installation, source)
     assert result.counts == Counts(new=60)
     assert result.cursor == date(2025, 8, 10)
@@ -71,6 +51,7 @@ async def test_the_providers_events_become_ours(
 async def test_the_next_run_may_begin_before_the_lasts_connection_has_ended(
     installation: Installation, source: Provider
 ) -> None:
+    source.items = conferences()
     async with lingering_connections():
         for _ in range(2):
             await run_sync(installation.database_url, source.source, installation.keys, full=True)
@@ -79,6 +60,7 @@ async def test_the_next_run_may_begin_before_the_lasts_connection_has_ended(
 async def test_what_is_unchanged_appends_nothing(
     installation: Installation, source: Provider
 ) -> None:
+    source.items = conferences()
     await synced(installation, source)
     before = await last_position(installation.connection)
     assert (await synced(installation, source, full=True)).counts == Counts(unchanged=60)
@@ -86,6 +68,7 @@ async def test_what_is_unchanged_appends_nothing(
 
 
 async def test_one_changed_item_is_one_update(installation: Installation, source: Provider) -> None:
+    source.items = conferences()
     await synced(installation, source)
     source.items[3] |= {"name": "Renamed", "status": "closed", "area": "Elsewhere"}
     assert (await synced(installation, source, full=True)).counts == Counts(updated=1, unchanged=59)
@@ -96,6 +79,7 @@ async def test_one_changed_item_is_one_update(installation: Installation, source
 async def test_a_run_asks_for_what_changed_since_the_last_that_succeeded(
     installation: Installation, source: Provider
 ) -> None:
+    source.items = conferences()
     await synced(installation, source)
     source.instead = Answer(status=500)
     with pytest.raises(SyncFailed):
@@ -183,6 +167,7 @@ async def test_of_an_item_that_comes_twice_the_last_counts(
 async def test_a_fetch_that_fails_half_way_stores_nothing_but_its_reason(
     installation: Installation, source: Provider
 ) -> None:
+    source.items = conferences()
     source.page_size = 50
     good = source._respond
     source.server._respond = lambda request: (
@@ -199,6 +184,7 @@ async def test_a_fetch_that_fails_half_way_stores_nothing_but_its_reason(
 async def test_a_second_sync_at_the_same_time_says_so(
     installation: Installation, source: Provider
 ) -> None:
+    source.items = conferences()
     async with await connect(installation.database_url) as another:
         await another.execute("SELECT pg_advisory_lock(hashtext('sync'))")
         with pytest.raises(SyncFailed, match="is running"):

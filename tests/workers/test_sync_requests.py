@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -20,7 +18,7 @@ from runtime.embedded.services import Services
 from runtime.settings import Settings
 from tests.support.installation import Installation
 from tests.support.processes import environment, role
-from tests.support.provider import Provider, provider
+from tests.support.provider import Provider, an_item
 from tests.support.waiting import until, until_async
 from workers.provider.sync import SyncFailed, run_requested_sync, run_sync
 from workers.scheduler import schedule_while_active
@@ -29,23 +27,6 @@ from workers.tasks import PeriodicTask
 pytestmark = pytest.mark.anyio
 
 ADA = Origin(actor=str(uuid4()), correlation_id="a-click")
-
-
-@pytest.fixture
-def source() -> Iterator[Provider]:
-    with provider() as source:
-        source.items = [an_item()]
-        yield source
-
-
-def an_item(**changes: Any) -> dict[str, Any]:
-    return {
-        "id": str(uuid4()),
-        "name": "Fair",
-        "event_datetime": "2040-05-17T09:00:00Z",
-        "status": "open",
-        **changes,
-    }
 
 
 async def test_who_asks_a_second_time_adds_nothing(installation: Installation) -> None:
@@ -115,6 +96,7 @@ async def test_the_active_scheduler_hands_it_over(installation: Installation) ->
 async def test_what_it_changes_was_done_by_who_asked(
     installation: Installation, source: Provider
 ) -> None:
+    source.items = [an_item()]
     await request_sync(installation.connection, ADA, full=True)
     result = await run_requested_sync(installation.database_url, source.source, installation.keys)
     assert result is not None
@@ -140,6 +122,7 @@ async def test_it_waits_for_the_one_that_is_under_way(
 
 
 async def test_another_one_leaves_it_alone(installation: Installation, source: Provider) -> None:
+    source.items = [an_item()]
     await request_sync(installation.connection, ADA, full=True)
     await run_sync(installation.database_url, source.source, installation.keys, full=False)
     assert (await state(installation.connection)).request is not None
@@ -148,6 +131,7 @@ async def test_another_one_leaves_it_alone(installation: Installation, source: P
 async def test_scheduler_and_worker_do_what_is_asked_for(
     installation: Installation, settings: Settings, services: Services, source: Provider
 ) -> None:
+    source.items = [an_item()]
     settings = msgspec.structs.replace(
         settings, events_provider_url=source.url, sync_schedule="0 0 29 2 *"
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from uuid import uuid4
 
 import msgspec
 import pytest
@@ -21,7 +20,7 @@ from tests.support.http_server import Answer
 from tests.support.installation import Installation
 from tests.support.notification_service import NotificationService
 from tests.support.processes import LAST_RESORT, environment, role
-from tests.support.provider import provider
+from tests.support.provider import Provider, an_item
 from tests.support.waiting import until_async
 from tests.workers.sessions import sessions_held
 from workers.broker import NOTIFICATIONS, PERIODIC, redis_broker
@@ -153,27 +152,20 @@ async def test_a_worker_does_what_the_scheduler_asks_for(
     settings: Settings,
     services: Services,
     redis_url: str,
+    source: Provider,
 ) -> None:
     broker = redis_broker(redis_url)
-    with provider() as source:
-        source.items = [
-            {
-                "id": str(uuid4()),
-                "name": "Fair",
-                "event_datetime": "2020-01-01T00:00:00Z",
-                "status": "open",
-            }
-        ]
-        settings = msgspec.structs.replace(settings, events_provider_url=source.url)
-        with role(environment(settings, services), "worker"):
-            enqueue_once(broker, "sync")
-            await until_async(lambda: last_is(installation, Completed))
-            await installation.project()
-            enqueue_once(broker, "cleanup")
-            await until_async(lambda: last_is(installation, CleanedUp))
-            sessions_held(services.database_url, "-1 hour")
-            enqueue_once(broker, "token_cleanup")
-            await until_async(lambda: no_session_is_left(installation))
+    source.items = [an_item(event_datetime="2020-01-01T00:00:00Z")]
+    settings = msgspec.structs.replace(settings, events_provider_url=source.url)
+    with role(environment(settings, services), "worker"):
+        enqueue_once(broker, "sync")
+        await until_async(lambda: last_is(installation, Completed))
+        await installation.project()
+        enqueue_once(broker, "cleanup")
+        await until_async(lambda: last_is(installation, CleanedUp))
+        sessions_held(services.database_url, "-1 hour")
+        enqueue_once(broker, "token_cleanup")
+        await until_async(lambda: no_session_is_left(installation))
 
 
 async def last_is(installation: Installation, kind: type) -> bool:
@@ -213,18 +205,18 @@ async def test_a_worker_takes_only_the_queues_that_it_is_told(
     worker_settings: Settings,
     services: Services,
     redis_url: str,
+    source: Provider,
 ) -> None:
     broker = redis_broker(redis_url)
-    with provider() as source:
-        settings = msgspec.structs.replace(worker_settings, events_provider_url=source.url)
-        await registered(installation, *crowd(10))
-        wake_workers(broker)
-        with role(environment(settings, services), "worker", "--queues", PERIODIC):
-            enqueue_once(broker, "sync")
-            await until_async(lambda: last_is(installation, Completed))
-        assert service.received == []
-        assert broker.client.llen(f"dramatiq:{NOTIFICATIONS}") == 1
+    settings = msgspec.structs.replace(worker_settings, events_provider_url=source.url)
+    await registered(installation, *crowd(10))
+    wake_workers(broker)
+    with role(environment(settings, services), "worker", "--queues", PERIODIC):
         enqueue_once(broker, "sync")
-        with role(environment(settings, services), "worker", "--queues", NOTIFICATIONS):
-            await all_are_sent(installation, 10)
-        assert broker.client.llen(f"dramatiq:{PERIODIC}") == 1
+        await until_async(lambda: last_is(installation, Completed))
+    assert service.received == []
+    assert broker.client.llen(f"dramatiq:{NOTIFICATIONS}") == 1
+    enqueue_once(broker, "sync")
+    with role(environment(settings, services), "worker", "--queues", NOTIFICATIONS):
+        await all_are_sent(installation, 10)
+    assert broker.client.llen(f"dramatiq:{PERIODIC}") == 1
