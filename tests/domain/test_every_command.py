@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
@@ -22,18 +22,29 @@ from domain.accounts import (
 from domain.application import APPLICATION
 from domain.areas import CreateArea, DeleteArea, RenameArea
 from domain.audit.disclosures import RecordDisclosure
+from domain.core.durations import LongDuration
 from domain.core.ids import Identity
-from domain.core.values import Text, Username
-from domain.departures import EraseVisitor
+from domain.core.values import Capacity, Email, FullName, Text, Username
+from domain.departures import (
+    CancelVisitor,
+    ConfirmVisitor,
+    EraseVisitor,
+    LapseVisitor,
+    LeaveEvent,
+    ResendMessage,
+)
+from domain.event_cancellation import CancelEvent, ReinstateEvent
 from domain.events import ChangeEvent, CleanUpEvent, CreateEvent, DeleteEvent
+from domain.history.batch import CommandRequest
 from domain.history.decider import Decider
 from domain.history.group_commit import Writer
 from domain.history.store import connect, last_position, read_events
 from domain.notifications import QueueAgain, RecordDelivery
 from domain.privacy.keys import InstallationKeys
 from domain.provider_items import FollowProvider, SyncEvent
-from domain.registrations import RegisterVisitor
+from domain.registrations import AddVisitor, CorrectVisitor, RegisterVisitor
 from domain.syncs import Counts, RecordFailedSync, RecordSync
+from domain.waiting_list import PromoteVisitor, PromoteWaiting
 from tests.domain.writing import ORIGIN, a_fair, visitor
 from tests.support.installation import an_account
 
@@ -49,6 +60,10 @@ class Rows(msgspec.Struct):
     sessions: set[UUID]
     """Accounts that are signed in."""
     personal_keys: set[tuple[UUID, int]]
+    seats: dict[UUID, list[int]]
+    """Taken and waiting, by event."""
+    queues: dict[UUID, list[UUID]]
+    """Who waits, by event."""
 
 
 class World(msgspec.Struct, kw_only=True):
@@ -60,9 +75,20 @@ class World(msgspec.Struct, kw_only=True):
     fair: UUID
     synced: UUID
     """An event of the provider, renamed here."""
+    cancelled: UUID
+    """An event."""
     ada: UUID
     """A visitor of the fair, like the one after her."""
     ada_notification: UUID
+    full: UUID
+    """An event with one seat, which `seated` has; `first` and `second` wait."""
+    seated: UUID
+    first: UUID
+    second: UUID
+    unsettled: UUID
+    """An event with a free seat and with a visitor who waits for it."""
+    unconfirmed: UUID
+    """A visitor who was to confirm the address by now."""
     failed_notification: UUID
     root: UUID
     """An admin who is signed in, like the other one."""
@@ -102,6 +128,66 @@ def _disables(rows: Rows, world: World) -> None:
     rows.sessions.remove(world.root)
 
 
+def _third(world: World) -> RegisterVisitor:
+    return visitor(world.fair, 3)
+
+
+def _registers_third(rows: Rows, world: World) -> None:
+    rows.personal_keys.add((world.ids.visitor(world.fair, _third(world).email), 1))
+    rows.seats[world.fair][0] += 1
+
+
+def _late(world: World) -> AddVisitor:
+    added = visitor(world.full, 9)
+    return AddVisitor(
+        event_id=added.event_id,
+        full_name=added.full_name,
+        email=added.email,
+        join_waiting_list=True,
+    )
+
+
+def _joins_late(rows: Rows, world: World) -> None:
+    id = world.ids.visitor(world.full, _late(world).email)
+    rows.personal_keys.add((id, 1))
+    rows.seats[world.full][1] += 1
+    rows.queues[world.full].append(id)
+
+
+def _passes_seat_on(rows: Rows, world: World) -> None:
+    rows.seats[world.full][1] -= 1
+    rows.queues[world.full].remove(world.first)
+
+
+def _promotes_second(rows: Rows, world: World) -> None:
+    rows.seats[world.full][0] += 1
+    rows.seats[world.full][1] -= 1
+    rows.queues[world.full].remove(world.second)
+
+
+def _promotes_who_waits(rows: Rows, world: World) -> None:
+    rows.seats[world.unsettled] = [1, 0]
+    del rows.queues[world.unsettled]
+
+
+CORRECT = Email("grace@example.com")
+
+
+def _takes_first_place(rows: Rows, world: World) -> None:
+    id = world.ids.visitor(world.full, CORRECT)
+    rows.personal_keys.add((id, 1))
+    rows.queues[world.full][0] = id
+
+
+def _lapses(rows: Rows, world: World) -> None:
+    rows.seats[world.fair][0] -= 1
+
+
+def _erases(rows: Rows, world: World) -> None:
+    rows.personal_keys.remove((world.ada, 1))
+    rows.seats[world.fair][0] -= 1
+
+
 COMMANDS: dict[type, Given] = {
     CreateArea: Given(
         lambda _: CreateArea(name=Text("Annex")), ["AreaName.Claimed", "Area.Created"]
@@ -118,6 +204,8 @@ COMMANDS: dict[type, Given] = {
     DeleteEvent: Given(
         lambda w: DeleteEvent(event_id=w.fair), ["Event.Deleted", "Area.EventRemoved"]
     ),
+    CancelEvent: Given(lambda w: CancelEvent(event_id=w.fair), ["Event.Cancelled"]),
+    ReinstateEvent: Given(lambda w: ReinstateEvent(event_id=w.cancelled), ["Event.Reinstated"]),
     CleanUpEvent: Given(lambda w: CleanUpEvent(event_id=w.synced, before=NOW), ["Event.CleanedUp"]),
     SyncEvent: Given(lambda _: _synced(uuid4()), ["Event.Created"]),
     FollowProvider: Given(
@@ -129,17 +217,42 @@ COMMANDS: dict[type, Given] = {
     RecordFailedSync: Given(
         lambda _: RecordFailedSync(started_at=NOW, full=True, reason="HTTP 500"), ["Sync.Failed"]
     ),
-    RegisterVisitor: Given(
-        lambda w: visitor(w.fair, 3),
-        ["Visitor.Registered"],
-        lambda rows, w: rows.personal_keys.add(
-            (w.ids.visitor(w.fair, visitor(w.fair, 3).email), 1)
-        ),
+    RegisterVisitor: Given(_third, ["Visitor.Registered"], _registers_third),
+    AddVisitor: Given(_late, ["Visitor.Waitlisted"], _joins_late),
+    CancelVisitor: Given(
+        lambda w: CancelVisitor(visitor_id=w.seated),
+        ["Visitor.Cancelled", "Visitor.Promoted"],
+        _passes_seat_on,
+    ),
+    LeaveEvent: Given(
+        lambda w: LeaveEvent(visitor_id=w.seated, episode=1),
+        ["Visitor.Cancelled", "Visitor.Promoted"],
+        _passes_seat_on,
+    ),
+    ConfirmVisitor: Given(
+        lambda w: ConfirmVisitor(visitor_id=w.unconfirmed, episode=1), ["Visitor.Confirmed"]
+    ),
+    LapseVisitor: Given(
+        lambda w: LapseVisitor(visitor_id=w.unconfirmed), ["Visitor.Lapsed"], _lapses
+    ),
+    CorrectVisitor: Given(
+        lambda w: CorrectVisitor(visitor_id=w.first, full_name=FullName("Grace"), email=CORRECT),
+        ["Visitor.Waitlisted", "Visitor.Cancelled"],
+        _takes_first_place,
+    ),
+    ResendMessage: Given(lambda w: ResendMessage(visitor_id=w.first), ["Visitor.MessageResent"]),
+    PromoteVisitor: Given(
+        lambda w: PromoteVisitor(visitor_id=w.second, over_capacity=True),
+        ["Visitor.Promoted"],
+        _promotes_second,
+    ),
+    PromoteWaiting: Given(
+        lambda w: PromoteWaiting(event_id=w.unsettled), ["Visitor.Promoted"], _promotes_who_waits
     ),
     EraseVisitor: Given(
         lambda w: EraseVisitor(visitor_id=w.ada),
-        ["Notification.Failed", "Visitor.Erased"],
-        lambda rows, w: rows.personal_keys.remove((w.ada, 1)),
+        ["Notification.Failed", "Visitor.Cancelled", "Visitor.Erased"],
+        _erases,
     ),
     RecordDelivery: Given(
         lambda w: RecordDelivery(notification_id=w.ada_notification), ["Notification.Sent"]
@@ -212,7 +325,7 @@ async def _world(writer: Writer, connection: AsyncConnection[Any], keys: Install
     synced = uuid4()
     await do(_synced(synced))
     await do(ChangeEvent(event_id=synced, name=Text("Renamed here")))
-    ada, _ = [await do(visitor(fair, number)) for number in (1, 2)]
+    ada, _ = [(await do(visitor(fair, number))).id for number in (1, 2)]
     sent, failed = [
         e.event.notification_id
         for e in await read_events(connection, after=0, limit=100)
@@ -228,18 +341,60 @@ async def _world(writer: Writer, connection: AsyncConnection[Any], keys: Install
             """,
             [uuid4(), admin],
         )
+    cancelled = (await do(a_fair())).event.id
+    await do(CancelEvent(event_id=cancelled))
+    full, line = await _full_event(do)
+    unsettled, (seated, _) = await _full_event(do, waiting=1)
+    without_policies = msgspec.structs.replace(APPLICATION, policies=[])
+    await Decider(keys, without_policies).execute_one(
+        connection, CancelVisitor(visitor_id=seated), ORIGIN
+    )
     return World(
         ids=Identity(keys.identity),
         hall=hall,
         empty_area=(await do(CreateArea(name=Text("Empty")))).id,
         fair=fair,
         synced=synced,
+        cancelled=cancelled,
         ada=ada,
         ada_notification=sent,
         failed_notification=failed,
+        full=full,
+        seated=line[0],
+        first=line[1],
+        second=line[2],
+        unsettled=unsettled,
+        unconfirmed=await _unconfirmed(do, connection, keys, fair),
         root=admins[0],
         other_admin=admins[1],
     )
+
+
+async def _full_event(
+    do: Callable[[object], Awaitable[Any]], waiting: int = 2
+) -> tuple[UUID, list[UUID]]:
+    """An event with one seat; who has it and who waits."""
+    small = msgspec.structs.replace(a_fair(), capacity=Capacity(1), waiting_list="automatic")
+    event_id = (await do(small)).event.id
+    asked = [visitor(event_id, number) for number in range(1 + waiting)]
+    return event_id, [
+        (await do(msgspec.structs.replace(each, join_waiting_list=True))).id for each in asked
+    ]
+
+
+async def _unconfirmed(
+    do: Callable[[object], Awaitable[Any]],
+    connection: AsyncConnection[Any],
+    keys: InstallationKeys,
+    event_id: UUID,
+) -> UUID:
+    """Registered an hour ago, when addresses were to be confirmed within a minute."""
+    await do(ChangeEvent(event_id=event_id, confirm_within=LongDuration("PT1M")))
+    request = CommandRequest(visitor(event_id, 8), ORIGIN, NOW - timedelta(hours=1))
+    (registered,) = await Decider(keys, APPLICATION).execute(connection, [request])
+    await do(ChangeEvent(event_id=event_id, confirm_within=None))
+    id: UUID = registered.or_raise().value.id
+    return id
 
 
 def _synced(id: UUID) -> SyncEvent:
@@ -261,4 +416,10 @@ async def _rows(connection: AsyncConnection[Any]) -> Rows:
     cursor = await connection.execute("SELECT account_id FROM sessions")
     sessions = {id for (id,) in await cursor.fetchall()}
     cursor = await connection.execute("SELECT originator_id, originator_version FROM personal_keys")
-    return Rows(credentials, sessions, set(await cursor.fetchall()))
+    personal_keys = set(await cursor.fetchall())
+    cursor = await connection.execute("SELECT event_id, taken, waiting FROM event_seats")
+    seats = {id: counters for id, *counters in await cursor.fetchall()}
+    cursor = await connection.execute(
+        "SELECT event_id, array_agg(visitor_id ORDER BY position) FROM event_queue GROUP BY 1"
+    )
+    return Rows(credentials, sessions, personal_keys, seats, dict(await cursor.fetchall()))
