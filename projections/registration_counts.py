@@ -1,6 +1,7 @@
 """The `registrations` table: the number of registrations in each hour, per event and in total.
 
-Registrations of erased people and of removed events stay counted.
+A registration counts when it gets its seat, also after the waiting list; it stays counted when the
+visitor leaves, is erased, or the event is removed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from psycopg import AsyncConnection
 
 from domain.core.aggregate import RecordedEvent
 from domain.privacy.keys import InstallationKeys
-from domain.visitors import Registered
+from domain.visitors import Promoted, Registered
 from projections.lists.dates import DateCount, Span
 from projections.projector.projection import Projection
 
@@ -136,8 +137,9 @@ async def apply(
     _keys: InstallationKeys,
 ) -> bool:
     counts = Counter(
-        (_event_id(e), int(e.metadata.timestamp.timestamp()) // SECONDS_PER_HOUR)
+        (event_id, int(e.metadata.timestamp.timestamp()) // SECONDS_PER_HOUR)
         for e in domain_events
+        if (event_id := _gets_seat(e.event))
     )
     for (_, hour), count in list(counts.items()):
         counts[ALL_EVENTS, hour] += count
@@ -164,8 +166,11 @@ def _series_id(event_id: UUID, unit: Unit) -> UUID:
     return ALL_EVENTS_BY_DAY if event_id == ALL_EVENTS and unit != "hour" else event_id
 
 
-def _event_id(recorded: RecordedEvent) -> UUID:
-    return cast("Registered", recorded.event).event_id
+def _gets_seat(event: object) -> UUID | None:
+    """At which event; None for who has it already, and whose email was corrected."""
+    if isinstance(event, Promoted) or (isinstance(event, Registered) and event.moved_from is None):
+        return event.event_id
+    return None
 
 
 def _begin_of(unit: Unit, moment: datetime) -> datetime:
@@ -177,8 +182,8 @@ def _begin_of(unit: Unit, moment: datetime) -> datetime:
 
 REGISTRATIONS = Projection(
     name="registrations",
-    schema_version=1,
+    schema_version=2,
     table=TABLE,
-    handles=frozenset({Registered}),
+    handles=frozenset({Registered, Promoted}),
     apply=apply,
 )

@@ -1,5 +1,5 @@
-"""The `visitors` table: the registrations of people for events. Rows stay when their event is
-removed.
+"""The `visitors` table: people at events, and the status of each. Rows stay when the visitor leaves
+or the event is removed.
 
 It holds no names: these are read from history (`projections.people`). Visitors are searched by keys
 that reveal no words (`projections.lists.word_keys`).
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import msgspec
@@ -17,9 +17,10 @@ from psycopg import AsyncConnection
 
 from domain.core.aggregate import RecordedEvent
 from domain.privacy.keys import InstallationKeys
-from domain.visitors import Erased, Registered, Visitor
+from domain.visitors import HOLDS_PERSON, Erased, Visitor, VisitorStatus
 from projections.lists.word_keys import SearchKeys, word_keys
 from projections.people import WithPerson, with_people
+from projections.places_in_line import places_in_line
 from projections.projector.projection import Bulk, Projection, Rows, events_of
 
 INDEXED_KEYS = "words[1:indexed]"
@@ -29,7 +30,11 @@ TABLE = f"""
 CREATE TABLE IF NOT EXISTS visitors (
     id            uuid PRIMARY KEY,
     event_id      uuid NOT NULL,
+    status        text NOT NULL,
+    episode       int NOT NULL,
     registered_at timestamptz NOT NULL,
+    confirm_by    timestamptz,
+    version       bigint NOT NULL,
     position      bigint NOT NULL,
     indexed       smallint NOT NULL,
     words         int[] NOT NULL
@@ -37,6 +42,9 @@ CREATE TABLE IF NOT EXISTS visitors (
 ALTER TABLE visitors ALTER words SET STATISTICS 0; -- statistics on hashes are useless
 CREATE INDEX IF NOT EXISTS visitors_by_time ON visitors (registered_at);
 CREATE INDEX IF NOT EXISTS visitors_by_event ON visitors (event_id, registered_at);
+-- Most are registered: to find the others, and to leave a registration as cheap as it was.
+CREATE INDEX IF NOT EXISTS visitors_not_registered ON visitors (event_id, registered_at)
+    WHERE status <> 'registered';
 -- A short list of pending entries costs little more in total than a long one, and merging it into
 -- the index blocks the projector for a shorter time.
 CREATE INDEX IF NOT EXISTS visitors_words ON visitors USING gin (({INDEXED_KEYS}))
@@ -47,23 +55,49 @@ ALTER INDEX visitors_words ALTER COLUMN 1 SET STATISTICS 0;
 NO_KEYS = SearchKeys((), ())
 
 
+COLUMNS: LiteralString = (
+    "position, id, event_id, status, episode, registered_at, confirm_by, version"
+)
+"""Of `VisitorRow`."""
+
+
 class VisitorRow(WithPerson, frozen=True):
     id: UUID
     event_id: UUID
+    status: VisitorStatus
+    episode: int
     registered_at: datetime
-    """Time of the last registration: a person may register again after an erasure."""
+    """When the person registered or joined the waiting list, in the last episode."""
+    confirm_by: datetime | None
+    """Until when the address must be confirmed."""
+    version: int
+    """Version of the aggregate: a later command may expect it."""
+    queue_position: int | None = None
+    """Place in line, from 1; None for who does not wait."""
 
 
 async def get_visitor(
     connection: AsyncConnection[Any], keys: InstallationKeys, id: UUID
 ) -> VisitorRow | None:
     cursor = await connection.execute(
-        "SELECT position, id, event_id, registered_at FROM visitors WHERE id = %s",
+        f"SELECT {COLUMNS} FROM visitors WHERE id = %s",  # noqa: S608
         [id],
         binary=True,
     )
     found = [VisitorRow(*row) for row in await cursor.fetchall()]
-    return next(iter(await with_people(connection, keys, found)), None)
+    return next(iter(await with_people_and_places(connection, keys, found)), None)
+
+
+async def with_people_and_places(
+    connection: AsyncConnection[Any], keys: InstallationKeys, rows: Sequence[VisitorRow]
+) -> list[VisitorRow]:
+    """The same rows."""
+    waiting = [row for row in rows if row.status == "waiting"]
+    places = await places_in_line(connection, [row.id for row in waiting])
+    return [
+        msgspec.structs.replace(row, queue_position=places.get(row.id))
+        for row in await with_people(connection, keys, rows)
+    ]
 
 
 async def count(connection: AsyncConnection[Any]) -> int:
@@ -81,78 +115,165 @@ async def clear_search_keys(connection: AsyncConnection[Any], ids: Iterable[UUID
     )
 
 
+class _Row(msgspec.Struct, frozen=True):
+    visitor: Visitor
+    registered_at: datetime
+    position: int
+    search_keys: SearchKeys | None = None
+    """None: the stored ones are right."""
+
+    def values(self) -> tuple[object, ...]:
+        """Of the columns in `BULK`."""
+        visitor, keys = self.visitor, self.search_keys or NO_KEYS
+        return (
+            visitor.id,
+            visitor.event_id,
+            visitor.status,
+            visitor.episode,
+            self.registered_at,
+            visitor.confirm_by,
+            visitor.version,
+            self.position,
+            len(keys.indexed),
+            [*keys.indexed, *keys.others],
+        )
+
+
 async def apply(
     connection: AsyncConnection[Any], domain_events: Sequence[RecordedEvent], keys: InstallationKeys
 ) -> bool:
-    registered, erased = dict[UUID, _StoredRow](), set[UUID]()
+    rows = await _load(connection, domain_events)
     for recorded in domain_events:
-        id = recorded.originator_id
-        if isinstance(recorded.event, Registered):
-            registered[id] = _row(recorded, recorded.event, keys)
-            erased.discard(id)
-        elif isinstance(recorded.event, Erased):
-            erased.add(id)
-    rows = registered.values()
-    await connection.execute(
-        """
-        INSERT INTO visitors (id, event_id, registered_at, position, indexed, words)
-        SELECT id, event_id, registered_at, position, indexed, words::int[] FROM unnest(
-            %b::uuid[], %b::uuid[], %b::timestamptz[], %b::bigint[], %b::smallint[], %b::text[]
-        ) AS new (id, event_id, registered_at, position, indexed, words)
-        ON CONFLICT (id) DO UPDATE SET -- registered again, after an erasure
-            registered_at = EXCLUDED.registered_at, position = EXCLUDED.position,
-            indexed = EXCLUDED.indexed, words = EXCLUDED.words
-        """,
-        [
-            [row.id for row in rows],
-            [row.event_id for row in rows],
-            [row.registered_at for row in rows],
-            [row.position for row in rows],
-            [row.indexed for row in rows],
-            [f"{{{','.join(map(str, row.words))}}}" for row in rows],
-        ],
-    )
-    await clear_search_keys(connection, erased)
+        rows[recorded.originator_id] = _after(rows.get(recorded.originator_id), recorded, keys)
+    await _write(connection, [row for row in rows.values() if row.search_keys is not None])
+    await _update(connection, [row.visitor for row in rows.values() if row.search_keys is None])
     return True
 
 
+def _after(row: _Row | None, recorded: RecordedEvent, keys: InstallationKeys) -> _Row:
+    event, at = recorded.event, recorded.metadata.timestamp
+    was = row.visitor if row else Visitor(id=recorded.originator_id)
+    visitor = was.after(event)
+    if isinstance(event, HOLDS_PERSON):
+        search_keys = word_keys(keys).of_person(event.person) if event.person else NO_KEYS
+        goes_on = visitor.episode == was.episode
+        since = row.registered_at if row and goes_on else at
+        return _Row(visitor, since, recorded.position, search_keys)
+    if row is None:
+        raise LookupError(f"visitor {was.id} is not in the table")
+    if isinstance(event, Erased):
+        return msgspec.structs.replace(row, visitor=visitor, search_keys=NO_KEYS)
+    return msgspec.structs.replace(row, visitor=visitor)
+
+
+async def _load(
+    connection: AsyncConnection[Any], domain_events: Sequence[RecordedEvent]
+) -> dict[UUID, _Row]:
+    """The rows of visitors that began before these events."""
+    begun = {e.originator_id for e in domain_events if e.originator_version == 1}
+    known = {e.originator_id for e in domain_events} - begun
+    if not known:
+        return {}
+    cursor = await connection.execute(
+        """
+        SELECT registered_at, position, id, event_id, status, episode, confirm_by, version
+        FROM visitors WHERE id = ANY(%b)
+        """,
+        [list(known)],
+        binary=True,
+    )
+    return {
+        visitor[0]: _Row(_visitor(*visitor), registered_at, position)
+        for registered_at, position, *visitor in await cursor.fetchall()
+    }
+
+
+def _visitor(
+    id: UUID,
+    event_id: UUID,
+    status: VisitorStatus,
+    episode: int,
+    confirm_by: datetime | None,
+    version: int,
+) -> Visitor:
+    """As far as the table tells."""
+    return Visitor(
+        id=id,
+        event_id=event_id,
+        status=status,
+        episode=episode,
+        confirm_by=confirm_by,
+        version=version,
+    )
+
+
+async def _write(connection: AsyncConnection[Any], rows: Sequence[_Row]) -> None:
+    """Insert rows, or replace them with their search keys."""
+    if not rows:
+        return
+    *columns, words = zip(*(row.values() for row in rows), strict=True)
+    await connection.execute(
+        """
+        INSERT INTO visitors (id, event_id, status, episode, registered_at, confirm_by, version,
+                              position, indexed, words)
+        SELECT id, event_id, status, episode, registered_at, confirm_by, version, position, indexed,
+               words::int[]
+        FROM unnest(
+            %b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::timestamptz[], %b::timestamptz[],
+            %b::bigint[], %b::bigint[], %b::smallint[], %b::text[]
+        ) AS new (id, event_id, status, episode, registered_at, confirm_by, version, position,
+                  indexed, words)
+        ON CONFLICT (id) DO UPDATE SET
+            status = EXCLUDED.status, episode = EXCLUDED.episode,
+            registered_at = EXCLUDED.registered_at, confirm_by = EXCLUDED.confirm_by,
+            version = EXCLUDED.version, position = EXCLUDED.position,
+            indexed = EXCLUDED.indexed, words = EXCLUDED.words
+        """,
+        [*map(list, columns), [f"{{{','.join(map(str, each))}}}" for each in words]],
+    )
+
+
+async def _update(connection: AsyncConnection[Any], visitors: Sequence[Visitor]) -> None:
+    """What changes while the person and the episode stay the same."""
+    if not visitors:
+        return
+    await connection.execute(
+        """
+        UPDATE visitors SET status = new.status, confirm_by = new.confirm_by, version = new.version
+        FROM unnest(%b::uuid[], %b::text[], %b::timestamptz[], %b::bigint[])
+             AS new (id, status, confirm_by, version)
+        WHERE visitors.id = new.id
+        """,
+        [
+            [visitor.id for visitor in visitors],
+            [visitor.status for visitor in visitors],
+            [visitor.confirm_by for visitor in visitors],
+            [visitor.version for visitor in visitors],
+        ],
+    )
+
+
 def _rows_of(domain_events: Sequence[RecordedEvent], keys: InstallationKeys) -> Rows:
-    """The first event of a visitor creates a row; all later ones change it."""
-    rows, left_over = list[tuple[object, ...]](), list[RecordedEvent]()
+    """A row for each visitor whose first event is among these."""
+    rows, left_over = dict[UUID, _Row](), list[RecordedEvent]()
     for recorded in domain_events:
-        if isinstance(recorded.event, Registered) and recorded.originator_version == 1:
-            rows.append(msgspec.structs.astuple(_row(recorded, recorded.event, keys)))
+        id = recorded.originator_id
+        if recorded.originator_version == 1 or id in rows:
+            rows[id] = _after(rows.get(id), recorded, keys)
         else:
             left_over.append(recorded)
-    return Rows(rows, left_over)
-
-
-class _StoredRow(msgspec.Struct, frozen=True):
-    id: UUID
-    event_id: UUID
-    registered_at: datetime
-    position: int
-    indexed: int
-    words: list[int]
-
-
-def _row(recorded: RecordedEvent, event: Registered, keys: InstallationKeys) -> _StoredRow:
-    search_keys = word_keys(keys).of_person(event.person) if event.person else NO_KEYS
-    return _StoredRow(
-        recorded.originator_id,
-        event.event_id,
-        recorded.metadata.timestamp,
-        recorded.position,
-        len(search_keys.indexed),
-        [*search_keys.indexed, *search_keys.others],
-    )
+    return Rows([row.values() for row in rows.values()], left_over)
 
 
 BULK = Bulk(
     columns=(
         ("id", "uuid"),
         ("event_id", "uuid"),
+        ("status", "text"),
+        ("episode", "int4"),
         ("registered_at", "timestamptz"),
+        ("confirm_by", "timestamptz"),
+        ("version", "int8"),
         ("position", "int8"),
         ("indexed", "int2"),
         ("words", "int4[]"),
@@ -162,7 +283,7 @@ BULK = Bulk(
 
 VISITORS = Projection(
     name="visitors",
-    schema_version=4,
+    schema_version=5,
     table=TABLE,
     handles=events_of(Visitor),
     apply=apply,
