@@ -45,9 +45,10 @@ WORDS = "COPY found_by (number, indexed, words) FROM STDIN (FORMAT binary)"
 
 FILL: tuple[LiteralString, ...] = (
     """
-    INSERT INTO visitors (id, event_id, registered_at, position, indexed, words)
-    SELECT gen_random_uuid(), event.id, now() - n * interval '30 s', registration.position,
-           indexed, words
+    INSERT INTO visitors (id, event_id, status, episode, registered_at, version, position, indexed,
+                          words)
+    SELECT gen_random_uuid(), event.id, 'registered', 1, now() - n * interval '30 s', 1,
+           registration.position, indexed, words
     FROM found_by AS f (n, indexed, words)
     JOIN (SELECT id, row_number() OVER () - 1 AS place FROM events) AS event
         ON event.place = CASE n %% 10 WHEN 0 THEN 0 ELSE n %% %(events)s END

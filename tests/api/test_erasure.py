@@ -264,7 +264,7 @@ async def test_many_registrations_are_erased_in_portions_and_all_or_none(
             raise psycopg.OperationalError("the database went away")
 
     with monkeypatch.context() as broken:
-        broken.setattr("domain.visitors.delete_personal_keys", fails_in_the_end)
+        broken.setattr("domain.departures.delete_personal_keys", fails_in_the_end)
         answer = await lone_api.http.post(
             "/api/visitors/erase", json={"email": EMAIL}, headers=admin.bearer
         )

@@ -18,7 +18,8 @@ async def test_a_visitor_registers_once_whatever_the_spelling_of_the_email(api: 
     event = await api.event()
     answer = await api.register(event, "Ada@Example.com")
     assert answer.status_code == 201
-    assert set(answer.json()["data"]) == {"id"}
+    assert set(answer.json()["data"]) == {"id", "status"}
+    assert answer.json()["data"]["status"] == "registered"
     assert answer.json()["meta"] == {"message": "Successful registration"}
     again = await api.register(event, "  aDA@exAMPLE.COM ")
     assert again.status_code == 409
