@@ -243,11 +243,13 @@ class _Deciding:
         touches = [self._handling.touches(request.command) for request in requests]
         wanted = {id for touched in touches for id in (*touched.existing, *touched.begun)}
         loaded = await self._streams.load(self._connection, wanted)
-        self._seats.forget()  # a refusal is not proved by an append: it rests on what is read now
+        # No append proves a refusal, so it rests on seats that are read now.
+        seats = SeatCache()
         while True:
-            decisions = self._handling.run(requests, loaded, self._seats.known)
+            decisions = self._handling.run(requests, loaded, seats.known)
             decided = [d for d in decisions if not isinstance(d, NeedsLoading)]
             if len(decided) == len(decisions):
+                self._seats.adopt(seats)
                 return loaded, decided
             if any(isinstance(d, Outdated) for d in decisions):
                 raise _Changed
@@ -255,8 +257,8 @@ class _Deciding:
                 loaded |= await self._streams.load(self._connection, missing)
             if unknown := [d.visitor for d in decisions if isinstance(d, PersonNotKnown)]:
                 await self._people.look_up(self._connection, unknown)
-            seats = {d.event_id for d in decisions if isinstance(d, SeatsNotLoaded)}
-            if seats and not await self._seats.load(self._connection, seats, loaded):
+            of_events = {d.event_id for d in decisions if isinstance(d, SeatsNotLoaded)}
+            if of_events and not await seats.load(self._connection, of_events, loaded):
                 raise _Changed
 
     async def _completed(self, request: CommandRequest) -> CommandRequest:

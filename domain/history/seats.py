@@ -146,8 +146,10 @@ class SeatCache:
     def __init__(self) -> None:
         self.known: dict[UUID, Counters] = {}
 
-    def forget(self) -> None:
-        self.known.clear()
+    def adopt(self, newer: SeatCache) -> None:
+        if len(self.known) + len(newer.known) > CACHED_EVENTS:
+            self.known.clear()
+        self.known |= newer.known
 
     async def load(
         self,
@@ -187,8 +189,6 @@ class SeatCache:
             ],
             binary=True,
         )
-        if len(self.known) + len(event_ids) > CACHED_EVENTS:
-            self.known.clear()
         all_same = True
         for id, taken, waiting, line, same in await cursor.fetchall():
             self.known[id] = Counters(taken, waiting, tuple(line))
