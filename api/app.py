@@ -18,6 +18,8 @@ from api.admin.problem_pages import problem_type
 from api.areas import AreaCalls
 from api.audit import AuditCalls
 from api.auth import AuthCalls
+from api.erasures import erase
+from api.event_visitors import EventVisitorCalls
 from api.events import EventCalls
 from api.health import live, ready
 from api.http.access import Access, require_declarations
@@ -35,14 +37,15 @@ from api.http.requests import Request
 from api.metrics import Scrapes, metrics
 from api.openapi.pages import documentation
 from api.registrations import register
-from api.visitors import erase, get_visitor
+from api.visitors import VisitorCalls
 from runtime.settings import Settings
 
 ROUTES: Sequence[ControllerRouterHandler] = [
     AreaCalls,
     EventCalls,
     register,
-    get_visitor,
+    EventVisitorCalls,
+    VisitorCalls,
     erase,
     AuthCalls,
     AccountCalls,

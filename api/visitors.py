@@ -1,109 +1,260 @@
-"""`/api/visitors`: organizers read visitors, admins erase people."""
+"""`/api/visitors/{id}`: organizers read, correct, cancel and promote one visitor."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Any
 from uuid import UUID
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Controller, Response, get, patch, post
 from litestar.params import FromPath, JSONBody
+from msgspec import UNSET, UnsetType
 
+from api.database.query import run_query
 from api.http.access import Permission
-from api.http.dispatch import origin_of
+from api.http.dispatch import execute, expected_version
 from api.http.examples import EVENT_ID, VISITOR_ID, example
 from api.http.reads import MinEventPosition, read, unless_known
 from api.http.requests import Request
 from api.http.responses import Answer, json_response
-from domain.core.errors import NotFound
-from domain.core.values import Email
-from projections import visitors
-
-
-@example(
-    id=VISITOR_ID,
-    event_id=EVENT_ID,
-    full_name="Ada Lovelace",
-    email="ada@example.com",
-    status="registered",
-    registered_at="2030-05-17T09:00:00Z",
+from domain.core.errors import ChangedMeanwhile, NotFound
+from domain.core.values import Email, FullName, Reason
+from domain.departures import CancelVisitor, ResendMessage
+from domain.history.batch import Done
+from domain.history.store import last_position
+from domain.registrations import CorrectVisitor
+from domain.visitors import (
+    AlreadyWaiting,
+    DuplicateRegistration,
+    EventCancelled,
+    EventFull,
+    NotRegistered,
+    NotWaiting,
+    VisitorStatus,
 )
+from domain.waiting_list import PromoteVisitor
+from projections import visitors
+from projections.visitors import VisitorRow
+
+TRIES = 3
+"""Attempts of a correction whose visitor changes in between."""
+
+_EXAMPLE: Mapping[str, Any] = {
+    "id": VISITOR_ID,
+    "event_id": EVENT_ID,
+    "full_name": "Ada Lovelace",
+    "email": "ada@example.com",
+    "status": "registered",
+    "queue_position": None,
+    "registered_at": "2030-05-17T09:00:00Z",
+    "checked_in_at": None,
+    "answers": None,
+}
+
+
+@example(**_EXAMPLE)
 class Visitor(msgspec.Struct, frozen=True, kw_only=True):
-    """One person at one event; the name and email of an erased person are null."""
+    """One person at one event. The name and email of an erased person are null. `queue_position` is
+    the place in line of who waits, from 1. `checked_in_at` and `answers` are always null in this
+    release."""
 
     id: UUID
     event_id: UUID
     full_name: str | None
     email: str | None
-    status: Literal["registered", "erased"]
+    status: VisitorStatus
+    queue_position: int | None
     registered_at: datetime
+    checked_in_at: datetime | None = None
+    answers: dict[str, Any] | None = None
 
 
-@example(email="ada@example.com")
-class ErasureRequest(msgspec.Struct, frozen=True, kw_only=True):
-    email: Email
+@example(**_EXAMPLE, ticket=None)
+class VisitorWithTicket(Visitor, frozen=True, kw_only=True):
+    """A visitor with the ticket, which is always null in this release."""
+
+    ticket: str | None = None
 
 
-@example(registrations=2, personal_keys=2, notifications=1)
-class Erased(msgspec.Struct, frozen=True, kw_only=True):
-    registrations: int
-    personal_keys: int
-    notifications: int
+@example(full_name="Ada King")
+class VisitorChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """Fields that are left out stay unchanged."""
+
+    full_name: FullName | UnsetType = UNSET
+    email: Email | UnsetType = UNSET
 
 
-@get(
-    "/api/visitors/{visitor_id:uuid}",
-    summary="Read one visitor",
-    tags=["visitors"],
-    opt={"access": Permission.READ_NAMES},
-)
-async def get_visitor(
-    request: Request, visitor_id: FromPath[UUID], min_event_position: MinEventPosition = 0
-) -> Response[Answer[Visitor]]:
-    """With the name and email given at registration."""
-    row = await read(
-        request,
-        min_event_position,
-        lambda connection: visitors.get_visitor(connection, request.connections.keys, visitor_id),
-        ["visitors"],
+@example(reason="The hall is smaller than planned.")
+class VisitorCancellation(msgspec.Struct, frozen=True, kw_only=True):
+    reason: Reason = Reason()
+    notify: bool = True
+    """Whether the visitor is told."""
+
+
+@example(over_capacity=True)
+class Promotion(msgspec.Struct, frozen=True, kw_only=True):
+    over_capacity: bool = False
+    """Whether to give a seat although none is free."""
+
+
+UNEXPLAINED, WITHIN_CAPACITY = VisitorCancellation(), Promotion()
+
+
+class VisitorCalls(Controller):
+    path = "/api/visitors/{visitor_id:uuid}"
+    tags = ("visitors",)
+    opt = {"access": Permission.CHANGE_VISITORS}  # noqa: RUF012  Litestar's own type for it
+
+    @get("/", summary="Read one visitor", opt={"access": Permission.READ_NAMES})
+    async def get_visitor(
+        self, request: Request, visitor_id: FromPath[UUID], min_event_position: MinEventPosition = 0
+    ) -> Response[Answer[VisitorWithTicket]]:
+        """With the present name, email and place in line."""
+        keys = request.connections.keys
+        row = await read(
+            request,
+            min_event_position,
+            lambda connection: visitors.get_visitor(connection, keys, visitor_id),
+            ["visitors"],
+        )
+        if row is None:
+            raise NotFound("visitor", visitor_id)
+        answer = json_response(Answer(data=with_ticket(row)), version=row.version)
+        return unless_known(request, answer)
+
+    @patch(
+        "/",
+        summary="Correct a visitor's name or email",
+        opt={
+            "versioned": True,
+            "problems": [NotRegistered, DuplicateRegistration, AlreadyWaiting],
+        },
     )
+    async def correct_visitor(
+        self, request: Request, visitor_id: FromPath[UUID], data: JSONBody[VisitorChanges]
+    ) -> Response[Answer[VisitorWithTicket]]:
+        """With another email it is another visitor, with another `id`, who takes over the seat or
+        the place in line; links of the former one are dead. Nothing changes when the values are as
+        they were."""
+        return await _shown(request, await correct(request, visitor_id, data))
+
+    @post("/cancel", status_code=200, summary="Cancel a registration", opt={"versioned": True})
+    async def cancel_visitor(
+        self,
+        request: Request,
+        visitor_id: FromPath[UUID],
+        data: JSONBody[VisitorCancellation] = UNEXPLAINED,
+    ) -> Response[Answer[VisitorWithTicket]]:
+        """Or takes the visitor off the waiting list. A seat goes to the first in line. A
+        registration that is over already stays as it is."""
+        fields = msgspec.structs.asdict(data)
+        return await _shown(
+            request, await execute(request, CancelVisitor(visitor_id=visitor_id, **fields))
+        )
+
+    @post(
+        "/promote",
+        status_code=200,
+        summary="Give a waiting visitor a seat",
+        opt={"versioned": True, "problems": [NotWaiting, EventFull, EventCancelled]},
+    )
+    async def promote_visitor(
+        self,
+        request: Request,
+        visitor_id: FromPath[UUID],
+        data: JSONBody[Promotion] = WITHIN_CAPACITY,
+    ) -> Response[Answer[VisitorWithTicket]]:
+        """Whatever the place in line, and on any kind of waiting list."""
+        command = PromoteVisitor(visitor_id=visitor_id, over_capacity=data.over_capacity)
+        return await _shown(request, await execute(request, command))
+
+    @post(
+        "/resend",
+        status_code=202,
+        summary="Send the last message again",
+        opt={"versioned": True, "problems": [NotRegistered]},
+    )
+    async def resend_message(
+        self, request: Request, visitor_id: FromPath[UUID]
+    ) -> Response[Answer[VisitorWithTicket]]:
+        """The message that says where the visitor stands: registered, waiting, or to be
+        confirmed."""
+        done = await execute(request, ResendMessage(visitor_id=visitor_id))
+        return await _shown(request, done, status_code=202)
+
+
+async def correct(request: Request, visitor_id: UUID, changes: VisitorChanges) -> Done:
+    """Of the two values, the one that is left out stays as it is, whatever happens at the same
+    time. Raises NotFound, ChangedMeanwhile."""
+    expected = expected_version(request)
+    for tries_left in reversed(range(TRIES)):
+        row, position = await present(request, visitor_id)
+        if expected is not None and row.version not in expected:
+            raise ChangedMeanwhile(row.version)
+        if row.person is None:
+            raise NotRegistered
+        full_name = FullName(
+            row.person.full_name if changes.full_name is UNSET else changes.full_name
+        )
+        email = Email(row.person.email if changes.email is UNSET else changes.email)
+        if (full_name, email) == (row.full_name, row.email):
+            return Done(row, position)
+        command = CorrectVisitor(
+            visitor_id=visitor_id, full_name=full_name, email=email, expected_version=row.version
+        )
+        try:
+            return await execute(request, command)
+        except ChangedMeanwhile:
+            if expected is not None or not tries_left:
+                raise
+    raise AssertionError("unreachable")
+
+
+async def present(request: Request, visitor_id: UUID) -> tuple[VisitorRow, int]:
+    """The visitor as history has it at this moment, and history's last position. Raises
+    NotFound."""
+    keys = request.connections.keys
+
+    async def query(connection: Any) -> tuple[VisitorRow | None, int]:
+        position = await last_position(connection)
+        return await visitors.visitor_in_history(connection, keys, visitor_id), position
+
+    row, position = await run_query(request.connections.primary, query)
     if row is None:
         raise NotFound("visitor", visitor_id)
-    visitor = Visitor(
-        id=row.id,
-        event_id=row.event_id,
-        full_name=row.full_name,
-        email=row.email,
-        status="erased" if row.email is None else "registered",
-        registered_at=row.registered_at,
-    )
-    return unless_known(request, json_response(Answer(data=visitor), version=row.position))
+    return row, position
 
 
-@post(
-    "/api/visitors/erase",
-    status_code=200,
-    summary="Erase a person",
-    tags=["visitors"],
-    opt={"access": Permission.ERASE_PEOPLE},
-)
-async def erase(request: Request, data: JSONBody[ErasureRequest]) -> Response[Answer[Erased]]:
-    """Makes the person's name and email unreadable everywhere, history included. `data` counts the
-    registrations that are anonymous now, the deleted keys, and the notifications that will no
-    longer be sent.
-
-    This cannot be undone. All counts are 0 when no registration has this email, which is not an
-    error. The person may register again.
-    """
-    erasure = await request.connections.erasures.erase(data.email, origin_of(request))
+async def _shown(
+    request: Request, done: Done, *, status_code: int = 200
+) -> Response[Answer[VisitorWithTicket]]:
+    """The visitor that a command led to."""
+    row, _ = await present(request, done.value.id)
     return json_response(
-        Answer(
-            data=Erased(
-                registrations=erasure.registrations,
-                personal_keys=erasure.personal_keys,
-                notifications=erasure.notifications,
-            )
-        ),
-        position=erasure.position,
+        Answer(data=with_ticket(row)),
+        status_code=status_code,
+        position=done.position,
+        version=row.version,
     )
+
+
+def visitor_of(row: VisitorRow) -> Visitor:
+    return Visitor(**_fields(row))
+
+
+def with_ticket(row: VisitorRow) -> VisitorWithTicket:
+    return VisitorWithTicket(**_fields(row))
+
+
+def _fields(row: VisitorRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "event_id": row.event_id,
+        "full_name": row.full_name,
+        "email": row.email,
+        "status": "erased" if row.person is None else row.status,
+        "queue_position": row.queue_position,
+        "registered_at": row.registered_at,
+    }

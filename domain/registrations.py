@@ -7,8 +7,9 @@ from uuid import UUID
 
 import msgspec
 
+from domain.core.aggregate import Expected
 from domain.core.errors import NotFound
-from domain.core.unit_of_work import Work
+from domain.core.unit_of_work import Work, check_version
 from domain.core.values import Email, FullName
 from domain.events import Event
 from domain.visitors import (
@@ -54,6 +55,7 @@ class CorrectVisitor(msgspec.Struct, frozen=True, kw_only=True):
     visitor_id: UUID
     full_name: FullName
     email: Email
+    expected_version: Expected = None
 
 
 def register_visitor(command: RegisterVisitor, work: Work) -> Visitor:
@@ -88,6 +90,7 @@ def add_visitor(command: AddVisitor, work: Work) -> Visitor:
 
 def correct_visitor(command: CorrectVisitor, work: Work) -> Visitor:
     visitor = existing_visitor(command.visitor_id, work)
+    check_version(visitor, command.expected_version)
     event = work.get(Event, visitor.event)
     if not visitor.seat:
         raise NotRegistered

@@ -22,7 +22,7 @@ FIRST_PAGE = PageStart()
 
 _COLUMNS = "position, event_id, (SELECT name FROM events WHERE events.id = event_id)"
 
-_FOUND: LiteralString = f"{INDEXED_KEYS} @> %(indexed)s::int[] AND words @> %(others)s::int[]"
+FOUND: LiteralString = f"{INDEXED_KEYS} @> %(indexed)s::int[] AND words @> %(others)s::int[]"
 
 
 class FoundVisitor(WithPerson, frozen=True):
@@ -54,7 +54,7 @@ async def search(
             time="registered_at",
             columns=_COLUMNS,
             conditions=conditions,
-            rare=_FOUND if wanted.indexed else None,
+            rare=FOUND if wanted.indexed else None,
         ),
         {"event_id": event_id, "indexed": wanted.indexed, "others": wanted.others},
         lambda at, id, position, *rest: FoundVisitor(position, at, id, *rest),

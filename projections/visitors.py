@@ -16,6 +16,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from domain.core.aggregate import RecordedEvent
+from domain.history.store import read_stream
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import HOLDS_PERSON, Erased, Visitor, VisitorStatus
 from projections.lists.word_keys import SearchKeys, word_keys
@@ -55,10 +56,8 @@ ALTER INDEX visitors_words ALTER COLUMN 1 SET STATISTICS 0;
 NO_KEYS = SearchKeys((), ())
 
 
-COLUMNS: LiteralString = (
-    "position, id, event_id, status, episode, registered_at, confirm_by, version"
-)
-"""Of `VisitorRow`."""
+COLUMNS: LiteralString = "position, event_id, status, episode, confirm_by, version"
+"""Those of `made`, after the time and the id."""
 
 
 class VisitorRow(WithPerson, frozen=True):
@@ -76,16 +75,55 @@ class VisitorRow(WithPerson, frozen=True):
     """Place in line, from 1; None for who does not wait."""
 
 
+def made(
+    registered_at: datetime,
+    id: UUID,
+    position: int,
+    event_id: UUID,
+    status: VisitorStatus,
+    episode: int,
+    confirm_by: datetime | None,
+    version: int,
+) -> VisitorRow:
+    return VisitorRow(position, id, event_id, status, episode, registered_at, confirm_by, version)
+
+
 async def get_visitor(
     connection: AsyncConnection[Any], keys: InstallationKeys, id: UUID
 ) -> VisitorRow | None:
     cursor = await connection.execute(
-        f"SELECT {COLUMNS} FROM visitors WHERE id = %s",  # noqa: S608
+        f"SELECT registered_at, id, {COLUMNS} FROM visitors WHERE id = %s",  # noqa: S608
         [id],
         binary=True,
     )
-    found = [VisitorRow(*row) for row in await cursor.fetchall()]
+    found = [made(*row) for row in await cursor.fetchall()]
     return next(iter(await with_people_and_places(connection, keys, found)), None)
+
+
+async def visitor_in_history(
+    connection: AsyncConnection[Any], keys: InstallationKeys, id: UUID
+) -> VisitorRow | None:
+    """The row as `get_visitor` reads it once the projector has caught up."""
+    row: _Row | None = None
+    for recorded in await read_stream(connection, id):
+        if recorded.event.aggregate_class is not Visitor:
+            return None
+        row = _after(row, recorded, keys)
+    if row is None:
+        return None
+    visitor = row.visitor
+    found = made(
+        row.registered_at,
+        id,
+        row.position,
+        visitor.event,
+        visitor.status,
+        visitor.episode,
+        visitor.confirm_by,
+        visitor.version,
+    )
+    (found,) = await with_people_and_places(connection, keys, [found])
+    return found
 
 
 async def with_people_and_places(

@@ -52,6 +52,7 @@ class Permission(Enum):
     CHANGE_EVENTS = "create, change and delete events", Who.ORGANIZER, BY_WRITE_POLICY
     READ_VISITORS = "see how many registered for what, and when", Who.STAFF
     READ_NAMES = "read visitors' names and emails; an auditor's reading is recorded", Who.ORGANIZER
+    CHANGE_VISITORS = "add, correct, cancel and promote visitors", Who.ORGANIZER
     SEND_AGAIN = "send failed notifications again", Who.ORGANIZER
     SYNCHRONIZE = "start a synchronisation with the events provider", Who.ORGANIZER
     READ_HISTORY = "read history and its proofs", Who.AUDITOR

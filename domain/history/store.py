@@ -214,6 +214,19 @@ async def read_events(
     return [decode(*row) for row in await cursor.fetchall()]
 
 
+async def read_stream(connection: AsyncConnection[Any], id: UUID) -> list[RecordedEvent]:
+    """All events of one aggregate, with personal data still encrypted."""
+    cursor = await connection.execute(
+        """
+        SELECT originator_id, originator_version, topic, state, notification_id
+        FROM history_events WHERE originator_id = %b ORDER BY originator_version
+        """,
+        [id],
+        binary=True,
+    )
+    return [decode(*row) for row in await cursor.fetchall()]
+
+
 async def read_at(
     connection: AsyncConnection[Any], positions: Iterable[int]
 ) -> list[RecordedEvent]:

@@ -61,12 +61,15 @@ async def find(
     *,
     start: PageStart,
     limit: int,
+    offset: int = 0,
 ) -> Slice[Row]:
-    """Up to `limit` rows; `make` is called with the time, the id and the columns of each."""
+    """Up to `limit` rows, after `offset` others; `make` is called with the time, the id and the
+    columns of each."""
     values = {
         **parameters,
         "limit": limit + 1,
-        "scan_limit": SCAN_LIMIT if search.rare else limit + 1,
+        "offset": offset,
+        "scan_limit": SCAN_LIMIT if search.rare else offset + limit + 1,
         "row_time": start.row and start.row.time,
         "row_id": start.row and start.row.id,
     }
@@ -106,7 +109,8 @@ def _among_next(search: Search, start: PageStart) -> Composed:
         WITH next AS (
             SELECT * FROM {table} WHERE {conditions} ORDER BY {order} LIMIT %(scan_limit)s
         ), page AS (
-            SELECT {time}, id, {columns} FROM next WHERE {rare} ORDER BY {order} LIMIT %(limit)s
+            SELECT {time}, id, {columns} FROM next WHERE {rare}
+            ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s
         )
         SELECT scanned.count, page.*
         FROM (SELECT count(*) FROM next) scanned LEFT JOIN page ON true
@@ -124,7 +128,8 @@ def _by_index(search: Search, start: PageStart) -> Composed:
         """
         WITH found AS MATERIALIZED (SELECT * FROM {table} WHERE {rare} AND {conditions}),
         page AS (
-            SELECT {time}, id, {columns} FROM found ORDER BY {order} LIMIT %(limit)s
+            SELECT {time}, id, {columns} FROM found
+            ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s
         )
         SELECT 0, page.* FROM (SELECT) AS always LEFT JOIN page ON true ORDER BY {order}
         """,

@@ -1,0 +1,123 @@
+"""The visitors of one event, for organizers: those with a status or a name, newest first, and those
+who wait, first in line first."""
+
+from __future__ import annotations
+
+from typing import Any, LiteralString
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.sql import SQL
+
+from domain.privacy.keys import InstallationKeys
+from domain.visitors import VisitorStatus
+from projections.lists import keyset
+from projections.lists.cursor import Cursor
+from projections.lists.keyset import PageStart, Search
+from projections.lists.word_keys import word_keys
+from projections.people import with_people
+from projections.visitor_search import FOUND, MAX_WORDS
+from projections.visitors import COLUMNS, VisitorRow, made, with_people_and_places
+
+_HAS_STATUS: dict[VisitorStatus, LiteralString] = {
+    "registered": "status = 'registered'",
+    "waiting": "status = 'waiting'",
+    "unconfirmed": "status = 'unconfirmed'",
+    "cancelled": "status = 'cancelled'",
+    "lapsed": "status = 'lapsed'",
+    "erased": "status = 'erased'",
+}
+"""Not a parameter: only so does PostgreSQL use the index on those who are not registered."""
+
+
+class VisitorsPage(msgspec.Struct, frozen=True, kw_only=True):
+    rows: list[VisitorRow]
+    total: int
+    """Number of rows on all pages."""
+    next_cursor: str | None = None
+
+
+async def list_visitors(
+    connection: AsyncConnection[Any],
+    keys: InstallationKeys,
+    event_id: UUID,
+    *,
+    status: VisitorStatus | None = None,
+    text: str = "",
+    limit: int = 10,
+    offset: int = 0,
+    cursor: str | None = None,
+) -> VisitorsPage:
+    """A name or email matches as in `projections.visitor_search`. `offset` counts from the cursor
+    if one is given. Raises `BadCursor`."""
+    start = PageStart(Cursor.parse(cursor)) if cursor is not None else PageStart()
+    wanted = word_keys(keys).for_search(text, MAX_WORDS)
+    if text.strip() and not wanted.indexed:
+        return VisitorsPage(rows=[], total=0)
+    conditions: list[LiteralString] = ["event_id = %(event_id)s"]
+    if status:
+        conditions.append(_HAS_STATUS[status])
+    search = Search(
+        table="visitors",
+        time="registered_at",
+        columns=COLUMNS,
+        conditions=conditions,
+        rare=FOUND if wanted.indexed else None,
+    )
+    parameters = {"event_id": event_id, "indexed": wanted.indexed, "others": wanted.others}
+    found = await keyset.find(
+        connection, search, parameters, made, start=start, limit=limit, offset=offset
+    )
+    return VisitorsPage(
+        rows=await with_people_and_places(connection, keys, found.rows),
+        total=await _count(connection, search, parameters),
+        next_cursor=str(found.older) if found.older else None,
+    )
+
+
+async def _count(
+    connection: AsyncConnection[Any], search: Search, parameters: dict[str, object]
+) -> int:
+    conditions = [*search.conditions, *([search.rare] if search.rare else [])]
+    statement = SQL("SELECT count(*) FROM visitors WHERE {}").format(
+        SQL(" AND ").join(map(SQL, conditions))
+    )
+    row = await (await connection.execute(statement, parameters)).fetchone()
+    return row[0] if row else 0
+
+
+async def list_waiting(
+    connection: AsyncConnection[Any],
+    keys: InstallationKeys,
+    event_id: UUID,
+    *,
+    limit: int = 10,
+    offset: int = 0,
+) -> VisitorsPage:
+    """The line, by the domain's own table. Who joined so recently that the projector has not
+    reached it is missing."""
+    cursor = await connection.execute(
+        f"""
+        SELECT place, registered_at, id, {COLUMNS}
+        FROM (
+            SELECT visitor_id, row_number() OVER (ORDER BY position) AS place
+            FROM event_queue WHERE event_id = %(event_id)s
+            ORDER BY position LIMIT %(limit)s OFFSET %(offset)s
+        ) AS line JOIN visitors ON id = visitor_id AND status = 'waiting'
+        ORDER BY place
+        """,  # noqa: S608
+        {"event_id": event_id, "limit": limit, "offset": offset},
+        binary=True,
+    )
+    rows = [
+        msgspec.structs.replace(made(*values), queue_position=place)
+        for place, *values in await cursor.fetchall()
+    ]
+    counted = await connection.execute(
+        "SELECT count(*) FROM event_queue WHERE event_id = %s", [event_id]
+    )
+    total = await counted.fetchone()
+    return VisitorsPage(
+        rows=await with_people(connection, keys, rows), total=total[0] if total else 0
+    )
