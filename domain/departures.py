@@ -132,7 +132,7 @@ def erase_visitor(command: EraseVisitor, work: Work) -> ErasureOutcome:
     if registered_with is None or command.notification_id not in {None, registered_with}:
         return "nobody"
     abandoned = False
-    for id in {registered_with, visitor.last_notification_id or registered_with}:
+    for id in visitor.abandoned_by_erasure:
         notification = work.get(Notification, id)
         abandoned |= work.record(notification, *notification.abandon()) is not notification
     event = work.get(Event, visitor.event)

@@ -1,7 +1,8 @@
-"""Notifications: the outcome of the message that each registration causes.
+"""Notifications: the outcome of each message to a visitor.
 
-The message itself follows from `visitors.Registered`; the notification's stream begins with its
-first outcome. Failed tries that will be repeated are not recorded in history.
+The message itself follows from the domain event that causes it, such as `visitors.Registered`; the
+notification's stream begins with its first outcome. Failed tries that will be repeated are not
+recorded in history.
 """
 
 from __future__ import annotations
@@ -16,6 +17,12 @@ from domain.core.unit_of_work import Work
 
 ERASED = "the recipient was erased"
 """Reason of the failure when the recipient was erased."""
+
+LEFT = "the recipient has left"
+"""When the registration or the place in line that it is about is over."""
+
+OVERTAKEN = "the event was cancelled or moved"
+"""When a reminder was not sent in time."""
 
 
 class RecordDelivery(msgspec.Struct, frozen=True, kw_only=True):

@@ -117,6 +117,11 @@ class Visitor(SeatHolder, frozen=True, kw_only=True):
         return self.event_id
 
     @property
+    def abandoned_by_erasure(self) -> set[UUID]:
+        """The messages that an erasure gives up if they are not sent: the first and the last."""
+        return {id for id in (self.notification_id, self.last_notification_id) if id}
+
+    @property
     def is_known(self) -> bool:
         """Whether history can still tell who it is, registered or not any more."""
         return self.notification_id is not None

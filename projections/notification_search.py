@@ -13,6 +13,7 @@ from domain.privacy.keys import InstallationKeys
 from projections.lists import keyset
 from projections.lists.dates import Span
 from projections.lists.keyset import PageStart, Search, Slice
+from projections.message_texts import Kind
 from projections.outbox import State
 from projections.people import WithPerson, with_people
 from projections.visitors import VisitorRow
@@ -22,7 +23,7 @@ COUNT_LIMIT = 10_000
 FIRST_PAGE = PageStart()
 
 _COLUMNS = """
-position, visitor_id, state, attempts, last_error, due_at, concluded_at
+person_position, visitor_id, kind, state, attempts, last_error, due_at, concluded_at
 """
 
 _IS_IN: dict[State, LiteralString] = {
@@ -38,6 +39,7 @@ class FoundNotification(WithPerson, frozen=True):
     created_at: datetime
     id: UUID
     visitor_id: UUID
+    kind: Kind
     state: State
     attempts: int
     last_error: str | None

@@ -1,52 +1,65 @@
-"""The `outbox` table: the notification of each registration, and its outcome.
+"""The `outbox` table: the messages to visitors, and the outcome of each.
 
 Workers lease rows from it. `due_at` is the time from which a worker may take the row: for a new
 row, for the next attempt, or when the present lease expires. Workers settle a row themselves, in
 the transaction that appends the outcome to history. The projector applies these outcomes as well,
 because a rebuild needs them.
 
-The email address is not in the table: it is read from history (`projections.people`) when needed.
+Neither the text nor the email address is in the table: the text is composed when it is needed
+(`projections.messages`), the address is read from history (`projections.people`). Two companions
+change in the same transactions: `recipients` and `event_versions`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
 
-from domain.core.aggregate import RecordedEvent
+from domain import event_cancellation  # noqa: F401  registers its domain events
+from domain.core.aggregate import Aggregate, RecordedEvent
+from domain.events import Event
 from domain.notifications import ERASED, Failed, Notification, Requeued, Sent
 from domain.privacy.keys import InstallationKeys
-from domain.visitors import Erased, Registered, Visitor
-from projections.projector.projection import Bulk, Projection, Rows, events_of
+from domain.visitors import HOLDS_PERSON, Erased, Registered, Visitor
+from projections import event_versions, recipients
+from projections.messages import message_of
+from projections.projector.projection import Bulk, BulkTable, Projection, Rows, events_of
+from projections.recipients import Change, first_change
 
 CHANNEL = "outbox"
 """The channel of the NOTIFY for rows that were added, or that became due again."""
 
-TABLE = """
+TABLE = f"""
 CREATE TABLE IF NOT EXISTS outbox (
-    id             uuid PRIMARY KEY,
-    visitor_id     uuid NOT NULL,
-    event_id       uuid NOT NULL,
-    erased         boolean NOT NULL DEFAULT false,
-    message        text NOT NULL,
-    state          text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'failed')),
-    attempts       int NOT NULL DEFAULT 0,
-    due_at         timestamptz NOT NULL,
-    lease_token    uuid,
-    last_error     text,
-    position       bigint NOT NULL,
-    correlation_id text NOT NULL,
-    created_at     timestamptz NOT NULL,
-    concluded_at   timestamptz
+    id              uuid PRIMARY KEY,
+    visitor_id      uuid NOT NULL,
+    event_id        uuid NOT NULL,
+    episode         int NOT NULL,
+    kind            text NOT NULL,
+    facts           text NOT NULL, -- JSON of projections.message_texts.Facts
+    erased          boolean NOT NULL DEFAULT false,
+    state           text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'failed')),
+    attempts        int NOT NULL DEFAULT 0,
+    due_at          timestamptz NOT NULL,
+    lease_token     uuid,
+    last_error      text,
+    position        bigint NOT NULL, -- of the domain event that caused it
+    person_position bigint NOT NULL, -- of the domain event that says who the recipient is
+    correlation_id  text NOT NULL,
+    created_at      timestamptz NOT NULL,
+    concluded_at    timestamptz
 );
 CREATE INDEX IF NOT EXISTS outbox_due ON outbox (due_at) WHERE state = 'waiting';
 CREATE INDEX IF NOT EXISTS outbox_by_time ON outbox (created_at);
 CREATE INDEX IF NOT EXISTS outbox_failed ON outbox (created_at) WHERE state = 'failed';
+CREATE INDEX IF NOT EXISTS outbox_of_visitor ON outbox (visitor_id);
+{recipients.TABLE}
+{event_versions.TABLE}
 """
 
 State = Literal["waiting", "sent", "failed"]
@@ -85,33 +98,57 @@ async def count_failed(connection: AsyncConnection[Any]) -> int:
 
 
 async def erase_recipients(
-    connection: AsyncConnection[Any], ids: Sequence[UUID], at: datetime
+    connection: AsyncConnection[Any],
+    visitors: Sequence[Visitor],
+    at: datetime,
+    upto: int | None = None,
 ) -> None:
     """Mark the recipients as erased at once. The projector applies their erasure again when it
-    reaches the event.
+    reaches the event. `upto`: the position of the erasure, if there may be later messages, to the
+    same person in another episode.
 
-    Waiting rows become failed. A worker that leases such a row may be sending it at this moment:
-    its lease is kept until it is done (`any_leased`).
+    Rows that the erasure abandons become failed. A worker that leases one may be sending it at this
+    moment: its lease is kept until it is done (`any_leased`). Workers fail the other waiting rows
+    when these are due.
     """
     await connection.execute(
         """
         UPDATE outbox
         SET erased = true,
-            state = CASE state WHEN 'waiting' THEN 'failed' ELSE state END,
-            last_error = CASE state WHEN 'waiting' THEN %(erased)b ELSE last_error END,
-            due_at = CASE state WHEN 'waiting' THEN %(at)b ELSE due_at END,
-            concluded_at = CASE state WHEN 'waiting' THEN %(at)b ELSE concluded_at END
-        WHERE id = ANY(%(ids)b::uuid[]) AND (NOT erased OR state = 'waiting')
+            state = CASE WHEN abandons THEN 'failed' ELSE state END,
+            last_error = CASE WHEN abandons THEN %(erased)b ELSE last_error END,
+            due_at = CASE WHEN abandons THEN %(at)b ELSE due_at END,
+            concluded_at = CASE WHEN abandons THEN %(at)b ELSE concluded_at END
+        FROM (
+            SELECT id, state = 'waiting' AND id = ANY(%(abandoned)b::uuid[]) AS abandons FROM outbox
+            WHERE visitor_id = ANY(%(visitors)b::uuid[])
+              AND position <= coalesce(%(upto)b, position)
+            ORDER BY id FOR UPDATE
+        ) AS theirs
+        WHERE outbox.id = theirs.id AND (NOT erased OR abandons)
         """,
-        {"erased": ERASED, "at": at, "ids": sorted(ids)},
+        {
+            "erased": ERASED,
+            "at": at,
+            "upto": upto,
+            "visitors": [visitor.id for visitor in visitors],
+            "abandoned": [id for visitor in visitors for id in visitor.abandoned_by_erasure],
+        },
     )
 
 
-async def any_leased(connection: AsyncConnection[Any], ids: Sequence[UUID]) -> bool:
-    """True if a worker leases any of these rows."""
+async def any_leased(
+    connection: AsyncConnection[Any], visitors: Sequence[Visitor], upto: int
+) -> bool:
+    """True if a worker leases a row of these visitors, caused at or before the position."""
     cursor = await connection.execute(
-        "SELECT EXISTS (SELECT FROM outbox WHERE id = ANY(%b::uuid[]) AND lease_token IS NOT NULL)",
-        [ids],
+        """
+        SELECT EXISTS (
+            SELECT FROM outbox
+            WHERE visitor_id = ANY(%b::uuid[]) AND position <= %b AND lease_token IS NOT NULL
+        )
+        """,
+        [[visitor.id for visitor in visitors], upto],
     )
     return await cursor.fetchone() == (True,)
 
@@ -138,7 +175,11 @@ async def apply(
     domain_events: Sequence[RecordedEvent],
     _keys: InstallationKeys,
 ) -> bool:
-    added = await _add(connection, domain_events)
+    # First the table that a rebuild locks first, else both may wait for each other.
+    await connection.execute("LOCK TABLE outbox IN ROW EXCLUSIVE MODE")
+    await event_versions.apply(connection, _of(Event, domain_events))
+    changes = await recipients.apply(connection, _of(Visitor, domain_events))
+    added = await _add(connection, changes)
     settled = 0
     for outcomes in _rounds(domain_events):
         settled += await _settle(connection, outcomes)
@@ -148,18 +189,23 @@ async def apply(
     return added + settled + erased > 0
 
 
-async def _add(connection: AsyncConnection[Any], domain_events: Sequence[RecordedEvent]) -> int:
-    new = [_new(e, e.event) for e in domain_events if isinstance(e.event, Registered)]
+def _of(kind: type[Aggregate], domain_events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
+    return [recorded for recorded in domain_events if recorded.event.aggregate_class is kind]
+
+
+async def _add(connection: AsyncConnection[Any], changes: Sequence[Change]) -> int:
+    new = [row for change in changes if (row := _new(change))]
     if not new:
         return 0
     cursor = await connection.execute(
         """
-        INSERT INTO outbox (id, visitor_id, event_id, erased, message, position, correlation_id,
-                            created_at, due_at)
+        INSERT INTO outbox (id, visitor_id, event_id, episode, kind, facts, erased, position,
+                            person_position, correlation_id, created_at, due_at)
         SELECT new.*, created_at FROM unnest(
-            %b::uuid[], %b::uuid[], %b::uuid[], %b::bool[], %b::text[], %b::bigint[], %b::text[],
-            %b::timestamptz[]
-        ) AS new (id, visitor_id, event_id, erased, message, position, correlation_id, created_at)
+            %b::uuid[], %b::uuid[], %b::uuid[], %b::int[], %b::text[], %b::text[], %b::bool[],
+            %b::bigint[], %b::bigint[], %b::text[], %b::timestamptz[]
+        ) AS new (id, visitor_id, event_id, episode, kind, facts, erased, position,
+                  person_position, correlation_id, created_at)
         ON CONFLICT (id) DO NOTHING
         """,
         [list(column) for column in zip(*new, strict=True)],
@@ -167,16 +213,23 @@ async def _add(connection: AsyncConnection[Any], domain_events: Sequence[Recorde
     return cursor.rowcount
 
 
-def _new(recorded: RecordedEvent, event: Registered) -> tuple[object, ...]:
-    """The values of a row, in the order of the first `_COLUMNS`."""
-    metadata = recorded.metadata
+def _new(change: Change) -> tuple[object, ...] | None:
+    """The values of a row, in the order of the first `_COLUMNS`; None without a message."""
+    message = message_of(change)
+    if message is None:
+        return None
+    recorded, recipient = change.recorded, change.now
+    event, metadata = recorded.event, recorded.metadata
     return (
-        event.notification_id,
-        recorded.originator_id,
-        event.event_id,
-        event.person is None,
-        f"Your confirmation code is {event.code}",
+        message.id,
+        recipient.visitor.id,
+        recipient.visitor.event_id,
+        recipient.visitor.episode,
+        message.kind,
+        msgspec.json.encode(message.facts).decode(),
+        isinstance(event, HOLDS_PERSON) and event.person is None,
         recorded.position,
+        recipient.person_position,
         metadata.correlation_id,
         metadata.timestamp,
     )
@@ -233,11 +286,19 @@ _STATE_AFTER: dict[type[object], State] = {Sent: "sent", Failed: "failed", Reque
 
 
 async def _erase(connection: AsyncConnection[Any], domain_events: Sequence[RecordedEvent]) -> int:
-    """Mark the recipients as erased. The notification's own events give its outcome."""
-    ids = [e.event.notification_id for e in domain_events if isinstance(e.event, Erased)]
-    if not ids:
+    """Mark the recipients as erased. The notifications' own events give their outcomes."""
+    erased = [e for e in domain_events if isinstance(e.event, Erased)]
+    if not erased:
         return 0
-    cursor = await connection.execute("UPDATE outbox SET erased = true WHERE id = ANY(%b)", [ids])
+    cursor = await connection.execute(
+        """
+        UPDATE outbox SET erased = true
+        FROM unnest(%b::uuid[], %b::bigint[]) AS erasure (visitor_id, position)
+        WHERE outbox.visitor_id = erasure.visitor_id AND outbox.position < erasure.position
+          AND NOT erased
+        """,
+        [[e.originator_id for e in erased], [e.position for e in erased]],
+    )
     return cursor.rowcount
 
 
@@ -245,9 +306,12 @@ _COLUMNS = (
     ("id", "uuid"),
     ("visitor_id", "uuid"),
     ("event_id", "uuid"),
+    ("episode", "int4"),
+    ("kind", "text"),
+    ("facts", "text"),
     ("erased", "bool"),
-    ("message", "text"),
     ("position", "int8"),
+    ("person_position", "int8"),
     ("correlation_id", "text"),
     ("created_at", "timestamptz"),
     ("due_at", "timestamptz"),
@@ -260,21 +324,27 @@ _CONCLUSIONS = {Sent, Failed}
 
 
 def _rows_of(domain_events: Sequence[RecordedEvent], _keys: InstallationKeys) -> Rows:
-    """A row for each registration, with the first outcome of its notification if that is among
-    these events."""
+    """The recipient and the message of each first registration, with the first outcome of that
+    message if it is among these events."""
     firsts, left_over = dict[UUID, RecordedEvent](), list[RecordedEvent]()
+    registered = list[Change]()
     for recorded in domain_events:
-        kind = type(recorded.event)
-        if kind in _CONCLUSIONS and recorded.originator_version == 1:
+        kind, is_first = type(recorded.event), recorded.originator_version == 1
+        if kind in _CONCLUSIONS and is_first:
             firsts[recorded.originator_id] = recorded
-        elif kind is not Registered:
+        elif kind is Registered and is_first:
+            registered.append(first_change(recorded))
+        else:
             left_over.append(recorded)
     rows = list[tuple[object, ...]]()
-    for recorded in domain_events:
-        if isinstance(event := recorded.event, Registered):
-            first = firsts.pop(event.notification_id, None)
-            rows.append(_new(recorded, event) + (_settled(first) if first else _waiting(recorded)))
-    return Rows(rows, [*left_over, *firsts.values()])
+    for change in registered:
+        if (row := _new(change)) is not None:
+            first = firsts.pop(cast("UUID", row[0]), None)
+            rows.append(row + (_settled(first) if first else _waiting(change.recorded)))
+    return Rows(
+        {"outbox": rows, "recipients": [change.now.row() for change in registered]},
+        [*left_over, *firsts.values()],
+    )
 
 
 def _settled(outcome: RecordedEvent) -> tuple[object, ...]:
@@ -305,10 +375,14 @@ there, too."""
 
 OUTBOX = Projection(
     name="outbox",
-    schema_version=3,
+    companions=("recipients", "event_versions"),
+    schema_version=4,
     table=TABLE,
-    handles=events_of(Notification, Visitor),
+    handles=events_of(Notification, Visitor, Event),
     apply=apply,
     carry_over=CARRY_OVER,
-    bulk=Bulk(columns=_COLUMNS, rows_of=_rows_of),
+    bulk=Bulk(
+        tables=(BulkTable("outbox", _COLUMNS), BulkTable("recipients", recipients.COLUMNS)),
+        rows_of=_rows_of,
+    ),
 )

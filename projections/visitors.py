@@ -22,7 +22,7 @@ from domain.visitors import HOLDS_PERSON, Erased, Visitor, VisitorStatus
 from projections.lists.word_keys import SearchKeys, word_keys
 from projections.people import WithPerson, with_people
 from projections.places_in_line import places_in_line
-from projections.projector.projection import Bulk, Projection, Rows, events_of
+from projections.projector.projection import Bulk, BulkTable, Projection, Rows, events_of
 
 INDEXED_KEYS = "words[1:indexed]"
 """The keys that are in the index. The other keys are compared in the rows that the index finds."""
@@ -300,21 +300,26 @@ def _rows_of(domain_events: Sequence[RecordedEvent], keys: InstallationKeys) -> 
             rows[id] = _after(rows.get(id), recorded, keys)
         else:
             left_over.append(recorded)
-    return Rows([row.values() for row in rows.values()], left_over)
+    return Rows({"visitors": [row.values() for row in rows.values()]}, left_over)
 
 
 BULK = Bulk(
-    columns=(
-        ("id", "uuid"),
-        ("event_id", "uuid"),
-        ("status", "text"),
-        ("episode", "int4"),
-        ("registered_at", "timestamptz"),
-        ("confirm_by", "timestamptz"),
-        ("version", "int8"),
-        ("position", "int8"),
-        ("indexed", "int2"),
-        ("words", "int4[]"),
+    tables=(
+        BulkTable(
+            "visitors",
+            (
+                ("id", "uuid"),
+                ("event_id", "uuid"),
+                ("status", "text"),
+                ("episode", "int4"),
+                ("registered_at", "timestamptz"),
+                ("confirm_by", "timestamptz"),
+                ("version", "int8"),
+                ("position", "int8"),
+                ("indexed", "int2"),
+                ("words", "int4[]"),
+            ),
+        ),
     ),
     rows_of=_rows_of,
 )

@@ -44,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     notification_service_url: str | None = None
     notification_token: str = ""
     notification_service_owner_id: str = "events-face"
+    public_url: str | None = None
+    """Where people reach this installation, without a slash at its end."""
     events_provider_url: str | None = None
     events_provider_hosts: tuple[str, ...] = ()
     events_provider_timezone: str = "UTC"
@@ -96,6 +98,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             notification_service_owner_id=read(
                 "NOTIFICATION_SERVICE_OWNER_ID", str, default.notification_service_owner_id
             ),
+            public_url=read("PUBLIC_URL", variables.public_url, None),
             events_provider_url=read("EVENTS_PROVIDER_URL", variables.http_url, None),
             events_provider_hosts=read("EVENTS_PROVIDER_HOSTS", variables.hosts, ()),
             events_provider_timezone=read(

@@ -200,6 +200,13 @@ def http_url(text: str) -> str:
     return text
 
 
+def public_url(text: str) -> str:
+    """Links continue it with a path."""
+    if set("?#") & set(http_url(text)):
+        raise ValueError("must look like https://host/path")
+    return text.rstrip("/")
+
+
 def composed_postgresql_url(user: str, password: str, host: str, port: int, database: str) -> str:
     login = quote(user, safe="") + (":" + quote(password, safe="") if password else "")
     name = quote(database, safe="")

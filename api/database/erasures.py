@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from time import monotonic
-from uuid import UUID
 
 import structlog
 from psycopg.errors import DeadlockDetected
@@ -45,34 +44,33 @@ class Erasures:
 
     async def erase(self, email: Email, origin: Origin) -> Erasure:
         """Erase all registrations of this email; there may be none."""
-        notifications = list[UUID]()
+        erased = list[Visitor]()
         for _ in range(TRIES - 1):
             try:
-                erasure = await self._erase(email, origin, notifications)
+                erasure = await self._erase(email, origin, erased)
                 break
             except DeadlockDetected:
                 log.warning("an erasure ended in a deadlock: trying again")
         else:
-            erasure = await self._erase(email, origin, notifications)
-        if notifications:
-            await self._until_nothing_is_sent(notifications)
+            erasure = await self._erase(email, origin, erased)
+        if erased:
+            await self._until_nothing_is_sent(erased, erasure.position)
         return erasure
 
-    async def _erase(self, email: Email, origin: Origin, notifications: list[UUID]) -> Erasure:
-        """Adds the notifications of the erased registrations to `notifications`."""
+    async def _erase(self, email: Email, origin: Origin, erased: list[Visitor]) -> Erasure:
+        """Adds the visitors, as they were, to `erased`."""
         async with self._pool.connection() as connection, connection.transaction():
 
             async def blank_rows(people: Sequence[Visitor], at: datetime) -> None:
                 await visitors.clear_search_keys(connection, [visitor.id for visitor in people])
-                theirs = [v.notification_id for v in people if v.notification_id]
-                await outbox.erase_recipients(connection, theirs, at)
-                notifications.extend(theirs)
+                await outbox.erase_recipients(connection, people, at)
+                erased.extend(people)
 
             return await erase_person(connection, self._keys, email, origin, blank_rows)
 
-    async def _until_nothing_is_sent(self, notifications: Sequence[UUID]) -> None:
+    async def _until_nothing_is_sent(self, erased: Sequence[Visitor], position: int) -> None:
         ends = monotonic() + outbox.MAX_SEND_DELAY + MARGIN
-        while await self._may_be_sent(notifications):
+        while await self._may_be_sent(erased, position):
             if monotonic() > ends:
                 log.warning(
                     "a worker has not reported the outcome of an erased person's notification"
@@ -80,8 +78,8 @@ class Erasures:
                 break
             await asyncio.sleep(POLL_INTERVAL)
 
-    async def _may_be_sent(self, notifications: Sequence[UUID]) -> bool:
+    async def _may_be_sent(self, erased: Sequence[Visitor], position: int) -> bool:
         async with self._pool.connection() as connection:
             # The row may have been projected and leased while the erasure was committed.
-            await outbox.erase_recipients(connection, notifications, datetime.now(UTC))
-            return await outbox.any_leased(connection, notifications)
+            await outbox.erase_recipients(connection, erased, datetime.now(UTC), position)
+            return await outbox.any_leased(connection, erased, position)

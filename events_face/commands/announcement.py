@@ -24,9 +24,8 @@ class Announcement:
     def __init__(self, settings: Settings, database_url: str, host: str, port: int) -> None:
         self._settings = settings
         self._database_url = database_url
-        reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound
         self._bound = f"http://{_in_url(host)}:{port}"
-        self._reachable = f"http://{_in_url(reachable)}:{port}"
+        self._reachable = reachable_url(host, port)
         self._client = httpx.Client(timeout=2.0, trust_env=False)
         self._is_due = True
         self._notice = time.monotonic() + NOTICE_INTERVAL
@@ -73,6 +72,12 @@ class Announcement:
         if self._settings.data_dir != Settings().data_dir.absolute():
             words += ["--data-dir", str(self._settings.data_dir)]
         return shlex.join(words)
+
+
+def reachable_url(host: str, port: int) -> str:
+    """Where a server that listens at this host and port can be reached from this machine."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound
+    return f"http://{_in_url(reachable)}:{port}"
 
 
 def _in_url(host: str) -> str:

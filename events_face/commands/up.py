@@ -18,7 +18,7 @@ from types import FrameType
 import msgspec
 import structlog
 
-from events_face.commands.announcement import Announcement
+from events_face.commands.announcement import Announcement, reachable_url
 from events_face.commands.demo import load_demo
 from events_face.commands.migrate import create_tables, rebuild_outdated
 from runtime.checks import at_start
@@ -90,6 +90,8 @@ def _roles(settings: Settings, running: Services, host: str, port: int, workers:
                 is_responding=lambda: valkey.is_running(settings.data_dir),
             )
         )
+    if settings.public_url is None:
+        environment["PUBLIC_URL"] = reachable_url(host, port)
     if settings.notification_service_url is None:
         sink = free_port()
         environment["NOTIFICATION_SERVICE_URL"] = f"http://127.0.0.1:{sink}/notifications"

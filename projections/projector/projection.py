@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, LiteralString, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -18,34 +18,44 @@ Apply = Callable[[AsyncConnection[Any], Sequence[RecordedEvent], InstallationKey
 
 
 class Rows(NamedTuple):
-    """What a segment of history adds to an empty table."""
+    """What a segment of history adds to empty tables."""
 
-    rows: Sequence[tuple[object, ...]]
+    rows: Mapping[str, Sequence[tuple[object, ...]]]
+    """By table."""
     left_over: Sequence[RecordedEvent]
     """Events that change rows which another segment may have created. They are passed to `apply`
     later, in the order of history, when all rows are there."""
 
 
-class Bulk(msgspec.Struct, frozen=True, kw_only=True):
-    """A fast way to fill an empty table: segments of history are read in parallel, in any order,
-    and their rows are copied. Together with the left-over events, the result is that of `apply`."""
-
+class BulkTable(msgspec.Struct, frozen=True):
+    name: LiteralString
     columns: tuple[tuple[LiteralString, str], ...]
     """Name and PostgreSQL type of each value of a row."""
+
+
+class Bulk(msgspec.Struct, frozen=True, kw_only=True):
+    """A fast way to fill empty tables: segments of history are read in parallel, in any order, and
+    their rows are copied. Together with the left-over events, the result is that of `apply`."""
+
+    tables: tuple[BulkTable, ...]
     rows_of: Callable[[Sequence[RecordedEvent], InstallationKeys], Rows]
     """Takes the handled events of a segment, in the order of history."""
 
 
 class Projection(msgspec.Struct, frozen=True, kw_only=True):
-    """A table that follows history. Its name is the table's name."""
+    """A table that follows history, perhaps with others that change together with it. Its name is
+    the table's name."""
 
     name: LiteralString
+    companions: tuple[LiteralString, ...] = ()
+    """The other tables. A rebuild fills and replaces all of them together. It locks them in this
+    order, after the one above."""
     schema_version: int
     """Increases when the table's columns, their meaning or its indexes change; a table with a lower
     version is rebuilt before use."""
     table: LiteralString
-    """The statements that create the table if it is missing. They name no schema: a rebuild runs
-    them in a schema of its own."""
+    """The statements that create the tables if they are missing. They name no schema: a rebuild
+    runs them in a schema of its own."""
     handles: frozenset[EventClass]
     apply: Apply
     """Updates the rows for these events, all of handled classes, in the order of history, each
@@ -56,6 +66,10 @@ class Projection(msgspec.Struct, frozen=True, kw_only=True):
     rebuild, from the table `{previous}` to the new one."""
     bulk: Bulk | None = None
     """For tables with very many rows."""
+
+    @property
+    def tables(self) -> tuple[LiteralString, ...]:
+        return (self.name, *self.companions)
 
 
 def events_of(*kinds: type[Aggregate]) -> frozenset[EventClass]:

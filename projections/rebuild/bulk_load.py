@@ -74,7 +74,7 @@ async def load(
     """
     job = _Job(
         staging=staging,
-        tables=[_Table(p.name, p.handles, p.bulk) for p in projections if p.bulk],
+        filled=[_Filled(p.name, p.handles, p.bulk) for p in projections if p.bulk],
         skipped=topics_skipped(projections),
     )
     processes = ProcessPoolExecutor(
@@ -102,15 +102,16 @@ async def load(
         await asyncio.gather(*loading, return_exceptions=True)
 
 
-class _Table(msgspec.Struct, frozen=True):
+class _Filled(msgspec.Struct, frozen=True):
     name: str
+    """Of the projection."""
     handles: frozenset[EventClass]
     bulk: Bulk
 
 
 class _Job(msgspec.Struct, frozen=True):
     staging: StagingSchema
-    tables: list[_Table]
+    filled: list[_Filled]
     skipped: list[str]
 
 
@@ -143,11 +144,12 @@ def _load_segment(after: int, upto: int) -> int:
     """Returns the number of positions."""
     events = read_segment(_connection, _keys, after=after, upto=upto, skipped=_job.skipped)
     with _connection.transaction():
-        for table in _job.tables:
-            handled = [e for e in events if type(e.event) in table.handles]
-            rows, left_over = table.bulk.rows_of(handled, _keys)
-            _copy(table.name, table.bulk.columns, rows)
-            _copy("left_over", _LEFT_OVER, [(table.name, e.position) for e in left_over])
+        for filled in _job.filled:
+            handled = [e for e in events if type(e.event) in filled.handles]
+            rows, left_over = filled.bulk.rows_of(handled, _keys)
+            for table in filled.bulk.tables:
+                _copy(table.name, table.columns, rows[table.name])
+            _copy("left_over", _LEFT_OVER, [(filled.name, e.position) for e in left_over])
     return upto - after
 
 

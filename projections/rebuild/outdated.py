@@ -28,17 +28,24 @@ def create_tables(connection: Connection[Any], projections: Sequence[Projection]
     for projection in projections:
         cursor = connection.execute(
             """
-            SELECT schema_version, to_regclass(%(name)s) IS NOT NULL,
+            SELECT schema_version,
+                   -- another release may have other companions
+                   (SELECT bool_and(to_regclass(t) IS NOT NULL) FROM unnest(%(tables)s::text[]) t
+                    WHERE t = %(name)s OR schema_version = %(schema_version)s),
                    EXISTS (SELECT FROM history_events)
             FROM (VALUES (1)) AS always LEFT JOIN projections ON name = %(name)s
             """,
-            {"name": projection.name},
+            {
+                "name": projection.name,
+                "tables": list(projection.tables),
+                "schema_version": projection.schema_version,
+            },
         )
-        version, has_table, has_history = cursor.fetchone() or (None, False, False)
-        if has_history and (version is None or not has_table):
+        version, has_tables, has_history = cursor.fetchone() or (None, False, False)
+        if has_history and (version is None or not has_tables):
             _mark_as_lost(connection, projection)
         elif version in {None, projection.schema_version}:
-            if not has_table:  # an existing table would be locked against writers
+            if not has_tables:  # an existing table would be locked against writers
                 connection.execute(projection.table)
             connection.execute(
                 """

@@ -100,8 +100,8 @@ async def _fill(
     if followed:
         tail = await _tail(connection, keys, followed)
         await _catch_up(connection, tail, progress if not in_bulk else _ignore_progress)
-        for projection in followed:
-            await connection.execute(SQL("ANALYZE {}").format(Identifier(projection.name)))
+        for table in (table for projection in followed for table in projection.tables):
+            await connection.execute(SQL("ANALYZE {}").format(Identifier(table)))
     if in_bulk:
         await _load(connection, database_url, keys, schema, in_bulk, target, progress)
 
@@ -119,7 +119,8 @@ async def _load(
     target: int,
     progress: Progress,
 ) -> None:
-    indexes = {p.name: await staging.drop_indexes(connection, p.name) for p in projections}
+    filled = [table for projection in projections for table in projection.tables]
+    indexes = {table: await staging.drop_indexes(connection, table) for table in filled}
     loading = bulk_load.load(database_url, keys, schema, projections, indexes, target)
     async with aclosing(loading) as positions_done:
         async for reached in positions_done:
@@ -201,18 +202,16 @@ async def _replace(
     projection: Projection,
     progress: Progress,
 ) -> int:
-    """Apply the newest events to the staging table, and replace the live table by it."""
+    """Apply the newest events to the staging tables, and replace the live tables by them."""
     for _ in range(LOCK_TRIES):
         tail = await _tail(connection, keys, [projection])
         await _catch_up(connection, tail, progress)
         with suppress(psycopg.errors.LockNotAvailable):
             async with connection.transaction():
                 await connection.execute(SQL("SET LOCAL lock_timeout TO {}").format(LOCK_TIMEOUT))
-                has_live_table = await staging.lock_live_table(connection, schema, projection)
+                live_tables = await staging.lock_live_tables(connection, schema, projection)
                 await _catch_up(connection, tail, progress)
                 position = tail.positions[projection]
-                await staging.swap_in(
-                    connection, schema, projection, position, has_live_table=has_live_table
-                )
+                await staging.swap_in(connection, schema, projection, position, live_tables)
                 return position
     raise CannotRebuild(f"a transaction keeps {projection.name} locked; end it first")

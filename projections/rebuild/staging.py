@@ -100,19 +100,23 @@ async def drop_indexes(connection: AsyncConnection[Any], table: str) -> Indexes:
     return indexes
 
 
-async def lock_live_table(
+async def lock_live_tables(
     connection: AsyncConnection[Any], staging: StagingSchema, projection: Projection
-) -> bool:
-    """Lock the live table against all access until the transaction ends; False when there is no
-    such table. Raises `psycopg.errors.LockNotAvailable`."""
-    live = Identifier(staging.live_schema, projection.name)
+) -> list[str]:
+    """Lock the live tables against all access until the transaction ends; returns their names,
+    without those that are missing. Raises `psycopg.errors.LockNotAvailable`."""
     cursor = await connection.execute(
-        "SELECT to_regclass(%s) IS NOT NULL", [live.as_string(connection)]
+        """
+        SELECT name FROM unnest(%s::text[]) WITH ORDINALITY AS wanted (name, place)
+        WHERE to_regclass(format('%%I.%%I', %s::text, name)) IS NOT NULL ORDER BY place
+        """,
+        [list(projection.tables), staging.live_schema],
     )
-    if await cursor.fetchone() == (False,):
-        return False
-    await connection.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(live))
-    return True
+    live_tables = [name for (name,) in await cursor.fetchall()]
+    for name in live_tables:
+        live = Identifier(staging.live_schema, name)
+        await connection.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(live))
+    return live_tables
 
 
 async def swap_in(
@@ -120,18 +124,20 @@ async def swap_in(
     staging: StagingSchema,
     projection: Projection,
     position: int,
-    *,
-    has_live_table: bool,
+    live_tables: Sequence[str],
 ) -> None:
-    """Replace the live table by the staging table, which includes history up to `position`."""
-    old, new = (Identifier(s, projection.name) for s in (staging.live_schema, staging.name))
-    if has_live_table:
-        if projection.carry_over is not None:
-            await connection.execute(SQL(projection.carry_over).format(previous=old))
-        await connection.execute(SQL("DROP TABLE {}").format(old))
-    await connection.execute(
-        SQL("ALTER TABLE {} SET SCHEMA {}").format(new, Identifier(staging.live_schema))
-    )
+    """Replace the live tables by the staging tables, which include history up to `position`."""
+    if projection.carry_over is not None and projection.name in live_tables:
+        previous = Identifier(staging.live_schema, projection.name)
+        await connection.execute(SQL(projection.carry_over).format(previous=previous))
+    for name in live_tables:
+        await connection.execute(SQL("DROP TABLE {}").format(Identifier(staging.live_schema, name)))
+    for name in projection.tables:
+        await connection.execute(
+            SQL("ALTER TABLE {} SET SCHEMA {}").format(
+                Identifier(staging.name, name), Identifier(staging.live_schema)
+            )
+        )
     await connection.execute(
         SQL(
             """

@@ -28,7 +28,7 @@ from domain.privacy.keys import InstallationKeys
 from domain.seals.seal import newest_checkpoint
 from domain.seals.signing import load_key
 from domain.seals.verifying import verify
-from domain.visitors import Cancelled, Erased, Registered
+from domain.visitors import Cancelled, Erased, Registered, Visitor
 from events_face.commands import erase as erasure_cli
 from projections import outbox as rows_of_outbox
 from projections import visitors
@@ -377,9 +377,11 @@ async def test_a_lease_that_an_erasure_waits_for_outlasts_a_rebuild(
     await erase(api, admin)
     await until_async(lambda: caught_up(connection))
     await rebuild_tables(services.database_url, keys, [OUTBOX])
-    assert await rows_of_outbox.any_leased(connection, [leased.id])
+    assert leased.message is not None
+    visitors, position = [Visitor(id=leased.message.visitor_id)], leased.causation_id
+    assert await rows_of_outbox.any_leased(connection, visitors, position)
     await leases.settle(connection, Decider(keys, APPLICATION), [(leased, Released())])
-    assert not await rows_of_outbox.any_leased(connection, [leased.id])
+    assert not await rows_of_outbox.any_leased(connection, visitors, position)
 
 
 async def test_a_registration_that_came_while_the_erasure_looked_is_erased_with_it(

@@ -29,6 +29,7 @@ def test_every_bad_variable_is_named_in_one_message() -> None:
         "OTEL_EXPORTER_OTLP_ENDPOINT": "localhost:4318",
         "NOTIFICATION_SERVICE_URL": "ftp://host/",
         "NOTIFICATION_TOKEN": "two words",
+        "PUBLIC_URL": "https://host/?page=1",
         "EVENTS_PROVIDER_URL": "host/path",
         "EVENTS_PROVIDER_HOSTS": "https://other.example",
         "EVENTS_PROVIDER_TIMEZONE": "Europe",

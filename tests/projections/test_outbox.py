@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import psycopg
 import pytest
 
@@ -33,13 +34,12 @@ async def test_a_registration_becomes_a_visitor_and_a_waiting_message(
     assert row is not None
     assert (row.event_id, row.full_name, row.email) == (event, "Ada Lovelace", "ada@example.org")
     message = await only_row(installation)
-    code = message["message"].removeprefix("Your confirmation code is ")
-    assert len(code) == 4
-    assert code.isdecimal()
+    code = msgspec.json.decode(message["facts"])["code"]
+    assert (message["kind"], len(code), code.isdecimal()) == ("registered", 4, True)
     assert (message["visitor_id"], message["event_id"]) == (str(visitor), str(event))
     assert (message["state"], message["attempts"], message["erased"]) == ("waiting", 0, False)
     assert message["correlation_id"] == "a-request"
-    assert message["position"] == row.position
+    assert message["position"] == message["person_position"] == row.position
     assert datetime.fromisoformat(message["due_at"]) <= datetime.now(UTC)
 
 

@@ -70,10 +70,10 @@ async def test_rebuilt_tables_hold_what_the_old_ones_held(
 ) -> None:
     monkeypatch.setattr(tail, "BATCH_SIZE", 3)
     await some_history(installation)
-    before = {p.name: await installation.rows(p.name) for p in ALL}
+    before = {table: await installation.rows(table) for p in ALL for table in p.tables}
     assert all(before.values())
     await rebuild(installation, *ALL)
-    assert {p.name: await installation.rows(p.name) for p in ALL} == before
+    assert {table: await installation.rows(table) for p in ALL for table in p.tables} == before
 
 
 async def test_a_rebuild_repairs_what_was_damaged_and_moves_the_version(

@@ -40,7 +40,7 @@ async def some_history(installation: Installation) -> None:
 
 
 async def all_rows(installation: Installation) -> dict[str, list[dict[str, Any]]]:
-    return {projection.name: await installation.rows(projection.name) for projection in ALL}
+    return {table: await installation.rows(table) for p in ALL for table in p.tables}
 
 
 async def schemas(installation: Installation) -> list[str]:

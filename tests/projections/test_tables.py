@@ -24,7 +24,7 @@ from tests.support.waiting import until_async
 
 pytestmark = pytest.mark.anyio
 
-EVERY_TABLE = "DROP TABLE projections, " + ", ".join(projection.name for projection in ALL)
+EVERY_TABLE = "DROP TABLE projections, " + ", ".join(t for p in ALL for t in p.tables)
 
 
 async def some_history(installation: Installation) -> dict[str, list[dict[str, Any]]]:
@@ -36,7 +36,7 @@ async def some_history(installation: Installation) -> dict[str, list[dict[str, A
     sent, _ = await installation.rows("outbox")
     await installation.give(RecordDelivery(notification_id=UUID(sent["id"])))
     await installation.project()
-    return {projection.name: await installation.rows(projection.name) for projection in ALL}
+    return {table: await installation.rows(table) for p in ALL for table in p.tables}
 
 
 def due(database_url: str) -> dict[str, str]:
@@ -112,7 +112,7 @@ async def test_up_brings_back_what_history_says(
     with structlog.testing.capture_logs() as logged:
         await asyncio.to_thread(rebuild_outdated, settings, services)
     assert "rebuilt" in [line["event"] for line in logged]
-    assert {p.name: await installation.rows(p.name) for p in ALL} == before
+    assert {table: await installation.rows(table) for p in ALL for table in p.tables} == before
     assert due(installation.database_url) == {}
     async with running(Projector(installation.database_url, installation.keys, ALL)):
         await installation.area("There")

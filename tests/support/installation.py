@@ -43,9 +43,9 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
     decider: Decider
     tail: Tail
 
-    async def give(self, *commands: object) -> list[Any]:
-        """What each command answers, all committed at once."""
-        requests = [CommandRequest(command, ORIGIN) for command in commands]
+    async def give(self, *commands: object, at: datetime | None = None) -> list[Any]:
+        """What each command answers, all committed at once; `at` is the time of the decision."""
+        requests = [CommandRequest(command, ORIGIN, at) for command in commands]
         outcomes = await self.decider.execute(self.connection, requests)
         return [outcome.or_raise().value for outcome in outcomes]
 
@@ -81,6 +81,10 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
         target = await last_position(self.connection)
         while min(self.tail.positions.values()) < target:
             await self.tail.step()
+            stopped = await self.connection.execute(
+                "SELECT name, stopped_because FROM projections WHERE stopped_at IS NOT NULL"
+            )
+            assert await stopped.fetchall() == []
 
     async def rows(self, table: str) -> list[dict[str, Any]]:
         """All of a table, in the order of its first column."""

@@ -24,7 +24,7 @@ def crowd(size: int) -> list[str]:
 
 
 async def rows_by_email(installation: Installation) -> dict[str, dict[str, Any]]:
-    rows = {row["position"]: row for row in await installation.rows("outbox")}
+    rows = {row["person_position"]: row for row in await installation.rows("outbox")}
     people = await people_at(installation.connection, installation.keys, rows)
     return {person.email: rows[position] for position, person in people.items()}
 

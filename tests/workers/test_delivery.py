@@ -11,12 +11,16 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
+from domain.departures import CancelVisitor
+from domain.links import manage_token
 from domain.notifications import Failed, QueueAgain, Requeued, Sent
+from domain.privacy.keys import InstallationKeys
 from domain.visitors import Registered
 from runtime.settings import Settings
 from tests.support.http_server import Answer
-from tests.support.installation import Installation
+from tests.support.installation import IN_A_MONTH, Installation
 from tests.support.notification_service import NotificationService
 from tests.workers.outboxes import (
     crowd,
@@ -51,7 +55,13 @@ async def test_a_notification_is_sent_as_the_service_wants_it(
         "id": row["id"],
         "owner_id": "the-owner",
         "email": "ada@example.org",
-        "message": row["message"],
+        "message": f"""\
+Your confirmation code is {msgspec.json.decode(row["facts"])["code"]}
+
+You are registered for this event.
+
+Fair
+{IN_A_MONTH:%A}, {IN_A_MONTH.day} {IN_A_MONTH:%B %Y, %H:%M} (UTC)""",
     }
 
 
@@ -260,3 +270,42 @@ async def test_an_answer_that_is_none_is_no_reason_either(
         await calls.close()
     assert isinstance(answered, calling.TryLater)
     assert "lovelace" not in answered.reason
+
+
+async def test_a_message_ends_with_the_link_of_its_visitor(
+    installation: Installation, service: NotificationService, worker_settings: Settings
+) -> None:
+    await registered(installation, "ada@example.org")
+    settings = msgspec.structs.replace(worker_settings, public_url="https://events.example.com")
+    async with new_delivery(settings, installation.database_url, installation.keys) as delivery:
+        await delivery.drain()
+    visitor = UUID((await the_row(installation))["visitor_id"])
+    token = manage_token(installation.keys, visitor, 1)
+    (received,) = service.received
+    assert msgspec.json.decode(received.request.body)["message"].endswith(
+        f"To see or cancel your registration: https://events.example.com/r/{token}"
+    )
+
+
+async def test_a_missing_public_url_is_warned_of_once(
+    worker_settings: Settings, database_url: str, keys: InstallationKeys
+) -> None:
+    with capture_logs() as log:
+        delivery = new_delivery(worker_settings, database_url, keys)
+    await delivery.close()
+    assert [entry["event"] for entry in log] == ["PUBLIC_URL is not set: messages contain no links"]
+
+
+async def test_what_waits_for_one_who_left_is_given_up(
+    installation: Installation, service: NotificationService, delivery: Delivery
+) -> None:
+    await registered(installation, "ada@example.org")
+    visitor = UUID((await the_row(installation))["visitor_id"])
+    await installation.give(CancelVisitor(visitor_id=visitor))
+    await installation.project()
+    assert await delivery.drain() == DrainResult(sent=1, failed=1, waiting=0, paused=None)
+    (received,) = service.received
+    assert "is cancelled" in msgspec.json.decode(received.request.body)["message"]
+    (failed,) = await history_of(installation, Failed)
+    assert isinstance(failed.event, Failed)
+    assert failed.event.reason == "the recipient has left"

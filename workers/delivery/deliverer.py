@@ -27,9 +27,11 @@ from domain.core.availability import UNAVAILABLE
 from domain.history.batch import OutcomeUnknown
 from domain.history.decider import Decider
 from domain.history.store import connect
+from domain.links import manage_token
 from domain.notifications import ERASED
 from domain.privacy.keys import InstallationKeys
 from projections import outbox as rows_of_outbox
+from projections.messages import Message
 from runtime.command_metrics import count_batch
 from runtime.errors import CommandFailed
 from runtime.logging import correlation_id
@@ -92,7 +94,16 @@ def new_delivery(settings: Settings, database_url: str, keys: InstallationKeys) 
         )
     service = NotificationService(settings.notification_service_url, settings.notification_token)
     decider = Decider(keys, APPLICATION, observer=count_batch)
-    return Delivery(database_url, keys, service, settings.notification_service_owner_id, decider)
+    if settings.public_url is None:
+        log.warning("PUBLIC_URL is not set: messages contain no links")
+    return Delivery(
+        database_url,
+        keys,
+        service,
+        settings.notification_service_owner_id,
+        decider,
+        settings.public_url,
+    )
 
 
 class Delivery:
@@ -105,12 +116,15 @@ class Delivery:
         service: NotificationService,
         owner_id: str,
         decider: Decider,
+        public_url: str | None = None,
     ) -> None:
+        """`public_url`: where people reach this installation; None leaves the links out."""
         self._database_url = database_url
         self._keys = keys
         self._service = service
         self._owner_id = owner_id
         self._decider = decider
+        self._public_url = public_url
         self._worker_id = abandoned.new_worker_id()
         self._connection: AsyncConnection[Any] | None = None
         self._liveness: AsyncConnection[Any] | None = None
@@ -270,8 +284,12 @@ class Delivery:
         if row.email is None:
             return row, Rejected(ERASED)
         correlation_id.set(row.correlation_id)
-        notification = Notification(row.id, self._owner_id, row.email, row.message)
         try:
+            if row.message is None:
+                raise LookupError("the outbox does not know the event of this row")
+            if row.message.obsolete:
+                return row, Rejected(row.message.obsolete)
+            notification = Notification(row.id, self._owner_id, row.email, self._text(row.message))
             if self._limit.delay:
                 await asyncio.sleep(self._limit.delay)
             begun = perf_counter()
@@ -284,6 +302,12 @@ class Delivery:
         self._limit.answered(answer)
         self._metrics.called(row, answer, begun)
         return row, answer
+
+    def _text(self, message: Message) -> str:
+        if self._public_url is None:
+            return message.text()
+        token = manage_token(self._keys, message.visitor_id, message.episode)
+        return message.text(f"{self._public_url}/r/{token}")
 
     def _ended(self, call: asyncio.Task[tuple[Leased, Outcome]]) -> None:
         self._sending.discard(call)

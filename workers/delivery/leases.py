@@ -25,6 +25,7 @@ from domain.history.batch import CommandRequest, Origin
 from domain.history.decider import Decider
 from domain.notifications import RecordDelivery
 from domain.privacy.keys import InstallationKeys
+from projections.messages import Message, messages_by_id
 from projections.outbox import MAX_SEND_DELAY
 from projections.people import WithPerson, with_people
 from workers.delivery import pause
@@ -63,12 +64,15 @@ class Leased(WithPerson, frozen=True):
 
     id: UUID
     lease_token: UUID
-    message: str
     attempts: int
     """Attempts so far, including the present one."""
     correlation_id: str
+    causation_id: int
+    """Position of the domain event that caused the message."""
     leased_at: float
     """By `clock`, taken before the row was leased."""
+    message: Message | None = None
+    """None until `lease` has read it."""
 
     def may_start(self) -> bool:
         return clock() - self.leased_at < MAX_SEND_DELAY
@@ -111,7 +115,7 @@ async def lease(
         SET lease_token = %(token)b, due_at = now() + %(lease)b, attempts = attempts + 1
         FROM due
         WHERE outbox.id = due.id
-        RETURNING position, outbox.id, lease_token, message, attempts, correlation_id
+        RETURNING person_position, outbox.id, lease_token, attempts, correlation_id, position
         """,
         {
             "due_by": due_by,
@@ -123,7 +127,11 @@ async def lease(
         binary=True,
     )
     leased = [Leased(*(*row, leased_at)) for row in await cursor.fetchall()]
-    return await with_people(connection, keys, leased)
+    messages = await messages_by_id(connection, [row.id for row in leased])
+    return [
+        msgspec.structs.replace(row, message=messages.get(row.id))
+        for row in await with_people(connection, keys, leased)
+    ]
 
 
 async def settle(
@@ -257,7 +265,7 @@ async def _append(
                 notification_id=row.id,
                 failure=outcome.reason if isinstance(outcome, Rejected) else None,
             ),
-            Origin(actor=ACTOR, correlation_id=row.correlation_id, causation_id=row.position),
+            Origin(actor=ACTOR, correlation_id=row.correlation_id, causation_id=row.causation_id),
             at=concluded_at,
         )
         for row, outcome in outcomes

@@ -1,0 +1,135 @@
+"""The texts of all messages to visitors, in plain text.
+
+No text has the name of a person: anybody can register somebody else's address, and make us write
+to it. The confirmation code comes first, so that it is not mistaken for another number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+Kind = Literal[
+    "registered",
+    "waiting",
+    "confirm",
+    "promoted",
+    "cancelled",
+    "changed",
+    "event_cancelled",
+    "event_reinstated",
+    "reminder",
+]
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a message says besides the event's name and time."""
+
+    code: str | None = None
+    confirm_by: datetime | None = None
+    place: int | None = None
+    """In the line of those who wait, from 1."""
+    waited: bool = False
+    """Whether the visitor was on the waiting list."""
+    reason: str = ""
+    area: str | None = None
+    """Name of the area."""
+
+
+class EventFacts(msgspec.Struct, frozen=True):
+    """What each message says of the event."""
+
+    name: str
+    begins: datetime
+    timezone: str
+
+
+def text_of(kind: Kind, facts: Facts, event: EventFacts, link: str | None = None) -> str:
+    """`link` leads to the visitor's own page; None when it is not known where people reach it."""
+    paragraphs = [
+        f"Your confirmation code is {facts.code}" if facts.code else "",
+        _NEWS[kind](facts, event),
+        f"Reason: {facts.reason}" if facts.reason else "",
+        "\n".join(filter(None, [event.name, _time(event.begins, event), facts.area])),
+        f"{_LINKS.get(kind, _SEE_OR_CANCEL)}: {link}" if link and kind not in _OVER else "",
+    ]
+    return "\n\n".join(filter(None, paragraphs))
+
+
+def _registered(facts: Facts, event: EventFacts) -> str:
+    return "You are registered for this event."
+
+
+def _waiting(facts: Facts, event: EventFacts) -> str:
+    place = f" You are number {facts.place} in line." if facts.place else ""
+    return f"You are on the waiting list of this event.{place} We tell you when you get a seat."
+
+
+def _confirm(facts: Facts, event: EventFacts) -> str:
+    until = f" until {_time(facts.confirm_by, event)}" if facts.confirm_by else ""
+    return (
+        "A seat of this event is reserved for you. Please confirm your email address"
+        f"{until}; after that, the seat goes to somebody else."
+    )
+
+
+def _promoted(facts: Facts, event: EventFacts) -> str:
+    return "You got a seat: you were on the waiting list, and now you are registered."
+
+
+def _cancelled(facts: Facts, event: EventFacts) -> str:
+    if facts.waited:
+        return "You are no longer on the waiting list of this event."
+    return "Your registration for this event is cancelled."
+
+
+def _changed(facts: Facts, event: EventFacts) -> str:
+    return "The time or the place of this event has changed. Now it takes place:"
+
+
+def _event_cancelled(facts: Facts, event: EventFacts) -> str:
+    return "This event is cancelled. It does not take place."
+
+
+def _event_reinstated(facts: Facts, event: EventFacts) -> str:
+    return "This event was cancelled, but it takes place after all. You need not register again."
+
+
+def _reminder(facts: Facts, event: EventFacts) -> str:
+    return "This event begins soon, and you are registered for it."
+
+
+_NEWS: Mapping[Kind, Callable[[Facts, EventFacts], str]] = {
+    "registered": _registered,
+    "waiting": _waiting,
+    "confirm": _confirm,
+    "promoted": _promoted,
+    "cancelled": _cancelled,
+    "changed": _changed,
+    "event_cancelled": _event_cancelled,
+    "event_reinstated": _event_reinstated,
+    "reminder": _reminder,
+}
+
+_SEE_OR_CANCEL = "To see or cancel your registration"
+
+_LINKS: Mapping[Kind, str] = {
+    "confirm": "To confirm or cancel",
+    "waiting": "To see your place in line, or to leave it",
+}
+
+_OVER: frozenset[Kind] = frozenset({"cancelled"})
+"""After these, the visitor's link leads nowhere."""
+
+
+def _time(moment: datetime, event: EventFacts) -> str:
+    """With the weekday, the date, the hour and the time zone, for people."""
+    try:
+        local, zone = moment.astimezone(ZoneInfo(event.timezone)), event.timezone
+    except (ZoneInfoNotFoundError, OverflowError):  # close to the first or the last of all times
+        local, zone = moment.astimezone(UTC), "UTC"
+    return f"{local:%A}, {local.day} {local:%B} {local.year}, {local:%H:%M} ({zone})"

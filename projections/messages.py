@@ -1,0 +1,141 @@
+"""The message that a visitor's domain event causes, and what is known of a message when it is sent
+or shown.
+
+The outbox holds the kind of a message and its facts, no text. Its text follows from them and from
+the event as it was at the position of the message (`projections.event_versions`), so it is the
+same whenever it is composed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+
+from domain.notifications import LEFT, OVERTAKEN
+from domain.visitors import (
+    Cancelled,
+    Confirmed,
+    MessageResent,
+    Promoted,
+    Registered,
+    Waitlisted,
+)
+from projections.message_texts import EventFacts, Facts, Kind, text_of
+from projections.recipients import Change
+
+
+class NewMessage(msgspec.Struct, frozen=True):
+    id: UUID
+    kind: Kind
+    facts: Facts = Facts()
+
+
+def message_of(change: Change) -> NewMessage | None:
+    """What the visitor is told; None for nothing."""
+    match change.recorded.event:
+        case Registered(notify=True, notification_id=id, code=code, confirm_by=confirm_by):
+            kind: Kind = "confirm" if confirm_by else "registered"
+            return NewMessage(id, kind, Facts(code=code, confirm_by=confirm_by))
+        case Waitlisted(notify=True, notification_id=id):
+            return NewMessage(id, "waiting", Facts(place=change.place))
+        case Promoted(notification_id=id, code=code, confirm_by=confirm_by):
+            kind = "confirm" if confirm_by else "promoted"
+            return NewMessage(id, kind, Facts(code=code, confirm_by=confirm_by))
+        case Confirmed(notification_id=UUID() as id, code=code):
+            return NewMessage(id, "registered", Facts(code=code))
+        case Cancelled(notification_id=UUID() as id, reason=reason):
+            waited = change.was.visitor.status == "waiting"
+            return NewMessage(id, "cancelled", Facts(reason=reason, waited=waited))
+        case MessageResent(notification_id=id, code=code):
+            return _of_standing(change, id, code)
+        case _:
+            return None
+
+
+def _of_standing(change: Change, id: UUID, code: str) -> NewMessage | None:
+    visitor = change.now.visitor
+    match visitor.status:
+        case "registered":
+            return NewMessage(id, "registered", Facts(code=code))
+        case "unconfirmed":
+            return NewMessage(id, "confirm", Facts(code=code, confirm_by=visitor.confirm_by))
+        case "waiting":
+            return NewMessage(id, "waiting")
+        case _:
+            return None
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A message as it is sent or shown."""
+
+    visitor_id: UUID
+    episode: int
+    kind: Kind
+    facts: Facts
+    event: EventFacts
+    obsolete: str | None
+    """Why it must not be sent any more; None when it may be."""
+
+    def text(self, link: str | None = None) -> str:
+        return text_of(self.kind, self.facts, self.event, link)
+
+
+async def messages_by_id(
+    connection: AsyncConnection[Any], ids: Collection[UUID]
+) -> dict[UUID, Message]:
+    """The messages of these rows of the outbox."""
+    cursor = await connection.execute(
+        """
+        SELECT o.id, o.visitor_id, o.episode, o.kind, o.facts,
+               past.name, past.event_datetime, past.timezone,
+               r.episode IS NOT DISTINCT FROM o.episode
+                   AND r.status IN ('registered', 'unconfirmed', 'waiting'),
+               present.event_datetime = past.event_datetime
+                   AND present.cancelled_at IS NULL AND NOT present.removed
+        FROM outbox o
+        LEFT JOIN recipients r ON r.event_id = o.event_id AND r.visitor_id = o.visitor_id
+        CROSS JOIN LATERAL (
+            SELECT * FROM event_versions v
+            WHERE v.event_id = o.event_id AND v.position <= o.position
+            ORDER BY v.position DESC LIMIT 1
+        ) AS past
+        CROSS JOIN LATERAL (
+            SELECT * FROM event_versions v WHERE v.event_id = o.event_id
+            ORDER BY v.position DESC LIMIT 1
+        ) AS present
+        WHERE o.id = ANY(%b::uuid[])
+        """,
+        [list(ids)],
+        binary=True,
+    )
+    return {id: _message(*rest) for id, *rest in await cursor.fetchall()}
+
+
+def _message(
+    visitor_id: UUID,
+    episode: int,
+    kind: Kind,
+    facts: str,
+    name: str,
+    begins: Any,
+    timezone: str,
+    is_recipient: bool,
+    is_as_announced: bool,
+) -> Message:
+    obsolete = None
+    if kind != "cancelled" and not is_recipient:
+        obsolete = LEFT
+    elif kind == "reminder" and not is_as_announced:
+        obsolete = OVERTAKEN
+    return Message(
+        visitor_id,
+        episode,
+        kind,
+        msgspec.json.decode(facts, type=Facts),
+        EventFacts(name, begins, timezone),
+        obsolete,
+    )

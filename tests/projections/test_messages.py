@@ -1,0 +1,211 @@
+"""Which message each domain event of a visitor causes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from domain.core.durations import LongDuration
+from domain.core.values import Capacity, Email, FullName, Reason, Text
+from domain.departures import (
+    CancelVisitor,
+    ConfirmVisitor,
+    EraseVisitor,
+    LapseVisitor,
+    LeaveEvent,
+    ResendMessage,
+)
+from domain.events import ChangeEvent
+from domain.registrations import AddVisitor, CorrectVisitor, RegisterVisitor
+from projections.messages import messages_by_id
+from tests.support.installation import IN_A_MONTH, Installation, a_registration, an_event
+
+pytestmark = pytest.mark.anyio
+
+
+async def full_event(installation: Installation, **fields: Any) -> UUID:
+    """One seat, which is taken, and a waiting list."""
+    event = await event_with(installation, capacity=Capacity(1), waiting_list="automatic", **fields)
+    await installation.register(event, "first@example.org")
+    return event
+
+
+async def event_with(installation: Installation, **fields: Any) -> UUID:
+    (view,) = await installation.give(msgspec.structs.replace(an_event(), **fields))
+    id: UUID = view.event.id
+    return id
+
+
+def joining(event: UUID, email: str) -> RegisterVisitor:
+    return msgspec.structs.replace(a_registration(event, email), join_waiting_list=True)
+
+
+async def kinds(installation: Installation, visitor: UUID) -> list[str]:
+    """Of the visitor's messages, in their order."""
+    await installation.project()
+    rows = [r for r in await installation.rows("outbox") if r["visitor_id"] == str(visitor)]
+    return [row["kind"] for row in sorted(rows, key=lambda row: row["position"])]
+
+
+async def last_text(installation: Installation, visitor: UUID) -> str:
+    await installation.project()
+    rows = [r for r in await installation.rows("outbox") if r["visitor_id"] == str(visitor)]
+    id = UUID(max(rows, key=lambda row: row["position"])["id"])
+    return (await messages_by_id(installation.connection, [id]))[id].text()
+
+
+async def test_who_waits_is_told_the_place_in_line_and_then_of_the_seat(
+    installation: Installation,
+) -> None:
+    event = await full_event(installation)
+    second, third = await installation.give(
+        joining(event, "second@example.org"), joining(event, "third@example.org")
+    )
+    await installation.project()
+    (fourth,) = await installation.give(joining(event, "fourth@example.org"))
+    for place, joined in enumerate((second, third, fourth), 1):
+        assert f"You are number {place} in line." in await last_text(installation, joined.id)
+
+    for visitor in await registered(event, installation):
+        await installation.give(LeaveEvent(visitor_id=visitor, episode=1))
+    assert await kinds(installation, second.id) == ["waiting", "promoted"]
+    assert "Your confirmation code is" in await last_text(installation, second.id)
+    assert await kinds(installation, third.id) == ["waiting"]
+
+
+async def registered(event: UUID, installation: Installation) -> list[UUID]:
+    await installation.project()
+    return [
+        UUID(row["visitor_id"])
+        for row in await installation.rows("recipients")
+        if row["event_id"] == str(event) and row["status"] == "registered"
+    ]
+
+
+async def test_an_address_that_must_be_confirmed_gets_two_messages(
+    installation: Installation,
+) -> None:
+    event = await event_with(installation, confirm_within=LongDuration("PT1H"))
+    (visitor,) = await installation.register(event, "ada@example.org")
+    assert await kinds(installation, visitor) == ["confirm"]
+    assert "Please confirm your email address until" in await last_text(installation, visitor)
+
+    await installation.give(ConfirmVisitor(visitor_id=visitor, episode=1))
+    assert await kinds(installation, visitor) == ["confirm", "registered"]
+
+
+async def test_a_cancellation_is_told_with_its_reason_unless_nobody_is_to_be_notified(
+    installation: Installation,
+) -> None:
+    event = await installation.event()
+    told, untold = await installation.register(event, "ada@example.org", "bob@example.org")
+    await installation.give(
+        CancelVisitor(visitor_id=told, reason=Reason("You asked for it.")),
+        CancelVisitor(visitor_id=untold, notify=False),
+    )
+    assert await kinds(installation, told) == ["registered", "cancelled"]
+    assert "Reason: You asked for it." in await last_text(installation, told)
+    assert await kinds(installation, untold) == ["registered"]
+
+
+async def test_who_is_added_silently_is_a_recipient_without_a_message(
+    installation: Installation,
+) -> None:
+    event = await installation.event()
+    (visitor,) = await installation.give(
+        AddVisitor(
+            event_id=event,
+            full_name=FullName("Ada Lovelace"),
+            email=Email("ada@example.org"),
+            notify=False,
+        )
+    )
+    assert await kinds(installation, visitor.id) == []
+    (recipient,) = await installation.rows("recipients")
+    assert (recipient["status"], recipient["episode"]) == ("registered", 1)
+
+
+async def test_a_resent_message_is_the_one_of_where_the_visitor_stands(
+    installation: Installation,
+) -> None:
+    event = await full_event(installation, confirm_within=LongDuration("PT1H"))
+    (unconfirmed,) = [
+        UUID(row["visitor_id"]) for row in await rows_after_projecting(installation, "recipients")
+    ]
+    (waiting,) = await installation.give(joining(event, "second@example.org"))
+    await installation.give(
+        ResendMessage(visitor_id=unconfirmed), ResendMessage(visitor_id=waiting.id)
+    )
+    assert await kinds(installation, unconfirmed) == ["confirm", "confirm"]
+    assert await kinds(installation, waiting.id) == ["waiting", "waiting"]
+    await installation.give(
+        ConfirmVisitor(visitor_id=unconfirmed, episode=1), ResendMessage(visitor_id=unconfirmed)
+    )
+    assert (await kinds(installation, unconfirmed))[2:] == ["registered", "registered"]
+
+
+async def rows_after_projecting(installation: Installation, table: str) -> list[dict[str, Any]]:
+    await installation.project()
+    return await installation.rows(table)
+
+
+async def test_a_corrected_address_gets_the_message_and_the_former_one_none(
+    installation: Installation,
+) -> None:
+    event = await installation.event()
+    (typo,) = await installation.register(event, "ada@exmaple.org")
+    (corrected,) = await installation.give(
+        CorrectVisitor(
+            visitor_id=typo, full_name=FullName("Ada Lovelace"), email=Email("ada@example.org")
+        )
+    )
+    assert await kinds(installation, typo) == ["registered"]
+    assert await kinds(installation, corrected.id) == ["registered"]
+
+
+async def test_a_text_says_what_the_event_was_when_the_message_was_caused(
+    installation: Installation,
+) -> None:
+    event = await installation.event("Old Name")
+    (before,) = await installation.register(event, "ada@example.org")
+    await installation.give(
+        ChangeEvent(event_id=event, name=Text("New Name"), event_datetime=IN_A_MONTH + timedelta(1))
+    )
+    (after,) = await installation.register(event, "bob@example.org")
+    assert "Old Name" in await last_text(installation, before)
+    assert "New Name" in await last_text(installation, after)
+
+
+async def test_messages_to_who_left_are_obsolete_but_not_the_one_about_leaving(
+    installation: Installation,
+) -> None:
+    event = await installation.event()
+    (visitor,) = await installation.register(event, "ada@example.org")
+    await installation.give(CancelVisitor(visitor_id=visitor))
+    await installation.register(event, "ada@example.org")
+    await installation.project()
+    rows = {UUID(r["id"]): r["position"] for r in await installation.rows("outbox")}
+    messages = await messages_by_id(installation.connection, list(rows))
+    assert [messages[id].obsolete for id in sorted(rows, key=lambda id: rows[id])] == [
+        "the recipient has left",
+        None,
+        None,
+    ]
+
+
+@pytest.mark.parametrize("way", ["lapsed", "erased"])
+async def test_who_lapsed_or_was_erased_is_no_recipient(
+    installation: Installation, way: str
+) -> None:
+    event = await event_with(installation, confirm_within=LongDuration("PT1M"))
+    (visitor,) = await installation.register(event, "ada@example.org")
+    if way == "lapsed":
+        await installation.give(LapseVisitor(visitor_id=visitor), at=IN_A_MONTH - timedelta(1))
+    else:
+        await installation.give(EraseVisitor(visitor_id=visitor))
+    (row,) = await rows_after_projecting(installation, "recipients")
+    assert row["status"] == way
