@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from typing import Any
 from uuid import UUID
 
@@ -123,6 +123,10 @@ async def api_on(
                 yield Api(http, connections)
             server.stop()  # type: ignore[no-untyped-call]
             await serving
+
+
+Serving = Callable[..., AbstractAsyncContextManager[Api]]
+"""`async with serving(write_policy="organizer") as api`: one with other settings, as given."""
 
 
 @asynccontextmanager

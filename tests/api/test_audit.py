@@ -34,12 +34,12 @@ class Auditor:
         return list(answer.json()["data"])
 
 
-@pytest.fixture
-async def auditor(lone_api: Api) -> Auditor:
-    return Auditor(lone_api, await lone_api.account("auditor", "auditor"))
+async def an_auditor(api: Api) -> Auditor:
+    return Auditor(api, await api.account("auditor", "auditor"))
 
 
-async def test_the_log_tells_who_did_what(auditor: Auditor) -> None:
+async def test_the_log_tells_who_did_what(lone_api: Api) -> None:
+    auditor = await an_auditor(lone_api)
     ada = await auditor.api.account("ada")
     named = await auditor.api.http.post(
         "/api/events/areas/",
@@ -65,7 +65,8 @@ async def test_the_log_tells_who_did_what(auditor: Auditor) -> None:
     }
 
 
-async def test_cursors_lead_through_all_of_it_while_it_grows(auditor: Auditor) -> None:
+async def test_cursors_lead_through_all_of_it_while_it_grows(lone_api: Api) -> None:
+    auditor = await an_auditor(lone_api)
     for name in "abc":
         await auditor.api.area(name)
     found, query = [], {"limit": 2}
@@ -86,7 +87,8 @@ async def test_cursors_lead_through_all_of_it_while_it_grows(auditor: Auditor) -
     assert await auditor.log(after=2**63 - 1) == await auditor.log(after=1, order="desc") == []
 
 
-async def test_the_log_of_one_aggregate(auditor: Auditor) -> None:
+async def test_the_log_of_one_aggregate(lone_api: Api) -> None:
+    auditor = await an_auditor(lone_api)
     area = await auditor.api.area()
     await auditor.api.event(area_id=area)
     path = f"/api/events/areas/{area}"
@@ -96,7 +98,8 @@ async def test_the_log_of_one_aggregate(auditor: Auditor) -> None:
     assert await auditor.log(aggregate_id=str(uuid4())) == []
 
 
-async def test_a_state_as_of_a_position_or_a_time(auditor: Auditor) -> None:
+async def test_a_state_as_of_a_position_or_a_time(lone_api: Api) -> None:
+    auditor = await an_auditor(lone_api)
     area = await auditor.api.area()
     created = (await auditor.log(aggregate_id=area))[0]
     await auditor.api.http.patch(f"/api/events/areas/{area}", json={"name": "Annex"})
@@ -115,7 +118,8 @@ async def test_a_state_as_of_a_position_or_a_time(auditor: Auditor) -> None:
     assert (await auditor.asks(f"/api/audit/aggregates/{uuid4()}")).status_code == 404
 
 
-async def test_what_changed_between_two_moments(auditor: Auditor) -> None:
+async def test_what_changed_between_two_moments(lone_api: Api) -> None:
+    auditor = await an_auditor(lone_api)
     area = await auditor.api.area()
     created = (await auditor.log(aggregate_id=area))[0]
     await auditor.api.http.patch(f"/api/events/areas/{area}", json={"name": "Annex"})
@@ -131,7 +135,8 @@ async def test_what_changed_between_two_moments(auditor: Auditor) -> None:
     assert [error["field"] for error in backwards.json()["errors"]] == ["from"]
 
 
-async def test_reading_personal_data_is_an_event(auditor: Auditor) -> None:
+async def test_reading_personal_data_is_an_event(lone_api: Api) -> None:
+    auditor = await an_auditor(lone_api)
     await auditor.api.register(await auditor.api.event())
     (sealed,) = await auditor.log(type="Visitor")
     assert (sealed["personal"], sealed["data"]["person"]) == ("sealed", None)
@@ -154,8 +159,9 @@ async def test_reading_personal_data_is_an_event(auditor: Auditor) -> None:
 
 
 async def test_without_the_event_there_is_no_personal_data(
-    auditor: Auditor, monkeypatch: pytest.MonkeyPatch
+    lone_api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    auditor = await an_auditor(lone_api)
     await auditor.api.register(await auditor.api.event())
 
     async def refuse(*_: object) -> None:
@@ -192,14 +198,16 @@ SENSELESS: list[tuple[str, dict[str, Any], str]] = [
 """Path, query, and the parameter that is wrong."""
 
 
-async def test_what_makes_no_sense_is_named(auditor: Auditor) -> None:
+async def test_what_makes_no_sense_is_named(lone_api: Api) -> None:
+    auditor = await an_auditor(lone_api)
     for path, query, field in SENSELESS:
         answer = await auditor.asks(path, **query)
         assert answer.status_code == 422, (query, answer.text)
         assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
-async def test_what_is_no_event_is_no_failure_of_ours(auditor: Auditor) -> None:
+async def test_what_is_no_event_is_no_failure_of_ours(lone_api: Api) -> None:
+    auditor = await an_auditor(lone_api)
     id = uuid4()
     async with auditor.api.connections.readers.connection() as connection:
         await connection.execute(
@@ -216,7 +224,8 @@ async def test_what_is_no_event_is_no_failure_of_ours(auditor: Auditor) -> None:
     assert (await auditor.asks(f"/api/audit/aggregates/{id}/changes")).status_code == 200
 
 
-async def test_no_call_of_the_audit_shows_the_code_of_a_registration(auditor: Auditor) -> None:
+async def test_no_call_of_the_audit_shows_the_code_of_a_registration(lone_api: Api) -> None:
+    auditor = await an_auditor(lone_api)
     registered = await auditor.api.register(await auditor.api.event())
     visitor = registered.json()["data"]["id"]
     async with auditor.api.connections.readers.connection() as connection:

@@ -9,8 +9,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from domain.privacy.keys import InstallationKeys
-from events_face.commands import audit_export
 from events_face.commands.audit_export import export
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed, WrongUsage
@@ -18,31 +16,21 @@ from runtime.settings import Settings
 from tests.support.deeds import Deeds
 from tests.support.processes import environment, events_face
 
+pytestmark = pytest.mark.usefixtures("small_export_batches")
+
 NOTHING: dict[str, Any] = {
     "aggregate_id": None, "type": None, "actor": None, "since": None, "until": None,
     "after": None, "output": None, "resume": False, "personal": False,
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def in_small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_export, "BATCH_SIZE", 3)
-
-
-@pytest.fixture
-def deeds(database_url: str, keys: InstallationKeys) -> Deeds:
+async def fill(deeds: Deeds) -> None:
     """Five areas, an event and two visitors: 13 events."""
-    deeds = Deeds(database_url, keys)
-
-    async def fill() -> None:
-        for number in range(5):
-            await deeds.area(f"Area {number}")
-        fair = await deeds.event()
-        for name in ("ada", "bob"):
-            await deeds.register(fair, f"{name}@example.com")
-
-    asyncio.run(fill())
-    return deeds
+    for number in range(5):
+        await deeds.area(f"Area {number}")
+    fair = await deeds.event()
+    for name in ("ada", "bob"):
+        await deeds.register(fair, f"{name}@example.com")
 
 
 def events_in(file: Path) -> list[dict[str, Any]]:
@@ -61,6 +49,7 @@ def test_each_event_is_a_line_in_order(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    asyncio.run(fill(deeds))
     file = tmp_path / "history.jsonl"
     export(settings, services, **NOTHING | {"output": file})
     assert capsys.readouterr().out == f"{file}: events written after position 0: 13\n"
@@ -80,6 +69,7 @@ def test_each_event_is_a_line_in_order(
 def test_an_interrupted_export_goes_on_after_its_last_whole_line(
     settings: Settings, services: Services, deeds: Deeds, tmp_path: Path, kept: int
 ) -> None:
+    asyncio.run(fill(deeds))
     """`kept`: lines of it, or a torn text without its last bytes."""
     whole, torn = tmp_path / "whole.jsonl", tmp_path / "torn.jsonl"
     export(settings, services, **NOTHING | {"output": whole})
@@ -113,6 +103,7 @@ def test_what_stands_there_already_is_never_overwritten(
 def test_an_export_with_personal_data_is_one_disclosure(
     settings: Settings, services: Services, deeds: Deeds, tmp_path: Path
 ) -> None:
+    asyncio.run(fill(deeds))
     file, disclosures = tmp_path / "personal.jsonl", tmp_path / "disclosures.jsonl"
     export(settings, services, **NOTHING | {"output": file, "personal": True})
     people = [event["data"]["person"] for event in events_in(file)[-2:]]

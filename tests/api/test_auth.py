@@ -10,7 +10,6 @@ from uuid import UUID
 
 import httpx
 import jwt
-import msgspec
 import psutil
 import psycopg
 import pytest
@@ -20,10 +19,8 @@ from api.identity import password_hasher, passwords
 from api.identity.passwords import Password, Passwords, PasswordsWaiting
 from api.identity.tokens import Tokens
 from domain.accounts import DisableAccount
-from domain.privacy.keys import InstallationKeys
-from runtime.embedded.services import Services
 from runtime.settings import Settings
-from tests.api.serving import OPERATOR, PASSWORD, Account, Api, api_on
+from tests.api.serving import OPERATOR, PASSWORD, Account, Api, Serving
 
 pytestmark = pytest.mark.anyio
 
@@ -145,9 +142,9 @@ async def test_of_many_who_refresh_with_one_token_at_most_one_gets_tokens(guarde
 
 
 async def test_what_ends_at_one_process_has_ended_at_all(
-    guarded_api: Api, settings: Settings, services: Services, keys: InstallationKeys
+    guarded_api: Api, serving: Serving
 ) -> None:
-    async with api_on(settings, services, keys) as other:
+    async with serving() as other:
         ada = await guarded_api.account("ada")
         assert (await me(other, ada.access_token)).status_code == 200
         body = {"refresh": ada.refresh_token}
@@ -265,13 +262,12 @@ async def test_a_session_that_nobody_refreshed_in_time_is_over(
 
 
 async def test_tokens_outlive_a_change_of_keys_until_their_key_is_gone(
-    guarded_api: Api, settings: Settings, services: Services, keys: InstallationKeys
+    guarded_api: Api, settings: Settings, serving: Serving
 ) -> None:
     ada = await guarded_api.account("ada")
     new = "a-new-key-" * 4
     for secret_keys, status in {(new, *settings.secret_keys): 200, (new,): 401}.items():
-        rotated = msgspec.structs.replace(settings, secret_keys=secret_keys)
-        async with api_on(rotated, services, keys) as api:
+        async with serving(secret_keys=secret_keys) as api:
             assert (await me(api, ada.access_token)).status_code == status
             access, _ = await logged_in(api)
             assert (await me(guarded_api, access)).status_code == 401

@@ -11,10 +11,7 @@ import httpx
 import msgspec
 import pytest
 
-from domain.privacy.keys import InstallationKeys
-from runtime.embedded.services import Services
-from runtime.settings import Settings
-from tests.api.serving import Api, api_on
+from tests.api.serving import Api, Serving
 from tests.support.waiting import until_async
 
 pytestmark = pytest.mark.anyio
@@ -140,16 +137,13 @@ async def test_the_slow_bodies_of_one_client_are_limited_the_longest_waiting_goe
 
 
 async def test_clients_behind_a_proxy_are_told_apart(
-    settings: Settings,
-    services: Services,
-    keys: InstallationKeys,
-    monkeypatch: pytest.MonkeyPatch,
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.http.body_limits.SLOW_AFTER", 0.1)
     monkeypatch.setattr("api.http.body_limits.MAX_SLOW_OF_CLIENT", 1)
-    trusting = msgspec.structs.replace(settings, trusted_proxies=(ip_network("127.0.0.0/8"),))
+    trusting = serving(trusted_proxies=(ip_network("127.0.0.0/8"),))
     addresses = [f"X-Forwarded-For: 192.0.2.{n}" for n in (1, 2, 1, 3)]
-    async with api_on(trusting, services, keys) as api, senders(api, 4, headers=addresses) as those:
+    async with trusting as api, senders(api, 4, headers=addresses) as those:
         await given_up(those, 1)
         assert [sender.status for sender in those].count(503) == 1
         assert those[1].status is those[3].status is None

@@ -6,12 +6,11 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 import httpx
-import msgspec
 import psycopg
 import pytest
 from psycopg import AsyncConnection
@@ -22,7 +21,7 @@ from domain import erasure
 from domain.application import APPLICATION
 from domain.history import streams
 from domain.history.decider import Decider
-from domain.history.store import connect, delete_personal_keys, last_position, read_events
+from domain.history.store import delete_personal_keys, last_position, read_events
 from domain.notifications import Failed
 from domain.privacy.keys import InstallationKeys
 from domain.seals.seal import newest_checkpoint
@@ -42,11 +41,11 @@ from runtime.settings import Settings
 from tests.api.serving import Account, Api, projector_on
 from tests.support.database_contents import tables_with
 from tests.support.http_server import Answer as ServiceAnswer
-from tests.support.notification_service import NotificationService, notification_service
+from tests.support.notification_service import NotificationService
 from tests.support.sealed_history import seal_all
 from tests.support.waiting import until_async
 from workers.delivery import leases
-from workers.delivery.deliverer import Delivery, new_delivery
+from workers.delivery.deliverer import Delivery
 from workers.delivery.leases import Released
 from workers.delivery.notification_service import MAX_CALLS, Rejected, TryLater
 from workers.delivery.notification_service import Answer as Outcome
@@ -59,27 +58,6 @@ OTHER = {"full_name": "Charles Babbage", "email": "charles@dorset-street.uk"}
 
 TRACES = ("Augusta", "Lovelace", "ockham-park")
 NOTHING = {"registrations": 0, "personal_keys": 0, "notifications": 0}
-
-
-@pytest.fixture
-def service() -> Iterator[NotificationService]:
-    with notification_service() as service:
-        yield service
-
-
-@pytest.fixture
-async def delivery(
-    settings: Settings, services: Services, keys: InstallationKeys, service: NotificationService
-) -> AsyncIterator[Delivery]:
-    configured = msgspec.structs.replace(settings, notification_service_url=service.url)
-    async with new_delivery(configured, services.database_url, keys) as delivery:
-        yield delivery
-
-
-@pytest.fixture
-async def connection(services: Services) -> AsyncIterator[AsyncConnection[Any]]:
-    async with await connect(services.database_url) as connection:
-        yield connection
 
 
 async def register(api: Api, event: str, person: dict[str, str] = PERSON) -> httpx.Response:

@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
 from ipaddress import ip_network
-from typing import Any
 
 import httpx
-import msgspec
 import pytest
 
-from domain.privacy.keys import InstallationKeys
-from runtime.embedded.services import Services
-from runtime.settings import Settings
-from tests.api.serving import Api, api_on
+from tests.api.serving import Api, Serving
 
 pytestmark = pytest.mark.anyio
 
 LIST = "/api/events/list"
 SITE = "https://site.example"
-
-Set = Callable[..., AbstractAsyncContextManager[Api]]
-
-
-@pytest.fixture
-def set_to(settings: Settings, services: Services, keys: InstallationKeys) -> Set:
-    """An API with other settings, as given."""
-
-    def on(**changes: Any) -> AbstractAsyncContextManager[Api]:
-        return api_on(msgspec.structs.replace(settings, **changes), services, keys)
-
-    return on
-
-
-@pytest.fixture
-async def shared(set_to: Set) -> AsyncIterator[Api]:
-    """An API whose answers the pages of one other site may read."""
-    async with set_to(cors_origins=(SITE,)) as api:
-        yield api
 
 
 def policy(answer: httpx.Response) -> dict[str, str]:
@@ -94,13 +68,15 @@ async def test_what_has_not_changed_keeps_the_policy_it_came_with(lone_api: Api)
     assert "Content-Security-Policy" not in again.headers
 
 
-async def test_https_is_insisted_on_where_a_trusted_proxy_says_it_is_spoken(set_to: Set) -> None:
+async def test_https_is_insisted_on_where_a_trusted_proxy_says_it_is_spoken(
+    serving: Serving,
+) -> None:
     by_https = {"X-Forwarded-Proto": "https"}
-    async with set_to(trusted_proxies=(ip_network("127.0.0.1"),)) as api:
+    async with serving(trusted_proxies=(ip_network("127.0.0.1"),)) as api:
         answer = await api.http.get(LIST, headers=by_https)
         assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
         assert "Strict-Transport-Security" not in (await api.http.get(LIST)).headers
-    async with set_to() as api:
+    async with serving() as api:
         answer = await api.http.get(LIST, headers=by_https)
         assert "Strict-Transport-Security" not in answer.headers
 
@@ -113,38 +89,41 @@ async def test_other_sites_are_told_nothing_unless_they_are_configured(lone_api:
     assert headers_of_cors(answer) == set()
 
 
-async def test_a_configured_site_may_read_answers_and_problems(shared: Api) -> None:
-    for path in (LIST, "/nowhere"):
-        answer = await shared.http.get(path, headers={"Origin": SITE})
-        assert answer.headers["Access-Control-Allow-Origin"] == SITE
-        assert "Event-Position" in answer.headers["Access-Control-Expose-Headers"]
-        assert "Access-Control-Allow-Credentials" not in answer.headers
-        assert answer.headers["Vary"] == "Origin"
+async def test_a_configured_site_may_read_answers_and_problems(serving: Serving) -> None:
+    async with serving(cors_origins=(SITE,)) as api:
+        for path in (LIST, "/nowhere"):
+            answer = await api.http.get(path, headers={"Origin": SITE})
+            assert answer.headers["Access-Control-Allow-Origin"] == SITE
+            assert "Event-Position" in answer.headers["Access-Control-Expose-Headers"]
+            assert "Access-Control-Allow-Credentials" not in answer.headers
+            assert answer.headers["Vary"] == "Origin"
 
 
 @pytest.mark.parametrize("origin", ["https://other.example", f"{SITE}.evil.example", "null", ""])
-async def test_no_other_site_is_granted_anything(shared: Api, origin: str) -> None:
-    answer = await shared.http.get(LIST, headers={"Origin": origin})
-    assert "Access-Control-Allow-Origin" not in answer.headers
-    assert answer.headers["Vary"] == "Origin"
+async def test_no_other_site_is_granted_anything(serving: Serving, origin: str) -> None:
+    async with serving(cors_origins=(SITE,)) as api:
+        answer = await api.http.get(LIST, headers={"Origin": origin})
+        assert "Access-Control-Allow-Origin" not in answer.headers
+        assert answer.headers["Vary"] == "Origin"
 
 
-async def test_a_configured_site_may_ask_before_it_changes_something(shared: Api) -> None:
-    asked_first = {
-        "Origin": SITE,
-        "Access-Control-Request-Method": "PATCH",
-        "Access-Control-Request-Headers": "authorization, content-type, if-match",
-    }
-    answer = await shared.http.options("/api/events/areas/1", headers=asked_first)
-    assert answer.status_code == 204
-    assert answer.headers["Access-Control-Allow-Origin"] == SITE
-    assert "PATCH" in answer.headers["Access-Control-Allow-Methods"]
-    assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+async def test_a_configured_site_may_ask_before_it_changes_something(serving: Serving) -> None:
+    async with serving(cors_origins=(SITE,)) as api:
+        asked_first = {
+            "Origin": SITE,
+            "Access-Control-Request-Method": "PATCH",
+            "Access-Control-Request-Headers": "authorization, content-type, if-match",
+        }
+        answer = await api.http.options("/api/events/areas/1", headers=asked_first)
+        assert answer.status_code == 204
+        assert answer.headers["Access-Control-Allow-Origin"] == SITE
+        assert "PATCH" in answer.headers["Access-Control-Allow-Methods"]
+        assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_any_site_may_read_when_all_are_configured(set_to: Set) -> None:
-    async with set_to(cors_origins=("*",)) as api:
+async def test_any_site_may_read_when_all_are_configured(serving: Serving) -> None:
+    async with serving(cors_origins=("*",)) as api:
         answer = await api.http.get(LIST, headers={"Origin": "https://other.example"})
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert "Vary" not in answer.headers

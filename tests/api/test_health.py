@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import msgspec
 import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from domain.privacy.keys import InstallationKeys
 from projections.rebuild.progress import announce_progress, lock_for_rebuild
 from runtime.embedded.services import Services
-from runtime.settings import Settings
-from tests.api.serving import Api, api_on
+from tests.api.serving import Api, Serving
 from tests.support.waiting import until_async
 
 pytestmark = pytest.mark.anyio
@@ -96,11 +93,8 @@ async def test_a_table_that_is_to_be_rebuilt_is_a_failure_and_one_that_is_being_
     await until_async(outdated)
 
 
-async def test_a_replica_that_does_not_answer_is_a_failure(
-    settings: Settings, services: Services, keys: InstallationKeys
-) -> None:
-    nowhere = msgspec.structs.replace(settings, read_database_url="postgresql://u@127.0.0.1:1/x")
-    async with api_on(nowhere, services, keys) as api:
+async def test_a_replica_that_does_not_answer_is_a_failure(serving: Serving) -> None:
+    async with serving(read_database_url="postgresql://u@127.0.0.1:1/x") as api:
         answer = await api.http.get("/health/ready")
     assert answer.status_code == 503
     database = answer.json()["checks"]["database"]
@@ -110,10 +104,10 @@ async def test_a_replica_that_does_not_answer_is_a_failure(
 
 @pytest.mark.parametrize("redis_url", [None, "redis://127.0.0.1:1/0"])
 async def test_a_missing_broker_is_named(
-    settings: Settings, database_url: str, keys: InstallationKeys, redis_url: str | None
+    serving: Serving, database_url: str, redis_url: str | None
 ) -> None:
     services = Services(database_url=database_url, redis_url=redis_url)
-    async with api_on(settings, services, keys) as api:
+    async with serving(services) as api:
         answer = await api.http.get("/health/ready")
         assert answer.status_code == 503
         assert answer.json()["checks"]["broker"]["status"] == "failing"

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
-from domain.privacy.keys import InstallationKeys
-from runtime.embedded.services import Services
-from runtime.settings import Settings
-from tests.api.serving import api_on
+from tests.api.serving import Serving
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_only_the_allowed_hosts_are_answered_for(
-    settings: Settings, services: Services, keys: InstallationKeys
-) -> None:
+async def test_only_the_allowed_hosts_are_answered_for(serving: Serving) -> None:
     allowed = ("127.0.0.1", "events.example", ".sub.example")
-    strict = msgspec.structs.replace(settings, allowed_hosts=allowed)
-    async with api_on(strict, services, keys) as api:
+    async with serving(allowed_hosts=allowed) as api:
         for host, status in {
             "events.example": 200,
             "EVENTS.example:8000": 200,

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from ipaddress import ip_network
-from typing import Any
 
 import httpx
-import msgspec
 import pytest
 from litestar import Litestar
 from litestar.routes import HTTPRoute
@@ -21,36 +17,16 @@ from api.http.bodies import JsonBody
 from api.http.clients import Clients
 from api.http.limits import EVERY_CALL, Limits
 from api.http.requests import Request
-from domain.privacy.keys import InstallationKeys
 from runtime.embedded.services import Services
 from runtime.ports import free_port
 from runtime.settings import Settings
 from runtime.variables import Rate
-from tests.api.serving import Api, api_on, problem
-from tests.support.waiting import DEADLINE, until_async
+from tests.api.serving import Serving, problem
+from tests.support.waiting import until_async
 
-pytestmark = pytest.mark.anyio
-
-Limited = Callable[..., AbstractAsyncContextManager[Api]]
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("redis_has_time")]
 
 LIST = "/api/events/list"
-
-
-@pytest.fixture
-def limited(settings: Settings, services: Services, keys: InstallationKeys) -> Limited:
-    """An API with limits, and other settings as given."""
-
-    def on(services: Services = services, **changes: Any) -> AbstractAsyncContextManager[Api]:
-        changed = msgspec.structs.replace(settings, rate_limits=True, **changes)
-        return api_on(changed, services, keys)
-
-    return on
-
-
-@pytest.fixture(autouse=True)
-def _redis_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a busy machine too."""
-    monkeypatch.setattr(rate_counter, "REDIS_TIMEOUT", DEADLINE)
 
 
 def standing(answer: httpx.Response) -> list[int]:
@@ -58,8 +34,8 @@ def standing(answer: httpx.Response) -> list[int]:
     return [int(answer.headers[f"X-RateLimit-{name}"]) for name in names]
 
 
-async def test_a_client_is_told_where_it_stands_until_it_has_to_wait(limited: Limited) -> None:
-    async with limited(rate_limit_default=Rate(3, 60)) as api:
+async def test_a_client_is_told_where_it_stands_until_it_has_to_wait(serving: Serving) -> None:
+    async with serving(rate_limits=True, rate_limit_default=Rate(3, 60)) as api:
         for remaining in (2, 1, 0):
             answer = await api.http.get(LIST)
             assert answer.status_code == 200
@@ -72,8 +48,8 @@ async def test_a_client_is_told_where_it_stands_until_it_has_to_wait(limited: Li
         assert 0 < int(refused.headers["Retry-After"]) <= 60
 
 
-async def test_who_has_waited_may_call_again(limited: Limited) -> None:
-    async with limited(rate_limit_default=Rate(1, 1)) as api:
+async def test_who_has_waited_may_call_again(serving: Serving) -> None:
+    async with serving(rate_limits=True, rate_limit_default=Rate(1, 1)) as api:
 
         async def is_refused() -> bool:
             return (await api.http.get(LIST)).status_code == 429
@@ -85,31 +61,35 @@ async def test_who_has_waited_may_call_again(limited: Limited) -> None:
         await until_async(is_answered)
 
 
-async def test_health_is_told_without_end(limited: Limited) -> None:
-    async with limited(rate_limit_default=Rate(1, 60)) as api:
+async def test_health_is_told_without_end(serving: Serving) -> None:
+    async with serving(rate_limits=True, rate_limit_default=Rate(1, 60)) as api:
         for _ in range(3):
             answer = await api.http.get("/health/live")
             assert answer.status_code == 200
             assert "X-RateLimit-Limit" not in answer.headers
 
 
-async def test_clients_behind_a_trusted_proxy_are_counted_apart(limited: Limited) -> None:
+async def test_clients_behind_a_trusted_proxy_are_counted_apart(serving: Serving) -> None:
     here = (ip_network("127.0.0.1"),)
-    async with limited(rate_limit_default=Rate(1, 60), trusted_proxies=here) as api:
+    async with serving(
+        rate_limits=True, rate_limit_default=Rate(1, 60), trusted_proxies=here
+    ) as api:
         for client, status in [("1.1.1.1", 200), ("2.2.2.2", 200), ("6.6.6.6, 1.1.1.1", 429)]:
             answer = await api.http.get(LIST, headers={"X-Forwarded-For": client})
             assert (client, answer.status_code) == (client, status)
 
 
-async def test_nobody_escapes_by_claiming_to_be_forwarded(limited: Limited) -> None:
-    async with limited(rate_limit_default=Rate(1, 60)) as api:
+async def test_nobody_escapes_by_claiming_to_be_forwarded(serving: Serving) -> None:
+    async with serving(rate_limits=True, rate_limit_default=Rate(1, 60)) as api:
         for client, status in [("1.1.1.1", 200), ("2.2.2.2", 429)]:
             answer = await api.http.get(LIST, headers={"X-Forwarded-For": client})
             assert answer.status_code == status
 
 
-async def test_registrations_are_counted_by_event(limited: Limited) -> None:
-    async with limited(rate_limit_register=Rate(2, 60), write_policy="anyone") as api:
+async def test_registrations_are_counted_by_event(serving: Serving) -> None:
+    async with serving(
+        rate_limits=True, rate_limit_register=Rate(2, 60), write_policy="anyone"
+    ) as api:
         first, second = await api.event(), await api.event()
         for n, status in enumerate((201, 201, 429)):
             answer = await api.register(first, f"ada{n}@example.com")
@@ -120,28 +100,31 @@ async def test_registrations_are_counted_by_event(limited: Limited) -> None:
         assert (await api.register(second)).status_code == 201
 
 
-async def test_every_call_counts_whatever_its_class(limited: Limited) -> None:
-    async with limited(rate_limit_default=Rate(2, 60)) as api:
+async def test_every_call_counts_whatever_its_class(serving: Serving) -> None:
+    async with serving(rate_limits=True, rate_limit_default=Rate(2, 60)) as api:
         nowhere = "00000000-0000-0000-0000-000000000000"
         statuses = [(await api.register(nowhere)).status_code for _ in range(3)]
         assert statuses == [404, 404, 429]
 
 
-async def test_of_many_at_once_exactly_as_many_as_allowed_are_answered(limited: Limited) -> None:
-    async with limited(rate_limit_default=Rate(40, 60)) as api:
+async def test_of_many_at_once_exactly_as_many_as_allowed_are_answered(serving: Serving) -> None:
+    async with serving(rate_limits=True, rate_limit_default=Rate(40, 60)) as api:
         answers = await asyncio.gather(*(api.http.get(LIST) for _ in range(60)))
         assert sorted(answer.status_code for answer in answers) == [200] * 40 + [429] * 20
 
 
-async def test_processes_count_together(settings: Settings, limited: Limited) -> None:
+async def test_processes_count_together(settings: Settings, serving: Serving) -> None:
     rate = Rate(2, 60)
-    async with limited(rate_limit_default=rate) as one, limited(rate_limit_default=rate) as other:
+    async with (
+        serving(rate_limits=True, rate_limit_default=rate) as one,
+        serving(rate_limits=True, rate_limit_default=rate) as other,
+    ):
         statuses = [(await api.http.get(LIST)).status_code for api in (one, other, one, other)]
         assert statuses == [200, 200, 429, 429]
 
 
-async def test_the_defaults_allow_a_crowd_that_registers_at_once(limited: Limited) -> None:
-    async with limited(write_policy="anyone") as api:
+async def test_the_defaults_allow_a_crowd_that_registers_at_once(serving: Serving) -> None:
+    async with serving(rate_limits=True, write_policy="anyone") as api:
         event = await api.event()
         answers = await asyncio.gather(
             *(api.register(event, f"visitor{n}@example.com") for n in range(250))
@@ -151,12 +134,12 @@ async def test_the_defaults_allow_a_crowd_that_registers_at_once(limited: Limite
 
 @pytest.mark.parametrize("url", [None, "redis://127.0.0.1:{port}/0"])
 async def test_without_redis_everybody_is_answered_and_it_is_said_once(
-    limited: Limited, services: Services, url: str | None
+    serving: Serving, services: Services, url: str | None
 ) -> None:
     away = url and url.format(port=free_port())
     alone = Services(database_url=services.database_url, redis_url=away)
     with capture_logs() as logged:
-        async with limited(alone, rate_limit_default=Rate(1, 60)) as api:
+        async with serving(alone, rate_limits=True, rate_limit_default=Rate(1, 60)) as api:
             for _ in range(5):
                 answer = await api.http.get(LIST)
                 assert answer.status_code == 200
@@ -165,7 +148,7 @@ async def test_without_redis_everybody_is_answered_and_it_is_said_once(
 
 
 async def test_a_redis_that_never_answers_keeps_nobody_waiting_for_long(
-    limited: Limited, services: Services, monkeypatch: pytest.MonkeyPatch
+    serving: Serving, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rate_counter, "REDIS_TIMEOUT", 0.1)
 
@@ -176,7 +159,7 @@ async def test_a_redis_that_never_answers_keeps_nobody_waiting_for_long(
     silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
     mute = Services(database_url=services.database_url, redis_url=f"redis://127.0.0.1:{port}/0")
-    async with silent, limited(mute) as api:
+    async with silent, serving(mute, rate_limits=True) as api:
         answers = await asyncio.gather(*(api.http.get(LIST, timeout=10) for _ in range(20)))
         assert {answer.status_code for answer in answers} == {200}
 

@@ -4,48 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from functools import partial
 from ipaddress import ip_network
 
 import httpx
-import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from api.http import rate_counter
 from api.http.login_throttle import FORGET_AFTER, FREE_FAILURES, MAX_WAIT, LoginThrottle
 from api.http.rate_counter import RateCounter
-from domain.privacy.keys import InstallationKeys
-from runtime.embedded.services import Services
-from runtime.settings import Settings
 from runtime.variables import Rate
-from tests.api.serving import api_on, problem
-from tests.support.waiting import DEADLINE, until_async
+from tests.api.serving import Serving, problem
+from tests.support.waiting import until_async
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("redis_has_time")]
 
 HERE, ELSEWHERE = "1.1.1.1", "2.2.2.2"
 
 A_MOMENT = 0.1
 """Seconds that the clocks of Redis and of the test may differ in."""
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(redis_url) as redis:
-        yield redis
-
-
-@pytest.fixture
-def throttle(redis: Redis) -> LoginThrottle:
-    return LoginThrottle(RateCounter(redis))
-
-
-@pytest.fixture(autouse=True)
-def _redis_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a busy machine too."""
-    monkeypatch.setattr(rate_counter, "REDIS_TIMEOUT", DEADLINE)
 
 
 async def fail(throttle: LoginThrottle, times: int, *, name: str = "ada") -> None:
@@ -108,17 +85,16 @@ async def test_failures_are_forgotten_and_never_name_anyone(
 
 
 async def test_a_login_waits_longer_and_longer_but_its_owner_gets_in_from_elsewhere(
-    settings: Settings, services: Services, keys: InstallationKeys
+    serving: Serving,
 ) -> None:
-    limited = msgspec.structs.replace(
-        settings,
+    limited = serving(
         rate_limits=True,
         rate_limit_login=Rate(100, 60),
         trusted_proxies=(ip_network("127.0.0.1"),),
     )
     right = {"username": "ada", "password": "the right one"}
     wrong = right | {"password": "a wrong one"}
-    async with api_on(limited, services, keys) as api:
+    async with limited as api:
 
         async def login(body: dict[str, str], address: str) -> httpx.Response:
             headers = {"X-Forwarded-For": address}

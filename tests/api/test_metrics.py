@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import threading
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
@@ -11,7 +10,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import httpx
-import msgspec
 import psycopg
 import pytest
 from prometheus_client import generate_latest
@@ -20,24 +18,15 @@ from prometheus_client.registry import Collector
 
 from api import metrics
 from api.database import probe
-from domain.privacy.keys import InstallationKeys
 from runtime.embedded.services import Services
 from runtime.ports import free_port
 from runtime.settings import Settings
 from runtime.supervisor import ROLE_VARIABLE
-from tests.api.serving import EVENT, Api, api_on, api_process
+from tests.api.serving import EVENT, Api, Serving, api_process
 from tests.support.processes import accepts
 from tests.support.waiting import until, until_async
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(autouse=True)
-def each_scrape_looks_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "OVERVIEW_LIFETIME", 0.0)
-    monkeypatch.setattr(probe, "COUNT_LIFETIME", 0)
-    monkeypatch.setattr(metrics, "MIN_LIFETIME", 0.0)
-    monkeypatch.setattr(metrics, "MAX_RENDERING_SHARE", math.inf)
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("each_scrape_looks_anew")]
 
 
 async def scraped(api: Api) -> dict[str, float]:
@@ -239,10 +228,10 @@ async def test_a_large_outbox_tells_at_least_what_waits(
 
 
 async def test_a_process_tells_of_itself_when_there_is_no_database(
-    settings: Settings, keys: InstallationKeys
+    serving: Serving,
 ) -> None:
     nowhere = Services(database_url="postgresql://u@127.0.0.1:1/x", redis_url=None)
-    async with api_on(settings, nowhere, keys) as api:
+    async with serving(nowhere) as api:
         told = await scraped(api)
     assert told["database_up"] == 0
     assert any(name.startswith("build_info,") for name in told)
@@ -278,11 +267,8 @@ async def test_scrapes_cost_the_process_little_however_many_there_are(
     assert thread is not threading.current_thread()  # whose event loop answers everybody
 
 
-async def test_a_token_closes_the_metrics(
-    settings: Settings, services: Services, keys: InstallationKeys
-) -> None:
-    closed = msgspec.structs.replace(settings, metrics_token="a-secret")
-    async with api_on(closed, services, keys) as api:
+async def test_a_token_closes_the_metrics(serving: Serving) -> None:
+    async with serving(metrics_token="a-secret") as api:
         for given in ("", "Bearer another", "Bearer \u00e4"):
             answer = await api.http.get("/metrics", headers={b"Authorization": given.encode()})
             assert answer.status_code == 401
@@ -292,11 +278,8 @@ async def test_a_token_closes_the_metrics(
         assert (await api.http.get("/health/live")).status_code == 200
 
 
-async def test_scrapers_are_not_limited_and_may_come_by_address(
-    settings: Settings, services: Services, keys: InstallationKeys
-) -> None:
-    strict = msgspec.structs.replace(settings, rate_limits=True, allowed_hosts=("events.example",))
-    async with api_on(strict, services, keys) as api:
+async def test_scrapers_are_not_limited_and_may_come_by_address(serving: Serving) -> None:
+    async with serving(rate_limits=True, allowed_hosts=("events.example",)) as api:
         answer = await api.http.get("/metrics/")
         assert answer.status_code == 200
         assert "X-RateLimit-Limit" not in answer.headers

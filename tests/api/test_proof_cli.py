@@ -12,18 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from domain.seals.checkpoints import Checkpoint
 from domain.seals.signing import to_pem
 from domain.seals.verifying import Verdict
-from runtime.embedded.services import Services
-from runtime.settings import Settings
 from tests.support.installation import Installation
-from tests.support.processes import Finished, environment, events_face, events_face_command, run
+from tests.support.processes import Finished, events_face, events_face_command, run
 from tests.support.sealed_history import HOLE, LAST, seal_all
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def surroundings(settings: Settings, services: Services) -> dict[str, str]:
-    return environment(settings, services)
 
 
 def elsewhere(folder: Path, *words: str) -> Finished:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, ExitStack
 from itertools import count
 from uuid import UUID
 
@@ -20,27 +18,9 @@ from domain.history.store import connect, read_events
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import Registered
 from runtime.embedded.services import Services
-from runtime.ports import free_port
-from runtime.settings import Settings
-from tests.api.serving import EVENT, OPERATOR, PASSWORD, Account, api_process
+from tests.api.serving import EVENT, OPERATOR, PASSWORD, Account
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def two(settings: Settings, services: Services) -> AsyncIterator[list[httpx.AsyncClient]]:
-    """A client of each of two API processes on one database."""
-    with ExitStack() as processes:
-        ports = [free_port(), free_port()]
-        for port in ports:
-            processes.enter_context(api_process(settings, services, port))
-        async with AsyncExitStack() as clients:
-            yield [
-                await clients.enter_async_context(
-                    httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30)
-                )
-                for port in ports
-            ]
 
 
 async def new_event(client: httpx.AsyncClient) -> str:
@@ -58,48 +38,52 @@ async def history(services: Services) -> list[RecordedEvent]:
 
 
 async def test_of_a_hundred_registrations_of_one_person_one_is_accepted(
-    two: list[httpx.AsyncClient], services: Services
+    two_apis: list[httpx.AsyncClient], services: Services
 ) -> None:
-    event = await new_event(two[0])
+    event = await new_event(two_apis[0])
     spellings = ("ada@example.com", "ADA@example.com", " ada@EXAMPLE.com ")
     answers = await asyncio.gather(
-        *(register(two[n % 2], event, spellings[n % 3]) for n in range(100))
+        *(register(two_apis[n % 2], event, spellings[n % 3]) for n in range(100))
     )
     assert sorted(answers) == [201] + [409] * 99
     registered = [e for e in await history(services) if isinstance(e.event, Registered)]
     assert len(registered) == 1
 
 
-async def test_of_many_areas_with_one_name_one_is_created(two: list[httpx.AsyncClient]) -> None:
+async def test_of_many_areas_with_one_name_one_is_created(
+    two_apis: list[httpx.AsyncClient],
+) -> None:
     async def create(n: int) -> int:
         body = {"name": "Great Hall" if n % 3 else "GREAT HALL"}
-        return (await two[n % 2].post("/api/events/areas", json=body)).status_code
+        return (await two_apis[n % 2].post("/api/events/areas", json=body)).status_code
 
     answers = await asyncio.gather(*(create(n) for n in range(50)))
     assert sorted(answers) == [201] + [409] * 49
 
 
-async def test_an_area_never_goes_while_an_event_moves_in(two: list[httpx.AsyncClient]) -> None:
+async def test_an_area_never_goes_while_an_event_moves_in(
+    two_apis: list[httpx.AsyncClient],
+) -> None:
     for n in range(10):
-        created = await two[0].post("/api/events/areas", json={"name": f"Hall {n}"})
+        created = await two_apis[0].post("/api/events/areas", json={"name": f"Hall {n}"})
         area = created.json()["data"]["id"]
         deleted, event = await asyncio.gather(
-            two[0].delete(f"/api/events/areas/{area}"),
-            two[1].post("/api/events", json=EVENT | {"area_id": area}),
+            two_apis[0].delete(f"/api/events/areas/{area}"),
+            two_apis[1].post("/api/events", json=EVENT | {"area_id": area}),
         )
         assert (deleted.status_code, event.status_code) in {(204, 422), (409, 201)}
 
 
 async def test_nobody_is_registered_after_a_close(
-    two: list[httpx.AsyncClient], services: Services
+    two_apis: list[httpx.AsyncClient], services: Services
 ) -> None:
     """Whoever is answered 201 stands in history before the close, and nobody stands behind it."""
     for _ in range(3):
-        await race_a_close(two, services)
+        await race_a_close(two_apis, services)
 
 
-async def race_a_close(two: list[httpx.AsyncClient], services: Services) -> None:
-    event = await new_event(two[0])
+async def race_a_close(two_apis: list[httpx.AsyncClient], services: Services) -> None:
+    event = await new_event(two_apis[0])
     accepted, numbers, begun = list[int](), count(), asyncio.Event()
 
     async def keep_registering(client: httpx.AsyncClient) -> None:
@@ -112,11 +96,11 @@ async def race_a_close(two: list[httpx.AsyncClient], services: Services) -> None
 
     async def close() -> None:
         await begun.wait()
-        answer = await two[1].patch(f"/api/events/{event}", json={"status": "closed"})
+        answer = await two_apis[1].patch(f"/api/events/{event}", json={"status": "closed"})
         assert answer.status_code == 200
-        assert await register(two[0], event, "late@example.com") == 409
+        assert await register(two_apis[0], event, "late@example.com") == 409
 
-    await asyncio.gather(close(), *(keep_registering(two[n % 2]) for n in range(16)))
+    await asyncio.gather(close(), *(keep_registering(two_apis[n % 2]) for n in range(16)))
     recorded = await history(services)
     (closed_at,) = (
         e.position
@@ -134,7 +118,7 @@ async def race_a_close(two: list[httpx.AsyncClient], services: Services) -> None
 
 @pytest.mark.parametrize(("method", "path"), [("DELETE", "roles/admin"), ("POST", "disable")])
 async def test_of_two_admins_who_give_up_each_other_one_stays(
-    two: list[httpx.AsyncClient],
+    two_apis: list[httpx.AsyncClient],
     services: Services,
     keys: InstallationKeys,
     method: str,
@@ -142,7 +126,7 @@ async def test_of_two_admins_who_give_up_each_other_one_stays(
 ) -> None:
     async def new_admin(username: str) -> Account:
         body = {"username": username, "password": PASSWORD}
-        answer = (await two[0].post("/api/auth/register", json=body)).json()
+        answer = (await two_apis[0].post("/api/auth/register", json=body)).json()
         account = Account(
             id=answer["data"]["id"],
             access_token=answer["meta"]["access_token"],
@@ -158,16 +142,16 @@ async def test_of_two_admins_who_give_up_each_other_one_stays(
         return await client.request(method, address, headers=by.bearer)
 
     async def is_admin(account: Account) -> bool:
-        answer = await two[1].get("/api/accounts/", headers=account.bearer)
+        answer = await two_apis[1].get("/api/accounts/", headers=account.bearer)
         return answer.status_code == 200
 
     left = await new_admin("ada")
     for n in range(10):
         other = await new_admin(f"admin {n}")
         answers = await asyncio.gather(
-            give_up(two[0], left, by=other), give_up(two[1], other, by=left)
+            give_up(two_apis[0], left, by=other), give_up(two_apis[1], other, by=left)
         )
         assert [a.status_code for a in answers].count(204) == 1, [a.text for a in answers]
         (left,) = [account for account in (left, other) if await is_admin(account)]
-    alone = await give_up(two[0], left, by=left)
+    alone = await give_up(two_apis[0], left, by=left)
     assert (alone.status_code, alone.json()["type"]) == (409, "/problems/last-admin")

@@ -9,13 +9,11 @@ import sys
 from pathlib import Path
 
 import anyio
-import msgspec
 import pytest
 
 from domain.privacy.keys import InstallationKeys
 from runtime.embedded.services import Services
-from runtime.settings import Settings
-from tests.api.serving import api_on, projector_on
+from tests.api.serving import Serving, projector_on
 from tests.support.processes import STDOUT
 
 pytestmark = pytest.mark.anyio
@@ -30,7 +28,7 @@ ONE_BY_ONE = "examples,coverage,fuzzing"
     [(ONE_BY_ONE, 1, 2000), ("stateful", 1, 50), ("stateful", 2, 50), ("stateful", 3, 50)],
 )
 async def test_schemathesis_finds_no_fault(
-    settings: Settings,
+    serving: Serving,
     services: Services,
     keys: InstallationKeys,
     tmp_path: Path,
@@ -39,8 +37,7 @@ async def test_schemathesis_finds_no_fault(
     enough: int,
 ) -> None:
     """`enough`: cases; with fewer, no fault says nothing."""
-    guarded = msgspec.structs.replace(settings, write_policy="organizer")
-    async with projector_on(services, keys), api_on(guarded, services, keys) as api:
+    async with projector_on(services, keys), serving(write_policy="organizer") as api:
         admin = await api.account("operator", "admin")
         environ = os.environ | {
             "API_URL": str(api.http.base_url),

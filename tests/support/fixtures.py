@@ -22,6 +22,7 @@ from tests.support.notification_service import NotificationService, notification
 from tests.support.processes import environment
 from tests.support.provider import Provider, provider
 from tests.support.sealed_history import make_history
+from workers.delivery.deliverer import Delivery, new_delivery
 
 
 @pytest.fixture
@@ -80,7 +81,21 @@ def worker_settings(settings: Settings, service: NotificationService) -> Setting
 
 
 @pytest.fixture
-def as_a_worker(settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+async def delivery(
+    worker_settings: Settings, database_url: str, keys: InstallationKeys
+) -> AsyncIterator[Delivery]:
+    async with new_delivery(worker_settings, database_url, keys) as delivery:
+        yield delivery
+
+
+@pytest.fixture
+def surroundings(settings: Settings, services: Services) -> dict[str, str]:
+    """What a process of this installation finds in its environment."""
+    return environment(settings, services)
+
+
+@pytest.fixture
+def as_a_worker(surroundings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that the test's own starts finds the installation as a worker's would."""
-    for name, value in environment(settings, services).items():
+    for name, value in surroundings.items():
         monkeypatch.setenv(name, value)

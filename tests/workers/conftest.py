@@ -1,26 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from domain.privacy.keys import InstallationKeys
 from runtime.settings import Settings
 from workers import scheduler
 from workers.delivery import deliverer, leases, wake_ups
-from workers.delivery.deliverer import Delivery, new_delivery
 from workers.upkeep import sealer
-
-
-@pytest.fixture
-async def delivery(
-    worker_settings: Settings, database_url: str, keys: InstallationKeys
-) -> AsyncIterator[Delivery]:
-    async with new_delivery(worker_settings, database_url, keys) as delivery:
-        yield delivery
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 import httpx
 import pytest
 
+from api.admin.dashboard import live_figures
 from domain.accounts import Role
 from tests.api.admin.panel import Browsers, Panel
 from tests.api.serving import Api
@@ -53,3 +54,14 @@ async def admin(browsers: Browsers) -> Panel:
 async def stranger(browsers: Browsers) -> Panel:
     """Signed in to nothing."""
     return await browsers()
+
+
+@pytest.fixture
+async def historian(browsers: Browsers) -> Panel:
+    """An organizer who may read history too."""
+    return await browsers("organizer", "organizer", "auditor")
+
+
+@pytest.fixture
+def quick_live_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_figures, "QUERY_INTERVAL", 0.05)

@@ -16,12 +16,7 @@ from tests.api.admin.streams import LIVE, stream
 from tests.api.serving import Api
 from tests.support.waiting import until_async
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_figures, "QUERY_INTERVAL", 0.05)
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quick_live_figures")]
 
 
 def card(page: Page, id: str) -> str:

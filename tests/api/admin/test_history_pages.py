@@ -18,32 +18,26 @@ pytestmark = pytest.mark.anyio
 HISTORY = "/admin/history/"
 
 
-@pytest.fixture
-async def organizer(browsers: Browsers) -> Panel:
-    """One who may read history too."""
-    return await browsers("organizer", "organizer", "auditor")
-
-
 def told(page: Page) -> list[str]:
     """What each entry says, without its time."""
     lists = page.root.all("ol", class_="timeline")
     return [entry.text for shown in lists for entry in shown.all("div")]
 
 
-async def changed_event(api: Api, organizer: Panel) -> str:
+async def changed_event(api: Api, historian: Panel) -> str:
     """Named PyCon, then EuroPython, and closed, by the organizer; its page includes that."""
     id = await api.event(name="PyCon", area_id=await api.area())
     await api.settled()
-    await organizer.open(f"/admin/events/{id}/edit")
-    await organizer.submit(name="EuroPython", status="closed")
+    await historian.open(f"/admin/events/{id}/edit")
+    await historian.submit(name="EuroPython", status="closed")
     return id
 
 
 async def test_the_log_tells_who_did_what_to_what_the_newest_first(
-    api: Api, organizer: Panel
+    api: Api, historian: Panel
 ) -> None:
-    id = await changed_event(api, organizer)
-    page = await organizer.open(HISTORY)
+    id = await changed_event(api, historian)
+    page = await historian.open(HISTORY)
     assert told(page)[:2] == [
         "organizer closed registration: EuroPython",
         "organizer renamed the event: EuroPython name: EuroPython",
@@ -52,12 +46,12 @@ async def test_the_log_tells_who_did_what_to_what_the_newest_first(
     assert page.links["EuroPython"] == f"/admin/events/{id}"
     who = page.root.one("ol").all("div")[0].all("a")[0]
     assert who.text == "organizer"
-    assert len(told(await organizer.open(who.get("href")))) == 2
+    assert len(told(await historian.open(who.get("href")))) == 2
 
 
-async def test_the_log_is_filtered_by_what_who_when_and_which(api: Api, organizer: Panel) -> None:
-    id = await changed_event(api, organizer)
-    await organizer.open(HISTORY)
+async def test_the_log_is_filtered_by_what_who_when_and_which(api: Api, historian: Panel) -> None:
+    id = await changed_event(api, historian)
+    await historian.open(HISTORY)
     for typed, count in (
         ({"type": "Event.Closed"}, 1),
         ({"type": "Event"}, 3),
@@ -68,55 +62,55 @@ async def test_the_log_is_filtered_by_what_who_when_and_which(api: Api, organize
         ({"aggregate": id, "until": "2099-01-01T00:00"}, 3),
         ({"type": "Event.Deleted"}, 0),
     ):
-        await organizer.open(HISTORY)
-        page = await organizer.submit(HISTORY, **typed)
+        await historian.open(HISTORY)
+        page = await historian.submit(HISTORY, **typed)
         assert (page.status, len(told(page))) == (200, count), typed
         assert {name: page.value(name) for name in typed} == typed
     assert "No event matches" in page.text
 
 
 async def test_filters_that_make_no_sense_are_given_back_with_the_reasons(
-    organizer: Panel,
+    historian: Panel,
 ) -> None:
     typed = {"actor": "nobody", "from": "yesterday", "until": "2030-13-01T00:00", "aggregate": "7"}
-    await organizer.open(HISTORY)
-    page = await organizer.submit(HISTORY, **typed)
+    await historian.open(HISTORY)
+    page = await historian.submit(HISTORY, **typed)
     assert page.status == 422
     assert set(page.errors) == set(typed)
     assert page.errors["actor"] == "is not the username or id of an account"
     assert {name: page.value(name) for name in typed} == typed
     for query in ("type=%00", "type=Event'--", "actor=%00", "older_than=x", "from=%00"):
-        assert (await organizer.open(f"{HISTORY}?{query}")).status in {200, 422}, query
+        assert (await historian.open(f"{HISTORY}?{query}")).status in {200, 422}, query
 
 
 async def test_older_pages_follow_and_where_little_is_found_it_goes_on_looking(
-    api: Api, organizer: Panel, monkeypatch: pytest.MonkeyPatch
+    api: Api, historian: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history, "PAGE_SIZE", 2)
     for number in range(3):
         await api.area(f"Hall {number}")
-    await organizer.open(f"{HISTORY}?type=Area.Created")
-    page = await organizer.follow("Older →")
+    await historian.open(f"{HISTORY}?type=Area.Created")
+    page = await historian.follow("Older →")
     assert (
         told(page) == ["anonymous created the area: Hall 0 name: Hall 0"] or "Hall 0" in page.text
     )
     assert "Older →" not in page.links
-    assert len(told(await organizer.follow("Newest"))) == 2
+    assert len(told(await historian.follow("Newest"))) == 2
     monkeypatch.setattr(history, "MAX_EXAMINED", 1)
-    page = await organizer.open(f"{HISTORY}?type=Account.Registered")
+    page = await historian.open(f"{HISTORY}?type=Account.Registered")
     assert "No match among" in page.text
     for _ in range(20):
-        page = await organizer.follow("Search further back →")
+        page = await historian.follow("Search further back →")
         if told(page):
             break
     assert told(page) == ["anonymous registered the account: organizer username: organizer"]
 
 
 async def test_a_page_tells_what_happened_with_old_and_new_values(
-    api: Api, organizer: Panel
+    api: Api, historian: Panel
 ) -> None:
-    id = await changed_event(api, organizer)
-    page = await organizer.open(f"/admin/events/{id}")
+    id = await changed_event(api, historian)
+    page = await historian.open(f"/admin/events/{id}")
     assert told(page)[:2] == [
         "organizer closed registration registration: open → closed",
         "organizer renamed the event name: PyCon → EuroPython",
@@ -139,65 +133,65 @@ async def test_areas_visitors_and_accounts_have_a_timeline_too(api: Api, admin: 
 
 
 async def test_a_long_timeline_leads_to_all_of_it(
-    api: Api, organizer: Panel, monkeypatch: pytest.MonkeyPatch
+    api: Api, historian: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history_entries, "TIMELINE_LENGTH", 2)
-    id = await changed_event(api, organizer)
+    id = await changed_event(api, historian)
     monkeypatch.setattr(timeline, "MAX_REPLAYED", 2)
-    page = await organizer.open(f"{HISTORY}{id}")
+    page = await historian.open(f"{HISTORY}{id}")
     assert told(page)[-1] == "organizer renamed the event name: EuroPython"
-    page = await organizer.follow("All its events")
+    page = await historian.follow("All its events")
     assert len(told(page)) == 3
 
 
-async def test_how_it_was_is_shown_change_by_change(api: Api, organizer: Panel) -> None:
-    id = await changed_event(api, organizer)
-    page = await organizer.open(f"{HISTORY}{id}")
+async def test_how_it_was_is_shown_change_by_change(api: Api, historian: Panel) -> None:
+    id = await changed_event(api, historian)
+    page = await historian.open(f"{HISTORY}{id}")
     assert facts(page)["Registration"] == "closed"
-    await organizer.open(f"/admin/events/{id}")
-    await organizer.follow("← Before the last change")
-    page = await organizer.follow("← Before this change")
+    await historian.open(f"/admin/events/{id}")
+    await historian.follow("← Before the last change")
+    page = await historian.follow("← Before this change")
     assert (facts(page)["Name"], facts(page)["Registration"]) == ("PyCon", "open")
     assert page.rows == [
         ["Name", "PyCon", "EuroPython"],
         ["Registration", "open", "closed"],
     ]
     assert "← Before this change" not in page.links
-    page = await organizer.follow("Next change →")
+    page = await historian.follow("Next change →")
     assert (facts(page)["Name"], facts(page)["Registration"]) == ("EuroPython", "open")
-    page = await organizer.follow("Current state")
+    page = await historian.follow("Current state")
     assert facts(page)["Registration"] == "closed"
 
 
-async def test_how_it_was_at_a_time_is_asked_for_in_a_form(api: Api, organizer: Panel) -> None:
-    id = await changed_event(api, organizer)
-    await organizer.open(f"/admin/events/{id}")
-    page = await organizer.submit(f"{HISTORY}{id}", at="2000-01-01T00:00")
+async def test_how_it_was_at_a_time_is_asked_for_in_a_form(api: Api, historian: Panel) -> None:
+    id = await changed_event(api, historian)
+    await historian.open(f"/admin/events/{id}")
+    page = await historian.submit(f"{HISTORY}{id}", at="2000-01-01T00:00")
     assert "It had no events by then" in page.text
-    page = await organizer.submit(f"{HISTORY}{id}", at="2099-01-01T00:00:00")
+    page = await historian.submit(f"{HISTORY}{id}", at="2099-01-01T00:00:00")
     assert facts(page)["Registration"] == "closed"
     assert "None: this is also the current state" in page.text
     assert page.value("at") == "2099-01-01T00:00:00"
-    page = await organizer.open(f"{HISTORY}{id}?at=9999-12-31T23:59:59.9999999Z")
+    page = await historian.open(f"{HISTORY}{id}?at=9999-12-31T23:59:59.9999999Z")
     assert (page.status, page.value("at")) == (200, "9999-12-31T23:59:59")
     for wrong in ("yesterday", "9" * 30, "\0"):
-        page = await organizer.submit(f"{HISTORY}{id}", at=wrong)
+        page = await historian.submit(f"{HISTORY}{id}", at=wrong)
         assert (page.status, list(page.errors)) == (422, ["at"])
         assert facts(page)["Registration"] == "closed"
 
 
-async def test_what_never_was_has_no_history(organizer: Panel) -> None:
-    assert (await organizer.open(f"{HISTORY}{uuid4()}")).status == 404
+async def test_what_never_was_has_no_history(historian: Panel) -> None:
+    assert (await historian.open(f"{HISTORY}{uuid4()}")).status == 404
 
 
-async def test_what_was_deleted_is_still_told_of(api: Api, organizer: Panel) -> None:
+async def test_what_was_deleted_is_still_told_of(api: Api, historian: Panel) -> None:
     id = await api.area("Cellar")
     await api.settled()
-    await organizer.open(f"/admin/areas/{id}/delete")
-    await organizer.submit()
-    page = await organizer.open(f"{HISTORY}?type=Area.Deleted")
+    await historian.open(f"/admin/areas/{id}/delete")
+    await historian.submit()
+    page = await historian.open(f"{HISTORY}?type=Area.Deleted")
     assert page.links[id[:8]] == f"{HISTORY}{id}"
-    page = await organizer.follow(id[:8])
+    page = await historian.follow(id[:8])
     assert (facts(page)["Name"], facts(page)["Exists"]) == ("Cellar", "no")
 
 

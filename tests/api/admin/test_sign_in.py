@@ -5,21 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from ipaddress import ip_network
-from typing import Any
 from urllib.parse import urlencode
 
 import httpx
-import msgspec
 import pytest
 
 from api.http import rate_counter
 from api.http.access import COOKIE
-from domain.privacy.keys import InstallationKeys
-from runtime.embedded.services import Services
-from runtime.settings import Settings
 from runtime.variables import Rate
 from tests.api.admin.panel import Browsers, Page, Panel
-from tests.api.serving import PASSWORD, Api, api_on
+from tests.api.serving import PASSWORD, Api, Serving
 from tests.support.waiting import DEADLINE
 
 pytestmark = pytest.mark.anyio
@@ -27,16 +22,6 @@ pytestmark = pytest.mark.anyio
 SIGN_IN = "/admin/sign-in"
 
 Set = Callable[..., AbstractAsyncContextManager[Api]]
-
-
-@pytest.fixture
-def set_to(settings: Settings, services: Services, keys: InstallationKeys) -> Set:
-    """An API with other settings, as given."""
-
-    def on(**changes: Any) -> AbstractAsyncContextManager[Api]:
-        return api_on(msgspec.structs.replace(settings, **changes), services, keys)
-
-    return on
 
 
 async def test_who_is_not_signed_in_is_asked_to_and_comes_back(api: Api, stranger: Panel) -> None:
@@ -142,9 +127,9 @@ async def test_the_cookies_are_for_nothing_but_our_own_pages(organizer: Panel) -
         assert "Domain" not in cookie
 
 
-async def test_behind_a_proxy_that_speaks_https_the_cookies_are_secure(set_to: Set) -> None:
+async def test_behind_a_proxy_that_speaks_https_the_cookies_are_secure(serving: Serving) -> None:
     https = {"X-Forwarded-Proto": "https"}
-    async with set_to(trusted_proxies=(ip_network("127.0.0.1"),)) as api:
+    async with serving(trusted_proxies=(ip_network("127.0.0.1"),)) as api:
         await api.account("ada", "organizer")
         page = Page(await api.http.get(SIGN_IN, headers=https))
         (csrf,) = _cookies(page.answer)
@@ -185,10 +170,10 @@ async def test_sign_in_leads_to_nowhere_but_the_panel(api: Api, stranger: Panel)
 
 
 async def test_who_guesses_is_slowed_down_and_told_so_on_a_page(
-    set_to: Set, monkeypatch: pytest.MonkeyPatch
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rate_counter, "REDIS_TIMEOUT", DEADLINE)
-    async with set_to(rate_limits=True, rate_limit_login=Rate(2, 60)) as api:
+    async with serving(rate_limits=True, rate_limit_login=Rate(2, 60)) as api:
         panel = Panel(
             httpx.AsyncClient(base_url=api.http.base_url, timeout=30, follow_redirects=True)
         )

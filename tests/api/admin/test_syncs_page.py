@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
-import msgspec
 import pytest
 
 from domain import sync_requests
@@ -19,42 +17,17 @@ from domain.history.store import connect, last_position
 from domain.privacy.keys import InstallationKeys
 from domain.syncs import Counts, RecordFailedSync, RecordSync, SkippedItem
 from runtime.embedded.services import Services
-from runtime.settings import Settings
 from tests.api.admin.panel import Browsers, Page, Panel
-from tests.api.serving import OPERATOR, Api, api_on, projector_on
+from tests.api.serving import OPERATOR, Serving, projector_on
 from tests.support.http_server import Answer
-from tests.support.provider import Provider, provider
+from tests.support.provider import Provider, an_item
 from workers.provider.sync import SyncFailed, run_requested_sync
 
 pytestmark = pytest.mark.anyio
 
 SYNCS = "/admin/syncs/"
+ITEMS = [an_item(), {"name": "<b>no id</b>"}]
 STARTED = datetime(2030, 1, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def source() -> Iterator[Provider]:
-    with provider() as source:
-        source.items = [
-            {
-                "id": str(uuid4()),
-                "name": "Fair",
-                "event_datetime": "2040-05-17T09:00:00Z",
-                "status": "open",
-            },
-            {"name": "<b>no id</b>"},
-        ]
-        yield source
-
-
-@pytest.fixture
-async def api(
-    settings: Settings, services: Services, keys: InstallationKeys, source: Provider
-) -> AsyncIterator[Api]:
-    """One with a provider; the tests are its worker."""
-    settings = msgspec.structs.replace(settings, events_provider_url=source.url)
-    async with projector_on(services, keys), api_on(settings, services, keys) as api:
-        yield api
 
 
 async def recorded(url: str, keys: InstallationKeys, *commands: Any) -> int:
@@ -80,6 +53,7 @@ def status(page: Page) -> str:
 async def test_an_organizer_asks_for_a_run_and_sees_what_it_brought(
     organizer: Panel, database_url: str, keys: InstallationKeys, source: Provider
 ) -> None:
+    source.items = ITEMS
     page = await organizer.open(SYNCS)
     assert "No synchronisation has run yet" in page.text
     page = await organizer.submit(button="Full sync")
@@ -101,6 +75,7 @@ async def test_an_organizer_asks_for_a_run_and_sees_what_it_brought(
 async def test_who_polls_sees_the_result_as_soon_as_the_run_is_over(
     organizer: Panel, database_url: str, keys: InstallationKeys, source: Provider
 ) -> None:
+    source.items = ITEMS
     await organizer.open(SYNCS)
     await organizer.submit(button="Sync changes")
     for _ in range(5):
@@ -196,11 +171,11 @@ async def test_auditors_see_results_and_ask_for_nothing(auditor: Panel, stranger
 
 
 async def test_without_a_provider_it_says_so(
-    settings: Settings, services: Services, keys: InstallationKeys
+    serving: Serving, services: Services, keys: InstallationKeys
 ) -> None:
     async with (
         projector_on(services, keys),
-        api_on(settings, services, keys) as api,
+        serving(events_provider_url=None) as api,
         httpx.AsyncClient(base_url=api.http.base_url, timeout=30, follow_redirects=True) as http,
     ):
         panel = Panel(http)

@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg import AsyncConnection
 
 from api.admin import system_status
 from api.admin.dashboard import live_figures
-from domain.history.store import connect
 from domain.seals.checkpoints import Checkpoint, is_signed_by
 from domain.seals.sealing import Sealer
 from domain.seals.signing import from_pem
 from projections.rebuild.progress import announce_progress, lock_for_rebuild
 from projections.rebuild.requests import conclude, next_request, rebuild_requests
-from runtime.embedded.services import Services
-from runtime.installation import signing_key
-from runtime.settings import Settings
 from tests.api.admin.panel import Page, Panel
 from tests.api.admin.streams import stream
 from tests.api.serving import Api
-from tests.support.processes import environment
 from workers.upkeep.rebuilds import run_requested_rebuilds
 
 pytestmark = pytest.mark.anyio
 
 REBUILD_AREAS = "/admin/rebuilds/areas"
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[AsyncConnection[Any]]:
-    async with await connect(database_url) as connection:
-        yield connection
 
 
 def row_of(page: Page, table: str) -> list[str]:
@@ -46,17 +34,13 @@ def row_of(page: Page, table: str) -> list[str]:
     return row
 
 
+@pytest.mark.usefixtures("as_a_worker")
 async def test_an_admin_has_a_table_rebuilt_and_sees_it_done(
     api: Api,
     admin: Panel,
-    database: AsyncConnection[Any],
+    connection: AsyncConnection[Any],
     database_url: str,
-    settings: Settings,
-    services: Services,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name, value in environment(settings, services).items():
-        monkeypatch.setenv(name, value)
     await api.area("Great Hall")
     await api.settled()
     page = await admin.open("/admin/")
@@ -68,11 +52,11 @@ async def test_an_admin_has_a_table_rebuilt_and_sees_it_done(
     assert page.notice == "Rebuild of “areas” requested."
     assert "rebuild requested" in row_of(page, "areas")[1]
     assert row_of(page, "areas")[3] == ""
-    (asked,) = (await rebuild_requests(database)).values()
+    (asked,) = (await rebuild_requests(connection)).values()
     assert asked.origin.actor != "anonymous"
-    before = await _oid(database)
+    before = await _oid(connection)
     await run_requested_rebuilds(database_url)
-    assert await _oid(database) != before
+    assert await _oid(connection) != before
     page = await admin.open("/admin/")
     assert row_of(page, "areas")[1:] == ["running", "up to date", "Rebuild"]
 
@@ -82,29 +66,29 @@ async def _oid(connection: AsyncConnection[Any]) -> Any:
 
 
 async def test_a_second_one_is_refused_while_one_is_under_way(
-    admin: Panel, database: AsyncConnection[Any]
+    admin: Panel, connection: AsyncConnection[Any]
 ) -> None:
     await admin.open(REBUILD_AREAS)
-    await lock_for_rebuild(database, ["areas"])
-    await announce_progress(database, 30, 100)
+    await lock_for_rebuild(connection, ["areas"])
+    await announce_progress(connection, 30, 100)
     page = await admin.submit(button="Rebuild")
     assert "already running or requested" in page.notice
     row = row_of(page, "areas")
     assert row[1].startswith("rebuilding 30%, ")
     assert row[1].endswith(" events/s")
-    assert await rebuild_requests(database) == {}
+    assert await rebuild_requests(connection) == {}
     page = await admin.open(REBUILD_AREAS)
     assert page.form().one("button").has("disabled")
 
 
 async def test_why_one_failed_is_shown_until_the_next(
-    admin: Panel, database: AsyncConnection[Any]
+    admin: Panel, connection: AsyncConnection[Any]
 ) -> None:
     await admin.open(REBUILD_AREAS)
     await admin.submit(button="Rebuild")
-    request = await next_request(database)
+    request = await next_request(connection)
     assert request is not None
-    await conclude(database, request, "<b>what is this?</b>")
+    await conclude(connection, request, "<b>what is this?</b>")
     page = await admin.open("/admin/")
     assert "rebuild failed" in row_of(page, "areas")[1]
     assert "<b>what is this?</b>" in row_of(page, "areas")[1]
@@ -114,14 +98,14 @@ async def test_why_one_failed_is_shown_until_the_next(
 
 
 async def test_only_admins_rebuild(
-    auditor: Panel, admin: Panel, database: AsyncConnection[Any]
+    auditor: Panel, admin: Panel, connection: AsyncConnection[Any]
 ) -> None:
     page = await auditor.open("/admin/")
     assert "Rebuild" not in page.links
     assert row_of(page, "areas") == ["areas", "running", "up to date"]
     assert (await auditor.open(REBUILD_AREAS)).status == 403
     assert (await auditor.send(REBUILD_AREAS)).status_code == 403
-    assert await rebuild_requests(database) == {}
+    assert await rebuild_requests(connection) == {}
     assert (await admin.open("/admin/rebuilds/history_events")).status == 404
     async with stream(auditor) as live:
         assert not (await live.next())[1].all("a", href="/admin/rebuilds/areas")
@@ -130,14 +114,14 @@ async def test_only_admins_rebuild(
 
 
 async def test_progress_is_followed_live(
-    admin: Panel, database: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
+    admin: Panel, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_figures, "QUERY_INTERVAL", 0.05)
     async with stream(admin) as live:
         await live.until("figures", "areas running")
-        await lock_for_rebuild(database, ["areas"])
+        await lock_for_rebuild(connection, ["areas"])
         for reached in (30, 60):
-            await announce_progress(database, reached, 100)
+            await announce_progress(connection, reached, 100)
             await live.until("figures", f"areas rebuilding {reached}%")
 
 
@@ -156,11 +140,11 @@ async def test_a_page_is_never_taken_back_to_what_was_before_it(
 
 
 async def test_without_a_read_table_the_dashboard_says_what_to_do(
-    admin: Panel, database: AsyncConnection[Any]
+    admin: Panel, connection: AsyncConnection[Any]
 ) -> None:
-    await database.execute("DROP TABLE areas")
-    await database.execute("UPDATE projections SET schema_version = 0 WHERE name = 'areas'")
-    await database.execute("DROP TABLE sync_results")
+    await connection.execute("DROP TABLE areas")
+    await connection.execute("UPDATE projections SET schema_version = 0 WHERE name = 'areas'")
+    await connection.execute("DROP TABLE sync_results")
     page = await admin.open("/admin/")
     assert page.status == 200
     assert "most figures are not available" in page.alert
@@ -169,14 +153,16 @@ async def test_without_a_read_table_the_dashboard_says_what_to_do(
 
 
 async def test_seals_are_shown_with_the_newest_checkpoint(
-    api: Api, auditor: Panel, database: AsyncConnection[Any], settings: Settings, database_url: str
+    api: Api,
+    auditor: Panel,
+    connection: AsyncConnection[Any],
+    signing_key: Ed25519PrivateKey,
 ) -> None:
     page = await auditor.open("/admin/seals/")
     assert "Nothing is sealed yet" in page.text
     answer = await auditor.http.get("/admin/seals/checkpoint")
     assert answer.status_code == 404
-    key = await asyncio.to_thread(signing_key, settings, database_url)
-    await (await Sealer.resume(database, key)).seal()
+    await (await Sealer.resume(connection, signing_key)).seal()
     await api.area("Great Hall")
     page = await auditor.open("/admin/seals/")
     assert re.search(r"\d events? (is|are) not sealed yet, the oldest is \d+ s old\.", page.text)
