@@ -1,4 +1,4 @@
-"""What test files may import of each other, and where processes are started."""
+"""What test files may import of each other, and where fixtures are made and processes started."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 TESTS = Path(__file__).parent
 
 LAUNCHER = TESTS / "support" / "processes.py"
+
+FIXTURE = ("pytest.fixture", "fixture")
 
 STARTING = ("subprocess", "pty", "os.fork", "os.system", "os.popen", "os.posix_spawn")
 
@@ -23,6 +25,17 @@ def test_no_test_file_imports_from_another_test_file_or_a_conftest() -> None:
         and any(part.startswith("test_") or part == "conftest" for part in name.split(".")[:-1])
     ]
     assert wrong == []
+
+
+def test_no_test_module_defines_a_fixture() -> None:
+    defining = [
+        f"{path.relative_to(TESTS)} defines {node.name}"
+        for path in TESTS.rglob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if any(ast.unparse(made_by).startswith(FIXTURE) for made_by in node.decorator_list)
+    ]
+    assert defining == []
 
 
 def test_the_launcher_alone_starts_processes() -> None:

@@ -64,9 +64,9 @@ async def test_verify_names_the_first_position_that_was_changed(
 
 
 async def test_verify_recounts_the_seats(
-    history: Installation, surroundings: dict[str, str]
+    sealed_history: Installation, surroundings: dict[str, str]
 ) -> None:
-    await history.connection.execute("UPDATE event_seats SET taken = taken - 1")
+    await sealed_history.connection.execute("UPDATE event_seats SET taken = taken - 1")
     ran = events_face(surroundings, "audit", "verify")
     assert ran.code == 1
     assert ran.out.startswith("history is as it was sealed: ")
