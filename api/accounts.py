@@ -19,6 +19,7 @@ from api.http.requests import Request
 from api.http.responses import Listing, Pagination, gone
 from domain.accounts import DisableAccount, GrantRole, LastAdmin, RevokeRole, Role
 from projections import accounts
+from projections.lists.cursor import Page
 
 
 @example(
@@ -51,12 +52,10 @@ class AccountCalls(Controller):
     ) -> Response[Listing[Account]]:
         """All accounts, disabled ones included, in pages."""
 
-        async def listing(connection: AsyncConnection[Any]) -> tuple[str, Listing[Account]]:
+        async def listing(connection: AsyncConnection[Any]) -> tuple[Page[Any], Listing[Account]]:
             page = await accounts.list_accounts(connection, limit=limit, offset=offset)
             pagination = Pagination(offset=offset, limit=limit, total=page.total)
-            return page.version, Listing(
-                data=[_account(row) for row in page.rows], pagination=pagination
-            )
+            return page, Listing(data=[_account(row) for row in page.rows], pagination=pagination)
 
         return await read_listing(request, min_event_position, accounts.list_version, listing)
 

@@ -19,6 +19,7 @@ from api.areas import AreaCalls
 from api.audit import AuditCalls
 from api.auth import AuthCalls
 from api.erasures import erase
+from api.event_list import event_list
 from api.event_visitors import EventVisitorCalls
 from api.events import EventCalls
 from api.health import live, ready
@@ -43,6 +44,7 @@ from runtime.settings import Settings
 ROUTES: Sequence[ControllerRouterHandler] = [
     AreaCalls,
     EventCalls,
+    event_list,
     register,
     EventVisitorCalls,
     VisitorCalls,

@@ -30,6 +30,7 @@ from domain.areas import AreaInUse, AreaNameTaken, CreateArea, DeleteArea, Renam
 from domain.core.errors import NotFound
 from domain.core.values import StoredText
 from projections import areas
+from projections.lists.cursor import Page
 
 example(name="Great Hall")(CreateArea)
 
@@ -84,12 +85,12 @@ class AreaCalls(Controller):
     ) -> Response[Listing[Area]]:
         """Areas whose name contains `name`, or all areas, in pages."""
 
-        async def listing(connection: AsyncConnection[Any]) -> tuple[str, Listing[Area]]:
+        async def listing(connection: AsyncConnection[Any]) -> tuple[Page[Any], Listing[Area]]:
             page = await areas.list_areas(
                 connection, name_fragment=name, limit=limit, offset=offset
             )
             pagination = Pagination(offset=offset, limit=limit, total=page.total)
-            return page.version, Listing(data=[_area(r) for r in page.rows], pagination=pagination)
+            return page, Listing(data=[_area(r) for r in page.rows], pagination=pagination)
 
         return await read_listing(request, min_event_position, areas.list_version, listing)
 

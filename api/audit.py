@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from psycopg import AsyncConnection
 from api.http.access import Permission
 from api.http.dispatch import execute
 from api.http.examples import ACCOUNT_ID, AREA_ID, REQUEST_ID, example
-from api.http.parameters import ACTOR, EVENT_TYPE, UUID_OR_NOTHING
+from api.http.parameters import ACTOR, EVENT_TYPE, UUID_OR_NOTHING, parsed
 from api.http.reads import read
 from api.http.requests import Request
 from api.http.responses import Answer, json_response
@@ -163,7 +162,7 @@ class AuditCalls(Controller):
             aggregate_id=UUID(aggregate_id) if aggregate_id else None,
             type=type or None,
             actor=actor or None,
-            **_parsed(parse_time, since=("from", since), until=("until", until)),
+            **parsed(since=("from", since, parse_time), until=("until", until, parse_time)),
         )
 
         async def look(connection: AsyncConnection[Any]) -> tuple[Page, int | None]:
@@ -195,7 +194,7 @@ class AuditCalls(Controller):
         at: _At = "",
     ) -> Response[Answer[AggregateState]]:
         """The state after its events up to that moment; without `at`, after all of them."""
-        moments = _parsed(parse_position_or_time, at=("at", at))
+        moments = parsed(at=("at", at, parse_position_or_time))
         moment = moments.get("at", LAST_POSITION)
         state = await read(
             request, 0, lambda connection: state_as_of(connection, aggregate_id, moment)
@@ -214,7 +213,9 @@ class AuditCalls(Controller):
     ) -> Response[Answer[Difference]]:
         """The fields that differ, and the events after the first moment up to the second. Without
         `from`: since the aggregate began; without `to`: until now."""
-        moments = _parsed(parse_position_or_time, start=("from", start), end=("to", end))
+        moments = parsed(
+            start=("from", start, parse_position_or_time), end=("to", end, parse_position_or_time)
+        )
         first, last = moments.get("start", 0), moments.get("end", LAST_POSITION)
         try:
             changed = await read(
@@ -237,19 +238,3 @@ async def _disclosed(
     await execute(request, disclosure)
     keys = request.connections.keys
     return await read(request, 0, lambda connection: open_personal_data(connection, events, keys))
-
-
-def _parsed(parse: Callable[[str], T], **given: tuple[str, str]) -> dict[str, T]:
-    """The parsed values of the parameters that were given; `given` has the name and text of each
-    parameter by argument name. Raises InvalidFields naming every wrong parameter."""
-    values: dict[str, T] = {}
-    wrong: dict[str, str] = {}
-    for argument, (parameter, text) in given.items():
-        if text:
-            try:
-                values[argument] = parse(text)
-            except Invalid as error:
-                wrong[parameter] = str(error)
-    if wrong:
-        raise InvalidFields(**wrong)
-    return values

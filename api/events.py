@@ -1,108 +1,40 @@
-"""`/api/events`: organizers create, change and delete events; anyone lists the open ones."""
+"""`/api/events`: organizers create, change, cancel and delete events; anyone reads them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from typing import Any
 from uuid import UUID
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
-from litestar.params import FromPath, JSONBody, QueryParameter
-from msgspec import UNSET, UnsetType
+from litestar.params import FromPath, JSONBody
 from psycopg import AsyncConnection
 
+from api.event_fields import Event, EventCancellation, EventChanges, event_after, event_of
 from api.http.access import Permission, Who
-from api.http.bodies import judges
 from api.http.dispatch import execute, expected_version
-from api.http.examples import AREA_ID, EVENT_ID, example
-from api.http.reads import (
-    Limit,
-    MinEventPosition,
-    NameFragment,
-    Offset,
-    read,
-    read_listing,
-    unless_known,
-)
+from api.http.examples import example
+from api.http.reads import MinEventPosition, read, unless_known
 from api.http.requests import Request
-from api.http.responses import Answer, Listing, Pagination, created, gone, json_response
-from domain.core.errors import InvalidFields, NotFound
-from domain.core.times import end_of
-from domain.core.values import StoredText
-from domain.details import Status, check_details
+from api.http.responses import Answer, created, gone, json_response
+from domain.core.errors import NotFound
+from domain.event_cancellation import CancelEvent, ReinstateEvent
 from domain.events import ChangeEvent, CreateEvent, DeleteEvent, EventView
+from domain.history.batch import Done
 from projections import events
-from projections.lists.cursor import BadCursor
+from projections.seats import Seats, read_seats
 
-example(
-    name="PyCon",
-    event_datetime="2099-05-17T09:00:00Z",
-    registration_deadline="2099-05-16T09:00:00Z",
-    status="open",
-)(CreateEvent)
+NO_REASON = EventCancellation()
 
-
-@example(
-    id=EVENT_ID,
-    name="PyCon",
-    area="Great Hall",
-    area_id=AREA_ID,
-    status="open",
-    event_datetime="2099-05-17T09:00:00Z",
-    registration_deadline="2099-05-16T09:00:00Z",
-)
-class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """The public view of an event; `area` is the name of its area."""
-
-    id: UUID
-    name: str
-    area: str | None
-    area_id: UUID | None
-    status: Status
-    event_datetime: datetime
-    registration_deadline: datetime
-
-
-@example(status="closed")
-class EventChanges(msgspec.Struct, frozen=True, kw_only=True):
-    """Fields that are left out stay unchanged; an `area_id` of null takes the event out of its
-    area."""
-
-    name: StoredText | UnsetType = UNSET
-    event_datetime: datetime | UnsetType = UNSET
-    registration_deadline: datetime | date | UnsetType = UNSET
-    area_id: UUID | None | UnsetType = UNSET
-    status: Status | UnsetType = UNSET
-
-
-@judges(CreateEvent)
-def wrong_times(fields: Mapping[str, Any]) -> dict[str, str]:
-    if {"event_datetime", "registration_deadline"} <= fields.keys():
-        try:
-            check_details(fields, datetime.now(UTC))
-        except InvalidFields as error:
-            return error.messages
-    return {}
-
-
-@judges(EventChanges)
-def crossed_times(fields: Mapping[str, Any]) -> dict[str, str]:
-    """Only compares the two times: a time that does not change may be in the past."""
-    starts, deadline = fields.get("event_datetime"), fields.get("registration_deadline")
-    if starts and deadline and end_of(deadline, starts) > starts:
-        return {"registration_deadline": "must not be after the event"}
-    return {}
+example(capacity=300, taken=300, free=0, waiting=12, over_by=0)(Seats)
 
 
 class EventCalls(Controller):
     path = "/api/events"
     tags = ("events",)
+    opt = {"access": Permission.CHANGE_EVENTS}  # noqa: RUF012  Litestar's own type for it
 
-    @post(
-        "/", summary="Create an event", opt={"access": Permission.CHANGE_EVENTS, "versioned": True}
-    )
+    @post("/", summary="Create an event", opt={"versioned": True})
     async def create_event(
         self, request: Request, data: JSONBody[CreateEvent]
     ) -> Response[Answer[Event]]:
@@ -112,51 +44,11 @@ class EventCalls(Controller):
         done = await execute(request, data)
         view: EventView = done.value
         return created(
-            Answer(data=_shown(view)),
+            Answer(data=event_after(view)),
             f"{self.path}/{view.event.id}",
             position=done.position,
             version=view.event.version,
         )
-
-    @get("/list", summary="List the open events", opt={"access": Who.ANYONE})
-    async def list_events(
-        self,
-        request: Request,
-        name: NameFragment = "",
-        order_by: Annotated[
-            Literal["asc", "desc"],
-            QueryParameter(description="By `event_datetime`; `desc`: newest first."),
-        ] = "desc",
-        limit: Limit = 10,
-        offset: Offset = 0,
-        cursor: Annotated[
-            str | None, QueryParameter(description="Continue after a page: its `next_cursor`.")
-        ] = None,
-        min_event_position: MinEventPosition = 0,
-    ) -> Response[Listing[Event]]:
-        """In pages, ordered by `event_datetime`. To read all events, pass each page's
-        `next_cursor` as `cursor`: no event is repeated or skipped."""
-
-        async def listing(connection: AsyncConnection[Any]) -> tuple[str, Listing[Event]]:
-            page = await events.list_open(
-                connection,
-                request.connections.totals,
-                name_fragment=name,
-                descending=order_by == "desc",
-                limit=limit,
-                offset=offset,
-                cursor=cursor,
-            )
-            pagination = Pagination(
-                offset=offset, limit=limit, total=page.total, next_cursor=page.next_cursor
-            )
-            rows = [_event(row) for row in page.rows]
-            return page.version, Listing(data=rows, pagination=pagination)
-
-        try:
-            return await read_listing(request, min_event_position, events.list_version, listing)
-        except BadCursor:
-            raise InvalidFields(cursor="must be the next_cursor of a page") from None
 
     @get("/{event_id:uuid}", summary="Read one event, open or closed", opt={"access": Who.ANYONE})
     async def get_event(
@@ -171,61 +63,84 @@ class EventCalls(Controller):
         )
         if row is None:
             raise NotFound("event", event_id)
-        return unless_known(request, json_response(Answer(data=_event(row)), version=row.version))
+        answer = json_response(Answer(data=event_of(row)), version=row.version)
+        return unless_known(request, answer)
 
-    @patch(
-        "/{event_id:uuid}",
-        summary="Change an event",
-        opt={"access": Permission.CHANGE_EVENTS, "versioned": True},
-    )
+    @patch("/{event_id:uuid}", summary="Change an event", opt={"versioned": True})
     async def change_event(
         self, request: Request, event_id: FromPath[UUID], data: JSONBody[EventChanges]
     ) -> Response[Answer[Event]]:
         """Fields that are left out stay unchanged. After the response to a change that closes the
-        event, no registration is accepted."""
+        event, no registration is accepted. A capacity below the number of seats taken cancels no
+        registration."""
         command = ChangeEvent(
             event_id=event_id,
             expected_version=expected_version(request),
             **msgspec.structs.asdict(data),
         )
-        done = await execute(request, command)
-        return _changed(done.value, done.position)
+        return _changed(await execute(request, command))
 
-    @delete(
-        "/{event_id:uuid}",
-        summary="Delete an event",
-        opt={"access": Permission.CHANGE_EVENTS, "versioned": True},
-    )
+    @delete("/{event_id:uuid}", summary="Delete an event", opt={"versioned": True})
     async def delete_event(self, request: Request, event_id: FromPath[UUID]) -> Response[None]:
         """Its registrations remain in history."""
         command = DeleteEvent(event_id=event_id, expected_version=expected_version(request))
         return gone((await execute(request, command)).position)
 
-
-def _changed(view: EventView, position: int) -> Response[Answer[Event]]:
-    return json_response(Answer(data=_shown(view)), position=position, version=view.event.version)
-
-
-def _shown(view: EventView) -> Event:
-    details = view.event.details
-    return Event(
-        id=view.event.id,
-        name=details.name,
-        area=view.area,
-        area_id=details.area_id,
-        status=details.status,
-        event_datetime=details.event_datetime,
-        registration_deadline=details.registration_deadline,
+    @post(
+        "/{event_id:uuid}/cancel",
+        status_code=200,
+        summary="Cancel an event",
+        opt={"versioned": True},
     )
+    async def cancel_event(
+        self,
+        request: Request,
+        event_id: FromPath[UUID],
+        data: JSONBody[EventCancellation] = NO_REASON,
+    ) -> Response[Answer[Event]]:
+        """Nobody can register any more, and everybody who is registered or waits is told. The event
+        can still be read. An event that was cancelled before stays as it is."""
+        return _changed(await execute(request, CancelEvent(event_id=event_id, reason=data.reason)))
 
-
-def _event(row: events.EventRow) -> Event:
-    return Event(
-        id=row.id,
-        name=row.name,
-        area=row.area,
-        area_id=row.area_id,
-        status=row.status,
-        event_datetime=row.event_datetime,
-        registration_deadline=row.registration_deadline,
+    @post(
+        "/{event_id:uuid}/reinstate",
+        status_code=200,
+        summary="Take the cancellation of an event back",
+        opt={"versioned": True},
     )
+    async def reinstate_event(
+        self, request: Request, event_id: FromPath[UUID]
+    ) -> Response[Answer[Event]]:
+        """All registrations are valid again, and who waits keeps the place in line. An event that
+        is not cancelled stays as it is."""
+        return _changed(await execute(request, ReinstateEvent(event_id=event_id)))
+
+    @get(
+        "/{event_id:uuid}/seats",
+        summary="Count the seats of an event",
+        opt={"access": Permission.READ_SEATS},
+    )
+    async def get_seats(
+        self,
+        request: Request,
+        event_id: FromPath[UUID],
+        min_event_position: MinEventPosition = 0,
+    ) -> Response[Answer[Seats]]:
+        """The exact numbers. `free` is null for an event without a capacity; `over_by` is by how
+        many the registrations exceed a capacity that was lowered, or organizers went beyond."""
+
+        async def query(connection: AsyncConnection[Any]) -> tuple[Seats, int] | None:
+            row = await events.get_event(connection, event_id)
+            return (await read_seats(connection, row), row.version) if row else None
+
+        found = await read(request, min_event_position, query)
+        if found is None:
+            raise NotFound("event", event_id)
+        seats, version = found
+        return unless_known(request, json_response(Answer(data=seats), version=version))
+
+
+def _changed(done: Done) -> Response[Answer[Event]]:
+    view: EventView = done.value
+    answer = Answer(data=event_after(view))
+    return json_response(answer, position=done.position, version=view.event.version)

@@ -39,9 +39,13 @@ COMMANDS = (
         events.CreateEvent,
         events.create_event,
         touches=lambda c, _: Touches([c.area_id] if c.area_id else []),
+        answer=events.view_of,
     ),
     CommandType(
-        events.ChangeEvent, events.change_event, touches=lambda c, _: Touches([c.event_id])
+        events.ChangeEvent,
+        events.change_event,
+        touches=lambda c, _: Touches([c.event_id]),
+        answer=events.view_of,
     ),
     CommandType(
         events.DeleteEvent, events.delete_event, touches=lambda c, _: Touches([c.event_id])
@@ -50,11 +54,13 @@ COMMANDS = (
         event_cancellation.CancelEvent,
         event_cancellation.cancel_event,
         touches=lambda c, _: Touches([c.event_id]),
+        answer=events.view_of,
     ),
     CommandType(
         event_cancellation.ReinstateEvent,
         event_cancellation.reinstate_event,
         touches=lambda c, _: Touches([c.event_id]),
+        answer=events.view_of,
     ),
     CommandType(
         events.CleanUpEvent, events.clean_up_event, touches=lambda c, _: Touches([c.event_id])
@@ -71,6 +77,7 @@ COMMANDS = (
         provider_items.FollowProvider,
         provider_items.follow_provider,
         touches=lambda c, _: Touches([c.event_id]),
+        answer=events.view_of,
     ),
     CommandType(syncs.RecordSync, syncs.record_sync),
     CommandType(syncs.RecordFailedSync, syncs.record_failed_sync),

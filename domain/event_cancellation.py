@@ -11,7 +11,7 @@ import msgspec
 from domain.core.aggregate import DomainEvent, Expected, stored_as
 from domain.core.unit_of_work import Work, check_version
 from domain.core.values import Reason
-from domain.events import Cancellation, Event, EventView, existing_event, view_of
+from domain.events import Cancellation, Event, existing_event
 
 
 class CancelEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,17 +48,17 @@ class Reinstated(DomainEvent[Event], frozen=True, kw_only=True):
         return msgspec.structs.replace(aggregate, cancelled=None)
 
 
-def cancel_event(command: CancelEvent, work: Work) -> EventView:
+def cancel_event(command: CancelEvent, work: Work) -> Event:
     event = existing_event(command.event_id, work)
     check_version(event, command.expected_version)
     if event.cancelled is None:
         event = work.record(event, Cancelled(at=work.now, reason=command.reason))
-    return view_of(event, work)
+    return event
 
 
-def reinstate_event(command: ReinstateEvent, work: Work) -> EventView:
+def reinstate_event(command: ReinstateEvent, work: Work) -> Event:
     event = existing_event(command.event_id, work)
     check_version(event, command.expected_version)
     if event.cancelled is not None:
         event = work.record(event, Reinstated())
-    return view_of(event, work)
+    return event

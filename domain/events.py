@@ -339,14 +339,14 @@ class CleanedUp(DomainEvent[Event], frozen=True, kw_only=True):
         return msgspec.structs.replace(aggregate, exists=False, cleaned_up=True)
 
 
-def create_event(command: CreateEvent, work: Work) -> EventView:
+def create_event(command: CreateEvent, work: Work) -> Event:
     details = check_details(
         msgspec.structs.asdict(command), work.now, wrong=_unknown_area(command.area_id, work)
     )
-    return view_of(settle(Event(id=work.new_id()), details, work), work)
+    return settle(Event(id=work.new_id()), details, work)
 
 
-def change_event(command: ChangeEvent, work: Work) -> EventView:
+def change_event(command: ChangeEvent, work: Work) -> Event:
     event = existing_event(command.event_id, work)
     check_version(event, command.expected_version)
     was = event.details
@@ -365,7 +365,7 @@ def change_event(command: ChangeEvent, work: Work) -> EventView:
             **(_unknown_area(area_id, work) if area_id != was.area_id else {}),
         },
     )
-    return view_of(settle(event, details, work), work)
+    return settle(event, details, work)
 
 
 def delete_event(command: DeleteEvent, work: Work) -> None:

@@ -17,12 +17,10 @@ from domain.details import Status
 from domain.events import (
     Created,
     Event,
-    EventView,
     TakenFromProvider,
     existing_event,
     move_between_areas,
     settle,
-    view_of,
 )
 from domain.following import Field, Said
 
@@ -89,7 +87,7 @@ def sync_event(command: SyncEvent, work: Work) -> SyncOutcome:
     )
 
 
-def follow_provider(command: FollowProvider, work: Work) -> EventView:
+def follow_provider(command: FollowProvider, work: Work) -> Event:
     event = existing_event(command.event_id, work)
     check_version(event, command.expected_version)
     if not event.said.is_known:
@@ -97,7 +95,7 @@ def follow_provider(command: FollowProvider, work: Work) -> EventView:
     said = _with_its_area(event.said, work) if command.field == "area" else event.said
     if said != event.said:
         event = work.record(event, TakenFromProvider.of(said))
-    return view_of(settle(event, said.taken_into(event.details, [command.field]), work), work)
+    return settle(event, said.taken_into(event.details, [command.field]), work)
 
 
 def _said_by(command: SyncEvent, before: Said, work: Work) -> Said:

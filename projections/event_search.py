@@ -9,13 +9,13 @@ from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
-from psycopg.sql import SQL, Composed
+from psycopg.sql import SQL, Composable, Composed
 
 from domain.details import Status
-from projections.events import EventRow, matching
+from projections.events import EVENT_COLUMNS, EventRow, row_of
 from projections.lists.dates import DateCount, Span
 from projections.lists.search_text import searchable
-from projections.lists.trigrams import trigrams
+from projections.lists.trigrams import matching, trigrams
 
 Order = Literal["newest", "oldest", "name", "-name"]
 
@@ -51,18 +51,16 @@ async def search(
                 SELECT id FROM events WHERE {conditions}
                 ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s
             )
-            SELECT id, name, (SELECT areas.name FROM areas WHERE areas.id = area_id), area_id,
-                   status, event_datetime, registration_deadline, version
-            FROM page JOIN events USING (id)
-            ORDER BY {order}
+            SELECT {columns} FROM page JOIN events e USING (id) ORDER BY {order}
             """,
             wanted,
             order=SQL(ORDERS[order]),
+            columns=EVENT_COLUMNS,
         ),
         {**_parameters(wanted), "limit": limit, "offset": offset},
         binary=True,
     )
-    return [EventRow(*row) for row in await cursor.fetchall()]
+    return [row_of(row) for row in await cursor.fetchall()]
 
 
 async def count_by_date(connection: AsyncConnection[Any], wanted: Filter) -> Sequence[DateCount]:
@@ -91,7 +89,7 @@ async def ids_of_events_before(
     return [id for (id,) in await cursor.fetchall()]
 
 
-def _statement(text: LiteralString, wanted: Filter, **parts: SQL) -> Composed:
+def _statement(text: LiteralString, wanted: Filter, **parts: Composable) -> Composed:
     conditions: list[LiteralString] = ["true"]
     if wanted.status:
         conditions.append("status = %(status)s")
@@ -99,9 +97,9 @@ def _statement(text: LiteralString, wanted: Filter, **parts: SQL) -> Composed:
         conditions.append("area_id = %(area_id)s")
     if wanted.span:
         conditions.append("event_datetime >= %(begin)s AND event_datetime < %(end)s")
-    condition = SQL(" AND ").join(SQL(c) for c in conditions)
-    searched = SQL(matching(searchable(wanted.name_fragment)))
-    return SQL(text).format(conditions=SQL(" ").join([condition, searched]), **parts)
+    if folded := searchable(wanted.name_fragment):
+        conditions.append(matching(folded))
+    return SQL(text).format(conditions=SQL(" AND ").join(map(SQL, conditions)), **parts)
 
 
 def _parameters(wanted: Filter) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 from psycopg import AsyncConnection
+from psycopg.sql import SQL
 
-from projections.events import EventRow
+from projections.events import EVENT_COLUMNS, EventRow, row_of
 
 COUNT_LIMIT = 10_000
 
@@ -24,15 +25,15 @@ async def upcoming_events(
     connection: AsyncConnection[Any], now: datetime, *, limit: int = 5
 ) -> UpcomingEvents:
     cursor = await connection.execute(
-        """
-        SELECT id, name, (SELECT areas.name FROM areas WHERE areas.id = area_id), area_id, status,
-               event_datetime, registration_deadline, version
-        FROM events WHERE status = 'open' AND event_datetime >= %s
-        ORDER BY event_datetime, id LIMIT %s
-        """,
+        SQL(
+            """
+            SELECT {} FROM events e WHERE status = 'open' AND event_datetime >= %s
+            ORDER BY event_datetime, id LIMIT %s
+            """
+        ).format(EVENT_COLUMNS),
         [now, limit],
     )
-    rows = [EventRow(*row) for row in await cursor.fetchall()]
+    rows = [row_of(row) for row in await cursor.fetchall()]
     cursor = await connection.execute(
         """
         SELECT count(*) FROM (

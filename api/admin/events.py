@@ -28,7 +28,7 @@ from api.admin.kit.forms import parsed, refused, seen_version, sent_form
 from api.admin.kit.history_entries import timeline_for
 from api.admin.kit.pages import page, see
 from api.admin.kit.paging import Pages, page_number
-from api.events import EventChanges
+from api.event_fields import EventChanges
 from api.http.access import Permission
 from api.http.dispatch import execute
 from api.http.reads import read

@@ -1,13 +1,17 @@
 """A cache of responses to queries, in memory.
 
-An entry is stored under the request's path and query, with its entity tag. The tag changes whenever
-one of the tables changes that the response was read from, so an entry never expires: it is valid
-while its tag matches.
+An entry is stored under the request's path and query. It is valid while the tables that the
+response was read from have the same version, and, if it depends on the clock, for a period.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from datetime import UTC, datetime
+
+import msgspec
+
+from projections.lists.cursor import Period
 
 MAX_BYTES = 16 * 1024 * 1024
 """Size of a process's cache; the least recently used entries leave first."""
@@ -17,36 +21,47 @@ ENTRY_OVERHEAD = 500
 """Bytes of an entry besides its key and body."""
 
 
+class Entry(msgspec.Struct, frozen=True):
+    version: str
+    """Of the tables."""
+    etag: str
+    body: bytes
+    valid: Period | None = None
+    """None: at any time."""
+
+
 class ResponseCache:
-    """The body of the last response to each request."""
+    """The last response to each request."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._free = max_bytes
-        self._entries: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
 
     def __contains__(self, key: str) -> bool:
         """Whether there is an entry, valid or not."""
         return key in self._entries
 
-    def get(self, key: str, etag: str) -> bytes | None:
-        """The body of the entry if it has this tag."""
+    def get(self, key: str, version: str) -> Entry | None:
+        """The entry if it is valid now for this version of the tables."""
         entry = self._entries.get(key)
-        if entry is None or entry[0] != etag:
+        if entry is None or entry.version != version:
+            return None
+        if entry.valid is not None and datetime.now(UTC) not in entry.valid:
             return None
         self._entries.move_to_end(key)
-        return entry[1]
+        return entry
 
-    def store(self, key: str, etag: str, body: bytes) -> None:
+    def store(self, key: str, entry: Entry) -> None:
         self._remove(key)
-        self._entries[key] = (etag, body)
-        self._free -= _size(key, body)
+        self._entries[key] = entry
+        self._free -= _size(key, entry)
         while self._free < 0:
             self._remove(next(iter(self._entries)))
 
     def _remove(self, key: str) -> None:
         if entry := self._entries.pop(key, None):
-            self._free += _size(key, entry[1])
+            self._free += _size(key, entry)
 
 
-def _size(key: str, body: bytes) -> int:
-    return ENTRY_OVERHEAD + len(key) + len(body)
+def _size(key: str, entry: Entry) -> int:
+    return ENTRY_OVERHEAD + len(key) + len(entry.body)

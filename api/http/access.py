@@ -50,6 +50,7 @@ class Permission(Enum):
     READ_AREAS = "read areas", Who.STAFF, BY_WRITE_POLICY
     CHANGE_AREAS = "create, rename and delete areas", Who.ORGANIZER, BY_WRITE_POLICY
     CHANGE_EVENTS = "create, change and delete events", Who.ORGANIZER, BY_WRITE_POLICY
+    READ_SEATS = "see how many seats of an event are taken", Who.ORGANIZER
     READ_VISITORS = "see how many registered for what, and when", Who.STAFF
     READ_NAMES = "read visitors' names and emails; an auditor's reading is recorded", Who.ORGANIZER
     CHANGE_VISITORS = "add, correct, cancel and promote visitors", Who.ORGANIZER

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import types
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 from uuid import UUID
 
 from litestar import Request
@@ -15,6 +16,10 @@ from litestar.typing import FieldDefinition
 
 from api.http.failures import InvalidParameters
 from api.http.fields import one_of
+from domain.core.errors import InvalidFields
+from domain.core.values import Invalid
+
+T = TypeVar("T")
 
 UUID_OR_NOTHING = r"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$"
 EVENT_TYPE = r"^[A-Za-z.]{0,64}$"
@@ -88,3 +93,19 @@ def _without_none(annotation: Any) -> Any:
     if get_origin(annotation) in {Union, types.UnionType}:
         (annotation,) = set(get_args(annotation)) - {types.NoneType}
     return annotation
+
+
+def parsed(**given: tuple[str, str, Callable[[str], T]]) -> dict[str, T]:
+    """The parsed values of the parameters that were given; `given` has the name, the text and the
+    parser of each parameter by argument name. Raises InvalidFields naming every wrong parameter."""
+    values: dict[str, T] = {}
+    wrong: dict[str, str] = {}
+    for argument, (parameter, text, parse) in given.items():
+        if text:
+            try:
+                values[argument] = parse(text)
+            except Invalid as error:
+                wrong[parameter] = str(error)
+    if wrong:
+        raise InvalidFields(**wrong)
+    return values

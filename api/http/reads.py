@@ -11,6 +11,7 @@ from litestar.params import HeaderParameter, QueryParameter
 from psycopg import AsyncConnection
 
 from api.database.query import Query, run_query
+from api.database.response_cache import Entry
 from api.http import etags
 from api.http.connections import Connections
 from api.http.parameters import TEXT
@@ -18,7 +19,7 @@ from api.http.requests import Request
 from api.http.responses import Listing, Ready, tagged
 from domain.core.errors import TryAgain
 from domain.history.codec import to_json
-from projections.lists.cursor import Versions
+from projections.lists.cursor import Page, Versions
 
 T = TypeVar("T")
 
@@ -102,36 +103,42 @@ async def read_listing(
     request: Request,
     at_least: int,
     version: Callable[[Versions], str],
-    listing: Query[tuple[str, Listing[Any]]],
+    listing: Query[tuple[Page[Any], Listing[Any]]],
 ) -> Response[Any]:
-    """The listing as a response. `listing` returns it with the version of its tables; while
-    `version` gives the same version as for the cached response, the tables are not read. Raises as
-    `read`."""
+    """The listing as a response. `listing` returns it with the page that it shows; while `version`
+    gives the same version as for the cached response, the tables are not read. Raises as `read`."""
     key = f"{request.scope['path']}?{request.scope['query_string'].decode('latin-1')}"
     connections = request.connections
     await _catch_up(connections, TABLES, at_least)
-    cached = await _cached(connections, key, version)
-    etag, body = cached or await _read(connections, key, listing)
-    return unless_known(request, Ready(body, headers=tagged(etag), media_type="application/json"))
+    found = await _cached(connections, key, version) or await _read(connections, key, listing)
+    response = Ready(found.body, headers=tagged(found.etag), media_type="application/json")
+    return unless_known(request, response)
 
 
 async def _cached(
     connections: Connections, key: str, version: Callable[[Versions], str]
-) -> tuple[str, bytes] | None:
+) -> Entry | None:
     if key not in connections.response_cache:
         return None
-    etag = f'"{version(await connections.versions())}"'
-    body = connections.response_cache.get(key, etag)
-    return None if body is None else (etag, body)
+    return connections.response_cache.get(key, version(await connections.versions()))
 
 
 async def _read(
-    connections: Connections, key: str, listing: Query[tuple[str, Listing[Any]]]
-) -> tuple[str, bytes]:
-    version, content = await run_query(connections.readers, listing)
-    etag, body = f'"{version}"', to_json(content)
-    connections.response_cache.store(key, etag, body)
-    return etag, body
+    connections: Connections, key: str, listing: Query[tuple[Page[Any], Listing[Any]]]
+) -> Entry:
+    page, content = await run_query(connections.readers, listing)
+    entry = Entry(page.version, _etag(page), to_json(content), page.valid)
+    connections.response_cache.store(key, entry)
+    return entry
+
+
+def _etag(page: Page[Any]) -> str:
+    """Of a page that depends on the clock, the end of its period says which of the results it is
+    that the version may have."""
+    if page.valid is None:
+        return f'"{page.version}"'
+    end = page.valid.end.isoformat() if page.valid.end else "ever"
+    return f'"{page.version}.until-{end}"'
 
 
 def unless_known(request: Request, response: Response[T]) -> Response[Any]:

@@ -76,7 +76,7 @@ def document(routes: Sequence[ControllerRouterHandler], write_policy: WritePolic
             description=DESCRIPTION,
             tags=[Tag(name, description) for name, description in TAGS.items()],
             use_handler_docstrings=True,
-            operation_id_creator=lambda handler, *_: handler.handler_name,
+            operation_id_creator=_operation_id,
         ),
     )
     drawn = app.openapi_schema.to_schema()
@@ -94,6 +94,11 @@ def document(routes: Sequence[ControllerRouterHandler], write_policy: WritePolic
     for kind, parts in COMPONENTS.items():
         drawn["components"].setdefault(kind, {}).update(parts)
     return _named_plainly(drawn)
+
+
+def _operation_id(handler: HTTPRouteHandler, _: object, path: Sequence[object]) -> str:
+    """The handler's name; if it has several paths, with the last part of this one."""
+    return handler.handler_name + (f"_at_{path[-1]}" if len(handler.paths) > 1 else "")
 
 
 def problems_of(handler: HTTPRouteHandler) -> list[type[ProblemError]]:

@@ -49,6 +49,9 @@ class CommandType(msgspec.Struct, Generic[C], frozen=True):
     """Called for each decision, before streams are loaded."""
     inline: InlineProjection[C] | None = None
     """Not called for a command that led to no event."""
+    answer: Callable[[Any, Work], Any] = lambda value, _work: value
+    """Makes the caller's answer of what the handler returns, once the policies have run: for an
+    answer that shows what they change."""
 
 
 class People(Protocol):
@@ -75,8 +78,9 @@ class Application(msgspec.Struct, frozen=True):
     """What follows from a command's events, whichever command it is: called after each handler."""
 
     def decide(self, command: Any, work: Work) -> Any:
-        """What the command's handler returns; all events are in `work`. Raises its refusal."""
-        value = self.commands[type(command)].handler(command, work)
+        """The answer to the command; all events are in `work`. Raises its refusal."""
+        row = self.commands[type(command)]
+        value = row.handler(command, work)
         for policy in self.policies:
             policy(work)
-        return value
+        return row.answer(value, work)

@@ -4,6 +4,7 @@ page. An entry never expires: it is valid while the version of the table matches
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Hashable
 
 MAX_ENTRIES = 1_000
 """Queries. The least recently used one is removed first."""
@@ -14,13 +15,13 @@ class CountCache:
 
     def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
         self._max_entries = max_entries
-        self._counts: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        self._counts: OrderedDict[Hashable, tuple[Hashable, int]] = OrderedDict()
 
-    def __contains__(self, query: str) -> bool:
+    def __contains__(self, query: Hashable) -> bool:
         """Whether the query was counted, in any version."""
         return query in self._counts
 
-    def get(self, query: str, version: int) -> int | None:
+    def get(self, query: Hashable, version: Hashable) -> int | None:
         """The total in this version; None when it is unknown."""
         entry = self._counts.get(query)
         if entry is None or entry[0] != version:
@@ -28,7 +29,7 @@ class CountCache:
         self._counts.move_to_end(query)
         return entry[1]
 
-    def store(self, query: str, version: int, total: int) -> None:
+    def store(self, query: Hashable, version: Hashable, total: int) -> None:
         self._counts[query] = (version, total)
         self._counts.move_to_end(query)
         if len(self._counts) > self._max_entries:

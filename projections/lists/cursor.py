@@ -15,6 +15,17 @@ from psycopg import AsyncConnection
 Row = TypeVar("Row")
 
 
+class Period(msgspec.Struct, frozen=True):
+    """Times at which a result that depends on the clock is the same, both ends included."""
+
+    begin: datetime
+    end: datetime | None
+    """None: for ever."""
+
+    def __contains__(self, moment: datetime) -> bool:
+        return self.begin <= moment and (self.end is None or moment <= self.end)
+
+
 class Page(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
     """Rows, their total and their version, read in one snapshot."""
 
@@ -22,7 +33,9 @@ class Page(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
     total: int
     """Number of rows on all pages."""
     version: str
-    """Changes whenever the same query may have a different result: the value of an ETag."""
+    """Changes whenever a change of the tables may give the same query a different result."""
+    valid: Period | None = None
+    """When the result is the same for one version; None: at any time."""
     next_cursor: str | None = None
     """None on the last page."""
 

@@ -66,6 +66,11 @@ class Projection(msgspec.Struct, frozen=True, kw_only=True):
     rebuild, from the table `{previous}` to the new one."""
     bulk: Bulk | None = None
     """For tables with very many rows."""
+    skipped_in_rebuild: frozenset[EventClass] = frozenset()
+    """Handled classes that a rebuild need not read, because `after_rebuild` does their work."""
+    after_rebuild: Callable[[AsyncConnection[Any]], Awaitable[None]] | None = None
+    """Completes the rows at the end of a rebuild, in the transaction that puts the new table in the
+    place of the old one."""
 
     @property
     def tables(self) -> tuple[LiteralString, ...]:

@@ -53,10 +53,10 @@ class ProcessLost(Exception):
 
 
 def topics_skipped(projections: Iterable[Projection]) -> list[str]:
-    """Known topics that none of these projections handles. Unknown topics are not skipped: reading
+    """Known topics that none of these projections needs. Unknown topics are not skipped: reading
     them must fail."""
-    handled = frozenset[EventClass]().union(*(p.handles for p in projections))
-    return [topic for topic, kind in EVENT_TYPES.items() if kind not in handled]
+    needed = frozenset[EventClass]().union(*(p.handles - p.skipped_in_rebuild for p in projections))
+    return [topic for topic, kind in EVENT_TYPES.items() if kind not in needed]
 
 
 async def load(

@@ -211,6 +211,8 @@ async def _replace(
                 await connection.execute(SQL("SET LOCAL lock_timeout TO {}").format(LOCK_TIMEOUT))
                 live_tables = await staging.lock_live_tables(connection, schema, projection)
                 await _catch_up(connection, tail, progress)
+                if projection.after_rebuild is not None:
+                    await projection.after_rebuild(connection)
                 position = tail.positions[projection]
                 await staging.swap_in(connection, schema, projection, position, live_tables)
                 return position

@@ -105,6 +105,24 @@ EVENT = {
 }
 
 
+DEFAULTS: dict[str, Any] = {
+    "description": "",
+    "area": None,
+    "area_id": None,
+    "status": "open",
+    "ends_at": None,
+    "timezone": "UTC",
+    "capacity": None,
+    "waiting_list": "off",
+    "cancel_until": None,
+    "reminders": [],
+    "confirm_within": None,
+    "cancelled": None,
+    "availability": "open",
+}
+"""The fields of an event that a creation leaves out."""
+
+
 @asynccontextmanager
 async def api_on(
     settings: Settings, services: Services, keys: InstallationKeys

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.api.serving import EVENT, Api
+from tests.api.serving import DEFAULTS, EVENT, Api
+from tests.support.waiting import until_async
 
 pytestmark = pytest.mark.anyio
 
@@ -15,11 +17,10 @@ async def test_a_created_event_is_answered_as_it_will_read(api: Api) -> None:
     area = await api.area("Great Hall")
     answer = await api.created_event(area_id=area)
     event = answer.json()["data"]
-    assert event == EVENT | {
+    assert event == DEFAULTS | EVENT | {
         "id": event["id"],
         "area": "Great Hall",
         "area_id": area,
-        "status": "open",
     }
     read = await api.get(f"/api/events/{event['id']}/", after=answer)
     assert read.status_code == 200
@@ -48,6 +49,56 @@ async def test_times_come_in_many_forms_and_go_out_in_utc(
     assert (event["event_datetime"], event["registration_deadline"]) == (starts, ends)
 
 
+DETAILS = {
+    "description": "Talks,\nand a day of sprints.",
+    "ends_at": "2099-05-19T16:00:00Z",
+    "timezone": "Europe/Berlin",
+    "capacity": 300,
+    "waiting_list": "manual",
+    "cancel_until": "2099-05-15T09:00:00Z",
+    "reminders": ["P1D", "PT2H"],
+    "confirm_within": "P2D",
+}
+
+
+async def test_an_event_is_created_with_all_its_details(api: Api) -> None:
+    answer = await api.created_event(**DETAILS)
+    event = answer.json()["data"]
+    assert event == DEFAULTS | EVENT | DETAILS | {"id": event["id"]}
+    read = await api.get(f"/api/events/{event['id']}", after=answer)
+    assert read.json() == answer.json()
+    (listed,) = (await api.get("/api/events", after=answer)).json()["data"]
+    assert listed == event
+
+
+async def test_each_detail_is_changed_by_itself_and_taken_back(api: Api) -> None:
+    created = await api.created_event()
+    event = created.json()["data"]
+    path = f"/api/events/{event['id']}"
+    for field, value in DETAILS.items():
+        answer = await api.http.patch(path, json={field: value})
+        assert answer.json()["data"] == event | {field: value}
+        assert (await api.get(path, after=answer)).json() == answer.json()
+        answer = await api.http.patch(path, json={field: event[field]})
+        assert answer.json()["data"] == event
+
+
+async def test_dates_of_details_are_the_end_of_the_day_and_reminders_are_put_in_order(
+    api: Api,
+) -> None:
+    answer = await api.created_event(
+        ends_at="2099-05-18",
+        cancel_until="05.01.2099",
+        reminders=["PT120M", "P1D", "PT24H"],
+    )
+    event = answer.json()["data"]
+    assert (event["ends_at"], event["cancel_until"]) == (
+        "2099-05-18T23:59:59Z",
+        "2099-05-01T23:59:59Z",
+    )
+    assert event["reminders"] == ["P1D", "PT2H"]
+
+
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 PAST = "2001-01-01T00:00:00Z"
@@ -68,6 +119,23 @@ PAST = "2001-01-01T00:00:00Z"
             {"area_id": NOWHERE, "event_datetime": PAST, "registration_deadline": PAST},
             ["area_id", "event_datetime", "registration_deadline"],
         ),
+        ({"ends_at": "2099-05-17T09:00:00Z"}, ["ends_at"]),
+        ({"cancel_until": "2099-05-18"}, ["cancel_until"]),
+        (
+            {"name": "", "ends_at": PAST, "cancel_until": "2100-01-01"},
+            ["name", "ends_at", "cancel_until"],
+        ),
+        ({"capacity": -1, "waiting_list": "on"}, ["capacity", "waiting_list"]),
+        ({"capacity": 1_000_001}, ["capacity"]),
+        ({"capacity": "10"}, ["capacity"]),
+        ({"capacity": True}, ["capacity"]),
+        ({"timezone": "Berlin", "description": "x" * 10_001}, ["description", "timezone"]),
+        ({"description": "\0"}, ["description"]),
+        ({"reminders": ["P61D"]}, ["reminders"]),
+        ({"reminders": [f"PT{n}H" for n in range(1, 7)]}, ["reminders"]),
+        ({"reminders": "P1D"}, ["reminders"]),
+        ({"confirm_within": "PT59S"}, ["confirm_within"]),
+        ({"cancelled": None, "availability": "open"}, ["cancelled", "availability"]),
     ],
 )
 async def test_creation_names_all_that_is_wrong(
@@ -159,3 +227,103 @@ async def test_the_list_is_searched_by_a_literal_part_of_the_name(
 
 def names(page: Any) -> list[str]:
     return [event["name"] for event in page.json()["data"]]
+
+
+async def test_a_value_that_stays_as_it_was_is_not_refused(api: Api) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    created = await api.created_event(registration_deadline=soon.isoformat())
+    event = created.json()["data"]
+    await until_async(lambda: now_is_after(soon))
+    same = {key: event[key] for key in (*EVENT, *DETAILS)}
+    answer = await api.http.patch(f"/api/events/{event['id']}", json=same | {"capacity": 5})
+    assert answer.status_code == 200
+    assert answer.json()["data"] == event | {"capacity": 5}
+
+
+async def now_is_after(moment: datetime) -> bool:
+    return datetime.now(UTC) > moment
+
+
+async def test_a_cancelled_event_can_be_read_and_reinstated_but_not_registered_for(
+    api: Api,
+) -> None:
+    created = await api.created_event()
+    event = created.json()["data"]
+    path = f"/api/events/{event['id']}"
+    cancelled = await api.http.post(f"{path}/cancel", json={"reason": " Flooded.\nSorry! "})
+    assert cancelled.status_code == 200
+    at = cancelled.json()["data"]["cancelled"]["at"]
+    reason = {"at": at, "reason": "Flooded.\nSorry!"}
+    assert cancelled.json()["data"] == event | {"cancelled": reason}
+    assert (await api.get(path, after=cancelled)).json() == cancelled.json()
+    refused = await api.register(event["id"])
+    assert refused.json()["type"] == "/problems/event-cancelled"
+    again = await api.http.post(f"{path}/cancel", json={"reason": "Another"})
+    assert again.json() == cancelled.json()
+    reinstated = await api.http.post(f"{path}/reinstate")
+    assert reinstated.json()["data"] == event
+    assert (await api.get(path, after=reinstated)).json() == reinstated.json()
+    assert (await api.register(event["id"])).status_code == 201
+
+
+async def test_a_cancellation_needs_no_reason_and_takes_no_long_one(api: Api) -> None:
+    event = await api.event()
+    path = f"/api/events/{event}/cancel"
+    wrong = await api.http.post(path, json={"reason": "x" * 1_001, "because": "x"})
+    assert [error["field"] for error in wrong.json()["errors"]] == ["reason", "because"]
+    assert (await api.http.post(path)).json()["data"]["cancelled"]["reason"] == ""
+    assert (await api.http.post(f"/api/events/{NOWHERE}/cancel")).status_code == 404
+    assert (await api.http.post(f"/api/events/{NOWHERE}/reinstate")).status_code == 404
+
+
+async def test_availability_flips_with_the_registrations_and_so_do_the_tags(api: Api) -> None:
+    event = await api.event(capacity=1)
+    path = f"/api/events/{event}"
+
+    async def seen_after(answer: Any) -> tuple[str, str, str]:
+        one = await api.get(path, after=answer)
+        listed = await api.get("/api/events", after=answer)
+        assert listed.json()["data"] == [one.json()["data"]]
+        return one.json()["data"]["availability"], one.headers["ETag"], listed.headers["ETag"]
+
+    first = await api.register(event, "ada@example.com")
+    full, tag, list_tag = await seen_after(first)
+    assert full == "full"
+    changed = await api.http.patch(path, json={"waiting_list": "automatic"})
+    assert changed.json()["data"]["availability"] == "waiting"
+    waiting, tag, list_tag = await seen_after(changed)
+    assert waiting == "waiting"
+    body = {"full_name": "Bob", "email": "bob@example.com", "join_waiting_list": True}
+    waits = await api.http.post(f"{path}/register", json=body)
+    assert await seen_after(waits) == ("waiting", tag, list_tag), "nothing that is shown changed"
+    more = await api.http.patch(path, json={"capacity": 3})
+    assert more.json()["data"]["availability"] == "open", "and Bob has a seat"
+    is_open, other_tag, other_list_tag = await seen_after(more)
+    assert (is_open, other_tag != tag, other_list_tag != list_tag) == ("open", True, True)
+
+
+async def test_organizers_count_the_seats(api: Api) -> None:
+    ada = (await api.account("ada", "organizer")).bearer
+    event = await api.event(capacity=2, waiting_list="automatic")
+    path = f"/api/events/{event}/seats"
+    for name in "abc":
+        body = {"full_name": name, "email": f"{name}@example.com", "join_waiting_list": True}
+        last = await api.http.post(f"/api/events/{event}/register", json=body)
+    after = ada | {"Min-Event-Position": last.headers["Event-Position"]}
+    seats = await api.http.get(path, headers=after)
+    assert seats.json()["data"] == {
+        "capacity": 2, "taken": 2, "free": 0, "waiting": 1, "over_by": 0,
+    }  # fmt: skip
+    known = after | {"If-None-Match": seats.headers["ETag"]}
+    assert (await api.http.get(path, headers=known)).status_code == 304
+    last = await api.http.patch(f"/api/events/{event}", json={"capacity": 1}, headers=ada)
+    known["Min-Event-Position"] = last.headers["Event-Position"]
+    assert (await api.http.get(path, headers=known)).json()["data"] == {
+        "capacity": 1, "taken": 2, "free": 0, "waiting": 1, "over_by": 1,
+    }  # fmt: skip
+    last = await api.http.patch(f"/api/events/{event}", json={"capacity": None}, headers=ada)
+    known["Min-Event-Position"] = last.headers["Event-Position"]
+    assert (await api.http.get(path, headers=known)).json()["data"] == {
+        "capacity": None, "taken": 3, "free": None, "waiting": 0, "over_by": 0,
+    }  # fmt: skip
+    assert (await api.http.get(f"/api/events/{NOWHERE}/seats", headers=ada)).status_code == 404

@@ -154,7 +154,8 @@ def test_parameters_and_headers_are_told() -> None:
         }
 
     assert parameters("GET /api/events/list") == {
-        "name", "order_by", "limit", "offset", "cursor", "Min-Event-Position", "If-None-Match",
+        "name", "from", "until", "area_id", "status", "registrable",
+        "order_by", "limit", "offset", "cursor", "Min-Event-Position", "If-None-Match",
     }  # fmt: skip
     assert parameters("DELETE /api/events/{event_id}") == {"event_id", "If-Match"}
     changed = CALLS["PATCH /api/events/{event_id}"]["responses"]

@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from psycopg import AsyncConnection
 
 from domain.areas import RenameArea
-from domain.core.values import Text
+from domain.core.values import Capacity, Reason, Text
+from domain.departures import CancelVisitor, EraseVisitor
+from domain.details import Details
+from domain.event_cancellation import CancelEvent, ReinstateEvent
 from domain.events import ChangeEvent, CleanUpEvent, DeleteEvent
 from domain.provider_items import SyncEvent
-from projections.events import EventRow, get_event, list_open
+from projections.event_list import EventFilter, list_events
+from projections.events import EVENTS, EventRow, get_event
 from projections.lists.count_cache import CountCache
-from projections.lists.cursor import BadCursor, Cursor
-from tests.support.installation import IN_A_MONTH, Installation, an_event
+from projections.lists.cursor import BadCursor, Cursor, Page
+from projections.rebuild.rebuild import rebuild_tables
+from tests.support.installation import IN_A_MONTH, Installation, a_registration, an_event
 
 pytestmark = pytest.mark.anyio
 
 
+async def page_of(
+    installation: Installation, counts: CountCache | None = None, fragment: str = "", **wanted: Any
+) -> Page[EventRow]:
+    return await list_events(
+        installation.connection,
+        counts or CountCache(),
+        EventFilter(name_fragment=fragment),
+        now=datetime.now(UTC),
+        **wanted,
+    )
+
+
 async def found(installation: Installation, fragment: str) -> list[str]:
-    page = await list_open(installation.connection, CountCache(), name_fragment=fragment, limit=100)
+    page = await page_of(installation, fragment=fragment, limit=100)
     assert page.total == len(page.rows)
     return sorted(row.name for row in page.rows)
 
@@ -160,10 +179,10 @@ async def test_a_walk_by_cursor_meets_the_same_events_as_one_by_offset(
     totals = CountCache()
 
     async def by_offset(offset: int) -> list[EventRow]:
-        page = await list_open(
-            installation.connection,
+        page = await page_of(
+            installation,
             totals,
-            name_fragment=fragment,
+            fragment=fragment,
             descending=descending,
             limit=3,
             offset=offset,
@@ -172,10 +191,10 @@ async def test_a_walk_by_cursor_meets_the_same_events_as_one_by_offset(
 
     walked, cursor, pages = list[EventRow](), None, 0
     while pages == 0 or cursor is not None:
-        page = await list_open(
-            installation.connection,
+        page = await page_of(
+            installation,
             totals,
-            name_fragment=fragment,
+            fragment=fragment,
             descending=descending,
             limit=3,
             cursor=cursor,
@@ -193,9 +212,9 @@ async def test_an_empty_page_still_tells_the_total_and_the_version(
 ) -> None:
     await installation.event()
     await installation.project()
-    page = await list_open(installation.connection, CountCache(), offset=5)
+    page = await page_of(installation, offset=5)
     assert (page.rows, page.total, page.next_cursor) == ([], 1, None)
-    assert page.version == (await list_open(installation.connection, CountCache())).version
+    assert page.version == (await page_of(installation)).version
 
 
 async def test_a_total_that_is_known_is_counted_again_once_events_have_changed(
@@ -205,7 +224,7 @@ async def test_a_total_that_is_known_is_counted_again_once_events_have_changed(
 
     async def total(fragment: str = "") -> int:
         await installation.project()
-        page = await list_open(installation.connection, totals, name_fragment=fragment, limit=1)
+        page = await page_of(installation, totals, fragment=fragment, limit=1)
         return page.total
 
     await installation.give(an_event("Fair"), an_event("Fair"), an_event("Other"))
@@ -218,9 +237,9 @@ async def test_a_total_that_is_known_is_not_counted(installation: Installation) 
     totals = CountCache()
     await installation.give(an_event(), an_event())
     await installation.project()
-    assert (await list_open(installation.connection, totals)).total == 2
+    assert (await page_of(installation, totals)).total == 2
     await installation.connection.execute("DELETE FROM events")  # behind the projection's back
-    page = await list_open(installation.connection, totals)
+    page = await page_of(installation, totals)
     assert (page.rows, page.total) == ([], 2)
 
 
@@ -235,8 +254,8 @@ def test_the_totals_of_questions_that_were_asked_long_ago_are_forgotten() -> Non
 async def test_the_last_page_has_no_cursor(installation: Installation) -> None:
     await installation.give(an_event(), an_event())
     await installation.project()
-    assert (await list_open(installation.connection, CountCache(), limit=2)).next_cursor is None
-    assert (await list_open(installation.connection, CountCache(), limit=1)).next_cursor is not None
+    assert (await page_of(installation, limit=2)).next_cursor is None
+    assert (await page_of(installation, limit=1)).next_cursor is not None
 
 
 @pytest.mark.parametrize(
@@ -244,7 +263,7 @@ async def test_the_last_page_has_no_cursor(installation: Installation) -> None:
 )
 async def test_what_is_no_cursor_is_refused(installation: Installation, cursor: str) -> None:
     with pytest.raises(BadCursor):
-        await list_open(installation.connection, CountCache(), cursor=cursor)
+        await page_of(installation, cursor=cursor)
 
 
 def test_a_cursor_is_read_back_as_it_was_written() -> None:
@@ -260,7 +279,7 @@ async def test_the_version_moves_with_the_rows_and_not_with_registrations(
 
     async def version() -> str:
         await installation.project()
-        return (await list_open(installation.connection, CountCache())).version
+        return (await page_of(installation)).version
 
     first = await version()
     await installation.register(event, "ada@example.org")
@@ -275,8 +294,10 @@ async def test_the_version_moves_with_the_rows_and_not_with_registrations(
 async def test_a_page_is_not_planned_anew_each_time(installation: Installation) -> None:
     await installation.connection.execute(
         """
-        INSERT INTO events
-        SELECT gen_random_uuid(), 'Fair', 'fair', '{}', NULL, 'open', at, at, 1
+        INSERT INTO events (id, name, name_folded, trigrams, status, event_datetime,
+                            registration_deadline, description, timezone, waiting_list, reminders,
+                            version)
+        SELECT gen_random_uuid(), 'Fair', 'fair', '{}', 'open', at, at, '', 'UTC', 'off', '{}', 1
         FROM generate_series(now(), now() + interval '5000 hours', '1 hour') AS at
         """
     )
@@ -286,10 +307,160 @@ async def test_a_page_is_not_planned_anew_each_time(installation: Installation) 
         installation.database_url, autocommit=True, prepare_threshold=1
     ) as connection:
         for _ in range(10):
-            await list_open(connection, totals, limit=10)
+            await list_events(connection, totals, now=datetime.now(UTC), limit=10)
         cursor = await connection.execute(
             "SELECT sum(generic_plans) FROM pg_prepared_statements WHERE statement LIKE '%found%'"
         )
         row = await cursor.fetchone()
         assert row is not None
         assert row[0] > 0
+
+
+DETAILS: dict[str, Any] = {
+    "description": "Talks,\nand sprints.",
+    "ends_at": IN_A_MONTH + timedelta(days=1),
+    "timezone": "Europe/Berlin",
+    "capacity": 7,
+    "waiting_list": "manual",
+    "cancel_until": IN_A_MONTH - timedelta(days=1),
+    "reminders": ("P1D", "PT2H"),
+    "confirm_within": "P2D",
+}
+
+
+async def test_each_detail_of_an_event_is_read_as_it_was_given(installation: Installation) -> None:
+    (view,) = await installation.give(msgspec.structs.replace(an_event(), **DETAILS))
+    event = view.event.id
+    await installation.give(CancelEvent(event_id=event, reason=Reason("Flooded")))
+    await installation.project()
+    row = await get_event(installation.connection, event)
+    assert row is not None
+    assert {field: getattr(row, field) for field in DETAILS} == DETAILS
+    assert row.cancelled is not None
+    assert row.cancelled.reason == "Flooded"
+    nothing = {field: getattr(Details(), field) for field in DETAILS}
+    await installation.give(ChangeEvent(event_id=event, **nothing), ReinstateEvent(event_id=event))
+    await installation.project()
+    row = await get_event(installation.connection, event)
+    assert row is not None
+    assert {field: getattr(row, field) for field in DETAILS} == nothing
+    assert row.cancelled is None
+
+
+async def test_a_sync_never_touches_what_the_provider_does_not_say(
+    installation: Installation,
+) -> None:
+    sync = SyncEvent(
+        event_id=uuid4(),
+        name=Text("Yearly"),
+        event_datetime=IN_A_MONTH,
+        registration_deadline=IN_A_MONTH,
+        area_name=None,
+        status="open",
+    )
+    await installation.give(sync, ChangeEvent(event_id=sync.event_id, **DETAILS))
+    renamed = msgspec.structs.replace(sync, name=Text("Monthly"), status="closed")
+    await installation.give(CancelEvent(event_id=sync.event_id), renamed)
+    await installation.project()
+    row = await get_event(installation.connection, sync.event_id)
+    assert row is not None
+    assert (row.name, row.status) == ("Monthly", "closed")
+    assert {field: getattr(row, field) for field in DETAILS} == DETAILS
+    assert row.cancelled is not None
+
+
+async def availability(installation: Installation, event: UUID) -> str:
+    """Also that of a table which is rebuilt."""
+    await installation.project()
+    row = await get_event(installation.connection, event)
+    await rebuild_tables(installation.database_url, installation.keys, [EVENTS])
+    assert await get_event(installation.connection, event) == row
+    assert row is not None
+    return row.availability
+
+
+async def test_the_availability_flips_with_all_that_takes_and_frees_seats(
+    installation: Installation,
+) -> None:
+    event = await installation.event()
+
+    async def change(**fields: Any) -> str:
+        await installation.give(ChangeEvent(event_id=event, **fields))
+        return await availability(installation, event)
+
+    (ada,) = await installation.register(event, "ada@example.org")
+    assert await availability(installation, event) == "open"
+    assert await change(capacity=Capacity(1)) == "full"
+    assert await change(capacity=Capacity(2)) == "open"
+    (bob,) = await installation.register(event, "bob@example.org")
+    assert await availability(installation, event) == "full"
+    assert await change(waiting_list="automatic") == "waiting"
+    waits = msgspec.structs.replace(
+        a_registration(event, "eve@example.org"), join_waiting_list=True
+    )
+    (eve,) = await installation.give(waits)
+    await installation.give(CancelVisitor(visitor_id=ada))
+    assert await availability(installation, event) == "waiting", "Eve has the seat now"
+    await installation.give(EraseVisitor(visitor_id=bob))
+    assert await availability(installation, event) == "open"
+    await installation.give(CancelVisitor(visitor_id=eve.id))
+    assert await change(capacity=Capacity(0)) == "waiting"
+    assert await change(capacity=None) == "open"
+
+
+async def test_an_erasure_of_a_cancelled_event_frees_the_seat_that_a_reinstatement_offers(
+    installation: Installation,
+) -> None:
+    event = await installation.event()
+    await installation.give(ChangeEvent(event_id=event, capacity=Capacity(1)))
+    (ada,) = await installation.register(event, "ada@example.org")
+    await installation.give(CancelEvent(event_id=event))
+    assert await availability(installation, event) == "full"
+    await installation.give(EraseVisitor(visitor_id=ada))
+    assert await availability(installation, event) == "open"
+
+
+async def test_the_version_moves_with_a_registration_only_when_the_availability_flips(
+    installation: Installation,
+) -> None:
+    event = await installation.event()
+    await installation.give(ChangeEvent(event_id=event, capacity=Capacity(2)))
+
+    async def version_after(email: str) -> str:
+        await installation.register(event, email)
+        await installation.project()
+        return (await page_of(installation)).version
+
+    await installation.project()
+    before = (await page_of(installation)).version
+    assert await version_after("ada@example.org") == before
+    assert await version_after("bob@example.org") != before
+
+
+async def test_a_page_that_depends_on_the_clock_says_until_when_it_is_valid(
+    installation: Installation,
+) -> None:
+    day = timedelta(days=1)
+    await installation.give(
+        an_event("First", at=IN_A_MONTH),
+        an_event("Second", at=IN_A_MONTH + day),
+        an_event("Closed", at=IN_A_MONTH - day, status="closed"),
+    )
+    await installation.project()
+    totals = CountCache()
+
+    async def page_at(now: datetime) -> tuple[list[str], int, datetime | None]:
+        page = await list_events(
+            installation.connection, totals, EventFilter(registrable=True), now=now
+        )
+        assert page.valid is not None
+        assert page.valid.begin == now
+        return [row.name for row in page.rows], page.total, page.valid.end
+
+    both = ["Second", "First"], 2, IN_A_MONTH
+    assert await page_at(IN_A_MONTH - day) == both
+    assert await page_at(IN_A_MONTH) == both
+    tick = timedelta(microseconds=1)
+    assert await page_at(IN_A_MONTH + tick) == (["Second"], 1, IN_A_MONTH + day)
+    assert await page_at(IN_A_MONTH + day + tick) == ([], 0, None)
+    assert await page_at(IN_A_MONTH) == both
