@@ -13,6 +13,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from api.accounts import AccountCalls
 from api.admin.home import home
 from api.admin.kit.problems import answer_problem_page
+from api.admin.own_registration import OwnRegistrationPages
 from api.admin.panel import is_of_panel, panel
 from api.admin.problem_pages import problem_type
 from api.areas import AreaCalls
@@ -35,6 +36,7 @@ from api.http.limits import Limits
 from api.http.parameters import refuse_repeated
 from api.http.problems import answer_problem
 from api.http.requests import Request
+from api.manage import ManageCalls
 from api.metrics import Scrapes, metrics
 from api.openapi.pages import documentation
 from api.registrations import register
@@ -48,6 +50,7 @@ ROUTES: Sequence[ControllerRouterHandler] = [
     register,
     EventVisitorCalls,
     VisitorCalls,
+    ManageCalls,
     erase,
     AuthCalls,
     AccountCalls,
@@ -65,7 +68,14 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
     limits = Limits(settings, clients, connections.broker)
     checks = (only_hosts(settings.allowed_hosts), limits.check, access.check)
     app = Litestar(
-        [home, problem_type, *ROUTES, *documentation(ROUTES, settings.write_policy), panel(checks)],
+        [
+            home,
+            problem_type,
+            OwnRegistrationPages,
+            *ROUTES,
+            *documentation(ROUTES, settings.write_policy),
+            panel(checks),
+        ],
         state=State(
             {
                 "settings": settings,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -84,10 +85,15 @@ def cancel_visitor(command: CancelVisitor, work: Work) -> Visitor:
 def leave_event(command: LeaveEvent, work: Work) -> Visitor:
     visitor = existing_visitor(command.visitor_id, work)
     visitor.expect_episode(command.episode)
-    details = work.get(Event, visitor.event).details
-    if work.now > min(details.cancel_until or details.event_datetime, details.event_datetime):
+    if work.now > may_leave_until(work.get(Event, visitor.event)):
         raise CancellationClosed
     return record_cancellation(visitor, "visitor", work)
+
+
+def may_leave_until(event: Event) -> datetime:
+    """Until when visitors may cancel."""
+    begins = event.details.event_datetime
+    return min(event.details.cancel_until or begins, begins)
 
 
 def confirm_visitor(command: ConfirmVisitor, work: Work) -> Visitor:

@@ -1,0 +1,85 @@
+"""`/r/{token}`: the page behind the link in messages, where visitors see, confirm and cancel their
+own registration. It works without scripts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from litestar import Controller, Response, get, post
+from litestar import Request as AnyRequest
+from litestar.enums import MediaType
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from api.admin.kit.pages import fragment
+from api.http.access import Who
+from api.http.problems import problem_of
+from api.http.requests import Request
+from api.manage import PRIVATE, Standing, confirm, current, leave
+from domain.departures import may_leave_until
+from domain.visitors import CancellationClosed, LinkExpired
+
+
+def answer_problem_page(request: AnyRequest[Any, Any, Any], error: Exception) -> Response[Any]:
+    problem, headers = problem_of(request, error)
+    content = fragment(
+        "own_registration/problem.html",
+        title=problem.title,
+        detail=problem.detail,
+        expired=isinstance(error, LinkExpired),
+        too_late=isinstance(error, CancellationClosed),
+    )
+    return Response(
+        content, status_code=problem.status, media_type=MediaType.HTML, headers=headers | PRIVATE
+    )
+
+
+class OwnRegistrationPages(Controller):
+    path = "/r/{token:str}"
+    opt = {"access": Who.ANYONE}  # noqa: RUF012  Litestar's own type for it
+    include_in_schema = False
+    exception_handlers = {Exception: answer_problem_page}  # noqa: RUF012
+
+    @get("/")
+    async def show(self, request: Request, token: FromPath[str]) -> Response[str]:
+        return _page("registration.html", token, await current(request, token))
+
+    @get("/cancel")
+    async def confirm_cancellation(self, request: Request, token: FromPath[str]) -> Response[str]:
+        """Only asks."""
+        return _page("cancel.html", token, await current(request, token))
+
+    @post("/cancel", status_code=200)
+    async def cancel(self, request: Request, token: FromPath[str]) -> Response[str]:
+        standing, _ = await leave(request, token)
+        return _page("cancelled.html", token, standing)
+
+    @post("/confirm")
+    async def confirm(self, request: Request, token: FromPath[str]) -> Response[Any]:
+        await confirm(request, token)
+        return Redirect(f"/r/{token}", status_code=303, headers=PRIVATE)
+
+
+def _page(template: str, token: str, standing: Standing) -> Response[str]:
+    event = standing.event.event
+    zone = ZoneInfo(event.details.timezone)
+
+    def local(moment: datetime) -> str:
+        """In the event's time zone."""
+        shown = moment.astimezone(zone).strftime("%A, %-d %B %Y, %H:%M")
+        return f"{shown} ({event.details.timezone})"
+
+    until = may_leave_until(event)
+    content = fragment(
+        f"own_registration/{template}",
+        token=token,
+        visitor=standing.visitor,
+        event=event,
+        area=standing.event.area,
+        cancel_until=until,
+        may_cancel=datetime.now(UTC) <= until,
+        local=local,
+    )
+    return Response(content, media_type=MediaType.HTML, headers=PRIVATE)

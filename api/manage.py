@@ -1,0 +1,171 @@
+"""`/api/manage/{token}`: visitors read, confirm and cancel their own registration, by the link in
+their messages.
+
+Reading changes nothing: mail programs and scanners follow links. Answers are from history itself,
+so they never lag behind what the visitor has just done.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, Response, get, post
+from litestar import Request as AnyRequest
+from litestar.params import FromPath
+from psycopg import AsyncConnection
+
+from api.database.query import run_query
+from api.event_fields import Event, event_after
+from api.http.access import Who
+from api.http.dispatch import execute
+from api.http.examples import EXAMPLES, example
+from api.http.failures import NothingHere
+from api.http.problems import answer_problem
+from api.http.requests import Request
+from api.http.responses import Answer, json_response
+from api.visitors import Visitor, visitor_of
+from domain.areas import Area
+from domain.departures import ConfirmVisitor, LeaveEvent
+from domain.details import availability_of
+from domain.events import Event as EventAggregate
+from domain.events import EventView
+from domain.history.streams import Streams
+from domain.links import read_manage_token
+from domain.visitors import SEATS, CancellationClosed, LinkExpired
+from projections.visitors import VisitorRow, visitor_in_history
+
+PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
+"""Headers of every answer, since its address is a secret. Every response of the API has a
+`Referrer-Policy`."""
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a visitor stands, and at which event."""
+
+    visitor: VisitorRow
+    event: EventView
+
+    @property
+    def is_over(self) -> bool:
+        return self.visitor.status not in SEATS
+
+
+@example(visitor=EXAMPLES[Visitor], event=EXAMPLES[Event], ticket=None)
+class OwnRegistration(msgspec.Struct, frozen=True, kw_only=True):
+    """`event` is null when it was deleted; `ticket` is always null in this release."""
+
+    visitor: Visitor
+    event: Event | None
+    ticket: str | None = None
+
+
+def answer_in_private(request: AnyRequest[Any, Any, Any], error: Exception) -> Response[Any]:
+    response = answer_problem(request, error)
+    response.headers.update(PRIVATE)
+    return response
+
+
+class ManageCalls(Controller):
+    path = "/api/manage/{token:str}"
+    tags = ("visitors",)
+    opt = {"access": Who.ANYONE, "problems": [NothingHere, LinkExpired]}  # noqa: RUF012
+    exception_handlers = {Exception: answer_in_private}  # noqa: RUF012
+
+    @get("/", summary="Read one's own registration")
+    async def read_own(
+        self, request: Request, token: FromPath[str]
+    ) -> Response[Answer[OwnRegistration]]:
+        """For whoever has the link of a message. It ends with the registration: 410 after that, for
+        good, also when the person registers again."""
+        return _answer(await current(request, token))
+
+    @post(
+        "/cancel",
+        status_code=200,
+        summary="Cancel one's own registration",
+        opt={"problems": [NothingHere, LinkExpired, CancellationClosed]},
+    )
+    async def cancel_own(
+        self, request: Request, token: FromPath[str]
+    ) -> Response[Answer[OwnRegistration]]:
+        """Or leave the waiting list. The seat goes to the first in line, and the link is dead."""
+        return _answer(*await leave(request, token))
+
+    @post("/confirm", status_code=200, summary="Confirm one's own address")
+    async def confirm_own(
+        self, request: Request, token: FromPath[str]
+    ) -> Response[Answer[OwnRegistration]]:
+        """Where it is asked for, a registration that is not confirmed in time loses its seat.
+        Confirming again changes nothing."""
+        return _answer(*await confirm(request, token))
+
+
+async def current(request: Request, token: str) -> Standing:
+    """Raises NothingHere for a token that was not made here, LinkExpired."""
+    visitor_id, episode = _named_by(request, token)
+    standing = await _standing(request, visitor_id)
+    if standing.is_over or standing.visitor.episode != episode:
+        raise LinkExpired
+    return standing
+
+
+async def leave(request: Request, token: str) -> tuple[Standing, int]:
+    """Also returns the position of the last event. Raises NothingHere, LinkExpired,
+    CancellationClosed."""
+    visitor_id, episode = _named_by(request, token)
+    done = await execute(request, LeaveEvent(visitor_id=visitor_id, episode=episode))
+    return await _standing(request, visitor_id), done.position
+
+
+async def confirm(request: Request, token: str) -> tuple[Standing, int]:
+    """As `leave`."""
+    visitor_id, episode = _named_by(request, token)
+    done = await execute(request, ConfirmVisitor(visitor_id=visitor_id, episode=episode))
+    return await _standing(request, visitor_id), done.position
+
+
+def _named_by(request: Request, token: str) -> tuple[UUID, int]:
+    named = read_manage_token(request.connections.keys, token)
+    if named is None:
+        raise NothingHere
+    return named
+
+
+async def _standing(request: Request, visitor_id: UUID) -> Standing:
+    keys = request.connections.keys
+
+    async def query(connection: AsyncConnection[Any]) -> Standing:
+        visitor = await visitor_in_history(connection, keys, visitor_id)
+        if visitor is None:
+            raise NothingHere
+        return Standing(visitor=visitor, event=await _event(connection, visitor.event_id))
+
+    return await run_query(request.connections.primary, query)
+
+
+async def _event(connection: AsyncConnection[Any], id: UUID) -> EventView:
+    streams = Streams()
+    event = (await streams.load(connection, [id]))[id]
+    if not isinstance(event, EventAggregate):
+        raise NothingHere
+    area_id = event.details.area_id
+    area = (await streams.load(connection, [area_id]))[area_id] if area_id else None
+    cursor = await connection.execute(
+        "SELECT taken, waiting FROM event_seats WHERE event_id = %s", [id]
+    )
+    taken, waiting = await cursor.fetchone() or (0, 0)
+    return EventView(
+        event=event,
+        area=area.name if isinstance(area, Area) else None,
+        availability=availability_of(event.details, taken, waiting),
+    )
+
+
+def _answer(standing: Standing, position: int | None = None) -> Response[Answer[OwnRegistration]]:
+    event = event_after(standing.event) if standing.event.event.exists else None
+    own = OwnRegistration(visitor=visitor_of(standing.visitor), event=event)
+    response = json_response(Answer(data=own), position=position)
+    response.headers.update(PRIVATE)
+    return response
