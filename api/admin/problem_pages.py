@@ -29,6 +29,7 @@ WHAT_TO_DO = {
     405: "Use a method that the `Allow` header names.",
     408: "Send the request again, the whole body within 15 seconds.",
     409: "Read the current state. The same request fails as long as the rule forbids it.",
+    410: "Use the newest link that you were sent. What this one led to has ended.",
     412: "Read it again, and send the change with the new `ETag` if it is still right.",
     413: _SMALLER,
     414: _SMALLER,
