@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,10 +12,10 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+from domain.areas import CreateArea
 from domain.audit.point_in_time import AggregateState, state_as_of
-from domain.core.values import Email
+from domain.core.values import Email, Text
 from domain.erasure import erase_person
-from domain.history.batch import Origin
 from domain.history.codec import to_json
 from domain.history.store import connect
 from domain.privacy.keys import InstallationKeys
@@ -24,7 +25,7 @@ from events_face.commands.audit_state import diff, show
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed, WrongUsage
 from runtime.settings import Settings
-from tests.support.deeds import HOUR, MORNING, Deeds
+from tests.support.installation import HOUR, MORNING, ORIGIN, Installation, Maker
 from tests.support.processes import environment, events_face_command, run, spoken_with
 
 ALL: dict[str, Any] = {
@@ -34,16 +35,21 @@ ALL: dict[str, Any] = {
 """The options of `audit log` as they are when none is given."""
 
 
-async def a_renamed_area(deeds: Deeds) -> UUID:
-    area = await deeds.area(at=MORNING)
-    await deeds.rename(area, "Annex\u202e", at=MORNING + HOUR, by="ada")
+async def a_renamed_area(installation: Installation) -> UUID:
+    area = await installation.at(MORNING).area()
+    await installation.at(MORNING + HOUR).by("ada").rename(area, "Annex\u202e")
     return area
 
 
+async def a_visitor(installation: Installation) -> UUID:
+    (visitor,) = await installation.register(await installation.event(), "ada@example.com")
+    return visitor
+
+
 def test_the_log_prints_the_last_events_the_oldest_first(
-    settings: Settings, services: Services, deeds: Deeds, capsys: pytest.CaptureFixture[str]
+    settings: Settings, services: Services, make: Maker, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    area = asyncio.run(a_renamed_area(deeds))
+    area = make(a_renamed_area)
 
     def lines(**options: Any) -> list[str]:
         log(settings, services, **ALL | options)
@@ -69,12 +75,9 @@ def test_the_log_prints_the_last_events_the_oldest_first(
 
 
 def test_reading_personal_data_goes_into_history(
-    settings: Settings, services: Services, deeds: Deeds, capsys: pytest.CaptureFixture[str]
+    settings: Settings, services: Services, make: Maker, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def register() -> None:
-        await deeds.register(await deeds.event())
-
-    asyncio.run(register())
+    make(a_visitor)
     log(settings, services, **ALL)
     assert "ada@example.com" not in capsys.readouterr().out
     log(settings, services, **ALL | {"personal": True})
@@ -85,9 +88,9 @@ def test_reading_personal_data_goes_into_history(
 
 
 def test_an_aggregate_is_shown_as_it_was(
-    settings: Settings, services: Services, deeds: Deeds, capsys: pytest.CaptureFixture[str]
+    settings: Settings, services: Services, make: Maker, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    area = asyncio.run(a_renamed_area(deeds))
+    area = make(a_renamed_area)
     show(settings, services, aggregate_id=area, at="2030-05-01T09:30Z", json=False)
     shown = capsys.readouterr().out
     assert shown.startswith(f"Area {area}, version 1\n")
@@ -110,33 +113,30 @@ def test_an_aggregate_is_shown_as_it_was(
 def test_the_library_replays_what_the_api_answers(
     settings: Settings,
     services: Services,
-    deeds: Deeds,
+    make: Maker,
     keys: InstallationKeys,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async def make_history() -> list[UUID]:
-        area, event = await deeds.area(), await deeds.event()
-        visitor = await deeds.register(event)
-        origin = Origin(actor="system:test", correlation_id="test")
-        async with await connect(services.database_url) as connection:
-            email = Email("ada@example.com")
-            await erase_person(connection, keys, email, origin, _no_rows)
+    async def history(installation: Installation) -> list[UUID]:
+        area, event = await installation.area(), await installation.event()
+        (visitor,) = await installation.register(event, "ada@example.com")
+        connection = installation.connection
+        await erase_person(connection, keys, Email("ada@example.com"), ORIGIN, _no_rows)
         tampered = []
         for topic in ("Area.Teleported", "Event.Closed", None):
-            id = await deeds.area(f"Hall {topic}")
-            await deeds.rename(id, f"Annex {topic}")
-            await deeds.rename(id, f"Cellar {topic}")
+            id = await installation.area(f"Hall {topic}")
+            await installation.rename(id, f"Annex {topic}")
+            await installation.rename(id, f"Cellar {topic}")
             tampered.append((topic, id))
-        async with await connect(services.database_url) as connection:
-            foreign = uuid4()
-            await connection.execute(
-                "INSERT INTO history_events VALUES (%s, 1, 'shop:Order.Placed', '{}')", [foreign]
-            )
-            await connection.cursor().executemany(
-                "UPDATE history_events SET topic = %s"
-                " WHERE originator_id = %s AND originator_version = 2",
-                tampered,
-            )
+        foreign = uuid4()
+        await connection.execute(
+            "INSERT INTO history_events VALUES (%s, 1, 'shop:Order.Placed', '{}')", [foreign]
+        )
+        await connection.cursor().executemany(
+            "UPDATE history_events SET topic = %s"
+            " WHERE originator_id = %s AND originator_version = 2",
+            tampered,
+        )
         return [area, event, visitor, foreign, *(id for _, id in tampered)]
 
     async def api(id: UUID, position: int) -> AggregateState | None:
@@ -150,7 +150,7 @@ def test_the_library_replays_what_the_api_answers(
             return None
         return capsys.readouterr().out
 
-    ids = asyncio.run(make_history())
+    ids = make(history)
     unreadable = 0
     for id in ids:
         for position in range(0, 30, 3):
@@ -165,9 +165,9 @@ async def _no_rows(*_: object) -> None:
 
 
 def test_what_changed_is_printed(
-    settings: Settings, services: Services, deeds: Deeds, capsys: pytest.CaptureFixture[str]
+    settings: Settings, services: Services, make: Maker, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    area = asyncio.run(a_renamed_area(deeds))
+    area = make(a_renamed_area)
     how: dict[str, Any] = {"aggregate_id": area, "end": None, "json": False}
     diff(settings, services, start="2030-05-01T09:30Z", **how)
     printed = capsys.readouterr().out
@@ -181,8 +181,8 @@ def test_what_changed_is_printed(
         diff(settings, services, start="2031-01-01", **how | {"end": "2030-05-01T09:30Z"})
 
 
-def test_a_follower_sees_what_happens(settings: Settings, services: Services, deeds: Deeds) -> None:
-    asyncio.run(deeds.area("First"))
+def test_a_follower_sees_what_happens(settings: Settings, services: Services, make: Maker) -> None:
+    make(partial(Installation.area, name="First"))
     command = events_face_command(
         *("audit", "log", "--follow", "--json", "--type", "Area", "--limit", "1")
     )
@@ -190,7 +190,7 @@ def test_a_follower_sees_what_happens(settings: Settings, services: Services, de
         assert follower.stdout is not None
         assert '"First"' in follower.stdout.readline()
         for name in ("Second", "Third"):
-            asyncio.run(deeds.area(name))
+            make(partial(Installation.area, name=name))
             assert f'"{name}"' in follower.stdout.readline()
 
 
@@ -202,13 +202,10 @@ def test_a_full_disk_is_one_line(settings: Settings, services: Services) -> None
 
 
 def test_output_that_nobody_reads_on_is_no_failure(
-    settings: Settings, services: Services, deeds: Deeds
+    settings: Settings, services: Services, make: Maker
 ) -> None:
-    async def fill() -> None:
-        for number in range(300):
-            await deeds.area(f"Area {number}")
-
-    asyncio.run(fill())
+    areas = [CreateArea(name=Text(f"Area {number}")) for number in range(300)]
+    make(lambda installation: installation.give(*areas))
     command = f"{sys.executable} -m events_face audit export | head -n 1"
     done = run(["bash", "-o", "pipefail", "-c", command], env=environment(settings, services))
     assert (done.returncode, done.stderr) == (0, "")
@@ -218,14 +215,11 @@ def test_output_that_nobody_reads_on_is_no_failure(
 def test_no_command_of_the_audit_shows_the_code_of_a_registration(
     settings: Settings,
     services: Services,
-    deeds: Deeds,
+    make: Maker,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async def register() -> UUID:
-        return await deeds.register(await deeds.event())
-
-    visitor = asyncio.run(register())
+    visitor = make(a_visitor)
     file = tmp_path / "history.jsonl"
     for json in (False, True):
         log(settings, services, **ALL | {"json": json, "personal": True})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from events_face.commands.audit_export import export
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed, WrongUsage
 from runtime.settings import Settings
-from tests.support.deeds import Deeds
+from tests.support.installation import Installation, Maker
 from tests.support.processes import environment, events_face
 
 pytestmark = pytest.mark.usefixtures("small_export_batches")
@@ -24,13 +24,11 @@ NOTHING: dict[str, Any] = {
 }  # fmt: skip
 
 
-async def fill(deeds: Deeds) -> None:
-    """Five areas, an event and two visitors: 13 events."""
+async def thirteen_events(installation: Installation) -> None:
+    """Five areas, an event and two visitors."""
     for number in range(5):
-        await deeds.area(f"Area {number}")
-    fair = await deeds.event()
-    for name in ("ada", "bob"):
-        await deeds.register(fair, f"{name}@example.com")
+        await installation.area(f"Area {number}")
+    await installation.register(await installation.event(), "ada@example.com", "bob@example.com")
 
 
 def events_in(file: Path) -> list[dict[str, Any]]:
@@ -45,11 +43,11 @@ def positions_in(file: Path) -> list[int]:
 def test_each_event_is_a_line_in_order(
     settings: Settings,
     services: Services,
-    deeds: Deeds,
+    make: Maker,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    asyncio.run(fill(deeds))
+    make(thirteen_events)
     file = tmp_path / "history.jsonl"
     export(settings, services, **NOTHING | {"output": file})
     assert capsys.readouterr().out == f"{file}: events written after position 0: 13\n"
@@ -67,10 +65,10 @@ def test_each_event_is_a_line_in_order(
 
 @pytest.mark.parametrize("kept", [0, 1, 5, -1, -20])
 def test_an_interrupted_export_goes_on_after_its_last_whole_line(
-    settings: Settings, services: Services, deeds: Deeds, tmp_path: Path, kept: int
+    settings: Settings, services: Services, make: Maker, tmp_path: Path, kept: int
 ) -> None:
-    asyncio.run(fill(deeds))
     """`kept`: lines of it, or a torn text without its last bytes."""
+    make(thirteen_events)
     whole, torn = tmp_path / "whole.jsonl", tmp_path / "torn.jsonl"
     export(settings, services, **NOTHING | {"output": whole})
     text = whole.read_bytes()
@@ -78,7 +76,7 @@ def test_an_interrupted_export_goes_on_after_its_last_whole_line(
     for _ in range(2):
         export(settings, services, **NOTHING | {"output": torn, "resume": True})
         assert torn.read_bytes() == text
-    asyncio.run(deeds.area("One more"))
+    make(partial(Installation.area, name="One more"))
     export(settings, services, **NOTHING | {"output": torn, "resume": True})
     assert torn.read_bytes().startswith(text)
     assert len(positions_in(torn)) == 15
@@ -101,9 +99,9 @@ def test_what_stands_there_already_is_never_overwritten(
 
 
 def test_an_export_with_personal_data_is_one_disclosure(
-    settings: Settings, services: Services, deeds: Deeds, tmp_path: Path
+    settings: Settings, services: Services, make: Maker, tmp_path: Path
 ) -> None:
-    asyncio.run(fill(deeds))
+    make(thirteen_events)
     file, disclosures = tmp_path / "personal.jsonl", tmp_path / "disclosures.jsonl"
     export(settings, services, **NOTHING | {"output": file, "personal": True})
     people = [event["data"]["person"] for event in events_in(file)[-2:]]

@@ -16,7 +16,7 @@ from domain.history.persistence import Factory
 from domain.history.store import connect
 from tests.domain.former_history import former_installation
 from tests.support.databases import Databases
-from tests.support.installation import Installation
+from tests.support.installation import MORNING, Installation
 
 
 @pytest.fixture
@@ -33,6 +33,12 @@ def database(database_url: str) -> Iterator[Connection[Any]]:
     """For code that is not asynchronous."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def morning(installation: Installation) -> Installation:
+    """At nine, until the test says otherwise."""
+    return installation.at(MORNING)
 
 
 @pytest.fixture

@@ -13,19 +13,22 @@ from domain.audit import point_in_time, replay
 from domain.audit.point_in_time import difference, parse_position_or_time, state_as_of
 from domain.core.values import Invalid
 from domain.history.store import last_position
-from tests.support.deeds import HOUR, MORNING, Deeds
+from tests.support.installation import HOUR, MORNING, Installation
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize("rows", [1, 500])
 async def test_a_state_is_that_of_a_position_or_a_time(
-    deeds: Deeds, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch, rows: int
+    morning: Installation,
+    connection: AsyncConnection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    rows: int,
 ) -> None:
     monkeypatch.setattr(replay, "ROWS_PER_QUERY", rows)
-    area = await deeds.area(at=MORNING)
+    area = await morning.area()
     created = await last_position(connection)
-    await deeds.rename(area, "Annex", at=MORNING + HOUR, by="ada")
+    await morning.at(MORNING + HOUR).by("ada").rename(area, "Annex")
     renamed = await last_position(connection)
 
     async def name_as_of(moment: Any) -> str | None:
@@ -48,11 +51,11 @@ async def test_a_state_is_that_of_a_position_or_a_time(
 
 
 async def test_a_difference_tells_fields_and_events(
-    deeds: Deeds, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
+    morning: Installation, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    area = await deeds.area(at=MORNING)
+    area = await morning.area()
     for hours, name in enumerate(["Annex", "Cellar"], start=1):
-        await deeds.rename(area, name, at=MORNING + hours * HOUR)
+        await morning.at(MORNING + hours * HOUR).rename(area, name)
     found = await difference(connection, area, MORNING, MORNING + HOUR)
     assert found is not None
     assert (found.from_version, found.to_version) == (1, 2)
@@ -76,20 +79,20 @@ async def test_a_difference_tells_fields_and_events(
 
 
 async def test_what_lies_deeper_is_named_by_the_way_to_it(
-    deeds: Deeds, connection: AsyncConnection[Any]
+    morning: Installation, connection: AsyncConnection[Any]
 ) -> None:
-    fair = await deeds.event()
+    fair = await morning.event()
     found = await difference(connection, fair)
     assert found is not None
     assert "details.name" in {change.field for change in found.changes}
 
 
 async def test_a_stream_that_cannot_be_read_has_a_version_but_no_state(
-    deeds: Deeds, connection: AsyncConnection[Any]
+    morning: Installation, connection: AsyncConnection[Any]
 ) -> None:
-    area = await deeds.area()
+    area = await morning.area()
     created = await last_position(connection)
-    await deeds.rename(area, "Annex")
+    await morning.rename(area, "Annex")
     position = await last_position(connection)
     for topic in ("Area.Teleported", "Event.Closed"):
         await connection.execute(

@@ -16,7 +16,7 @@ from domain.audit.log import Criteria, Sealed, count, find_sealed, read_page
 from domain.core.aggregate import Metadata, RecordedEvent
 from domain.history.codec import encode
 from domain.privacy.keys import InstallationKeys
-from tests.support.deeds import HOUR, MORNING, Deeds
+from tests.support.installation import HOUR, MORNING, Installation
 
 pytestmark = pytest.mark.anyio
 
@@ -39,10 +39,10 @@ async def read_all(
 
 
 async def test_events_are_told_in_order_with_who_and_when(
-    deeds: Deeds, connection: AsyncConnection[Any]
+    morning: Installation, connection: AsyncConnection[Any]
 ) -> None:
-    area = await deeds.area(by="an-account")
-    await deeds.rename(area, "Annex", at=MORNING + HOUR)
+    area = await morning.by("an-account").area()
+    await morning.at(MORNING + HOUR).rename(area, "Annex")
     events = await read_all(connection)
     assert [(e.type, e.aggregate_version) for e in events] == [
         ("AreaName.Claimed", 1),
@@ -63,11 +63,14 @@ async def test_events_are_told_in_order_with_who_and_when(
 
 @pytest.mark.parametrize("scan", [1, 2, 3, 100])
 async def test_pages_of_any_size_lead_through_all_of_it_both_ways(
-    deeds: Deeds, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch, scan: int
+    morning: Installation,
+    connection: AsyncConnection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    scan: int,
 ) -> None:
     monkeypatch.setattr(log, "MAX_SCANNED", scan)
     for name in "abcd":
-        await deeds.area(name)
+        await morning.area(name)
     positions = [e.position for e in await read_all(connection, limit=100)]
     assert len(positions) == 8
     for limit in (1, 3, 8):
@@ -80,11 +83,11 @@ async def test_pages_of_any_size_lead_through_all_of_it_both_ways(
 
 
 async def test_each_criterion_is_one_that_all_fulfil(
-    deeds: Deeds, connection: AsyncConnection[Any]
+    morning: Installation, connection: AsyncConnection[Any]
 ) -> None:
-    fair = await deeds.event(by="ada", at=MORNING)
-    await deeds.register(fair, by="bob", at=MORNING + HOUR)
-    area = await deeds.area(by="ada", at=MORNING + HOUR + timedelta(microseconds=500))
+    fair = await morning.by("ada").event()
+    await morning.at(MORNING + HOUR).by("bob").register(fair, "ada@example.com")
+    area = await morning.at(MORNING + HOUR + timedelta(microseconds=500)).by("ada").area()
     end = MORNING + 2 * HOUR
 
     async def types(**criteria: Any) -> list[str]:
@@ -114,20 +117,19 @@ async def test_each_criterion_is_one_that_all_fulfil(
 
 
 async def test_a_long_history_is_not_counted(
-    deeds: Deeds, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
+    morning: Installation, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    area = await deeds.area()
+    area = await morning.area()
     monkeypatch.setattr(log, "MAX_SCANNED", 1)
     assert await count(connection, ALL) is None
     assert await count(connection, Criteria(aggregate_id=area)) == 1
 
 
 async def test_personal_data_is_sealed_until_it_is_opened_and_gone_with_its_key(
-    deeds: Deeds, connection: AsyncConnection[Any], keys: InstallationKeys
+    morning: Installation, connection: AsyncConnection[Any], keys: InstallationKeys
 ) -> None:
-    fair = await deeds.event()
-    ada = await deeds.register(fair)
-    bob = await deeds.register(fair, "bob@example.com")
+    fair = await morning.event()
+    ada, bob = await morning.register(fair, "ada@example.com", "bob@example.com")
     await connection.execute("DELETE FROM personal_keys WHERE originator_id = %s", [bob])
     events = await read_all(connection)
     assert [(e.personal, e.data.get("person")) for e in events] == [
@@ -153,9 +155,9 @@ async def test_personal_data_is_sealed_until_it_is_opened_and_gone_with_its_key(
 
 
 async def test_what_was_erased_before_it_could_be_opened_is_not_opened(
-    deeds: Deeds, connection: AsyncConnection[Any], keys: InstallationKeys
+    morning: Installation, connection: AsyncConnection[Any], keys: InstallationKeys
 ) -> None:
-    await deeds.register(await deeds.event())
+    await morning.register(await morning.event(), "ada@example.com")
     events = await read_all(connection)
     await connection.execute("DELETE FROM personal_keys")
     opened = await open_personal_data(connection, events, keys)
@@ -180,10 +182,10 @@ TAMPERINGS = [
 
 @pytest.mark.parametrize("tampering", TAMPERINGS)
 async def test_personal_data_that_was_tampered_with_keeps_nobody_elses_closed(
-    deeds: Deeds, connection: AsyncConnection[Any], keys: InstallationKeys, tampering: str
+    morning: Installation, connection: AsyncConnection[Any], keys: InstallationKeys, tampering: str
 ) -> None:
-    fair = await deeds.event()
-    people = [await deeds.register(fair, f"ada{number}@example.com") for number in range(5)]
+    fair = await morning.event()
+    people = await morning.register(fair, *(f"ada{number}@example.com" for number in range(5)))
     await connection.execute(tampering, [people[2]])
     opened = await open_personal_data(connection, await read_all(connection), keys)
     assert [e.personal for e in opened] == [None, "open", "open", "sealed", "open", "open"]

@@ -204,7 +204,7 @@ async def test_who_lapsed_or_was_erased_is_no_recipient(
     event = await event_with(installation, confirm_within=LongDuration("PT1M"))
     (visitor,) = await installation.register(event, "ada@example.org")
     if way == "lapsed":
-        await installation.give(LapseVisitor(visitor_id=visitor), at=IN_A_MONTH - timedelta(1))
+        await installation.at(IN_A_MONTH - timedelta(1)).give(LapseVisitor(visitor_id=visitor))
     else:
         await installation.give(EraseVisitor(visitor_id=visitor))
     (row,) = await rows_after_projecting(installation, "recipients")

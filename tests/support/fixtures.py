@@ -16,8 +16,7 @@ from domain.privacy.keys import InstallationKeys
 from domain.seals.signing import load_key
 from runtime.embedded.services import Services
 from runtime.settings import Settings
-from tests.support.deeds import Deeds
-from tests.support.installation import Installation, installation_on
+from tests.support.installation import Installation, Maker, installation_on
 from tests.support.notification_service import NotificationService, notification_service
 from tests.support.processes import environment
 from tests.support.provider import Provider, provider
@@ -39,8 +38,8 @@ async def installation(database_url: str, keys: InstallationKeys) -> AsyncIterat
 
 
 @pytest.fixture
-def deeds(database_url: str, keys: InstallationKeys) -> Deeds:
-    return Deeds(database_url, keys)
+def make(database_url: str, keys: InstallationKeys) -> Maker:
+    return Maker(database_url, keys)
 
 
 @pytest.fixture

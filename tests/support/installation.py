@@ -1,28 +1,32 @@
-"""Making history and projecting it by hand, in the order that a test wants."""
+"""Making history and projecting it by hand: each command by whom, when and in the order that a test
+wants."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier
 
 from domain.accounts import PasswordHash, RegisterAccount, Role
 from domain.application import APPLICATION
-from domain.areas import CreateArea
+from domain.areas import CreateArea, RenameArea
+from domain.core.aggregate import RecordedEvent
+from domain.core.commands import Application
 from domain.core.ids import Identity
 from domain.core.values import Email, FullName, Text, Username
 from domain.details import Status
 from domain.events import CreateEvent
-from domain.history.batch import CommandRequest, Origin
+from domain.history.batch import CommandFailure, CommandRequest, Done, Origin
 from domain.history.decider import Decider
-from domain.history.store import connect, last_position
+from domain.history.store import connect, last_position, read_events
 from domain.privacy.keys import InstallationKeys
 from domain.registrations import RegisterVisitor
 from projections.projector.projection import Projection
@@ -31,7 +35,13 @@ from projections.projector.tail import Tail
 from projections.registry import ALL
 from projections.status import projection_statuses
 
+T = TypeVar("T")
+
 ORIGIN = Origin(actor="anonymous", correlation_id="a-request")
+
+MORNING = datetime(2030, 5, 1, 9, tzinfo=UTC)
+
+HOUR = timedelta(hours=1)
 
 IN_A_MONTH = (datetime.now(UTC) + timedelta(days=30)).replace(microsecond=0)
 
@@ -42,17 +52,40 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
     connection: AsyncConnection[Any]
     decider: Decider
     tail: Tail
+    origin: Origin = ORIGIN
+    now: datetime | None = None
+    """None for the time that it is."""
+    in_a_month: datetime = IN_A_MONTH
 
-    async def give(self, *commands: object, at: datetime | None = None) -> list[Any]:
-        """What each command answers, all committed at once; `at` is the time of the decision."""
-        requests = [CommandRequest(command, ORIGIN, at) for command in commands]
-        outcomes = await self.decider.execute(self.connection, requests)
-        return [outcome.or_raise().value for outcome in outcomes]
+    def another(self, application: Application = APPLICATION, **more: Any) -> Installation:
+        """As another process sees it: one that knows nothing of history yet."""
+        return replace(self, decider=Decider(self.keys, application, **more))
 
-    async def area(self, name: str) -> UUID:
+    def at(self, time: datetime) -> Installation:
+        """With a clock that stands."""
+        return replace(self, now=time, in_a_month=time + timedelta(days=30))
+
+    def by(self, actor: str) -> Installation:
+        return replace(self, origin=Origin(actor=actor, correlation_id=ORIGIN.correlation_id))
+
+    async def decide(self, *commands: object) -> list[Done | CommandFailure]:
+        """What becomes of each command, all of one batch."""
+        requests = [CommandRequest(command, self.origin, self.now) for command in commands]
+        return await self.decider.execute(self.connection, requests)
+
+    async def give(self, *commands: object) -> list[Any]:
+        """What each command answers, all committed at once."""
+        return [outcome.or_raise().value for outcome in await self.decide(*commands)]
+
+    async def area(self, name: str = "Great Hall") -> UUID:
+        """Two events: the name is claimed, then the area created."""
         (area,) = await self.give(CreateArea(name=Text(name)))
         id: UUID = area.id
         return id
+
+    async def rename(self, area_id: UUID, name: str) -> None:
+        """Three events, the last one of which is the area's."""
+        await self.give(RenameArea(area_id=area_id, name=Text(name)))
 
     async def event(
         self,
@@ -60,8 +93,9 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
         *,
         area_id: UUID | None = None,
         status: Status = "open",
-        at: datetime = IN_A_MONTH,
+        at: datetime | None = None,
     ) -> UUID:
+        at = at or self.in_a_month
         (view,) = await self.give(an_event(name, area_id=area_id, status=status, at=at))
         id: UUID = view.event.id
         return id
@@ -85,6 +119,9 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
                 "SELECT name, stopped_because FROM projections WHERE stopped_at IS NOT NULL"
             )
             assert await stopped.fetchall() == []
+
+    async def history(self) -> list[RecordedEvent]:
+        return await read_events(self.connection, after=0, limit=100_000)
 
     async def rows(self, table: str) -> list[dict[str, Any]]:
         """All of a table, in the order of its first column."""
@@ -118,6 +155,21 @@ async def installation_on(database_url: str, keys: InstallationKeys) -> AsyncIte
             decider=Decider(keys, APPLICATION),
             tail=Tail(connection, keys),
         )
+
+
+class Maker(msgspec.Struct, frozen=True):
+    """Called with a function that makes history, gives what it returns: for a test that is no
+    coroutine, as what it tests runs an event loop of its own."""
+
+    database_url: str
+    keys: InstallationKeys
+
+    def __call__(self, make: Callable[[Installation], Awaitable[T]]) -> T:
+        async def made() -> T:
+            async with installation_on(self.database_url, self.keys) as installation:
+                return await make(installation)
+
+        return asyncio.run(made())
 
 
 def an_event(
