@@ -254,6 +254,7 @@ class _Deciding:
             if any(isinstance(d, Outdated) for d in decisions):
                 raise _Changed
             if missing := {d.id for d in decisions if isinstance(d, NotLoaded)}:
+                missing |= seats.next_in_line(missing, len(requests)) - loaded.keys()
                 loaded |= await self._streams.load(self._connection, missing)
             if unknown := [d.visitor for d in decisions if isinstance(d, PersonNotKnown)]:
                 await self._people.look_up(self._connection, unknown)

@@ -151,6 +151,15 @@ class SeatCache:
             self.known.clear()
         self.known |= newer.known
 
+    def next_in_line(self, visitors: Collection[UUID], count: int) -> set[UUID]:
+        """So many behind each of these: if one is promoted, the next ones may be too."""
+        found = set[UUID]()
+        for line in (counters.line or () for counters in self.known.values()):
+            for place, visitor in enumerate(line, 1):
+                if visitor in visitors:
+                    found |= set(line[place : place + count])
+        return found
+
     async def load(
         self,
         connection: AsyncConnection[Any],
