@@ -131,7 +131,7 @@ class EventCalls(Controller):
 
         async def query(connection: AsyncConnection[Any]) -> tuple[Seats, int] | None:
             row = await events.get_event(connection, event_id)
-            return (await read_seats(connection, row), row.version) if row else None
+            return (await read_seats(connection, event_id), row.version) if row else None
 
         found = await read(request, min_event_position, query)
         if found is None:

@@ -316,13 +316,11 @@ async def test_organizers_count_the_seats(api: Api) -> None:
     }  # fmt: skip
     known = after | {"If-None-Match": seats.headers["ETag"]}
     assert (await api.http.get(path, headers=known)).status_code == 304
-    last = await api.http.patch(f"/api/events/{event}", json={"capacity": 1}, headers=ada)
-    known["Min-Event-Position"] = last.headers["Event-Position"]
+    await api.http.patch(f"/api/events/{event}", json={"capacity": 1}, headers=ada)
     assert (await api.http.get(path, headers=known)).json()["data"] == {
         "capacity": 1, "taken": 2, "free": 0, "waiting": 1, "over_by": 1,
     }  # fmt: skip
-    last = await api.http.patch(f"/api/events/{event}", json={"capacity": None}, headers=ada)
-    known["Min-Event-Position"] = last.headers["Event-Position"]
+    await api.http.patch(f"/api/events/{event}", json={"capacity": None}, headers=ada)
     assert (await api.http.get(path, headers=known)).json()["data"] == {
         "capacity": None, "taken": 3, "free": None, "waiting": 0, "over_by": 0,
     }  # fmt: skip
