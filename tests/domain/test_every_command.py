@@ -45,8 +45,7 @@ from domain.provider_items import FollowProvider, SyncEvent
 from domain.registrations import AddVisitor, CorrectVisitor, RegisterVisitor
 from domain.syncs import Counts, RecordFailedSync, RecordSync
 from domain.waiting_list import PromoteVisitor, PromoteWaiting
-from tests.domain.writing import ORIGIN, a_fair, visitor
-from tests.support.installation import an_account
+from tests.support.installation import ORIGIN, an_account, an_event, visitor
 
 pytestmark = pytest.mark.anyio
 
@@ -199,7 +198,7 @@ COMMANDS: dict[type, Given] = {
     DeleteArea: Given(
         lambda w: DeleteArea(area_id=w.empty_area), ["Area.Deleted", "AreaName.Released"]
     ),
-    CreateEvent: Given(lambda _: a_fair(), ["Event.Created"]),
+    CreateEvent: Given(lambda _: an_event(), ["Event.Created"]),
     ChangeEvent: Given(lambda w: ChangeEvent(event_id=w.fair, status="closed"), ["Event.Closed"]),
     DeleteEvent: Given(
         lambda w: DeleteEvent(event_id=w.fair), ["Event.Deleted", "Area.EventRemoved"]
@@ -321,7 +320,7 @@ async def _world(writer: Writer, connection: AsyncConnection[Any], keys: Install
         return (await writer.execute(command, ORIGIN)).value
 
     hall = (await do(CreateArea(name=Text("Hall")))).id
-    fair = (await do(msgspec.structs.replace(a_fair(), area_id=hall))).event.id
+    fair = (await do(msgspec.structs.replace(an_event(), area_id=hall))).event.id
     synced = uuid4()
     await do(_synced(synced))
     await do(ChangeEvent(event_id=synced, name=Text("Renamed here")))
@@ -341,7 +340,7 @@ async def _world(writer: Writer, connection: AsyncConnection[Any], keys: Install
             """,
             [uuid4(), admin],
         )
-    cancelled = (await do(a_fair())).event.id
+    cancelled = (await do(an_event())).event.id
     await do(CancelEvent(event_id=cancelled))
     full, line = await _full_event(do)
     unsettled, (seated, _) = await _full_event(do, waiting=1)
@@ -374,7 +373,7 @@ async def _full_event(
     do: Callable[[object], Awaitable[Any]], waiting: int = 2
 ) -> tuple[UUID, list[UUID]]:
     """An event with one seat; who has it and who waits."""
-    small = msgspec.structs.replace(a_fair(), capacity=Capacity(1), waiting_list="automatic")
+    small = msgspec.structs.replace(an_event(), capacity=Capacity(1), waiting_list="automatic")
     event_id = (await do(small)).event.id
     asked = [visitor(event_id, number) for number in range(1 + waiting)]
     return event_id, [

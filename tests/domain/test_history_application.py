@@ -19,15 +19,11 @@ from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate as LibraryAggregate
 from eventsourcing.persistence import IntegrityError
 
-from domain.application import APPLICATION
 from domain.core.aggregate import Foreign, Metadata, RecordedEvent
 from domain.events import ChangeEvent, Created, Event, Renamed
-from domain.history.decider import Decider
 from domain.history.eventsourcing_view import History
-from domain.history.group_commit import Writer
-from domain.history.store import connect, open_all
-from domain.privacy.keys import InstallationKeys
-from tests.domain.writing import ORIGIN, a_fair, history, visitor
+from domain.history.store import open_all
+from tests.support.installation import ORIGIN, Installation, an_event, visitor
 from tests.support.processes import started
 from tests.support.waiting import until
 
@@ -37,24 +33,24 @@ EXTENDING = Path(__file__).parents[2] / "docs" / "extending.md"
 
 
 async def test_the_librarys_application_replays_what_was_appended(
-    database_url: str, keys: InstallationKeys
+    installation: Installation,
 ) -> None:
-    async with Writer(database_url, Decider(keys, APPLICATION)) as writer:
-        created = await writer.execute(a_fair(), ORIGIN)
+    async with installation.writer() as writer:
+        created = await writer.execute(an_event(), ORIGIN)
         fair = created.value.event.id
         changed = await writer.execute(ChangeEvent(event_id=fair, status="closed"), ORIGIN)
-    with History({"DATABASE_URL": database_url}) as application:
+    with History({"DATABASE_URL": installation.database_url}) as application:
         assert application.recorder.max_notification_id() == changed.position
         assert application.repository.get(fair) == changed.value.event
         assert application.repository.get(fair, version=1) == created.value.event
 
 
 async def test_it_appends_to_the_history_that_commands_decide_on(
-    database_url: str, keys: InstallationKeys
+    installation: Installation,
 ) -> None:
-    async with Writer(database_url, Decider(keys, APPLICATION)) as writer:
-        fair = (await writer.execute(a_fair(), ORIGIN)).value.event
-        with History({"DATABASE_URL": database_url}) as application:
+    async with installation.writer() as writer:
+        fair = (await writer.execute(an_event(), ORIGIN)).value.event
+        with History({"DATABASE_URL": installation.database_url}) as application:
             application.save(_renamed(fair, "Spring Fair"))
             with pytest.raises(IntegrityError):
                 application.save(_renamed(fair, "Autumn Fair"))
@@ -63,60 +59,54 @@ async def test_it_appends_to_the_history_that_commands_decide_on(
     assert closed.value.event.version == 3
 
 
-async def test_it_appends_all_events_in_order_or_none(
-    database_url: str, keys: InstallationKeys
-) -> None:
-    async with Writer(database_url, Decider(keys, APPLICATION)) as writer:
-        fair = (await writer.execute(a_fair(), ORIGIN)).value.event
-        created = await history(database_url)
+async def test_it_appends_all_events_in_order_or_none(installation: Installation) -> None:
+    async with installation.writer() as writer:
+        fair = (await writer.execute(an_event(), ORIGIN)).value.event
+        created = await installation.history()
     renamed = _renamed(fair, "Spring Fair")
     after_a_gap = msgspec.structs.replace(renamed, originator_version=fair.version + 2)
-    with History({"DATABASE_URL": database_url}) as application:
+    with History({"DATABASE_URL": installation.database_url}) as application:
         with pytest.raises(IntegrityError):
             application.save(after_a_gap)
         with pytest.raises(IntegrityError):
             application.save(renamed, renamed)
-        assert await history(database_url) == created
+        assert await installation.history() == created
         application.save(renamed, after_a_gap)
-    versions = [e.originator_version for e in await history(database_url)]
+    versions = [e.originator_version for e in await installation.history()]
     assert versions == [*(e.originator_version for e in created), 2, 3]
 
 
-async def test_personal_data_is_saved_encrypted_or_not_at_all(
-    database_url: str, keys: InstallationKeys
-) -> None:
-    async with Writer(database_url, Decider(keys, APPLICATION)) as writer:
-        fair = (await writer.execute(a_fair(), ORIGIN)).value.event.id
+async def test_personal_data_is_saved_encrypted_or_not_at_all(installation: Installation) -> None:
+    async with installation.writer() as writer:
+        fair = (await writer.execute(an_event(), ORIGIN)).value.event.id
         await writer.execute(visitor(fair, 1), ORIGIN)
-    registered = (await history(database_url))[-1]
-    async with await connect(database_url) as connection:
-        (ada,) = await open_all(connection, [registered], keys)
+    registered = (await installation.history())[-1]
+    (ada,) = await open_all(installation.connection, [registered], installation.keys)
     grace = msgspec.structs.replace(ada, originator_id=uuid4())
     with (
-        History({"DATABASE_URL": database_url}) as application,
+        History({"DATABASE_URL": installation.database_url}) as application,
         pytest.raises(ValueError, match="personal data"),
     ):
         application.save(grace)
-    with History({"DATABASE_URL": database_url}, keys) as application:
+    with History({"DATABASE_URL": installation.database_url}, installation.keys) as application:
         application.save(grace)
-    stored = (await history(database_url))[-1]
-    async with await connect(database_url) as connection:
-        (opened,) = await open_all(connection, [stored], keys)
+    stored = (await installation.history())[-1]
+    (opened,) = await open_all(installation.connection, [stored], installation.keys)
     assert opened.event == ada.event
     assert stored.sealed is not None
 
 
 async def test_events_of_a_users_own_application_are_passed_over(
-    database_url: str, keys: InstallationKeys
+    installation: Installation,
 ) -> None:
     class Shop(Application[UUID]):
         env: ClassVar[dict[str, str]] = History.env
 
-    with Shop({"DATABASE_URL": database_url}) as shop:
+    with Shop({"DATABASE_URL": installation.database_url}) as shop:
         shop.save(Order())
-    async with Writer(database_url, Decider(keys, APPLICATION)) as writer:
-        await writer.execute(a_fair(), ORIGIN)
-    recorded = await history(database_url)
+    async with installation.writer() as writer:
+        await writer.execute(an_event(), ORIGIN)
+    recorded = await installation.history()
     assert [type(r.event) for r in recorded] == [Foreign, Created]
 
 
@@ -125,17 +115,17 @@ class Order(LibraryAggregate):
 
 
 async def test_the_example_of_the_documentation_counts_visitors(
-    database_url: str, keys: InstallationKeys, tmp_path: Path
+    installation: Installation, tmp_path: Path
 ) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", EXTENDING.read_text("utf-8"), re.DOTALL)
     script = tmp_path / "count_visitors.py"
     script.write_text(example, "utf-8")
-    async with Writer(database_url, Decider(keys, APPLICATION)) as writer:
-        fair = (await writer.execute(a_fair(), ORIGIN)).value.event.id
+    async with installation.writer() as writer:
+        fair = (await writer.execute(an_event(), ORIGIN)).value.event.id
         await writer.execute(visitor(fair, 1), ORIGIN)
-        with _running(script, database_url):
+        with _running(script, installation.database_url):
             await writer.execute(visitor(fair, 2), ORIGIN)
-            until(lambda: _counted(database_url, fair) == 2)
+            until(lambda: _counted(installation.database_url, fair) == 2)
 
 
 @contextmanager

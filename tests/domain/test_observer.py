@@ -7,25 +7,20 @@ from uuid import UUID
 
 import pytest
 
-from domain.application import APPLICATION
 from domain.core.errors import NotFound
 from domain.events import ChangeEvent
-from domain.history.batch import Batch, CommandFailure, CommandRequest, Done
-from domain.history.decider import Decider
-from domain.history.group_commit import Writer
-from domain.history.store import connect
-from domain.privacy.keys import InstallationKeys
-from tests.domain.writing import ORIGIN, a_fair, visitor
+from domain.history.batch import Batch, CommandFailure, Done
+from tests.support.installation import ORIGIN, Installation, an_event, visitor
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_an_observer_is_told_what_became_of_a_batch_and_when(
-    database_url: str, keys: InstallationKeys
+    installation: Installation,
 ) -> None:
     batches = list[Batch]()
-    async with Writer(database_url, Decider(keys, APPLICATION, observer=batches.append)) as one:
-        fair = (await one.execute(a_fair(), ORIGIN)).value.event.id
+    async with installation.writer(batches.append) as one:
+        fair = (await one.execute(an_event(), ORIGIN)).value.event.id
         known, unknown = await asyncio.gather(
             one.execute(visitor(fair, 1), ORIGIN),
             one.execute(visitor(UUID(int=0), 1), ORIGIN),
@@ -44,32 +39,20 @@ async def test_an_observer_is_told_what_became_of_a_batch_and_when(
     assert since <= both.begun <= append.begun <= append.ended <= both.ended
 
 
-async def test_an_append_that_history_refused_is_told(
-    database_url: str, keys: InstallationKeys
-) -> None:
+async def test_an_append_that_history_refused_is_told(installation: Installation) -> None:
     batches = list[Batch]()
-    async with await connect(database_url) as connection:
-
-        async def give(decider: Decider, command: object) -> Done | CommandFailure:
-            (outcome,) = await decider.execute(connection, [CommandRequest(command, ORIGIN)])
-            await asyncio.sleep(0)  # the observer's turn
-            return outcome
-
-        observed, other = (
-            Decider(keys, APPLICATION, observer=batches.append),
-            Decider(keys, APPLICATION),
-        )
-        created = await give(observed, a_fair())
-        assert isinstance(created, Done)
-        fair = created.value.event.id
-        await give(observed, visitor(fair, 1))
-        await give(other, ChangeEvent(event_id=fair, status="closed"))
-        assert isinstance(await give(observed, visitor(fair, 2)), CommandFailure)
+    observed = installation.another(observer=batches.append)
+    fair = await observed.event()
+    await observed.give(visitor(fair, 1))
+    await installation.give(ChangeEvent(event_id=fair, status="closed"))
+    (refused,) = await observed.decide(visitor(fair, 2))
+    assert isinstance(refused, CommandFailure)
+    await asyncio.sleep(0)  # the observer's turn
     assert [append.taken for append in batches[-1].appends] == [False]
 
 
 async def test_an_observer_with_a_bug_hurts_no_command(
-    database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loop, met = asyncio.get_running_loop(), list[object]()
     monkeypatch.setattr(loop, "call_exception_handler", met.append)
@@ -77,60 +60,42 @@ async def test_an_observer_with_a_bug_hurts_no_command(
     def observe(batch: Batch) -> None:
         raise RuntimeError("a bug")
 
-    async with Writer(database_url, Decider(keys, APPLICATION, observer=observe)) as one:
+    async with installation.writer(observe) as one:
         for _ in range(2):
-            assert isinstance(await one.execute(a_fair(), ORIGIN), Done)
+            assert isinstance(await one.execute(an_event(), ORIGIN), Done)
     assert len(met) == 2
 
 
 async def test_a_batch_beside_an_event_of_a_newer_release_is_observed_once(
-    database_url: str, keys: InstallationKeys
+    installation: Installation,
 ) -> None:
     batches = list[Batch]()
-    async with await connect(database_url) as connection:
-        decider = Decider(keys, APPLICATION, observer=batches.append)
-        (created,) = await decider.execute(connection, [CommandRequest(a_fair(), ORIGIN)])
-        assert isinstance(created, Done)
-        fair = created.value.event.id
-        await connection.execute(
-            """
-            UPDATE history_events SET state = convert_to(
-                (convert_from(state, 'UTF8')::jsonb || '{"schema_version": 99}')::text, 'UTF8')
-            WHERE originator_id = %s
-            """,
-            [fair],
-        )
-        newcomer = Decider(keys, APPLICATION, observer=batches.append)
-        given = [
-            CommandRequest(ChangeEvent(event_id=fair, status="closed"), ORIGIN),
-            CommandRequest(a_fair(), ORIGIN),
-        ]
-        outcomes = await newcomer.execute(connection, given)
-        await asyncio.sleep(0)  # the observer's turn
+    fair = await installation.another(observer=batches.append).event()
+    await installation.connection.execute(
+        """
+        UPDATE history_events SET state = convert_to(
+            (convert_from(state, 'UTF8')::jsonb || '{"schema_version": 99}')::text, 'UTF8')
+        WHERE originator_id = %s
+        """,
+        [fair],
+    )
+    newcomer = installation.another(observer=batches.append)
+    outcomes = await newcomer.decide(ChangeEvent(event_id=fair, status="closed"), an_event())
+    await asyncio.sleep(0)  # the observer's turn
     assert [type(outcome) for outcome in outcomes] == [CommandFailure, Done]
     assert [len(batch.requests) for batch in batches] == [1, 2]
     assert batches[-1].outcomes == outcomes
 
 
 async def test_two_commands_of_a_transaction_may_change_one_stream(
-    database_url: str, keys: InstallationKeys
+    installation: Installation,
 ) -> None:
-    async with await connect(database_url) as connection:
-        decider = Decider(keys, APPLICATION)
-        (created,) = await decider.execute(connection, [CommandRequest(a_fair(), ORIGIN)])
-        assert isinstance(created, Done)
-        fair = created.value.event.id
-        await decider.execute(
-            connection, [CommandRequest(visitor(fair, 1), ORIGIN)]
-        )  # keeps the stream
-        async with connection.transaction():
-            closed, opened = await decider.execute(
-                connection,
-                [
-                    CommandRequest(ChangeEvent(event_id=fair, status="closed"), ORIGIN),
-                    CommandRequest(ChangeEvent(event_id=fair, status="open"), ORIGIN),
-                ],
-            )
+    fair = await installation.event()
+    await installation.give(visitor(fair, 1))  # keeps the stream
+    async with installation.connection.transaction():
+        closed, opened = await installation.decide(
+            ChangeEvent(event_id=fair, status="closed"), ChangeEvent(event_id=fair, status="open")
+        )
     assert isinstance(closed, Done)
     assert isinstance(opened, Done)
     assert opened.position == closed.position + 1

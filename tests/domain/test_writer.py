@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from datetime import UTC
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -19,23 +19,21 @@ from domain.core.commands import CommandType
 from domain.core.values import Text
 from domain.events import ChangeEvent, Event
 from domain.history import group_commit
-from domain.history.batch import Batch, CommandFailure, CommandRequest, Done, Origin
-from domain.history.decider import Decider
+from domain.history.batch import Batch, CommandFailure, Done, Origin
 from domain.history.group_commit import GATHER_MIN_BATCH, Writer
-from domain.history.store import connect, open_all, read_events
+from domain.history.store import open_all
 from domain.history.streams import LONG_STREAM, Streams
-from domain.privacy.keys import InstallationKeys
 from domain.visitors import DuplicateRegistration, EventClosed
-from tests.domain.writing import ORIGIN, a_fair, history, visitor, writers
+from tests.support.installation import ORIGIN, Installation, an_event, visitor
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_no_registration_stands_after_the_close_it_should_have_seen(
-    database_url: str, keys: InstallationKeys
+    installation: Installation,
 ) -> None:
-    async with writers(database_url, keys, 4) as (first, *others):
-        fair = (await first.execute(a_fair(), ORIGIN)).value.event.id
+    async with installation.writers(4) as (first, *others):
+        fair = (await first.execute(an_event(), ORIGIN)).value.event.id
         answers = list[str]()
 
         async def register_all(by: Writer, numbers: range) -> None:
@@ -59,7 +57,7 @@ async def test_no_registration_stands_after_the_close_it_should_have_seen(
             tasks.create_task(close_and_reopen())
 
     is_open, registered = True, 0
-    for recorded in await history(database_url):
+    for recorded in await installation.history():
         match recorded.event:
             case events.Closed():
                 is_open = False
@@ -73,10 +71,10 @@ async def test_no_registration_stands_after_the_close_it_should_have_seen(
 
 
 async def test_what_another_process_changed_is_seen_although_it_was_known_otherwise(
-    database_url: str, keys: InstallationKeys
+    installation: Installation,
 ) -> None:
-    async with writers(database_url, keys, 2) as (one, other):
-        fair = (await one.execute(a_fair(), ORIGIN)).value.event.id
+    async with installation.writers(2) as (one, other):
+        fair = (await one.execute(an_event(), ORIGIN)).value.event.id
         await other.execute(visitor(fair, 1), ORIGIN)
         await one.execute(ChangeEvent(event_id=fair, status="closed"), ORIGIN)
         with pytest.raises(EventClosed):
@@ -89,47 +87,37 @@ async def test_what_another_process_changed_is_seen_although_it_was_known_otherw
 
 
 async def test_a_refusal_on_what_was_known_before_is_decided_again(
-    database_url: str, keys: InstallationKeys
+    installation: Installation,
 ) -> None:
-    async with await connect(database_url) as connection:
-
-        async def give(decider: Decider, *commands: object) -> list[Done | CommandFailure]:
-            return await decider.execute(connection, [CommandRequest(c, ORIGIN) for c in commands])
-
-        one, other = Decider(keys, APPLICATION), Decider(keys, APPLICATION)
-        created = await give(one, a_fair(), a_fair())
-        closed, open_one = (cast("Done", done).value.event.id for done in created)
-        await give(one, ChangeEvent(event_id=closed, status="closed"))
-        await give(one, visitor(open_one, 1))
-        await give(other, ChangeEvent(event_id=closed, status="open"))
-        outcomes = await give(one, visitor(closed, 2), visitor(open_one, 2))
+    one, other = installation, installation.another()
+    closed, open_one = [view.event.id for view in await one.give(an_event(), an_event())]
+    await one.give(ChangeEvent(event_id=closed, status="closed"))
+    await one.give(visitor(open_one, 1))
+    await other.give(ChangeEvent(event_id=closed, status="open"))
+    outcomes = await one.decide(visitor(closed, 2), visitor(open_one, 2))
     assert [type(outcome) for outcome in outcomes] == [Done, Done]
 
 
 async def test_the_append_of_a_batch_proves_its_refusals_as_well(
-    database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def never(*_: object) -> None:
         raise AssertionError
 
-    async with await connect(database_url) as connection:
-        decider = Decider(keys, APPLICATION)
-        (created,) = await decider.execute(connection, [CommandRequest(a_fair(), ORIGIN)])
-        fair = cast("Done", created).value.event.id
-        await decider.execute(connection, [CommandRequest(visitor(fair, 1), ORIGIN)])
-        monkeypatch.setattr(Streams, "load", never)
-        twice = [CommandRequest(visitor(fair, 2), ORIGIN)] * 2
-        accepted, refused = await decider.execute(connection, twice)
+    fair = await installation.event()
+    await installation.give(visitor(fair, 1))
+    monkeypatch.setattr(Streams, "load", never)
+    accepted, refused = await installation.decide(*[visitor(fair, 2)] * 2)
     assert isinstance(accepted, Done)
     assert isinstance(refused, CommandFailure)
     assert isinstance(refused.error, DuplicateRegistration)
 
 
 async def test_one_of_many_racing_registrations_of_a_person_wins(
-    database_url: str, keys: InstallationKeys
+    installation: Installation,
 ) -> None:
-    async with writers(database_url, keys, 3) as by:
-        fair = (await by[0].execute(a_fair(), ORIGIN)).value.event.id
+    async with installation.writers(3) as by:
+        fair = (await by[0].execute(an_event(), ORIGIN)).value.event.id
         outcomes = await asyncio.gather(
             *(by[n % 3].execute(visitor(fair, n // 30), ORIGIN) for n in range(300)),
             return_exceptions=True,
@@ -138,10 +126,8 @@ async def test_one_of_many_racing_registrations_of_a_person_wins(
     assert kinds == {Done: 10, DuplicateRegistration: 290}
 
 
-async def test_one_of_many_racing_areas_of_a_name_wins(
-    database_url: str, keys: InstallationKeys
-) -> None:
-    async with writers(database_url, keys, 3) as by:
+async def test_one_of_many_racing_areas_of_a_name_wins(installation: Installation) -> None:
+    async with installation.writers(3) as by:
         outcomes = await asyncio.gather(
             *(by[n % 3].execute(CreateArea(name=Text("Hall")), ORIGIN) for n in range(30)),
             return_exceptions=True,
@@ -150,20 +136,20 @@ async def test_one_of_many_racing_areas_of_a_name_wins(
 
 
 async def test_positions_are_answered_and_follow_the_order_of_commits(
-    database_url: str, keys: InstallationKeys
+    installation: Installation,
 ) -> None:
-    async with Writer(database_url, Decider(keys, APPLICATION)) as one:
+    async with installation.writer() as one:
         area = await one.execute(CreateArea(name=Text("Hall")), ORIGIN)
         renamed = await one.execute(RenameArea(area_id=area.value.id, name=Text("Annex")), ORIGIN)
         nothing = await one.execute(RenameArea(area_id=area.value.id, name=Text("Annex")), ORIGIN)
-    stored = await history(database_url)
+    stored = await installation.history()
     assert area.position == stored[1].position
     assert renamed.position == stored[-1].position
     assert nothing.position == renamed.position
 
 
 async def test_a_refusal_and_a_bug_hurt_nobody_else_in_the_batch(
-    database_url: str, keys: InstallationKeys
+    installation: Installation,
 ) -> None:
     class Buggy(msgspec.Struct, frozen=True):
         pass
@@ -181,27 +167,18 @@ async def test_a_refusal_and_a_bug_hurt_nobody_else_in_the_batch(
         CreateArea(name=Text("hall")),
         CreateArea(name=Text("Annex")),
     ]
-    async with await connect(database_url) as connection:
-        outcomes = await Decider(keys, application).execute(
-            connection, [CommandRequest(c, ORIGIN) for c in commands]
-        )
-        errors = [type(o.error) if isinstance(o, CommandFailure) else None for o in outcomes]
-        assert errors == [None, ZeroDivisionError, areas.AreaNameTaken, None]
-        names = [
-            e.event.name
-            for e in await read_events(connection, after=0, limit=10)
-            if isinstance(e.event, areas.Created)
-        ]
-        assert names == ["Hall", "Annex"]
+    outcomes = await installation.another(application).decide(*commands)
+    errors = [type(o.error) if isinstance(o, CommandFailure) else None for o in outcomes]
+    assert errors == [None, ZeroDivisionError, areas.AreaNameTaken, None]
+    created = [e.event for e in await installation.history()]
+    assert [e.name for e in created if isinstance(e, areas.Created)] == ["Hall", "Annex"]
 
 
-async def test_every_event_carries_who_when_and_why(
-    database_url: str, keys: InstallationKeys
-) -> None:
-    async with Writer(database_url, Decider(keys, APPLICATION)) as one:
+async def test_every_event_carries_who_when_and_why(installation: Installation) -> None:
+    async with installation.writer() as one:
         origin = Origin(actor="system:test", correlation_id="abc", causation_id=41)
         await one.execute(CreateArea(name=Text("Hall")), origin)
-    for recorded in await history(database_url):
+    for recorded in await installation.history():
         assert recorded.metadata.actor == "system:test"
         assert recorded.metadata.correlation_id == "abc"
         assert recorded.metadata.causation_id == 41
@@ -209,49 +186,45 @@ async def test_every_event_carries_who_when_and_why(
 
 
 async def test_names_and_emails_are_unreadable_in_the_database_without_the_keys(
-    database_url: str, keys: InstallationKeys
+    installation: Installation,
 ) -> None:
-    async with Writer(database_url, Decider(keys, APPLICATION)) as one:
-        fair = (await one.execute(a_fair(), ORIGIN)).value.event.id
+    async with installation.writer() as one:
+        fair = (await one.execute(an_event(), ORIGIN)).value.event.id
         await one.execute(visitor(fair, 7), ORIGIN)
-    async with await connect(database_url) as connection:
-        (*_, sealed) = await read_events(connection, after=0, limit=10)
-        (opened,) = await open_all(connection, [sealed], keys)
-        assert opened.event.person.email == "ada7@example.com"  # type: ignore[attr-defined]
-        cursor = await connection.execute(
-            "SELECT count(*) FROM history_events WHERE convert_from(state, 'UTF8') LIKE '%ada7@%'"
-        )
-        assert await cursor.fetchone() == (0,)
-        await connection.execute("DELETE FROM personal_keys")
-        (forgotten,) = await open_all(connection, [sealed], keys)
-        assert forgotten.event.person is None  # type: ignore[attr-defined]
+    connection, keys = installation.connection, installation.keys
+    (*_, sealed) = await installation.history()
+    (opened,) = await open_all(connection, [sealed], keys)
+    assert opened.event.person.email == "ada7@example.com"  # type: ignore[attr-defined]
+    cursor = await connection.execute(
+        "SELECT count(*) FROM history_events WHERE convert_from(state, 'UTF8') LIKE '%ada7@%'"
+    )
+    assert await cursor.fetchone() == (0,)
+    await connection.execute("DELETE FROM personal_keys")
+    (forgotten,) = await open_all(connection, [sealed], keys)
+    assert forgotten.event.person is None  # type: ignore[attr-defined]
 
 
 async def test_a_long_stream_is_read_from_a_snapshot_after_its_first_reading(
-    database_url: str, keys: InstallationKeys
+    installation: Installation,
 ) -> None:
-    async with Writer(database_url, Decider(keys, APPLICATION)) as one:
-        fair = (await one.execute(a_fair(), ORIGIN)).value.event.id
+    async with installation.writer() as one:
+        fair = (await one.execute(an_event(), ORIGIN)).value.event.id
         for number in range(LONG_STREAM):
             await one.execute(ChangeEvent(event_id=fair, name=Text(f"Fair {number}")), ORIGIN)
 
     async def change(name: str) -> Event:
         """By a process that has read nothing of history yet."""
         command = ChangeEvent(event_id=fair, name=Text(name))
-        (outcome,) = await Decider(keys, APPLICATION).execute(
-            connection, [CommandRequest(command, ORIGIN)]
-        )
-        assert isinstance(outcome, Done)
-        changed: Event = outcome.value.event
-        return changed
+        (changed,) = await installation.another().give(command)
+        event: Event = changed.event
+        return event
 
-    async with await connect(database_url) as connection:
-        first = await change("First")
-        # Without the older events, only the snapshot can tell the event's other details.
-        await connection.execute(
-            "DELETE FROM history_events WHERE originator_version <= %s", [LONG_STREAM]
-        )
-        second = await change("Second")
+    first = await change("First")
+    # Without the older events, only the snapshot can tell the event's other details.
+    await installation.connection.execute(
+        "DELETE FROM history_events WHERE originator_version <= %s", [LONG_STREAM]
+    )
+    second = await change("Second")
     assert second.version == first.version + 1
     assert second.details == msgspec.structs.replace(first.details, name="Second")
 
@@ -265,12 +238,12 @@ def test_a_wrong_secret_key_is_refused(database_url: str) -> None:
 
 
 async def test_a_busy_writer_waits_for_commands_that_are_on_their_way(
-    database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group_commit, "GATHER_TIME", 0.5)
     batches = list[Batch]()
-    async with Writer(database_url, Decider(keys, APPLICATION, observer=batches.append)) as one:
-        fair = (await one.execute(a_fair(), ORIGIN)).value.event.id
+    async with installation.writer(batches.append) as one:
+        fair = (await one.execute(an_event(), ORIGIN)).value.event.id
         crowd = range(GATHER_MIN_BATCH)
         await asyncio.gather(*(one.execute(visitor(fair, n), ORIGIN) for n in crowd))
         early = asyncio.create_task(one.execute(visitor(fair, GATHER_MIN_BATCH), ORIGIN))

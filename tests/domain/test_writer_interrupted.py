@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -16,64 +15,54 @@ from domain.areas import CreateArea
 from domain.core.values import Text
 from domain.events import ChangeEvent
 from domain.history import group_commit
-from domain.history.batch import CommandFailure, CommandRequest, Done
+from domain.history.batch import CommandFailure, Done
 from domain.history.codec import UnknownEvent
 from domain.history.decider import Decider
 from domain.history.group_commit import HistoryUnavailable, Overloaded, Writer
-from domain.history.store import connect, last_position
+from domain.history.store import last_position
 from domain.history.streams import Streams
 from domain.privacy.keys import InstallationKeys
-from tests.domain.writing import ORIGIN, a_fair, history, visitor
+from tests.support.installation import ORIGIN, Installation, an_event, visitor
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_a_full_queue_is_said_at_once_and_loses_nothing(
-    database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group_commit, "QUEUE_LIMIT", 20)
-    async with Writer(database_url, Decider(keys, APPLICATION)) as one:
-        fair = (await one.execute(a_fair(), ORIGIN)).value.event.id
+    async with installation.writer() as one:
+        fair = (await one.execute(an_event(), ORIGIN)).value.event.id
         outcomes = await asyncio.gather(
             *(one.execute(visitor(fair, number), ORIGIN) for number in range(50)),
             return_exceptions=True,
         )
     kinds = Counter(type(outcome) for outcome in outcomes)
     assert kinds == {Done: 20, Overloaded: 30}
-    stored = await history(database_url)
+    stored = await installation.history()
     assert sum(isinstance(e.event, visitors.Registered) for e in stored) == 20
 
 
-async def test_what_was_rolled_back_is_not_taken_for_known(
-    database_url: str, keys: InstallationKeys
-) -> None:
-    decider = Decider(keys, APPLICATION)
-    async with await connect(database_url) as connection:
-
-        async def give(command: Any) -> Done:
-            (outcome,) = await decider.execute(connection, [CommandRequest(command, ORIGIN)])
-            assert isinstance(outcome, Done), outcome
-            return outcome
-
-        fair = (await give(a_fair())).value.event.id
-        await give(visitor(fair, 1))
-        async with connection.transaction(force_rollback=True):
-            await give(ChangeEvent(event_id=fair, status="closed"))
-        await give(visitor(fair, 2))
-        changed = await give(ChangeEvent(event_id=fair, name=Text("Big Fair")))
-        assert changed.value.event.version == 2
+async def test_what_was_rolled_back_is_not_taken_for_known(installation: Installation) -> None:
+    fair = await installation.event()
+    await installation.give(visitor(fair, 1))
+    async with installation.connection.transaction(force_rollback=True):
+        await installation.give(ChangeEvent(event_id=fair, status="closed"))
+    await installation.give(visitor(fair, 2))
+    (changed,) = await installation.give(ChangeEvent(event_id=fair, name=Text("Big Fair")))
+    assert changed.event.version == 2
 
 
 async def test_a_loss_of_the_database_is_not_told_to_those_who_were_committed_before_it(
-    database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def lost(*_: object) -> None:
         raise psycopg.OperationalError("the server went away")
 
     monkeypatch.setattr(Streams, "load", lost)
-    async with Writer(database_url, Decider(keys, APPLICATION)) as one:
+    async with installation.writer() as one:
         created, unknown = await asyncio.gather(
-            one.execute(a_fair(), ORIGIN),
+            one.execute(an_event(), ORIGIN),
             one.execute(visitor(uuid4(), 1), ORIGIN),
             return_exceptions=True,
         )
@@ -82,15 +71,14 @@ async def test_a_loss_of_the_database_is_not_told_to_those_who_were_committed_be
 
 
 async def test_a_connection_that_was_cut_is_replaced_without_anybody_noticing(
-    database_url: str, keys: InstallationKeys
+    installation: Installation,
 ) -> None:
-    async with Writer(database_url, Decider(keys, APPLICATION)) as one:
+    async with installation.writer() as one:
         await one.execute(CreateArea(name=Text("Hall")), ORIGIN)
-        async with await connect(database_url) as other:
-            await other.execute(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+        await installation.connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
         await one.execute(CreateArea(name=Text("Annex")), ORIGIN)
 
 
@@ -104,36 +92,32 @@ async def test_an_unreachable_database_is_said_to_every_caller(keys: Installatio
 
 
 async def test_what_was_taken_is_committed_before_the_writer_ends(
-    database_url: str, keys: InstallationKeys
+    installation: Installation,
 ) -> None:
-    async with Writer(database_url, Decider(keys, APPLICATION)) as one:
+    async with installation.writer() as one:
         taken = [
             asyncio.ensure_future(one.execute(CreateArea(name=Text(f"Hall {n}")), ORIGIN))
             for n in range(50)
         ]
         await asyncio.sleep(0)
     assert all(isinstance(task.result(), Done) for task in taken)
-    async with await connect(database_url) as connection:
-        assert await last_position(connection) == 100
+    assert await last_position(installation.connection) == 100
 
 
 async def test_an_event_of_a_newer_release_is_met_by_those_alone_whom_it_concerns(
-    database_url: str, keys: InstallationKeys
+    installation: Installation,
 ) -> None:
-    async with await connect(database_url) as connection:
-        given = [CommandRequest(a_fair(), ORIGIN), CommandRequest(a_fair(), ORIGIN)]
-        created = await Decider(keys, APPLICATION).execute(connection, given)
-        fairs = [done.value.event.id for done in created if isinstance(done, Done)]
-        await connection.execute(
-            """
-            UPDATE history_events SET state = convert_to(
-                (convert_from(state, 'UTF8')::jsonb || '{"schema_version": 99}')::text, 'UTF8')
-            WHERE originator_id = %s
-            """,
-            [fairs[0]],
-        )
-        registrations = [CommandRequest(visitor(fair, 1), ORIGIN) for fair in fairs]
-        newer, known = await Decider(keys, APPLICATION).execute(connection, registrations)
+    fairs = [await installation.event() for _ in range(2)]
+    await installation.connection.execute(
+        """
+        UPDATE history_events SET state = convert_to(
+            (convert_from(state, 'UTF8')::jsonb || '{"schema_version": 99}')::text, 'UTF8')
+        WHERE originator_id = %s
+        """,
+        [fairs[0]],
+    )
+    registrations = [visitor(fair, 1) for fair in fairs]
+    newer, known = await installation.another().decide(*registrations)
     assert isinstance(newer, CommandFailure)
     assert isinstance(newer.error, UnknownEvent)
     assert isinstance(known, Done)

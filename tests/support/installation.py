@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -24,8 +24,9 @@ from domain.core.ids import Identity
 from domain.core.values import Email, FullName, Text, Username
 from domain.details import Status
 from domain.events import CreateEvent
-from domain.history.batch import CommandFailure, CommandRequest, Done, Origin
+from domain.history.batch import CommandFailure, CommandRequest, Done, Observer, Origin
 from domain.history.decider import Decider
+from domain.history.group_commit import Writer
 from domain.history.store import connect, last_position, read_events
 from domain.privacy.keys import InstallationKeys
 from domain.registrations import RegisterVisitor
@@ -60,6 +61,15 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
     def another(self, application: Application = APPLICATION, **more: Any) -> Installation:
         """As another process sees it: one that knows nothing of history yet."""
         return replace(self, decider=Decider(self.keys, application, **more))
+
+    def writer(self, observer: Observer | None = None) -> Writer:
+        """With a connection and a cache of its own, as an API process has."""
+        return Writer(self.database_url, Decider(self.keys, APPLICATION, observer=observer))
+
+    @asynccontextmanager
+    async def writers(self, count: int) -> AsyncIterator[Sequence[Writer]]:
+        async with AsyncExitStack() as stack:
+            yield [await stack.enter_async_context(self.writer()) for _ in range(count)]
 
     def at(self, time: datetime) -> Installation:
         """With a clock that stands."""
@@ -190,6 +200,10 @@ def an_event(
 
 def a_registration(event_id: UUID, email: str, name: str = "Ada Lovelace") -> RegisterVisitor:
     return RegisterVisitor(event_id=event_id, full_name=FullName(name), email=Email(email))
+
+
+def visitor(event_id: UUID, number: int) -> RegisterVisitor:
+    return a_registration(event_id, f"ada{number}@example.com")
 
 
 A_HASH = PasswordHash("no password leads to it")
