@@ -3,7 +3,8 @@ An event in each of these streams records it.
 
 It does not depend on the read tables, which may lag: a visitor's id follows from the event and the
 email, so the person is looked up at every event in history. Another email may lead to the same id;
-the registration itself shows whose it is.
+the registration itself shows whose it is. A corrected email has left a stream of its own, which the
+stream of the present one names.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ T = TypeVar("T")
 
 BATCH_SIZE = 1_000
 """Streams that are read, or decided on, together."""
+
+_BEGINNINGS = [Registered.topic, Waitlisted.topic]
 
 BlankRows = Callable[[Sequence[Visitor], datetime], Awaitable[None]]
 """Removes the personal data of these visitors from the read tables, in the same transaction; the
@@ -111,7 +114,34 @@ class _Search:
         found = list[Visitor]()
         for batch in _batches(events):
             # In batches, so that the API process answers other requests in between.
-            found += await self._registered_at(batch)
+            found += await self._with_former(await self._registered_at(batch))
+        return found
+
+    async def _with_former(self, visitors: Sequence[Visitor]) -> list[Visitor]:
+        """With those that these were before their email was corrected. Not the other way round: a
+        mistyped email may be somebody else's, who cannot have the registration erased."""
+        found, newest = list(visitors), list(visitors)
+        while newest:
+            cursor = await self._connection.execute(
+                """
+                SELECT originator_id, originator_version, topic, state FROM history_events
+                WHERE originator_id = ANY(%b::uuid[]) AND topic = ANY(%b)
+                """,
+                [[visitor.id for visitor in newest], _BEGINNINGS],
+                binary=True,
+            )
+            begun = [
+                cast("Registered | Waitlisted", decode(*row).event)
+                for row in await cursor.fetchall()
+            ]
+            former = {event.moved_from for event in begun if event.moved_from}
+            known = {visitor.id for visitor in found}
+            newest = [
+                visitor
+                for visitor in await self._visitors(former)
+                if visitor.is_known and visitor.moved_to in known and visitor.id not in known
+            ]
+            found += newest
         return found
 
     async def _registered_at(self, event_ids: Sequence[UUID]) -> list[Visitor]:
@@ -143,7 +173,7 @@ class _Search:
             SELECT originator_id, originator_version, topic, state FROM history_events
             WHERE notification_id > %b AND topic = ANY(%b)
             """,
-            [position, [Registered.topic, Waitlisted.topic]],
+            [position, _BEGINNINGS],
             binary=True,
         )
         found = set[UUID]()

@@ -104,6 +104,8 @@ class Visitor(SeatHolder, frozen=True, kw_only=True):
     """Of the last message of the episode."""
     confirmed: bool = False
     confirm_by: datetime | None = None
+    moved_to: UUID | None = None
+    """The visitor with the corrected email, after a correction."""
 
     @property
     def seat(self) -> Seat | None:
@@ -132,6 +134,7 @@ class Visitor(SeatHolder, frozen=True, kw_only=True):
             self,
             episode=self.episode + 1,
             last_notification_id=changes["notification_id"],
+            moved_to=None,
             **changes,
         )
 
@@ -265,6 +268,7 @@ class Cancelled(DomainEvent[Visitor], frozen=True, kw_only=True):
             status="cancelled",
             last_notification_id=self.notification_id or aggregate.last_notification_id,
             confirm_by=None,
+            moved_to=self.moved_to,
         )
 
 
