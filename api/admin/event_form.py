@@ -9,27 +9,42 @@ from typing import Any
 from litestar import Response
 from psycopg import AsyncConnection
 
+from api.admin.durations import from_words, in_words
 from api.admin.kit import conflicts
 from api.admin.kit.conflicts import WAS, Difference, as_shown, differences, is_typed, merged
 from api.admin.kit.cookies import seen
-from api.admin.kit.forms import Form
+from api.admin.kit.forms import Form, whole_number
 from api.admin.kit.history_entries import Entry
 from api.admin.kit.pages import page
 from api.http.reads import read
 from api.http.requests import Request
+from domain.core.times import timezones
 from projections import areas
 from projections.events import EventRow
 
 FIELDS = {
     "name": "Name",
+    "description": "Description",
     "event_datetime": "Begins (UTC)",
-    "registration_deadline": "Registration ends (UTC)",
+    "ends_at": "Ends (UTC)",
+    "timezone": "Time zone",
     "area_id": "Area",
     "status": "Registration",
+    "registration_deadline": "Registration ends (UTC)",
+    "capacity": "Seats",
+    "waiting_list": "Waiting list",
+    "cancel_until": "Visitors may cancel until (UTC)",
+    "confirm_within": "Confirm the address within",
+    "reminders": "Reminders",
 }
 """Name -> label."""
 
-NEW = Form({"status": "open"})
+TIMES = ("event_datetime", "ends_at", "registration_deadline", "cancel_until")
+
+MAY_BE_NULL = ("ends_at", "area_id", "capacity", "cancel_until", "confirm_within")
+"""Fields whose input may be empty."""
+
+NEW = Form({"status": "open", "timezone": "UTC", "waiting_list": "off"})
 
 AREAS_OFFERED = 1_000
 
@@ -56,8 +71,10 @@ async def event_form(
         last_change=last_change,
         hidden=["version", *(WAS + name for name in FIELDS)],
         labels=FIELDS,
+        times=TIMES,
         areas=offered,
         area_names=dict(offered),
+        timezones=sorted(timezones()),
     )
 
 
@@ -90,26 +107,46 @@ def as_body(sent: Mapping[str, str]) -> dict[str, object]:
     """The form's fields as a body of the API, without unchanged fields: the form shows no fractions
     of a second, so sending an unchanged time would change it."""
     body: dict[str, object] = {name: sent[name] for name in FIELDS if is_typed(sent, name)}
-    if "area_id" in body:
-        body["area_id"] = sent["area_id"] or None
-    for name in ("event_datetime", "registration_deadline"):
-        given = sent.get(name, "")
-        if name in body and given.count("T") == 1 and not given.endswith("Z"):
-            body[name] = f"{given}:00Z" if given.count(":") == 1 else f"{given}Z"
+    for name, text in body.items():
+        body[name] = None if name in MAY_BE_NULL and text == "" else _parsed(name, str(text))
     return body
+
+
+def _parsed(name: str, text: str) -> object:
+    """As JSON has it; the text itself if it is not valid."""
+    if name in TIMES and text.count("T") == 1 and not text.endswith("Z"):
+        return f"{text}:00Z" if text.count(":") == 1 else f"{text}Z"
+    if name == "capacity":
+        number = whole_number(text)
+        return text if number is None else number
+    if name == "confirm_within":
+        return from_words(text)
+    if name == "reminders":
+        return [from_words(part) for part in text.split(",") if part.strip()]
+    return text
 
 
 def _values(row: EventRow) -> dict[str, str]:
     return {
         "name": row.name,
+        "description": row.description,
         "event_datetime": _input(row.event_datetime),
-        "registration_deadline": _input(row.registration_deadline),
+        "ends_at": _input(row.ends_at),
+        "timezone": row.timezone,
         "area_id": str(row.area_id or ""),
         "status": row.status,
+        "registration_deadline": _input(row.registration_deadline),
+        "capacity": "" if row.capacity is None else str(row.capacity),
+        "waiting_list": row.waiting_list,
+        "cancel_until": _input(row.cancel_until),
+        "confirm_within": in_words(row.confirm_within) if row.confirm_within else "",
+        "reminders": ", ".join(map(in_words, row.reminders)),
         "version": str(row.version),
     }
 
 
-def _input(moment: datetime) -> str:
+def _input(moment: datetime | None) -> str:
     """The value of a `datetime-local` input, in UTC."""
+    if moment is None:
+        return ""
     return moment.strftime("%Y-%m-%dT%H:%M" if moment.second == 0 else "%Y-%m-%dT%H:%M:%S")

@@ -11,6 +11,7 @@ from litestar.params import FromPath
 from psycopg import AsyncConnection
 
 from api.admin import names
+from api.admin.event_cancellation import event_and_seats, people
 from api.admin.event_filter import asked_filter, asked_order
 from api.admin.event_form import (
     NEW,
@@ -38,6 +39,7 @@ from domain.events import ChangeEvent, CreateEvent, DeleteEvent
 from domain.provider_items import FollowProvider
 from projections import events, registration_counts, visitor_search
 from projections.event_search import count_by_date, search
+from projections.seats import seats_of
 
 EVENTS = "/admin/events/"
 PAGE_SIZE = 50
@@ -58,10 +60,10 @@ class EventPages(Controller):
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
             offset = (number - 1) * PAGE_SIZE
             dates = await count_by_date(connection, asked)
+            found = await search(connection, asked, order=order, limit=PAGE_SIZE, offset=offset)
             return {
-                "events": await search(
-                    connection, asked, order=order, limit=PAGE_SIZE, offset=offset
-                ),
+                "events": found,
+                "seats": await seats_of(connection, found),
                 "pages": Pages(number, PAGE_SIZE, sum(date.count for date in dates)),
                 "dates": dates,
                 "areas": await offered_areas(connection),
@@ -106,7 +108,7 @@ class EventPages(Controller):
 
     @get("/{event_id:uuid}", opt={"access": Permission.USE_PANEL})
     async def event(self, request: Request, event_id: FromPath[UUID]) -> Response[str]:
-        row = await _row(request, event_id, seen(request))
+        row, seats = await event_and_seats(request, event_id)
 
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
             series = await registration_counts.complete_series(connection, event_id)
@@ -122,7 +124,7 @@ class EventPages(Controller):
 
         content = await read(request, seen(request), query, ["visitors", "registrations"])
         content["newest"] = await names.for_reader(request, content["newest"], event_id=event_id)
-        return page(request, "events/event.html", event=row, **content)
+        return page(request, "events/event.html", event=row, seats=seats, **content)
 
     @get("/{event_id:uuid}/edit")
     async def edit(self, request: Request, event_id: FromPath[UUID]) -> Response[str]:
@@ -174,8 +176,8 @@ class EventPages(Controller):
 
     @get("/{event_id:uuid}/delete")
     async def confirm_deletion(self, request: Request, event_id: FromPath[UUID]) -> Response[str]:
-        row = await _row(request, event_id, seen(request))
-        return page(request, "events/delete.html", event=row)
+        row, seats = await event_and_seats(request, event_id)
+        return page(request, "events/delete.html", event=row, seats=seats, people=people)
 
     @post("/{event_id:uuid}/delete")
     async def delete(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:

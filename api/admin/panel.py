@@ -9,6 +9,7 @@ from litestar import Router
 from api.admin.accounts import AccountPages
 from api.admin.areas import AreaPages
 from api.admin.dashboard.page import dashboard, live_dashboard
+from api.admin.event_cancellation import EventCancellationPages
 from api.admin.events import EventPages
 from api.admin.history import HistoryPages
 from api.admin.kit.csrf import check_csrf
@@ -36,6 +37,7 @@ def panel(checks: Sequence[Check | None]) -> Router:
             sign_out,
             AreaPages,
             EventPages,
+            EventCancellationPages,
             VisitorPages,
             NotificationPages,
             SyncPages,

@@ -19,6 +19,17 @@ from workers.provider.items import UsableItem, read_item
 
 FULL = "A Very Long Name of a Fair for Everything That Anybody Could Ever Want to Show to Anyone"
 
+DETAILS = {
+    "description": "Everything\nthat anybody could ever want to show.",
+    "ends_at": "2099-05-18T16:00:00Z",
+    "timezone": "America/Argentina/ComodRivadavia",
+    "capacity": 10,
+    "waiting_list": "automatic",
+    "cancel_until": "2099-05-15T09:00:00Z",
+    "reminders": ["P1D", "PT2H"],
+    "confirm_within": "P2D",
+}
+
 NOW = datetime.now(UTC)
 
 
@@ -26,9 +37,12 @@ async def fill(api: Api) -> None:
     items = msgspec.json.decode(CONFERENCES.read_bytes(), type=list[msgspec.Raw])
     read = [read_item(item, place) for place, item in enumerate(items, start=1)]
     await _give(api, *(item.command for item in read if isinstance(item, UsableItem)))
+    cancelled = await api.event(name="Flooded fair")
+    await api.http.post(f"/api/events/{cancelled}/cancel", json={"reason": "The hall is flooded."})
     event = await api.event(name=FULL, area_id=await api.area("Great Hall"))
     for number in range(12):
         await api.register(event, f"somebody.with.a.long.address.{number}@example.org")
+    await api.http.patch(f"/api/events/{event}", json=DETAILS)
     ids = await notifications(api)
     await _give(
         api,

@@ -26,6 +26,7 @@ async def test_links_lead_to_every_kind_of_page(pages: list[str]) -> None:
         "/admin/events/new/",
         "/admin/events/ID/",
         "/admin/events/ID/edit/",
+        "/admin/events/ID/cancel/",
         "/admin/events/ID/delete/",
         "/admin/areas/",
         "/admin/areas/new/",

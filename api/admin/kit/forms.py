@@ -30,8 +30,9 @@ class Form(msgspec.Struct, frozen=True):
 
 
 async def sent_form(request: Request) -> dict[str, str]:
-    """Its text fields; of several fields with one name, the last."""
-    return {key: value for key, value in (await request.form()).items() if isinstance(value, str)}
+    """Its text fields; of several fields with one name, the last. Browsers send lines with CRLF."""
+    fields = (await request.form()).items()
+    return {key: text.replace("\r\n", "\n") for key, text in fields if isinstance(text, str)}
 
 
 def parsed(kind: type[T], values: Mapping[str, object]) -> T:

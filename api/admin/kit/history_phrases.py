@@ -12,6 +12,10 @@ KINDS = {
 
 LABELS = {
     "area_id": "area",
+    "capacity": "seats",
+    "confirm_within": "confirm the address within",
+    "ends_at": "ends",
+    "timezone": "time zone",
     "cleaned_up": "removed as past",
     "event_count": "events",
     "event_datetime": "begins",

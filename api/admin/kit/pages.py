@@ -14,6 +14,7 @@ from litestar.response import Redirect
 from litestar_htmx import HTMXDetails
 
 from api.admin import names
+from api.admin.durations import in_words
 from api.admin.kit import cookies, csrf
 from api.admin.kit.files import address_of
 from api.admin.kit.forms import Form
@@ -95,7 +96,7 @@ def _with(query: Mapping[str, str], **changes: object) -> str:
     )
 
 
-_TEMPLATES.filters |= {"moment": _moment, "readable": _readable}
+_TEMPLATES.filters |= {"duration": in_words, "moment": _moment, "readable": _readable}
 _TEMPLATES.globals |= {
     "address_of": address_of,
     "with_query": _with,

@@ -55,7 +55,9 @@ class Page:
     def errors(self) -> dict[str, str]:
         """What is wrong, by field."""
         wrong = self.root.all("div", class_="wrong")
-        return {w.one("input", "select").get("name"): w.one("strong").text for w in wrong}
+        return {
+            w.one("input", "select", "textarea").get("name"): w.one("strong").text for w in wrong
+        }
 
     @property
     def rows(self) -> list[list[str]]:
@@ -79,7 +81,8 @@ class Page:
 
     def value(self, field: str) -> str:
         """What a field holds."""
-        (control,) = [c for c in self.root.all("input", "select") if c.get("name") == field]
+        controls = self.root.all("input", "select", "textarea")
+        (control,) = [c for c in controls if c.get("name") == field]
         return _value(control)
 
     def form(self, action: str | None = None, *, button: str | None = None) -> Element:
@@ -196,7 +199,7 @@ def _offered(controls: Sequence[Element]) -> set[str] | None:
 
 def _value(control: Element) -> str:
     if control.tag == "textarea":
-        return control.text
+        return "".join(map(str, control.content)).removeprefix("\n")  # as HTML has it
     if control.tag == "select":
         options = control.all("option")
         chosen = [option for option in options if option.has("selected")] or options[:1]

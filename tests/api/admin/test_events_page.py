@@ -16,7 +16,7 @@ from domain.history.store import connect, read_events
 from domain.privacy.keys import InstallationKeys
 from domain.provider_items import SyncEvent
 from tests.api.admin.panel import Browsers, Page, Panel
-from tests.api.serving import EVENT, Api
+from tests.api.serving import DEFAULTS, EVENT, Api
 from tests.support.installation import ORIGIN
 
 pytestmark = pytest.mark.anyio
@@ -350,3 +350,145 @@ async def test_a_script_in_a_name_is_text(organizer: Panel) -> None:
     page = await organizer.submit(**TYPED | {"name": name})
     assert (page.heading, name in page.notice) == (name, True)
     assert EVENT["name"] not in page.text
+
+
+DETAILS = {
+    "description": "Talks,\r\nand sprints.",
+    "ends_at": "2099-05-19T16:00",
+    "timezone": "Europe/Berlin",
+    "capacity": "300",
+    "waiting_list": "automatic",
+    "cancel_until": "2099-05-15T09:00",
+    "confirm_within": "2 days",
+    "reminders": "1 day, 2 hours 30 minutes",
+}
+
+
+async def test_each_detail_of_an_event_is_typed_shown_and_taken_back(
+    api: Api, organizer: Panel
+) -> None:
+    await organizer.open(f"{EVENTS}new")
+    page = await organizer.submit(**TYPED | DETAILS)
+    assert page.heading == "PyCon", page.errors
+    id = page.address.removeprefix(EVENTS)
+    created = (await api.http.get(f"/api/events/{id}")).json()["data"]
+    assert {name: created[name] for name in DETAILS} == {
+        "description": "Talks,\nand sprints.",
+        "ends_at": "2099-05-19T16:00:00Z",
+        "timezone": "Europe/Berlin",
+        "capacity": 300,
+        "waiting_list": "automatic",
+        "cancel_until": "2099-05-15T09:00:00Z",
+        "confirm_within": "P2D",
+        "reminders": ["P1D", "PT2H30M"],
+    }
+    for shown in ("Europe/Berlin", "19 May 2099", "0 of 300", "1 day, 2 hours 30 minutes"):
+        assert shown in page.text
+    page = await organizer.follow("Edit")
+    as_typed = DETAILS | {"description": "Talks,\nand sprints."}
+    assert {name: page.value(name) for name in DETAILS} == as_typed
+    await organizer.submit(description="Talks,\r\nand sprints.")
+    same = (await api.http.get(f"/api/events/{id}")).json()["data"]
+    assert same == created, "nothing was changed"
+    await organizer.open(f"{EVENTS}{id}/edit")
+    nothing = dict.fromkeys(DETAILS, "") | {"timezone": "UTC", "waiting_list": "off"}
+    page = await organizer.submit(**nothing)
+    assert page.notice == "The event was changed."
+    assert "no limit" in page.text
+    changed = (await api.http.get(f"/api/events/{id}")).json()["data"]
+    assert {name: changed[name] for name in DETAILS} == {name: DEFAULTS[name] for name in DETAILS}
+
+
+async def test_wrong_details_are_said_beside_each_field(organizer: Panel) -> None:
+    await organizer.open(f"{EVENTS}new")
+    wrong = {
+        "description": "\b",
+        "ends_at": "2099-05-17T08:00",
+        "timezone": "Berlin",
+        "capacity": "-1",
+        "cancel_until": "2100-01-01T00:00",
+        "confirm_within": "soon",
+        "reminders": "1 day, 3 moons",
+    }
+    page = await organizer.submit(**TYPED | wrong)
+    assert (page.status, page.errors.keys()) == (422, wrong.keys())
+    assert {name: page.value(name) for name in wrong} == wrong
+
+
+async def test_a_cancellation_says_how_many_are_told_and_is_taken_back(
+    api: Api, organizer: Panel
+) -> None:
+    id = await api.event(capacity=1, waiting_list="automatic")
+    for name in "ab":
+        body = {"full_name": name, "email": f"{name}@example.com", "join_waiting_list": True}
+        await api.http.post(f"/api/events/{id}/register", json=body)
+    await api.settled()
+    page = await organizer.open(f"{EVENTS}{id}")
+    assert "Taken1 of 1" in page.text.replace(" ", "").replace("1of1", "1 of 1")
+    page = await organizer.follow("Cancel event")
+    assert page.heading == "Cancel “PyCon”?"
+    assert "2 people get a message that the event is cancelled." in page.text
+    page = await organizer.submit(reason="x" * 1001)
+    assert (page.status, list(page.errors)) == (422, ["reason"])
+    page = await organizer.submit(reason="The hall is flooded.")
+    assert page.notice == "The event was cancelled."
+    assert "This event was cancelled" in page.text
+    assert "The hall is flooded." in page.text
+    assert "Cancel event" not in page.links
+    assert (await organizer.open(EVENTS)).rows[0][3:5] == ["cancelled", "1 / 1 +1 waiting"]
+    await organizer.open(f"{EVENTS}{id}")
+    page = await organizer.follow("Reinstate")
+    assert "2 people get a message that the event takes place." in page.text
+    page = await organizer.submit()
+    assert page.notice == "The event was reinstated."
+    assert "This event was cancelled" not in page.text
+
+
+async def test_deleting_an_event_with_registrations_offers_to_cancel_it_instead(
+    api: Api, organizer: Panel
+) -> None:
+    id = await api.event()
+    await api.settled()
+    page = await organizer.open(f"{EVENTS}{id}/delete")
+    assert "cancel the event" not in page.links
+    await api.register(id)
+    await api.settled()
+    page = await organizer.open(f"{EVENTS}{id}/delete")
+    assert "1 person is registered or on the waiting list" in page.alert
+    page = await organizer.follow("cancel the event")
+    assert page.heading == "Cancel “PyCon”?"
+
+
+async def test_seats_beyond_the_capacity_are_shown(api: Api, organizer: Panel) -> None:
+    id = await api.event()
+    for name in "abc":
+        await api.register(id, f"{name}@example.com")
+    await api.http.patch(f"/api/events/{id}", json={"capacity": 2})
+    await api.settled()
+    seats = (await organizer.open(f"{EVENTS}{id}")).root.one("section", class_="seats")
+    shown = [(fact.one("dt").text, fact.one("dd").text) for fact in seats.one("dl").all("div")]
+    assert shown == [
+        ("Taken", "3 of 2"),
+        ("Free", "0"),
+        ("Waiting", "0"),
+        ("Over the limit", "1"),
+    ]
+
+
+async def test_history_tells_each_change_of_a_detail_by_its_phrase(
+    api: Api, organizer: Panel, auditor: Panel
+) -> None:
+    id = await api.event()
+    await api.settled()
+    await organizer.open(f"{EVENTS}{id}/edit")
+    await organizer.submit(**DETAILS)
+    await api.http.post(f"/api/events/{id}/cancel", json={"reason": "Flooded"})
+    await api.settled()
+    text = (await auditor.open(f"/admin/history/{id}")).text
+    for phrase in (
+        "changed the description", "changed the end", "changed the time zone",
+        "changed the number of seats", "changed the kind of waiting list",
+        "changed until when visitors may cancel", "changed the reminders",
+        "changed the time to confirm an address", "cancelled the event", "Flooded",
+    ):  # fmt: skip
+        assert phrase in text
