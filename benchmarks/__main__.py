@@ -31,6 +31,7 @@ from benchmarks import (
     panel,
     rebuild,
     registrations,
+    rush,
     startup,
     syncs,
 )
@@ -45,6 +46,7 @@ from benchmarks.stage import Stage
 MEASURES: Mapping[str, Callable[[Stage], list[Comparison]]] = {
     "registrations": registrations.measure,
     "hot_event": hot_event.measure,
+    "rush": rush.measure,
     "list": listing.measure,
     "lag": lag.measure,
     "rebuild": rebuild.measure,

@@ -32,6 +32,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """Requests per second; None: as many as are answered."""
     again_every: int | None = None
     """After this many registrations, the last one is sent again."""
+    also: str = ""
+    """Further members of a registration's body, after a comma."""
 
 
 class Got(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +105,8 @@ class Work:
             return f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode()
         again = self.asked.again_every
         visitor = number - 1 if again and number % again == again - 1 else number
-        body = f'{{"full_name":"Ada Lovelace","email":"ada.{self._salt}.{visitor}@example.com"}}'
+        email = f"ada.{self._salt}.{visitor}@example.com"
+        body = f'{{"full_name":"Ada Lovelace","email":"{email}"{self.asked.also}}}'
         return (
             f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n{body}"

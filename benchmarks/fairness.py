@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 
@@ -20,13 +21,16 @@ class Unfair(Exception):
     """A contender breaks a rule that the others obey."""
 
 
-def new_event(client: httpx.Client, *, status: str = "open", deadline: datetime = IN_A_YEAR) -> str:
-    """The path to register at."""
+def new_event(
+    client: httpx.Client, *, status: str = "open", deadline: datetime = IN_A_YEAR, **more: Any
+) -> str:
+    """The path to register at. `more` are further fields of the event."""
     body = {
         "name": "Fair",
         "event_datetime": IN_A_YEAR.isoformat(),
         "registration_deadline": deadline.isoformat(),
         "status": status,
+        **more,
     }
     answer = client.post("/api/events/", json=body)
     if answer.status_code != 201:
@@ -50,6 +54,9 @@ def check(origin: str) -> None:
         _expect(client, nowhere, ada, 404)
         time.sleep(max(0.0, (deadline - datetime.now(UTC)).total_seconds() + 0.1))
         _expect(client, passed, ada, 409)
+        full = new_event(client, capacity=1)
+        _expect(client, full, ada, 201)
+        _expect(client, full, ada | {"email": "grace@example.org"}, 409)
 
 
 def _expect(client: httpx.Client, path: str, body: dict[str, str], *statuses: int) -> None:

@@ -77,12 +77,22 @@ def warm_up(origin: str, paths: Sequence[str], *, connections: int = 64, seconds
         saturate(origin, paths, connections=connections, seconds=seconds)
 
 
-def rush(origin: str, path: str, *, visitors: int, connections: int, again_every: int) -> Rushed:
+def rush(
+    origin: str,
+    path: str,
+    *,
+    visitors: int,
+    connections: int,
+    again_every: int | None = None,
+    also: str = "",
+) -> Rushed:
     """So many new visitors register as fast as they are answered, and every so many requests the
-    one before is sent once more. Raises `WentWrong` when not all of them are answered."""
+    one before is sent once more. `also` are further members of the body, after a comma. Raises
+    `WentWrong` when not all of them are answered."""
+    again_every = again_every or visitors + 2  # never
     wrk = shutil.which("wrk")
     if wrk is not None:
-        numbers = (str(visitors), str(again_every))
+        numbers = (str(visitors), str(again_every), also)
         outcome = _wrk(wrk, RUSH, connections, RUSH_ENDS_WITHIN, origin, path, *numbers)
         return msgspec.json.decode(outcome, type=Rushed)
     got = ask(
@@ -92,6 +102,7 @@ def rush(origin: str, path: str, *, visitors: int, connections: int, again_every
             connections=connections,
             requests=visitors + visitors // (again_every - 1),
             again_every=again_every,
+            also=also,
         )
     )
     if got.lost:

@@ -1,5 +1,5 @@
--- For wrk. Arguments: a salt that makes the visitors unique, the path, the number of new visitors, and
--- after how many requests the last one is sent again. When all requests are answered, it prints the
+-- For wrk. Arguments: a salt that makes the visitors unique, the path, the number of new visitors,
+-- after how many requests the last one is sent again, and further members of the body. When all requests are answered, it prints the
 -- result as JSON and ends. A connection without further requests stays idle.
 
 local ffi = require("ffi")
@@ -8,7 +8,7 @@ ffi.cdef [[
   int gettimeofday(moment *now, void *zone);
 ]]
 
-local salt, path, wanted, again
+local salt, path, wanted, again, also
 local sent, answered, visitor, began = -1, 0, 0, nil -- wrk looks at one request before it sends any
 local statuses = {}
 local headers = { ["Content-Type"] = "application/json" }
@@ -21,6 +21,7 @@ end
 
 function init(arguments)
   salt, path, wanted, again = arguments[1], arguments[2], tonumber(arguments[3]), tonumber(arguments[4])
+  also = arguments[5] or ""
 end
 
 function request()
@@ -28,7 +29,7 @@ function request()
   sent = sent + 1
   if sent == 1 then began = now() end
   if sent % again ~= 0 then visitor = visitor + 1 end
-  local body = '{"full_name":"Ada Lovelace","email":"ada.' .. salt .. "." .. visitor .. '@example.com"}'
+  local body = '{"full_name":"Ada Lovelace","email":"ada.' .. salt .. "." .. visitor .. '@example.com"' .. also .. "}"
   return wrk.format("POST", path, headers, body)
 end
 

@@ -22,6 +22,8 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     """In the list."""
     hot: int
     """Registrations for one event."""
+    seats: int
+    """Of an event that `hot` people rush for."""
     deliveries: int
     peer_deliveries: int
     """By a loop that posts one by one."""
@@ -45,6 +47,7 @@ FULL = Sizes(
     seconds=8.0,
     events=100_000,
     hot=10_000,
+    seats=1_000,
     deliveries=20_000,
     peer_deliveries=500,
     rebuilt=1_000_000,
@@ -65,6 +68,7 @@ QUICK = Sizes(
     seconds=0.4,
     events=2_000,
     hot=50,
+    seats=20,
     deliveries=200,
     peer_deliveries=10,
     rebuilt=5_000,

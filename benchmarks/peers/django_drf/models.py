@@ -17,6 +17,8 @@ class Event(models.Model):
     status = models.CharField(max_length=10, default="open")
     event_datetime = models.DateTimeField()
     registration_deadline = models.DateTimeField()
+    capacity = models.PositiveIntegerField(null=True)
+    taken = models.PositiveIntegerField(default=0)  # seats; only counted with a capacity
 
     class Meta:
         indexes = [  # noqa: RUF012

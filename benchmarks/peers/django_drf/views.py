@@ -25,7 +25,7 @@ class EventSerializer(serializers.ModelSerializer):
         model = Event
         fields = (
             *("id", "name", "area", "area_id", "status"),
-            *("event_datetime", "registration_deadline"),
+            *("event_datetime", "registration_deadline", "capacity"),
         )
         read_only_fields = ("id",)
 
@@ -74,6 +74,12 @@ class Register(APIView):
             raise Conflict("The registration deadline has passed")
         try:
             with transaction.atomic():
+                if event.capacity is not None:
+                    locked = Event.objects.select_for_update().get(pk=event_id)
+                    if locked.taken >= locked.capacity:
+                        raise Conflict("No seat of the event is free")
+                    locked.taken += 1
+                    locked.save(update_fields=["taken"])
                 visitor = Visitor.objects.create(event=event, **serializer.validated_data)
                 Outbox.objects.create(
                     visitor=visitor,

@@ -20,6 +20,7 @@ class NewEvent(BaseModel):
     event_datetime: AwareDatetime
     registration_deadline: AwareDatetime
     status: Literal["open", "closed"] = "open"
+    capacity: Annotated[int, Field(ge=0)] | None = None
 
 
 class EventView(BaseModel):
@@ -88,6 +89,11 @@ async def register(event_id: UUID, registration: Registration) -> Answer:
                 raise HTTPException(409, "The event is closed for registration")
             if event.registration_deadline < datetime.now(UTC):
                 raise HTTPException(409, "The registration deadline has passed")
+            if event.capacity is not None:
+                await session.refresh(event, ["taken"], with_for_update=True)
+                if event.taken >= event.capacity:
+                    raise HTTPException(409, "No seat of the event is free")
+                event.taken += 1
             visitor = Visitor(
                 id=uuid4(),
                 event_id=event.id,

@@ -36,6 +36,8 @@ class Event(Model):
     status: Mapped[str] = mapped_column(default="open")
     event_datetime: Mapped[datetime]
     registration_deadline: Mapped[datetime]
+    capacity: Mapped[int | None]
+    taken: Mapped[int] = mapped_column(default=0)  # seats; only counted with a capacity
 
 
 Index("open_events", Event.event_datetime, postgresql_where=Event.status == "open")
