@@ -17,18 +17,8 @@ from projections.lists.cursor import Cursor
 from projections.lists.keyset import PageStart, Search
 from projections.lists.word_keys import word_keys
 from projections.people import with_people
-from projections.visitor_search import FOUND, MAX_WORDS
+from projections.visitor_search import FOUND, HAS_STATUS, MAX_WORDS
 from projections.visitors import COLUMNS, VisitorRow, made, with_people_and_places
-
-_HAS_STATUS: dict[VisitorStatus, LiteralString] = {
-    "registered": "status = 'registered'",
-    "waiting": "status = 'waiting'",
-    "unconfirmed": "status = 'unconfirmed'",
-    "cancelled": "status = 'cancelled'",
-    "lapsed": "status = 'lapsed'",
-    "erased": "status = 'erased'",
-}
-"""Not a parameter: only so does PostgreSQL use the index on those who are not registered."""
 
 
 class VisitorsPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +47,7 @@ async def list_visitors(
         return VisitorsPage(rows=[], total=0)
     conditions: list[LiteralString] = ["event_id = %(event_id)s"]
     if status:
-        conditions.append(_HAS_STATUS[status])
+        conditions.append(HAS_STATUS[status])
     search = Search(
         table="visitors",
         time="registered_at",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
@@ -10,17 +11,30 @@ import msgspec
 from psycopg import AsyncConnection
 
 from domain.privacy.keys import InstallationKeys
+from domain.visitors import VisitorStatus
 from projections.lists import keyset
 from projections.lists.keyset import PageStart, Search, Slice
 from projections.lists.word_keys import word_keys
 from projections.people import WithPerson, with_people
+from projections.places_in_line import places_in_line
+from projections.removed_events import names_of_removed
 from projections.visitors import INDEXED_KEYS
 
 MAX_WORDS = 8
 
 FIRST_PAGE = PageStart()
 
-_COLUMNS = "position, event_id, (SELECT name FROM events WHERE events.id = event_id)"
+_COLUMNS = "position, event_id, status, (SELECT name FROM events WHERE events.id = event_id)"
+
+HAS_STATUS: dict[VisitorStatus, LiteralString] = {
+    "registered": "status = 'registered'",
+    "waiting": "status = 'waiting'",
+    "unconfirmed": "status = 'unconfirmed'",
+    "cancelled": "status = 'cancelled'",
+    "lapsed": "status = 'lapsed'",
+    "erased": "status = 'erased'",
+}
+"""Not a parameter: only so does PostgreSQL use the index on those who are not registered."""
 
 FOUND: LiteralString = f"{INDEXED_KEYS} @> %(indexed)s::int[] AND words @> %(others)s::int[]"
 
@@ -29,8 +43,12 @@ class FoundVisitor(WithPerson, frozen=True):
     registered_at: datetime
     id: UUID
     event_id: UUID
+    status: VisitorStatus
     event: str | None
-    """Name of the event; None when the event was removed."""
+    """Name of the event."""
+    is_removed: bool = False
+    """Whether the event was removed."""
+    queue_position: int | None = None
 
 
 async def search(
@@ -39,6 +57,7 @@ async def search(
     *,
     text: str = "",
     event_id: UUID | None = None,
+    status: VisitorStatus | None = None,
     start: PageStart = FIRST_PAGE,
     limit: int = 50,
 ) -> Slice[FoundVisitor]:
@@ -47,6 +66,8 @@ async def search(
     if text.strip() and not wanted.indexed:
         return Slice(rows=[], newer=None, older=None)
     conditions: list[LiteralString] = ["event_id = %(event_id)s"] if event_id else []
+    if status:
+        conditions.append(HAS_STATUS[status])
     found = await keyset.find(
         connection,
         Search(
@@ -61,5 +82,27 @@ async def search(
         start=start,
         limit=limit,
     )
-    rows = await with_people(connection, keys, found.rows)
+    named = await with_people(connection, keys, found.rows)
+    rows = await _with_removed_events(connection, await _with_places(connection, named))
     return msgspec.structs.replace(found, rows=rows)
+
+
+async def _with_places(
+    connection: AsyncConnection[Any], rows: Sequence[FoundVisitor]
+) -> list[FoundVisitor]:
+    waiting = [row.id for row in rows if row.status == "waiting"]
+    places = await places_in_line(connection, waiting)
+    return [msgspec.structs.replace(row, queue_position=places.get(row.id)) for row in rows]
+
+
+async def _with_removed_events(
+    connection: AsyncConnection[Any], rows: Sequence[FoundVisitor]
+) -> list[FoundVisitor]:
+    removed = {row.event_id for row in rows if row.event is None}
+    names = await names_of_removed(connection, removed)
+    return [
+        row
+        if row.event is not None
+        else msgspec.structs.replace(row, event=names.get(row.event_id), is_removed=True)
+        for row in rows
+    ]

@@ -39,6 +39,7 @@ from domain.events import ChangeEvent, CreateEvent, DeleteEvent
 from domain.provider_items import FollowProvider
 from projections import events, registration_counts, visitor_search
 from projections.event_search import count_by_date, search
+from projections.event_visitors import list_waiting
 from projections.seats import seats_of
 
 EVENTS = "/admin/events/"
@@ -118,12 +119,17 @@ class EventPages(Controller):
             return {
                 "chart": series and bar_chart(series, "registrations", "Registrations"),
                 "newest": newest.rows,
+                "line": await list_waiting(
+                    connection, request.connections.keys, event_id, limit=SHOWN_VISITORS
+                ),
                 "provided": await fields_from_provider(connection, event_id),
                 "timeline": await timeline_for(request, connection, event_id),
             }
 
         content = await read(request, seen(request), query, ["visitors", "registrations"])
         content["newest"] = await names.for_reader(request, content["newest"], event_id=event_id)
+        waiting = await names.for_reader(request, content["line"].rows, event_id=event_id)
+        content["line"] = msgspec.structs.replace(content["line"], rows=waiting)
         return page(request, "events/event.html", event=row, seats=seats, **content)
 
     @get("/{event_id:uuid}/edit")

@@ -20,7 +20,9 @@ from api.admin.rebuilds import RebuildPages
 from api.admin.seals import SealPages
 from api.admin.sign_in import sign_in, sign_in_page, sign_out
 from api.admin.syncs import SyncPages
+from api.admin.visitor_changes import VisitorChangePages
 from api.admin.visitors import VisitorPages
+from api.admin.waiting_list import waiting_list
 from api.http.access import COOKIE
 from api.http.hosts import Check, in_turn
 
@@ -38,7 +40,9 @@ def panel(checks: Sequence[Check | None]) -> Router:
             AreaPages,
             EventPages,
             EventCancellationPages,
+            waiting_list,
             VisitorPages,
+            VisitorChangePages,
             NotificationPages,
             SyncPages,
             HistoryPages,

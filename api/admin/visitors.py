@@ -26,10 +26,12 @@ from domain.core.values import Email
 from domain.erasure import Erasure
 from domain.notifications import QueueAgain
 from domain.privacy.keys import InstallationKeys
+from domain.visitors import VisitorStatus
 from projections import registration_counts, visitors
 from projections.events import get_event
 from projections.notification_search import notification_of, pause
-from projections.visitor_search import search
+from projections.removed_events import names_of_removed
+from projections.visitor_search import HAS_STATUS, search
 from projections.visitors import VisitorRow
 
 VISITORS = "/admin/visitors/"
@@ -45,7 +47,7 @@ class VisitorPages(Controller):
     async def list_visitors(self, request: Request) -> Response[str]:
         asked = request.query_params.get("q", "")[:255].replace("\0", "")
         text = asked if names.are_shown(request) else ""  # a search discloses names
-        event_id = _event_id(request)
+        event_id, status = _event_id(request), _status(request)
 
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
             return {
@@ -54,6 +56,7 @@ class VisitorPages(Controller):
                     request.connections.keys,
                     text=text,
                     event_id=event_id,
+                    status=status,
                     start=beyond(request),
                     limit=PAGE_SIZE,
                 ),
@@ -66,7 +69,14 @@ class VisitorPages(Controller):
         content = await read(request, seen(request), query, TABLES)
         shown = await names.for_reader(request, content["found"].rows, event_id=event_id)
         return page(
-            request, "visitors/list.html", text=text, event_id=event_id, shown=shown, **content
+            request,
+            "visitors/list.html",
+            text=text,
+            event_id=event_id,
+            status=status,
+            statuses=list(HAS_STATUS),
+            shown=shown,
+            **content,
         )
 
     @get("/{visitor_id:uuid}")
@@ -122,6 +132,12 @@ def _event_id(request: Request) -> UUID | None:
     return None
 
 
+def _status(request: Request) -> VisitorStatus | None:
+    """Anything else means every status."""
+    asked = request.query_params.get("status", "")
+    return next((status for status in HAS_STATUS if status == asked), None)
+
+
 async def _visitor(
     keys: InstallationKeys, id: UUID, connection: AsyncConnection[Any]
 ) -> dict[str, Any]:
@@ -129,10 +145,15 @@ async def _visitor(
     row = await _found(keys, id, connection)
     return {
         "visitor": row,
-        "event": await get_event(connection, row.event_id),
+        "event": (event := await get_event(connection, row.event_id)),
+        "removed_event": None if event else await _name_of_removed(connection, row.event_id),
         "notification": await notification_of(connection, row),
         "pause": await pause(connection),
     }
+
+
+async def _name_of_removed(connection: AsyncConnection[Any], id: UUID) -> str | None:
+    return (await names_of_removed(connection, [id])).get(id)
 
 
 async def _row(request: Request, id: UUID) -> VisitorRow:

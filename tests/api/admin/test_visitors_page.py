@@ -120,9 +120,10 @@ async def test_a_visitors_page_shows_the_event_and_the_notification(
     assert page.address == f"{VISITORS}{id}"
     assert page.heading == "Ada Lovelace"
     assert "ada@example.com" in page.text
-    assert page.root.one("span", class_="tag").text == "waiting"
+    tags = [tag.text for tag in page.root.all("span", class_="tag")]
+    assert tags == ["registered", "waiting"]
     assert page.links["Fair"].startswith("/admin/visitors/?event=")
-    assert page.buttons == ["Show"]  # how it was
+    assert page.buttons == ["Resend the last message", "Show"]  # how it was
     assert (await auditor.open(f"{VISITORS}{event}")).status == 404
 
 
