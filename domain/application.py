@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from domain import (
     accounts,
+    announcements,
     areas,
     credentials,
     departures,
@@ -61,6 +62,14 @@ COMMANDS = (
         event_cancellation.reinstate_event,
         touches=lambda c, _: Touches([c.event_id]),
         answer=events.view_of,
+    ),
+    CommandType(
+        announcements.AnnounceChange,
+        announcements.announce_change,
+        touches=lambda c, _: Touches([c.event_id, *filter(None, [c.now.area_id])]),
+    ),
+    CommandType(
+        announcements.RemindOf, announcements.remind_of, touches=lambda c, _: Touches([c.event_id])
     ),
     CommandType(
         events.CleanUpEvent, events.clean_up_event, touches=lambda c, _: Touches([c.event_id])

@@ -89,6 +89,29 @@ class Cancellation(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class TimeAndPlace(msgspec.Struct, frozen=True):
+    """What visitors must be told when it changes."""
+
+    event_datetime: datetime
+    area_id: UUID | None = None
+
+
+class Reminder(msgspec.Struct, frozen=True):
+    """One of an event that begins at this time."""
+
+    offset: str
+    """ISO 8601 duration before it begins."""
+    event_datetime: datetime
+
+    @property
+    def due_at(self) -> datetime:
+        return self.event_datetime - Duration(self.offset).length
+
+    def is_due(self, now: datetime) -> bool:
+        """From its time on, for half of the time until the event begins."""
+        return self.due_at <= now <= self.due_at + Duration(self.offset).length / 2
+
+
 class Event(Aggregate, frozen=True, kw_only=True):
     details: Details = Details()
     said: Said = Said()
@@ -96,6 +119,20 @@ class Event(Aggregate, frozen=True, kw_only=True):
     exists: bool = False
     cleaned_up: bool = False
     cancelled: Cancellation | None = None
+    announced: TimeAndPlace | None = None
+    """What visitors were told last, or knew from the start."""
+    reminded: tuple[Reminder, ...] = ()
+
+    @property
+    def time_and_place(self) -> TimeAndPlace:
+        return TimeAndPlace(self.details.event_datetime, self.details.area_id)
+
+    @property
+    def open_reminders(self) -> list[Reminder]:
+        """Those that visitors did not get yet, the earliest first."""
+        begins = self.details.event_datetime
+        planned = [Reminder(offset, begins) for offset in self.details.reminders]
+        return [reminder for reminder in planned if reminder not in self.reminded]
 
     @property
     def is_open(self) -> bool:
@@ -182,7 +219,13 @@ class Created(DomainEvent[Event], frozen=True, kw_only=True):
             is_known=self.from_provider,
         )
         return msgspec.structs.replace(
-            aggregate, details=details, said=said, exists=True, cleaned_up=False, cancelled=None
+            aggregate,
+            details=details,
+            said=said,
+            exists=True,
+            cleaned_up=False,
+            cancelled=None,
+            announced=TimeAndPlace(self.event_datetime, self.area_id),
         )
 
     @classmethod

@@ -16,7 +16,16 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from domain import accounts, areas, event_cancellation, events, notifications, syncs, visitors
+from domain import (
+    accounts,
+    announcements,
+    areas,
+    event_cancellation,
+    events,
+    notifications,
+    syncs,
+    visitors,
+)
 from domain.audit import disclosures
 from domain.core.aggregate import EVENT_TYPES, DomainEvent, Metadata, RecordedEvent
 from domain.history.codec import UnknownEvent, decode, encode, open_personal
@@ -63,6 +72,8 @@ EXAMPLES: list[DomainEvent[Any]] = [
     events.ConfirmWithinChanged(confirm_within="PT1H"),
     event_cancellation.Cancelled(at=SOON, reason="Flooded"),
     event_cancellation.Reinstated(),
+    announcements.ChangeAnnounced(event_datetime=SOON, area_id=OTHER_ID, area="Great Hall"),
+    announcements.ReminderDue(offset="P1D", event_datetime=SOON),
     events.Deleted(),
     events.CleanedUp(),
     visitors.Registered(

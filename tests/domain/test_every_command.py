@@ -19,10 +19,11 @@ from domain.accounts import (
     RegisterAccount,
     RevokeRole,
 )
+from domain.announcements import AnnounceChange, RemindOf
 from domain.application import APPLICATION
 from domain.areas import CreateArea, DeleteArea, RenameArea
 from domain.audit.disclosures import RecordDisclosure
-from domain.core.durations import LongDuration
+from domain.core.durations import Duration, LongDuration
 from domain.core.ids import Identity
 from domain.core.values import Capacity, Email, FullName, Text, Username
 from domain.departures import (
@@ -34,7 +35,14 @@ from domain.departures import (
     ResendMessage,
 )
 from domain.event_cancellation import CancelEvent, ReinstateEvent
-from domain.events import ChangeEvent, CleanUpEvent, CreateEvent, DeleteEvent
+from domain.events import (
+    ChangeEvent,
+    CleanUpEvent,
+    CreateEvent,
+    DeleteEvent,
+    Reminder,
+    TimeAndPlace,
+)
 from domain.history.batch import CommandRequest
 from domain.history.decider import Decider
 from domain.history.group_commit import Writer
@@ -50,6 +58,8 @@ from tests.support.installation import ORIGIN, an_account, an_event, visitor
 pytestmark = pytest.mark.anyio
 
 NOW = datetime.now(UTC)
+
+MOVED_TO = NOW + timedelta(hours=23)
 
 
 class Rows(msgspec.Struct):
@@ -76,6 +86,8 @@ class World(msgspec.Struct, kw_only=True):
     """An event of the provider, renamed here."""
     cancelled: UUID
     """An event."""
+    moved: UUID
+    """An event whose visitors do not know yet that it begins at `MOVED_TO`, with a reminder due."""
     ada: UUID
     """A visitor of the fair, like the one after her."""
     ada_notification: UUID
@@ -205,6 +217,14 @@ COMMANDS: dict[type, Given] = {
     ),
     CancelEvent: Given(lambda w: CancelEvent(event_id=w.fair), ["Event.Cancelled"]),
     ReinstateEvent: Given(lambda w: ReinstateEvent(event_id=w.cancelled), ["Event.Reinstated"]),
+    AnnounceChange: Given(
+        lambda w: AnnounceChange(event_id=w.moved, now=TimeAndPlace(MOVED_TO)),
+        ["Event.ChangeAnnounced"],
+    ),
+    RemindOf: Given(
+        lambda w: RemindOf(event_id=w.moved, reminder=Reminder("P1D", MOVED_TO)),
+        ["Event.ReminderDue"],
+    ),
     CleanUpEvent: Given(lambda w: CleanUpEvent(event_id=w.synced, before=NOW), ["Event.CleanedUp"]),
     SyncEvent: Given(lambda _: _synced(uuid4()), ["Event.Created"]),
     FollowProvider: Given(
@@ -342,6 +362,16 @@ async def _world(writer: Writer, connection: AsyncConnection[Any], keys: Install
         )
     cancelled = (await do(an_event())).event.id
     await do(CancelEvent(event_id=cancelled))
+    moved = (await do(an_event())).event.id
+    reminders = (Duration("P1D"),)
+    await do(
+        ChangeEvent(
+            event_id=moved,
+            event_datetime=MOVED_TO,
+            registration_deadline=MOVED_TO,
+            reminders=reminders,
+        )
+    )
     full, line = await _full_event(do)
     unsettled, (seated, _) = await _full_event(do, waiting=1)
     without_policies = msgspec.structs.replace(APPLICATION, policies=[])
@@ -355,6 +385,7 @@ async def _world(writer: Writer, connection: AsyncConnection[Any], keys: Install
         fair=fair,
         synced=synced,
         cancelled=cancelled,
+        moved=moved,
         ada=ada,
         ada_notification=sent,
         failed_notification=failed,

@@ -1,0 +1,80 @@
+"""What the visitors of an event are told on behalf of nobody: that its time or place has changed,
+and that it begins soon. The scheduler finds what is due; these handlers decide once more."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from domain.areas import Area
+from domain.core.aggregate import DomainEvent, stored_as
+from domain.core.unit_of_work import Work
+from domain.events import Event, Reminder, TimeAndPlace
+
+
+class AnnounceChange(msgspec.Struct, frozen=True, kw_only=True):
+    """Tells visitors the time and place of an event, unless they were told last what these are
+    now; returns whether it did. Nothing happens if the event has changed again since."""
+
+    event_id: UUID
+    now: TimeAndPlace
+
+
+class RemindOf(msgspec.Struct, frozen=True, kw_only=True):
+    """Reminds visitors of an event; returns whether it did. Not of one that was moved or
+    cancelled, not twice, and not when more than half of the time between reminder and event is
+    over."""
+
+    event_id: UUID
+    reminder: Reminder
+
+
+@stored_as("Event.ChangeAnnounced", phrase="told the visitors the new time and place")
+class ChangeAnnounced(DomainEvent[Event], frozen=True, kw_only=True):
+    event_datetime: datetime
+    area_id: UUID | None = None
+    area: str | None = None
+    """The area's name."""
+
+    def apply(self, aggregate: Event) -> Event:
+        announced = TimeAndPlace(self.event_datetime, self.area_id)
+        return msgspec.structs.replace(aggregate, announced=announced)
+
+
+@stored_as("Event.ReminderDue", phrase="reminded the visitors of the event")
+class ReminderDue(DomainEvent[Event], frozen=True, kw_only=True):
+    offset: str
+    event_datetime: datetime
+
+    def apply(self, aggregate: Event) -> Event:
+        reminder = Reminder(self.offset, self.event_datetime)
+        return msgspec.structs.replace(aggregate, reminded=(*aggregate.reminded, reminder))
+
+
+def announce_change(command: AnnounceChange, work: Work) -> bool:
+    event, now = work.get(Event, command.event_id), command.now
+    if now != event.time_and_place or now == event.announced:
+        return False
+    if not event.takes_place_after(work.now):
+        return False
+    work.record(
+        event,
+        ChangeAnnounced(
+            event_datetime=now.event_datetime,
+            area_id=now.area_id,
+            area=work.get(Area, now.area_id).name if now.area_id else None,
+        ),
+    )
+    return True
+
+
+def remind_of(command: RemindOf, work: Work) -> bool:
+    event, reminder = work.get(Event, command.event_id), command.reminder
+    if reminder not in event.open_reminders or not event.takes_place_after(work.now):
+        return False
+    if not reminder.is_due(work.now):
+        return False
+    work.record(event, ReminderDue(offset=reminder.offset, event_datetime=reminder.event_datetime))
+    return True
