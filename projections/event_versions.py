@@ -1,17 +1,20 @@
 """The `event_versions` table: what messages say of an event, as it was from a position of history
-on. It belongs to the outbox (`projections.outbox`), and has a row for each change."""
+on, and what visitors are still to be told. It belongs to the outbox (`projections.outbox`), and has
+a row for each change."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from psycopg import AsyncConnection
 
 from domain.core.aggregate import RecordedEvent
 from domain.details import Details
-from domain.events import Cancellation, Event
+from domain.events import Cancellation, Event, Reminder, TimeAndPlace
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS event_versions (
@@ -22,9 +25,68 @@ CREATE TABLE IF NOT EXISTS event_versions (
     timezone       text NOT NULL,
     cancelled_at   timestamptz,
     removed        boolean NOT NULL,
+    plan           text NOT NULL, -- JSON
+    changed_at     timestamptz, -- null: visitors know the time and place
+    remind_at      timestamptz, -- null: no reminder is left
     PRIMARY KEY (event_id, position)
 );
+CREATE INDEX IF NOT EXISTS event_versions_changed ON event_versions (changed_at)
+    WHERE changed_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS event_versions_remind ON event_versions (remind_at)
+    WHERE remind_at IS NOT NULL;
 """
+
+GATHERING_TIME = timedelta(minutes=5)
+"""Visitors are told of a change so long after the last one: it is often corrected at once."""
+
+MAX_CHANGE_AGE = timedelta(days=1)
+"""Older changes are not announced any more, as those from before announcements existed."""
+
+IS_NEWEST = """
+    NOT EXISTS (
+        SELECT FROM event_versions later
+        WHERE later.event_id = v.event_id AND later.position > v.position
+    )
+"""
+
+
+class _Plan(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is needed to know what visitors are still to be told."""
+
+    area_id: UUID | None = None
+    announced: TimeAndPlace | None = None
+    reminders: tuple[str, ...] = ()
+    reminded: tuple[Reminder, ...] = ()
+
+
+class _Version(msgspec.Struct, frozen=True):
+    event: Event
+    changed_at: datetime | None = None
+    """Time of the last change of time or place that visitors do not know."""
+
+    def after(self, recorded: RecordedEvent) -> _Version:
+        was, event = self.event, recorded.event.apply(self.event)
+        changed_at = self.changed_at
+        if event.time_and_place == event.announced:
+            changed_at = None
+        elif event.time_and_place != was.time_and_place:
+            changed_at = recorded.metadata.timestamp
+        return _Version(event, changed_at)
+
+    def values(self) -> tuple[object, ...]:
+        """Those of a row, after its key."""
+        event, details = self.event, self.event.details
+        plan = _Plan(details.area_id, event.announced, details.reminders, event.reminded)
+        return (
+            details.name,
+            details.event_datetime,
+            details.timezone,
+            event.cancelled.at if event.cancelled else None,
+            not event.exists,
+            msgspec.json.encode(plan).decode(),
+            self.changed_at,
+            next((reminder.due_at for reminder in event.open_reminders), None),
+        )
 
 
 async def apply(connection: AsyncConnection[Any], domain_events: Sequence[RecordedEvent]) -> None:
@@ -35,51 +97,101 @@ async def apply(connection: AsyncConnection[Any], domain_events: Sequence[Record
     new = list[tuple[object, ...]]()
     for recorded in domain_events:
         id = recorded.originator_id
-        was = known.get(id) or Event(id=id)
-        known[id] = event = recorded.event.apply(was)
-        if _values(event) != _values(was):
-            new.append((id, recorded.position, *_values(event)))
+        was = known.get(id) or _Version(Event(id=id))
+        known[id] = now = was.after(recorded)
+        if now.values() != was.values():
+            new.append((id, recorded.position, *now.values()))
     if new:
         await connection.execute(
             """
             INSERT INTO event_versions SELECT * FROM unnest(
                 %b::uuid[], %b::bigint[], %b::text[], %b::timestamptz[], %b::text[],
-                %b::timestamptz[], %b::bool[]
+                %b::timestamptz[], %b::bool[], %b::text[], %b::timestamptz[], %b::timestamptz[]
             )
             """,
             [list(column) for column in zip(*new, strict=True)],
         )
 
 
-async def _newest(connection: AsyncConnection[Any], ids: set[UUID]) -> dict[UUID, Event]:
+async def _newest(connection: AsyncConnection[Any], ids: set[UUID]) -> dict[UUID, _Version]:
     cursor = await connection.execute(
         """
-        SELECT DISTINCT ON (event_id)
-               event_id, name, event_datetime, timezone, cancelled_at, removed
+        SELECT DISTINCT ON (event_id) event_id, name, event_datetime, timezone, cancelled_at,
+               removed, plan, changed_at
         FROM event_versions WHERE event_id = ANY(%b)
         ORDER BY event_id, position DESC
         """,
         [list(ids)],
         binary=True,
     )
-    return {
-        id: Event(
-            id=id,
-            details=Details(name=name, event_datetime=begins, timezone=timezone),
-            cancelled=Cancellation(at=cancelled_at) if cancelled_at else None,
-            exists=not removed,
-        )
-        for id, name, begins, timezone, cancelled_at, removed in await cursor.fetchall()
-    }
+    return {id: _version(id, *rest) for id, *rest in await cursor.fetchall()}
 
 
-def _values(event: Event) -> tuple[object, ...]:
-    """Those of a row, after its key."""
-    details = event.details
-    return (
-        details.name,
-        details.event_datetime,
-        details.timezone,
-        event.cancelled.at if event.cancelled else None,
-        not event.exists,
+def _version(
+    id: UUID,
+    name: str,
+    begins: datetime,
+    timezone: str,
+    cancelled_at: datetime | None,
+    removed: bool,
+    plan: str,
+    changed_at: datetime | None,
+) -> _Version:
+    planned = msgspec.json.decode(plan, type=_Plan)
+    event = Event(
+        id=id,
+        details=Details(
+            name=name,
+            event_datetime=begins,
+            timezone=timezone,
+            area_id=planned.area_id,
+            reminders=planned.reminders,
+        ),
+        cancelled=Cancellation(at=cancelled_at) if cancelled_at else None,
+        exists=not removed,
+        announced=planned.announced,
+        reminded=planned.reminded,
     )
+    return _Version(event, changed_at)
+
+
+async def changes_to_announce(
+    connection: AsyncConnection[Any], now: datetime
+) -> list[tuple[UUID, TimeAndPlace]]:
+    """The events whose visitors do not know the time or place, and what these are now."""
+    cursor = await connection.execute(
+        f"""
+        SELECT event_id, event_datetime, plan FROM event_versions v
+        WHERE changed_at BETWEEN %(now)b - %(oldest)b AND %(now)b - %(gathering)b
+          AND event_datetime > %(now)b AND cancelled_at IS NULL AND NOT removed AND {IS_NEWEST}
+        ORDER BY changed_at
+        """,  # noqa: S608
+        {"now": now, "oldest": MAX_CHANGE_AGE, "gathering": GATHERING_TIME},
+        binary=True,
+    )
+    return [
+        (id, TimeAndPlace(begins, msgspec.json.decode(plan, type=_Plan).area_id))
+        for id, begins, plan in await cursor.fetchall()
+    ]
+
+
+async def reminders_due(
+    connection: AsyncConnection[Any], now: datetime
+) -> list[tuple[UUID, Reminder]]:
+    """Of events to come, those that are due and not too late."""
+    cursor = await connection.execute(
+        f"""
+        SELECT event_id, event_datetime, plan FROM event_versions v
+        WHERE remind_at <= %(now)b AND event_datetime > %(now)b
+          AND cancelled_at IS NULL AND NOT removed AND {IS_NEWEST}
+        ORDER BY remind_at
+        """,  # noqa: S608
+        {"now": now},
+        binary=True,
+    )
+    due = list[tuple[UUID, Reminder]]()
+    for id, begins, plan in await cursor.fetchall():
+        planned = msgspec.json.decode(plan, type=_Plan)
+        reminders = [Reminder(offset, begins) for offset in planned.reminders]
+        due += [(id, r) for r in reminders if r not in planned.reminded and r.is_due(now)]
+    return due

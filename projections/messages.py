@@ -83,6 +83,11 @@ class Message(msgspec.Struct, frozen=True):
     def text(self, link: str | None = None) -> str:
         return text_of(self.kind, self.facts, self.event, link)
 
+    def without_code(self) -> Message:
+        """As others than the recipient may see it."""
+        facts = msgspec.structs.replace(self.facts, code=self.facts.code and "****")
+        return msgspec.structs.replace(self, facts=facts)
+
 
 async def messages_by_id(
     connection: AsyncConnection[Any], ids: Collection[UUID]

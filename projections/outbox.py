@@ -20,13 +20,13 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
-from domain import event_cancellation  # noqa: F401  registers its domain events
 from domain.core.aggregate import Aggregate, RecordedEvent
 from domain.events import Event
 from domain.notifications import ERASED, Failed, Notification, Requeued, Sent
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import HOLDS_PERSON, Erased, Registered, Visitor
 from projections import event_versions, recipients
+from projections.fan_out import announcement_of, fan_out
 from projections.messages import message_of
 from projections.projector.projection import Bulk, BulkTable, Projection, Rows, events_of
 from projections.recipients import Change, first_change
@@ -178,15 +178,32 @@ async def apply(
     # First the table that a rebuild locks first, else both may wait for each other.
     await connection.execute("LOCK TABLE outbox IN ROW EXCLUSIVE MODE")
     await event_versions.apply(connection, _of(Event, domain_events))
-    changes = await recipients.apply(connection, _of(Visitor, domain_events))
-    added = await _add(connection, changes)
-    settled = 0
+    added = settled = 0
+    for visits, announced in _before_each_announcement(domain_events):
+        added += await _add(connection, await recipients.apply(connection, visits))
+        if announced and (announcement := announcement_of(announced)):
+            added += await fan_out(connection, announced, announcement)
     for outcomes in _rounds(domain_events):
         settled += await _settle(connection, outcomes)
     erased = await _erase(connection, domain_events)
     if added or any(isinstance(e.event, Requeued) for e in domain_events):
         await connection.execute("NOTIFY outbox")
     return added + settled + erased > 0
+
+
+def _before_each_announcement(
+    domain_events: Sequence[RecordedEvent],
+) -> Iterator[tuple[list[RecordedEvent], RecordedEvent | None]]:
+    """The domain events of visitors, split by what all visitors are told, so that it goes to those
+    who are there at that moment; each part with what follows it."""
+    visits = list[RecordedEvent]()
+    for recorded in domain_events:
+        if recorded.event.aggregate_class is Visitor:
+            visits.append(recorded)
+        elif announcement_of(recorded):
+            yield visits, recorded
+            visits = []
+    yield visits, None
 
 
 def _of(kind: type[Aggregate], domain_events: Sequence[RecordedEvent]) -> list[RecordedEvent]:

@@ -182,3 +182,26 @@ async def _store(connection: AsyncConnection[Any], recipients: Iterable[Recipien
         """,
         [list(column) for column in zip(*rows, strict=True)],
     )
+
+
+async def registrations_to_lapse(
+    connection: AsyncConnection[Any], now: datetime, limit: int
+) -> list[UUID]:
+    """Visitors of events to come who did not confirm their address in time, the longest overdue
+    first."""
+    cursor = await connection.execute(
+        """
+        SELECT visitor_id FROM recipients r
+        WHERE status = 'unconfirmed' AND confirm_by <= %(now)b AND EXISTS (
+            SELECT FROM (
+                SELECT event_datetime, cancelled_at, removed FROM event_versions v
+                WHERE v.event_id = r.event_id ORDER BY position DESC LIMIT 1
+            ) AS present
+            WHERE event_datetime > %(now)b AND cancelled_at IS NULL AND NOT removed
+        )
+        ORDER BY confirm_by LIMIT %(limit)b
+        """,
+        {"now": now, "limit": limit},
+        binary=True,
+    )
+    return [id for (id,) in await cursor.fetchall()]

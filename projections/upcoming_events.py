@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
@@ -44,3 +45,20 @@ async def upcoming_events(
     )
     counted = await cursor.fetchone()
     return UpcomingEvents(counted[0] if counted else 0, rows)
+
+
+async def events_with_seats_to_pass_on(
+    connection: AsyncConnection[Any], now: datetime
+) -> list[UUID]:
+    """Ids of events that have a free seat, for which somebody waits and may get it."""
+    cursor = await connection.execute(
+        """
+        SELECT e.id FROM event_seats s JOIN events e ON e.id = s.event_id
+        WHERE s.waiting > 0 AND (e.capacity IS NULL OR s.taken < e.capacity)
+          AND e.waiting_list = 'automatic' AND e.status = 'open' AND e.cancelled_at IS NULL
+          AND e.event_datetime > %b
+        """,
+        [now],
+        binary=True,
+    )
+    return [id for (id,) in await cursor.fetchall()]

@@ -14,7 +14,7 @@ from runtime.variables import CRON_SHORTHANDS
 class Schedule(msgspec.Struct, frozen=True):
     """A cron expression with the rules of Debian's cron. Day of month and day of week must both
     match if one of the two fields begins with a star. Otherwise one match is enough, also if a
-    field is a range of all days."""
+    field is a range of all days. Of six fields, the first are the seconds."""
 
     expression: str
 

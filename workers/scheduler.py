@@ -37,6 +37,9 @@ from workers.upkeep import sealer
 CHECK_INTERVAL = 1.0
 """Seconds between two checks of the clock."""
 
+SWEEP_SCHEDULE = Schedule("*/15 * * * * *")
+"""Every 15 seconds: what is due by time alone (`workers.upkeep.sweeps`)."""
+
 ELECTION_INTERVAL = 5.0
 """Seconds between two attempts to become the active scheduler, or to reach the database."""
 
@@ -83,6 +86,7 @@ def schedules_of(settings: Settings) -> dict[PeriodicTask, Schedule]:
     schedules: dict[PeriodicTask, Schedule] = {
         "cleanup": Schedule.parse(settings.cleanup_schedule),
         "token_cleanup": Schedule.parse(settings.token_cleanup_schedule),
+        "sweep": SWEEP_SCHEDULE,
     }
     if settings.events_provider_url is not None:
         schedules["sync"] = Schedule.parse(settings.sync_schedule)
@@ -139,7 +143,8 @@ def _enqueue_if_due(
         return
     if known is not None:
         enqueue(task)
-        log.info("task enqueued", task=task, due=due.isoformat())
+        routine = log.debug if task == "sweep" else log.info
+        routine("task enqueued", task=task, due=due.isoformat())
     connection.execute(
         """
         INSERT INTO schedule_runs (task, last_due) VALUES (%(task)s, %(due)s)

@@ -8,6 +8,7 @@ periodic        requested_sync       the scheduler, after a user requested one
 periodic        requested_rebuilds   the scheduler, after a user requested some
 periodic        cleanup              the scheduler
 periodic        token_cleanup        the scheduler
+periodic        sweep                the scheduler
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ from workers.provider.sync import SyncFailed, run_requested_sync, run_sync
 from workers.upkeep.cleanup import clean_up
 from workers.upkeep.rebuilds import run_requested_rebuilds
 from workers.upkeep.session_cleanup import remove_expired_sessions
+from workers.upkeep.sweeps import Swept
+from workers.upkeep.sweeps import sweep as sweep_what_is_due
 
 MAX_DELIVERY_TIME = 30.0
 """Seconds of continuous delivery, after which another worker may continue."""
@@ -48,7 +51,9 @@ WAKE_UP_TTL = 10
 ENQUEUED_KEY = "events-face:asked-for:{task}"
 """Redis key with the id of the last message for the task."""
 
-PeriodicTask = Literal["sync", "requested_sync", "requested_rebuilds", "cleanup", "token_cleanup"]
+PeriodicTask = Literal[
+    "sync", "requested_sync", "requested_rebuilds", "cleanup", "token_cleanup", "sweep"
+]
 
 log = structlog.get_logger()
 
@@ -141,5 +146,14 @@ def declare_periodic(
     async def token_cleanup() -> None:
         log.info("removed expired sessions", removed=await remove_expired_sessions(database_url))
 
-    for task in (sync, requested_sync, requested_rebuilds, cleanup, token_cleanup):
+    async def sweep() -> None:
+        try:
+            swept = await run_in_own_loop(sweep_what_is_due(database_url, keys))
+        except UNAVAILABLE as error:
+            log.warning("sweep interrupted; the scheduler will start it again", error=str(error))
+            return
+        if swept != Swept():
+            log.info("swept what was due", **msgspec.structs.asdict(swept))
+
+    for task in (sync, requested_sync, requested_rebuilds, cleanup, token_cleanup, sweep):
         dramatiq.actor(broker=broker, queue_name=PERIODIC, notify_shutdown=True)(task)

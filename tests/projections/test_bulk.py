@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
 from random import Random
 from typing import Any, LiteralString
 from uuid import UUID
@@ -11,17 +13,22 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from domain.announcements import AnnounceChange
 from domain.core.aggregate import RecordedEvent
-from domain.departures import EraseVisitor
+from domain.core.values import Capacity
+from domain.departures import CancelVisitor, EraseVisitor
+from domain.event_cancellation import CancelEvent, ReinstateEvent
+from domain.events import ChangeEvent, TimeAndPlace
 from domain.notifications import QueueAgain, RecordDelivery
 from domain.privacy.keys import InstallationKeys
+from domain.visitors import EventCancelled
 from projections.outbox import OUTBOX
 from projections.projector import tail
 from projections.projector.projection import Bulk, BulkTable, Projection, Rows
 from projections.rebuild import rebuild
 from projections.rebuild.rebuild import CannotRebuild, rebuild_tables
 from projections.visitors import VISITORS
-from tests.support.installation import Installation
+from tests.support.installation import IN_A_MONTH, Installation, a_registration, an_event
 
 pytestmark = pytest.mark.anyio
 
@@ -31,23 +38,52 @@ LARGE = (VISITORS, OUTBOX)
 async def random_history(installation: Installation, random: Random) -> None:
     """Registrations, outcomes, second tries, erasures and returns in any order that can be,
     projected now and then."""
-    events = [await installation.event(f"Fair {n}") for n in range(3)]
+    events = [await an_event_with_few_seats(installation, n) for n in range(3)]
     people = [f"visitor{n}@example.org" for n in range(12)]
     registered: dict[tuple[UUID, str], UUID] = {}
     for _ in range(120):
-        match random.choice(["register", "register", "deliver", "deliver", "again", "erase"]):
+        match random.choice(
+            ["register", "register", "register", "deliver", "deliver", "again"]  # noqa: RUF005
+            + ["erase", "leave", "move", "cancel"]
+        ):
             case "register":
                 place = random.choice(events), random.choice(people)
                 if place not in registered:
-                    (registered[place],) = await installation.register(*place)
+                    joining = msgspec.structs.replace(
+                        a_registration(*place), join_waiting_list=True
+                    )
+                    with suppress(EventCancelled):
+                        (visitor,) = await installation.give(joining)
+                        registered[place] = visitor.id
             case "erase" if registered:
                 place = random.choice(list(registered))
                 await erase(installation, registered.pop(place))
+            case "leave" if registered:
+                place = random.choice(list(registered))
+                await installation.give(CancelVisitor(visitor_id=registered.pop(place)))
+            case "move":
+                event, by = random.choice(events), timedelta(hours=random.randrange(3))
+                await installation.give(ChangeEvent(event_id=event, event_datetime=IN_A_MONTH + by))
+                await installation.give(
+                    AnnounceChange(event_id=event, now=TimeAndPlace(IN_A_MONTH + by))
+                )
+            case "cancel":
+                event = random.choice(events)
+                await installation.give(CancelEvent(event_id=event))
+                if random.random() < 0.7:
+                    await installation.give(ReinstateEvent(event_id=event))
             case action:
                 await conclude(installation, random, again=action == "again")
         if random.random() < 0.2:
             await installation.project()
     await installation.project()
+
+
+async def an_event_with_few_seats(installation: Installation, number: int) -> UUID:
+    seats = {"capacity": Capacity(2), "waiting_list": "automatic"}
+    (view,) = await installation.give(msgspec.structs.replace(an_event(f"Fair {number}"), **seats))
+    id: UUID = view.event.id
+    return id
 
 
 async def erase(installation: Installation, visitor: UUID) -> None:

@@ -156,9 +156,9 @@ def test_what_no_worker_has_come_to_is_asked_for_once(redis_url: str) -> None:
 
 
 def test_a_sync_is_scheduled_only_with_a_provider(settings: Settings) -> None:
-    assert set(schedules_of(settings)) == {"cleanup", "token_cleanup"}
+    assert set(schedules_of(settings)) == {"cleanup", "token_cleanup", "sweep"}
     with_provider = msgspec.structs.replace(settings, events_provider_url="http://provider.example")
-    assert set(schedules_of(with_provider)) == {"cleanup", "token_cleanup", "sync"}
+    assert set(schedules_of(with_provider)) == {"cleanup", "token_cleanup", "sweep", "sync"}
 
 
 def test_the_process_asks_the_workers_by_way_of_redis(
