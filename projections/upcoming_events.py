@@ -1,4 +1,4 @@
-"""Open events that have not begun yet, the next ones first."""
+"""Open events that have not begun yet and are not cancelled, the next ones first."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ async def upcoming_events(
     cursor = await connection.execute(
         SQL(
             """
-            SELECT {} FROM events e WHERE status = 'open' AND event_datetime >= %s
+            SELECT {} FROM events e
+            WHERE status = 'open' AND cancelled_at IS NULL AND event_datetime >= %s
             ORDER BY event_datetime, id LIMIT %s
             """
         ).format(EVENT_COLUMNS),
@@ -38,7 +39,8 @@ async def upcoming_events(
     cursor = await connection.execute(
         """
         SELECT count(*) FROM (
-            SELECT FROM events WHERE status = 'open' AND event_datetime >= %s LIMIT %s
+            SELECT FROM events
+            WHERE status = 'open' AND cancelled_at IS NULL AND event_datetime >= %s LIMIT %s
         ) AS counted
         """,
         [now, COUNT_LIMIT + 1],

@@ -22,6 +22,7 @@ from projections.events import EVENTS, EventRow, get_event
 from projections.lists.count_cache import CountCache
 from projections.lists.cursor import BadCursor, Cursor, Page
 from projections.rebuild.rebuild import rebuild_tables
+from projections.upcoming_events import upcoming_events
 from tests.support.installation import IN_A_MONTH, Installation, a_registration, an_event
 
 pytestmark = pytest.mark.anyio
@@ -464,3 +465,12 @@ async def test_a_page_that_depends_on_the_clock_says_until_when_it_is_valid(
     assert await page_at(IN_A_MONTH + tick) == (["Second"], 1, IN_A_MONTH + day)
     assert await page_at(IN_A_MONTH + day + tick) == ([], 0, None)
     assert await page_at(IN_A_MONTH) == both
+
+
+async def test_a_cancelled_event_is_not_among_the_upcoming_ones(installation: Installation) -> None:
+    await installation.event("Takes place")
+    cancelled = await installation.event("Cancelled")
+    await installation.give(CancelEvent(event_id=cancelled))
+    await installation.project()
+    upcoming = await upcoming_events(installation.connection, datetime.now(UTC))
+    assert (upcoming.count, [row.name for row in upcoming.next]) == (1, ["Takes place"])
