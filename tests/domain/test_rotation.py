@@ -8,18 +8,15 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from domain.application import APPLICATION
-from domain.history.decider import Decider
-from domain.history.store import connect, create_keys, load_keys, open_all, read_events
+from domain.history.store import create_keys, load_keys, open_all, read_events
 from domain.privacy import key_rotation
 from domain.privacy.encryption import CannotOpen
 from domain.privacy.key_rotation import RotationUnderWay, StillInUse, rotate
 from domain.privacy.keys import InstallationKeys, UnknownGeneration
 from domain.visitors import Registered
 from projections.people import people_at
-from projections.projector.tail import Tail
 from runtime.settings import Settings
-from tests.support.installation import Installation
+from tests.support.installation import Installation, installation_on
 from tests.support.waiting import until_async
 
 pytestmark = pytest.mark.anyio
@@ -128,15 +125,8 @@ async def test_registrations_go_on_while_keys_are_rotated_and_none_is_lost(
     await installation.register(event, *people[:100])
 
     async def register(some: list[str]) -> None:
-        async with await connect(installation.database_url) as connection:
-            keys = known(installation, settings)
-            process = Installation(
-                database_url=installation.database_url,
-                keys=keys,
-                connection=connection,
-                decider=Decider(keys, APPLICATION),
-                tail=Tail(connection, keys),
-            )
+        keys = known(installation, settings)
+        async with installation_on(installation.database_url, keys) as process:
             for email in some:
                 await process.register(event, email)
 

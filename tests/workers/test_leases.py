@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from domain.application import APPLICATION
-from domain.history.decider import Decider
 from domain.history.store import connect
 from domain.notifications import Failed, Sent
 from runtime.settings import Settings
@@ -50,7 +48,7 @@ async def test_an_outcome_under_a_lease_that_somebody_else_has_now_is_refused(
     installation: Installation,
 ) -> None:
     await registered(installation, "ada@example.org")
-    connection, decider = installation.connection, Decider(installation.keys, APPLICATION)
+    connection, decider = installation.connection, installation.decider
     (ours,) = await leases.lease(connection, installation.keys, 10)
     assert await leases.lease(connection, installation.keys, 10) == []
     await make_due(installation)
@@ -68,7 +66,7 @@ async def test_a_batch_reads_as_little_of_a_large_outbox_as_of_a_young_one(
     installation: Installation,
 ) -> None:
     """Plans that were made for the empty table once read all of it for every row."""
-    connection, decider = installation.connection, Decider(installation.keys, APPLICATION)
+    connection, decider = installation.connection, installation.decider
     event_id = await installation.event()
 
     async def rows_read() -> int:

@@ -8,16 +8,12 @@ from uuid import uuid4
 
 import pytest
 
-from domain.application import APPLICATION
 from domain.core.values import Text
-from domain.history.batch import CommandRequest
-from domain.history.decider import Decider
-from domain.history.store import connect, read_events
-from domain.privacy.keys import InstallationKeys
+from domain.history.store import read_events
 from domain.provider_items import SyncEvent
 from tests.api.admin.panel import Browsers, Page, Panel
 from tests.api.serving import DEFAULTS, EVENT, Api
-from tests.support.installation import ORIGIN
+from tests.support.installation import Installation
 
 pytestmark = pytest.mark.anyio
 
@@ -114,7 +110,7 @@ async def test_what_was_typed_stays_with_what_is_wrong_beside_it(
 
 
 async def test_a_past_event_is_renamed_and_its_times_stay_to_the_microsecond(
-    api: Api, organizer: Panel, database_url: str, keys: InstallationKeys
+    api: Api, organizer: Panel, installation: Installation
 ) -> None:
     past = datetime(2020, 5, 17, 9, 0, 0, 123456, tzinfo=UTC)
     event = SyncEvent(
@@ -125,8 +121,7 @@ async def test_a_past_event_is_renamed_and_its_times_stay_to_the_microsecond(
         area_name=None,
         status="open",
     )
-    async with await connect(database_url) as connection:
-        await Decider(keys, APPLICATION).execute(connection, [CommandRequest(event, ORIGIN)])
+    await installation.give(event)
     await api.settled()
     await organizer.open(f"{EVENTS}{event.event_id}/edit")
     page = await organizer.submit(name="EuroPython")
@@ -147,7 +142,7 @@ async def test_a_past_event_is_renamed_and_its_times_stay_to_the_microsecond(
 
 
 async def test_a_field_that_was_changed_here_follows_the_provider_again(
-    api: Api, organizer: Panel, database_url: str, keys: InstallationKeys
+    api: Api, organizer: Panel, installation: Installation
 ) -> None:
     begins = datetime(2099, 5, 17, 9, tzinfo=UTC)
     event = SyncEvent(
@@ -158,8 +153,7 @@ async def test_a_field_that_was_changed_here_follows_the_provider_again(
         area_name=Text("Rome"),
         status="open",
     )
-    async with await connect(database_url) as connection:
-        await Decider(keys, APPLICATION).execute(connection, [CommandRequest(event, ORIGIN)])
+    await installation.give(event)
     await api.settled()
     page = await organizer.open(f"{EVENTS}{event.event_id}")
     assert "From the provider" in page.text

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 
 from domain import sync_requests
-from domain.application import APPLICATION
-from domain.history.batch import CommandRequest
-from domain.history.decider import Decider
 from domain.history.store import connect, last_position
 from domain.privacy.keys import InstallationKeys
 from domain.syncs import Counts, RecordFailedSync, RecordSync, SkippedItem
 from runtime.embedded.services import Services
 from tests.api.admin.panel import Browsers, Page, Panel
-from tests.api.serving import OPERATOR, Serving, projector_on
+from tests.api.serving import Serving, projector_on
 from tests.support.http_server import Answer
+from tests.support.installation import Installation
 from tests.support.provider import Provider, an_item
 from workers.provider.sync import SyncFailed, run_requested_sync
 
@@ -30,14 +27,11 @@ ITEMS = [an_item(), {"name": "<b>no id</b>"}]
 STARTED = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
-async def recorded(url: str, keys: InstallationKeys, *commands: Any) -> int:
+async def recorded(installation: Installation, *commands: object) -> int:
     """The position after them."""
-    async with await connect(url) as connection:
-        for command in commands:
-            await Decider(keys, APPLICATION).execute(
-                connection, [CommandRequest(command, OPERATOR)]
-            )
-        return await last_position(connection)
+    for command in commands:
+        await installation.give(command)
+    return await last_position(installation.connection)
 
 
 async def seen_from(panel: Panel, address: str, position: int) -> Page:
@@ -127,14 +121,14 @@ async def test_a_failed_run_is_shown_with_its_reason(
 
 
 async def test_results_are_leafed_through(
-    auditor: Panel, database_url: str, keys: InstallationKeys, monkeypatch: pytest.MonkeyPatch
+    auditor: Panel, installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.admin.syncs.PAGE_SIZE", 2)
     failed = RecordFailedSync(started_at=STARTED, full=False, reason="it was away")
     runs = [
         RecordSync(started_at=STARTED, full=True, counts=Counts(new=number)) for number in range(4)
     ]
-    position = await recorded(database_url, keys, *runs, failed)
+    position = await recorded(installation, *runs, failed)
     page = await seen_from(auditor, SYNCS, position)
     assert page.column(3) == ["–", "3"]  # noqa: RUF001
     page = await auditor.follow("Older →")
@@ -151,13 +145,13 @@ async def test_results_are_leafed_through(
 
 
 async def test_what_a_provider_says_is_shown_as_text(
-    auditor: Panel, database_url: str, keys: InstallationKeys
+    auditor: Panel, installation: Installation
 ) -> None:
     item = SkippedItem(item="<script>alert(1)</script>", reason="<b>bad</b>")
     sync = RecordSync(
         started_at=STARTED, full=True, counts=Counts(skipped=2), skipped_items=(item,)
     )
-    page = await seen_from(auditor, SYNCS, await recorded(database_url, keys, sync))
+    page = await seen_from(auditor, SYNCS, await recorded(installation, sync))
     page = await auditor.follow(page.column(0)[0])
     assert page.rows == [["<script>alert(1)</script>", "<b>bad</b>"]]
     assert "The first 1 of 2." in page.text
