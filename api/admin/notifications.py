@@ -24,6 +24,7 @@ from api.http.requests import Request
 from domain.history.batch import Done
 from domain.history.group_commit import BATCH_LIMIT
 from domain.notifications import QueueAgain
+from projections.messages import messages_by_id
 from projections.notification_search import (
     COUNT_LIMIT,
     count_by_state,
@@ -55,15 +56,17 @@ class NotificationPages(Controller):
         span = span_of(request.query_params.get("date", ""))
 
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
+            found = await search(
+                connection,
+                request.connections.keys,
+                state=state,
+                span=span,
+                start=beyond(request),
+                limit=PAGE_SIZE,
+            )
             return {
-                "found": await search(
-                    connection,
-                    request.connections.keys,
-                    state=state,
-                    span=span,
-                    start=beyond(request),
-                    limit=PAGE_SIZE,
-                ),
+                "found": found,
+                "messages": await messages_by_id(connection, [row.id for row in found.rows]),
                 "dates": await count_by_date(connection, span),
                 "counts": await count_by_state(connection),
                 "pause": await pause(connection),

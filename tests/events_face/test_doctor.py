@@ -34,10 +34,10 @@ NEWER = "UPDATE projections SET schema_version = schema_version + 1 WHERE name =
 UNKNOWN = "INSERT INTO projections (name, schema_version) VALUES ('people', 1)"
 REFUSED = "INSERT INTO delivery_pause VALUES (true, 'HTTP 401', now(), now(), interval '5 seconds')"
 NOTIFICATION = """
-INSERT INTO outbox (id, visitor_id, event_id, message, state, due_at, position, correlation_id,
-                    created_at)
-VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), '', '{}',
-        now() - interval '1 hour', 1, '', now())
+INSERT INTO outbox (id, visitor_id, event_id, episode, kind, facts, state, due_at, position,
+                    person_position, correlation_id, created_at)
+VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 'registered', '', '{}',
+        now() - interval '1 hour', 1, 1, '', now())
 """
 REBUILD = """
 INSERT INTO rebuild_requests (projection, actor, correlation_id, failed_at, failed_because)
