@@ -106,7 +106,7 @@ async def test_a_visitors_own_page_sends_theirs_again(api: Api, organizer: Panel
     assert "422: no such mailbox" in page.text
     page = await organizer.submit(button="Send again")
     assert (page.heading, page.notice) == ("ada", "The notification will be sent again.")
-    assert page.root.one("span", class_="tag").text == "waiting"
+    assert "waiting" in [tag.text for tag in page.root.all("span", class_="tag")]
     assert "Send again" not in page.buttons
 
 
@@ -194,7 +194,7 @@ async def test_a_pause_is_shown_with_its_reason(api: Api, organizer: Panel) -> N
     assert page.column(2) == ["paused"]
     page = await organizer.follow("ada")
     assert "401: who are <you>?" in page.alert
-    assert page.root.one("span", class_="tag").text == "paused"
+    assert "paused" in [tag.text for tag in page.root.all("span", class_="tag")]
 
 
 @pytest.mark.parametrize(
