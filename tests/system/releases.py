@@ -28,20 +28,14 @@ def make_release(folder: Path, before: Path, changes: Changes) -> Path:
 
 EXPAND: Changes = {
     "domain/visitors.py": [
+        ("    version=2,\n    written_as=1,", "    version=3,\n    written_as=1,"),
         (
-            '"Visitor.Registered", ',
-            '"Visitor.Registered", version=2, written_as=1, ',
+            '    """Whether the message is sent."""\n',
+            '    """Whether the message is sent."""\n    source: str = "form"\n',
         ),
         (
-            "    person: Person | None = None\n",
-            """    source: str = "form"
-
-    @classmethod
-    def upcasters(cls):
-        return (lambda data: data,)
-
-    person: Person | None = None
-""",
+            "        return (new_fields_have_their_defaults,)\n",
+            "        return (new_fields_have_their_defaults, new_fields_have_their_defaults)\n",
         ),
     ],
     "projections/areas.py": [
@@ -52,15 +46,18 @@ EXPAND: Changes = {
         ('name="areas", schema_version=2', 'name="areas", schema_version=3'),
         ("FROM areas WHERE position", "FROM areas WHERE note = '' AND position"),
     ],
-    "domain/migrations/0006_note.sql": [("", "ALTER TABLE personal_keys ADD note text DEFAULT ''")],
+    "domain/migrations/0007_note.sql": [("", "ALTER TABLE personal_keys ADD note text DEFAULT ''")],
 }
 """Reads a newer version of an event and writes the older one; adds a column to a read table and to
 another one."""
 
 SWITCH: Changes = {
-    "domain/visitors.py": [
-        ("written_as=1, ", ""),
-        ("person=person\n", 'person=person, source="web"\n'),
+    "domain/visitors.py": [("    written_as=1,", "")],
+    "domain/registrations.py": [
+        (
+            "        confirm_by=until,\n",
+            '        confirm_by=until,\n        source="web",\n',
+        ),
     ],
     "projections/areas.py": [("note = '' AND ", "")],
 }
@@ -71,6 +68,6 @@ CONTRACT: Changes = {
         (",\n    note text DEFAULT ''\n", "\n"),
         ('name="areas", schema_version=3', 'name="areas", schema_version=4'),
     ],
-    "domain/migrations/0007_no_note.sql": [("", "ALTER TABLE personal_keys DROP note")],
+    "domain/migrations/0008_no_note.sql": [("", "ALTER TABLE personal_keys DROP note")],
 }
 """Has no such columns."""

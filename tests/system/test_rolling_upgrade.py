@@ -174,7 +174,7 @@ async def test_three_upgrades_under_load_refuse_nobody(
                 system,
                 HERE,
                 expand,
-                schema="applied migrations domain 6; added column personal_keys.note",
+                schema="applied migrations domain 7; added column personal_keys.note",
                 tables=["areas"],
             )
             assert await stored_versions(installation) == [1]
@@ -183,7 +183,7 @@ async def test_three_upgrades_under_load_refuse_nobody(
                 system,
                 switch,
                 contract,
-                schema="applied migrations domain 7; removed column personal_keys.note",
+                schema="applied migrations domain 8; removed column personal_keys.note",
                 tables=["areas"],
             )
         assert set(seen.statuses) == {200, 201, 409}
@@ -191,8 +191,16 @@ async def test_three_upgrades_under_load_refuse_nobody(
         assert seen.statuses.count(409) == seen.statuses.count(201)
         assert await count_registered(installation) == seen.statuses.count(201)
         first, *later = await stored_versions(installation)
-        assert (first, later[-1], {first, *later}) == (1, 2, {1, 2})
+        assert (first, later[-1], {first, *later}) == (1, 3, {1, 3})
         await until_async(lambda: all_caught_up(installation))
+        checked = await system.events_face(contract, "seats", "check")
+        assert checked == "all seats and waiting lines are as history says\n"
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{system.port}", timeout=30
+        ) as client:
+            one_more = {"capacity": seen.statuses.count(201) + 1}
+            changed = await client.patch(f"/api/events/{event}", json=one_more)
+            assert changed.status_code == 200
         await system.stop(contract)
 
         with pytest.raises(CommandFailed) as refused:
@@ -202,13 +210,19 @@ async def test_three_upgrades_under_load_refuse_nobody(
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{system.port}", timeout=30
         ) as client:
-            for email, status in (("a.new.one@example.com", 201), ("0-1@example.com", 409)):
+            for email, status in (
+                ("a.new.one@example.com", 201),  # takes the last seat
+                ("0-1@example.com", 409),
+                ("another.new.one@example.com", 409),
+            ):
                 body = {"full_name": "Ada", "email": email}
                 answer = await client.post(f"/api/events/{event}/register", json=body)
                 assert answer.status_code == status
             body["email"] = await newest(installation)
             answer = await client.post(f"/api/events/{event}/register", json=body)
             assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+        checked = await system.events_face(HERE, "seats", "check")
+        assert checked == "all seats and waiting lines are as history says\n"
 
 
 async def newest(installation: Installation) -> str:
@@ -217,7 +231,7 @@ async def newest(installation: Installation) -> str:
         """
         SELECT originator_id, originator_version, state, wrapped
         FROM history_events JOIN personal_keys USING (originator_id, originator_version)
-        WHERE state LIKE '%"schema_version":2%'::bytea ORDER BY notification_id DESC LIMIT 1
+        WHERE state LIKE '%"schema_version":3%'::bytea ORDER BY notification_id DESC LIMIT 1
         """,
         binary=True,
     )
