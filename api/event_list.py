@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 
 from api.event_fields import Event, event_of
 from api.http.access import Who
-from api.http.parameters import parsed
+from api.http.parameters import UUID_OR_NOTHING, parsed
 from api.http.reads import Limit, MinEventPosition, NameFragment, Offset, read_listing
 from api.http.requests import Request
 from api.http.responses import Listing, Pagination
@@ -34,7 +34,9 @@ _Until = Annotated[
         description="Only events that begin before this time; with a date, up to the end of it.",
     ),
 ]
-_AreaId = Annotated[UUID | None, QueryParameter(description="Only events of this area.")]
+_AreaId = Annotated[
+    str, QueryParameter(pattern=UUID_OR_NOTHING, description="Only events of this area.")
+]
 _Status = Annotated[
     Literal["open", "closed", "any"], QueryParameter(description="Only events with this status.")
 ]
@@ -65,7 +67,7 @@ async def event_list(
     name: NameFragment = "",
     begins_from: _From = "",
     until: _Until = "",
-    area_id: _AreaId = None,
+    area_id: _AreaId = "",
     status: _Status = "open",
     registrable: _Registrable = False,
     order_by: _Order = "desc",
@@ -81,7 +83,7 @@ async def event_list(
         name_fragment=name,
         begins_from=times.get("begins_from"),
         begins_before=times.get("until"),
-        area_id=area_id,
+        area_id=UUID(area_id) if area_id else None,
         status=None if status == "any" else status,
         registrable=registrable,
     )

@@ -167,8 +167,10 @@ def _complete(operation: Json, handler: HTTPRouteHandler) -> None:
     if parameters:
         operation["parameters"] = parameters
     if "requestBody" in operation:
-        sent = handler.parsed_fn_signature.parameters["data"].annotation
-        operation["requestBody"]["content"]["application/json"]["example"] = examples.body(sent)
+        sent = handler.parsed_fn_signature.parameters["data"]
+        body = operation["requestBody"]
+        body["required"] = sent.is_required
+        body["content"]["application/json"]["example"] = examples.body(sent.annotation)
     success = str(handler.status_code)
     responses = {success: _success(operation["responses"][success], handler)}
     if _reads(handler):
