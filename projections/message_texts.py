@@ -7,11 +7,12 @@ to it. The confirmation code comes first, so that it is not mistaken for another
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
+
+from domain.core.times import in_timezone
 
 Kind = Literal[
     "registered",
@@ -128,8 +129,5 @@ _OVER: frozenset[Kind] = frozenset({"cancelled"})
 
 def _time(moment: datetime, event: EventFacts) -> str:
     """With the weekday, the date, the hour and the time zone, for people."""
-    try:
-        local, zone = moment.astimezone(ZoneInfo(event.timezone)), event.timezone
-    except (ZoneInfoNotFoundError, OverflowError):  # close to the first or the last of all times
-        local, zone = moment.astimezone(UTC), "UTC"
+    local, zone = in_timezone(moment, event.timezone)
     return f"{local:%A}, {local.day} {local:%B} {local.year}, {local:%H:%M} ({zone})"

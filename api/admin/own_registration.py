@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from litestar import Controller, Response, get, post
 from litestar import Request as AnyRequest
@@ -18,6 +17,7 @@ from api.http.access import Who
 from api.http.problems import problem_of
 from api.http.requests import Request
 from api.manage import PRIVATE, Standing, confirm, current, leave
+from domain.core.times import in_timezone
 from domain.departures import may_leave_until
 from domain.visitors import CancellationClosed, LinkExpired
 
@@ -64,12 +64,11 @@ class OwnRegistrationPages(Controller):
 
 def _page(template: str, token: str, standing: Standing) -> Response[str]:
     event = standing.event.event
-    zone = ZoneInfo(event.details.timezone)
 
     def local(moment: datetime) -> str:
         """In the event's time zone."""
-        shown = moment.astimezone(zone).strftime("%A, %-d %B %Y, %H:%M")
-        return f"{shown} ({event.details.timezone})"
+        there, zone = in_timezone(moment, event.details.timezone)
+        return f"{there:%A, %-d %B %Y, %H:%M} ({zone})"
 
     until = may_leave_until(event)
     content = fragment(

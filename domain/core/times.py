@@ -6,7 +6,7 @@ import re
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, tzinfo
 from functools import cache
 from typing import Self
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
 
@@ -113,9 +113,23 @@ class Timezone(str):
         return cls(raw)
 
 
+_OF_NO_PLACE = {"Factory", "localtime"}
+"""Names among those of zones: of a computer whose zone nobody has set, and of the zone of this one.
+"""
+
+
 @cache
 def timezones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    return frozenset(available_timezones() - _OF_NO_PLACE)
+
+
+def in_timezone(moment: datetime, timezone: str) -> tuple[datetime, str]:
+    """The moment as people in the time zone see it, and the name of its zone: UTC where the time
+    zone is unknown here, or the moment is too close to the first or the last of all times."""
+    try:
+        return moment.astimezone(ZoneInfo(timezone)), timezone
+    except (ZoneInfoNotFoundError, OverflowError):
+        return moment.astimezone(UTC), "UTC"
 
 
 def end_of_day(moment: datetime | date) -> datetime:

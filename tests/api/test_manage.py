@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -172,6 +172,16 @@ async def test_the_page_says_what_when_and_where_one_stands(lone_api: Api) -> No
     assert local.strftime("%A, %-d %B %Y, %H:%M (Asia/Kolkata)") in answer.text
     assert "<script" not in answer.text
     assert is_private(answer)
+
+
+async def test_the_page_tells_the_last_of_all_times_in_utc(lone_api: Api) -> None:
+    last = datetime(9999, 12, 31, 23, tzinfo=UTC)
+    event_id = await an_event_id(lone_api, event_datetime=last, timezone="Pacific/Kiritimati")
+    token = await token_of(lone_api, event_id)
+    for path in (f"/r/{token}", f"/r/{token}/cancel"):
+        assert (await lone_api.http.get(path)).status_code == 200
+    page = (await lone_api.http.get(f"/r/{token}")).text
+    assert "Friday, 31 December 9999, 23:00 (UTC)" in page
 
 
 async def test_one_cancels_on_the_page_in_two_steps(lone_api: Api) -> None:
