@@ -100,7 +100,10 @@ class EventCalls(Controller):
     ) -> Response[Answer[Event]]:
         """Nobody can register any more, and everybody who is registered or waits is told. The event
         can still be read. An event that was cancelled before stays as it is."""
-        return _changed(await execute(request, CancelEvent(event_id=event_id, reason=data.reason)))
+        command = CancelEvent(
+            event_id=event_id, reason=data.reason, expected_version=expected_version(request)
+        )
+        return _changed(await execute(request, command))
 
     @post(
         "/{event_id:uuid}/reinstate",
@@ -113,7 +116,8 @@ class EventCalls(Controller):
     ) -> Response[Answer[Event]]:
         """All registrations are valid again, and who waits keeps the place in line. An event that
         is not cancelled stays as it is."""
-        return _changed(await execute(request, ReinstateEvent(event_id=event_id)))
+        command = ReinstateEvent(event_id=event_id, expected_version=expected_version(request))
+        return _changed(await execute(request, command))
 
     @get(
         "/{event_id:uuid}/seats",

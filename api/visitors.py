@@ -149,10 +149,12 @@ class VisitorCalls(Controller):
     ) -> Response[Answer[VisitorWithTicket]]:
         """Or takes the visitor off the waiting list. A seat goes to the first in line. A
         registration that is over already stays as it is."""
-        fields = msgspec.structs.asdict(data)
-        return await _shown(
-            request, await execute(request, CancelVisitor(visitor_id=visitor_id, **fields))
+        command = CancelVisitor(
+            visitor_id=visitor_id,
+            expected_version=expected_version(request),
+            **msgspec.structs.asdict(data),
         )
+        return await _shown(request, await execute(request, command))
 
     @post(
         "/promote",
@@ -167,7 +169,11 @@ class VisitorCalls(Controller):
         data: JSONBody[Promotion] = WITHIN_CAPACITY,
     ) -> Response[Answer[VisitorWithTicket]]:
         """Whatever the place in line, and on any kind of waiting list."""
-        command = PromoteVisitor(visitor_id=visitor_id, over_capacity=data.over_capacity)
+        command = PromoteVisitor(
+            visitor_id=visitor_id,
+            over_capacity=data.over_capacity,
+            expected_version=expected_version(request),
+        )
         return await _shown(request, await execute(request, command))
 
     @post(
@@ -181,8 +187,8 @@ class VisitorCalls(Controller):
     ) -> Response[Answer[VisitorWithTicket]]:
         """The message that says where the visitor stands: registered, waiting, or to be
         confirmed."""
-        done = await execute(request, ResendMessage(visitor_id=visitor_id))
-        return await _shown(request, done, status_code=202)
+        command = ResendMessage(visitor_id=visitor_id, expected_version=expected_version(request))
+        return await _shown(request, await execute(request, command), status_code=202)
 
 
 async def correct(request: Request, visitor_id: UUID, changes: VisitorChanges) -> Done:

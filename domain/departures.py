@@ -9,7 +9,8 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
-from domain.core.unit_of_work import Work
+from domain.core.aggregate import Expected
+from domain.core.unit_of_work import Work, check_version
 from domain.core.values import Reason
 from domain.events import Event
 from domain.history.store import delete_personal_keys
@@ -33,6 +34,7 @@ class CancelVisitor(msgspec.Struct, frozen=True, kw_only=True):
     visitor_id: UUID
     reason: Reason = Reason()
     notify: bool = True
+    expected_version: Expected = None
 
 
 class LeaveEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +61,7 @@ class ResendMessage(msgspec.Struct, frozen=True, kw_only=True):
     """Sends the message that says where the visitor stands once more."""
 
     visitor_id: UUID
+    expected_version: Expected = None
 
 
 class EraseVisitor(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +78,7 @@ ErasureOutcome = Literal["nobody", "erased", "erased before notified"]
 def cancel_visitor(command: CancelVisitor, work: Work) -> Visitor:
     """Nothing changes when the registration is over already."""
     visitor = existing_visitor(command.visitor_id, work)
+    check_version(visitor, command.expected_version)
     if not visitor.seat:
         return visitor
     return record_cancellation(
@@ -123,6 +127,7 @@ def lapse_visitor(command: LapseVisitor, work: Work) -> bool:
 
 def resend_message(command: ResendMessage, work: Work) -> Visitor:
     visitor = existing_visitor(command.visitor_id, work)
+    check_version(visitor, command.expected_version)
     if not visitor.seat:
         raise NotRegistered
     return work.record(

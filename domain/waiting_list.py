@@ -7,10 +7,10 @@ from uuid import UUID
 
 import msgspec
 
-from domain.core.aggregate import DomainEvent
+from domain.core.aggregate import DomainEvent, Expected
 from domain.core.errors import NotFound
 from domain.core.seats import Outdated
-from domain.core.unit_of_work import Work
+from domain.core.unit_of_work import Work, check_version
 from domain.event_cancellation import Reinstated
 from domain.events import CapacityChanged, Event, Opened, Rescheduled, WaitingListChanged
 from domain.visitors import (
@@ -51,6 +51,7 @@ class PromoteVisitor(msgspec.Struct, frozen=True, kw_only=True):
 
     visitor_id: UUID
     over_capacity: bool = False
+    expected_version: Expected = None
 
 
 def pass_on_free_seats(work: Work) -> None:
@@ -69,6 +70,7 @@ def promote_waiting(command: PromoteWaiting, work: Work) -> int:
 
 def promote_visitor(command: PromoteVisitor, work: Work) -> Visitor:
     visitor = existing_visitor(command.visitor_id, work)
+    check_version(visitor, command.expected_version)
     if visitor.status != "waiting" or visitor.event_id is None:
         raise NotWaiting
     event = work.get(Event, visitor.event_id)

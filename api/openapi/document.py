@@ -148,7 +148,8 @@ def _reads(handler: HTTPRouteHandler) -> bool:
 
 
 def _honours_if_match(handler: HTTPRouteHandler) -> bool:
-    return bool(handler.opt.get("versioned")) and "POST" not in handler.http_methods
+    """What is only being created has no version to compare with."""
+    return bool(handler.opt.get("versioned")) and handler.status_code != 201
 
 
 def _operations(drawn: Json) -> Iterator[tuple[str, str, Json]]:

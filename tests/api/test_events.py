@@ -129,6 +129,7 @@ PAST = "2001-01-01T00:00:00Z"
         ({"capacity": 1_000_001}, ["capacity"]),
         ({"capacity": "10"}, ["capacity"]),
         ({"capacity": True}, ["capacity"]),
+        ({"timezone": "localtime"}, ["timezone"]),
         ({"timezone": "Berlin", "description": "x" * 10_001}, ["description", "timezone"]),
         ({"description": "\0"}, ["description"]),
         ({"reminders": ["P61D"]}, ["reminders"]),
@@ -264,6 +265,19 @@ async def test_a_cancelled_event_can_be_read_and_reinstated_but_not_registered_f
     assert reinstated.json()["data"] == event
     assert (await api.get(path, after=reinstated)).json() == reinstated.json()
     assert (await api.register(event["id"])).status_code == 201
+
+
+async def test_a_cancellation_of_what_has_changed_since_is_refused(api: Api) -> None:
+    created = await api.http.post("/api/events/", json=EVENT)
+    path = f"/api/events/{created.json()['data']['id']}"
+    seen = {"If-Match": created.headers["ETag"]}
+    cancelled = await api.http.post(f"{path}/cancel", headers=seen)
+    assert cancelled.status_code == 200
+    for late in ("cancel", "reinstate"):
+        refused = await api.http.post(f"{path}/{late}", headers=seen)
+        assert (refused.status_code, refused.json()["type"]) == (412, "/problems/changed-meanwhile")
+    now = {"If-Match": cancelled.headers["ETag"]}
+    assert (await api.http.post(f"{path}/reinstate", headers=now)).status_code == 200
 
 
 async def test_a_cancellation_needs_no_reason_and_takes_no_long_one(api: Api) -> None:

@@ -158,6 +158,7 @@ def test_parameters_and_headers_are_told() -> None:
         "order_by", "limit", "offset", "cursor", "Min-Event-Position", "If-None-Match",
     }  # fmt: skip
     assert parameters("DELETE /api/events/{event_id}") == {"event_id", "If-Match"}
+    assert parameters("POST /api/events/{event_id}/cancel") == {"event_id", "If-Match"}
     changed = CALLS["PATCH /api/events/{event_id}"]["responses"]
     assert {"Event-Position", "ETag", "X-Request-ID"} <= changed["200"]["headers"].keys()
     assert "Retry-After" in changed["429"]["headers"]

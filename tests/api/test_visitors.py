@@ -208,6 +208,20 @@ async def test_a_correction_of_what_has_changed_is_refused(api: Api) -> None:
     assert refusal(late) == (412, "changed-meanwhile")
 
 
+@pytest.mark.parametrize("what", ["cancel", "promote", "resend"])
+async def test_what_is_asked_of_a_visitor_who_has_changed_is_refused(api: Api, what: str) -> None:
+    organizer = await organizer_of(api)
+    _, grace = await organizer.join("ada", "grace")
+    seen = (await organizer.correct(grace, full_name="Grace Hopper")).headers["ETag"]
+    now = (await organizer.correct(grace, full_name="Grace")).headers["ETag"]
+    path, body = f"/api/visitors/{grace}/{what}", {"over_capacity": True}
+    more = {"json": body} if what == "promote" else {}
+    late = await organizer.call("POST", path, headers={"If-Match": seen}, **more)
+    assert refusal(late) == (412, "changed-meanwhile")
+    done = await organizer.call("POST", path, headers={"If-Match": now}, **more)
+    assert done.is_success
+
+
 async def test_a_name_and_an_email_corrected_at_once_are_both_kept(api: Api) -> None:
     """Or the second is refused, because the visitor is another one by then."""
     organizer = await organizer_of(api)
