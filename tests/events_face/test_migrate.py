@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, LiteralString
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -14,16 +15,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg import sql
 
 from domain.application import APPLICATION
-from domain.history.batch import Done
 from domain.history.decider import Decider
 from domain.history.group_commit import Writer
 from domain.privacy.keys import InstallationKeys
+from domain.seats import differences
 from events_face.commands.migrate import migrate
 from events_face.commands.schema import migrations
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.schema import turns
 from runtime.settings import Settings
+from tests.support.former_append import append_as_before, registered
 from tests.support.installation import ORIGIN, Installation, a_registration, an_event
 from tests.support.processes import environment, events_face
 from tests.support.sealed_history import seal_all
@@ -43,10 +45,27 @@ def every_table_in_use(database_url: str) -> Iterator[None]:
         yield
 
 
+APPEND_ARGUMENTS: LiteralString = (
+    "uuid[], bigint[], uuid[], bigint[], text[], bytea[], bytea[],"
+    " uuid[], int[], int[], int[], int[], int[], int[], uuid[], uuid[], uuid[], int[], uuid[]"
+)
+
+MADE_SINCE: tuple[LiteralString, ...] = (
+    "TABLE event_seats",
+    "TABLE event_queue",
+    f"FUNCTION append_to_history({APPEND_ARGUMENTS})",
+)
+"""What numbered migrations make that databases from before them do not have."""
+
+
+FORMER_APPEND = next(m.statements for m in migrations() if m.name == "append_to_history").encode()
+
+
 def make_older(connection: psycopg.Connection[Any], *lacks: LiteralString) -> None:
     """A database from before migrations were numbered, which lacks these."""
-    for lacking in ("TABLE schema_migrations", *lacks):
+    for lacking in ("TABLE schema_migrations", *MADE_SINCE, *lacks):
         connection.execute(f"DROP {lacking}")
+    connection.execute(FORMER_APPEND)
     connection.commit()
 
 
@@ -113,8 +132,9 @@ def test_it_prints_what_it_has_changed(
         make_older(others, "INDEX sessions_of_account", "TABLE delivery_pause")
     migrate(settings, services)
     assert capsys.readouterr().out == (
-        "applied migrations domain 1-5, projections 1-2, workers 1; added table delivery_pause;"
-        " added table schema_migrations; added index sessions_of_account\n"
+        "applied migrations domain 1-6, projections 1-2, workers 1; added table delivery_pause;"
+        " added table event_queue; added table event_seats; added table schema_migrations;"
+        " added index sessions_of_account\n"
     )
     migrate(settings, services)
     assert capsys.readouterr().out == "nothing to change\n"
@@ -133,38 +153,65 @@ def test_it_gives_up_on_a_transaction_that_does_not_end(
             migrate(settings, services)
 
 
-@pytest.mark.parametrize("is_older", [False, True])
 async def test_registrations_go_on_while_two_processes_migrate_beside_a_long_reader(
+    settings: Settings, database_url: str, services: Services, keys: InstallationKeys
+) -> None:
+    async with Writer(database_url, Decider(keys, APPLICATION)) as writer:
+        event = (await writer.execute(an_event(), ORIGIN)).value.event.id
+
+        async def register(email: str) -> None:
+            await writer.execute(a_registration(event, email), ORIGIN)
+
+        await _migrated_under_load(settings, database_url, services, register)
+
+
+async def test_seats_are_counted_while_releases_go_on_that_know_none(
+    settings: Settings, database_url: str, services: Services
+) -> None:
+    fair = uuid4()
+    with psycopg.connect(database_url) as connection:
+        make_older(connection)
+
+    async def register(_: str) -> None:
+        await asyncio.to_thread(_register_as_before, database_url, fair)
+
+    await _migrated_under_load(settings, database_url, services, register)
+    with psycopg.connect(database_url) as connection:
+        assert differences(connection) == []
+
+
+def _register_as_before(database_url: str, fair: UUID) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        append_as_before(connection, (uuid4(), 1, registered(fair)))
+
+
+async def _migrated_under_load(
     settings: Settings,
     database_url: str,
     services: Services,
-    keys: InstallationKeys,
-    is_older: bool,
+    register: Callable[[str], Awaitable[None]],
 ) -> None:
-    if is_older:
-        with psycopg.connect(database_url) as connection:
-            make_older(connection)
-    here = environment(settings, services)
+    """Two processes migrate, twice, while visitors register and a transaction has read from every
+    table."""
+    here, ended, accepted = environment(settings, services), asyncio.Event(), list[str]()
+
+    async def visitors(name: str) -> None:
+        while not ended.is_set():
+            email = f"{name}{len(accepted)}@example.com"
+            await register(email)
+            accepted.append(email)
+
     with every_table_in_use(database_url):
-        async with Writer(database_url, Decider(keys, APPLICATION)) as writer:
-            event = (await writer.execute(an_event(), ORIGIN)).value.event.id
-            ended, registered = asyncio.Event(), list[Done]()
-
-            async def visitors(name: str) -> None:
-                while not ended.is_set():
-                    email = f"{name}{len(registered)}@example.com"
-                    registered.append(await writer.execute(a_registration(event, email), ORIGIN))
-
-            async with asyncio.TaskGroup() as load:
-                for name in ("a", "b", "c"):
-                    load.create_task(visitors(name))
-                for _ in range(2):
-                    ran = await asyncio.gather(
-                        *(asyncio.to_thread(events_face, here, "migrate") for _ in range(2))
-                    )
-                    assert [(each.code, each.err) for each in ran] == [(0, "")] * 2
-                ended.set()
-    assert len(registered) > 2
+        async with asyncio.TaskGroup() as load:
+            for name in ("a", "b", "c"):
+                load.create_task(visitors(name))
+            for _ in range(2):
+                ran = await asyncio.gather(
+                    *(asyncio.to_thread(events_face, here, "migrate") for _ in range(2))
+                )
+                assert [(each.code, each.err) for each in ran] == [(0, "")] * 2
+            ended.set()
+    assert len(accepted) > 2
     with psycopg.connect(database_url) as connection:
         found = connection.execute("SELECT count(*) FROM schema_migrations").fetchone()
     assert found == (len(migrations()),)

@@ -20,7 +20,9 @@ from domain.history.batch import CommandRequest
 from domain.history.decider import Decider
 from domain.history.leadership import take_lead
 from domain.history.store import connect
+from domain.registrations import RegisterVisitor
 from domain.visitors import Lapsed, Promoted
+from domain.waiting_list import MOST_AT_ONCE
 from projections.event_versions import GATHERING_TIME, MAX_CHANGE_AGE
 from tests.support.installation import (
     IN_A_MONTH,
@@ -43,6 +45,12 @@ async def event_with(installation: Installation, **fields: Any) -> UUID:
     (view,) = await installation.give(msgspec.structs.replace(an_event(), **fields))
     id: UUID = view.event.id
     return id
+
+
+def waiting(event: UUID, count: int) -> list[RegisterVisitor]:
+    """So many people join the waiting list."""
+    people = [a_registration(event, f"ada{number}@example.org") for number in range(count)]
+    return [msgspec.structs.replace(person, join_waiting_list=True) for person in people]
 
 
 async def swept(installation: Installation, at: datetime) -> Swept:
@@ -151,3 +159,35 @@ async def test_one_worker_sweeps_at_a_time(installation: Installation) -> None:
         assert await take_lead(other, "sweeps")
         assert await swept(installation, day_before) == Swept()
     assert await swept(installation, day_before) == Swept(reminders=1)
+
+
+async def test_all_free_seats_are_passed_on_in_one_sweep(installation: Installation) -> None:
+    event = await event_with(installation, capacity=Capacity(0), waiting_list="automatic")
+    waiting = [
+        msgspec.structs.replace(
+            a_registration(event, f"ada{n}@example.org"), join_waiting_list=True
+        )
+        for n in range(250)
+    ]
+    await installation.at(A_WEEK_BEFORE).give(*waiting)
+    change = ChangeEvent(event_id=event, capacity=Capacity(240))
+    await installation.at(A_WEEK_BEFORE).give(change)
+    assert await swept(installation, A_WEEK_BEFORE) == Swept(promoted=240 - MOST_AT_ONCE)
+
+
+async def test_a_read_table_of_another_release_stops_only_what_reads_it(
+    installation: Installation,
+) -> None:
+    event = await event_with(installation, capacity=Capacity(0), waiting_list="automatic")
+    waiting = [
+        msgspec.structs.replace(
+            a_registration(event, f"ada{n}@example.org"), join_waiting_list=True
+        )
+        for n in range(MOST_AT_ONCE + 1)
+    ]
+    await installation.at(A_WEEK_BEFORE).give(*waiting)
+    await installation.at(A_WEEK_BEFORE).give(ChangeEvent(event_id=event, capacity=None))
+    await installation.project()
+    await installation.connection.execute("DROP TABLE recipients")
+    found = await sweep(installation.database_url, installation.keys, A_WEEK_BEFORE)
+    assert found == Swept(promoted=1)
