@@ -41,7 +41,7 @@ TABLES = [
     *("history_events", "history_snapshots", "installation_keys", "personal_keys"),
     *("signing_key", "history_seals", "history_seal_nodes", "projections"),
     *("credentials", "sessions", "delivery_pause"),
-    *("sync_requests", "rebuild_requests"),
+    *("sync_requests", "rebuild_requests", "event_seats", "event_queue"),
 ]
 """Created by `migrate`, except read tables and the tables of rooms above."""
 

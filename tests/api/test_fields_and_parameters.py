@@ -176,6 +176,10 @@ async def test_what_was_made_is_read_at_its_location(api: Api) -> None:
         "email": "ada@example.com",
         "status": "registered",
         "registered_at": "",
+        "queue_position": None,
+        "checked_in_at": None,
+        "answers": None,
+        "ticket": None,
     }
     body = {"username": "bob", "password": "correct horse battery"}
     account = await api.http.post("/api/auth/register", json=body)

@@ -121,7 +121,7 @@ async def test_visitors_are_found_by_their_event(installation: Installation) -> 
     assert await names(installation, "", show) == ["Ada of the Show"]
 
 
-async def test_a_visitor_comes_with_the_events_name_as_long_as_there_is_one(
+async def test_a_visitor_comes_with_the_events_name_although_it_was_removed(
     installation: Installation,
 ) -> None:
     event = await register_all(installation)
@@ -130,7 +130,7 @@ async def test_a_visitor_comes_with_the_events_name_as_long_as_there_is_one(
     await installation.give(DeleteEvent(event_id=event))
     await installation.project()
     found = await search(installation.connection, installation.keys, text="grace")
-    assert (found.rows[0].event_id, found.rows[0].event) == (event, None)
+    assert (found.rows[0].event_id, found.rows[0].event) == (event, "Fair")
 
 
 async def test_a_visitor_without_a_name_is_listed_but_not_found(

@@ -31,7 +31,7 @@ WITH_A_BROKER = EVERY_ROLE | {
 LIBRARIES = {
     "api": EVERY_ROLE | {
         "argon2", "dotenv", "granian", "jinja2", "jwt", "litestar", "litestar_htmx",
-        "opentelemetry", "redis",
+        "opentelemetry", "redis", "tzdata",
     },
     "projector": EVERY_ROLE,
     "worker": WITH_A_BROKER,
