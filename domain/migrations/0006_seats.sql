@@ -236,3 +236,11 @@ BEGIN
         counted := newest;
     END LOOP;
 END $$;
+
+-- What 0007 starts from: the seats up to here, and the position, beside an id that no event has.
+CREATE TABLE event_seats_at_upgrade (event_id uuid PRIMARY KEY, number bigint NOT NULL);
+INSERT INTO event_seats_at_upgrade
+SELECT event_id, taken FROM event_seats
+UNION ALL
+SELECT '00000000-0000-0000-0000-000000000000', coalesce(max(notification_id), 0)
+FROM history_events;

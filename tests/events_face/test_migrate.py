@@ -132,7 +132,7 @@ def test_it_prints_what_it_has_changed(
         make_older(others, "INDEX sessions_of_account", "TABLE delivery_pause")
     migrate(settings, services)
     assert capsys.readouterr().out == (
-        "applied migrations domain 1-6, projections 1-2, workers 1; added table delivery_pause;"
+        "applied migrations domain 1-7, projections 1-2, workers 1; added table delivery_pause;"
         " added table event_queue; added table event_seats; added table schema_migrations;"
         " added index sessions_of_account\n"
     )
