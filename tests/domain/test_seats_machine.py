@@ -57,7 +57,7 @@ PEOPLE = [f"{name}@example.com" for name in ("ada", "grace", "mary", "joan")]
 
 
 SETTINGS = settings(
-    max_examples=int(os.environ.get("EXAMPLES", "30")),
+    max_examples=int(os.environ.get("EXAMPLES", "12")),
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),

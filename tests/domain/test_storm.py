@@ -9,8 +9,8 @@ from tests.domain.storm import check, storm
 def test_a_storm_of_three_processes_breaks_no_rule(
     database_url: str, keys: InstallationKeys
 ) -> None:
-    outcome = storm(database_url, keys, commands=3000, seed=1)
+    outcome = storm(database_url, keys, commands=1000, seed=1)
     rules = check(database_url)
-    assert sum(seats.departures for seats in rules.events.values()) > 300
-    assert sum(seats.promotions for seats in rules.events.values()) > 100
+    assert sum(seats.departures for seats in rules.events.values()) > 60
+    assert sum(seats.promotions for seats in rules.events.values()) > 20
     assert outcome.refused_appends > 0, "nobody was in anybody's way"
