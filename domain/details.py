@@ -49,7 +49,7 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def availability_of(details: Details, taken: int, waiting: int) -> Availability:
-    if details.capacity is None or (not waiting and taken < details.capacity):
+    if not waiting and (details.capacity is None or taken < details.capacity):
         return "open"
     return "full" if details.waiting_list == "off" else "waiting"
 

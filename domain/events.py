@@ -122,6 +122,13 @@ class Event(Aggregate, frozen=True, kw_only=True):
     announced: TimeAndPlace | None = None
     """What visitors were told last, or knew from the start."""
     reminded: tuple[Reminder, ...] = ()
+    had_waiting_list: bool = False
+    """Whether it has or ever had one: if not, no visitor waits, and nothing has to be looked up."""
+
+    @property
+    def has_room_for_all(self) -> bool:
+        """Whether everybody gets a seat, however many are taken."""
+        return self.details.capacity is None and not self.had_waiting_list
 
     @property
     def time_and_place(self) -> TimeAndPlace:
@@ -332,6 +339,10 @@ class CapacityChanged(OneFieldChanged, frozen=True, kw_only=True):
 class WaitingListChanged(OneFieldChanged, frozen=True, kw_only=True):
     waiting_list: WaitingList
 
+    def apply(self, aggregate: Event) -> Event:
+        had_one = aggregate.had_waiting_list or self.waiting_list != "off"
+        return msgspec.structs.replace(super().apply(aggregate), had_waiting_list=had_one)
+
 
 @stored_as("Event.CancelUntilChanged", phrase="changed until when visitors may cancel")
 class CancelUntilChanged(OneFieldChanged, frozen=True, kw_only=True):
@@ -464,7 +475,7 @@ def view_of(event: Event, work: Work) -> EventView:
 
 
 def _availability(event: Event, work: Work) -> Availability:
-    if event.details.capacity is None:
+    if event.has_room_for_all:
         return "open"
     seats = work.counters(event.id)
     return availability_of(event.details, seats.taken, seats.waiting)

@@ -116,8 +116,7 @@ def _expect_to_take_place(event: Event) -> None:
 
 
 def _has_room(event: Event, work: Work) -> bool:
-    capacity = event.details.capacity
-    return capacity is None or work.has_room(event.id, capacity)
+    return event.has_room_for_all or work.has_room(event.id, event.details.capacity)
 
 
 def _register(

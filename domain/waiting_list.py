@@ -78,8 +78,7 @@ def promote_visitor(command: PromoteVisitor, work: Work) -> Visitor:
         raise NotFound("event", event.id)
     if event.cancelled is not None:
         raise EventCancelled
-    capacity = event.details.capacity
-    if not (command.over_capacity or capacity is None or work.has_free_seat(event.id, capacity)):
+    if not (command.over_capacity or work.has_free_seat(event.id, event.details.capacity)):
         raise EventFull(waiting_list=event.details.waiting_list != "off")
     return _give_seat(visitor, event, work)
 

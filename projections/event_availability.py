@@ -43,7 +43,12 @@ async def update_availability(
 
 async def update_all(connection: AsyncConnection[Any]) -> None:
     """For a table that was filled without the events of `CHANGES_SEATS`."""
-    cursor = await connection.execute("SELECT id FROM events WHERE capacity IS NOT NULL")
+    cursor = await connection.execute(
+        """
+        SELECT id FROM events WHERE capacity IS NOT NULL
+        UNION SELECT event_id FROM event_seats WHERE waiting > 0
+        """
+    )
     await _update(connection, [id for (id,) in await cursor.fetchall()])
 
 
@@ -53,7 +58,8 @@ async def _update(connection: AsyncConnection[Any], ids: Collection[UUID]) -> bo
         SELECT e.id, e.availability, e.capacity, e.waiting_list,
                coalesce(s.taken, 0), coalesce(s.waiting, 0)
         FROM events e LEFT JOIN event_seats s ON s.event_id = e.id
-        WHERE e.id = ANY(%b::uuid[]) AND (e.capacity IS NOT NULL OR e.availability <> 'open')
+        WHERE e.id = ANY(%b::uuid[])
+          AND (e.capacity IS NOT NULL OR s.waiting > 0 OR e.availability <> 'open')
         """,
         [list(ids)],
         binary=True,

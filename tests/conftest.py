@@ -110,6 +110,8 @@ def template_database(servers_dir: Path, settings: Settings) -> Iterator[str]:
     with embedded_postgres(servers_dir) as url:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("ALTER SYSTEM SET fsync = off")  # the tests kill no machine
+            # It would analyze the tables of a test at a moment that no test chooses.
+            connection.execute("ALTER SYSTEM SET autovacuum = off")
             connection.execute("SELECT pg_reload_conf()")
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
         template = make_conninfo(url, dbname=TEMPLATE)

@@ -58,6 +58,7 @@ def contents(url: str) -> dict[str, list[str]]:
         cursor = connection.execute(
             "SELECT relname FROM pg_class"
             " WHERE relkind IN ('r', 'S') AND relnamespace = 'public'::regnamespace"
+            " ORDER BY relname"
         )
         tables = [table for (table,) in cursor.fetchall()]
         known = connection.execute("SELECT * FROM pg_stats WHERE schemaname = 'public'").fetchall()

@@ -132,18 +132,22 @@ class EventSeats(msgspec.Struct, frozen=True):
             return self.line
         return tuple(id for id in self.line if id != holder.id)
 
-    def has_room(self, capacity: int) -> tuple[bool, Bounds]:
+    def has_room(self, capacity: int | None) -> tuple[bool, Bounds]:
         """Whether a newcomer gets a seat: one is free, and nobody waits for it."""
-        now = self._loaded
-        if now.waiting <= 0 and now.taken < capacity:
-            most = capacity - 1 - self.taken
-            return True, Bounds(taken_max=most, waiting_max=-self.waiting)
-        return False, self._full(capacity) or Bounds(waiting_min=1 - self.waiting)
+        is_free, bounds = self.has_free_seat(capacity)
+        if not is_free:
+            return False, bounds
+        if self._loaded.waiting > 0:
+            return False, Bounds(waiting_min=1 - self.waiting)
+        return True, bounds.also(Bounds(waiting_max=-self.waiting))
 
-    def has_free_seat(self, capacity: int) -> tuple[bool, Bounds]:
-        if full := self._full(capacity):
-            return False, full
-        return True, Bounds(taken_max=capacity - 1 - self.taken)
+    def has_free_seat(self, capacity: int | None) -> tuple[bool, Bounds]:
+        """Whether one is free, for the first in line or for anybody else."""
+        if capacity is None:
+            return True, ANY
+        if self._loaded.taken < capacity:
+            return True, Bounds(taken_max=capacity - 1 - self.taken)
+        return False, Bounds(taken_min=capacity - self.taken)
 
     def next_in_line(self, capacity: int | None) -> tuple[UUID | None, Bounds]:
         """Who gets a seat next: the first in line while there is a free one. Nobody else can come
@@ -151,16 +155,12 @@ class EventSeats(msgspec.Struct, frozen=True):
         now = self._loaded
         if now.waiting <= 0:
             return None, Bounds(waiting_max=-self.waiting)
-        if capacity is not None and (full := self._full(capacity)):
-            return None, full
+        is_free, bounds = self.has_free_seat(capacity)
+        if not is_free:
+            return None, bounds
         if not self.line:
             raise LookupError("the line was not loaded")
-        most = HIGHEST if capacity is None else capacity - 1 - self.taken
-        return self.line[0], Bounds(taken_max=most)
-
-    def _full(self, capacity: int) -> Bounds | None:
-        now = self._loaded
-        return Bounds(taken_min=capacity - self.taken) if now.taken >= capacity else None
+        return self.line[0], bounds
 
     @property
     def _loaded(self) -> Counters:

@@ -135,13 +135,14 @@ class Work:
             self.changed[aggregate.id] = aggregate
         return aggregate
 
-    def has_room(self, event_id: UUID, capacity: int) -> bool:
-        """Whether a newcomer gets a seat: one is free, and nobody waits for it."""
+    def has_room(self, event_id: UUID, capacity: int | None) -> bool:
+        """Whether a newcomer gets a seat: one is free, and nobody waits for it. Without a
+        capacity one is always free."""
         has_room, bounds = self._loaded_seats(event_id).has_room(capacity)
         self._rest_on(event_id, bounds)
         return has_room
 
-    def has_free_seat(self, event_id: UUID, capacity: int) -> bool:
+    def has_free_seat(self, event_id: UUID, capacity: int | None) -> bool:
         """Whether one is free, for the first in line or for anybody else."""
         is_free, bounds = self._loaded_seats(event_id).has_free_seat(capacity)
         self._rest_on(event_id, bounds)

@@ -109,7 +109,8 @@ def test_reminders_are_kept_once_each_the_longest_first() -> None:
     ("capacity", "waiting_list", "taken", "waiting", "availability"),
     [
         (None, "off", 1_000, 0, "open"),
-        (None, "automatic", 1, 1, "open"),
+        (None, "automatic", 1, 0, "open"),
+        (None, "automatic", 1, 1, "waiting"),
         (2, "off", 1, 0, "open"),
         (2, "off", 2, 0, "full"),
         (2, "off", 3, 0, "full"),

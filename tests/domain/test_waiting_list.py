@@ -65,6 +65,12 @@ def register(scenario: Scenario, *names: str) -> Sequence[Visitor]:
     return found
 
 
+def register_at_once(scenario: Scenario, name: str) -> Visitor:
+    scenario.when(ask(name, wait=False))
+    registered: Visitor = scenario.value
+    return registered
+
+
 def now(scenario: Scenario, visitor: Visitor) -> str:
     state = scenario.state(visitor.id)
     assert isinstance(state, Visitor)
@@ -146,6 +152,16 @@ def test_a_newcomer_never_overtakes() -> None:
     scenario.when(CancelVisitor(visitor_id=ada.id))
     (joan,) = register(scenario, "joan")
     assert [now(scenario, grace), joan.status] == ["waiting", "waiting"]
+
+
+def test_a_newcomer_does_not_overtake_when_the_capacity_is_removed() -> None:
+    scenario = a_small_fair(waiting_list="manual")
+    _, grace = register(scenario, "ada", "grace")
+    scenario.when(ChangeEvent(event_id=FAIR, capacity=None))
+    with pytest.raises(EventFull):
+        register_at_once(scenario, "joan")
+    scenario.when(PromoteVisitor(visitor_id=grace.id))
+    assert register_at_once(scenario, "joan").status == "registered"
 
 
 def test_of_a_manual_list_an_organizer_promotes_whom_they_choose() -> None:

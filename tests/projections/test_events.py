@@ -17,6 +17,7 @@ from domain.details import Details
 from domain.event_cancellation import CancelEvent, ReinstateEvent
 from domain.events import ChangeEvent, CleanUpEvent, DeleteEvent
 from domain.provider_items import SyncEvent
+from domain.waiting_list import PromoteVisitor
 from projections.event_list import EventFilter, list_events
 from projections.events import EVENTS, EventRow, get_event
 from projections.lists.count_cache import CountCache
@@ -407,6 +408,23 @@ async def test_the_availability_flips_with_all_that_takes_and_frees_seats(
     await installation.give(CancelVisitor(visitor_id=eve.id))
     assert await change(capacity=Capacity(0)) == "waiting"
     assert await change(capacity=None) == "open"
+
+
+async def test_while_somebody_waits_a_newcomer_may_only_wait_too_also_without_a_capacity(
+    installation: Installation,
+) -> None:
+    event = await installation.event()
+    await installation.give(
+        ChangeEvent(event_id=event, capacity=Capacity(0), waiting_list="manual")
+    )
+    waits = msgspec.structs.replace(
+        a_registration(event, "eve@example.org"), join_waiting_list=True
+    )
+    (eve,) = await installation.give(waits)
+    (changed,) = await installation.give(ChangeEvent(event_id=event, capacity=None))
+    assert changed.availability == await availability(installation, event) == "waiting"
+    await installation.give(PromoteVisitor(visitor_id=eve.id))
+    assert await availability(installation, event) == "open"
 
 
 async def test_an_erasure_of_a_cancelled_event_frees_the_seat_that_a_reinstatement_offers(

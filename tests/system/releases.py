@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOMS = ("domain", "runtime", "projections", "api", "workers", "events_face")
 HERE = Path(__file__).parents[2]
+NEXT_MIGRATION = len(list(HERE.glob("domain/migrations/*.sql"))) + 1
 
 Changes = Mapping[str, Sequence[tuple[str, str]]]
 """File -> old text, and new text. The old text of a new file is empty."""
@@ -46,7 +47,9 @@ EXPAND: Changes = {
         ('name="areas", schema_version=2', 'name="areas", schema_version=3'),
         ("FROM areas WHERE position", "FROM areas WHERE note = '' AND position"),
     ],
-    "domain/migrations/0007_note.sql": [("", "ALTER TABLE personal_keys ADD note text DEFAULT ''")],
+    f"domain/migrations/{NEXT_MIGRATION:04}_note.sql": [
+        ("", "ALTER TABLE personal_keys ADD note text DEFAULT ''")
+    ],
 }
 """Reads a newer version of an event and writes the older one; adds a column to a read table and to
 another one."""
@@ -68,6 +71,8 @@ CONTRACT: Changes = {
         (",\n    note text DEFAULT ''\n", "\n"),
         ('name="areas", schema_version=3', 'name="areas", schema_version=4'),
     ],
-    "domain/migrations/0008_no_note.sql": [("", "ALTER TABLE personal_keys DROP note")],
+    f"domain/migrations/{NEXT_MIGRATION + 1:04}_no_note.sql": [
+        ("", "ALTER TABLE personal_keys DROP note")
+    ],
 }
 """Has no such columns."""

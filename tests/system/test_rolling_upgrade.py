@@ -30,7 +30,7 @@ from tests.support.processes import (
     start,
 )
 from tests.support.waiting import until_async
-from tests.system.releases import CONTRACT, EXPAND, HERE, SWITCH, make_release
+from tests.system.releases import CONTRACT, EXPAND, HERE, NEXT_MIGRATION, SWITCH, make_release
 
 pytestmark = pytest.mark.anyio
 
@@ -174,7 +174,8 @@ async def test_three_upgrades_under_load_refuse_nobody(
                 system,
                 HERE,
                 expand,
-                schema="applied migrations domain 7; added column personal_keys.note",
+                schema=f"applied migrations domain {NEXT_MIGRATION};"
+                " added column personal_keys.note",
                 tables=["areas"],
             )
             assert await stored_versions(installation) == [1]
@@ -183,7 +184,8 @@ async def test_three_upgrades_under_load_refuse_nobody(
                 system,
                 switch,
                 contract,
-                schema="applied migrations domain 8; removed column personal_keys.note",
+                schema=f"applied migrations domain {NEXT_MIGRATION + 1};"
+                " removed column personal_keys.note",
                 tables=["areas"],
             )
         assert set(seen.statuses) == {200, 201, 409}
