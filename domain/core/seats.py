@@ -109,13 +109,13 @@ class EventSeats(msgspec.Struct, frozen=True):
         taken = self.before.taken + self.taken
         return Counters(taken, self.before.waiting + self.waiting, self.line)
 
-    def changed(self, was: SeatHolder, holder: SeatHolder) -> EventSeats:
-        """After an event of a holder."""
+    def changed(self, former: Seat | None, holder: SeatHolder, seat: Seat | None) -> EventSeats:
+        """After an event of a holder, who had the former seat and has the other one now."""
         return EventSeats(
             self.before,
-            self.taken + (holder.seat == "taken") - (was.seat == "taken"),
-            self.waiting + (holder.seat == "waiting") - (was.seat == "waiting"),
-            self._line_with(holder) if holder.seat == "waiting" else self._line_without(holder),
+            self.taken + (seat == "taken") - (former == "taken"),
+            self.waiting + (seat == "waiting") - (former == "waiting"),
+            self._line_with(holder) if seat == "waiting" else self._line_without(holder),
         )
 
     def _line_with(self, holder: SeatHolder) -> tuple[UUID, ...] | None:

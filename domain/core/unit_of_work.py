@@ -6,9 +6,9 @@ stream, `NotLoaded` ends the run, and it is run again with that stream.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from os import urandom
 from types import MappingProxyType
 from typing import TypeVar
 from uuid import UUID
@@ -36,8 +36,8 @@ class Environment(msgspec.Struct, frozen=True):
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     new_id: Callable[[], UUID] = new_id
-    new_code: Callable[[], str] = lambda: f"{secrets.randbelow(10_000):04}"
-    """Four decimal digits."""
+    new_code: Callable[[], str] = lambda: f"{int.from_bytes(urandom(8)) % 10_000:04}"
+    """Four decimal digits, all equally probable but for one part in 10**15."""
 
 
 class NotLoaded(Exception):
@@ -92,6 +92,8 @@ class Work:
         self.read: set[UUID] = set()
         self.seats: dict[UUID, EventSeats] = {}
         """Of the events whose seats the command changed."""
+        self.changes_line = False
+        """Whether the command changed who waits for a seat."""
         self.bounds: dict[UUID, Bounds] = {}
         """What the decision rests on, by event."""
 
@@ -183,9 +185,10 @@ class Work:
         self.bounds[event_id] = self.bounds.get(event_id, ANY).also(bounds)
 
     def _count_seats(self, was: SeatHolder, holder: SeatHolder) -> None:
-        if holder.event_id is not None and was.seat != holder.seat:
-            seats = self._seats_of(holder.event_id)
-            self.seats[holder.event_id] = seats.changed(was, holder)
+        event_id, former, seat = holder.event_id, was.seat, holder.seat
+        if event_id is not None and former != seat:
+            self.seats[event_id] = self._seats_of(event_id).changed(former, holder, seat)
+            self.changes_line |= "waiting" in {former, seat}
 
 
 def check_version(aggregate: Aggregate, expected: Expected) -> None:

@@ -75,8 +75,9 @@ def changes_of(
     if not seats:
         return NONE
     line = _Line(loaded)
-    for work in accepted:
-        line.follow(work)
+    if any(work.changes_line for work in accepted):
+        for work in accepted:
+            line.follow(work)
     return SeatChanges(
         events=[
             SeatChange(id, changed.taken, changed.waiting, bounds.get(id, ANY))
