@@ -117,7 +117,7 @@ class EventVisitorCalls(Controller):
             raise InvalidFields(cursor="must be the next_cursor of a page") from None
         return _listing(request, page, limit, offset)
 
-    @get("/waiting-list", summary="List who waits for a seat")
+    @get("/waiting-list", summary="List the waiting visitors of an event")
     async def list_waiting(
         self,
         request: Request,
@@ -126,7 +126,7 @@ class EventVisitorCalls(Controller):
         offset: Offset = 0,
         min_event_position: MinEventPosition = 0,
     ) -> Response[Listing[Visitor]]:
-        """The first in line first."""
+        """In the order of the line."""
         keys = request.connections.keys
 
         async def query(connection: AsyncConnection[Any]) -> VisitorsPage:

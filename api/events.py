@@ -114,8 +114,8 @@ class EventCalls(Controller):
     async def reinstate_event(
         self, request: Request, event_id: FromPath[UUID]
     ) -> Response[Answer[Event]]:
-        """All registrations are valid again, and who waits keeps the place in line. An event that
-        is not cancelled stays as it is."""
+        """All registrations are valid again, and waiting visitors keep their places in line. An
+        event that is not cancelled stays as it is."""
         command = ReinstateEvent(event_id=event_id, expected_version=expected_version(request))
         return _changed(await execute(request, command))
 

@@ -42,7 +42,7 @@ PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a visitor stands, and at which event."""
+    """A visitor with the present status, and the event."""
 
     visitor: VisitorRow
     event: EventView
@@ -97,8 +97,8 @@ class ManageCalls(Controller):
     async def confirm_own(
         self, request: Request, token: FromPath[str]
     ) -> Response[Answer[OwnRegistration]]:
-        """Where it is asked for, a registration that is not confirmed in time loses its seat.
-        Confirming again changes nothing."""
+        """If the event requires confirmation, a registration that is not confirmed in time loses
+        its seat. Confirming again changes nothing."""
         return _answer(*await confirm(request, token))
 
 

@@ -57,8 +57,8 @@ _EXAMPLE: Mapping[str, Any] = {
 @example(**_EXAMPLE)
 class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     """One person at one event. The name and email of an erased person are null. `queue_position` is
-    the place in line of who waits, from 1. `checked_in_at` and `answers` are always null in this
-    release."""
+    the place in line of a waiting visitor, from 1. `checked_in_at` and `answers` are always null in
+    this release."""
 
     id: UUID
     event_id: UUID
@@ -168,7 +168,7 @@ class VisitorCalls(Controller):
         visitor_id: FromPath[UUID],
         data: JSONBody[Promotion] = WITHIN_CAPACITY,
     ) -> Response[Answer[VisitorWithTicket]]:
-        """Whatever the place in line, and on any kind of waiting list."""
+        """At any place in line, and on any kind of waiting list."""
         command = PromoteVisitor(
             visitor_id=visitor_id,
             over_capacity=data.over_capacity,
@@ -192,8 +192,8 @@ class VisitorCalls(Controller):
 
 
 async def correct(request: Request, visitor_id: UUID, changes: VisitorChanges) -> Done:
-    """Of the two values, the one that is left out stays as it is, whatever happens at the same
-    time. Raises NotFound, ChangedMeanwhile."""
+    """A value that is left out stays as it is, even if it changes at the same time. Raises
+    NotFound, ChangedMeanwhile."""
     expected = expected_version(request)
     for tries_left in reversed(range(TRIES)):
         row, position = await present(request, visitor_id)

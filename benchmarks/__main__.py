@@ -91,7 +91,9 @@ def main() -> None:
                 folder=Path(folder),
                 server=server,
                 sizes=sizes,
-                tell=lambda line: console.print(f"  {name}: {line}", style="dim", highlight=False),
+                progress=lambda line: console.print(
+                    f"  {name}: {line}", style="dim", highlight=False
+                ),
             )
             measured = _take(stage, name, at)
             if not given.quick:

@@ -34,7 +34,7 @@ class Contender(Protocol):
 
 
 def settings(database: Database, data_dir: Path) -> dict[str, str]:
-    """The product's, for a database of ours."""
+    """The product's settings, for a database of the benchmark."""
     return {
         "DATABASE_URL": database.url,
         "DATA_DIR": str(data_dir),

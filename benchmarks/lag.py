@@ -65,8 +65,8 @@ def measure(stage: Stage) -> list[Comparison]:
 
 
 class Watch:
-    """Times from the news of an append to the news that the visitors' table includes it, as
-    PostgreSQL tells both to one listener."""
+    """Times from the notification of an append to the notification that the visitors' table
+    includes it: PostgreSQL sends both to one listener."""
 
     def __init__(self, database: Database) -> None:
         self._connection = psycopg.connect(database.url, autocommit=True)
@@ -89,10 +89,10 @@ class Watch:
     def _watch(self) -> None:
         coming = deque[tuple[int, float]]()
         while not self._ended.is_set():
-            for told in self._connection.notifies(timeout=0.1):
+            for notification in self._connection.notifies(timeout=0.1):
                 now = time.perf_counter()
-                if told.channel == "history":
-                    coming.append((int(told.payload), now))
-                elif place := msgspec.json.decode(told.payload).get("visitors"):
+                if notification.channel == "history":
+                    coming.append((int(notification.payload), now))
+                elif place := msgspec.json.decode(notification.payload).get("visitors"):
                     while coming and coming[0][0] <= place[0]:
                         self._lags.append((now - coming.popleft()[1]) * 1000)

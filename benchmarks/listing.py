@@ -140,7 +140,7 @@ def _paths(origin: str, name: str, events: int) -> dict[str, list[str]]:
     page = f"/api/events/list?limit={PAGE}"
     places = random.Random(1).sample(range(events - PAGE), DIFFERENT)  # noqa: S311  the same for all
     often = {FIRST: [page], SEARCH: [f"{page}&name={text}" for text in _fragments()]}
-    anew = {
+    queries = {
         NEW_FIRST: often[FIRST],
         NEW_SEARCH: often[SEARCH],
         FAR: [f"{page}&offset={events // 2 + place}" for place in range(DIFFERENT)],
@@ -148,7 +148,7 @@ def _paths(origin: str, name: str, events: int) -> dict[str, list[str]]:
         if name == OURS
         else [f"{page}&offset={place}" for place in places],
     }
-    never = {kind: [path + NEVER_ASKED for path in paths] for kind, paths in anew.items()}
+    never = {kind: [path + NEVER_ASKED for path in paths] for kind, paths in queries.items()}
     return {**often, **never}
 
 

@@ -111,7 +111,7 @@ def rush(
 
 
 def _wrk(wrk: str, script: Path, connections: int, seconds: int, origin: str, *given: str) -> str:
-    """The outcome that the script tells, given a text that no other run has, and these."""
+    """The outcome that the script prints. Its arguments are a text of this run only, and these."""
     command = [
         *(wrk, "--threads", "1", "--connections", str(connections), "--timeout", str(PATIENCE)),
         *("--duration", str(seconds), "--script", str(script)),
@@ -127,7 +127,7 @@ def _wrk(wrk: str, script: Path, connections: int, seconds: int, origin: str, *g
 def at_rate(
     origin: str, paths: Sequence[str], *, rate: float, seconds: float, connections: int = 64
 ) -> Answered:
-    """So many requests a second, whatever becomes of them: latency counts from the moment that
+    """So many requests a second, also when answers are slow: latency counts from the moment that
     each was due, so that waiting for a slow answer is not left out. Raises `WentWrong`."""
     asked = Asked(
         origin=origin,

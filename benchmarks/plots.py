@@ -56,10 +56,10 @@ def _bars(comparison: Comparison, top: int) -> str:
         y = top + TITLE + place * (BAR + GAP)
         kind = ' class="ours"' if contender == comparison.ours else ""
         width = max(1.0, median / most * BARS)
-        told = f"{number(median)} {escape(comparison.unit)}"
+        label = f"{number(median)} {escape(comparison.unit)}"
         parts.append(
             f'<text class="label" x="{LABELS - 8}" y="{y + 12}">{escape(contender)}</text>'
             f'<rect{kind} x="{LABELS}" y="{y}" width="{width:.1f}" height="{BAR}" rx="2"/>'
-            f'<text x="{LABELS + width + 6:.1f}" y="{y + 12}">{told}</text>'
+            f'<text x="{LABELS + width + 6:.1f}" y="{y + 12}">{label}</text>'
         )
     return "".join(parts)

@@ -102,5 +102,5 @@ def served(
 
 
 def _complete(environment: Mapping[str, str]) -> dict[str, str]:
-    """Nothing else of ours may steer what is measured."""
+    """No other variable of this environment may influence what is measured."""
     return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **environment}

@@ -112,7 +112,7 @@ def _rebuild_serving(
         used(origin) as seen,
     ):
         reached = _rebuild(environment, events)
-    stage.tell(str(seen))
+    stage.progress(str(seen))
     return reached
 
 

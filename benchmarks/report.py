@@ -39,13 +39,13 @@ def lines(comparison: Comparison) -> list[Line]:
                 f"{number(comparison.median(contender))} {comparison.unit}",
                 _spread(comparison, contender),
                 "" if ours else f"{number(comparison.ratio(contender))} ×",
-                "; ".join(_told(comparison, contender)),
+                "; ".join(_verdicts(comparison, contender)),
             )
         )
     return found
 
 
-def _told(comparison: Comparison, contender: str) -> Iterable[str]:
+def _verdicts(comparison: Comparison, contender: str) -> Iterable[str]:
     for reach in comparison.reaches:
         if reach.beside == contender or (reach.beside is None and contender == comparison.ours):
             yield f"{reach.text}: {'reached' if comparison.meets(reach) else 'not reached'}"

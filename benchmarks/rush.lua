@@ -36,9 +36,9 @@ end
 function response(status)
   answered, statuses[status] = answered + 1, (statuses[status] or 0) + 1
   if visitor < wanted or answered < sent then return end
-  local told = {}
-  for code, number in pairs(statuses) do told[#told + 1] = string.format('"%d":%d', code, number) end
+  local counts = {}
+  for code, number in pairs(statuses) do counts[#counts + 1] = string.format('"%d":%d', code, number) end
   io.write(string.format(
-    '\nOUTCOME {"statuses":{%s},"seconds":%.6f}\n', table.concat(told, ","), now() - began))
+    '\nOUTCOME {"statuses":{%s},"seconds":%.6f}\n', table.concat(counts, ","), now() - began))
   os.exit(0)
 end

@@ -20,7 +20,7 @@ class Stage(msgspec.Struct, frozen=True):
     """Temporary files: logs, data directories."""
     server: Server
     sizes: Sizes
-    tell: Callable[[str], None]
+    progress: Callable[[str], None]
     """Shows progress."""
 
     def interleaved(self, turns: Mapping[str, Turn]) -> dict[str, Figures]:
@@ -33,8 +33,8 @@ class Stage(msgspec.Struct, frozen=True):
                 reached = turn()
                 for what, value in reached.items():
                     found.setdefault(what, {}).setdefault(contender, []).append(value)
-                told = ", ".join(f"{value:,.2f} {what}" for what, value in reached.items())
-                self.tell(f"round {number + 1}: {contender}: {told}")
+                figures = ", ".join(f"{value:,.2f} {what}" for what, value in reached.items())
+                self.progress(f"round {number + 1}: {contender}: {figures}")
         return {
             what: {contender: tuple(values) for contender, values in by_contender.items()}
             for what, by_contender in found.items()

@@ -1,5 +1,5 @@
-"""What the visitors of an event are told on behalf of nobody: that its time or place has changed,
-and that it begins soon. The scheduler finds what is due; these handlers decide once more."""
+"""Notices that the system sends by itself to all visitors of an event: that its time or place has
+changed, and that it begins soon. The scheduler finds what is due; these handlers decide again."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from domain.events import Event, Reminder, TimeAndPlace
 
 
 class AnnounceChange(msgspec.Struct, frozen=True, kw_only=True):
-    """Tells visitors the time and place of an event, unless they were told last what these are
-    now; returns whether it did. Nothing happens if the event has changed again since."""
+    """Announces the time and place of an event to its visitors, unless the last message gave the
+    same; returns whether it did. Nothing happens if the event has changed again since."""
 
     event_id: UUID
     now: TimeAndPlace
 
 
 class RemindOf(msgspec.Struct, frozen=True, kw_only=True):
-    """Reminds visitors of an event; returns whether it did. Not of one that was moved or
-    cancelled, not twice, and not when more than half of the time between reminder and event is
-    over."""
+    """Reminds visitors of an event; returns whether it did. It sends no reminder of an event that
+    was moved or cancelled, no second one, and none when more than half of the time between the
+    reminder and the event is over."""
 
     event_id: UUID
     reminder: Reminder
 
 
-@stored_as("Event.ChangeAnnounced", phrase="told the visitors the new time and place")
+@stored_as("Event.ChangeAnnounced", phrase="announced the new time and place")
 class ChangeAnnounced(DomainEvent[Event], frozen=True, kw_only=True):
     event_datetime: datetime
     area_id: UUID | None = None

@@ -1,4 +1,4 @@
-"""Confirming and leaving: what becomes of a registration, by the visitor, an organizer or time."""
+"""Confirming and ending registrations: by the visitor, by an organizer, or when a time is over."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class LapseVisitor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResendMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """Sends the message that says where the visitor stands once more."""
+    """Sends the message for the visitor's present status again."""
 
     visitor_id: UUID
     expected_version: Expected = None
@@ -72,7 +72,7 @@ class EraseVisitor(msgspec.Struct, frozen=True, kw_only=True):
     """Identifies the registration to erase; None for the present one."""
 
 
-ErasureOutcome = Literal["nobody", "erased", "erased before notified"]
+ErasureOutcome = Literal["not registered", "erased", "erased before notified"]
 
 
 def cancel_visitor(command: CancelVisitor, work: Work) -> Visitor:
@@ -114,7 +114,7 @@ def confirm_visitor(command: ConfirmVisitor, work: Work) -> Visitor:
 
 
 def lapse_visitor(command: LapseVisitor, work: Work) -> bool:
-    """Only while it matters: of an event that is cancelled, or over, nobody loses a seat."""
+    """No seat of an event that is cancelled or over is taken away."""
     visitor = existing_visitor(command.visitor_id, work)
     is_late = visitor.confirm_by is not None and work.now >= visitor.confirm_by
     if visitor.status != "unconfirmed" or not is_late:
@@ -137,11 +137,11 @@ def resend_message(command: ResendMessage, work: Work) -> Visitor:
 
 
 def erase_visitor(command: EraseVisitor, work: Work) -> ErasureOutcome:
-    """Of an event to come, the seat is passed on."""
+    """If the event is still to come, the seat is passed on."""
     visitor = work.get(Visitor, command.visitor_id)
     registered_with = visitor.notification_id
     if registered_with is None or command.notification_id not in {None, registered_with}:
-        return "nobody"
+        return "not registered"
     abandoned = False
     for id in visitor.abandoned_by_erasure:
         notification = work.get(Notification, id)
@@ -154,8 +154,8 @@ def erase_visitor(command: EraseVisitor, work: Work) -> ErasureOutcome:
 
 
 async def forget_person(connection: AsyncConnection[Any], _: EraseVisitor, work: Work) -> None:
-    """Deletes the keys to what the stream holds of them. The same batch may have registered the
-    next person: theirs stay."""
+    """Deletes the keys of the erased person's data in the stream. If the same batch has registered
+    the next person in it, their keys stay."""
     for recorded in work.recorded:
         if isinstance(recorded.event, Erased):
             await delete_personal_keys(

@@ -36,7 +36,7 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     ends_at: datetime | None = None
     timezone: str = "UTC"
-    """In which times are shown to people."""
+    """The zone in which people see the times."""
     capacity: int | None = None
     """Seats; None: no limit."""
     waiting_list: WaitingList = "off"

@@ -3,8 +3,8 @@ An event in each of these streams records it.
 
 It does not depend on the read tables, which may lag: a visitor's id follows from the event and the
 email, so the person is looked up at every event in history. Another email may lead to the same id;
-the registration itself shows whose it is. A corrected email has left a stream of its own, which the
-stream of the present one names.
+the registration itself shows which person it belongs to. The email before a correction has a stream
+of its own, which the stream of the present email names.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ async def erase_person(
                 batch, await decider.execute(connection, requests), strict=True
             ):
                 done = outcome.or_raise()
-                if done.value != "nobody":
+                if done.value != "not registered":
                     erased.append(done.value)
                     personal_keys += keys_before[visitor.id]
     return Erasure(
@@ -118,8 +118,8 @@ class _Search:
         return found
 
     async def _with_former(self, visitors: Sequence[Visitor]) -> list[Visitor]:
-        """With those that these were before their email was corrected. Not the other way round: a
-        mistyped email may be somebody else's, who cannot have the registration erased."""
+        """These visitors, and those with their emails before corrections. Not the other way round:
+        the owner of a mistyped email cannot have the corrected registration erased."""
         found, newest = list(visitors), list(visitors)
         while newest:
             cursor = await self._connection.execute(

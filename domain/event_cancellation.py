@@ -1,5 +1,5 @@
 """Cancelling an event, and reinstating it. It differs from deleting: the event can still be read,
-and everybody who is registered or waits is told."""
+and all registered and waiting visitors get a message."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from domain.events import Cancellation, Event, existing_event
 
 
 class CancelEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """Calls the event off: nobody can register, and everybody who is registered or waits is told.
-    Nothing changes for an event that was cancelled before."""
+    """Cancels the event: registration ends, and all registered and waiting visitors get a message.
+    Nothing changes if the event is cancelled already."""
 
     event_id: UUID
     reason: Reason = Reason()

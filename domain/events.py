@@ -90,14 +90,14 @@ class Cancellation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TimeAndPlace(msgspec.Struct, frozen=True):
-    """What visitors must be told when it changes."""
+    """When one of these changes, visitors get a message."""
 
     event_datetime: datetime
     area_id: UUID | None = None
 
 
 class Reminder(msgspec.Struct, frozen=True):
-    """One of an event that begins at this time."""
+    """A reminder of an event that begins at this time."""
 
     offset: str
     """ISO 8601 duration before it begins."""
@@ -120,10 +120,10 @@ class Event(Aggregate, frozen=True, kw_only=True):
     cleaned_up: bool = False
     cancelled: Cancellation | None = None
     announced: TimeAndPlace | None = None
-    """What visitors were told last, or knew from the start."""
+    """As in the last message about it; before the first one, as when the event was created."""
     reminded: tuple[Reminder, ...] = ()
     had_waiting_list: bool = False
-    """Whether it has or ever had one: if not, no visitor waits, and nothing has to be looked up."""
+    """Whether it has or ever had one: if not, no visitor waits, and the line need not be read."""
 
     @property
     def has_room_for_all(self) -> bool:
@@ -136,7 +136,7 @@ class Event(Aggregate, frozen=True, kw_only=True):
 
     @property
     def open_reminders(self) -> list[Reminder]:
-        """Those that visitors did not get yet, the earliest first."""
+        """Reminders that were not sent yet, the earliest first."""
         begins = self.details.event_datetime
         planned = [Reminder(offset, begins) for offset in self.details.reminders]
         return [reminder for reminder in planned if reminder not in self.reminded]
@@ -151,7 +151,7 @@ class Event(Aggregate, frozen=True, kw_only=True):
         return is_on and now < self.details.event_datetime
 
     def create(self, details: Details) -> Created:
-        """What a creation says by itself; `change_to` adds the rest."""
+        """`Created` with the fields that it has; `change_to` adds domain events for the others."""
         given = {field: getattr(details, field) for field in _OF_CREATION}
         return Created(**given)
 

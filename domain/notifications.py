@@ -19,10 +19,10 @@ ERASED = "the recipient was erased"
 """Reason of the failure when the recipient was erased."""
 
 LEFT = "the recipient has left"
-"""When the registration or the place in line that it is about is over."""
+"""Why a message was not sent: the registration or the place in line that it is about is over."""
 
 OVERTAKEN = "the event was cancelled or moved"
-"""When a reminder was not sent in time."""
+"""Why a reminder was not sent."""
 
 
 class RecordDelivery(msgspec.Struct, frozen=True, kw_only=True):

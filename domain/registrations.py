@@ -161,7 +161,7 @@ def _join_waiting_list(
 
 
 def _visitor(event_id: UUID, email: Email, work: Work) -> Visitor:
-    """This person at the event, or who they will be there."""
+    """The visitor that this person is at the event, or will be."""
     first = work.get(Visitor, work.identity.visitor(event_id, email))
     if not first.version:
         return first

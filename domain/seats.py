@@ -106,8 +106,8 @@ _HISTORY: LiteralString = """
     )
 """
 """The seats and the line of each event: the last event of a visitor's stream that gives or takes a
-seat decides. The place in line is the position with which the visitor joined, or the one whose
-place was taken over."""
+seat decides. The place in line is the position at which the visitor joined, or that of the visitor
+whose place was taken over."""
 
 _DIFFERENCES = (
     _HISTORY  # noqa: S608  all of it is constant
@@ -148,8 +148,8 @@ _FILL = (
 
 @cache
 def _topics() -> Mapping[str, list[str]]:
-    """Of the events after which a visitor has a seat, waits for one, or neither, whatever was
-    before."""
+    """Topics of the events after which a visitor has a seat, waits for one, or neither. The state
+    before the event does not matter."""
     topics: dict[str, list[str]] = {"taken": [], "waiting": [], "none": []}
     for topic, kind in EVENT_TYPES.items():
         if kind.aggregate_class is Visitor:

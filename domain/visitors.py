@@ -125,7 +125,7 @@ class Visitor(SeatHolder, frozen=True, kw_only=True):
 
     @property
     def is_known(self) -> bool:
-        """Whether history can still tell who it is, registered or not any more."""
+        """Whether history still has the person's name and email, also after leaving."""
         return self.notification_id is not None
 
     def begin(self, **changes: Any) -> Visitor:
@@ -168,7 +168,7 @@ class Registered(DomainEvent[Visitor], frozen=True, kw_only=True):
     confirm_by: datetime | None = None
     """Until when the address must be confirmed; None if it need not be."""
     moved_from: UUID | None = None
-    """The visitor with the former email, whose seat it is."""
+    """The visitor with the former email, whose seat this visitor takes over."""
     notify: bool = True
     """Whether the message is sent."""
 
@@ -193,7 +193,7 @@ class Waitlisted(DomainEvent[Visitor], frozen=True, kw_only=True):
     notification_id: UUID
     person: Person | None = None
     moved_from: UUID | None = None
-    """The visitor with the former email, whose place in line it is."""
+    """The visitor with the former email, whose place in line this visitor takes over."""
     notify: bool = True
 
     def apply(self, aggregate: Visitor) -> Visitor:
@@ -228,7 +228,7 @@ class Promoted(DomainEvent[Visitor], frozen=True, kw_only=True):
 class Confirmed(DomainEvent[Visitor], frozen=True, kw_only=True):
     event_id: UUID
     code: str | None = None
-    """None for who waits, and gets no message."""
+    """None for a waiting visitor, who gets no message."""
     notification_id: UUID | None = None
 
     def apply(self, aggregate: Visitor) -> Visitor:
@@ -282,7 +282,7 @@ HOLDS_PERSON = (Registered, Waitlisted, Corrected)
 """The domain events that say who the visitor is; each has an `event_id` and a `person`."""
 
 
-@stored_as("Visitor.MessageResent", phrase="had the message sent once more", secret=["code"])
+@stored_as("Visitor.MessageResent", phrase="sent the last message again", secret=["code"])
 class MessageResent(DomainEvent[Visitor], frozen=True, kw_only=True):
     event_id: UUID
     code: str
@@ -315,7 +315,7 @@ def existing_visitor(id: UUID, work: Work) -> Visitor:
 
 
 def confirm_by(event: Event, work: Work) -> datetime | None:
-    """Until when one who gets a seat now has to confirm the address; None without need."""
+    """Until when a visitor who gets a seat now must confirm the address; None if they need not."""
     within = event.details.confirm_within
     return work.now + LongDuration(within).length if within else None
 

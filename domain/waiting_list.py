@@ -1,4 +1,4 @@
-"""The waiting list: who waits gets a seat in the transaction that frees it, in the order of
+"""The waiting list: a waiting visitor gets a seat in the transaction that frees it, in the order of
 joining."""
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ FREES_SEATS: set[type[DomainEvent[Event]] | type[DomainEvent[Visitor]]] = {
     Reinstated,
     Rescheduled,
 }
-"""After these there may be both a free seat and somebody who waits for it."""
+"""After these there may be both a free seat and a visitor who waits for it."""
 
 
 class PromoteWaiting(msgspec.Struct, frozen=True, kw_only=True):
-    """Gives the free seats of an event to those who wait; returns how many got one."""
+    """Gives the free seats of an event to waiting visitors; returns how many got one."""
 
     event_id: UUID
 
 
 class PromoteVisitor(msgspec.Struct, frozen=True, kw_only=True):
-    """An organizer gives a seat to one who waits, whatever the place in line."""
+    """An organizer gives a seat to a waiting visitor, at any place in line."""
 
     visitor_id: UUID
     over_capacity: bool = False

@@ -114,7 +114,7 @@ def list_version(now: Versions) -> str:
 
 
 def _state(found: list[tuple[Any, ...]]) -> Hashable:
-    """What the total hangs on: the version of the events, and the next deadline."""
+    """What the total depends on: the version of the events, and the next deadline."""
     return found[0][0], found[0][2]
 
 

@@ -1,6 +1,6 @@
-"""The `event_versions` table: what messages say of an event, as it was from a position of history
-on, and what visitors are still to be told. It belongs to the outbox (`projections.outbox`), and has
-a row for each change."""
+"""The `event_versions` table: what messages say of an event, from a position of history on, and
+which announcements and reminders are still to be sent. It belongs to the outbox
+(`projections.outbox`), and has a row for each change."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ CREATE INDEX IF NOT EXISTS event_versions_remind ON event_versions (remind_at)
 """
 
 GATHERING_TIME = timedelta(minutes=5)
-"""Visitors are told of a change so long after the last one: it is often corrected at once."""
+"""Time from the last change to its announcement: changes are often corrected at once."""
 
 MAX_CHANGE_AGE = timedelta(days=1)
-"""Older changes are not announced any more, as those from before announcements existed."""
+"""Older changes are not announced, such as those from before announcements existed."""
 
 IS_NEWEST = """
     NOT EXISTS (
@@ -51,7 +51,7 @@ IS_NEWEST = """
 
 
 class _Plan(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is needed to know what visitors are still to be told."""
+    """What decides which announcements and reminders are still to be sent."""
 
     area_id: UUID | None = None
     announced: TimeAndPlace | None = None
@@ -158,7 +158,7 @@ def _version(
 async def changes_to_announce(
     connection: AsyncConnection[Any], now: datetime
 ) -> list[tuple[UUID, TimeAndPlace]]:
-    """The events whose visitors do not know the time or place, and what these are now."""
+    """The events with a change of time or place to announce, with their time and place now."""
     cursor = await connection.execute(
         f"""
         SELECT event_id, event_datetime, plan FROM event_versions v
@@ -178,7 +178,7 @@ async def changes_to_announce(
 async def reminders_due(
     connection: AsyncConnection[Any], now: datetime
 ) -> list[tuple[UUID, Reminder]]:
-    """Of events to come, those that are due and not too late."""
+    """Reminders of events to come that are due and not too late."""
     cursor = await connection.execute(
         f"""
         SELECT event_id, event_datetime, plan FROM event_versions v

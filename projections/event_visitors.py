@@ -85,8 +85,8 @@ async def list_waiting(
     limit: int = 10,
     offset: int = 0,
 ) -> VisitorsPage:
-    """The line, by the domain's own table. Who joined so recently that the projector has not
-    reached it is missing."""
+    """The line, from the domain's table. Visitors who joined so recently that the projector has not
+    reached them are missing."""
     cursor = await connection.execute(
         f"""
         SELECT place, registered_at, id, {COLUMNS}

@@ -24,7 +24,7 @@ class Announcement(msgspec.Struct, frozen=True):
 
 
 def announcement_of(recorded: RecordedEvent) -> Announcement | None:
-    """What all visitors of the event are told; None for nothing."""
+    """The message that all visitors of the event get; None if they get none."""
     match recorded.event:
         case Cancelled(reason=reason):
             return Announcement("event_cancelled", Facts(reason=reason))
@@ -42,7 +42,7 @@ async def fan_out(
     connection: AsyncConnection[Any], recorded: RecordedEvent, announcement: Announcement
 ) -> int:
     """Add a row for each recipient at this moment; returns their number. The ids follow from what
-    happened and to whom, so nobody gets a second message for it."""
+    happened and to whom, so no visitor gets a second message for it."""
     cursor = await connection.execute(
         """
         INSERT INTO outbox (id, visitor_id, event_id, episode, kind, facts, position,

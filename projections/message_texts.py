@@ -67,7 +67,10 @@ def _registered(facts: Facts, event: EventFacts) -> str:
 
 def _waiting(facts: Facts, event: EventFacts) -> str:
     place = f" You are number {facts.place} in line." if facts.place else ""
-    return f"You are on the waiting list of this event.{place} We tell you when you get a seat."
+    return (
+        f"You are on the waiting list of this event.{place} "
+        "You get a message as soon as there is a seat for you."
+    )
 
 
 def _confirm(facts: Facts, event: EventFacts) -> str:

@@ -35,7 +35,7 @@ class NewMessage(msgspec.Struct, frozen=True):
 
 
 def message_of(change: Change) -> NewMessage | None:
-    """What the visitor is told; None for nothing."""
+    """The message that the visitor gets; None if they get none."""
     match change.recorded.event:
         case Registered(notify=True, notification_id=id, code=code, confirm_by=confirm_by):
             kind: Kind = "confirm" if confirm_by else "registered"
@@ -84,7 +84,7 @@ class Message(msgspec.Struct, frozen=True):
         return text_of(self.kind, self.facts, self.event, link)
 
     def without_code(self) -> Message:
-        """As others than the recipient may see it."""
+        """As people other than the recipient may see it."""
         facts = msgspec.structs.replace(self.facts, code=self.facts.code and "****")
         return msgspec.structs.replace(self, facts=facts)
 

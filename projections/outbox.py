@@ -194,8 +194,8 @@ async def apply(
 def _before_each_announcement(
     domain_events: Sequence[RecordedEvent],
 ) -> Iterator[tuple[list[RecordedEvent], RecordedEvent | None]]:
-    """The domain events of visitors, split by what all visitors are told, so that it goes to those
-    who are there at that moment; each part with what follows it."""
+    """The domain events of visitors, split at each message to all visitors, so that it goes to
+    those who are there at that moment; each part with the domain event that causes the message."""
     visits = list[RecordedEvent]()
     for recorded in domain_events:
         if recorded.event.aggregate_class is Visitor:

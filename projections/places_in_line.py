@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 async def places_in_line(
     connection: AsyncConnection[Any], visitors: Sequence[UUID]
 ) -> Mapping[UUID, int]:
-    """The place of each of these visitors who waits, from 1."""
+    """The place of each waiting visitor among these, from 1."""
     if not visitors:
         return {}
     cursor = await connection.execute(

@@ -1,5 +1,5 @@
-"""The `recipients` table: who is at which event, to be told about it. It belongs to the outbox
-(`projections.outbox`), and has a row for each visitor, also for one who has left."""
+"""The `recipients` table: the visitors of each event, who get its messages. It belongs to the
+outbox (`projections.outbox`), and has a row for each visitor, also after they have left."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ COLUMNS = (
 
 
 class Recipient(msgspec.Struct, frozen=True):
-    """As far as messages depend on it: the visitor's status, episode and time to confirm."""
+    """The parts that messages depend on: the visitor's status, episode and time to confirm."""
 
     visitor: Visitor
     person_position: int = 0
@@ -78,9 +78,9 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def first_change(recorded: RecordedEvent) -> Change:
-    """By the first event of a stream."""
-    nobody = Recipient(Visitor(id=recorded.originator_id))
-    return Change(recorded, nobody, nobody.after(recorded))
+    """The change by the first event of a stream."""
+    before = Recipient(Visitor(id=recorded.originator_id))
+    return Change(recorded, before, before.after(recorded))
 
 
 async def apply(
@@ -109,7 +109,7 @@ async def apply(
 async def _load(
     connection: AsyncConnection[Any], domain_events: Sequence[RecordedEvent]
 ) -> dict[UUID, Recipient]:
-    """Those whose stream began before these events."""
+    """The recipients whose stream began before these events."""
     begun = {e.originator_id for e in domain_events if e.originator_version == 1}
     known = [e for e in domain_events if e.originator_id not in begun]
     if not known:
@@ -150,7 +150,7 @@ def _recipient(
 async def _count_waiting(
     connection: AsyncConnection[Any], domain_events: Sequence[RecordedEvent]
 ) -> Counter[UUID]:
-    """Of the events whose waiting list somebody joins."""
+    """Waiting visitors of each event whose waiting list one of these domain events joins."""
     joined = {e.event.event_id for e in domain_events if isinstance(e.event, Waitlisted)}
     counts = Counter(dict.fromkeys(joined, 0))
     if joined:

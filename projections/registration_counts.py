@@ -167,7 +167,7 @@ def _series_id(event_id: UUID, unit: Unit) -> UUID:
 
 
 def _gets_seat(event: object) -> UUID | None:
-    """At which event; None for who has it already, and whose email was corrected."""
+    """The event; None if the visitor had the seat before and only the email was corrected."""
     if isinstance(event, Promoted) or (isinstance(event, Registered) and event.moved_from is None):
         return event.event_id
     return None

@@ -34,7 +34,8 @@ HAS_STATUS: dict[VisitorStatus, LiteralString] = {
     "lapsed": "status = 'lapsed'",
     "erased": "status = 'erased'",
 }
-"""Not a parameter: only so does PostgreSQL use the index on those who are not registered."""
+"""Constants, not parameters: otherwise PostgreSQL would not use the index on visitors who are not
+registered."""
 
 FOUND: LiteralString = f"{INDEXED_KEYS} @> %(indexed)s::int[] AND words @> %(others)s::int[]"
 

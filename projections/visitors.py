@@ -72,7 +72,7 @@ class VisitorRow(WithPerson, frozen=True):
     version: int
     """Version of the aggregate: a later command may expect it."""
     queue_position: int | None = None
-    """Place in line, from 1; None for who does not wait."""
+    """Place in line, from 1; None unless the visitor waits."""
 
 
 def made(
@@ -129,7 +129,7 @@ async def visitor_in_history(
 async def with_people_and_places(
     connection: AsyncConnection[Any], keys: InstallationKeys, rows: Sequence[VisitorRow]
 ) -> list[VisitorRow]:
-    """The same rows."""
+    """The same rows, with the people and their places in line."""
     waiting = [row for row in rows if row.status == "waiting"]
     places = await places_in_line(connection, [row.id for row in waiting])
     return [
@@ -158,7 +158,7 @@ class _Row(msgspec.Struct, frozen=True):
     registered_at: datetime
     position: int
     search_keys: SearchKeys | None = None
-    """None: the stored ones are right."""
+    """None: the stored ones are kept."""
 
     def values(self) -> tuple[object, ...]:
         """Of the columns in `BULK`."""
@@ -234,7 +234,7 @@ def _visitor(
     confirm_by: datetime | None,
     version: int,
 ) -> Visitor:
-    """As far as the table tells."""
+    """With the fields that are in the table."""
     return Visitor(
         id=id,
         event_id=event_id,

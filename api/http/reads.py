@@ -133,8 +133,8 @@ async def _read(
 
 
 def _etag(page: Page[Any]) -> str:
-    """Of a page that depends on the clock, the end of its period says which of the results it is
-    that the version may have."""
+    """If a page depends on the clock, its version may have several results; the end of the page's
+    period identifies the result."""
     if page.valid is None:
         return f'"{page.version}"'
     end = page.valid.end.isoformat() if page.valid.end else "ever"

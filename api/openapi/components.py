@@ -20,7 +20,7 @@ position of its last event in history. A query with this value as `Min-Event-Pos
 tables that include the event.
 
 **Concurrent changes.** Send the `ETag` of a resource as `If-Match` to change or delete it only if
-nobody else changed it in the meantime, and as `If-None-Match` to read it only if it changed.
+it has not changed in the meantime, and as `If-None-Match` to read it only if it changed.
 """
 
 TAGS = {

@@ -159,7 +159,7 @@ def _operations(drawn: Json) -> Iterator[tuple[str, str, Json]]:
 
 
 def _complete(operation: Json, handler: HTTPRouteHandler) -> None:
-    """Give the operation all that its types do not tell."""
+    """Add what does not follow from the types of the operation."""
     parameters = [_parameter(drawn) for drawn in operation.pop("parameters", [])]
     if _reads(handler):
         parameters.append(_ref("parameters", "If-None-Match"))
@@ -230,7 +230,7 @@ def _success(drawn: Json, handler: HTTPRouteHandler) -> Json:
 
 
 def _failures(handler: HTTPRouteHandler) -> Json:
-    """The problems by status; a status may stand for several."""
+    """The problems by status; several may have the same status."""
     by_status: dict[str, list[type[ProblemError]]] = {}
     for kind in problems_of(handler):
         by_status.setdefault(str(kind.status), []).append(kind)

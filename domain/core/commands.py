@@ -50,8 +50,8 @@ class CommandType(msgspec.Struct, Generic[C], frozen=True):
     inline: InlineProjection[C] | None = None
     """Not called for a command that led to no event."""
     answer: Callable[[Any, Work], Any] = lambda value, _work: value
-    """Makes the caller's answer of what the handler returns, once the policies have run: for an
-    answer that shows what they change."""
+    """Turns the handler's result into the answer, after the policies have run: for an answer that
+    shows what they changed."""
 
 
 class People(Protocol):

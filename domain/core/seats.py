@@ -1,10 +1,10 @@
 """Seats: who holds one, how many are taken, and what a decision about them rests on.
 
-Seats are counters and a line of waiting visitors for each event. Nobody counts by hand: what a
-command changes follows from the holders before it and after it, and the append adds the sum of a
-batch to the counters in one transaction with the events (docs/decisions/0058-seats.md). A decision
-that depends on a counter rests on an interval of its values; the append is refused when the counter
-has left it.
+Each event has two counters and a line of waiting visitors. No handler counts: what a command
+changes is computed from the holders before and after it, and the append adds the sum of a batch to
+the counters in the transaction of the events (docs/decisions/0058-seats.md). A decision that
+depends on a counter is valid for an interval of its values; the append is refused when the counter
+is outside of it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class SeatHolder(Aggregate, frozen=True, kw_only=True):
     event_id: UUID | None = None
     """The event; None before the first event of the stream."""
     joined: int = 0
-    """Version of the event that it joined the line with; it tells one time in line from another."""
+    """Version of the event with which it joined the line: different each time that it joins."""
     takes_place_of: UUID | None = None
     """The holder whose place in the line it took over when it joined."""
 
@@ -133,7 +133,7 @@ class EventSeats(msgspec.Struct, frozen=True):
         return tuple(id for id in self.line if id != holder.id)
 
     def has_room(self, capacity: int | None) -> tuple[bool, Bounds]:
-        """Whether a newcomer gets a seat: one is free, and nobody waits for it."""
+        """Whether a newcomer gets a seat: one is free, and no visitor waits for it."""
         is_free, bounds = self.has_free_seat(capacity)
         if not is_free:
             return False, bounds
@@ -150,8 +150,9 @@ class EventSeats(msgspec.Struct, frozen=True):
         return False, Bounds(taken_min=capacity - self.taken)
 
     def next_in_line(self, capacity: int | None) -> tuple[UUID | None, Bounds]:
-        """Who gets a seat next: the first in line while there is a free one. Nobody else can come
-        first: holders join at the end, and when the first leaves, their stream changes."""
+        """The holder that gets a seat next: the first in line, if a seat is free. The version check
+        of the append notices when another becomes the first: holders join at the end, and when the
+        first leaves, its stream changes."""
         now = self._loaded
         if now.waiting <= 0:
             return None, Bounds(waiting_max=-self.waiting)

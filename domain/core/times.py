@@ -114,8 +114,7 @@ class Timezone(str):
 
 
 _OF_NO_PLACE = {"Factory", "localtime"}
-"""Names among those of zones: of a computer whose zone nobody has set, and of the zone of this one.
-"""
+"""Names in the list of zones that name no place: "not set", and "the zone of this computer"."""
 
 
 @cache

@@ -138,7 +138,7 @@ class Work:
         return aggregate
 
     def has_room(self, event_id: UUID, capacity: int | None) -> bool:
-        """Whether a newcomer gets a seat: one is free, and nobody waits for it. Without a
+        """Whether a newcomer gets a seat: one is free, and no visitor waits for it. Without a
         capacity one is always free."""
         has_room, bounds = self._loaded_seats(event_id).has_room(capacity)
         self._rest_on(event_id, bounds)
@@ -151,7 +151,7 @@ class Work:
         return is_free
 
     def next_in_line(self, event_id: UUID, capacity: int | None) -> UUID | None:
-        """The visitor who gets a free seat next; None without a free seat, or when nobody waits."""
+        """The visitor who gets a free seat next; None if no seat is free or no visitor waits."""
         seats = self._loaded_seats(event_id)
         try:
             first, bounds = seats.next_in_line(capacity)
@@ -161,7 +161,7 @@ class Work:
         return first
 
     def counters(self, event_id: UUID) -> Counters:
-        """To be shown: the decision does not rest on them."""
+        """For display only: the decision does not depend on them."""
         now = self._loaded_seats(event_id).now
         if now is None:
             raise SeatsNotLoaded(event_id)

@@ -243,7 +243,7 @@ class _Deciding:
         touches = [self._handling.touches(request.command) for request in requests]
         wanted = {id for touched in touches for id in (*touched.existing, *touched.begun)}
         loaded = await self._streams.load(self._connection, wanted)
-        # No append proves a refusal, so it rests on seats that are read now.
+        # A refusal is not checked by an append, so it needs seats that are read now.
         seats = SeatCache()
         while True:
             decisions = self._handling.run(requests, loaded, seats.known)

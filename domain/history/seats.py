@@ -64,7 +64,7 @@ NONE = SeatChanges()
 def changes_of(
     accepted: Sequence[Work], refused: Iterable[Work], loaded: Mapping[UUID, Aggregate | None]
 ) -> SeatChanges:
-    """What the works of a batch add up to, whose events are appended in this order."""
+    """The sum of the changes of a batch; its events are appended in this order."""
     bounds = dict[UUID, Bounds]()
     for work in (*accepted, *refused):
         for event_id, rested_on in work.bounds.items():
@@ -153,7 +153,7 @@ class SeatCache:
         self.known |= newer.known
 
     def next_in_line(self, visitors: Collection[UUID], count: int) -> set[UUID]:
-        """So many behind each of these: if one is promoted, the next ones may be too."""
+        """The next `count` in line behind each of these: they may be promoted in the same batch."""
         found = set[UUID]()
         for line in (counters.line or () for counters in self.known.values()):
             for place, visitor in enumerate(line, 1):
@@ -167,8 +167,8 @@ class SeatCache:
         event_ids: Collection[UUID],
         loaded: Mapping[UUID, Aggregate | None],
     ) -> bool:
-        """Load these. Whether they are of the same moment as the streams that were `loaded`: none
-        of those has changed since."""
+        """Load these counters. True if the streams in `loaded` have not changed meanwhile, so that
+        streams and counters are of the same moment."""
         known = [counters for id in event_ids if (counters := self.known.get(id))]
         longest = max((len(counters.line or ()) for counters in known), default=0)
         cursor = await connection.execute(

@@ -196,7 +196,7 @@ async def read_events(
     connection: AsyncConnection[Any], *, after: int, limit: int, skipped: Sequence[str] = ()
 ) -> list[RecordedEvent]:
     """The next events in the order of history, with personal data still encrypted. Events of
-    `skipped` topics are left out, except the last event of history: its position tells the reader
+    `skipped` topics are left out, except the last event of history: its position shows the reader
     how far it has read."""
     cursor = await connection.execute(
         """

@@ -68,7 +68,7 @@ def test_nobody_is_erased_twice() -> None:
     scenario, _ = registered()
     scenario.when(ERASE)
     assert scenario.when(ERASE) == []
-    assert scenario.value == "nobody"
+    assert scenario.value == "not registered"
 
 
 def test_nothing_is_recorded_where_nobody_was_registered() -> None:

@@ -32,8 +32,8 @@ To see or cancel your registration: https://events.example.com/r/token""",
         "waiting",
         Facts(place=3),
         """\
-You are on the waiting list of this event. You are number 3 in line. We tell you when you get a \
-seat.
+You are on the waiting list of this event. You are number 3 in line. You get a message as soon as \
+there is a seat for you.
 
 Spring Fair
 Saturday, 4 May 2030, 18:00 (Europe/Berlin)
@@ -44,7 +44,7 @@ To see your place in line, or to leave it: https://events.example.com/r/token"""
         "waiting",
         Facts(),
         """\
-You are on the waiting list of this event. We tell you when you get a seat.
+You are on the waiting list of this event. You get a message as soon as there is a seat for you.
 
 Spring Fair
 Saturday, 4 May 2030, 18:00 (Europe/Berlin)

@@ -1,5 +1,5 @@
-"""What becomes due by time alone: registrations lapse, seats that nobody passed on are given to who
-waits, and visitors are told of changes and reminded of events.
+"""What becomes due by time alone: registrations lapse, seats that are still free go to waiting
+visitors, changes are announced, and reminders are sent.
 
 Queries find what may be due; the commands decide, so a late read table or two sweeps at the same
 time do no harm.
@@ -47,7 +47,7 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
     lapsed: int = 0
     promoted: int = 0
     changes: int = 0
-    """Events whose visitors are told of a change."""
+    """Events with an announced change."""
     reminders: int = 0
 
 
@@ -118,7 +118,7 @@ class _Sweeping:
         return sum(await self._give(SCHEDULER, commands))
 
     async def _give(self, actor: str, commands: Sequence[object]) -> list[int]:
-        """What each command answers."""
+        """The answer to each command."""
         origin = Origin(actor=actor, correlation_id=str(uuid4()))
         answers = list[int]()
         for start in range(0, len(commands), BATCH_SIZE):

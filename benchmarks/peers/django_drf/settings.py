@@ -1,4 +1,4 @@
-"""Lean: no middleware but the one that tells an answer's length, no authentication, no debugging,
+"""Lean: no middleware except the one that sets Content-Length, no authentication, no debugging,
 connections that are kept."""
 
 import os

@@ -14,7 +14,7 @@ from eventsourcing.persistence import IntegrityError
 
 
 class Refused(Exception):
-    """Why nobody can register."""
+    """The reason why registration is not possible."""
 
 
 class Fair(Aggregate):
