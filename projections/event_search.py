@@ -11,11 +11,11 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Composable, Composed
 
-from domain.details import Status
 from projections.events import EVENT_COLUMNS, EventRow, row_of
 from projections.lists.dates import DateCount, Span
 from projections.lists.search_text import searchable
 from projections.lists.trigrams import matching, trigrams
+from projections.upcoming_events import IS_UPCOMING
 
 Order = Literal["newest", "oldest", "name", "-name"]
 
@@ -27,11 +27,22 @@ ORDERS: dict[Order, LiteralString] = {
 }
 
 
+State = Literal["upcoming", "open", "closed", "cancelled"]
+"""Of an event, for organizers: a cancelled one is neither open nor closed."""
+
+STATES: dict[State, LiteralString] = {
+    "upcoming": IS_UPCOMING,
+    "open": "status = 'open' AND cancelled_at IS NULL",
+    "closed": "status = 'closed' AND cancelled_at IS NULL",
+    "cancelled": "cancelled_at IS NOT NULL",
+}
+
+
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """Conditions on events; None and "" match all."""
 
     name_fragment: str = ""
-    status: Status | None = None
+    status: State | None = None
     area_id: UUID | None = None
     span: Span | None = None
 
@@ -92,7 +103,7 @@ async def ids_of_events_before(
 def _statement(text: LiteralString, wanted: Filter, **parts: Composable) -> Composed:
     conditions: list[LiteralString] = ["true"]
     if wanted.status:
-        conditions.append("status = %(status)s")
+        conditions.append(STATES[wanted.status])
     if wanted.area_id:
         conditions.append("area_id = %(area_id)s")
     if wanted.span:
@@ -107,7 +118,7 @@ def _parameters(wanted: Filter) -> dict[str, Any]:
     return {
         "folded": folded,
         "trigrams": trigrams(folded),
-        "status": wanted.status,
+        "now": datetime.now(UTC),
         "area_id": wanted.area_id,
         "begin": wanted.span and wanted.span.begin,
         "end": wanted.span and wanted.span.end,

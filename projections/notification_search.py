@@ -1,8 +1,10 @@
-"""Searches notifications for organizers: newest first, by state, by date."""
+"""Searches notifications for organizers: newest first, by state, by date, of one event or of one
+visitor."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -16,14 +18,13 @@ from projections.lists.keyset import PageStart, Search, Slice
 from projections.message_texts import Kind
 from projections.outbox import State
 from projections.people import WithPerson, with_people
-from projections.visitors import VisitorRow
 
 COUNT_LIMIT = 10_000
 
 FIRST_PAGE = PageStart()
 
-_COLUMNS = """
-person_position, visitor_id, kind, state, attempts, last_error, due_at, concluded_at
+_COLUMNS: LiteralString = """
+person_position, visitor_id, event_id, kind, state, attempts, last_error, due_at, concluded_at
 """
 
 _IS_IN: dict[State, LiteralString] = {
@@ -32,6 +33,12 @@ _IS_IN: dict[State, LiteralString] = {
     "failed": "state = 'failed'",
 }
 
+_OF_EVENT: LiteralString = """
+event_id = %(event_id)s
+AND visitor_id IN (SELECT visitor_id FROM recipients WHERE event_id = %(event_id)s)
+"""
+"""The second condition follows from the first: the outbox has an index on visitors only."""
+
 _MAY_BE_SENT_AGAIN = "state = 'failed' AND NOT erased"
 
 
@@ -39,6 +46,7 @@ class FoundNotification(WithPerson, frozen=True):
     created_at: datetime
     id: UUID
     visitor_id: UUID
+    event_id: UUID
     kind: Kind
     state: State
     attempts: int
@@ -68,14 +76,21 @@ async def search(
     *,
     state: State | None = None,
     span: Span | None = None,
+    event_id: UUID | None = None,
+    visitor_id: UUID | None = None,
     start: PageStart = FIRST_PAGE,
     limit: int = 50,
 ) -> Slice[FoundNotification]:
     conditions: list[LiteralString] = []
+    rare: list[LiteralString] = []
     if span:
         conditions.append("created_at >= %(begin)s AND created_at < %(end)s")
-    if state in {"sent", "failed"}:
-        conditions.append(_IS_IN[state])
+    if state:
+        (rare if state == "waiting" else conditions).append(_IS_IN[state])
+    if event_id:
+        rare.append(_OF_EVENT)
+    if visitor_id:
+        rare.append("visitor_id = %(visitor_id)s")
     found = await keyset.find(
         connection,
         Search(
@@ -83,9 +98,14 @@ async def search(
             time="created_at",
             columns=_COLUMNS,
             conditions=conditions,
-            rare=_IS_IN[state] if state == "waiting" else None,
+            rare=" AND ".join(rare) or None,
         ),
-        {"begin": span and span.begin, "end": span and span.end},
+        {
+            "begin": span and span.begin,
+            "end": span and span.end,
+            "event_id": event_id,
+            "visitor_id": visitor_id,
+        },
         _made,
         start=start,
         limit=limit,
@@ -94,21 +114,51 @@ async def search(
     return msgspec.structs.replace(found, rows=rows)
 
 
-async def notification_of(
-    connection: AsyncConnection[Any], visitor: VisitorRow
+async def get_notification(
+    connection: AsyncConnection[Any], keys: InstallationKeys, id: UUID
 ) -> FoundNotification | None:
-    """The notification of the visitor's registration: both rows have the same time."""
     cursor = await connection.execute(
-        f"SELECT created_at, id, {_COLUMNS} FROM outbox WHERE created_at = %s AND visitor_id = %s",  # noqa: S608
-        [visitor.registered_at, visitor.id],
+        f"SELECT created_at, id, {_COLUMNS} FROM outbox WHERE id = %s",  # noqa: S608
+        [id],
         binary=True,
     )
-    row = await cursor.fetchone()
-    return msgspec.structs.replace(_made(*row), person=visitor.person) if row else None
+    found = [_made(*row) for row in await cursor.fetchall()]
+    return next(iter(await with_people(connection, keys, found)), None)
 
 
 def _made(created_at: datetime, id: UUID, position: int, *rest: Any) -> FoundNotification:
     return FoundNotification(position, created_at, id, *rest)
+
+
+async def dates_with_notifications(
+    connection: AsyncConnection[Any], span: Span | None = None
+) -> Sequence[Span]:
+    """The years, or the parts (months, days) of the span, in which any was created. They are not
+    counted: there may be millions."""
+    unit = span.parts if span else "year"
+    cursor = await connection.execute(
+        """
+        SELECT begin FROM (
+            SELECT coalesce(%(begin)s::timestamptz, min(created_at)) AS first,
+                   coalesce(%(end)s::timestamptz, max(created_at)) AS last FROM outbox
+        ) AS bounds, generate_series(
+            date_trunc(%(unit)s, first), last, %(step)s::interval -- sessions are UTC
+        ) AS begin
+        WHERE EXISTS (
+            SELECT FROM outbox
+            WHERE created_at >= begin AND created_at < begin + %(step)s::interval
+              AND created_at < coalesce(%(end)s::timestamptz, 'infinity')
+        )
+        ORDER BY begin
+        """,
+        {
+            "begin": span and span.begin,
+            "end": span and span.end,
+            "unit": unit,
+            "step": f"1 {unit}",
+        },
+    )
+    return [Span.of(unit, begin.astimezone(UTC)) for (begin,) in await cursor.fetchall()]
 
 
 async def count_by_state(connection: AsyncConnection[Any]) -> dict[State, int]:

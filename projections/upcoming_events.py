@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import msgspec
@@ -14,6 +14,10 @@ from psycopg.sql import SQL
 from projections.events import EVENT_COLUMNS, EventRow, row_of
 
 COUNT_LIMIT = 10_000
+
+IS_UPCOMING: LiteralString = (
+    "status = 'open' AND cancelled_at IS NULL AND event_datetime >= %(now)s"
+)
 
 
 class UpcomingEvents(msgspec.Struct, frozen=True):
@@ -26,24 +30,17 @@ async def upcoming_events(
     connection: AsyncConnection[Any], now: datetime, *, limit: int = 5
 ) -> UpcomingEvents:
     cursor = await connection.execute(
-        SQL(
-            """
-            SELECT {} FROM events e
-            WHERE status = 'open' AND cancelled_at IS NULL AND event_datetime >= %s
-            ORDER BY event_datetime, id LIMIT %s
-            """
-        ).format(EVENT_COLUMNS),
-        [now, limit],
+        SQL("SELECT {} FROM events e WHERE {} ORDER BY event_datetime, id LIMIT %(limit)s").format(
+            EVENT_COLUMNS, SQL(IS_UPCOMING)
+        ),
+        {"now": now, "limit": limit},
     )
     rows = [row_of(row) for row in await cursor.fetchall()]
     cursor = await connection.execute(
-        """
-        SELECT count(*) FROM (
-            SELECT FROM events
-            WHERE status = 'open' AND cancelled_at IS NULL AND event_datetime >= %s LIMIT %s
-        ) AS counted
-        """,
-        [now, COUNT_LIMIT + 1],
+        SQL("SELECT count(*) FROM (SELECT FROM events WHERE {} LIMIT %(most)s) AS counted").format(
+            SQL(IS_UPCOMING)
+        ),
+        {"now": now, "most": COUNT_LIMIT + 1},
     )
     counted = await cursor.fetchone()
     return UpcomingEvents(counted[0] if counted else 0, rows)

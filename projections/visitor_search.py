@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
+from psycopg.sql import SQL
 
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import VisitorStatus
@@ -21,6 +22,8 @@ from projections.removed_events import names_of_removed
 from projections.visitors import INDEXED_KEYS
 
 MAX_WORDS = 8
+
+COUNT_LIMIT = 10_000
 
 FIRST_PAGE = PageStart()
 
@@ -63,22 +66,12 @@ async def search(
     limit: int = 50,
 ) -> Slice[FoundVisitor]:
     """Visitors with, for each word of the text, a word in name or email that starts with it."""
-    wanted = word_keys(keys).for_search(text, MAX_WORDS)
-    if text.strip() and not wanted.indexed:
+    asked = _asked(keys, text, event_id, status)
+    if asked is None:
         return Slice(rows=[], newer=None, older=None)
-    conditions: list[LiteralString] = ["event_id = %(event_id)s"] if event_id else []
-    if status:
-        conditions.append(HAS_STATUS[status])
     found = await keyset.find(
         connection,
-        Search(
-            table="visitors",
-            time="registered_at",
-            columns=_COLUMNS,
-            conditions=conditions,
-            rare=FOUND if wanted.indexed else None,
-        ),
-        {"event_id": event_id, "indexed": wanted.indexed, "others": wanted.others},
+        *asked,
         lambda at, id, position, *rest: FoundVisitor(position, at, id, *rest),
         start=start,
         limit=limit,
@@ -86,6 +79,48 @@ async def search(
     named = await with_people(connection, keys, found.rows)
     rows = await _with_removed_events(connection, await _with_places(connection, named))
     return msgspec.structs.replace(found, rows=rows)
+
+
+async def count(
+    connection: AsyncConnection[Any],
+    keys: InstallationKeys,
+    *,
+    text: str = "",
+    event_id: UUID | None = None,
+    status: VisitorStatus | None = None,
+) -> int:
+    """How many `search` finds on all pages; `COUNT_LIMIT` + 1 for any larger number."""
+    asked = _asked(keys, text, event_id, status)
+    if asked is None:
+        return 0
+    wanted, parameters = asked
+    conditions = [*wanted.conditions, wanted.rare or "true"]
+    statement = SQL(
+        "SELECT count(*) FROM (SELECT FROM visitors WHERE {} LIMIT %(most)s) AS counted"
+    ).format(SQL(" AND ").join(map(SQL, conditions)))
+    cursor = await connection.execute(statement, {**parameters, "most": COUNT_LIMIT + 1})
+    row = await cursor.fetchone()
+    return row[0] if row else 0
+
+
+def _asked(
+    keys: InstallationKeys, text: str, event_id: UUID | None, status: VisitorStatus | None
+) -> tuple[Search, dict[str, object]] | None:
+    """With its parameters; None when no visitor matches the text."""
+    wanted = word_keys(keys).for_search(text, MAX_WORDS)
+    if text.strip() and not wanted.indexed:
+        return None
+    conditions: list[LiteralString] = ["event_id = %(event_id)s"] if event_id else []
+    if status:
+        conditions.append(HAS_STATUS[status])
+    search = Search(
+        table="visitors",
+        time="registered_at",
+        columns=_COLUMNS,
+        conditions=conditions,
+        rare=FOUND if wanted.indexed else None,
+    )
+    return search, {"event_id": event_id, "indexed": wanted.indexed, "others": wanted.others}
 
 
 async def _with_places(

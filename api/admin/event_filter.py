@@ -7,8 +7,7 @@ from typing import cast
 from uuid import UUID
 
 from api.http.requests import Request
-from domain.details import Status
-from projections.event_search import ORDERS, Filter, Order
+from projections.event_search import ORDERS, STATES, Filter, Order, State
 from projections.lists.dates import Span
 
 FIRST_YEAR, LAST_YEAR = 1, 9998
@@ -22,7 +21,7 @@ def asked_filter(request: Request) -> Filter:
         area_id = UUID(area) if area else None
     return Filter(
         name_fragment=query.get("name", "")[:255].replace("\0", ""),
-        status=cast("Status", status) if status in {"open", "closed"} else None,
+        status=cast("State", status) if status in STATES else None,
         area_id=area_id,
         span=span_of(query.get("date", "")),
     )

@@ -10,7 +10,6 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
-from api.admin import names
 from api.admin.event_cancellation import event_and_seats, people
 from api.admin.event_filter import asked_filter, asked_order
 from api.admin.event_form import (
@@ -37,16 +36,12 @@ from api.http.requests import Request
 from domain.core.errors import ChangedMeanwhile, InvalidFields, NotFound
 from domain.events import ChangeEvent, CreateEvent, DeleteEvent
 from domain.provider_items import FollowProvider
-from projections import events, registration_counts, visitor_search
+from projections import events, registration_counts
 from projections.event_search import count_by_date, search
-from projections.event_visitors import list_waiting
 from projections.seats import seats_of
 
 EVENTS = "/admin/events/"
 PAGE_SIZE = 50
-
-SHOWN_VISITORS = 10
-"""Visitors on the page of an event."""
 
 
 class EventPages(Controller):
@@ -113,23 +108,13 @@ class EventPages(Controller):
 
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
             series = await registration_counts.complete_series(connection, event_id)
-            newest = await visitor_search.search(
-                connection, request.connections.keys, event_id=event_id, limit=SHOWN_VISITORS
-            )
             return {
                 "chart": series and bar_chart(series, "registrations", "Registrations"),
-                "newest": newest.rows,
-                "line": await list_waiting(
-                    connection, request.connections.keys, event_id, limit=SHOWN_VISITORS
-                ),
                 "provided": await fields_from_provider(connection, event_id),
                 "timeline": await timeline_for(request, connection, event_id),
             }
 
-        content = await read(request, seen(request), query, ["visitors", "registrations"])
-        content["newest"] = await names.for_reader(request, content["newest"], event_id=event_id)
-        waiting = await names.for_reader(request, content["line"].rows, event_id=event_id)
-        content["line"] = msgspec.structs.replace(content["line"], rows=waiting)
+        content = await read(request, seen(request), query, ["registrations"])
         return page(request, "events/event.html", event=row, seats=seats, **content)
 
     @get("/{event_id:uuid}/edit")

@@ -15,30 +15,35 @@ from psycopg import AsyncConnection
 from api.admin import names
 from api.admin.event_filter import span_of
 from api.admin.kit.cookies import seen
+from api.admin.kit.history_entries import timeline_for
 from api.admin.kit.pages import page, see
 from api.admin.kit.paging import beyond
 from api.http.access import Permission
 from api.http.dispatch import execute, origin_of
 from api.http.reads import read
 from api.http.requests import Request
+from domain.core.errors import NotFound
 from domain.history.batch import Done
 from domain.history.group_commit import BATCH_LIMIT
 from domain.notifications import QueueAgain
+from projections.events import get_event
 from projections.messages import messages_by_id
 from projections.notification_search import (
     COUNT_LIMIT,
+    FoundNotification,
     count_by_state,
     count_that_may_be_sent_again,
+    dates_with_notifications,
+    get_notification,
     pause,
     search,
     that_may_be_sent_again,
 )
 from projections.outbox import State, send_now
-from projections.registration_counts import count_by_date
 
 NOTIFICATIONS = "/admin/notifications/"
 PAGE_SIZE = 50
-TABLES = ["outbox", "visitors", "registrations"]
+TABLES = ["outbox", "events"]
 
 STATES = ("waiting", "sent", "failed")
 
@@ -51,8 +56,7 @@ class NotificationPages(Controller):
 
     @get("/", opt={"access": Permission.READ_VISITORS})
     async def list_notifications(self, request: Request) -> Response[str]:
-        given = request.query_params.get("state", "")
-        state = cast("State", given) if given in STATES else None
+        state = asked_state(request)
         span = span_of(request.query_params.get("date", ""))
 
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
@@ -66,8 +70,7 @@ class NotificationPages(Controller):
             )
             return {
                 "found": found,
-                "messages": await messages_by_id(connection, [row.id for row in found.rows]),
-                "dates": await count_by_date(connection, span),
+                "dates": await dates_with_notifications(connection, span),
                 "counts": await count_by_state(connection),
                 "pause": await pause(connection),
             }
@@ -82,12 +85,37 @@ class NotificationPages(Controller):
             **content,
         )
 
+    @get("/{notification_id:uuid}", opt={"access": Permission.READ_VISITORS})
+    async def notification(
+        self, request: Request, notification_id: FromPath[UUID]
+    ) -> Response[str]:
+        async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
+            keys = request.connections.keys
+            found = await get_notification(connection, keys, notification_id)
+            if found is None:
+                raise NotFound("notification", notification_id)
+            messages = await messages_by_id(connection, [found.id])
+            return {
+                "notification": found,
+                "message": messages[found.id].without_code(),
+                "event": await get_event(connection, found.event_id),
+                "pause": await pause(connection),
+                "timeline": await timeline_for(request, connection, found.id),
+            }
+
+        content = await read(request, seen(request), query, TABLES)
+        found: FoundNotification = content["notification"]
+        (content["notification"],) = await names.for_reader(
+            request, [found], visitor_id=found.visitor_id
+        )
+        return page(request, "notifications/notification.html", **content)
+
     @post("/{notification_id:uuid}/again")
     async def send_again(self, request: Request, notification_id: FromPath[UUID]) -> Response[Any]:
         done = await execute(request, QueueAgain(notification_id=notification_id))
         back = request.query_params.get("back", "")
-        where = NOTIFICATIONS + (back if back.startswith("?") else "")
-        return see(request, where, position=done.position, notice=resent_notice(done))
+        where = NOTIFICATIONS + (back if back.startswith("?") else str(notification_id))
+        return see(request, where, position=done.position, notice=_notice(done))
 
     @post("/now")
     async def send_waiting_now(self, request: Request) -> Response[Any]:
@@ -134,7 +162,13 @@ def _counted(number: int) -> str:
     return f"{number:,} notification{'s' if number != 1 else ''}"
 
 
-def resent_notice(done: Done) -> str:
+def asked_state(request: Request) -> State | None:
+    """Anything else means every state."""
+    asked = request.query_params.get("state", "")
+    return cast("State", asked) if asked in STATES else None
+
+
+def _notice(done: Done) -> str:
     """The notice after a request to send one notification again."""
     if done.value:
         return "The notification will be sent again."

@@ -10,6 +10,7 @@ from api.admin.accounts import AccountPages
 from api.admin.areas import AreaPages
 from api.admin.dashboard.page import dashboard, live_dashboard
 from api.admin.event_cancellation import EventCancellationPages
+from api.admin.event_tabs import EventTabs
 from api.admin.events import EventPages
 from api.admin.history import HistoryPages
 from api.admin.kit.csrf import check_csrf
@@ -22,7 +23,6 @@ from api.admin.sign_in import sign_in, sign_in_page, sign_out
 from api.admin.syncs import SyncPages
 from api.admin.visitor_changes import VisitorChangePages
 from api.admin.visitors import VisitorPages
-from api.admin.waiting_list import waiting_list
 from api.http.access import COOKIE
 from api.http.hosts import Check, in_turn
 
@@ -40,7 +40,7 @@ def panel(checks: Sequence[Check | None]) -> Router:
             AreaPages,
             EventPages,
             EventCancellationPages,
-            waiting_list,
+            EventTabs,
             VisitorPages,
             VisitorChangePages,
             NotificationPages,

@@ -1,4 +1,4 @@
-"""`/admin/visitors/`: registrations, and whether their message was delivered."""
+"""`/admin/visitors/`: the visitors of all events or of one, and each with the messages to them."""
 
 from __future__ import annotations
 
@@ -16,27 +16,26 @@ from api.admin.kit.cookies import seen
 from api.admin.kit.history_entries import timeline_for
 from api.admin.kit.pages import page, see
 from api.admin.kit.paging import beyond
-from api.admin.notifications import resent_notice
 from api.http.access import Permission
-from api.http.dispatch import execute, origin_of
+from api.http.dispatch import origin_of
 from api.http.reads import read
 from api.http.requests import Request
 from domain.core.errors import NotFound
 from domain.core.values import Email
 from domain.erasure import Erasure
-from domain.notifications import QueueAgain
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import VisitorStatus
-from projections import registration_counts, visitors
+from projections import notification_search, visitors
 from projections.events import get_event
-from projections.notification_search import notification_of, pause
+from projections.lists.keyset import PageStart
+from projections.notification_search import pause
 from projections.removed_events import names_of_removed
-from projections.visitor_search import HAS_STATUS, search
+from projections.visitor_search import COUNT_LIMIT, HAS_STATUS, count, search
 from projections.visitors import VisitorRow
 
 VISITORS = "/admin/visitors/"
 PAGE_SIZE = 50
-TABLES = ["visitors", "events", "outbox", "registrations"]
+TABLES = ["visitors", "events", "outbox"]
 
 
 class VisitorPages(Controller):
@@ -48,22 +47,20 @@ class VisitorPages(Controller):
         asked = request.query_params.get("q", "")[:255].replace("\0", "")
         text = asked if names.are_shown(request) else ""  # a search discloses names
         event_id, status = _event_id(request), _status(request)
+        wanted: dict[str, Any] = {"text": text, "event_id": event_id, "status": status}
 
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
+            keys = request.connections.keys
+            event = await get_event(connection, event_id) if event_id else None
             return {
                 "found": await search(
-                    connection,
-                    request.connections.keys,
-                    text=text,
-                    event_id=event_id,
-                    status=status,
-                    start=beyond(request),
-                    limit=PAGE_SIZE,
+                    connection, keys, **wanted, start=beyond(request), limit=PAGE_SIZE
                 ),
-                "event": await get_event(connection, event_id) if event_id else None,
-                "total": await registration_counts.total(
-                    connection, event_id or registration_counts.ALL_EVENTS
-                ),
+                "count": await count(connection, keys, **wanted),
+                "event": event,
+                "removed_event": await _name_of_removed(connection, event_id)
+                if event_id and event is None
+                else None,
             }
 
         content = await read(request, seen(request), query, TABLES)
@@ -71,11 +68,10 @@ class VisitorPages(Controller):
         return page(
             request,
             "visitors/list.html",
-            text=text,
-            event_id=event_id,
-            status=status,
+            **wanted,
             statuses=list(HAS_STATUS),
             shown=shown,
+            most=COUNT_LIMIT,
             **content,
         )
 
@@ -84,7 +80,7 @@ class VisitorPages(Controller):
         content = await read(
             request,
             seen(request),
-            partial(_visitor, request.connections.keys, visitor_id),
+            partial(_visitor, request.connections.keys, visitor_id, beyond(request)),
             TABLES,
         )
         timeline = await read(
@@ -94,20 +90,6 @@ class VisitorPages(Controller):
             request, [content["visitor"]], visitor_id=visitor_id
         )
         return page(request, "visitors/visitor.html", timeline=timeline, **content)
-
-    @post("/{visitor_id:uuid}/send-again", opt={"access": Permission.SEND_AGAIN})
-    async def send_again(self, request: Request, visitor_id: FromPath[UUID]) -> Response[Any]:
-        content = await read(
-            request,
-            seen(request),
-            partial(_visitor, request.connections.keys, visitor_id),
-            TABLES,
-        )
-        if content["notification"] is None:
-            raise NotFound("notification of a visitor", visitor_id)
-        done = await execute(request, QueueAgain(notification_id=content["notification"].id))
-        where = f"{VISITORS}{visitor_id}"
-        return see(request, where, position=done.position, notice=resent_notice(done))
 
     @get("/{visitor_id:uuid}/erase", opt={"access": Permission.ERASE_PEOPLE})
     async def confirm_erasure(self, request: Request, visitor_id: FromPath[UUID]) -> Response[str]:
@@ -139,7 +121,7 @@ def _status(request: Request) -> VisitorStatus | None:
 
 
 async def _visitor(
-    keys: InstallationKeys, id: UUID, connection: AsyncConnection[Any]
+    keys: InstallationKeys, id: UUID, start: PageStart, connection: AsyncConnection[Any]
 ) -> dict[str, Any]:
     """The content of the page. Raises NotFound."""
     row = await _found(keys, id, connection)
@@ -147,7 +129,9 @@ async def _visitor(
         "visitor": row,
         "event": (event := await get_event(connection, row.event_id)),
         "removed_event": None if event else await _name_of_removed(connection, row.event_id),
-        "notification": await notification_of(connection, row),
+        "messages": await notification_search.search(
+            connection, keys, visitor_id=id, start=start, limit=PAGE_SIZE
+        ),
         "pause": await pause(connection),
     }
 

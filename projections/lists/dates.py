@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, Self
 
 import msgspec
 
@@ -16,6 +16,12 @@ class Span(msgspec.Struct, frozen=True):
     year: int
     month: int | None = None
     day: int | None = None
+
+    @classmethod
+    def of(cls, unit: Unit, moment: datetime) -> Self:
+        """The year, the month or the day that contains the moment."""
+        parts = (moment.year, moment.month, moment.day)
+        return cls(*parts[: ("year", "month", "day").index(unit) + 1])
 
     @property
     def begin(self) -> datetime:

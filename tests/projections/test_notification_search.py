@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
 
+from domain.departures import CancelVisitor
 from domain.notifications import RecordDelivery
 from projections import notification_search
 from projections.lists import keyset
@@ -15,7 +17,8 @@ from projections.notification_search import (
     Pause,
     count_by_state,
     count_that_may_be_sent_again,
-    notification_of,
+    dates_with_notifications,
+    get_notification,
     pause,
     search,
     that_may_be_sent_again,
@@ -83,6 +86,52 @@ async def test_they_are_found_by_the_date_they_were_created(installation: Instal
         assert await emails(installation, span=span) == []
 
 
+@pytest.mark.parametrize("walk", [1, keyset.SCAN_LIMIT])
+async def test_they_are_found_by_event_and_by_visitor(
+    installation: Installation, walk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyset, "SCAN_LIMIT", walk)
+    await some_notifications(installation)
+    other = await installation.event()
+    (visitor,) = await installation.register(other, EMAILS[0])
+    await installation.give(CancelVisitor(visitor_id=visitor))
+    await installation.project()
+
+    async def kinds(**wanted: Any) -> list[str]:
+        found = await search(installation.connection, installation.keys, **wanted)
+        return [row.kind for row in found.rows]
+
+    assert await kinds(event_id=other) == ["cancelled", "registered"]
+    assert await kinds(visitor_id=visitor) == ["cancelled", "registered"]
+    assert await kinds(event_id=other, state="waiting") == ["cancelled", "registered"]
+    assert await kinds(event_id=other, state="sent") == []
+    assert len(await kinds()) == len(EMAILS) + 2
+
+
+async def test_years_months_and_days_with_notifications_are_known(
+    installation: Installation,
+) -> None:
+    assert await dates_with_notifications(installation.connection) == []
+    await some_notifications(installation)
+    await installation.connection.execute(
+        """
+        UPDATE outbox SET created_at = CASE
+            WHEN state = 'sent' THEN timestamptz '2028-12-31 23:59:59.999999Z'
+            WHEN state = 'failed' THEN '2030-05-31 00:00Z' ELSE '2030-07-01 00:00Z'
+        END
+        """
+    )
+
+    async def dates(span: Span | None = None) -> list[Span]:
+        return list(await dates_with_notifications(installation.connection, span))
+
+    assert await dates() == [Span(2028), Span(2030)]
+    assert await dates(Span(2028)) == [Span(2028, 12)]
+    assert await dates(Span(2028, 12)) == [Span(2028, 12, 31)]
+    assert await dates(Span(2030)) == [Span(2030, 5), Span(2030, 7)]
+    assert await dates(Span(2030, 6)) == await dates(Span(2029)) == []
+
+
 async def test_a_notification_says_for_whom_it_is_and_what_went_wrong(
     installation: Installation,
 ) -> None:
@@ -93,7 +142,8 @@ async def test_a_notification_says_for_whom_it_is_and_what_went_wrong(
     assert (found.full_name, found.email) == (visitor.full_name, visitor.email)
     assert found.last_error == "no such mailbox"
     assert found.concluded_at is not None
-    assert await notification_of(installation.connection, visitor) == found
+    assert await get_notification(installation.connection, installation.keys, found.id) == found
+    assert await get_notification(installation.connection, installation.keys, visitor.id) is None
 
 
 async def test_they_are_counted_up_to_a_bound(

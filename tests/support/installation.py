@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 from msgspec.structs import replace
@@ -29,6 +29,7 @@ from domain.history.decider import Decider
 from domain.history.group_commit import Writer
 from domain.history.store import connect, last_position, read_events
 from domain.privacy.keys import InstallationKeys
+from domain.provider_items import SyncEvent
 from domain.registrations import RegisterVisitor
 from projections.projector.projection import Projection
 from projections.projector.projector import Projector
@@ -195,6 +196,18 @@ def an_event(
         registration_deadline=at,
         area_id=area_id,
         status=status,
+    )
+
+
+def a_provided_event(name: str = "Fair", *, at: datetime, area: str | None = None) -> SyncEvent:
+    """As a synchronisation takes it from the provider: it may have begun long ago."""
+    return SyncEvent(
+        event_id=uuid4(),
+        name=Text(name),
+        event_datetime=at,
+        registration_deadline=at,
+        area_name=Text(area) if area else None,
+        status="open",
     )
 
 

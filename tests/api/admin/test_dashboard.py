@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -14,6 +15,7 @@ from api.admin.dashboard.figures import Figures
 from tests.api.admin.panel import Browsers, Page, Panel
 from tests.api.admin.streams import LIVE, stream
 from tests.api.serving import Api
+from tests.support.installation import Installation, a_provided_event
 from tests.support.waiting import until_async
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quick_live_figures")]
@@ -112,3 +114,25 @@ async def test_a_stream_ends_after_a_while_so_that_its_reader_is_looked_at_again
     async with stream(auditor) as live:
         with pytest.raises(AssertionError, match="the stream has ended"):
             await live.until("never")
+
+
+async def test_as_many_events_as_it_counts_are_in_the_list_that_it_leads_to(
+    api: Api, organizer: Panel, installation: Installation
+) -> None:
+    coming = [await api.event(name=f"Fair {number}") for number in range(3)]
+    await api.http.post(f"/api/events/{coming[0]}/cancel")
+    await api.event(name="Closed", status="closed")
+    await installation.give(a_provided_event("Old fair", at=datetime(2020, 5, 17, 9, tzinfo=UTC)))
+    await api.settled()
+    page = await organizer.open("/admin/")
+    (figure,) = page.root.one("section", id="coming").all("p", class_="figure")
+    page = await organizer.open(figure.one("a").get("href"))
+    assert figure.text == "2"
+    assert page.column(1) == ["Fair 1", "Fair 2"]
+    for status, names in [
+        ("open", ["Old fair", "Fair 1", "Fair 2"]),
+        ("closed", ["Closed"]),
+        ("cancelled", ["Fair 0"]),
+    ]:
+        page = await organizer.submit("/admin/events/", status=status)
+        assert page.column(1) == names

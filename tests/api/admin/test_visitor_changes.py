@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
 
+from api.admin import event_tabs
 from domain.core.values import Capacity
 from domain.details import WaitingList
 from domain.events import DeleteEvent
+from domain.notifications import RecordDelivery
+from projections.notification_search import search
 from tests.api.admin.panel import Browsers, Panel
 from tests.api.serving import OPERATOR, Api
 from tests.support.installation import a_registration, an_event
@@ -39,21 +42,56 @@ def see(panel: Panel, position: int) -> None:
     panel.http.cookies.set("events_face_seen", str(position), path="/admin", domain="127.0.0.1")
 
 
-async def test_the_page_of_an_event_shows_who_is_registered_and_who_waits(
+async def test_tabs_of_an_event_show_who_is_registered_and_who_waits(
     api: Api, organizer: Panel
 ) -> None:
     event, _ = await a_full_event(api, organizer, "Ada", "Grace", "Joan")
-    page = await organizer.open(f"/admin/events/{event}")
-    assert [row[:3] for row in page.rows if "@" in row[1]] == [
+    await organizer.open(f"/admin/events/{event}")
+    page = await organizer.follow("Registrations")
+    assert [row[:3] for row in page.rows] == [
         ["Joan", "joan@example.com", "waiting 2"],
         ["Grace", "grace@example.com", "waiting 1"],
         ["Ada", "ada@example.com", "registered"],
-        ["Grace", "grace@example.com", "waiting 1"],
-        ["Joan", "joan@example.com", "waiting 2"],
     ]
-    page = await organizer.follow("The whole waiting list")
-    assert page.heading == "Waiting list of Fair"
+    page = await organizer.follow("Waiting list")
+    assert page.heading == "Fair"
     assert page.column(0) == ["Grace", "Joan"]
+
+
+async def test_a_tab_of_an_event_shows_the_messages_to_its_visitors(
+    api: Api, browsers: Browsers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    organizer, auditor = await browsers("ada", "organizer"), await browsers("eve", "auditor")
+    await a_full_event(api, organizer, "Somebody else")
+    event, _ = await a_full_event(api, organizer, "Ada", "Grace")
+    await api.settled()
+    async with api.connections.readers.connection() as connection:
+        (newest, *_) = (await search(connection, api.connections.keys)).rows
+    refused = RecordDelivery(notification_id=newest.id, failure="no such mailbox")
+    see(organizer, (await api.connections.writer.execute(refused, OPERATOR)).position)
+    await organizer.open(f"/admin/events/{event}")
+    page = await organizer.follow("Messages")
+    assert [[row[1], row[2], row[4]] for row in page.rows] == [
+        ["Gracegrace@example.com", "failed", "no such mailbox"],
+        ["Adaada@example.com", "waiting", "\N{EN DASH}"],
+    ]
+    page = await organizer.follow("Failed")
+    assert page.column(1) == ["Gracegrace@example.com"]
+    page = await organizer.follow("On the waiting list")
+    assert (page.heading, page.links["Fair"]) == (
+        "On the waiting list",
+        f"/admin/events/{event}/messages",
+    )
+    page = await organizer.open(f"/admin/events/{event}/messages?state=sent")
+    assert "No message to a visitor of this event is sent." in page.text
+    monkeypatch.setattr(event_tabs, "PAGE_SIZE", 1)
+    await organizer.open(f"/admin/events/{event}/messages")
+    assert (await organizer.follow("Older →")).column(1) == ["Adaada@example.com"]
+    page = await auditor.open(f"/admin/events/{event}/messages")
+    assert page.column(1) == ["(name hidden)(email hidden)"]
+    page = await auditor.follow("Show names and emails")
+    assert page.column(1) == ["Gracegrace@example.com"]
+    assert (await organizer.open(f"/admin/events/{uuid4()}/messages")).status == 404
 
 
 async def test_the_list_of_visitors_is_filtered_by_status(api: Api, organizer: Panel) -> None:
