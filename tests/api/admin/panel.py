@@ -16,6 +16,13 @@ import httpx
 from tests.api.serving import PASSWORD
 from tests.support.html import Element
 
+TYPED = {
+    "name": "PyCon",
+    "event_datetime": "2099-05-17T09:00",
+    "registration_deadline": "2099-05-16T09:00",
+}
+"""Into the form of a new event, at least."""
+
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 Typed = str | Sequence[str]
