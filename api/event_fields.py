@@ -61,7 +61,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     event_datetime: datetime
     ends_at: datetime | None
     timezone: str
-    """The IANA name of the time zone in which people are told its times."""
+    """The IANA name of the time zone of the times in messages and on pages for visitors."""
     registration_deadline: datetime
     capacity: int | None
     """Seats; null: no limit."""

@@ -38,7 +38,7 @@ class NewVisitor(msgspec.Struct, frozen=True, kw_only=True):
     join_waiting_list: bool = False
     """Whether to wait for a seat when none is free."""
     notify: bool = True
-    """Whether the visitor is told."""
+    """Whether the visitor gets a message."""
 
 
 class EventVisitorCalls(Controller):

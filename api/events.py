@@ -98,7 +98,7 @@ class EventCalls(Controller):
         event_id: FromPath[UUID],
         data: JSONBody[EventCancellation] = NO_REASON,
     ) -> Response[Answer[Event]]:
-        """Nobody can register any more, and everybody who is registered or waits is told. The event
+        """Registration ends, and all who are registered or wait get a message. The event
         can still be read. An event that was cancelled before stays as it is."""
         command = CancelEvent(
             event_id=event_id, reason=data.reason, expected_version=expected_version(request)

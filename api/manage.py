@@ -77,8 +77,8 @@ class ManageCalls(Controller):
     async def read_own(
         self, request: Request, token: FromPath[str]
     ) -> Response[Answer[OwnRegistration]]:
-        """For whoever has the link of a message. It ends with the registration: 410 after that, for
-        good, also when the person registers again."""
+        """For the person who has the link of a message. The link ends with the registration: 410
+        after that, for good, also when the person registers again."""
         return _answer(await current(request, token))
 
     @post(

@@ -90,7 +90,7 @@ class VisitorChanges(msgspec.Struct, frozen=True, kw_only=True):
 class VisitorCancellation(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason = Reason()
     notify: bool = True
-    """Whether the visitor is told."""
+    """Whether the visitor gets a message."""
 
 
 @example(over_capacity=True)
@@ -185,7 +185,7 @@ class VisitorCalls(Controller):
     async def resend_message(
         self, request: Request, visitor_id: FromPath[UUID]
     ) -> Response[Answer[VisitorWithTicket]]:
-        """The message that says where the visitor stands: registered, waiting, or to be
+        """Sends the message for the visitor's status again: registered, waiting, or to be
         confirmed."""
         command = ResendMessage(visitor_id=visitor_id, expected_version=expected_version(request))
         return await _shown(request, await execute(request, command), status_code=202)

@@ -79,13 +79,13 @@ def people(seats: Seats) -> str:
     return "1 person" if number == 1 else f"{number:,} people"
 
 
-def told(seats: Seats) -> str:
-    """The beginning of a sentence."""
-    number = seats.taken + seats.waiting
-    who = people(seats) if number else "Nobody"
-    return f"{who} {'get' if number > 1 else 'gets'} a message"
+def messages(seats: Seats, news: str) -> str:
+    """A sentence: how many people will get a message with this news."""
+    if seats.taken + seats.waiting == 0:
+        return "There are no registrations, so no message is sent."
+    return f"{people(seats)} will get a message {news}."
 
 
 async def _page(request: Request, id: UUID, template: str, **content: Any) -> Response[str]:
     row, seats = await event_and_seats(request, id)
-    return page(request, template, event=row, seats=seats, told=told, **content)
+    return page(request, template, event=row, seats=seats, messages=messages, **content)

@@ -5,30 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import expect
 
 from tests.api.serving import PASSWORD, Api
-from tests.browser.looking import People, field, follow, notice
+from tests.browser.looking import People, field, follow, notice, press, tab_to
 
 pytestmark = pytest.mark.anyio
-
-MOST_TABS = 80
-"""More than any page has things to tab to."""
-
-
-async def tab_to(page: Page, wanted: Locator) -> None:
-    """By the keyboard alone."""
-    handle = await wanted.element_handle()
-    for _ in range(MOST_TABS):
-        if await page.evaluate("(wanted) => document.activeElement === wanted", handle):
-            return
-        await page.keyboard.press("Tab")
-    raise AssertionError(f"no way to {wanted} by Tab")
-
-
-async def press(page: Page, wanted: Locator) -> None:
-    await tab_to(page, wanted)
-    await page.keyboard.press("Enter")
 
 
 async def test_the_keyboard_alone_signs_in_creates_an_event_and_closes_it(people: People) -> None:

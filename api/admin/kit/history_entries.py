@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
+from api.admin.durations import in_words
 from api.admin.kit.history_phrases import kind, label, phrase
 from api.http.access import Permission, may
 from api.http.requests import Request
@@ -49,6 +50,9 @@ APART = {"said"}
 
 IMPLIED_FIELDS = {"cleaned_up", "event_count", "exists", "roles", "said_is_known"}
 """Fields whose change the event's phrase and data already show."""
+
+DURATIONS = {"confirm_within", "reminders"}
+"""Fields with a duration, or with several."""
 
 Value = str | datetime
 
@@ -111,7 +115,7 @@ async def facts_of(connection: AsyncConnection[Any], state: Mapping[str, Any]) -
     """The fields of a state."""
     flat = flattened(state)
     names = await names_of(connection, set(_ids(flat.values())))
-    return [Fact(label(field), shown(value, names)) for field, value in flat.items()]
+    return [Fact(label(field), _shown(field, value, names)) for field, value in flat.items()]
 
 
 async def changes_of(connection: AsyncConnection[Any], changes: Sequence[Change]) -> list[Fact]:
@@ -141,11 +145,11 @@ def flattened(state: Mapping[str, Any]) -> dict[str, Any]:
 
 def shown(value: Any, names: Mapping[UUID, str]) -> Value:
     """A value of a stored event as text; an id is replaced by its name if it has one."""
-    if value is None or value == []:
+    if value in (None, "", [], ()):
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         if len(value) > MAX_LISTED:
             return f"{len(value):,} items"
         return ", ".join(str(shown(item, names)) for item in value)
@@ -222,7 +226,15 @@ def _found(step: Step) -> Iterator[tuple[str, Any, Any, bool]]:
 
 
 def _fact(field: str, value: Any, old: Any, is_change: bool, names: Mapping[UUID, str]) -> Fact:
-    return Fact(label(field), shown(value, names), shown(old, names) if is_change else None)
+    return Fact(
+        label(field), _shown(field, value, names), _shown(field, old, names) if is_change else None
+    )
+
+
+def _shown(field: str, value: Any, names: Mapping[UUID, str]) -> Value:
+    if field in DURATIONS and value:
+        value = in_words(value) if isinstance(value, str) else [in_words(each) for each in value]
+    return shown(value, names)
 
 
 def _data(event: LoggedEvent) -> dict[str, Any]:

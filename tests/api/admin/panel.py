@@ -68,9 +68,9 @@ class Page:
 
     @property
     def rows(self) -> list[list[str]]:
-        """The texts of all cells in the bodies of its tables."""
+        """The texts of all cells in the bodies of its tables, as a wide screen shows them."""
         rows = [row for body in self.root.all("tbody") for row in body.all("tr")]
-        return [[cell.text for cell in row.all("td", "th")] for row in rows]
+        return [[_when_wide(cell) for cell in row.all("td", "th")] for row in rows]
 
     def column(self, number: int) -> list[str]:
         return [row[number] for row in self.rows]
@@ -106,6 +106,13 @@ class Page:
 
     def _target(self, form: Element) -> str:
         return urlsplit(form.get("action") or self.address).path
+
+
+def _when_wide(cell: Element) -> str:
+    wide = Element(cell.tag, {})
+    slim = cell.all("small", class_="slim")
+    wide.content = [part for part in cell.content if part not in slim]
+    return wide.text
 
 
 class Panel:

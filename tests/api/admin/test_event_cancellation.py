@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 EVENTS = "/admin/events/"
 
 
-async def test_a_cancellation_says_how_many_are_told_and_is_taken_back(
+async def test_a_cancellation_says_how_many_get_a_message_and_is_taken_back(
     api: Api, organizer: Panel
 ) -> None:
     id = await api.event(capacity=1, waiting_list="automatic")
@@ -24,7 +24,7 @@ async def test_a_cancellation_says_how_many_are_told_and_is_taken_back(
     assert "Taken1 of 1" in page.text.replace(" ", "").replace("1of1", "1 of 1")
     page = await organizer.follow("Cancel event")
     assert page.heading == "Cancel “PyCon”?"
-    assert "2 people get a message that the event is cancelled." in page.text
+    assert "2 people will get a message that the event is cancelled." in page.text
     page = await organizer.submit(reason="x" * 1001)
     assert (page.status, list(page.errors)) == (422, ["reason"])
     page = await organizer.submit(reason="The hall is flooded.")
@@ -35,7 +35,7 @@ async def test_a_cancellation_says_how_many_are_told_and_is_taken_back(
     assert (await organizer.open(EVENTS)).rows[0][3:5] == ["cancelled", "1 / 1 +1 waiting"]
     await organizer.open(f"{EVENTS}{id}")
     page = await organizer.follow("Reinstate")
-    assert "2 people get a message that the event takes place." in page.text
+    assert "2 people will get a message that the event takes place." in page.text
     page = await organizer.submit()
     assert page.notice == "The event was reinstated."
     assert "This event was cancelled" not in page.text
