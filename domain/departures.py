@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from domain.core.aggregate import Expected
 from domain.core.unit_of_work import Work, check_version
 from domain.core.values import Reason
-from domain.events import Event
+from domain.events import Event, existing_event
 from domain.history.store import delete_personal_keys
 from domain.notifications import Notification
 from domain.visitors import (
@@ -128,6 +128,7 @@ def lapse_visitor(command: LapseVisitor, work: Work) -> bool:
 def resend_message(command: ResendMessage, work: Work) -> Visitor:
     visitor = existing_visitor(command.visitor_id, work)
     check_version(visitor, command.expected_version)
+    existing_event(visitor.event, work)
     if not visitor.seat:
         raise NotRegistered
     return work.record(

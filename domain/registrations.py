@@ -100,10 +100,14 @@ def correct_visitor(command: CorrectVisitor, work: Work) -> Visitor:
         return work.record(visitor, Corrected(event_id=event.id, person=person))
     other.refuse_second()
     if visitor.status == "waiting":
-        other = _join_waiting_list(other, event, person, work, moved_from=visitor.id)
+        other = _join_waiting_list(
+            other, event, person, work, moved_from=visitor.id, notify=event.exists
+        )
     else:
         until = confirm_by(event, work) if visitor.confirm_by else None
-        other = _register(other, event, person, work, until, moved_from=visitor.id)
+        other = _register(
+            other, event, person, work, until, moved_from=visitor.id, notify=event.exists
+        )
     record_cancellation(visitor, "correction", work, moved_to=other.id, notify=False)
     return other
 

@@ -47,6 +47,7 @@ class EventFacts(msgspec.Struct, frozen=True):
     name: str
     begins: datetime
     timezone: str
+    cancelled: bool = False
 
 
 def text_of(kind: Kind, facts: Facts, event: EventFacts, link: str | None = None) -> str:
@@ -54,6 +55,7 @@ def text_of(kind: Kind, facts: Facts, event: EventFacts, link: str | None = None
     paragraphs = [
         f"Your confirmation code is {facts.code}" if facts.code else "",
         _NEWS[kind](facts, event),
+        _event_cancelled(facts, event) if event.cancelled and kind != "event_cancelled" else "",
         f"Reason: {facts.reason}" if facts.reason else "",
         "\n".join(filter(None, [event.name, _time(event.begins, event), facts.area])),
         f"{_LINKS.get(kind, _SEE_OR_CANCEL)}: {link}" if link and kind not in _OVER else "",

@@ -96,7 +96,7 @@ async def messages_by_id(
     cursor = await connection.execute(
         """
         SELECT o.id, o.visitor_id, o.episode, o.kind, o.facts,
-               past.name, past.event_datetime, past.timezone,
+               past.name, past.event_datetime, past.timezone, past.cancelled_at IS NOT NULL,
                r.episode IS NOT DISTINCT FROM o.episode
                    AND r.status IN ('registered', 'unconfirmed', 'waiting'),
                present.event_datetime = past.event_datetime
@@ -128,6 +128,7 @@ def _message(
     name: str,
     begins: Any,
     timezone: str,
+    cancelled: bool,
     is_recipient: bool,
     is_as_announced: bool,
 ) -> Message:
@@ -141,6 +142,6 @@ def _message(
         episode,
         kind,
         msgspec.json.decode(facts, type=Facts),
-        EventFacts(name, begins, timezone),
+        EventFacts(name, begins, timezone, cancelled),
         obsolete,
     )

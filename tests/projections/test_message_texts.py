@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from projections.message_texts import EventFacts, Facts, Kind, text_of
@@ -151,6 +152,12 @@ To see or cancel your registration: https://events.example.com/r/token""",
 @pytest.mark.parametrize(("kind", "facts", "text"), TEXTS)
 def test_each_kind_has_this_text(kind: Kind, facts: Facts, text: str) -> None:
     assert text_of(kind, facts, FAIR, LINK) == text
+
+
+def test_other_messages_about_a_cancelled_event_say_that_it_is_cancelled() -> None:
+    cancelled = msgspec.structs.replace(FAIR, cancelled=True)
+    for kind, facts, text in TEXTS:
+        assert text_of(kind, facts, cancelled).count("This event is cancelled.") == 1, text
 
 
 def test_without_a_known_address_there_is_no_link() -> None:

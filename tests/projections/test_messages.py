@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from domain.core.durations import LongDuration
+from domain.core.errors import NotFound
 from domain.core.values import Capacity, Email, FullName, Reason, Text
 from domain.departures import (
     CancelVisitor,
@@ -19,7 +20,8 @@ from domain.departures import (
     LeaveEvent,
     ResendMessage,
 )
-from domain.events import ChangeEvent
+from domain.event_cancellation import CancelEvent, ReinstateEvent
+from domain.events import ChangeEvent, DeleteEvent
 from domain.registrations import AddVisitor, CorrectVisitor, RegisterVisitor
 from projections.messages import messages_by_id
 from tests.support.installation import IN_A_MONTH, Installation, a_registration, an_event
@@ -178,6 +180,39 @@ async def test_a_text_says_what_the_event_was_when_the_message_was_caused(
     (after,) = await installation.register(event, "bob@example.org")
     assert "Old Name" in await last_text(installation, before)
     assert "New Name" in await last_text(installation, after)
+
+
+async def test_a_message_about_a_cancelled_event_says_so(installation: Installation) -> None:
+    event = await full_event(installation)
+    (first,) = await registered(event, installation)
+    (second,) = await installation.give(joining(event, "second@example.org"))
+    await installation.give(CancelEvent(event_id=event))
+    await installation.give(
+        CorrectVisitor(
+            visitor_id=first, full_name=FullName("Ada Lovelace"), email=Email("ada@example.org")
+        ),
+        ResendMessage(visitor_id=second.id),
+    )
+    (corrected,) = await registered(event, installation)
+    for visitor in corrected, second.id:
+        assert "This event is cancelled." in await last_text(installation, visitor)
+
+    await installation.give(ReinstateEvent(event_id=event), ResendMessage(visitor_id=corrected))
+    assert "cancelled" not in await last_text(installation, corrected)
+
+
+async def test_nobody_gets_a_message_about_a_removed_event(installation: Installation) -> None:
+    event = await installation.event()
+    (typo,) = await installation.register(event, "ada@exmaple.org")
+    await installation.give(DeleteEvent(event_id=event))
+    (corrected,) = await installation.give(
+        CorrectVisitor(
+            visitor_id=typo, full_name=FullName("Ada Lovelace"), email=Email("ada@example.org")
+        )
+    )
+    assert await kinds(installation, corrected.id) == []
+    with pytest.raises(NotFound):
+        await installation.give(ResendMessage(visitor_id=corrected.id))
 
 
 async def test_messages_to_who_left_are_obsolete_but_not_the_one_about_leaving(
