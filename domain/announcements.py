@@ -24,8 +24,8 @@ class AnnounceChange(msgspec.Struct, frozen=True, kw_only=True):
 
 class RemindOf(msgspec.Struct, frozen=True, kw_only=True):
     """Reminds visitors of an event; returns whether it did. It sends no reminder of an event that
-    was moved or cancelled, no second one, and none when more than half of the time between the
-    reminder and the event is over."""
+    was moved or cancelled, no second one, none when the time of the next one has come, and none
+    when more than half of the time between the reminder and the event is over."""
 
     event_id: UUID
     reminder: Reminder
@@ -72,9 +72,7 @@ def announce_change(command: AnnounceChange, work: Work) -> bool:
 
 def remind_of(command: RemindOf, work: Work) -> bool:
     event, reminder = work.get(Event, command.event_id), command.reminder
-    if reminder not in event.open_reminders or not event.takes_place_after(work.now):
-        return False
-    if not reminder.is_due(work.now):
+    if reminder != event.reminder_due(work.now) or not event.takes_place_after(work.now):
         return False
     work.record(event, ReminderDue(offset=reminder.offset, event_datetime=reminder.event_datetime))
     return True

@@ -135,11 +135,22 @@ class Event(Aggregate, frozen=True, kw_only=True):
         return TimeAndPlace(self.details.event_datetime, self.details.area_id)
 
     @property
+    def planned_reminders(self) -> list[Reminder]:
+        """The earliest first."""
+        begins = self.details.event_datetime
+        return [Reminder(offset, begins) for offset in self.details.reminders]
+
+    @property
     def open_reminders(self) -> list[Reminder]:
         """Reminders that were not sent yet, the earliest first."""
-        begins = self.details.event_datetime
-        planned = [Reminder(offset, begins) for offset in self.details.reminders]
-        return [reminder for reminder in planned if reminder not in self.reminded]
+        return [reminder for reminder in self.planned_reminders if reminder not in self.reminded]
+
+    def reminder_due(self, now: datetime) -> Reminder | None:
+        """The reminder to send now. If the times of several have come it is the last one, so that
+        nobody gets two at once."""
+        come = [reminder for reminder in self.planned_reminders if reminder.due_at <= now]
+        last = come[-1] if come else None
+        return last if last and last not in self.reminded and last.is_due(now) else None
 
     @property
     def is_open(self) -> bool:

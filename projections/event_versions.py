@@ -192,6 +192,7 @@ async def reminders_due(
     due = list[tuple[UUID, Reminder]]()
     for id, begins, plan in await cursor.fetchall():
         planned = msgspec.json.decode(plan, type=_Plan)
-        reminders = [Reminder(offset, begins) for offset in planned.reminders]
-        due += [(id, r) for r in reminders if r not in planned.reminded and r.is_due(now)]
+        details = Details(event_datetime=begins, reminders=planned.reminders)
+        if reminder := Event(id=id, details=details, reminded=planned.reminded).reminder_due(now):
+            due.append((id, reminder))
     return due

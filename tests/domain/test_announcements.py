@@ -101,6 +101,16 @@ def test_a_reminder_is_given_neither_early_nor_when_half_of_its_time_is_over(
     assert a_fair_with_reminders(days_before).when(remind()) == []
 
 
+def test_of_reminders_that_are_due_at_once_only_the_last_is_given() -> None:
+    fair = a_fair().given(FAIR, events.RemindersChanged(reminders=("PT2H", "PT90M", "PT1H")))
+    fair.now = IN_A_MONTH - timedelta(minutes=85)
+    assert fair.when(remind(Reminder("PT2H", IN_A_MONTH))) == []
+    assert fair.when(remind(Reminder("PT90M", IN_A_MONTH)))
+    assert fair.when(remind(Reminder("PT2H", IN_A_MONTH))) == []
+    fair.now = IN_A_MONTH - timedelta(minutes=60)
+    assert fair.when(remind(Reminder("PT1H", IN_A_MONTH)))
+
+
 def test_a_closed_event_has_reminders() -> None:
     assert a_fair_with_reminders(1).given(FAIR, events.Closed()).when(remind())
 
