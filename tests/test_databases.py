@@ -43,7 +43,7 @@ async def test_the_next_test_finds_a_database_as_the_migration_leaves_it(
 
 
 @pytest.mark.parametrize("statement", CHANGES_OF_THE_SCHEMA)
-def test_a_database_whose_schema_was_changed_is_used_no_more(
+def test_a_database_with_a_changed_schema_is_not_reused(
     databases: Databases, statement: str
 ) -> None:
     with databases.new() as url, psycopg.connect(url, autocommit=True) as connection:

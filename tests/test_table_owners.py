@@ -144,7 +144,9 @@ def test_the_documentation_says_who_owns_and_who_writes_each_table() -> None:
         ("api/a.py", "QUERY = \"SELECT to_regclass('runs') IS NULL\""),
     ],
 )
-def test_a_reference_up_or_sideways_is_found(tmp_path: Path, file: str, text: str) -> None:
+def test_a_reference_to_a_room_above_or_beside_is_found(
+    tmp_path: Path, file: str, text: str
+) -> None:
     planted = {
         "projections/t.py": 'TABLE = "CREATE TABLE IF NOT EXISTS outbox (id int)"',
         "workers/t.sql": "CREATE TABLE runs (id int);",

@@ -109,7 +109,7 @@ def _filled(path: str) -> str:
     return filled
 
 
-async def test_what_openapi_does_not_show_is_declared_too() -> None:
+async def test_routes_outside_openapi_must_declare_their_access_too() -> None:
     @get("/undeclared")
     async def undeclared() -> None: ...
 
@@ -117,12 +117,12 @@ async def test_what_openapi_does_not_show_is_declared_too() -> None:
         require_declarations(Litestar([undeclared], openapi_config=None))
 
 
-async def test_who_may_not_call_is_told_so_before_the_body_is_looked_at(guarded_api: Api) -> None:
+async def test_access_is_refused_before_the_body_is_read(guarded_api: Api) -> None:
     answer = await guarded_api.http.post("/api/events/areas/", content=b"{")
     assert answer.status_code == 401
 
 
-async def test_a_role_holds_from_the_next_request_until_it_is_revoked(guarded_api: Api) -> None:
+async def test_a_role_is_valid_from_the_next_request_until_it_is_revoked(guarded_api: Api) -> None:
     http = guarded_api.http
     admin, ada = await guarded_api.account("root", "admin"), await guarded_api.account("ada")
     role = f"/api/accounts/{ada.id}/roles/organizer"
@@ -138,7 +138,7 @@ async def test_a_role_holds_from_the_next_request_until_it_is_revoked(guarded_ap
     assert (await http.get("/api/events/areas/", headers=ada.bearer)).status_code == 403
 
 
-async def test_what_is_no_role_or_no_account_cannot_be_granted(guarded_api: Api) -> None:
+async def test_unknown_roles_and_accounts_are_refused(guarded_api: Api) -> None:
     admin = await guarded_api.account("root", "admin")
     for path, status in {
         f"/api/accounts/{admin.id}/roles/emperor": 422,
@@ -156,7 +156,7 @@ async def test_the_write_policy_opens_the_organizers_calls_and_no_others(api: Ap
     assert (await api.http.get("/api/events/areas/", headers=wrong)).status_code == 401
 
 
-async def test_history_tells_who_did_it(api: Api) -> None:
+async def test_history_shows_who_did_it(api: Api) -> None:
     ada = await api.account("ada")
     await api.http.post("/api/events/areas/", json={"name": "Great Hall"}, headers=ada.bearer)
     await api.area("Cellar")
@@ -182,7 +182,7 @@ async def test_admins_list_the_accounts_by_name(api: Api) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), [("DELETE", "roles/admin"), ("POST", "disable")])
-async def test_the_last_admin_stays_one_until_there_is_another(
+async def test_the_last_admin_cannot_be_removed_until_there_is_another(
     guarded_api: Api, method: str, path: str
 ) -> None:
     http, root = guarded_api.http, await guarded_api.account("root", "admin")
@@ -197,7 +197,7 @@ async def test_the_last_admin_stays_one_until_there_is_another(
     assert (await http.request(method, last, headers=bob.bearer)).status_code == 409
 
 
-def test_a_route_names_what_it_is_for_and_no_role() -> None:
+def test_a_route_declares_a_permission_not_a_role() -> None:
     app = Litestar(
         [*ROUTES, panel(())],
         request_class=Request,

@@ -38,7 +38,7 @@ async def an_auditor(api: Api) -> Auditor:
     return Auditor(api, await api.account("auditor", "auditor"))
 
 
-async def test_the_log_tells_who_did_what(lone_api: Api) -> None:
+async def test_the_log_shows_who_did_what(lone_api: Api) -> None:
     auditor = await an_auditor(lone_api)
     ada = await auditor.api.account("ada")
     named = await auditor.api.http.post(
@@ -65,7 +65,7 @@ async def test_the_log_tells_who_did_what(lone_api: Api) -> None:
     }
 
 
-async def test_cursors_lead_through_all_of_it_while_it_grows(lone_api: Api) -> None:
+async def test_cursors_page_through_a_growing_log_completely(lone_api: Api) -> None:
     auditor = await an_auditor(lone_api)
     for name in "abc":
         await auditor.api.area(name)
@@ -158,7 +158,7 @@ async def test_reading_personal_data_is_an_event(lone_api: Api) -> None:
     assert len(await auditor.log(type="Disclosure")) == 1
 
 
-async def test_without_the_event_there_is_no_personal_data(
+async def test_no_personal_data_is_shown_if_the_disclosure_cannot_be_recorded(
     lone_api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     auditor = await an_auditor(lone_api)
@@ -198,7 +198,7 @@ SENSELESS: list[tuple[str, dict[str, Any], str]] = [
 """Path, query, and the parameter that is wrong."""
 
 
-async def test_what_makes_no_sense_is_named(lone_api: Api) -> None:
+async def test_invalid_parameters_are_named(lone_api: Api) -> None:
     auditor = await an_auditor(lone_api)
     for path, query, field in SENSELESS:
         answer = await auditor.asks(path, **query)
@@ -206,7 +206,7 @@ async def test_what_makes_no_sense_is_named(lone_api: Api) -> None:
         assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
-async def test_what_is_no_event_is_no_failure_of_ours(lone_api: Api) -> None:
+async def test_an_unreadable_event_is_not_an_error_of_the_api(lone_api: Api) -> None:
     auditor = await an_auditor(lone_api)
     id = uuid4()
     async with auditor.api.connections.readers.connection() as connection:

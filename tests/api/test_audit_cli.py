@@ -201,7 +201,7 @@ def test_a_full_disk_is_one_line(settings: Settings, services: Services) -> None
     assert (done.returncode, done.stderr) == (1, "events-face: No space left on device\n")
 
 
-def test_output_that_nobody_reads_on_is_no_failure(
+def test_a_closed_output_pipe_is_not_a_failure(
     settings: Settings, services: Services, make: Maker
 ) -> None:
     areas = [CreateArea(name=Text(f"Area {number}")) for number in range(300)]

@@ -64,7 +64,7 @@ def test_each_event_is_a_line_in_order(
 
 
 @pytest.mark.parametrize("kept", [0, 1, 5, -1, -20])
-def test_an_interrupted_export_goes_on_after_its_last_whole_line(
+def test_an_interrupted_export_continues_after_its_last_complete_line(
     settings: Settings, services: Services, make: Maker, tmp_path: Path, kept: int
 ) -> None:
     """`kept`: lines of it, or a torn text without its last bytes."""
@@ -82,7 +82,7 @@ def test_an_interrupted_export_goes_on_after_its_last_whole_line(
     assert len(positions_in(torn)) == 15
 
 
-def test_what_stands_there_already_is_never_overwritten(
+def test_an_existing_file_is_never_overwritten(
     settings: Settings, services: Services, tmp_path: Path
 ) -> None:
     file = tmp_path / "notes.txt"
@@ -119,7 +119,7 @@ def test_an_export_with_personal_data_is_one_disclosure(
     }
 
 
-def test_options_that_make_no_sense_are_wrong_usage(settings: Settings, services: Services) -> None:
+def test_contradictory_options_are_wrong_usage(settings: Settings, services: Services) -> None:
     where = environment(settings, services)
     for words in (["show", "no-uuid"], ["log", "--after", str(2**63)], ["export", "--until", "x"]):
         ended = events_face(where, "audit", *words)

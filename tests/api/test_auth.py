@@ -72,7 +72,7 @@ async def test_a_session_from_its_beginning_to_its_end(guarded_api: Api) -> None
     assert (await me(api, other_session)).status_code == 200
 
 
-async def test_a_username_is_anyones_only_once(guarded_api: Api) -> None:
+async def test_a_username_belongs_to_one_account_only(guarded_api: Api) -> None:
     await guarded_api.account("Ada")
     answer = await guarded_api.http.post("/api/auth/register", json=ADA | {"username": " ADA "})
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/username-taken")
@@ -95,7 +95,7 @@ async def test_of_many_who_want_one_username_at_once_one_gets_it(guarded_api: Ap
         ({"username": 1, "password": None}, ["username", "password"]),
     ],
 )
-async def test_all_that_is_wrong_with_an_account_is_said_at_once(
+async def test_all_errors_of_a_new_account_are_reported_at_once(
     guarded_api: Api, changes: dict[str, Any], fields: list[str]
 ) -> None:
     answer = await guarded_api.http.post("/api/auth/register", json=ADA | changes)
@@ -141,7 +141,7 @@ async def test_of_many_who_refresh_with_one_token_at_most_one_gets_tokens(guarde
         assert sorted(answer.status_code for answer in answers) == [200] + [401] * 7
 
 
-async def test_what_ends_at_one_process_has_ended_at_all(
+async def test_a_session_that_ends_in_one_process_has_ended_in_all(
     guarded_api: Api, serving: Serving
 ) -> None:
     async with serving() as other:
@@ -153,7 +153,7 @@ async def test_what_ends_at_one_process_has_ended_at_all(
         assert (await refresh(other, ada.refresh_token)).status_code == 401
 
 
-async def test_disabling_ends_all_sessions_and_begins_none(guarded_api: Api) -> None:
+async def test_disabling_ends_all_sessions_and_prevents_new_ones(guarded_api: Api) -> None:
     ada = await guarded_api.account("ada")
     access, token = await logged_in(guarded_api)
     for _ in range(2):
@@ -183,7 +183,7 @@ async def test_a_changed_password_ends_all_sessions(guarded_api: Api) -> None:
     assert (await login(api, password="staple of the lot")).status_code == 200
 
 
-async def test_nobody_ends_anothers_session(guarded_api: Api) -> None:
+async def test_an_account_cannot_end_sessions_of_another(guarded_api: Api) -> None:
     ada, bob = await guarded_api.account("ada"), await guarded_api.account("bob")
     body = {"refresh": bob.refresh_token}
     answer = await guarded_api.http.post("/api/auth/logout", json=body, headers=ada.bearer)
@@ -228,7 +228,7 @@ def _edited(token: str) -> str:
 
 
 @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES.keys())
-async def test_a_token_that_is_not_right_in_every_way_is_none(
+async def test_a_token_with_any_wrong_part_is_refused(
     guarded_api: Api, settings: Settings, forge: Forgery
 ) -> None:
     ada = await guarded_api.account("ada")
@@ -241,14 +241,16 @@ async def test_a_token_that_is_not_right_in_every_way_is_none(
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-async def test_neither_token_passes_for_the_other(guarded_api: Api) -> None:
+async def test_an_access_token_and_a_refresh_token_cannot_replace_each_other(
+    guarded_api: Api,
+) -> None:
     ada = await guarded_api.account("ada")
     assert (await me(guarded_api, ada.refresh_token)).status_code == 401
     assert (await refresh(guarded_api, ada.access_token)).status_code == 401
     assert (await me(guarded_api, ada.access_token)).status_code == 200
 
 
-async def test_a_session_that_nobody_refreshed_in_time_is_over(
+async def test_a_session_that_is_not_refreshed_in_time_ends(
     guarded_api: Api, database_url: str
 ) -> None:
     ada = await guarded_api.account("ada")
@@ -305,7 +307,7 @@ async def test_no_secret_is_in_the_database(guarded_api: Api, database_url: str)
         assert secret not in stored
 
 
-async def test_more_passwords_than_can_be_checked_are_told_to_come_back(
+async def test_password_checks_beyond_the_limit_are_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(passwords, "MAX_WAITING", 3)

@@ -86,7 +86,7 @@ async def test_a_body_that_comes_in_pieces_is_taken(lone_api: Api) -> None:
         assert sender.status == 201
 
 
-async def test_bodies_under_way_take_no_more_memory_than_they_may(
+async def test_the_memory_for_unfinished_bodies_is_limited(
     lone_api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.http.body_limits.MAX_HELD_BYTES", 1_000_000)
@@ -98,7 +98,7 @@ async def test_bodies_under_way_take_no_more_memory_than_they_may(
         assert answer.status_code == 201
 
 
-async def test_bodies_without_a_byte_yet_are_not_those_that_give_way(
+async def test_bodies_without_a_byte_yet_are_not_aborted_for_memory(
     lone_api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.http.body_limits.MAX_HELD_BYTES", 500_000)
@@ -120,7 +120,7 @@ async def test_memory_is_free_again_when_a_request_is_over(
         assert answer.status_code in (422, 404)
 
 
-async def test_the_slow_bodies_of_one_client_are_limited_the_longest_waiting_goes(
+async def test_the_slow_bodies_of_one_client_are_limited_and_the_oldest_is_aborted(
     lone_api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.http.body_limits.SLOW_AFTER", 0.1)
@@ -136,7 +136,7 @@ async def test_the_slow_bodies_of_one_client_are_limited_the_longest_waiting_goe
         assert 201 in {sender.status for sender in those}
 
 
-async def test_clients_behind_a_proxy_are_told_apart(
+async def test_clients_behind_a_proxy_are_distinguished(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.http.body_limits.SLOW_AFTER", 0.1)

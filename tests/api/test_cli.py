@@ -83,7 +83,7 @@ def test_roles_are_granted_and_revoked_by_username(
         grant(settings, services, username="ada", role="organizer")
 
 
-def test_a_terminal_that_ends_at_the_password_is_said_in_one_line(
+def test_a_terminal_closed_at_the_password_is_reported_in_one_line(
     settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def ended(_: str) -> str:
@@ -100,7 +100,7 @@ def test_a_terminal_that_ends_at_the_password_is_said_in_one_line(
     ("typed", "is_erased"),
     [("y\n", True), ("YES\n", True), ("\n", False), ("", False), ("n\n", False)],
 )
-def test_an_erasure_is_asked_for_on_a_terminal(
+def test_an_erasure_on_a_terminal_asks_for_confirmation(
     settings: Settings,
     services: Services,
     monkeypatch: pytest.MonkeyPatch,
@@ -116,7 +116,7 @@ def test_an_erasure_is_asked_for_on_a_terminal(
     assert bool(out) == is_erased
 
 
-def test_an_erasure_that_was_agreed_to_is_not_asked_for(
+def test_an_erasure_with_yes_asks_for_no_confirmation(
     settings: Settings,
     services: Services,
     monkeypatch: pytest.MonkeyPatch,

@@ -21,11 +21,11 @@ def forwarded(*lines: str) -> list[tuple[str, str]]:
     return [("x-forwarded-for", line) for line in lines]
 
 
-def test_what_is_forwarded_counts_for_nothing_when_no_proxy_is_trusted() -> None:
+def test_forwarded_headers_are_ignored_without_trusted_proxies() -> None:
     assert Clients(()).address_of(request("10.0.0.1", *forwarded("1.2.3.4"))) == "10.0.0.1"
 
 
-def test_a_stranger_cannot_speak_for_others() -> None:
+def test_an_untrusted_proxy_cannot_name_another_client() -> None:
     assert PROXIES.address_of(request("8.8.8.8", *forwarded("1.2.3.4"))) == "8.8.8.8"
 
 
@@ -56,7 +56,7 @@ def test_the_client_is_the_last_address_before_trusted_proxies(
     assert PROXIES.address_of(request("10.0.0.1", *forwarded(*lines))) == client
 
 
-def test_one_subscriber_is_one_client_whatever_their_ipv6_address() -> None:
+def test_all_ipv6_addresses_of_one_subscriber_are_one_client() -> None:
     addresses = {PROXIES.address_of(request(f"2001:db8:1:2::{n}")) for n in (1, 2, "ffff:1")}
     assert addresses == {"2001:db8:1:2::/64"}
     through = request("2001:db8:f::1", *forwarded("2001:db8:9::1"))

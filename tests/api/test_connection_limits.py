@@ -63,7 +63,7 @@ def lives(port: int, address: str) -> bool:
 
 
 @pytest.mark.parametrize("sent", [SILENT, HALF_A_LINE, HALF_A_HEAD])
-def test_who_sends_no_whole_head_is_ended_in_time(
+def test_a_connection_without_a_complete_head_is_closed_in_time(
     settings: Settings, services: Services, sent: bytes
 ) -> None:
     port, hurried = free_port(), "from api import server; server.HEAD_TIMEOUT = 0.5"
@@ -74,7 +74,7 @@ def test_who_sends_no_whole_head_is_ended_in_time(
         until(lambda: ended(those) == 3)
 
 
-def test_a_client_that_drips_a_head_is_ended_in_time(
+def test_a_connection_with_a_very_slow_head_is_closed_in_time(
     settings: Settings, services: Services
 ) -> None:
     port, hurried = free_port(), "from api import server; server.HEAD_TIMEOUT = 1.0"
@@ -111,7 +111,9 @@ def test_a_client_keeps_only_so_many_idle_connections_and_a_proxy_more(
         assert ended(of_a_proxy) == 0
 
 
-def test_who_has_a_request_under_way_is_not_idle(settings: Settings, services: Services) -> None:
+def test_a_connection_with_a_running_request_is_not_idle(
+    settings: Settings, services: Services
+) -> None:
     port, few = free_port(), PATIENT + "connection_limits.MAX_IDLE_OF_CLIENT = 0"
     with (
         api_process(settings, services, port, first=few),
@@ -127,7 +129,7 @@ def test_who_has_a_request_under_way_is_not_idle(settings: Settings, services: S
 @pytest.mark.parametrize(
     "sent", [SILENT, HALF_A_LINE, HALF_A_HEAD, HALF_A_BODY, ANSWERED, MUCH_IS_NOT_READ]
 )
-def test_slow_clients_do_not_keep_a_process_from_ending(
+def test_slow_clients_do_not_prevent_a_process_from_ending(
     settings: Settings, services: Services, sent: bytes
 ) -> None:
     port = free_port()
@@ -141,7 +143,7 @@ def test_slow_clients_do_not_keep_a_process_from_ending(
         assert not accepts(port)
 
 
-def test_who_does_not_read_an_answer_is_ended_in_time(
+def test_a_client_that_does_not_read_an_answer_is_disconnected_in_time(
     settings: Settings, services: Services
 ) -> None:
     port = free_port()

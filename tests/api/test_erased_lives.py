@@ -103,7 +103,7 @@ async def test_an_erasure_reaches_the_stream_of_the_mistyped_email(
     assert tables_with(services.database_url, TRACES) == set()
 
 
-async def test_who_owns_a_mistyped_email_erases_nobody_elses_registration(
+async def test_the_owner_of_a_mistyped_email_cannot_erase_the_registration_of_another_person(
     lone_api: Api, connection: AsyncConnection[Any]
 ) -> None:
     _, right = await corrected(lone_api)
@@ -112,7 +112,9 @@ async def test_who_owns_a_mistyped_email_erases_nobody_elses_registration(
     assert await seats(connection, right.event_id) == (1, 0)
 
 
-async def test_who_registers_with_the_mistyped_email_later_is_not_erased(lone_api: Api) -> None:
+async def test_a_person_who_registers_with_the_mistyped_email_later_is_not_erased(
+    lone_api: Api,
+) -> None:
     mistyped, _ = await corrected(lone_api)
     assert mistyped.event_id is not None
     stranger = await register(lone_api, mistyped.event_id, TYPO)

@@ -170,7 +170,7 @@ async def test_history_is_as_it_was_sealed_after_an_erasure(
     assert verdict.events > pinned.tree_size
 
 
-async def test_an_erasure_is_as_exact_where_nothing_was_projected_yet(
+async def test_an_erasure_is_complete_before_anything_is_projected(
     lone_api: Api, services: Services, keys: InstallationKeys, connection: AsyncConnection[Any]
 ) -> None:
     admin = await an_admin(lone_api)
@@ -187,7 +187,7 @@ async def test_an_erasure_is_as_exact_where_nothing_was_projected_yet(
     assert {row["state"] for row in await rows(connection, "outbox")} == {"failed"}
 
 
-async def test_an_erasure_says_who_did_it_and_nothing_about_whom(
+async def test_an_erasure_records_who_did_it_and_nothing_about_the_erased_person(
     lone_api: Api, connection: AsyncConnection[Any]
 ) -> None:
     admin = await an_admin(lone_api)
@@ -201,7 +201,7 @@ async def test_an_erasure_says_who_did_it_and_nothing_about_whom(
         assert recorded.metadata.correlation_id == answer.headers["X-Request-ID"]
 
 
-async def test_somebody_who_never_registered_is_no_error_and_no_event(
+async def test_erasing_an_unknown_person_is_no_error_and_records_nothing(
     lone_api: Api, connection: AsyncConnection[Any]
 ) -> None:
     admin = await an_admin(lone_api)
@@ -213,7 +213,7 @@ async def test_somebody_who_never_registered_is_no_error_and_no_event(
     assert await last_position(connection) == before
 
 
-async def test_what_is_no_email_is_refused_by_field(lone_api: Api) -> None:
+async def test_an_invalid_email_is_refused_by_field(lone_api: Api) -> None:
     admin = await an_admin(lone_api)
     answer = await lone_api.http.post(
         "/api/visitors/erase", json={"email": "ada"}, headers=admin.bearer
@@ -222,7 +222,7 @@ async def test_what_is_no_email_is_refused_by_field(lone_api: Api) -> None:
     assert [error["field"] for error in answer.json()["errors"]] == ["email"]
 
 
-async def test_many_registrations_are_erased_in_portions_and_all_or_none(
+async def test_many_registrations_are_erased_in_batches_in_one_transaction(
     lone_api: Api, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(erasure, "BATCH_SIZE", 2)
@@ -254,7 +254,7 @@ async def test_many_registrations_are_erased_in_portions_and_all_or_none(
 @pytest.mark.parametrize(
     "outcome", [TryLater(f"HTTP 503: {EMAIL}"), Rejected(f"HTTP 422: {EMAIL}")]
 )
-async def test_a_worker_that_is_sending_brings_nothing_back(
+async def test_a_worker_that_is_sending_restores_no_personal_data(
     api: Api,
     services: Services,
     keys: InstallationKeys,
@@ -305,7 +305,7 @@ async def test_once_an_erasure_is_answered_nothing_is_sent_to_the_person(
     assert rows_left == []
 
 
-async def test_a_worker_that_stands_still_is_waited_for_until_it_may_not_send_any_more(
+async def test_an_erasure_waits_for_a_suspended_worker_until_it_may_not_send_any_more(
     api: Api,
     keys: InstallationKeys,
     connection: AsyncConnection[Any],
@@ -323,7 +323,7 @@ async def test_a_worker_that_stands_still_is_waited_for_until_it_may_not_send_an
     assert not leased.may_start()
 
 
-async def test_what_a_projector_brings_after_an_erasure_is_not_sent(
+async def test_a_message_projected_after_an_erasure_is_not_sent(
     api: Api,
     connection: AsyncConnection[Any],
     service: NotificationService,
@@ -340,7 +340,7 @@ async def test_what_a_projector_brings_after_an_erasure_is_not_sent(
     assert service.received == []
 
 
-async def test_a_lease_that_an_erasure_waits_for_outlasts_a_rebuild(
+async def test_an_erasure_also_waits_for_leases_from_before_a_rebuild(
     api: Api,
     services: Services,
     keys: InstallationKeys,

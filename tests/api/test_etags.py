@@ -51,7 +51,7 @@ def test_a_tag_in_the_list_matches_weak_or_not(lines: list[str]) -> None:
         ["'7-0af3'"],
     ],
 )
-def test_what_is_no_list_of_tags_matches_none(lines: list[str]) -> None:
+def test_text_that_is_not_a_list_of_tags_matches_none(lines: list[str]) -> None:
     assert not matches(lines, TAG)
     assert versions_in(lines) == (frozenset({7}) if lines == ['"7"'] else frozenset())
 

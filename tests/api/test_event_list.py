@@ -110,7 +110,7 @@ async def test_only_events_that_take_registrations_are_registrable(api: Api) -> 
     assert sorted(names(await registrable(api, **after))) == ["one may wait", "open"]
 
 
-async def test_a_deadline_that_passes_changes_the_list_and_its_tag_though_nothing_else_does(
+async def test_a_deadline_that_passes_changes_the_list_and_its_tag(
     api: Api,
 ) -> None:
     soon = datetime.now(UTC) + timedelta(seconds=2)

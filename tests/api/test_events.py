@@ -71,7 +71,7 @@ async def test_an_event_is_created_with_all_its_details(api: Api) -> None:
     assert listed == event
 
 
-async def test_each_detail_is_changed_by_itself_and_taken_back(api: Api) -> None:
+async def test_each_detail_can_be_changed_alone_and_reset(api: Api) -> None:
     created = await api.created_event()
     event = created.json()["data"]
     path = f"/api/events/{event['id']}"
@@ -139,7 +139,7 @@ PAST = "2001-01-01T00:00:00Z"
         ({"cancelled": None, "availability": "open"}, ["cancelled", "availability"]),
     ],
 )
-async def test_creation_names_all_that_is_wrong(
+async def test_creation_reports_all_wrong_fields(
     api: Api, fields: dict[str, Any], wrong: list[str]
 ) -> None:
     answer = await api.http.post("/api/events/", json=EVENT | fields)
@@ -147,7 +147,7 @@ async def test_creation_names_all_that_is_wrong(
     assert [error["field"] for error in answer.json()["errors"]] == wrong
 
 
-async def test_a_change_leaves_alone_what_it_does_not_name(api: Api) -> None:
+async def test_a_change_keeps_fields_that_are_left_out(api: Api) -> None:
     area = await api.area("Great Hall")
     created = await api.created_event(area_id=area)
     event = created.json()["data"]
@@ -267,7 +267,7 @@ async def test_a_cancelled_event_can_be_read_and_reinstated_but_not_registered_f
     assert (await api.register(event["id"])).status_code == 201
 
 
-async def test_a_cancellation_of_what_has_changed_since_is_refused(api: Api) -> None:
+async def test_a_cancellation_of_an_older_version_is_refused(api: Api) -> None:
     created = await api.http.post("/api/events/", json=EVENT)
     path = f"/api/events/{created.json()['data']['id']}"
     seen = {"If-Match": created.headers["ETag"]}
@@ -280,7 +280,7 @@ async def test_a_cancellation_of_what_has_changed_since_is_refused(api: Api) -> 
     assert (await api.http.post(f"{path}/reinstate", headers=now)).status_code == 200
 
 
-async def test_a_cancellation_needs_no_reason_and_takes_no_long_one(api: Api) -> None:
+async def test_the_reason_of_a_cancellation_is_optional_and_limited_in_length(api: Api) -> None:
     event = await api.event()
     path = f"/api/events/{event}/cancel"
     wrong = await api.http.post(path, json={"reason": "x" * 1_001, "because": "x"})

@@ -44,7 +44,7 @@ async def test_each_call_refuses_fields_that_it_does_not_know(guarded_api: Api) 
     assert calls >= 15
 
 
-async def test_unknown_fields_are_named_beside_what_else_is_wrong(lone_api: Api) -> None:
+async def test_unknown_fields_are_reported_together_with_other_errors(lone_api: Api) -> None:
     http = lone_api.http
     event = await lone_api.event()
     path = f"/api/events/{event}"
@@ -88,7 +88,7 @@ PARAMETERS: list[tuple[str, dict[str, Any], str, str]] = [
 """Path, query, the parameter that is wrong, and how the message begins."""
 
 
-async def test_what_is_wrong_with_a_parameter_is_said_in_words(guarded_api: Api) -> None:
+async def test_a_wrong_parameter_is_explained_in_words(guarded_api: Api) -> None:
     http, admin = guarded_api.http, await guarded_api.account("root", "admin")
     for path, query, name, message in PARAMETERS:
         found = wrong(await http.get(path, params=query, headers=admin.bearer))
@@ -131,7 +131,7 @@ REPEATED = {
 """Body -> the name that it has twice."""
 
 
-async def test_a_name_is_in_a_body_once(lone_api: Api) -> None:
+async def test_a_name_may_not_be_repeated_in_a_body(lone_api: Api) -> None:
     http, event = lone_api.http, await lone_api.event()
     admin = await lone_api.account("root", "admin")
     sent = {"Content-Type": "application/json"}
@@ -148,7 +148,7 @@ async def test_a_name_is_in_a_body_once(lone_api: Api) -> None:
         assert (path, answer.status_code) == (path, 400)
 
 
-async def test_colons_in_values_and_in_names_are_no_names(lone_api: Api) -> None:
+async def test_colons_in_names_and_values_are_not_taken_for_repeated_names(lone_api: Api) -> None:
     http, event = lone_api.http, await lone_api.event(name=':::"a": 1, "a": 2')
     body = {"full_name": '"a": ":", "a": ":"', "email": "ada@example.com"}
     answer = await http.post(f"/api/events/{event}/register", json=body)
@@ -156,7 +156,7 @@ async def test_colons_in_values_and_in_names_are_no_names(lone_api: Api) -> None
     assert list(wrong(await http.patch(f"/api/events/{event}", json={"a:b:c": ":"}))) == ["a:b:c"]
 
 
-async def test_what_was_made_is_read_at_its_location(api: Api) -> None:
+async def test_the_location_of_a_created_resource_can_be_read(api: Api) -> None:
     organizer = await api.account("ada", "organizer")
     event = await api.created_event(name="Fair")
     area = await api.http.post("/api/events/areas/", json={"name": "Great Hall"})

@@ -25,7 +25,7 @@ def headers_of_cors(answer: httpx.Response) -> set[str]:
     return {name for name in answer.headers if name.startswith("access-control-")}
 
 
-async def test_every_answer_is_hardened_whatever_its_status(lone_api: Api) -> None:
+async def test_answers_of_every_status_have_the_security_headers(lone_api: Api) -> None:
     answers = {
         200: await lone_api.http.get(LIST),
         204: await lone_api.http.options(LIST),
@@ -60,7 +60,7 @@ async def test_a_page_may_load_what_is_served_here_and_nothing_else(
     assert "http" not in answer.headers["Content-Security-Policy"]
 
 
-async def test_what_has_not_changed_keeps_the_policy_it_came_with(lone_api: Api) -> None:
+async def test_a_304_does_not_repeat_the_content_security_policy(lone_api: Api) -> None:
     page = await lone_api.http.get("/api/redoc/")
     known = {"If-None-Match": page.headers["ETag"]}
     again = await lone_api.http.get("/api/redoc/", headers=known)
@@ -68,7 +68,7 @@ async def test_what_has_not_changed_keeps_the_policy_it_came_with(lone_api: Api)
     assert "Content-Security-Policy" not in again.headers
 
 
-async def test_https_is_insisted_on_where_a_trusted_proxy_says_it_is_spoken(
+async def test_hsts_is_sent_when_a_trusted_proxy_reports_https(
     serving: Serving,
 ) -> None:
     by_https = {"X-Forwarded-Proto": "https"}
@@ -81,7 +81,7 @@ async def test_https_is_insisted_on_where_a_trusted_proxy_says_it_is_spoken(
         assert "Strict-Transport-Security" not in answer.headers
 
 
-async def test_other_sites_are_told_nothing_unless_they_are_configured(lone_api: Api) -> None:
+async def test_sites_that_are_not_configured_get_no_cors_headers(lone_api: Api) -> None:
     answer = await lone_api.http.get(LIST, headers={"Origin": SITE})
     assert headers_of_cors(answer) == set()
     asked_first = {"Origin": SITE, "Access-Control-Request-Method": "PATCH"}

@@ -71,14 +71,14 @@ async def test_a_body_declared_too_large_is_refused_before_any_of_it_is_sent(
             assert answer.headers["Content-Type"] == kind
 
 
-async def test_who_expects_100_continue_is_refused_instead(lone_api: Api) -> None:
+async def test_a_client_that_expects_100_continue_gets_the_refusal_instead(lone_api: Api) -> None:
     async with connected(lone_api) as connection:
         expects = ("Content-Length: 2000000", "Expect: 100-continue")
         answer = await connection.ask(f"POST {AREAS} HTTP/1.1", "Host: x", *expects)
     assert answer.status_code == 413
 
 
-async def test_who_sends_all_of_a_body_declared_too_large_reads_the_answer_then(
+async def test_a_client_that_sends_all_of_a_too_large_body_reads_the_answer_afterwards(
     lone_api: Api,
 ) -> None:
     length = 20_000_000
@@ -141,7 +141,7 @@ async def test_a_host_is_a_name_or_an_address_perhaps_with_a_port(lone_api: Api)
         assert (host, answer.status_code) == (host, 200)
 
 
-async def test_only_http_1_0_does_without_a_host(lone_api: Api) -> None:
+async def test_only_http_1_0_needs_no_host_header(lone_api: Api) -> None:
     async with connected(lone_api) as connection:
         assert (await connection.ask(f"GET {LIST} HTTP/1.0")).status_code == 200
     async with connected(lone_api) as connection:
@@ -149,7 +149,7 @@ async def test_only_http_1_0_does_without_a_host(lone_api: Api) -> None:
     assert two.status_code == 400
 
 
-async def test_a_header_of_one_value_is_not_there_twice(lone_api: Api) -> None:
+async def test_a_header_with_a_single_value_may_not_be_repeated(lone_api: Api) -> None:
     for field in ("Authorization: Bearer x", "Content-Type: text/plain", "Min-Event-Position: 0"):
         name = field.partition(":")[0]
         async with connected(lone_api) as connection:

@@ -15,7 +15,7 @@ from tests.support.waiting import until_async
 pytestmark = pytest.mark.anyio
 
 
-async def test_the_api_is_ready_when_all_it_needs_is_well(api: Api) -> None:
+async def test_the_api_is_ready_when_all_dependencies_are_healthy(api: Api) -> None:
     created = await api.created_event()
     await api.get("/api/events/list", after=created)
     answer = await api.http.get("/health/ready/")

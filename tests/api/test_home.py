@@ -36,7 +36,7 @@ async def test_a_program_gets_the_same_as_json(lone_api: Api) -> None:
         assert answer.json()["data"]["openapi"] == "/api/schema/"
 
 
-async def test_it_is_not_sent_again_to_who_has_it(lone_api: Api) -> None:
+async def test_an_unchanged_home_page_is_not_sent_again(lone_api: Api) -> None:
     page = await lone_api.http.get("/")
     again = await lone_api.http.get("/", headers={"If-None-Match": page.headers["ETag"]})
     assert again.status_code == 304

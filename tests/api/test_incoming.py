@@ -37,7 +37,7 @@ async def _in_chunks() -> AsyncIterator[bytes]:
         ("POST", AREAS, 413),
     ],
 )
-async def test_an_answer_is_not_lost_to_who_still_sends(
+async def test_a_client_that_still_sends_receives_the_answer(
     lone_api: Api, method: str, path: str, status: int, *, streamed: bool
 ) -> None:
     body = _in_chunks() if streamed else CHUNK * CHUNKS
@@ -45,7 +45,7 @@ async def test_an_answer_is_not_lost_to_who_still_sends(
     assert answer.status_code == (status if streamed else 413)
 
 
-async def test_who_never_stops_sending_is_disconnected_after_the_answer(
+async def test_a_client_that_never_stops_sending_is_disconnected_after_the_answer(
     lone_api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.http.body_limits.DEADLINE", 0.1)

@@ -34,7 +34,9 @@ def standing(answer: httpx.Response) -> list[int]:
     return [int(answer.headers[f"X-RateLimit-{name}"]) for name in names]
 
 
-async def test_a_client_is_told_where_it_stands_until_it_has_to_wait(serving: Serving) -> None:
+async def test_answers_have_the_remaining_calls_until_the_client_must_wait(
+    serving: Serving,
+) -> None:
     async with serving(rate_limits=True, rate_limit_default=Rate(3, 60)) as api:
         for remaining in (2, 1, 0):
             answer = await api.http.get(LIST)
@@ -48,7 +50,7 @@ async def test_a_client_is_told_where_it_stands_until_it_has_to_wait(serving: Se
         assert 0 < int(refused.headers["Retry-After"]) <= 60
 
 
-async def test_who_has_waited_may_call_again(serving: Serving) -> None:
+async def test_after_waiting_a_client_may_call_again(serving: Serving) -> None:
     async with serving(rate_limits=True, rate_limit_default=Rate(1, 1)) as api:
 
         async def is_refused() -> bool:
@@ -61,7 +63,7 @@ async def test_who_has_waited_may_call_again(serving: Serving) -> None:
         await until_async(is_answered)
 
 
-async def test_health_is_told_without_end(serving: Serving) -> None:
+async def test_health_checks_have_no_rate_limit(serving: Serving) -> None:
     async with serving(rate_limits=True, rate_limit_default=Rate(1, 60)) as api:
         for _ in range(3):
             answer = await api.http.get("/health/live")
@@ -79,7 +81,7 @@ async def test_clients_behind_a_trusted_proxy_are_counted_apart(serving: Serving
             assert (client, answer.status_code) == (client, status)
 
 
-async def test_nobody_escapes_by_claiming_to_be_forwarded(serving: Serving) -> None:
+async def test_a_client_cannot_escape_its_limit_with_a_forwarded_header(serving: Serving) -> None:
     async with serving(rate_limits=True, rate_limit_default=Rate(1, 60)) as api:
         for client, status in [("1.1.1.1", 200), ("2.2.2.2", 429)]:
             answer = await api.http.get(LIST, headers={"X-Forwarded-For": client})
@@ -100,7 +102,7 @@ async def test_registrations_are_counted_by_event(serving: Serving) -> None:
         assert (await api.register(second)).status_code == 201
 
 
-async def test_every_call_counts_whatever_its_class(serving: Serving) -> None:
+async def test_calls_of_every_class_count(serving: Serving) -> None:
     async with serving(rate_limits=True, rate_limit_default=Rate(2, 60)) as api:
         nowhere = "00000000-0000-0000-0000-000000000000"
         statuses = [(await api.register(nowhere)).status_code for _ in range(3)]
@@ -133,7 +135,7 @@ async def test_the_defaults_allow_a_crowd_that_registers_at_once(serving: Servin
 
 
 @pytest.mark.parametrize("url", [None, "redis://127.0.0.1:{port}/0"])
-async def test_without_redis_everybody_is_answered_and_it_is_said_once(
+async def test_without_redis_all_requests_are_answered_and_one_warning_is_logged(
     serving: Serving, services: Services, url: str | None
 ) -> None:
     away = url and url.format(port=free_port())
@@ -147,7 +149,7 @@ async def test_without_redis_everybody_is_answered_and_it_is_said_once(
     assert len([line for line in logged if "rate limits are suspended" in line["event"]]) == 1
 
 
-async def test_a_redis_that_never_answers_keeps_nobody_waiting_for_long(
+async def test_a_redis_that_does_not_answer_delays_requests_only_briefly(
     serving: Serving, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rate_counter, "REDIS_TIMEOUT", 0.1)

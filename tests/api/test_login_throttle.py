@@ -35,7 +35,7 @@ async def test_a_few_wrong_passwords_cost_nothing(throttle: LoginThrottle) -> No
     assert await throttle.begin("ada", HERE) == 0
 
 
-async def test_each_further_one_costs_twice_the_time_up_to_a_limit(throttle: LoginThrottle) -> None:
+async def test_each_further_failure_doubles_the_wait_up_to_a_limit(throttle: LoginThrottle) -> None:
     await fail(throttle, FREE_FAILURES - 1)
     for longest in (1, 2, 4, 8, 16, MAX_WAIT, MAX_WAIT):
         before = time.monotonic()
@@ -69,7 +69,7 @@ async def test_after_the_wait_one_attempt_is_allowed_not_many_at_once(
     assert [wait == 0 for wait in waits].count(True) == 1
 
 
-async def test_the_right_password_makes_good_for_all_wrong_ones(throttle: LoginThrottle) -> None:
+async def test_the_right_password_clears_all_failures(throttle: LoginThrottle) -> None:
     await fail(throttle, FREE_FAILURES + 4)
     await throttle.succeeded("ada", HERE)
     assert await throttle.begin("ada", HERE) == 0
@@ -118,7 +118,7 @@ async def test_a_login_waits_longer_and_longer_but_its_owner_gets_in_from_elsewh
         await until_async(the_owner_gets_in_here_too)
 
 
-async def test_without_redis_nobody_waits() -> None:
+async def test_without_redis_logins_are_not_slowed_down() -> None:
     throttle = LoginThrottle(RateCounter(None))
     await fail(throttle, 20)
     assert await throttle.begin("ada", HERE) == 0

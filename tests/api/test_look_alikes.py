@@ -31,7 +31,7 @@ async def test_an_area_that_looks_like_another_is_refused(lone_api: Api) -> None
         assert (answer.status_code, answer.json()["type"]) == (409, "/problems/area-name-taken")
 
 
-async def test_an_account_from_before_with_such_a_name_signs_in_and_is_not_the_other(
+async def test_an_old_account_with_an_invisible_character_can_sign_in_as_itself_only(
     lone_api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     invisible = Username("ro\u200bot")

@@ -147,7 +147,7 @@ async def test_it_can_be_too_late_to_cancel(lone_api: Api) -> None:
 
 
 @pytest.mark.parametrize("token", ["x", "a" * 48, "%00", "%F0%9F%8E%AB" * 12, "a" * 2000])
-async def test_what_is_no_token_is_not_found(lone_api: Api, token: str) -> None:
+async def test_text_that_is_not_a_token_is_not_found(lone_api: Api, token: str) -> None:
     for answer in (
         await get(lone_api, token),
         await post(lone_api, token, "cancel"),
@@ -160,7 +160,7 @@ async def test_what_is_no_token_is_not_found(lone_api: Api, token: str) -> None:
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
 
 
-async def test_the_page_says_what_when_and_where_one_stands(lone_api: Api) -> None:
+async def test_the_page_shows_the_event_its_time_and_the_visitors_status(lone_api: Api) -> None:
     event_id = await an_event_id(lone_api, timezone="Asia/Kolkata")
     await token_of(lone_api, event_id, "grace")
     token = await token_of(lone_api, event_id)
@@ -174,7 +174,7 @@ async def test_the_page_says_what_when_and_where_one_stands(lone_api: Api) -> No
     assert is_private(answer)
 
 
-async def test_the_page_tells_the_last_of_all_times_in_utc(lone_api: Api) -> None:
+async def test_the_page_shows_the_latest_possible_time_in_utc(lone_api: Api) -> None:
     last = datetime(9999, 12, 31, 23, tzinfo=UTC)
     event_id = await an_event_id(lone_api, event_datetime=last, timezone="Pacific/Kiritimati")
     token = await token_of(lone_api, event_id)
@@ -214,7 +214,7 @@ async def test_the_page_escapes_what_people_wrote(lone_api: Api) -> None:
     assert "<i>" not in page.lower()
 
 
-async def test_a_cancelled_or_removed_event_is_told_on_the_page(lone_api: Api) -> None:
+async def test_the_page_shows_that_the_event_was_cancelled_or_removed(lone_api: Api) -> None:
     event_id = await an_event_id(lone_api)
     token = await token_of(lone_api, event_id)
     await do(lone_api, CancelEvent(event_id=event_id, reason=Reason("The hall is flooded.")))

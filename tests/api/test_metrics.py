@@ -73,7 +73,7 @@ async def test_requests_are_counted_by_their_route(lone_api: Api) -> None:
     assert not any("ada@" in name for name in counted)
 
 
-async def test_commands_are_counted_with_what_became_of_them(lone_api: Api) -> None:
+async def test_commands_are_counted_by_outcome(lone_api: Api) -> None:
     async with counting(lone_api) as counted:
         event = await lone_api.event()
         for expected in (201, 409, 409):
@@ -89,7 +89,7 @@ async def test_commands_are_counted_with_what_became_of_them(lone_api: Api) -> N
     assert counted["command_commit_seconds_count"] == 3 + counted["command_conflicts_total"]
 
 
-async def test_the_queue_is_told_while_no_command_is_decided(
+async def test_the_length_of_the_command_queue_is_exported(
     lone_api: Api, database_url: str
 ) -> None:
     async with (
@@ -108,7 +108,7 @@ async def test_the_queue_is_told_while_no_command_is_decided(
         await connection.rollback()
 
 
-async def test_processes_that_share_a_port_tell_what_all_of_them_count(
+async def test_processes_that_share_a_port_export_their_sums(
     settings: Settings, services: Services, tmp_path: Path
 ) -> None:
     port = free_port()
@@ -146,7 +146,7 @@ async def test_processes_that_share_a_port_tell_what_all_of_them_count(
         assert accepts(port)
 
 
-async def test_projections_and_history_are_told(api: Api) -> None:
+async def test_projections_and_history_are_exported(api: Api) -> None:
     created = await api.created_event()
     await api.get("/api/events/list", after=created)
     end = float(created.headers["Event-Position"])
@@ -162,7 +162,7 @@ async def test_projections_and_history_are_told(api: Api) -> None:
     assert set(states.values()) == {0, 1}
 
 
-async def test_what_is_not_sealed_yet_is_told(lone_api: Api, database_url: str) -> None:
+async def test_the_number_of_unsealed_events_is_exported(lone_api: Api, database_url: str) -> None:
     told = await scraped(lone_api)
     assert told["unsealed_events"] == told["seal_lag_seconds"] == 0
     await lone_api.event()
@@ -178,7 +178,7 @@ async def test_what_is_not_sealed_yet_is_told(lone_api: Api, database_url: str) 
     assert told["seal_lag_seconds"] > 3600
 
 
-async def test_a_stopped_projection_is_told(lone_api: Api, database_url: str) -> None:
+async def test_a_stopped_projection_is_exported(lone_api: Api, database_url: str) -> None:
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
         await connection.execute(
             "UPDATE projections SET stopped_at = 7, stopped_because = 'a riddle'"
@@ -189,7 +189,7 @@ async def test_a_stopped_projection_is_told(lone_api: Api, database_url: str) ->
     assert told["projection_stopped,events"] == 0
 
 
-async def test_notifications_that_are_due_and_not_sent_are_told(
+async def test_notifications_that_are_due_and_not_sent_are_exported(
     api: Api, database_url: str
 ) -> None:
     event = await api.event()
@@ -211,7 +211,7 @@ async def test_notifications_that_are_due_and_not_sent_are_told(
     assert told["database_up"] == told["projection_state,outbox,outdated"] == 1
 
 
-async def test_a_large_outbox_tells_at_least_what_waits(
+async def test_at_least_the_waiting_rows_of_a_large_outbox_are_exported(
     lone_api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def count_for_ever(_: object) -> None:
@@ -227,7 +227,7 @@ async def test_a_large_outbox_tells_at_least_what_waits(
     await until_async(only_what_waits_is_told)
 
 
-async def test_a_process_tells_of_itself_when_there_is_no_database(
+async def test_without_a_database_a_process_exports_its_own_metrics(
     serving: Serving,
 ) -> None:
     nowhere = Services(database_url="postgresql://u@127.0.0.1:1/x", redis_url=None)
@@ -278,7 +278,7 @@ async def test_a_token_closes_the_metrics(serving: Serving) -> None:
         assert (await api.http.get("/health/live")).status_code == 200
 
 
-async def test_scrapers_are_not_limited_and_may_come_by_address(serving: Serving) -> None:
+async def test_scrapers_have_no_rate_limit_and_need_no_allowed_host(serving: Serving) -> None:
     async with serving(rate_limits=True, allowed_hosts=("events.example",)) as api:
         answer = await api.http.get("/metrics/")
         assert answer.status_code == 200

@@ -55,5 +55,5 @@ async def test_a_missing_table_is_a_503_and_readiness_names_it(
     assert "relation" not in ready.text
 
 
-def test_every_table_of_the_rooms_below_is_among_those_that_are_looked_for() -> None:
+def test_readiness_looks_for_every_table_of_the_lower_layers() -> None:
     assert {*TABLES} == {"projections", *tables_of(migrations_of("domain", "projections"))}

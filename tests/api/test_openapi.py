@@ -60,7 +60,7 @@ async def test_the_document_is_valid_and_served(lone_api: Api) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_every_call_is_told_in_full(call: str) -> None:
+def test_every_operation_is_described_completely(call: str) -> None:
     operation = CALLS[call]
     assert operation["summary"]
     assert operation["description"]
@@ -78,7 +78,7 @@ def test_every_call_is_told_in_full(call: str) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_every_example_is_what_its_schema_asks_for(call: str) -> None:
+def test_every_example_matches_its_schema(call: str) -> None:
     operation = CALLS[call]
     bodies = [operation["requestBody"]] if "requestBody" in operation else []
     for body in [*bodies, *operation["responses"].values()]:
@@ -89,7 +89,7 @@ def test_every_example_is_what_its_schema_asks_for(call: str) -> None:
                 jsonschema.validate(example, schema, jsonschema.Draft202012Validator)
 
 
-def test_the_problems_of_a_call_are_those_it_can_answer() -> None:
+def test_the_problems_of_an_operation_are_those_it_can_answer() -> None:
     told = {
         status: slugs(response)
         for status, response in CALLS["POST /api/events/{event_id}/register"]["responses"].items()
@@ -136,7 +136,7 @@ def test_every_error_is_named_by_some_route() -> None:
 
 
 @pytest.mark.parametrize("write_policy", ["organizer", "anyone"])
-def test_who_needs_a_token_is_told(write_policy: Any) -> None:
+def test_operations_that_need_a_token_say_so(write_policy: Any) -> None:
     paths = document(ROUTES, write_policy)["paths"]
     bearer: Json = {"bearer": []}
     assert paths["/api/events/list"]["get"]["security"] == []
@@ -146,7 +146,7 @@ def test_who_needs_a_token_is_told(write_policy: Any) -> None:
     assert paths["/api/events"]["post"]["security"] == organizers
 
 
-def test_parameters_and_headers_are_told() -> None:
+def test_parameters_and_headers_are_described() -> None:
     def parameters(call: str) -> set[str]:
         given = CALLS[call]["parameters"]
         return {
@@ -166,7 +166,7 @@ def test_parameters_and_headers_are_told() -> None:
     assert "WWW-Authenticate" in changed["401"]["headers"]
 
 
-def test_a_text_is_told_with_its_limits() -> None:
+def test_the_schema_of_a_text_has_its_limits() -> None:
     body = CALLS["POST /api/events/{event_id}/register"]["requestBody"]["content"]
     schema = body["application/json"]["schema"]
     assert schema["required"] == ["full_name", "email"]
@@ -175,7 +175,7 @@ def test_a_text_is_told_with_its_limits() -> None:
 
 
 @pytest.mark.parametrize("page", ["/api/swagger/", "/api/redoc/"])
-async def test_a_page_is_made_of_what_is_served_here(lone_api: Api, page: str) -> None:
+async def test_a_page_loads_only_files_that_are_served_here(lone_api: Api, page: str) -> None:
     answer = await lone_api.http.get(page)
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "<style" not in answer.text

@@ -78,7 +78,7 @@ async def test_an_unchanged_event_is_not_sent_again_and_its_area_is_part_of_it(a
     assert changed.json()["data"]["area"] == "New"
 
 
-async def test_a_change_is_refused_when_another_came_first(api: Api) -> None:
+async def test_a_change_of_an_older_version_is_refused(api: Api) -> None:
     created = await api.created_event()
     path = f"/api/events/{created.json()['data']['id']}"
     seen = {"If-Match": created.headers["ETag"]}

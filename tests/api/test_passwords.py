@@ -26,7 +26,7 @@ async def login(api: Api, password: str, username: str = "ada") -> int:
 
 
 @pytest.mark.parametrize("password", SPELLINGS)
-async def test_a_password_is_the_same_however_a_keyboard_composes_it(
+async def test_a_password_is_equal_in_every_unicode_composition(
     guarded_api: Api, password: str
 ) -> None:
     body = {"username": "ada", "password": password}
@@ -38,7 +38,7 @@ async def test_a_password_is_the_same_however_a_keyboard_composes_it(
         assert await login(guarded_api, other) == 401
 
 
-async def test_a_password_that_was_hashed_as_it_was_typed_is_taken_and_hashed_again(
+async def test_a_hash_of_a_password_that_was_not_normalized_is_accepted_and_renewed(
     guarded_api: Api, database_url: str
 ) -> None:
     await guarded_api.account("ada")

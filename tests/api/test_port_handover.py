@@ -17,7 +17,7 @@ pytestmark = [
 ]
 
 
-async def test_who_waits_to_be_accepted_is_accepted_first() -> None:
+async def test_connections_that_wait_are_accepted_before_the_process_ends() -> None:
     loop = asyncio.get_running_loop()
     with ExitStack() as held:
         listener = held.enter_context(socket.create_server(("127.0.0.1", 0), reuse_port=True))
@@ -38,7 +38,7 @@ async def test_who_waits_to_be_accepted_is_accepted_first() -> None:
             socket.create_connection(address)
 
 
-async def test_who_knocks_meanwhile_is_let_in_by_another() -> None:
+async def test_new_connections_meanwhile_are_accepted_by_another_process() -> None:
     with ExitStack() as held:
         first = held.enter_context(socket.create_server(("127.0.0.1", 0), reuse_port=True))
         address = first.getsockname()
@@ -56,7 +56,7 @@ async def test_who_knocks_meanwhile_is_let_in_by_another() -> None:
         writer.close()
 
 
-async def test_who_is_never_accepted_does_not_keep_it_from_leaving(
+async def test_a_connection_that_is_never_accepted_does_not_prevent_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(port_handover, "ACCEPT_TIMEOUT", 0.1)

@@ -29,6 +29,6 @@ async def test_a_type_leads_to_its_page(lone_api: Api) -> None:
     assert "There is nothing at this address." in (await lone_api.http.get(problem["type"])).text
 
 
-async def test_a_type_that_there_is_not_is_not_found(lone_api: Api) -> None:
+async def test_an_unknown_problem_type_is_not_found(lone_api: Api) -> None:
     answer = await lone_api.http.get("/problems/nonsense")
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")

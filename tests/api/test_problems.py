@@ -36,13 +36,13 @@ AREAS = "/api/events/areas"
         ("BREW", AREAS, (405, "method-not-allowed")),
     ],
 )
-async def test_there_is_a_problem_for_what_is_not_there(
+async def test_an_unknown_path_is_answered_with_a_problem(
     lone_api: Api, method: str, path: str, expected: tuple[int, str]
 ) -> None:
     assert problem(await lone_api.http.request(method, path)) == expected
 
 
-async def test_the_allowed_methods_are_told(lone_api: Api) -> None:
+async def test_a_405_names_the_allowed_methods(lone_api: Api) -> None:
     path = f"/api/events/{NOBODY}/"
     methods = "DELETE, GET, HEAD, OPTIONS, PATCH"
     assert (await lone_api.http.put(path)).headers["Allow"] == methods
@@ -67,7 +67,7 @@ async def test_the_allowed_methods_are_told(lone_api: Api) -> None:
         b'{"name": "a"} trailing',
     ],
 )
-async def test_a_body_that_is_no_json_is_malformed(lone_api: Api, body: bytes) -> None:
+async def test_a_body_that_is_not_json_is_malformed(lone_api: Api, body: bytes) -> None:
     answer = await lone_api.http.post(
         AREAS, content=body, headers={"Content-Type": "application/json"}
     )
@@ -75,7 +75,7 @@ async def test_a_body_that_is_no_json_is_malformed(lone_api: Api, body: bytes) -
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b'"text"', b"1"])
-async def test_a_body_of_json_that_is_no_object_is_not_valid(lone_api: Api, body: bytes) -> None:
+async def test_a_json_body_that_is_not_an_object_is_invalid(lone_api: Api, body: bytes) -> None:
     answer = await lone_api.http.post(
         AREAS, content=body, headers={"Content-Type": "application/json"}
     )
@@ -86,7 +86,7 @@ async def test_a_body_of_json_that_is_no_object_is_not_valid(lone_api: Api, body
 @pytest.mark.parametrize(
     "name", ["", "  ", "a\x00b", "a\nb", "x" * 256, None, 1, 1.5, True, [], {}, ["a"]]
 )
-async def test_a_name_that_is_none_is_not_valid(lone_api: Api, name: Any) -> None:
+async def test_an_invalid_name_is_reported_for_its_field(lone_api: Api, name: Any) -> None:
     answer = await lone_api.http.post(AREAS, json={"name": name})
     assert problem(answer) == (422, "validation")
     ((only),) = answer.json()["errors"]
@@ -95,7 +95,7 @@ async def test_a_name_that_is_none_is_not_valid(lone_api: Api, name: Any) -> Non
 
 
 @pytest.mark.parametrize("media_type", [None, "text/plain", "application/x-www-form-urlencoded"])
-async def test_a_body_that_is_not_said_to_be_json_is_not_read(
+async def test_a_body_without_the_media_type_of_json_is_not_read(
     lone_api: Api, media_type: str | None
 ) -> None:
     headers = {"Content-Type": media_type} if media_type else {}
@@ -136,7 +136,7 @@ async def test_a_body_beyond_the_limit_is_refused_however_it_is_sent(lone_api: A
         ({"cursor": "ä" * 3000}, "cursor"),
     ],
 )
-async def test_a_parameter_that_is_not_valid_is_named(
+async def test_an_invalid_parameter_is_named(
     lone_api: Api, query: dict[str, str], field: str
 ) -> None:
     answer = await lone_api.http.get("/api/events/list", params=query)
@@ -145,7 +145,7 @@ async def test_a_parameter_that_is_not_valid_is_named(
 
 
 @pytest.mark.parametrize("position", ["-1", "soon", "", "1.5", "9" * 30])
-async def test_a_position_that_is_none_is_named(lone_api: Api, position: str) -> None:
+async def test_an_invalid_position_is_named(lone_api: Api, position: str) -> None:
     answer = await lone_api.http.get(
         "/api/events/list?limit=x", headers={"Min-Event-Position": position}
     )
@@ -155,13 +155,13 @@ async def test_a_position_that_is_none_is_named(lone_api: Api, position: str) ->
 
 
 @pytest.mark.parametrize("id", ["", "a b", "x" * 129, "naïve"])
-async def test_a_request_has_an_id_of_ours_when_its_own_is_not_sane(lone_api: Api, id: str) -> None:
+async def test_an_unusable_request_id_is_replaced_by_a_new_one(lone_api: Api, id: str) -> None:
     headers = {b"X-Request-ID": id.encode()}
     answer = await lone_api.http.get("/health/live", headers=headers)
     assert answer.headers["X-Request-ID"] not in {"", id}
 
 
-async def test_the_id_of_a_request_comes_back_and_stands_in_history(lone_api: Api) -> None:
+async def test_the_id_of_a_request_is_in_the_answer_and_in_history(lone_api: Api) -> None:
     headers = {"X-Request-ID": "trace-1.of_2"}
     answer = await lone_api.http.post(AREAS, json={"name": "Hall"}, headers=headers)
     assert answer.headers["X-Request-ID"] == "trace-1.of_2"
@@ -184,7 +184,7 @@ async def test_the_id_of_a_request_comes_back_and_stands_in_history(lone_api: Ap
         psycopg.errors.IdleInTransactionSessionTimeout("terminating connection"),
     ],
 )
-async def test_who_comes_at_a_bad_time_is_asked_to_come_back(
+async def test_temporary_failures_are_answered_with_retry_after(
     lone_api: Api, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("domain.history.group_commit.Writer.execute", raising(error))
@@ -244,7 +244,7 @@ def test_a_published_problem_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("kind", [*chain.from_iterable(problem_types().values())])
-def test_every_error_says_in_its_docstring_what_the_caller_reads(kind: type[ProblemError]) -> None:
+def test_the_docstring_of_every_error_is_the_text_for_the_caller(kind: type[ProblemError]) -> None:
     sentence = (kind.__doc__ or "").partition("\n")[0]
     assert sentence, f"give {kind.__qualname__} a docstring: its first line is the problem's detail"
     assert not sentence.endswith("."), f"{kind.__qualname__}: one sentence, without its full stop"

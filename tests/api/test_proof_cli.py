@@ -33,7 +33,7 @@ async def change(installation: Installation, position: int) -> None:
     )
 
 
-async def test_verify_says_that_history_is_as_it_was(
+async def test_verify_reports_an_unchanged_history(
     sealed_history: Installation, surroundings: dict[str, str]
 ) -> None:
     await sealed_history.event("Another")
@@ -73,7 +73,7 @@ async def test_verify_recounts_the_seats(
     assert f"{LAST - 3} taken instead of {LAST - 2}: run `events-face seats recount`" in ran.err
 
 
-async def test_verify_warns_of_what_nobody_seals(
+async def test_verify_warns_of_events_that_are_not_sealed(
     sealed_history: Installation, surroundings: dict[str, str]
 ) -> None:
     await sealed_history.event("Another")
@@ -157,7 +157,7 @@ async def test_a_proof_is_checked_elsewhere_with_the_public_key_alone(
     assert (ran.code, ran.out) == (1, "")
 
 
-async def test_what_cannot_be_proven_or_read_is_one_line(
+async def test_an_impossible_proof_or_unreadable_file_is_reported_in_one_line(
     sealed_history: Installation, surroundings: dict[str, str], tmp_path: Path
 ) -> None:
     ran = events_face(surroundings, "audit", "prove", str(HOLE))

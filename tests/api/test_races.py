@@ -61,7 +61,7 @@ async def test_of_many_areas_with_one_name_one_is_created(
     assert sorted(answers) == [201] + [409] * 49
 
 
-async def test_an_area_never_goes_while_an_event_moves_in(
+async def test_an_area_is_not_deleted_while_an_event_moves_into_it(
     two_apis: list[httpx.AsyncClient],
 ) -> None:
     for n in range(10):
@@ -74,7 +74,7 @@ async def test_an_area_never_goes_while_an_event_moves_in(
         assert (deleted.status_code, event.status_code) in {(204, 422), (409, 201)}
 
 
-async def test_nobody_is_registered_after_a_close(
+async def test_no_visitor_is_registered_after_the_event_is_closed(
     two_apis: list[httpx.AsyncClient], services: Services
 ) -> None:
     """Whoever is answered 201 stands in history before the close, and nobody stands behind it."""
@@ -117,7 +117,7 @@ async def race_a_close(two_apis: list[httpx.AsyncClient], services: Services) ->
 
 
 @pytest.mark.parametrize(("method", "path"), [("DELETE", "roles/admin"), ("POST", "disable")])
-async def test_of_two_admins_who_give_up_each_other_one_stays(
+async def test_of_two_admins_who_remove_each_other_one_stays(
     two_apis: list[httpx.AsyncClient],
     services: Services,
     keys: InstallationKeys,

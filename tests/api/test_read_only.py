@@ -16,9 +16,7 @@ from tests.support.waiting import until_async
 pytestmark = pytest.mark.anyio
 
 
-async def test_what_writes_is_answered_with_503_and_what_reads_as_ever(
-    api: Api, database_url: str
-) -> None:
+async def test_writes_are_answered_with_503_and_reads_as_usual(api: Api, database_url: str) -> None:
     admin = await api.account("ada", "admin", "organizer", "auditor")
     other = await api.account("bob", "organizer")
     event, area = await api.event(), await api.area()
@@ -53,7 +51,7 @@ async def test_what_writes_is_answered_with_503_and_what_reads_as_ever(
         assert answer.status_code == 201, answer.text
 
 
-async def test_the_panel_says_so_to_who_signs_in(lone_api: Api, database_url: str) -> None:
+async def test_the_panel_says_so_at_sign_in(lone_api: Api, database_url: str) -> None:
     await lone_api.account("ada", "admin")
     page = await lone_api.http.get("/admin/sign-in")
     token = page.text.partition('name="csrf_token" value="')[2].partition('"')[0]

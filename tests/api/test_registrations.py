@@ -14,7 +14,7 @@ from tests.support.waiting import until_async
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_visitor_registers_once_whatever_the_spelling_of_the_email(api: Api) -> None:
+async def test_a_visitor_registers_once_in_any_spelling_of_the_email(api: Api) -> None:
     event = await api.event()
     answer = await api.register(event, "Ada@Example.com")
     assert answer.status_code == 201
@@ -27,7 +27,7 @@ async def test_a_visitor_registers_once_whatever_the_spelling_of_the_email(api: 
     assert (await api.register(await api.event())).status_code == 201
 
 
-async def test_a_closed_event_takes_nobody_until_it_is_opened_again(api: Api) -> None:
+async def test_a_closed_event_refuses_registrations_until_it_is_opened_again(api: Api) -> None:
     event = await api.event(status="closed")
     refusal = await api.register(event)
     assert (refusal.status_code, refusal.json()["type"]) == (409, "/problems/event-closed")
@@ -35,7 +35,7 @@ async def test_a_closed_event_takes_nobody_until_it_is_opened_again(api: Api) ->
     assert (await api.register(event)).status_code == 201
 
 
-async def test_nobody_registers_after_the_deadline(api: Api) -> None:
+async def test_registrations_after_the_deadline_are_refused(api: Api) -> None:
     soon = datetime.now(UTC) + timedelta(seconds=0.5)
     event = await api.event(registration_deadline=soon.isoformat())
 
@@ -47,7 +47,7 @@ async def test_nobody_registers_after_the_deadline(api: Api) -> None:
     await until_async(refused)
 
 
-async def test_a_body_that_is_wrong_is_said_before_anything_else(api: Api) -> None:
+async def test_an_invalid_body_is_reported_before_any_other_error(api: Api) -> None:
     nowhere = f"/api/events/{uuid4()}/register"
     wrong: dict[str, Any] = {"full_name": "x" * 129, "email": "nobody"}
     answer = await api.http.post(nowhere, json=wrong)

@@ -24,7 +24,7 @@ LONG_LAST_REQUESTS = "from api import server; server.LAST_REQUESTS = 60.0"
 """However slow the machine, what a test sends in it is in time."""
 
 
-async def test_what_was_accepted_is_answered_before_the_process_ends(
+async def test_accepted_requests_are_answered_before_the_process_ends(
     settings: Settings, services: Services
 ) -> None:
     port = free_port()
@@ -52,7 +52,7 @@ async def test_what_was_accepted_is_answered_before_the_process_ends(
 
 
 @pytest.mark.parametrize("keeps", [True, False], ids=["keeping connections", "one for each"])
-async def test_a_process_that_leaves_a_shared_port_turns_nobody_away(
+async def test_a_process_that_leaves_a_shared_port_refuses_no_connection(
     settings: Settings, services: Services, keeps: bool
 ) -> None:
     port, seen = free_port(), Seen()
@@ -88,7 +88,7 @@ async def test_a_process_that_leaves_a_shared_port_turns_nobody_away(
         assert await last_position(connection) == 1 + len(seen.statuses)
 
 
-async def test_who_keeps_a_connection_is_told_when_it_ends(
+async def test_the_last_answer_on_a_kept_connection_announces_its_end(
     settings: Settings, services: Services
 ) -> None:
     port, seen = free_port(), Seen()
@@ -101,7 +101,7 @@ async def test_who_keeps_a_connection_is_told_when_it_ends(
         assert (seen.statuses, seen.told, seen.hung_up) == ([201, 201], 1, 0)
 
 
-def test_a_sender_that_stalls_does_not_keep_the_process_from_ending(
+def test_a_stalled_sender_does_not_prevent_the_process_from_ending(
     settings: Settings, services: Services
 ) -> None:
     port = free_port()
@@ -146,7 +146,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def test_a_port_in_use_is_one_line(settings: Settings, services: Services) -> None:
+def test_a_port_in_use_is_reported_in_one_line(settings: Settings, services: Services) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

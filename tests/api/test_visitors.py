@@ -126,7 +126,7 @@ async def test_a_whole_life(api: Api) -> None:
     ]
 
 
-async def test_an_added_visitor_is_as_the_contract_says(api: Api) -> None:
+async def test_the_answer_to_adding_a_visitor_is_as_specified(api: Api) -> None:
     organizer = await organizer_of(api)
     added = await organizer.add("ada")
     assert added.status_code == 201
@@ -185,7 +185,7 @@ async def test_a_corrected_name_keeps_the_visitor(
     assert (await organizer.correct(ada)).status_code == 200
 
 
-async def test_a_corrected_email_takes_the_place_in_line_along(api: Api) -> None:
+async def test_a_corrected_email_keeps_the_place_in_line(api: Api) -> None:
     organizer = await organizer_of(api)
     _, grace, joan = await organizer.join("ada", "grace", "joan")
     corrected = await organizer.correct(grace, email="hopper@example.com")
@@ -199,7 +199,7 @@ async def test_a_corrected_email_takes_the_place_in_line_along(api: Api) -> None
     assert refusal(await organizer.correct(grace, full_name="G.")) == (409, "not-registered")
 
 
-async def test_a_correction_of_what_has_changed_is_refused(api: Api) -> None:
+async def test_a_correction_of_an_older_version_is_refused(api: Api) -> None:
     organizer = await organizer_of(api)
     (ada,) = await organizer.join("ada")
     seen = (await organizer.correct(ada, full_name="Augusta")).headers["ETag"]
@@ -209,7 +209,7 @@ async def test_a_correction_of_what_has_changed_is_refused(api: Api) -> None:
 
 
 @pytest.mark.parametrize("what", ["cancel", "promote", "resend"])
-async def test_what_is_asked_of_a_visitor_who_has_changed_is_refused(api: Api, what: str) -> None:
+async def test_commands_for_an_older_version_of_a_visitor_are_refused(api: Api, what: str) -> None:
     organizer = await organizer_of(api)
     _, grace = await organizer.join("ada", "grace")
     seen = (await organizer.correct(grace, full_name="Grace Hopper")).headers["ETag"]
@@ -278,7 +278,7 @@ async def test_an_etag_of_a_list_holds_while_places_stay_the_same(api: Api) -> N
     assert stand(fresh) == [("Joan", "waiting", 1)]
 
 
-async def test_what_does_not_exist_is_not_found(api: Api) -> None:
+async def test_an_unknown_visitor_is_not_found(api: Api) -> None:
     organizer = await organizer_of(api)
     nobody = str(uuid4())
     for answer in [

@@ -19,7 +19,7 @@ def asked(server: HttpServer, **more: object) -> Got:
     return asyncio.run(ask(msgspec.convert(wanted, Asked)))
 
 
-def test_so_many_requests_are_made_as_are_asked_for_each_for_another_visitor(
+def test_the_number_of_requests_is_exact_and_each_is_for_another_visitor(
     server: HttpServer, bodies: list[bytes]
 ) -> None:
     got = asked(server, requests=100)
@@ -28,7 +28,7 @@ def test_so_many_requests_are_made_as_are_asked_for_each_for_another_visitor(
     assert len(set(bodies)) == 100
 
 
-def test_what_ends_with_an_equals_sign_is_never_asked_for_twice() -> None:
+def test_a_path_that_ends_with_an_equals_sign_is_requested_once_only() -> None:
     targets = list[str]()
 
     def respond(request: Request) -> Answer:
@@ -64,7 +64,7 @@ def test_waiting_behind_a_slow_answer_counts_as_latency() -> None:
     assert got.p99 > 100  # at one connection the last of twenty waits for all before it
 
 
-def test_whoever_is_under_way_at_the_end_is_waited_for() -> None:
+def test_requests_that_run_at_the_end_are_waited_for() -> None:
     served = list[Request]()
 
     def respond(request: Request) -> Answer:
@@ -98,7 +98,7 @@ def test_a_rush_ends_when_all_are_in(server: HttpServer, bodies: list[bytes]) ->
 
 
 @pytest.mark.usefixtures("generator")
-def test_a_rush_ends_too_when_somebody_is_not_let_in() -> None:
+def test_a_rush_ends_even_if_a_registration_fails() -> None:
     statuses = iter([201, 201, 500, *[201] * 7])
 
     with HttpServer(lambda request: Answer(status=next(statuses))) as server:

@@ -58,12 +58,12 @@ def test_the_spread_is_a_share_of_the_median() -> None:
     assert TIMES.spread(PEER) == 0
 
 
-def test_what_is_to_be_reached_is_a_ratio_or_a_bound() -> None:
+def test_a_goal_is_a_ratio_or_a_bound() -> None:
     assert [RATES.meets(reach) for reach in RATES.reaches] == [True, False, True]
     assert [TIMES.meets(reach) for reach in TIMES.reaches] == [False, True]
 
 
-def test_a_table_begins_with_ours_and_names_what_is_reached_beside_whom() -> None:
+def test_a_table_begins_with_the_product_and_shows_which_goals_are_reached() -> None:
     ours, theirs = lines(RATES)
 
     assert ours == ("registrations", OURS, "4,500 /s", "22%", "", "4,000/s: reached")
@@ -73,7 +73,7 @@ def test_a_table_begins_with_ours_and_names_what_is_reached_beside_whom() -> Non
     )
 
 
-def test_numbers_have_three_digits_that_count() -> None:
+def test_numbers_have_three_significant_digits() -> None:
     assert [number(n) for n in (1234.5, 99.94, 9.876, 0.123)] == ["1,234", "99.9", "9.88", "0.12"]
 
 

@@ -39,7 +39,7 @@ def metrics_of(expression: str) -> Iterator[str]:
 
 
 @each_alert
-def test_an_alert_asks_for_metrics_that_there_are(rule: dict[str, Any]) -> None:
+def test_an_alert_uses_metrics_that_exist(rule: dict[str, Any]) -> None:
     asked = set(metrics_of(rule["expr"])) - OF_PROMETHEUS
     assert all(name.startswith("events_face_") for name in asked)
     documented = set(re.findall(r"events_face_\w+", METRICS.read_text("utf-8")))
@@ -47,7 +47,7 @@ def test_an_alert_asks_for_metrics_that_there_are(rule: dict[str, Any]) -> None:
 
 
 @each_alert
-def test_an_alert_says_how_urgent_it_is_and_where_the_run_book_has_it(
+def test_an_alert_has_a_severity_and_a_run_book_link(
     rule: dict[str, Any],
 ) -> None:
     assert rule["labels"]["severity"] in {"page", "ticket"}
@@ -57,7 +57,7 @@ def test_an_alert_says_how_urgent_it_is_and_where_the_run_book_has_it(
     assert f"\n### {rule['alert']}\n" in (ROOT / file).read_text("utf-8")
 
 
-def test_no_alert_is_explained_that_there_is_not() -> None:
+def test_the_run_book_explains_only_alerts_that_exist() -> None:
     book = (ROOT / "docs" / "operations.md").read_text("utf-8")
     alerts, _, _ = book.partition("## Alerts\n")[2].partition("\n## ")
     assert re.findall(r"^### (\w+)$", alerts, re.MULTILINE) == [rule["alert"] for rule in ALERTS]

@@ -37,7 +37,7 @@ def test_the_example_explains_every_variable_that_compose_yaml_asks_for() -> Non
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_container_can_do_no_more_than_it_must(name: str) -> None:
+def test_a_container_has_only_the_privileges_that_it_needs(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
@@ -50,7 +50,7 @@ def test_a_container_can_do_no_more_than_it_must(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_container_that_ends_is_started_again_and_is_asked_how_it_is(name: str) -> None:
+def test_each_long_running_container_restarts_and_has_a_health_check(name: str) -> None:
     service = SERVICES[name]
     if name == "migrate":  # it is to end
         assert service["restart"] == "no"
@@ -66,7 +66,7 @@ def test_every_port_is_published_to_this_host_only(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_what_is_mounted_from_the_repository_is_there(name: str) -> None:
+def test_files_mounted_from_the_repository_exist(name: str) -> None:
     for volume in SERVICES[name].get("volumes", []):
         source, _, _ = volume.partition(":")
         assert not source.startswith(".") or (ROOT / source).exists()
@@ -84,7 +84,7 @@ def test_the_image_holds_every_package_and_no_embedded_server() -> None:
     assert not re.search(r"^(pixeltable|valkey)", pins, re.MULTILINE)
 
 
-def test_what_grafana_and_prometheus_are_told_names_services_that_there_are() -> None:
+def test_grafana_and_prometheus_are_configured_with_existing_services() -> None:
     prometheus = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text("utf-8"))
     scraped = {
         name: str(found_by["port"])

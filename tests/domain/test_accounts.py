@@ -35,7 +35,7 @@ def test_a_new_account_has_no_role() -> None:
 
 
 @pytest.mark.parametrize("username", ["Ada", "ADA", "ada", "\uff21da"])
-def test_a_username_is_taken_whatever_its_case_and_width(username: str) -> None:
+def test_a_username_is_taken_in_every_case_and_width(username: str) -> None:
     with pytest.raises(UsernameTaken):
         ada().when(an_account(username))
 
@@ -103,7 +103,7 @@ def test_the_last_admin_stays_one(command: object, of_bob: Sequence[DomainEvent[
 
 
 @pytest.mark.parametrize("command", GIVING_UP)
-def test_an_admin_beside_another_is_given_up(command: object) -> None:
+def test_an_admin_can_be_removed_while_there_is_another(command: object) -> None:
     assert len(two(ADMIN).when(command)) == 1
 
 
@@ -112,14 +112,14 @@ def test_an_operator_can_take_the_role_of_the_last_admin() -> None:
     assert two().when(command) == [accounts.RoleRevoked(role="admin")]
 
 
-def test_who_is_no_admin_is_given_up_although_there_is_none() -> None:
+def test_an_account_that_is_not_an_admin_can_always_be_disabled() -> None:
     scenario = two()
     assert scenario.when(DisableAccount(account_id=BOB)) == [accounts.Disabled()]
     assert scenario.when(RevokeRole(account_id=BOB, role="admin")) == []
     assert scenario.when(RevokeRole(account_id=ADA, role="organizer")) == []
 
 
-def test_history_knows_that_a_password_changed_and_nothing_of_it() -> None:
+def test_history_records_that_a_password_changed_but_not_the_password() -> None:
     (changed,) = ada().when(ChangePassword(account_id=ADA, password_hash=A_HASH))
     assert changed == accounts.PasswordChanged()
     assert changed.__struct_fields__ == ()
@@ -134,12 +134,12 @@ def test_history_knows_that_a_password_changed_and_nothing_of_it() -> None:
         DisableAccount(account_id=UUID(int=7)),
     ],
 )
-def test_an_account_that_is_not_there_is_not_found(command: object) -> None:
+def test_an_unknown_account_is_not_found(command: object) -> None:
     with pytest.raises(NotFound):
         Scenario().when(command)
 
 
 @pytest.mark.parametrize("username", ["a", " a ", "", "a" * 51, "a\x00b"])
-def test_a_username_has_2_to_50_characters_and_no_control_ones(username: str) -> None:
+def test_a_username_has_2_to_50_characters_and_no_control_characters(username: str) -> None:
     with pytest.raises(Invalid):
         Username.parse(username)

@@ -49,7 +49,7 @@ def test_a_new_time_and_place_are_announced_once() -> None:
     assert fair.value is False
 
 
-def test_nothing_is_announced_when_all_is_as_it_was() -> None:
+def test_an_unchanged_event_is_not_announced() -> None:
     original = TimeAndPlace(IN_A_MONTH)
     fair = a_moved_fair().given(
         FAIR,
@@ -59,12 +59,12 @@ def test_nothing_is_announced_when_all_is_as_it_was() -> None:
     assert fair.when(announce(original)) == []
 
 
-def test_what_has_changed_again_since_is_not_announced() -> None:
+def test_an_outdated_change_is_not_announced() -> None:
     assert a_moved_fair().when(announce(TimeAndPlace(LATER))) == []
 
 
 @pytest.mark.parametrize("event", [Cancelled(at=NOW), events.Deleted(), events.CleanedUp()])
-def test_no_change_of_an_event_that_does_not_take_place_is_announced(
+def test_changes_of_cancelled_and_removed_events_are_not_announced(
     event: DomainEvent[Event],
 ) -> None:
     assert a_moved_fair().given(FAIR, event).when(announce()) == []
@@ -125,13 +125,13 @@ def test_a_closed_event_has_reminders() -> None:
     ],
     ids=lambda event: type(event).__name__,
 )
-def test_no_reminder_of_what_was_cancelled_removed_moved_or_not_wanted_any_more(
+def test_a_reminder_that_does_not_apply_any_more_is_not_given(
     event: DomainEvent[Event],
 ) -> None:
     assert a_fair_with_reminders(1).given(FAIR, event).when(remind()) == []
 
 
-def test_a_moved_event_has_its_reminders_anew() -> None:
+def test_a_moved_event_is_reminded_of_again() -> None:
     fair = a_fair_with_reminders(1)
     fair.when(remind())
     fair.given(FAIR, rescheduled())

@@ -31,7 +31,7 @@ def test_a_new_area_claims_its_name() -> None:
 
 
 @pytest.mark.parametrize("name", ["Great Hall", "GREAT HALL", "great hall", "\uff47reat Hall"])
-def test_a_name_is_taken_whatever_its_case_and_width(name: str) -> None:
+def test_a_name_is_taken_in_every_case_and_width(name: str) -> None:
     with pytest.raises(AreaNameTaken):
         a_hall().when(CreateArea(name=Text(name)))
 
@@ -101,7 +101,7 @@ def test_a_deleted_area_is_gone_and_its_name_is_free() -> None:
     scenario.when(CreateArea(name=Text("Great Hall")))
 
 
-def test_a_change_to_a_version_that_is_past_is_refused() -> None:
+def test_a_change_of_an_older_version_is_refused() -> None:
     scenario = a_hall()
     with pytest.raises(ChangedMeanwhile) as refusal:
         scenario.when(RenameArea(area_id=HALL, name=Text("Annex"), expected_version=7))
@@ -109,6 +109,6 @@ def test_a_change_to_a_version_that_is_past_is_refused() -> None:
     scenario.when(RenameArea(area_id=HALL, name=Text("Annex"), expected_version=1))
 
 
-def test_the_id_of_something_else_is_no_area() -> None:
+def test_the_id_of_another_aggregate_is_not_an_area() -> None:
     with pytest.raises(NotFound):
         a_hall().when(DeleteArea(area_id=HALL_NAME))

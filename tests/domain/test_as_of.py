@@ -50,7 +50,7 @@ async def test_a_state_is_that_of_a_position_or_a_time(
     assert await state_as_of(connection, uuid4()) is None
 
 
-async def test_a_difference_tells_fields_and_events(
+async def test_a_difference_has_fields_and_events(
     morning: Installation, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     area = await morning.area()
@@ -78,7 +78,7 @@ async def test_a_difference_tells_fields_and_events(
     assert (short.to_version, len(short.events)) == (3, 2)
 
 
-async def test_what_lies_deeper_is_named_by_the_way_to_it(
+async def test_a_nested_field_is_named_by_its_path(
     morning: Installation, connection: AsyncConnection[Any]
 ) -> None:
     fair = await morning.event()
@@ -142,6 +142,6 @@ def test_a_moment_is_a_position_or_a_time(text: str, moment: Any) -> None:
         "٤٢",
     ],
 )
-def test_what_is_neither_is_refused(text: str) -> None:
+def test_text_that_is_neither_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
         parse_position_or_time(text)

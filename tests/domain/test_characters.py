@@ -35,14 +35,14 @@ ALL = [c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c)
 
 @pytest.mark.parametrize("character", INVISIBLE, ids=lambda c: f"U+{ord(c):04X}")
 @pytest.mark.parametrize("name", ["ro{}ot", "root{}", "{}root"])
-def test_a_username_has_nothing_that_cannot_be_seen(name: str, character: str) -> None:
+def test_a_username_has_no_invisible_characters(name: str, character: str) -> None:
     with pytest.raises(Invalid, match=rf"must not contain U\+{ord(character):04X} \("):
         Username.parse(name.format(character))
 
 
 @pytest.mark.parametrize("kind", [Line, Text, FullName, Username])
 @pytest.mark.parametrize("character", INVISIBLE + "\u00a0\u2003\u3000\u1680")
-def test_a_name_of_nothing_that_can_be_seen_is_empty(kind: type[Line], character: str) -> None:
+def test_a_name_of_invisible_characters_counts_as_empty(kind: type[Line], character: str) -> None:
     for name in (character * 3, f" {character} {character}"):
         with pytest.raises(Invalid, match="must not be empty"):
             kind.parse(name)
@@ -50,7 +50,7 @@ def test_a_name_of_nothing_that_can_be_seen_is_empty(kind: type[Line], character
 
 @pytest.mark.parametrize("character", IGNORABLE + DIRECTIONS)
 @pytest.mark.parametrize("name", ["Ha{}ll", "Hall{}", "{}Hall", "Hall {}"])
-def test_an_area_name_is_taken_whatever_else_is_in_it_unseen(name: str, character: str) -> None:
+def test_an_area_name_with_added_invisible_characters_is_taken(name: str, character: str) -> None:
     scenario = Scenario()
     scenario.when(CreateArea(name=Text("hall")))
     with pytest.raises(AreaNameTaken):
@@ -58,7 +58,7 @@ def test_an_area_name_is_taken_whatever_else_is_in_it_unseen(name: str, characte
 
 
 @pytest.mark.parametrize("character", BLANK)
-def test_what_looks_like_a_space_is_refused_where_a_space_belongs(character: str) -> None:
+def test_characters_that_look_like_a_space_are_refused(character: str) -> None:
     with pytest.raises(Invalid, match=rf"must not contain U\+{ord(character):04X} \("):
         Text.parse(f"Great{character}Hall")
 
@@ -74,7 +74,7 @@ def test_what_looks_like_a_space_is_refused_where_a_space_belongs(character: str
         "葛\U000e0100城",
     ],
 )
-def test_what_joins_letters_or_emoji_stays_in_a_name(name: str) -> None:
+def test_characters_that_join_letters_or_emoji_stay_in_a_name(name: str) -> None:
     assert FullName.parse(name) == name
     assert Text.parse(name) == name
 
@@ -103,9 +103,7 @@ NEW: list[type[Line]] = [Text, FullName, Username]
         ("\u3099か", "must not begin with U+3099 (COMBINING KATAKANA-HIRAGANA VOICED SOUND MARK)"),
     ],
 )
-def test_a_new_name_has_no_character_that_shows_nothing_or_what_it_likes(
-    name: str, reason: str
-) -> None:
+def test_a_new_name_has_no_invisible_and_no_private_use_characters(name: str, reason: str) -> None:
     for kind in NEW:
         with pytest.raises(Invalid, match=re.escape(reason)):
             kind.parse(f" {name} ")
@@ -193,7 +191,7 @@ def test_a_name_of_the_provider_is_taken_as_it_is() -> None:
     assert [event.name for event in made if isinstance(event, areas.Created)] == ["\u0301\u0378"]
 
 
-def test_what_turns_the_text_around_a_name_is_taken_away() -> None:
+def test_characters_that_change_the_direction_of_text_are_removed() -> None:
     assert FullName.parse("\u202bדוד\u202c") == "דוד"  # noqa: RUF001
     assert Text.parse("gpj.\u202egood\u2069") == "gpj.good"
     assert Text.parse("דוד\u200e (1)") == "דוד\u200e (1)"

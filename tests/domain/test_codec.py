@@ -131,7 +131,7 @@ def golden_file(event: DomainEvent[Any]) -> Path:
 
 
 @pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.topic)
-def test_an_event_stored_by_an_earlier_release_reads_as_it_was_meant(
+def test_an_event_stored_by_an_earlier_release_keeps_its_meaning(
     event: DomainEvent[Any],
 ) -> None:
     stored = golden_file(event).read_bytes().rstrip(b"\n")
@@ -178,12 +178,12 @@ def test_every_process_that_decodes_knows_every_event_class(module: str) -> None
 
 
 @pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.topic)
-def test_what_is_encoded_reads_back(event: DomainEvent[Any]) -> None:
+def test_an_encoded_event_is_decoded_to_the_same_event(event: DomainEvent[Any]) -> None:
     state = encode(recorded(event), KEY)
     assert open_personal(decode(SOME_ID, 3, event.topic, state), KEY) == recorded(event)
 
 
-def test_personal_data_is_not_readable_in_what_is_stored() -> None:
+def test_personal_data_is_not_readable_in_stored_events() -> None:
     (event,) = (e for e in EXAMPLES if isinstance(e, visitors.Registered))
     state = encode(recorded(event), KEY)
     assert b"zoe@example.com" not in state
@@ -207,12 +207,12 @@ def test_personal_data_moved_to_another_event_does_not_open() -> None:
 
 
 @pytest.mark.parametrize("topic", ["Event.Teleported", ""])
-def test_an_event_of_a_later_release_is_told_apart(topic: str) -> None:
+def test_an_event_of_a_later_release_is_an_unknown_event(topic: str) -> None:
     with pytest.raises(UnknownEvent):
         decode(SOME_ID, 1, topic, encode(recorded(events.Opened())))
 
 
-def test_a_later_version_of_a_known_event_is_told_apart() -> None:
+def test_a_later_version_of_a_known_event_is_an_unknown_event() -> None:
     stored = msgspec.json.decode(encode(recorded(events.Opened())))
     state = msgspec.json.encode(stored | {"schema_version": 2})
     with pytest.raises(UnknownEvent):

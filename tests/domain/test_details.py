@@ -120,7 +120,7 @@ def test_reminders_are_kept_once_each_the_longest_first() -> None:
         (0, "off", 0, 0, "full"),
     ],
 )
-def test_the_availability_is_what_a_newcomer_meets(
+def test_the_availability_says_whether_a_newcomer_gets_a_seat(
     capacity: int | None,
     waiting_list: WaitingList,
     taken: int,

@@ -37,7 +37,7 @@ def _notification(recorded: Any) -> UUID:
     return event.notification_id
 
 
-def test_a_notification_that_waits_is_given_up_with_its_recipient() -> None:
+def test_a_waiting_notification_to_an_erased_person_is_abandoned() -> None:
     scenario, notification = registered()
     assert scenario.when(ERASE) == [
         notifications.Failed(reason=ERASED),
@@ -47,14 +47,14 @@ def test_a_notification_that_waits_is_given_up_with_its_recipient() -> None:
     assert scenario.value == "erased before notified"
 
 
-def test_one_that_was_queued_again_waits() -> None:
+def test_a_notification_that_was_queued_again_is_abandoned_too() -> None:
     scenario, notification = registered()
     scenario.given(notification, notifications.Failed(reason="HTTP 422"), Requeued())
     assert notifications.Failed(reason=ERASED) in scenario.when(ERASE)
 
 
 @pytest.mark.parametrize("outcome", [Sent(), notifications.Failed(reason="HTTP 422")])
-def test_what_became_of_a_notification_stays_as_it_was(outcome: Any) -> None:
+def test_the_outcome_of_a_notification_is_not_changed(outcome: Any) -> None:
     scenario, notification = registered()
     scenario.given(notification, outcome)
     assert scenario.when(ERASE) == [
@@ -64,18 +64,18 @@ def test_what_became_of_a_notification_stays_as_it_was(outcome: Any) -> None:
     assert scenario.value == "erased"
 
 
-def test_nobody_is_erased_twice() -> None:
+def test_no_person_is_erased_twice() -> None:
     scenario, _ = registered()
     scenario.when(ERASE)
     assert scenario.when(ERASE) == []
     assert scenario.value == "not registered"
 
 
-def test_nothing_is_recorded_where_nobody_was_registered() -> None:
+def test_nothing_is_recorded_if_the_person_was_not_registered() -> None:
     assert Scenario().when(ERASE) == []
 
 
-def test_who_was_erased_may_register_again_and_gets_a_notification_of_its_own() -> None:
+def test_an_erased_person_may_register_again_and_gets_a_new_notification() -> None:
     scenario, first = registered()
     with pytest.raises(DuplicateRegistration):
         scenario.when(REGISTER)

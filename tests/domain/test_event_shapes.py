@@ -93,7 +93,7 @@ def about_it(recorded: dict[str, Shape], golden: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("same", [Painted, DescribedAnew])
-def test_what_is_stored_as_before_is_no_change(
+def test_an_unchanged_event_class_is_not_reported(
     same: type[DomainEvent[Any]], tmp_path: Path
 ) -> None:
     recorded, golden = painted(tmp_path)
@@ -104,7 +104,7 @@ def test_what_is_stored_as_before_is_no_change(
 @pytest.mark.parametrize(
     "changed", [WithAnotherField, WithAnotherType, WithMoreColours, WithAnotherDefault]
 )
-def test_a_changed_class_without_a_new_version_is_a_fault(
+def test_a_changed_class_without_a_new_version_is_an_error(
     changed: type[DomainEvent[Any]], tmp_path: Path
 ) -> None:
     recorded, golden = painted(tmp_path)
@@ -120,7 +120,7 @@ def test_a_field_that_becomes_personal_is_a_change(tmp_path: Path) -> None:
     assert len(about_it(recorded, golden)) == 1
 
 
-def test_a_removed_class_is_a_fault(tmp_path: Path) -> None:
+def test_a_removed_class_is_an_error(tmp_path: Path) -> None:
     recorded, golden = painted(tmp_path)
     (fault,) = about_it(recorded, golden)
     assert fault == "Area.Painted.v1 is gone, but history may hold such events: bring it back"
@@ -136,7 +136,7 @@ def test_a_new_version_needs_an_upcaster_an_example_and_to_be_recorded(tmp_path:
     assert example.startswith("Area.Painted.v2 has no stored example: ")
 
 
-def test_a_new_version_with_all_that_it_needs_is_no_fault_once_it_is_recorded(
+def test_a_complete_new_version_is_accepted_once_it_is_recorded(
     tmp_path: Path,
 ) -> None:
     recorded, golden = painted(tmp_path)
@@ -155,7 +155,7 @@ def test_a_new_version_with_all_that_it_needs_is_no_fault_once_it_is_recorded(
     ("changed", "may_be"),
     [(WithAnotherField, True), (PaintedOnce, False), (WithAnotherType, False)],
 )
-def test_what_is_written_as_an_older_version_has_only_fields_more_that_may_be_left_alone(
+def test_an_event_written_as_an_older_version_adds_only_fields_that_may_be_ignored(
     changed: type[DomainEvent[Any]], may_be: bool, tmp_path: Path
 ) -> None:
     recorded, golden = painted(tmp_path)
@@ -164,7 +164,7 @@ def test_what_is_written_as_an_older_version_has_only_fields_more_that_may_be_le
     assert len(found) == (0 if may_be else 1)
 
 
-def test_make_check_fails_with_what_is_to_be_done(tmp_path: Path) -> None:
+def test_make_check_fails_and_says_what_to_do(tmp_path: Path) -> None:
     """On a copy of the domain in which one field has another name."""
     shutil.copytree(ROOT / "domain", tmp_path / "domain")
     shutil.copytree(ROOT / "tests" / "domain", tmp_path / "tests" / "domain")

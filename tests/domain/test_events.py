@@ -51,7 +51,7 @@ def test_a_new_event_is_created_as_asked() -> None:
         (IN_A_MONTH, IN_A_MONTH.date() + timedelta(days=1), ["registration_deadline"]),
     ],
 )
-def test_times_that_cannot_be_are_refused_by_field(
+def test_invalid_times_are_refused_by_field(
     starts: datetime, deadline: datetime | date, wrong: list[str]
 ) -> None:
     with pytest.raises(InvalidFields) as refusal:
@@ -91,7 +91,7 @@ def test_a_change_leads_to_one_event_for_each_thing_that_differs() -> None:
     ]
 
 
-def test_a_change_to_what_is_already_so_leads_to_nothing() -> None:
+def test_a_change_to_the_present_value_records_nothing() -> None:
     assert a_fair().when(ChangeEvent(event_id=FAIR, name=Text("Fair"), status="open")) == []
 
 
@@ -119,9 +119,7 @@ LATER = IN_A_MONTH + timedelta(days=300)
         ),
     ],
 )
-def test_a_time_that_stays_as_it_was_is_not_judged_again(
-    now: datetime, changes: dict[str, Any]
-) -> None:
+def test_an_unchanged_time_is_not_validated_again(now: datetime, changes: dict[str, Any]) -> None:
     scenario = a_fair()
     scenario.now = now
     scenario.when(ChangeEvent(event_id=FAIR, **changes))
@@ -137,7 +135,7 @@ def test_a_time_that_stays_as_it_was_is_not_judged_again(
         (NOW, {"event_datetime": NOW, "registration_deadline": IN_A_WEEK}, ["event_datetime"]),
     ],
 )
-def test_a_time_that_changes_is_judged(
+def test_a_changed_time_is_validated(
     now: datetime, changes: dict[str, Any], wrong: list[str]
 ) -> None:
     scenario = a_fair()
@@ -147,7 +145,7 @@ def test_a_time_that_changes_is_judged(
     assert list(refusal.value.messages) == wrong
 
 
-def test_a_deadline_by_the_date_that_it_is_on_already_is_no_change() -> None:
+def test_a_deadline_given_as_its_present_date_is_no_change() -> None:
     evening = datetime(2030, 5, 8, 23, 59, 59, tzinfo=UTC)
     scenario = Scenario().given(
         FAIR, msgspec.structs.replace(FAIR_CREATED, registration_deadline=evening)
@@ -156,7 +154,7 @@ def test_a_deadline_by_the_date_that_it_is_on_already_is_no_change() -> None:
     assert scenario.when(ChangeEvent(event_id=FAIR, registration_deadline=date(2030, 5, 8))) == []
 
 
-def test_an_area_that_stays_as_it_was_is_not_judged_again() -> None:
+def test_an_unchanged_area_is_not_validated_again() -> None:
     """History may have lost it, as no command can."""
     gone = UUID(int=9)
     scenario = Scenario().given(FAIR, msgspec.structs.replace(FAIR_CREATED, area_id=gone))
@@ -196,7 +194,7 @@ def test_a_deleted_event_is_gone() -> None:
             scenario.when(command)
 
 
-def test_a_change_to_a_version_that_is_past_is_refused() -> None:
+def test_a_change_of_an_older_version_is_refused() -> None:
     scenario = a_fair()
     scenario.when(ChangeEvent(event_id=FAIR, status="closed", expected_version=1))
     with pytest.raises(ChangedMeanwhile):
@@ -215,7 +213,7 @@ def test_a_sync_creates_the_event_under_the_providers_id_and_its_area_once() -> 
     assert event.details.area_id == other.details.area_id is not None
 
 
-def test_an_unchanged_item_leads_to_nothing() -> None:
+def test_an_unchanged_item_records_nothing() -> None:
     scenario = Scenario()
     scenario.when(synced(area_name=Text("Cape Town")))
     assert scenario.when(synced(area_name=Text("Cape Town"))) == []
@@ -230,7 +228,7 @@ def test_a_changed_item_updates_the_event_even_one_that_is_past() -> None:
     assert scenario.value == SyncOutcome("updated")
 
 
-def test_clean_up_takes_only_what_took_place_before_the_given_time() -> None:
+def test_clean_up_removes_only_events_before_the_given_time() -> None:
     assert a_fair().when(CleanUpEvent(event_id=FAIR, before=IN_A_MONTH)) == []
     late = IN_A_MONTH + timedelta(seconds=1)
     assert a_fair().when(CleanUpEvent(event_id=FAIR, before=late)) == [events.CleanedUp()]
@@ -251,7 +249,7 @@ def test_a_sync_never_brings_back_what_an_organizer_deleted() -> None:
     assert scenario.when(synced(event_datetime=IN_A_MONTH + timedelta(days=365))) == []
 
 
-def test_an_item_whose_id_is_not_an_events_is_refused() -> None:
+def test_an_item_with_the_id_of_another_aggregate_is_refused() -> None:
     scenario = Scenario().given(FAIR, areas.Created(name="Hall"))
     with pytest.raises(NotFound):
         scenario.when(synced())

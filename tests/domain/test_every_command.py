@@ -313,7 +313,7 @@ COMMANDS: dict[type, Given] = {
 
 
 @pytest.mark.parametrize("command_type", APPLICATION.commands, ids=lambda kind: kind.__name__)
-async def test_a_command_given_to_execute_does_all_that_it_says(
+async def test_a_command_given_to_execute_has_all_its_effects(
     database_url: str, keys: InstallationKeys, command_type: type
 ) -> None:
     given = COMMANDS[command_type]

@@ -76,7 +76,7 @@ def area(scenario: Scenario) -> Area | None:
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_what_an_organizer_changed_stays_although_the_provider_says_what_it_always_said(
+def test_a_change_by_an_organizer_stays_while_the_provider_repeats_its_value(
     field: Field,
 ) -> None:
     scenario = followed()
@@ -89,7 +89,7 @@ def test_what_an_organizer_changed_stays_although_the_provider_says_what_it_alwa
 
 @pytest.mark.parametrize("there", FIELDS)
 @pytest.mark.parametrize("here", FIELDS)
-def test_the_provider_changes_each_field_but_one_that_was_changed_here(
+def test_the_provider_changes_each_field_except_those_changed_here(
     here: Field, there: Field
 ) -> None:
     scenario = followed()
@@ -110,7 +110,7 @@ def test_the_provider_changes_each_field_but_one_that_was_changed_here(
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_a_field_follows_again_when_somebody_lets_it(field: Field) -> None:
+def test_a_field_follows_the_provider_again_when_an_organizer_says_so(field: Field) -> None:
     scenario = followed()
     scenario.when(ChangeEvent(event_id=FAIR, **HERE[field]))
     scenario.when(FollowProvider(event_id=FAIR, field=field))
@@ -120,7 +120,7 @@ def test_a_field_follows_again_when_somebody_lets_it(field: Field) -> None:
     assert scenario.value == SyncOutcome("updated")
 
 
-def test_it_follows_to_what_the_provider_said_last() -> None:
+def test_a_field_that_follows_again_gets_the_last_value_of_the_provider() -> None:
     scenario = followed()
     scenario.when(ChangeEvent(event_id=FAIR, name=Text("Changed here"), area_id=None))
     scenario.when(synced(name=Text("Changed there"), area_name=PARIS))
@@ -141,7 +141,7 @@ def test_only_an_event_of_the_provider_follows_it() -> None:
             scenario.when(FollowProvider(event_id=id, field="name"))
 
 
-def test_an_area_that_was_renamed_here_is_the_providers_still() -> None:
+def test_an_area_that_was_renamed_here_still_belongs_to_the_provider() -> None:
     scenario = followed()
     rome = area(scenario)
     assert rome is not None
@@ -166,7 +166,7 @@ def test_an_area_that_was_emptied_and_deleted_here_does_not_come_back() -> None:
     assert (back.name, back.id == rome.id) == ("Rome", False)
 
 
-def test_no_deadline_is_after_the_event_whoever_changed_which() -> None:
+def test_a_deadline_set_here_moves_with_an_event_that_the_provider_moves_earlier() -> None:
     scenario = followed()
     scenario.when(ChangeEvent(event_id=FAIR, registration_deadline=IN_A_MONTH))
     scenario.when(synced(area_name=ROME, event_datetime=IN_A_WEEK))
@@ -186,13 +186,13 @@ def test_a_removed_event_does_not_come_back_for_a_date_that_was_changed_only_her
 
 class TestOfAnOlderRelease:
     @pytest.mark.parametrize("field", FIELDS)
-    def test_what_was_never_changed_follows(self, field: Field) -> None:
+    def test_a_field_that_was_never_changed_follows_the_provider(self, field: Field) -> None:
         scenario = followed_by_an_older_release()
         scenario.when(synced(**{"area_name": ROME, **THERE[field]}))
         assert scenario.value == SyncOutcome("updated")
 
     @pytest.mark.parametrize("field", FIELDS)
-    def test_what_was_changed_stays_until_it_is_let_follow(self, field: Field) -> None:
+    def test_a_changed_field_stays_until_it_follows_again(self, field: Field) -> None:
         scenario = followed_by_an_older_release()
         scenario.when(ChangeEvent(event_id=FAIR, **HERE[field]))
         scenario.when(synced(area_name=ROME))
@@ -201,7 +201,7 @@ class TestOfAnOlderRelease:
         assert scenario.when(synced(area_name=ROME)) == []
         assert scenario.value == SyncOutcome("unchanged")
 
-    def test_what_was_changed_to_what_the_provider_says_follows(self) -> None:
+    def test_a_field_changed_to_the_value_of_the_provider_follows_it(self) -> None:
         scenario = followed_by_an_older_release()
         scenario.given(
             FAIR, events.Rescheduled(event_datetime=LATER, registration_deadline=IN_A_WEEK)

@@ -56,7 +56,7 @@ async def test_the_append_of_the_release_before_counts_seats(
     assert differences(database) == []
 
 
-async def test_seats_that_the_release_before_took_are_not_sold_again(
+async def test_seats_taken_by_the_release_before_are_not_sold_again(
     installation: Installation, database: Connection[Any]
 ) -> None:
     """Although this release has counted them before."""
@@ -73,7 +73,7 @@ async def test_seats_that_the_release_before_took_are_not_sold_again(
     assert differences(database) == []
 
 
-async def test_events_of_others_pass_the_append_of_the_release_before(
+async def test_events_of_other_applications_pass_the_append_of_the_release_before(
     database: Connection[Any],
 ) -> None:
     """They are of applications written with the library: their states need not be JSON."""

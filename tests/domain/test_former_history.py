@@ -49,14 +49,16 @@ MUCH_ALIKE = ["ada@fass.de", "x2@example.com", "groß@example.com"]
 
 
 @pytest.mark.parametrize("email", REGISTERED)
-async def test_who_is_registered_does_not_register_again(former: Installation, email: str) -> None:
+async def test_a_registered_visitor_cannot_register_again(former: Installation, email: str) -> None:
     for spelling in (email, email.replace("b", "B").replace("a", "A"), f" {email} "):
         with pytest.raises(DuplicateRegistration):
             await register(former, spelling)
 
 
 @pytest.mark.parametrize("email", MUCH_ALIKE)
-async def test_who_was_taken_for_another_registers_once(former: Installation, email: str) -> None:
+async def test_a_person_once_taken_for_another_registers_once(
+    former: Installation, email: str
+) -> None:
     await register(former, email)
     with pytest.raises(DuplicateRegistration):
         await register(former, email)
@@ -82,7 +84,7 @@ async def test_an_erasure_finds_the_right_person_wherever_the_registration_is(
     assert await erase(former, "x²@example.com") == 1
 
 
-async def test_two_who_are_much_alike_register_in_one_batch(former: Installation) -> None:
+async def test_two_people_with_similar_emails_register_in_one_batch(former: Installation) -> None:
     (event_id,) = [await former.event()]
     pair = [a_registration(event_id, Email.parse(e)) for e in ("a@fass.de", "a@faß.de")]
     one, other = await former.give(*pair)
@@ -92,7 +94,7 @@ async def test_two_who_are_much_alike_register_in_one_batch(former: Installation
             await former.give(again)
 
 
-async def test_an_area_keeps_the_name_that_cannot_be_told_from_another(
+async def test_an_area_keeps_a_name_that_looks_like_another(
     former: Installation,
 ) -> None:
     with pytest.raises(AreaNameTaken):

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.anyio
 EXTENDING = Path(__file__).parents[2] / "docs" / "extending.md"
 
 
-async def test_the_librarys_application_replays_what_was_appended(
+async def test_the_application_of_the_library_replays_appended_events(
     installation: Installation,
 ) -> None:
     async with installation.writer() as writer:
@@ -96,7 +96,7 @@ async def test_personal_data_is_saved_encrypted_or_not_at_all(installation: Inst
     assert stored.sealed is not None
 
 
-async def test_events_of_a_users_own_application_are_passed_over(
+async def test_events_of_other_applications_are_skipped(
     installation: Installation,
 ) -> None:
     class Shop(Application[UUID]):

@@ -101,7 +101,7 @@ async def test_a_row_that_is_refused_affects_no_other_command_of_the_batch(
         assert topics.count("Account.Registered") == 3
 
 
-async def test_what_rests_on_a_command_whose_row_is_refused_is_decided_without_it(
+async def test_commands_that_depend_on_one_with_a_refused_row_are_decided_without_it(
     installation: Installation,
 ) -> None:
     await refuse_eve(installation)
@@ -111,7 +111,7 @@ async def test_what_rests_on_a_command_whose_row_is_refused_is_decided_without_i
     assert await installation.history() == []
 
 
-async def test_a_decider_knows_nothing_of_events_whose_rows_failed(
+async def test_a_decider_does_not_cache_events_with_failed_rows(
     installation: Installation,
 ) -> None:
     """It decides the first batch on what it knows, without asking history."""
@@ -137,7 +137,7 @@ async def test_a_decider_knows_nothing_of_events_whose_rows_failed(
     assert await names(installation) == ["Hall", "Annex", "Great Hall", "New Annex", "Broken"]
 
 
-async def test_a_decider_knows_nothing_of_a_transaction_that_was_rolled_back(
+async def test_a_decider_caches_nothing_of_a_transaction_that_was_rolled_back(
     installation: Installation,
 ) -> None:
     """Neither of events, nor of whose a visitor's stream was in it."""
@@ -246,13 +246,13 @@ async def test_a_locked_row_refuses_its_command_and_lets_the_others_go_on(
     assert await cursor.fetchall() == [(["admin"],)]
 
 
-async def test_of_two_admins_given_up_in_one_batch_one_stays(installation: Installation) -> None:
+async def test_of_two_admins_removed_in_one_batch_one_stays(installation: Installation) -> None:
     admins = await installation.give(an_account("ada", "admin"), an_account("bob", "admin"))
     outcomes = await installation.decide(*(DisableAccount(account_id=a.id) for a in admins))
     assert errors(outcomes) == [None, LastAdmin]
 
 
-async def test_who_registers_in_the_batch_that_erases_them_stays_readable(
+async def test_a_person_who_registers_in_the_batch_that_erases_them_stays_readable(
     installation: Installation,
 ) -> None:
     fair = await installation.event()

@@ -29,7 +29,7 @@ async def test_a_thread_takes_the_lead_as_well(leader: Session, database_url: st
         until(lambda: take_lead_now(connection, "band"))
 
 
-async def test_a_leader_of_something_else_is_left_alone(
+async def test_a_silent_leader_of_something_else_is_not_disconnected(
     leader: Session, connection: Session
 ) -> None:
     await leader.execute("SELECT pg_advisory_lock(hashtext('projections'), hashtext('areas'))")
@@ -38,7 +38,7 @@ async def test_a_leader_of_something_else_is_left_alone(
     await leader.execute("SELECT")
 
 
-async def test_a_leader_that_waits_for_something_else_shows_that_it_lives(
+async def test_a_waiting_leader_still_sends_its_heartbeat(
     leader: Session, connection: Session
 ) -> None:
     async with signs_of_life(leader):

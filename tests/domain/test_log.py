@@ -38,7 +38,7 @@ async def read_all(
             return found
 
 
-async def test_events_are_told_in_order_with_who_and_when(
+async def test_events_are_in_order_with_their_actor_and_time(
     morning: Installation, connection: AsyncConnection[Any]
 ) -> None:
     area = await morning.by("an-account").area()
@@ -62,7 +62,7 @@ async def test_events_are_told_in_order_with_who_and_when(
 
 
 @pytest.mark.parametrize("scan", [1, 2, 3, 100])
-async def test_pages_of_any_size_lead_through_all_of_it_both_ways(
+async def test_pages_of_any_size_cover_the_whole_log_in_both_directions(
     morning: Installation,
     connection: AsyncConnection[Any],
     monkeypatch: pytest.MonkeyPatch,
@@ -82,7 +82,7 @@ async def test_pages_of_any_size_lead_through_all_of_it_both_ways(
     assert [e.position for e in await read_all(connection, up_to=positions[2])] == positions[:3]
 
 
-async def test_each_criterion_is_one_that_all_fulfil(
+async def test_each_result_matches_all_criteria(
     morning: Installation, connection: AsyncConnection[Any]
 ) -> None:
     fair = await morning.by("ada").event()
@@ -125,7 +125,7 @@ async def test_a_long_history_is_not_counted(
     assert await count(connection, Criteria(aggregate_id=area)) == 1
 
 
-async def test_personal_data_is_sealed_until_it_is_opened_and_gone_with_its_key(
+async def test_personal_data_is_sealed_until_it_is_opened_and_lost_with_its_key(
     morning: Installation, connection: AsyncConnection[Any], keys: InstallationKeys
 ) -> None:
     fair = await morning.event()
@@ -154,7 +154,7 @@ async def test_personal_data_is_sealed_until_it_is_opened_and_gone_with_its_key(
     )
 
 
-async def test_what_was_erased_before_it_could_be_opened_is_not_opened(
+async def test_data_erased_before_it_could_be_opened_is_not_opened(
     morning: Installation, connection: AsyncConnection[Any], keys: InstallationKeys
 ) -> None:
     await morning.register(await morning.event(), "ada@example.com")
@@ -181,7 +181,7 @@ TAMPERINGS = [
 
 
 @pytest.mark.parametrize("tampering", TAMPERINGS)
-async def test_personal_data_that_was_tampered_with_keeps_nobody_elses_closed(
+async def test_tampered_personal_data_does_not_prevent_opening_that_of_others(
     morning: Installation, connection: AsyncConnection[Any], keys: InstallationKeys, tampering: str
 ) -> None:
     fair = await morning.event()
@@ -205,7 +205,7 @@ UNREADABLE: list[tuple[str | None, bytes | None]] = [
 
 
 @pytest.mark.parametrize(("topic", "state"), UNREADABLE)
-async def test_what_is_no_event_is_shown_all_the_same(
+async def test_an_unreadable_event_is_shown_as_it_is_stored(
     connection: AsyncConnection[Any], topic: str | None, state: bytes | None
 ) -> None:
     id = await _insert(connection, topic, state)

@@ -39,7 +39,7 @@ def shown(state: bytes, topic: str = "Visitor.Registered") -> str:
         b"\xff" + stored(),
     ],
 )
-def test_a_code_is_shown_to_no_reader_of_history(state: bytes) -> None:
+def test_no_reader_of_history_sees_a_code(state: bytes) -> None:
     assert CODE not in shown(state)
 
 
@@ -48,7 +48,7 @@ def test_the_other_fields_are_shown() -> None:
     assert data == {name: value for name, value in DATA.items() if name != "code"}
 
 
-def test_a_field_of_that_name_is_no_secret_elsewhere() -> None:
+def test_a_field_with_that_name_is_not_secret_in_other_events() -> None:
     assert CODE in shown(stored(), "Event.Created")
 
 

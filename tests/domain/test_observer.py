@@ -15,7 +15,7 @@ from tests.support.installation import ORIGIN, Installation, an_event, visitor
 pytestmark = pytest.mark.anyio
 
 
-async def test_an_observer_is_told_what_became_of_a_batch_and_when(
+async def test_an_observer_gets_the_outcome_and_the_times_of_each_batch(
     installation: Installation,
 ) -> None:
     batches = list[Batch]()
@@ -39,7 +39,7 @@ async def test_an_observer_is_told_what_became_of_a_batch_and_when(
     assert since <= both.begun <= append.begun <= append.ended <= both.ended
 
 
-async def test_an_append_that_history_refused_is_told(installation: Installation) -> None:
+async def test_an_observer_gets_refused_appends_too(installation: Installation) -> None:
     batches = list[Batch]()
     observed = installation.another(observer=batches.append)
     fair = await observed.event()
@@ -51,7 +51,7 @@ async def test_an_append_that_history_refused_is_told(installation: Installation
     assert [append.taken for append in batches[-1].appends] == [False]
 
 
-async def test_an_observer_with_a_bug_hurts_no_command(
+async def test_a_bug_of_an_observer_affects_no_command(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loop, met = asyncio.get_running_loop(), list[object]()

@@ -51,7 +51,7 @@ async def join(installation: Installation, fair: UUID, *names: str) -> list[UUID
     return [visitor.id for visitor in visitors]
 
 
-async def test_what_was_appended_needs_no_recount(
+async def test_after_appends_the_tables_equal_a_recount(
     installation: Installation, database: Connection[Any]
 ) -> None:
     fair = await a_full_fair(installation)
@@ -74,7 +74,7 @@ async def test_what_was_appended_needs_no_recount(
         ("UPDATE event_queue SET event_id = '{another}'", "2 wrong places in line"),
     ],
 )
-async def test_tables_that_were_changed_by_hand_are_found_and_mended(
+async def test_changes_of_the_tables_by_hand_are_found_and_repaired(
     installation: Installation,
     database: Connection[Any],
     tampering: str,
@@ -105,7 +105,7 @@ async def test_seats_of_an_event_that_history_does_not_know_are_found(
 @pytest.mark.parametrize(
     "names", [["first"], ["first", "second"], ["first", "ada"], ["first", "ada", "first"]]
 )
-async def test_who_corrects_the_email_keeps_the_place_in_line(
+async def test_a_correction_of_the_email_keeps_the_place_in_line(
     installation: Installation,
     database: Connection[Any],
     names: list[str],
@@ -126,7 +126,7 @@ async def test_who_corrects_the_email_keeps_the_place_in_line(
     assert differences(database) == []
 
 
-async def test_who_takes_over_a_place_and_leaves_leaves_it_to_the_next(
+async def test_a_visitor_who_took_over_a_place_and_leaves_frees_it_for_the_next(
     installation: Installation, database: Connection[Any]
 ) -> None:
     fair = await a_full_fair(installation)

@@ -85,7 +85,7 @@ async def test_history_stays_as_it_is_and_only_the_new_key_opens_it(
         await emails(installation, stolen)
 
 
-async def test_who_has_the_old_key_learns_the_new_one_when_it_reads(
+async def test_a_process_with_the_old_key_loads_the_new_one_when_it_reads(
     installation: Installation, settings: Settings
 ) -> None:
     await installation.register(await installation.event(), "ada@example.org")
@@ -93,7 +93,7 @@ async def test_who_has_the_old_key_learns_the_new_one_when_it_reads(
     assert await emails(installation, installation.keys) == ["ada@example.org"]
 
 
-async def test_who_has_the_old_key_learns_the_new_one_when_it_appends(
+async def test_a_process_with_the_old_key_loads_the_new_one_when_it_appends(
     installation: Installation, settings: Settings
 ) -> None:
     event = await installation.event()
@@ -143,7 +143,7 @@ async def test_registrations_go_on_while_keys_are_rotated_and_none_is_lost(
     assert sorted(filter(None, await emails(installation, latest))) == sorted(people)
 
 
-async def test_a_rotation_waits_for_who_is_appending_under_the_old_key(
+async def test_a_rotation_waits_for_appends_with_the_old_key(
     installation: Installation, settings: Settings
 ) -> None:
     event = await installation.event()
@@ -162,7 +162,7 @@ async def somebody_waits(installation: Installation) -> bool:
     return await cursor.fetchone() == (True,)
 
 
-async def test_a_rotation_that_was_interrupted_is_gone_on_with(
+async def test_an_interrupted_rotation_can_be_continued(
     installation: Installation, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(key_rotation, "BATCH_SIZE", 2)
@@ -200,7 +200,7 @@ async def test_one_rotation_at_a_time(installation: Installation, settings: Sett
         rotate_now(installation, settings)
 
 
-async def test_a_mark_that_nobody_knows_is_told_from_a_wrong_key(
+async def test_an_unknown_key_generation_is_distinguished_from_a_wrong_key(
     installation: Installation,
 ) -> None:
     await installation.register(await installation.event(), "ada@example.org")
@@ -209,7 +209,7 @@ async def test_a_mark_that_nobody_knows_is_told_from_a_wrong_key(
         await emails(installation, installation.keys)
 
 
-async def test_keys_that_contradict_each_other_end_an_append_instead_of_it_going_on_for_ever(
+async def test_contradictory_keys_make_an_append_fail_instead_of_retrying_forever(
     installation: Installation,
 ) -> None:
     event = await installation.event()

@@ -122,7 +122,7 @@ RACES: dict[type[DomainError], Race] = {
 
 
 @pytest.mark.parametrize("refusal", RACES, ids=lambda refusal: refusal.__name__)
-async def test_a_refusal_races_with_what_undoes_it(
+async def test_a_refusal_is_correct_in_a_race_with_what_removes_its_cause(
     installation: Installation, refusal: type[DomainError]
 ) -> None:
     race, numbers = RACES[refusal], count()

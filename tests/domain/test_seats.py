@@ -59,7 +59,7 @@ async def test_an_event_is_created_with_a_capacity(installation: Installation) -
         assert await ask(one, created.event.id, 2) is None
 
 
-async def test_many_writers_sell_exactly_the_seats_there_are(installation: Installation) -> None:
+async def test_many_writers_sell_exactly_the_existing_seats(installation: Installation) -> None:
     async with installation.writers(3) as all_writers:
         fair = await a_small_fair(all_writers[0], 50, "off")
         sold = await asyncio.gather(
@@ -79,7 +79,7 @@ async def test_a_seat_that_another_writer_freed_is_sold(installation: Installati
         assert await ask(other, fair, 2) is not None
 
 
-async def test_a_line_that_is_longer_than_what_is_loaded_of_it_is_promoted(
+async def test_a_line_longer_than_its_loaded_part_is_promoted_completely(
     installation: Installation,
 ) -> None:
     async with installation.writers(2) as (one, other):
@@ -92,7 +92,7 @@ async def test_a_line_that_is_longer_than_what_is_loaded_of_it_is_promoted(
     assert await counters(installation, fair) == (200, 200)
 
 
-async def test_who_leaves_and_who_joins_at_once_leave_no_seat_empty_while_somebody_waits(
+async def test_leaving_and_joining_at_once_leave_no_free_seat_while_a_visitor_waits(
     installation: Installation,
 ) -> None:
     async with installation.writers(3) as all_writers:

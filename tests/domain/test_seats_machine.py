@@ -249,7 +249,7 @@ class SeatsMachine(RuleBasedStateMachine):
             assert [visitor for event, visitor in queue if event == fair] == seats.line
 
 
-def test_whatever_is_done_no_rule_of_seats_is_broken(
+def test_no_sequence_of_commands_breaks_a_rule_of_seats(
     database_url: str,
     keys: InstallationKeys,
     database: Connection[Any],

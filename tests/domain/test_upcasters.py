@@ -77,7 +77,7 @@ def stored_by(version: int) -> bytes:
 
 @pytest.mark.usefixtures("invented_events")
 @pytest.mark.parametrize("version", VERSIONS)
-def test_each_version_is_led_up_to_the_present_one(version: int) -> None:
+def test_each_version_is_upcast_to_the_present_one(version: int) -> None:
     state = stored_by(version)
     stored_as("Area.Painted", phrase="painted the area", version=3, personal="painter")(Painted)
     read = open_personal(decode(ID, 2, "Area.Painted", state), KEY)
@@ -96,7 +96,7 @@ class PaintedBySomebody(PaintedLater, frozen=True, kw_only=True):
 
 
 @pytest.mark.usefixtures("invented_events")
-def test_a_release_that_reads_a_version_before_it_writes_it_leaves_its_neighbours_at_ease() -> None:
+def test_a_release_can_read_a_version_before_it_writes_it() -> None:
     stored_as(
         "Area.Painted", phrase="painted the area", version=3, written_as=2, personal="painter"
     )(PaintedBySomebody)

@@ -34,13 +34,13 @@ def test_a_text_is_trimmed(raw: str) -> None:
         ["x"],
     ],
 )
-def test_what_is_no_line_of_text_is_refused(raw: object) -> None:
+def test_text_that_is_not_one_line_is_refused(raw: object) -> None:
     with pytest.raises(Invalid):
         Text.parse(raw)
 
 
 @pytest.mark.parametrize("raw", ["Zoë", "李小龙", "می‌خواهم", "👩‍🚀 Ada", "x" * 128])
-def test_names_of_all_scripts_are_let_in_as_they_are(raw: str) -> None:
+def test_names_in_all_scripts_are_accepted_unchanged(raw: str) -> None:
     assert FullName.parse(raw) == raw
 
 
@@ -66,7 +66,7 @@ def test_an_email_takes_its_normal_form(raw: str, normal: str) -> None:
      "a@-x.de", "a@x..de", "a\x00@example.com", "a@" + "x" * 260 + ".de", None, 1,
      "a\ud800@example.com", "x" * 65 + "@example.com"],
 )  # fmt: skip
-def test_what_is_no_email_is_refused(raw: object) -> None:
+def test_text_that_is_not_an_email_is_refused(raw: object) -> None:
     with pytest.raises(Invalid):
         Email.parse(raw)
 
@@ -74,7 +74,7 @@ def test_what_is_no_email_is_refused(raw: object) -> None:
 @given(
     st.emails() | st.from_regex(r"[a-z0-9.+_-]{1,12}@[a-z0-9.-]{1,12}\.[a-z]{2,5}", fullmatch=True)
 )
-def test_what_the_short_cut_lets_in_the_library_lets_in_unchanged(raw: str) -> None:
+def test_emails_accepted_by_the_fast_path_are_accepted_by_the_library_unchanged(raw: str) -> None:
     try:
         email = Email.parse(raw)
     except Invalid:
@@ -97,7 +97,9 @@ def test_what_the_short_cut_lets_in_the_library_lets_in_unchanged(raw: str) -> N
         ("2030-05-17", datetime(2030, 5, 17, tzinfo=UTC)),
     ],
 )
-def test_a_moment_comes_in_as_rfc_3339_or_as_the_seeds_date(raw: str, moment: datetime) -> None:
+def test_a_moment_is_given_as_rfc_3339_or_in_the_date_format_of_the_seed(
+    raw: str, moment: datetime
+) -> None:
     assert parse_moment(raw) == moment
 
 
@@ -127,7 +129,7 @@ def test_a_bare_date_as_a_deadline_stays_a_date() -> None:
         ("-2030-05-17T09:00:00Z", "must be a time such as 2030-05-17T09:00:00Z, or MM.DD.YYYY"),
     ],
 )
-def test_of_a_time_that_there_is_not_the_part_is_named_that_is_out_of_range(
+def test_the_error_for_an_impossible_time_names_the_part_that_is_out_of_range(
     raw: str, reason: str
 ) -> None:
     with pytest.raises(Invalid) as refused:
@@ -141,6 +143,6 @@ def test_of_a_time_that_there_is_not_the_part_is_named_that_is_out_of_range(
      "2030-W01-1", "0001-01-01T00:00:00+14:00", "2030-05-17T25:00:00Z", "\uff12030-05-17",
      None, 0, {}],
 )  # fmt: skip
-def test_what_is_no_time_is_refused(raw: object) -> None:
+def test_text_that_is_not_a_time_is_refused(raw: object) -> None:
     with pytest.raises(Invalid):
         parse_moment(raw)

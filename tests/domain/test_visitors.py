@@ -31,7 +31,7 @@ def test_a_visitor_registers_and_gets_a_code() -> None:
 
 
 @pytest.mark.parametrize("again", ["ada@example.com", "ADA@Example.COM", "  ada@example.com "])
-def test_an_email_registers_once_whatever_its_case_and_surrounding_space(again: str) -> None:
+def test_an_email_registers_once_in_any_case_and_with_any_surrounding_space(again: str) -> None:
     scenario = a_fair()
     scenario.when(register())
     with pytest.raises(DuplicateRegistration):
@@ -83,7 +83,7 @@ MUCH_ALIKE = [
 
 
 @pytest.mark.parametrize("emails", MUCH_ALIKE + [pair[::-1] for pair in MUCH_ALIKE])
-def test_people_whose_emails_are_much_alike_are_two(emails: tuple[str, str]) -> None:
+def test_people_with_similar_emails_are_two_people(emails: tuple[str, str]) -> None:
     scenario = a_fair()
     ids = set()
     for email in emails:
@@ -96,7 +96,7 @@ def test_people_whose_emails_are_much_alike_are_two(emails: tuple[str, str]) -> 
 
 
 @pytest.mark.parametrize("emails", MUCH_ALIKE)
-def test_who_is_erased_leaves_the_other_registered(emails: tuple[str, str]) -> None:
+def test_erasing_one_of_them_leaves_the_other_registered(emails: tuple[str, str]) -> None:
     scenario = a_fair()
     for email in emails:
         scenario.when(register(email))
@@ -134,7 +134,7 @@ def test_the_spellings_of_an_email_are_one_person(spellings: Sequence[str]) -> N
             scenario.when(register(spelling))
 
 
-def test_a_person_of_whom_nothing_can_be_read_is_taken_for_the_one_who_comes() -> None:
+def test_a_registration_that_cannot_be_read_counts_as_a_duplicate() -> None:
     scenario = a_fair()
     scenario.when(register("ada@fass.de"))
     (stream,) = (s for s in scenario.streams.values() if isinstance(s[0], Registered))

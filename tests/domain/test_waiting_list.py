@@ -87,7 +87,7 @@ def test_the_last_seat_is_given_once() -> None:
     assert (ada.status, grace.status) == ("registered", "waiting")
 
 
-def test_joining_the_waiting_list_is_asked_for() -> None:
+def test_a_visitor_joins_the_waiting_list_only_on_request() -> None:
     scenario = a_small_fair()
     register(scenario, "ada")
     with pytest.raises(EventFull) as refused:
@@ -103,7 +103,7 @@ def test_without_a_waiting_list_a_full_event_is_full() -> None:
     assert refused.value.members == {"waiting_list": False}
 
 
-def test_nobody_registers_or_waits_twice() -> None:
+def test_no_person_registers_or_waits_twice() -> None:
     scenario = a_small_fair()
     register(scenario, "ada", "grace")
     with pytest.raises(DuplicateRegistration):
@@ -112,7 +112,7 @@ def test_nobody_registers_or_waits_twice() -> None:
         scenario.when(ask("grace"))
 
 
-def test_who_leaves_passes_the_seat_to_the_first_in_line() -> None:
+def test_the_seat_of_a_visitor_who_leaves_goes_to_the_first_in_line() -> None:
     scenario = a_small_fair()
     ada, grace, _joan = register(scenario, "ada", "grace", "joan")
     happened = scenario.when(LeaveEvent(visitor_id=ada.id, episode=1))
@@ -129,7 +129,7 @@ def test_who_leaves_passes_the_seat_to_the_first_in_line() -> None:
     ],
     ids=["cancelled by an organizer", "erased"],
 )
-def test_the_seat_is_passed_on_whatever_frees_it(command: Any) -> None:
+def test_everything_that_frees_a_seat_passes_it_on(command: Any) -> None:
     scenario = a_small_fair()
     ada, grace = register(scenario, "ada", "grace")
     scenario.when(command(ada))
@@ -139,7 +139,7 @@ def test_the_seat_is_passed_on_whatever_frees_it(command: Any) -> None:
 @pytest.mark.parametrize(
     "change", [{"capacity": Capacity(3)}, {"capacity": None}], ids=["more seats", "no limit"]
 )
-def test_more_seats_promote_at_once(change: dict[str, Any]) -> None:
+def test_a_greater_capacity_promotes_at_once(change: dict[str, Any]) -> None:
     scenario = a_small_fair()
     _, grace, joan = register(scenario, "ada", "grace", "joan")
     scenario.when(ChangeEvent(event_id=FAIR, **change))
@@ -164,7 +164,7 @@ def test_a_newcomer_does_not_overtake_when_the_capacity_is_removed() -> None:
     assert register_at_once(scenario, "joan").status == "registered"
 
 
-def test_of_a_manual_list_an_organizer_promotes_whom_they_choose() -> None:
+def test_an_organizer_promotes_any_visitor_of_a_manual_list() -> None:
     scenario = a_small_fair(waiting_list="manual")
     ada, grace, joan = register(scenario, "ada", "grace", "joan")
     with pytest.raises(EventFull):
@@ -178,7 +178,7 @@ def test_of_a_manual_list_an_organizer_promotes_whom_they_choose() -> None:
         scenario.when(PromoteVisitor(visitor_id=grace.id))
 
 
-def test_a_lower_capacity_throws_nobody_out_and_passes_nothing_on() -> None:
+def test_a_lower_capacity_removes_no_visitor_and_passes_no_seat_on() -> None:
     scenario = a_small_fair(2)
     ada, grace, joan = register(scenario, "ada", "grace", "joan")
     scenario.when(ChangeEvent(event_id=FAIR, capacity=Capacity(1)))
@@ -188,7 +188,7 @@ def test_a_lower_capacity_throws_nobody_out_and_passes_nothing_on() -> None:
     assert now(scenario, joan) == "registered"
 
 
-def test_a_closed_event_promotes_nobody_until_it_opens() -> None:
+def test_a_closed_event_promotes_no_visitor_until_it_opens() -> None:
     scenario = a_small_fair()
     ada, grace = register(scenario, "ada", "grace")
     scenario.when(ChangeEvent(event_id=FAIR, status="closed"))
@@ -198,7 +198,7 @@ def test_a_closed_event_promotes_nobody_until_it_opens() -> None:
     assert now(scenario, grace) == "registered"
 
 
-def test_a_cancelled_event_takes_nobody_and_reinstating_restores_it() -> None:
+def test_a_cancelled_event_refuses_registrations_until_it_is_reinstated() -> None:
     scenario = a_small_fair()
     ada, grace = register(scenario, "ada", "grace")
     scenario.when(CancelEvent(event_id=FAIR))
@@ -210,7 +210,7 @@ def test_a_cancelled_event_takes_nobody_and_reinstating_restores_it() -> None:
     assert kinds(scenario.when(ReinstateEvent(event_id=FAIR))) == ["Reinstated", "Promoted"]
 
 
-def test_an_event_that_has_begun_promotes_nobody() -> None:
+def test_an_event_that_has_begun_promotes_no_visitor() -> None:
     scenario = a_small_fair()
     ada, grace = register(scenario, "ada", "grace")
     scenario.now = IN_A_MONTH
@@ -218,7 +218,7 @@ def test_an_event_that_has_begun_promotes_nobody() -> None:
     assert now(scenario, grace) == "waiting"
 
 
-def test_many_free_seats_are_given_in_portions() -> None:
+def test_many_free_seats_are_given_in_several_transactions() -> None:
     scenario = a_small_fair(0)
     register(scenario, *(f"ada{number}" for number in range(130)))
     scenario.when(ChangeEvent(event_id=FAIR, capacity=Capacity(120)))
@@ -227,7 +227,7 @@ def test_many_free_seats_are_given_in_portions() -> None:
     assert (scenario.value, scenario.seats(FAIR).taken) == (20, 120)
 
 
-def test_who_comes_back_begins_anew_at_the_end_of_the_line() -> None:
+def test_a_visitor_who_comes_back_is_at_the_end_of_the_line() -> None:
     scenario = a_small_fair()
     ada, grace, joan = register(scenario, "ada", "grace", "joan")
     scenario.when(LeaveEvent(visitor_id=grace.id, episode=1))
@@ -257,7 +257,7 @@ def test_cancelling_again_changes_nothing() -> None:
     assert kinds(scenario.when(CancelVisitor(visitor_id=ada.id))) == []
 
 
-def test_who_does_not_confirm_in_time_loses_the_seat() -> None:
+def test_a_visitor_who_does_not_confirm_in_time_loses_the_seat() -> None:
     scenario = a_small_fair().given(
         FAIR, events.ConfirmWithinChanged(confirm_within=LongDuration("PT1H"))
     )
@@ -274,7 +274,7 @@ def test_who_does_not_confirm_in_time_loses_the_seat() -> None:
     assert now(scenario, grace) == "registered"
 
 
-def test_who_confirmed_while_waiting_need_not_confirm_again() -> None:
+def test_a_visitor_who_confirmed_while_waiting_need_not_confirm_again() -> None:
     scenario = a_small_fair().given(
         FAIR, events.ConfirmWithinChanged(confirm_within=LongDuration("PT1H"))
     )
@@ -285,7 +285,7 @@ def test_who_confirmed_while_waiting_need_not_confirm_again() -> None:
     assert now(scenario, grace) == "registered"
 
 
-def test_a_corrected_email_takes_the_seat_along() -> None:
+def test_a_corrected_email_keeps_the_seat() -> None:
     scenario = a_small_fair()
     ada, grace = register(scenario, "adda", "grace")
     correct = CorrectVisitor(
@@ -298,7 +298,7 @@ def test_a_corrected_email_takes_the_seat_along() -> None:
     assert now(scenario, grace) == "waiting"
 
 
-def test_a_corrected_email_takes_the_place_in_line_along() -> None:
+def test_a_corrected_email_keeps_the_place_in_line() -> None:
     scenario = a_small_fair()
     _, grace, joan = register(scenario, "ada", "grase", "joan")
     scenario.when(
@@ -321,7 +321,7 @@ def test_a_corrected_name_keeps_everything_else() -> None:
     assert corrected.person == visitors.Person(full_name="Ada King", email="ada@example.com")
 
 
-def test_the_message_is_sent_once_more_with_an_id_of_its_own() -> None:
+def test_a_resent_message_has_a_new_id() -> None:
     scenario = a_small_fair()
     ada, grace = register(scenario, "ada", "grace")
     for visitor in (ada, grace):
@@ -333,7 +333,7 @@ def test_the_message_is_sent_once_more_with_an_id_of_its_own() -> None:
         scenario.when(ResendMessage(visitor_id=ada.id))
 
 
-def test_an_organizer_adds_somebody_whenever_and_over_capacity_if_need_be() -> None:
+def test_an_organizer_can_add_a_visitor_at_any_time_and_over_the_capacity() -> None:
     scenario = a_small_fair().given(FAIR, events.Closed())
     scenario.now = IN_A_MONTH - timedelta(days=1)
     add = AddVisitor(event_id=FAIR, full_name=FullName("Ada"), email=Email("ada@example.com"))

@@ -29,7 +29,7 @@ from tests.support.installation import ORIGIN, Installation, an_event, visitor
 pytestmark = pytest.mark.anyio
 
 
-async def test_no_registration_stands_after_the_close_it_should_have_seen(
+async def test_no_registration_is_accepted_after_a_close_that_was_committed_before(
     installation: Installation,
 ) -> None:
     async with installation.writers(4) as (first, *others):
@@ -70,7 +70,7 @@ async def test_no_registration_stands_after_the_close_it_should_have_seen(
     assert 0 < registered < 1200, "the race was no race"
 
 
-async def test_what_another_process_changed_is_seen_although_it_was_known_otherwise(
+async def test_changes_of_another_process_are_seen_despite_the_cache(
     installation: Installation,
 ) -> None:
     async with installation.writers(2) as (one, other):
@@ -86,7 +86,7 @@ async def test_what_another_process_changed_is_seen_although_it_was_known_otherw
         assert (await other.execute(visitor(fair, 3), ORIGIN)).position == 6
 
 
-async def test_a_refusal_on_what_was_known_before_is_decided_again(
+async def test_a_refusal_based_on_outdated_streams_is_decided_again(
     installation: Installation,
 ) -> None:
     one, other = installation, installation.another()
@@ -148,7 +148,7 @@ async def test_positions_are_answered_and_follow_the_order_of_commits(
     assert nothing.position == renamed.position
 
 
-async def test_a_refusal_and_a_bug_hurt_nobody_else_in_the_batch(
+async def test_a_refusal_and_a_bug_do_not_affect_other_commands_of_the_batch(
     installation: Installation,
 ) -> None:
     class Buggy(msgspec.Struct, frozen=True):
@@ -174,7 +174,7 @@ async def test_a_refusal_and_a_bug_hurt_nobody_else_in_the_batch(
     assert [e.name for e in created if isinstance(e, areas.Created)] == ["Hall", "Annex"]
 
 
-async def test_every_event_carries_who_when_and_why(installation: Installation) -> None:
+async def test_every_event_has_its_actor_time_and_cause(installation: Installation) -> None:
     async with installation.writer() as one:
         origin = Origin(actor="system:test", correlation_id="abc", causation_id=41)
         await one.execute(CreateArea(name=Text("Hall")), origin)

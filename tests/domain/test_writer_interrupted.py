@@ -27,7 +27,7 @@ from tests.support.installation import ORIGIN, Installation, an_event, visitor
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_full_queue_is_said_at_once_and_loses_nothing(
+async def test_a_full_queue_is_reported_at_once_and_loses_nothing(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group_commit, "QUEUE_LIMIT", 20)
@@ -43,7 +43,7 @@ async def test_a_full_queue_is_said_at_once_and_loses_nothing(
     assert sum(isinstance(e.event, visitors.Registered) for e in stored) == 20
 
 
-async def test_what_was_rolled_back_is_not_taken_for_known(installation: Installation) -> None:
+async def test_changes_that_were_rolled_back_are_not_cached(installation: Installation) -> None:
     fair = await installation.event()
     await installation.give(visitor(fair, 1))
     async with installation.connection.transaction(force_rollback=True):
@@ -53,7 +53,7 @@ async def test_what_was_rolled_back_is_not_taken_for_known(installation: Install
     assert changed.event.version == 2
 
 
-async def test_a_loss_of_the_database_is_not_told_to_those_who_were_committed_before_it(
+async def test_commands_committed_before_a_loss_of_the_database_get_their_results(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def lost(*_: object) -> None:
@@ -70,7 +70,7 @@ async def test_a_loss_of_the_database_is_not_told_to_those_who_were_committed_be
     assert isinstance(unknown, HistoryUnavailable)
 
 
-async def test_a_connection_that_was_cut_is_replaced_without_anybody_noticing(
+async def test_a_lost_connection_is_replaced_without_a_failed_command(
     installation: Installation,
 ) -> None:
     async with installation.writer() as one:
@@ -82,7 +82,9 @@ async def test_a_connection_that_was_cut_is_replaced_without_anybody_noticing(
         await one.execute(CreateArea(name=Text("Annex")), ORIGIN)
 
 
-async def test_an_unreachable_database_is_said_to_every_caller(keys: InstallationKeys) -> None:
+async def test_every_caller_gets_an_error_when_the_database_is_unreachable(
+    keys: InstallationKeys,
+) -> None:
     async with Writer("postgresql://nobody@127.0.0.1:1/nowhere", Decider(keys, APPLICATION)) as one:
         outcomes = await asyncio.gather(
             *(one.execute(CreateArea(name=Text(f"Hall {n}")), ORIGIN) for n in range(3)),
@@ -91,7 +93,7 @@ async def test_an_unreachable_database_is_said_to_every_caller(keys: Installatio
     assert [type(o) for o in outcomes] == [HistoryUnavailable] * 3
 
 
-async def test_what_was_taken_is_committed_before_the_writer_ends(
+async def test_accepted_commands_are_committed_before_the_writer_ends(
     installation: Installation,
 ) -> None:
     async with installation.writer() as one:
@@ -104,7 +106,7 @@ async def test_what_was_taken_is_committed_before_the_writer_ends(
     assert await last_position(installation.connection) == 100
 
 
-async def test_an_event_of_a_newer_release_is_met_by_those_alone_whom_it_concerns(
+async def test_an_event_of_a_newer_release_affects_only_commands_that_read_its_stream(
     installation: Installation,
 ) -> None:
     fairs = [await installation.event() for _ in range(2)]

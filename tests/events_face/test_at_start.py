@@ -61,9 +61,7 @@ def test_a_role_that_waits_can_be_stopped(
     assert "Traceback" not in log.read_text()
 
 
-def test_production_refuses_a_clock_that_is_wrong(
-    settings: Settings, other_clock: OtherClock
-) -> None:
+def test_production_refuses_a_wrong_clock(settings: Settings, other_clock: OtherClock) -> None:
     services = Services(database_url=other_clock(timedelta(minutes=2)), redis_url=None)
     given = environment(settings, services) | {"DEBUG": "false"}
     ended = events_face(given, "projector")
@@ -72,7 +70,7 @@ def test_production_refuses_a_clock_that_is_wrong(
     assert last.startswith("events-face: this host's clock is 120 s behind the database's")
 
 
-def test_development_only_tells_of_a_wrong_clock(
+def test_development_only_warns_of_a_wrong_clock(
     settings: Settings, other_clock: OtherClock
 ) -> None:
     services = Services(database_url=other_clock(timedelta(minutes=2)), redis_url=None)
@@ -90,7 +88,7 @@ def test_roles_and_migrate_refuse_a_server_that_is_too_old(
         create_tables(settings, services)
 
 
-def test_a_risk_is_told_by_the_role_that_it_is_about(
+def test_a_risk_is_logged_by_the_role_that_it_concerns(
     settings: Settings, services: Services
 ) -> None:
     risky = msgspec.structs.replace(
@@ -102,7 +100,7 @@ def test_a_risk_is_told_by_the_role_that_it_is_about(
     assert not any("RATE_LIMITS=off" in event for event in logged_by("worker", risky, services))
 
 
-def test_a_broker_that_is_away_is_told_and_not_waited_for(
+def test_an_unreachable_broker_is_logged_and_not_waited_for(
     settings: Settings, database_url: str
 ) -> None:
     services = Services(database_url=database_url, redis_url="redis://127.0.0.1:1/0")

@@ -116,7 +116,7 @@ async def test_a_restored_system_goes_on_from_the_backup_and_sends_nothing_twice
     assert await last_position(restored.connection) > end + POSITION_GAP
 
 
-async def test_what_waits_is_held_on_demand_until_somebody_queues_it_again(
+async def test_waiting_notifications_can_be_held_until_they_are_queued_again(
     installation: Installation,
     signing_key: Ed25519PrivateKey,
     settings: Settings,
@@ -139,7 +139,7 @@ async def test_what_waits_is_held_on_demand_until_somebody_queues_it_again(
     assert await count_by_state(restored.connection) == {"waiting": 1, "sent": 1, "failed": 2}
 
 
-async def test_a_backup_is_of_one_moment_however_much_goes_on(
+async def test_a_backup_is_one_snapshot_during_concurrent_writes(
     installation: Installation,
     keys: InstallationKeys,
     settings: Settings,
@@ -188,7 +188,7 @@ def tables(database_url: str) -> int:
         return int(count)
 
 
-async def test_another_secret_key_is_told_before_anything_is_changed(
+async def test_a_restore_with_another_secret_key_fails_before_it_changes_anything(
     settings: Settings, database_url: str, elsewhere: Settings, tmp_path: Path
 ) -> None:
     file = tmp_path / "backup"
@@ -212,7 +212,7 @@ def test_only_an_empty_database_is_filled(
         restore(full, file=file, hold=False)
 
 
-def test_a_backup_is_not_written_over(
+def test_an_existing_backup_is_not_overwritten(
     settings: Settings, database_url: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "backup"
@@ -222,7 +222,7 @@ def test_a_backup_is_not_written_over(
     assert file.read_text() == "an older one"
 
 
-def test_half_a_backup_restores_nothing(
+def test_an_incomplete_backup_restores_nothing(
     settings: Settings, database_url: str, elsewhere: Settings, tmp_path: Path
 ) -> None:
     whole, half = tmp_path / "backup", tmp_path / "half"
@@ -237,7 +237,7 @@ def test_half_a_backup_restores_nothing(
     assert tables(elsewhere.database_url) == 0
 
 
-def test_what_is_no_backup_is_named_without_another_programs_words(
+def test_a_file_that_is_not_a_backup_is_reported_in_plain_words(
     elsewhere: Settings, tmp_path: Path
 ) -> None:
     file = tmp_path / "letter"
@@ -248,7 +248,7 @@ def test_what_is_no_backup_is_named_without_another_programs_words(
     assert "pg_restore" not in str(refused.value)
 
 
-def test_without_the_key_that_was_kept_no_new_one_is_made_up(
+def test_a_restore_without_the_kept_key_generates_no_new_one(
     settings: Settings, tmp_path: Path
 ) -> None:
     (tmp_path / "backup").touch()
@@ -259,7 +259,7 @@ def test_without_the_key_that_was_kept_no_new_one_is_made_up(
     assert not data_dir.exists()
 
 
-def test_a_machine_without_the_tools_is_told_what_to_install(
+def test_a_backup_without_the_tools_says_what_to_install(
     settings: Settings, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres_tools, "_candidates", lambda name: [])
@@ -268,7 +268,7 @@ def test_a_machine_without_the_tools_is_told_what_to_install(
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_system_that_runs_is_not_taken_for_one_that_was_recovered(
+async def test_a_running_system_is_not_taken_for_a_recovered_one(
     installation: Installation, keys: InstallationKeys, settings: Settings
 ) -> None:
     await installation.event()

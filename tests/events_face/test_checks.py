@@ -63,9 +63,7 @@ def test_a_production_that_is_set_up_well_gives_no_warning() -> None:
         ({"NOTIFICATION_SERVICE_URL": "http://93.184.216.34/"}, "notification token"),
     ],
 )
-def test_a_setting_that_is_a_risk_in_production_is_told(
-    environ: dict[str, str], check: str
-) -> None:
+def test_risky_settings_in_production_are_warnings(environ: dict[str, str], check: str) -> None:
     assert warned_of(load(**environ)) == {check}
 
 
@@ -79,11 +77,11 @@ def test_a_setting_that_is_a_risk_in_production_is_told(
         {"NOTIFICATION_SERVICE_URL": "http://10.1.2.3/"},
     ],
 )
-def test_what_others_do_not_reach_is_no_risk(environ: dict[str, str]) -> None:
+def test_settings_without_risk_give_no_warnings(environ: dict[str, str]) -> None:
     assert warned_of(load(**environ)) == set()
 
 
-def test_a_sound_database_is_told_to_be_so(session: psycopg.Connection) -> None:
+def test_all_checks_of_a_sound_database_are_ok(session: psycopg.Connection) -> None:
     looks = (database.version, database.encoding, database.clock, database.writable)
     assert [look(session).level for look in looks] == ["ok"] * 4
     assert database.free_connections(session, 1).level == "ok"
@@ -124,7 +122,7 @@ def test_an_encoding_that_does_not_hold_every_name_is_an_error(
         (3600, "error", "this host's clock is 3600 s behind"),
     ],
 )
-def test_clocks_that_differ_are_told(
+def test_the_doctor_reports_clocks_that_differ(
     other_clock: OtherClock, ahead: int, level: str, words: str
 ) -> None:
     with psycopg.connect(other_clock(timedelta(seconds=ahead))) as connection:
@@ -132,7 +130,7 @@ def test_clocks_that_differ_are_told(
     assert (found.level, words in found.message) == (level, True), found
 
 
-def test_a_database_that_may_lose_what_it_took_is_an_error(
+def test_a_database_that_may_lose_commits_is_an_error(
     session: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "fsync off" in database.durability(session).message  # the tests' server is so
@@ -142,16 +140,16 @@ def test_a_database_that_may_lose_what_it_took_is_an_error(
     assert database.durability(session).level == "error"
 
 
-def test_a_database_that_takes_no_writes_is_an_error(session: psycopg.Connection) -> None:
+def test_a_read_only_database_is_an_error(session: psycopg.Connection) -> None:
     session.execute("SET default_transaction_read_only TO on")
     assert database.writable(session).level == "error"
 
 
-def test_a_server_that_has_few_connections_left_is_told(session: psycopg.Connection) -> None:
+def test_a_server_with_few_free_connections_is_a_warning(session: psycopg.Connection) -> None:
     assert database.free_connections(session, 1_000).level == "warning"
 
 
-def test_a_broker_that_evicts_is_told(redis_url: str) -> None:
+def test_a_broker_that_evicts_keys_is_a_warning(redis_url: str) -> None:
     assert {found.level for found in broker.check_broker(redis_url)} == {"ok"}
     with redis.Redis.from_url(redis_url) as client:
         client.config_set("maxmemory-policy", "allkeys-lru")
@@ -174,14 +172,14 @@ def test_a_broker_that_is_too_old_is_an_error(info: dict[str, str], level: str) 
     assert broker._version(info).level == level
 
 
-def test_a_broker_that_is_away_is_told_by_its_address_alone() -> None:
+def test_the_error_about_an_unreachable_broker_has_only_its_address() -> None:
     (found,) = broker.check_broker("redis://:hunter2@127.0.0.1:1/0")
     assert found.level == "error"
     assert "127.0.0.1:1 does not answer" in found.message
     assert b"hunter2" not in msgspec.json.encode(found)
 
 
-def test_addresses_are_told_without_what_is_secret() -> None:
+def test_addresses_are_shown_without_secrets() -> None:
     assert database_address("postgresql://u:hunter2@a,b:6000/x") == "a:5432, b:6000"
     assert database_address("postgresql://u@/x?host=/run/pg") == "/run/pg"
     assert broker_address("rediss://:hunter2@cache.example.com/0") == "cache.example.com:6379"

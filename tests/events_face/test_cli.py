@@ -60,7 +60,7 @@ def test_the_release_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--version", capture=capsys) == (0, f"events-face {release()}\n", "")
 
 
-def test_bad_settings_are_one_line_and_exit_1(
+def test_bad_settings_are_reported_in_one_line_with_exit_status_1(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -87,7 +87,7 @@ def required_arguments(command: Command) -> Iterator[str]:
 @pytest.mark.parametrize(
     "words", [words for words, c in COMMANDS.items() if not c.begins and not c.offline]
 )
-def test_a_command_where_nothing_is_installed_says_so_and_leaves_nothing_behind(
+def test_a_command_without_an_installation_fails_and_creates_nothing(
     words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -100,14 +100,14 @@ def test_a_command_where_nothing_is_installed_says_so_and_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_what_should_begins_an_installation() -> None:
+def test_only_up_and_migrate_create_an_installation() -> None:
     begin = {words for words, command in COMMANDS.items() if command.begins}
     assert begin == {"up", "migrate"}
     offline = {words for words, command in COMMANDS.items() if command.offline}
     assert offline == {"doctor", "sink", "restore", "audit check-proof"}
 
 
-def test_a_proof_without_a_public_key_begins_no_installation(tmp_path: Path) -> None:
+def test_a_proof_without_a_public_key_creates_no_installation(tmp_path: Path) -> None:
     empty = Settings.load({"DATA_DIR": str(tmp_path)}, dotenv=None)
     with pytest.raises(CommandFailed, match="no installation here"):
         audit_proof._public_key_of_installation(empty)
@@ -134,20 +134,22 @@ def run_events_face(folder: Path, *words: str, **environ: str) -> Done:
     return processes.run(events_face_command(*words), env=here, cwd=folder)
 
 
-def test_a_name_that_means_nothing_is_one_line_and_exits_with_2(tmp_path: Path) -> None:
+def test_an_unknown_name_is_reported_in_one_line_with_exit_status_2(tmp_path: Path) -> None:
     ended = run_without_a_database(tmp_path, "projections", "rebuild", "areas", "people")
     assert ended.returncode == 2
     assert ended.stderr.startswith("events-face: there is no projection people; there are areas,")
     assert ended.stderr.count("\n") == 1
 
 
-def test_bytes_that_are_no_text_are_one_line_and_exit_with_2(tmp_path: Path) -> None:
+def test_bytes_that_are_not_text_are_reported_in_one_line_with_exit_status_2(
+    tmp_path: Path,
+) -> None:
     ended = run_without_a_database(tmp_path, "audit", "log", "--actor", os.fsdecode(b"\xff"))
     assert ended.returncode == 2
     assert ended.stderr == "events-face: --actor must be text in UTF-8\n"
 
 
-def test_a_database_that_only_answers_is_one_line_and_exits_1(
+def test_a_read_only_database_is_reported_in_one_line_with_exit_status_1(
     tmp_path: Path, settings: Settings, database_url: str
 ) -> None:
     here = environment(settings, Services(database_url=database_url, redis_url=None))
@@ -158,7 +160,9 @@ def test_a_database_that_only_answers_is_one_line_and_exits_1(
     assert ended.stderr.count("\n") == 1
 
 
-def test_a_database_that_does_not_answer_is_one_line_and_exits_1(tmp_path: Path) -> None:
+def test_a_database_that_does_not_answer_is_reported_in_one_line_with_exit_status_1(
+    tmp_path: Path,
+) -> None:
     ended = run_without_a_database(tmp_path, "migrate")
     assert ended.returncode == 1
     assert ended.stderr.startswith("events-face: the database or the broker cannot be used: ")
@@ -208,7 +212,7 @@ def _loads_eventsourcing(*modules: str) -> bool:
         ("events", ["cleanup"]),
     ],
 )
-def test_a_missing_table_is_named_in_words(
+def test_the_error_about_a_missing_table_names_the_table(
     database_url: str, settings: Settings, table: str, words: list[str]
 ) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:

@@ -8,7 +8,7 @@ from runtime.data_dir import prepare_data_dir
 from runtime.errors import CommandFailed
 
 
-def test_a_read_only_file_system_is_called_that(
+def test_a_read_only_file_system_is_reported_as_such(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))
@@ -17,7 +17,7 @@ def test_a_read_only_file_system_is_called_that(
 
 
 @pytest.mark.parametrize("kept", ["secret_key", "postgres.lock", "up.lock", "run"])
-def test_root_is_told_whose_installation_it_is(
+def test_the_error_for_another_account_names_the_owner_of_the_installation(
     kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / kept).touch()

@@ -24,7 +24,7 @@ def troubles(settings: Settings) -> dict[str, Finding]:
     return {found.check: found for found in examine(settings) if found.level != "ok"}
 
 
-def test_one_that_is_well_has_nothing_to_mend(healthy: Settings) -> None:
+def test_a_healthy_installation_has_no_findings(healthy: Settings) -> None:
     assert troubles(healthy) == {}
 
 
@@ -92,7 +92,7 @@ def test_a_fault_in_the_database_is_found(
     assert (found.level, words in f"{found.message}; {found.remedy}") == (level, True), found
 
 
-def test_roles_that_do_not_run_are_missed(healthy: Settings, database_url: str) -> None:
+def test_roles_that_do_not_run_are_found(healthy: Settings, database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute(
             """
@@ -123,7 +123,7 @@ def test_services_that_cannot_be_reached_are_found(healthy: Settings) -> None:
     assert b"hunter2" not in msgspec.json.encode(found)
 
 
-def test_a_certificate_that_nobody_vouches_for_is_found(tmp_path: Path) -> None:
+def test_an_untrusted_certificate_is_found(tmp_path: Path) -> None:
     with listener(_encryption(tmp_path)) as port:
         found = surroundings.reachable("notifications", f"https://127.0.0.1:{port}/")
     assert found.level == "error"
@@ -140,7 +140,7 @@ def test_a_disk_that_is_nearly_full_is_found(
     assert surroundings.disk(tmp_path).level == "error"
 
 
-def test_while_nothing_is_up_it_tells_so_and_exits_with_1(settings: Settings) -> None:
+def test_while_nothing_runs_it_says_so_and_exits_with_1(settings: Settings) -> None:
     away = environment(settings, None) | {
         "DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x",
         "REDIS_URL": "redis://:hunter2@127.0.0.1:1/0",
@@ -155,9 +155,7 @@ def test_while_nothing_is_up_it_tells_so_and_exits_with_1(settings: Settings) ->
     assert "hunter2" not in ended.out + ended.err
 
 
-def test_a_stopped_installation_lacks_nothing_but_being_up(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_a_stopped_installation_has_no_other_findings(settings: Settings, tmp_path: Path) -> None:
     stopped = environment(settings, None) | {"DATA_DIR": str(tmp_path), "SECRET_KEY": ""}
     made = events_face(stopped, "migrate")
     assert (made.code, made.out.startswith("created "), made.err) == (0, True, "")

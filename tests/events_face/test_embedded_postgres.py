@@ -161,7 +161,7 @@ def test_a_server_that_cannot_start_again_is_tried_until_it_can(
         assert query(url, "SELECT 1") == 1
 
 
-def test_a_server_that_replays_its_log_is_waited_for_by_whoever_came_first_or_later(
+def test_all_processes_wait_for_a_server_that_replays_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with embedded_postgres(tmp_path) as url:
@@ -183,7 +183,7 @@ def test_a_server_that_replays_its_log_is_waited_for_by_whoever_came_first_or_la
     assert answers == [42, 42]
 
 
-def test_a_recovery_is_no_failure_of_a_server_that_was_killed(tmp_path: Path) -> None:
+def test_a_recovery_after_a_kill_is_not_taken_for_a_failure(tmp_path: Path) -> None:
     with embedded_postgres(tmp_path) as url:
         restarter = Restarter(tmp_path)
         with long_recovery(tmp_path):
@@ -212,7 +212,7 @@ def test_a_data_folder_that_is_gone_is_not_replaced_by_an_empty_one(tmp_path: Pa
         until(lambda: is_restarted(restarter, tmp_path))
 
 
-def test_one_who_is_patient_waits_for_a_server_that_cannot_start(tmp_path: Path) -> None:
+def test_with_keep_trying_a_process_waits_for_a_server_that_cannot_start(tmp_path: Path) -> None:
     with embedded_postgres(tmp_path):
         pass
     version = tmp_path / "postgres" / "PG_VERSION"
@@ -229,7 +229,7 @@ def test_one_who_is_patient_waits_for_a_server_that_cannot_start(tmp_path: Path)
         assert user.result() == 1
 
 
-def test_kill_9_of_the_server_and_its_users_is_no_obstacle(tmp_path: Path) -> None:
+def test_the_server_starts_again_after_kill_9_of_it_and_its_users(tmp_path: Path) -> None:
     with another_user(tmp_path) as other:
         process = postmaster(tmp_path)
         assert process is not None
@@ -239,7 +239,7 @@ def test_kill_9_of_the_server_and_its_users_is_no_obstacle(tmp_path: Path) -> No
         assert query(url, "SELECT 1") == 1
 
 
-def test_a_pid_file_that_names_an_unrelated_process_is_no_obstacle(tmp_path: Path) -> None:
+def test_the_server_starts_beside_a_pid_file_of_an_unrelated_process(tmp_path: Path) -> None:
     with embedded_postgres(tmp_path):
         stale = (tmp_path / "postgres" / "postmaster.pid").read_text().splitlines()
     owner = (tmp_path / "postgres").stat().st_uid if os.geteuid() == 0 else None
@@ -253,7 +253,7 @@ def test_a_pid_file_that_names_an_unrelated_process_is_no_obstacle(tmp_path: Pat
         unrelated.kill()
 
 
-def test_half_an_initialisation_is_no_obstacle(tmp_path: Path) -> None:
+def test_an_interrupted_initialisation_is_repeated(tmp_path: Path) -> None:
     (tmp_path / "postgres.new" / "base").mkdir(parents=True)
     with embedded_postgres(tmp_path) as url:
         assert query(url, "SELECT 1") == 1

@@ -19,7 +19,7 @@ def serve(*, token: str | None = None) -> tuple[str, int]:
     return f"http://127.0.0.1:{port}/metrics", port
 
 
-def test_connections_that_send_nothing_keep_nobody_out() -> None:
+def test_idle_connections_do_not_block_a_scrape() -> None:
     url, port = serve()
     with ExitStack() as held:
         silent = [
@@ -45,7 +45,7 @@ def test_a_token_closes_the_port() -> None:
     assert httpx.get(url, headers={"Authorization": "Bearer a-secret"}).status_code == 200
 
 
-def test_a_text_is_drawn_up_once_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_scrapes_share_one_rendering(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics_server, "CACHE_TIME", 3600.0)
     drawn = list[int]()
     port = free_port()

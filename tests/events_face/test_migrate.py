@@ -69,7 +69,7 @@ def make_older(connection: psycopg.Connection[Any], *lacks: LiteralString) -> No
     connection.commit()
 
 
-def test_it_does_not_wait_for_those_who_append_and_may_wait_for_it(
+def test_it_does_not_wait_for_appending_transactions(
     settings: Settings, database_url: str, services: Services
 ) -> None:
     with ThreadPoolExecutor(1) as thread, psycopg.connect(database_url) as appending:
@@ -80,7 +80,7 @@ def test_it_does_not_wait_for_those_who_append_and_may_wait_for_it(
         done.result()
 
 
-def test_where_nothing_is_to_be_changed_it_waits_for_nobody(
+def test_without_changes_to_make_it_waits_for_no_lock(
     settings: Settings, database_url: str, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(turns, "LOCK_TRIES", 1)
@@ -88,7 +88,7 @@ def test_where_nothing_is_to_be_changed_it_waits_for_nobody(
         migrate(settings, services)
 
 
-def test_what_is_to_be_changed_is_tried_in_turns_that_let_others_go_on(
+def test_changes_are_tried_repeatedly_so_that_others_can_continue_in_between(
     settings: Settings,
     database_url: str,
     services: Services,
@@ -111,7 +111,7 @@ def test_what_is_to_be_changed_is_tried_in_turns_that_let_others_go_on(
 
 
 @pytest.mark.parametrize("table", ["installation_keys", "signing_key"])
-async def test_lost_keys_are_not_made_again_for_a_history_that_needs_them(
+async def test_lost_keys_of_a_history_are_not_created_again(
     installation: Installation, settings: Settings, signing_key: Ed25519PrivateKey, table: str
 ) -> None:
     await installation.area("Here")
@@ -140,7 +140,7 @@ def test_it_prints_what_it_has_changed(
     assert capsys.readouterr().out == "nothing to change\n"
 
 
-def test_it_gives_up_on_a_transaction_that_does_not_end(
+def test_it_gives_up_when_another_transaction_does_not_end(
     settings: Settings, database_url: str, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(turns, "LOCK_TIMEOUT", "50ms")
@@ -153,7 +153,7 @@ def test_it_gives_up_on_a_transaction_that_does_not_end(
             migrate(settings, services)
 
 
-async def test_registrations_go_on_while_two_processes_migrate_beside_a_long_reader(
+async def test_registrations_continue_during_two_migrations_and_a_long_query(
     settings: Settings, database_url: str, services: Services, keys: InstallationKeys
 ) -> None:
     async with Writer(database_url, Decider(keys, APPLICATION)) as writer:
@@ -165,7 +165,7 @@ async def test_registrations_go_on_while_two_processes_migrate_beside_a_long_rea
         await _migrated_under_load(settings, database_url, services, register)
 
 
-async def test_seats_are_counted_while_releases_go_on_that_know_none(
+async def test_seats_are_counted_while_older_releases_register_visitors(
     settings: Settings, database_url: str, services: Services
 ) -> None:
     fair = uuid4()

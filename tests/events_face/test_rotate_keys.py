@@ -14,7 +14,7 @@ from runtime.errors import CommandFailed
 from runtime.settings import Settings
 
 
-def test_it_says_how_many_keys_are_under_the_new_one(
+def test_it_prints_how_many_keys_are_wrapped_with_the_new_one(
     settings: Settings, database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     services = Services(database_url=database_url, redis_url=None)
@@ -28,7 +28,7 @@ def test_it_says_how_many_keys_are_under_the_new_one(
     assert capsys.readouterr().out == printed
 
 
-def test_a_second_one_at_the_same_time_is_told_to_wait(
+def test_a_second_rotation_at_the_same_time_is_refused(
     settings: Settings, database_url: str
 ) -> None:
     services = Services(database_url=database_url, redis_url=None)

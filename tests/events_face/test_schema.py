@@ -86,7 +86,7 @@ def test_the_catalogue_shows_every_difference(database_url: str, change: str) ->
     assert catalogue(database_url) != before
 
 
-async def test_what_the_release_before_held_is_there_and_goes_on(
+async def test_data_of_the_release_before_is_kept_and_continues(
     settings: Settings, former_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await asyncio.to_thread(upgrade, settings, former_url)

@@ -38,7 +38,7 @@ async def test_a_difference_is_named_and_recounted(
         assert (ran.code, ran.out, ran.err) == (0, IN_ORDER, "")
 
 
-async def test_a_damaged_event_is_said_in_one_line(
+async def test_a_damaged_event_is_reported_in_one_line(
     installation: Installation, settings: Settings, services: Services
 ) -> None:
     surroundings = environment(settings, services)

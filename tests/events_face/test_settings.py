@@ -93,7 +93,7 @@ def test_a_user_and_a_password_alone_are_no_database() -> None:
     assert load(POSTGRES_USER="me", POSTGRES_PASSWORD="x").database_url is None
 
 
-def test_what_is_set_but_empty_is_not_set() -> None:
+def test_an_empty_variable_counts_as_not_set() -> None:
     assert load(APP_PORT="", REDIS_URL=" ") == load()
 
 

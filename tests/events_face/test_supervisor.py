@@ -173,7 +173,7 @@ def suspend(place: Path) -> None:
             child.suspend()
 
 
-def test_a_role_that_gives_no_sign_of_life_is_replaced(
+def test_a_role_without_a_heartbeat_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runtime.signs_of_life.MAX_SILENCE", 5.0)
@@ -199,7 +199,7 @@ def test_a_program_that_does_not_answer_is_replaced(
         until_tended(supervisor, lambda: text(place) == "started started ")
 
 
-def test_a_role_that_starts_has_longer_for_its_first_sign_of_life(
+def test_a_starting_role_has_more_time_for_its_first_heartbeat(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runtime.signs_of_life.MAX_SILENCE", -1.0)
@@ -215,7 +215,7 @@ def test_a_role_that_starts_has_longer_for_its_first_sign_of_life(
         until_tended(supervisor, lambda: text(place) == "started started ")
 
 
-def test_time_in_which_the_supervisor_stood_still_is_no_silence(
+def test_time_in_which_the_supervisor_was_suspended_does_not_count_as_silence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = [0.0]

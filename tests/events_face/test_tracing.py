@@ -60,12 +60,12 @@ def test_a_callers_trace_is_read_from_its_header(
     assert parse_traceparent(header.encode()) == ids
 
 
-def test_nothing_is_traced_unless_there_is_somewhere_to_send_it() -> None:
+def test_nothing_is_traced_without_a_collector() -> None:
     with tracing.exporting("api", Settings()):
         assert not tracing.is_enabled()
 
 
-def test_what_is_left_is_sent_at_the_end() -> None:
+def test_remaining_spans_are_sent_at_the_end() -> None:
     with collector() as traces:
         with tracing.exporting("api", sending_to(traces, OTEL_BSP_SCHEDULE_DELAY="60000")):
             a_span()
@@ -88,7 +88,7 @@ def test_a_sampler_takes_the_same_traces_in_every_process() -> None:
     assert 50 < len(taken[0]) < 150
 
 
-def test_a_collector_that_takes_nothing_is_said_once() -> None:
+def test_a_collector_that_accepts_nothing_is_logged_once() -> None:
     with collector() as traces:
         traces.answer = Answer(status=400)
         with capture_logs() as lines, tracing.exporting("api", sending_to(traces)):

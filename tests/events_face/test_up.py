@@ -12,7 +12,7 @@ def settings(data_dir: Path) -> Settings:
     return Settings.load({"DATA_DIR": str(data_dir), "SECRET_KEY": "any"}, dotenv=None)
 
 
-def test_a_port_in_use_is_said_before_anything_starts(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_before_anything_starts(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         taken.bind(("127.0.0.1", 0))
@@ -23,7 +23,7 @@ def test_a_port_in_use_is_said_before_anything_starts(tmp_path: Path) -> None:
     assert not (tmp_path / "postgres").exists()
 
 
-def test_an_address_of_another_machine_is_said(tmp_path: Path) -> None:
+def test_an_address_of_another_machine_is_reported(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="cannot listen at 192"):
         up(settings(tmp_path), host="192.0.2.1", port=8000, workers=1)
 

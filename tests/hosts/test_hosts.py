@@ -28,7 +28,7 @@ TAKEN_OVER_WITHIN = 60.0
 LED = {*(projection.name for projection in ALL), "scheduler", "sealer"}
 
 
-async def test_nothing_is_lost_or_done_twice_when_hosts_are_killed_frozen_or_cut_off(
+async def test_nothing_is_lost_or_done_twice_when_hosts_are_killed_suspended_or_disconnected(
     folder: Path,
 ) -> None:
     with network(*FRONT, *BACK, BROKER, "data") as hosts:

@@ -37,13 +37,15 @@ async def test_queries_go_through_a_pooler(
 
 
 @needs_pgbouncer
-def test_what_needs_sessions_refuses_a_pooler(settings: Settings, pooled_url: str) -> None:
+def test_parts_that_need_sessions_refuse_a_pooler(settings: Settings, pooled_url: str) -> None:
     with pytest.raises(CommandFailed, match="DATABASE_URL leads to a pooler"):
         installation_keys(settings, pooled_url)
     with pytest.raises(CommandFailed, match="DATABASE_URL leads to a pooler"):
         create_tables(settings, Services(database_url=pooled_url, redis_url=None))
 
 
-def test_a_refusal_of_our_options_is_told_as_what_it_means(settings: Settings) -> None:
+def test_the_error_for_refused_connection_options_says_that_a_pooler_is_the_cause(
+    settings: Settings,
+) -> None:
     with refusing() as url, pytest.raises(CommandFailed, match="DATABASE_URL leads to a pooler"):
         installation_keys(settings, url)

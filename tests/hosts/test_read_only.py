@@ -28,7 +28,7 @@ LONG = 30.0
 """Seconds."""
 
 
-async def test_nothing_is_lost_or_sent_twice_when_the_database_only_reads(folder: Path) -> None:
+async def test_nothing_is_lost_or_sent_twice_while_the_database_is_read_only(folder: Path) -> None:
     with network(FRONT[0], *BACK, BROKER, "data") as hosts:
         postgresql = PostgreSQL(hosts["data"], folder / "postgresql")
         postgresql.create()

@@ -51,7 +51,7 @@ async def test_queries_go_to_the_replica_and_wait_for_it_and_everything_else_to_
         assert sorted(_names(await waiting)) == ["First", "Second"]
 
 
-async def test_a_replica_that_is_away_is_told_and_only_queries_lack_it(
+async def test_an_unreachable_replica_is_reported_and_affects_only_queries(
     pair: Pair, settings: Settings, redis_url: str
 ) -> None:
     async with _api(pair, pair.replica.url, settings, redis_url) as api:
@@ -67,7 +67,7 @@ async def test_a_replica_that_is_away_is_told_and_only_queries_lack_it(
         await until_async(lambda: _answers(api))
 
 
-async def test_queries_go_to_the_primary_meanwhile_when_it_is_named_too(
+async def test_queries_go_to_the_primary_meanwhile_if_the_address_also_names_it(
     pair: Pair, settings: Settings, redis_url: str
 ) -> None:
     async with _api(pair, pair.either, settings, redis_url) as api:

@@ -61,7 +61,9 @@ async def test_areas_are_listed_by_name_a_page_at_a_time(installation: Installat
     assert await names("_") == []
 
 
-async def test_the_longest_name_is_taken_however_long_it_folds(installation: Installation) -> None:
+async def test_the_longest_name_is_accepted_even_if_folding_makes_it_longer(
+    installation: Installation,
+) -> None:
     name = "\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}" * 255
     area = await installation.area(name)
     event = await installation.event(name, area_id=area)

@@ -205,7 +205,7 @@ def die(events: Sequence[RecordedEvent], keys: InstallationKeys) -> Rows:
 
 
 @pytest.mark.usefixtures("in_bulk")
-async def test_a_process_that_is_lost_ends_the_rebuild(installation: Installation) -> None:
+async def test_a_killed_process_ends_the_rebuild(installation: Installation) -> None:
     await installation.register(await installation.event(), "ada@example.org")
     await installation.project()
     before = await tables(installation)

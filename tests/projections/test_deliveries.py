@@ -52,7 +52,7 @@ async def test_what_was_sent_is_counted_by_the_minute(installation: Installation
     )
 
 
-async def test_a_failure_counts_as_one_and_sending_again_as_nothing(
+async def test_a_failure_is_counted_and_queuing_again_is_not(
     installation: Installation,
 ) -> None:
     sent, failed, mended = await notifications(installation, 3)
@@ -70,7 +70,7 @@ async def test_a_failure_counts_as_one_and_sending_again_as_nothing(
     assert (counted.sent_in_last_hour, counted.failed_in_last_hour) == (2, 2)
 
 
-async def test_nothing_was_delivered_at_first(installation: Installation) -> None:
+async def test_at_first_no_delivery_is_counted(installation: Installation) -> None:
     assert await delivery_counts(installation.connection, NOW) == DeliveryCounts(
         sent_in_last_hour=0, failed_in_last_hour=0, sent_in_last_minute=0
     )

@@ -161,7 +161,7 @@ async def test_only_open_events_are_listed(installation: Installation) -> None:
         ("aabaa", []),
     ],
 )
-async def test_a_part_of_a_name_finds_it_whatever_the_case_and_literally(
+async def test_a_part_of_a_name_finds_it_in_any_case_and_without_wildcards(
     installation: Installation, fragment: str, names: list[str]
 ) -> None:
     every = ("PyCon 2030", "PYCON DE", "Ülkü Çay_Günü", "Straße 100%", "日本語の会", "aaaab")
@@ -209,7 +209,7 @@ async def test_a_walk_by_cursor_meets_the_same_events_as_one_by_offset(
     assert pages == 6
 
 
-async def test_an_empty_page_still_tells_the_total_and_the_version(
+async def test_an_empty_page_has_the_total_and_the_version(
     installation: Installation,
 ) -> None:
     await installation.event()
@@ -219,7 +219,7 @@ async def test_an_empty_page_still_tells_the_total_and_the_version(
     assert page.version == (await page_of(installation)).version
 
 
-async def test_a_total_that_is_known_is_counted_again_once_events_have_changed(
+async def test_a_cached_total_is_counted_again_after_events_have_changed(
     installation: Installation,
 ) -> None:
     totals = CountCache()
@@ -235,7 +235,7 @@ async def test_a_total_that_is_known_is_counted_again_once_events_have_changed(
     assert [await total(), await total("fair")] == [4, 3]
 
 
-async def test_a_total_that_is_known_is_not_counted(installation: Installation) -> None:
+async def test_a_cached_total_is_not_counted_again(installation: Installation) -> None:
     totals = CountCache()
     await installation.give(an_event(), an_event())
     await installation.project()
@@ -245,7 +245,7 @@ async def test_a_total_that_is_known_is_not_counted(installation: Installation) 
     assert (page.rows, page.total) == ([], 2)
 
 
-def test_the_totals_of_questions_that_were_asked_long_ago_are_forgotten() -> None:
+def test_the_totals_of_old_queries_are_dropped_from_the_cache() -> None:
     totals = CountCache(max_entries=2)
     for question in ("first", "second", "third"):
         totals.store(question, 1, 10)
@@ -263,7 +263,9 @@ async def test_the_last_page_has_no_cursor(installation: Installation) -> None:
 @pytest.mark.parametrize(
     "cursor", ["", "x", "ä", "AAAA", "!" * 32, "A" * 33, "f" * 32, "not-a-cursor"]
 )
-async def test_what_is_no_cursor_is_refused(installation: Installation, cursor: str) -> None:
+async def test_text_that_is_not_a_cursor_is_refused(
+    installation: Installation, cursor: str
+) -> None:
     with pytest.raises(BadCursor):
         await page_of(installation, cursor=cursor)
 
@@ -293,7 +295,7 @@ async def test_the_version_moves_with_the_rows_and_not_with_registrations(
     assert await version() not in (first, second)
 
 
-async def test_a_page_is_not_planned_anew_each_time(installation: Installation) -> None:
+async def test_the_query_plan_of_a_page_is_reused(installation: Installation) -> None:
     await installation.connection.execute(
         """
         INSERT INTO events (id, name, name_folded, trigrams, status, event_datetime,
@@ -349,7 +351,7 @@ async def test_each_detail_of_an_event_is_read_as_it_was_given(installation: Ins
     assert row.cancelled is None
 
 
-async def test_a_sync_never_touches_what_the_provider_does_not_say(
+async def test_a_sync_does_not_change_fields_that_the_provider_does_not_have(
     installation: Installation,
 ) -> None:
     sync = SyncEvent(
@@ -381,7 +383,7 @@ async def availability(installation: Installation, event: UUID) -> str:
     return row.availability
 
 
-async def test_the_availability_flips_with_all_that_takes_and_frees_seats(
+async def test_everything_that_takes_or_frees_seats_changes_the_availability(
     installation: Installation,
 ) -> None:
     event = await installation.event()
@@ -410,7 +412,7 @@ async def test_the_availability_flips_with_all_that_takes_and_frees_seats(
     assert await change(capacity=None) == "open"
 
 
-async def test_while_somebody_waits_a_newcomer_may_only_wait_too_also_without_a_capacity(
+async def test_while_a_visitor_waits_newcomers_can_only_wait_even_without_a_capacity(
     installation: Installation,
 ) -> None:
     event = await installation.event()
@@ -427,7 +429,7 @@ async def test_while_somebody_waits_a_newcomer_may_only_wait_too_also_without_a_
     assert await availability(installation, event) == "open"
 
 
-async def test_an_erasure_of_a_cancelled_event_frees_the_seat_that_a_reinstatement_offers(
+async def test_the_seat_of_a_visitor_erased_from_a_cancelled_event_is_free_after_reinstatement(
     installation: Installation,
 ) -> None:
     event = await installation.event()
@@ -456,7 +458,7 @@ async def test_the_version_moves_with_a_registration_only_when_the_availability_
     assert await version_after("bob@example.org") != before
 
 
-async def test_a_page_that_depends_on_the_clock_says_until_when_it_is_valid(
+async def test_a_page_that_depends_on_the_clock_has_the_end_of_its_validity(
     installation: Installation,
 ) -> None:
     day = timedelta(days=1)

@@ -71,7 +71,7 @@ def ids(people: dict[str, UUID], *names: str) -> set[str]:
 
 
 @pytest.mark.parametrize("batch_size", [1, 2_000])
-async def test_a_cancellation_and_taking_it_back_are_told_to_all_who_have_a_seat_or_wait(
+async def test_visitors_with_a_seat_or_in_line_get_messages_of_cancellation_and_reinstatement(
     installation: Installation, monkeypatch: pytest.MonkeyPatch, batch_size: int
 ) -> None:
     monkeypatch.setattr(tail, "BATCH_SIZE", batch_size)
@@ -94,7 +94,7 @@ async def text_of_first(installation: Installation, kind: Kind) -> str:
     return (await messages_by_id(installation.connection, rows))[rows[0]].text()
 
 
-async def test_a_second_cancellation_is_told_again(installation: Installation) -> None:
+async def test_a_second_cancellation_sends_messages_again(installation: Installation) -> None:
     event, people = await an_event_with_everybody(installation)
     for _ in range(2):
         await installation.give(CancelEvent(event_id=event))
@@ -105,7 +105,9 @@ async def test_a_second_cancellation_is_told_again(installation: Installation) -
     assert Counter(row["visitor_id"] for row in rows) == twice
 
 
-async def test_a_change_is_told_with_the_new_time_and_place(installation: Installation) -> None:
+async def test_the_message_of_a_change_gives_the_new_time_and_place(
+    installation: Installation,
+) -> None:
     event, people = await an_event_with_everybody(installation)
     hall = await installation.area("Great Hall")
     await installation.give(
@@ -122,7 +124,7 @@ async def remind(installation: Installation, event: UUID) -> None:
     await installation.at(DAY_BEFORE).give(RemindOf(event_id=event, reminder=reminder))
 
 
-async def test_a_reminder_goes_to_those_with_a_seat(installation: Installation) -> None:
+async def test_only_visitors_with_a_seat_get_a_reminder(installation: Installation) -> None:
     event, people = await an_event_with_everybody(installation)
     await remind(installation, event)
     await remind(installation, event)
@@ -145,7 +147,7 @@ async def test_a_reminder_that_still_waits_is_obsolete_after_a_change(
     assert message.obsolete == "the event was cancelled or moved"
 
 
-async def test_a_projector_that_dies_while_it_fans_out_sends_each_message_once(
+async def test_a_projector_killed_during_fan_out_adds_each_message_once(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event, people = await an_event_with_everybody(installation)

@@ -150,7 +150,7 @@ To see or cancel your registration: https://events.example.com/r/token""",
 
 
 @pytest.mark.parametrize(("kind", "facts", "text"), TEXTS)
-def test_each_kind_has_this_text(kind: Kind, facts: Facts, text: str) -> None:
+def test_each_kind_of_message_has_this_text(kind: Kind, facts: Facts, text: str) -> None:
     assert text_of(kind, facts, FAIR, LINK) == text
 
 

@@ -60,7 +60,7 @@ async def last_text(installation: Installation, visitor: UUID) -> str:
     return (await messages_by_id(installation.connection, [id]))[id].text()
 
 
-async def test_who_waits_is_told_the_place_in_line_and_then_of_the_seat(
+async def test_a_waiting_visitor_gets_a_message_with_the_place_and_later_one_about_the_seat(
     installation: Installation,
 ) -> None:
     event = await full_event(installation)
@@ -100,7 +100,7 @@ async def test_an_address_that_must_be_confirmed_gets_two_messages(
     assert await kinds(installation, visitor) == ["confirm", "registered"]
 
 
-async def test_a_cancellation_is_told_with_its_reason_unless_nobody_is_to_be_notified(
+async def test_a_cancellation_sends_its_reason_unless_notify_is_false(
     installation: Installation,
 ) -> None:
     event = await installation.event()
@@ -114,7 +114,7 @@ async def test_a_cancellation_is_told_with_its_reason_unless_nobody_is_to_be_not
     assert await kinds(installation, untold) == ["registered"]
 
 
-async def test_who_is_added_silently_is_a_recipient_without_a_message(
+async def test_a_visitor_added_without_notice_is_a_recipient_without_a_message(
     installation: Installation,
 ) -> None:
     event = await installation.event()
@@ -131,7 +131,7 @@ async def test_who_is_added_silently_is_a_recipient_without_a_message(
     assert (recipient["status"], recipient["episode"]) == ("registered", 1)
 
 
-async def test_a_resent_message_is_the_one_of_where_the_visitor_stands(
+async def test_a_resent_message_is_that_of_the_present_status(
     installation: Installation,
 ) -> None:
     event = await full_event(installation, confirm_within=LongDuration("PT1H"))
@@ -155,7 +155,7 @@ async def rows_after_projecting(installation: Installation, table: str) -> list[
     return await installation.rows(table)
 
 
-async def test_a_corrected_address_gets_the_message_and_the_former_one_none(
+async def test_after_a_correction_only_the_new_address_gets_the_message(
     installation: Installation,
 ) -> None:
     event = await installation.event()
@@ -169,7 +169,7 @@ async def test_a_corrected_address_gets_the_message_and_the_former_one_none(
     assert await kinds(installation, corrected.id) == ["registered"]
 
 
-async def test_a_text_says_what_the_event_was_when_the_message_was_caused(
+async def test_a_text_shows_the_event_as_it_was_when_the_message_was_caused(
     installation: Installation,
 ) -> None:
     event = await installation.event("Old Name")
@@ -215,7 +215,7 @@ async def test_nobody_gets_a_message_about_a_removed_event(installation: Install
         await installation.give(ResendMessage(visitor_id=corrected.id))
 
 
-async def test_messages_to_who_left_are_obsolete_but_not_the_one_about_leaving(
+async def test_only_the_message_about_leaving_is_sent_to_a_visitor_who_has_left(
     installation: Installation,
 ) -> None:
     event = await installation.event()
@@ -233,7 +233,7 @@ async def test_messages_to_who_left_are_obsolete_but_not_the_one_about_leaving(
 
 
 @pytest.mark.parametrize("way", ["lapsed", "erased"])
-async def test_who_lapsed_or_was_erased_is_no_recipient(
+async def test_lapsed_and_erased_visitors_are_not_recipients(
     installation: Installation, way: str
 ) -> None:
     event = await event_with(installation, confirm_within=LongDuration("PT1M"))

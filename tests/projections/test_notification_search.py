@@ -132,7 +132,7 @@ async def test_years_months_and_days_with_notifications_are_known(
     assert await dates(Span(2030, 6)) == await dates(Span(2029)) == []
 
 
-async def test_a_notification_says_for_whom_it_is_and_what_went_wrong(
+async def test_a_notification_shows_its_recipient_and_its_error(
     installation: Installation,
 ) -> None:
     await some_notifications(installation)
@@ -176,7 +176,7 @@ async def test_failed_ones_may_be_sent_again_unless_their_recipient_was_erased(
     )
 
 
-async def test_a_pause_is_told_with_its_reason(installation: Installation) -> None:
+async def test_a_pause_is_shown_with_its_reason(installation: Installation) -> None:
     assert await pause(installation.connection) is None
     moment = datetime(2030, 5, 17, 9, tzinfo=UTC)
     await installation.connection.execute(

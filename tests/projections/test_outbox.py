@@ -43,7 +43,7 @@ async def test_a_registration_becomes_a_visitor_and_a_waiting_message(
     assert datetime.fromisoformat(message["due_at"]) <= datetime.now(UTC)
 
 
-async def test_an_erased_person_has_neither_name_nor_email_and_their_rows_say_so(
+async def test_rows_of_an_erased_person_have_no_name_and_no_email_and_are_marked(
     installation: Installation,
 ) -> None:
     event = await installation.event()
@@ -92,7 +92,7 @@ async def test_the_last_of_several_outcomes_in_one_batch_counts(
     assert (row["state"], row["last_error"]) == ("failed", "mailbox full")
 
 
-async def test_a_row_that_its_worker_settled_is_left_as_it_is(installation: Installation) -> None:
+async def test_a_row_with_a_recorded_outcome_is_not_changed(installation: Installation) -> None:
     await installation.register(await installation.event(), "ada@example.org")
     await installation.project()
     id = UUID((await only_row(installation))["id"])
@@ -108,7 +108,7 @@ async def test_a_row_that_its_worker_settled_is_left_as_it_is(installation: Inst
     assert (await installation.standing("outbox"))[1] == version
 
 
-async def test_deliverers_are_told_of_new_and_of_requeued_messages_only(
+async def test_only_new_and_requeued_messages_wake_the_deliverers(
     installation: Installation,
 ) -> None:
     async with await psycopg.AsyncConnection.connect(

@@ -42,7 +42,7 @@ async def test_positions_from_before_the_first_look_are_known(installation: Inst
         assert await known.wait_for(["areas"], end, timeout=15)
 
 
-async def test_positions_are_known_again_after_the_connection_broke(
+async def test_positions_are_read_again_after_the_connection_broke(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(positions, "RECONNECT_DELAY", 0.01)

@@ -94,7 +94,7 @@ async def test_a_rebuild_repairs_what_was_damaged_and_moves_the_version(
     assert (await installation.standing("areas"))[1] > version
 
 
-async def test_a_table_of_another_shape_gets_the_one_of_this_release(
+async def test_a_table_of_another_schema_version_is_replaced_by_that_of_this_release(
     installation: Installation,
 ) -> None:
     await some_history(installation)
@@ -216,7 +216,9 @@ async def test_an_outcome_recorded_across_the_exchange_of_tables_settles_its_mes
     assert row["state"] == "sent"
 
 
-async def test_an_outcome_that_is_being_recorded_is_waited_for(installation: Installation) -> None:
+async def test_a_rebuild_waits_for_outcomes_that_are_being_recorded(
+    installation: Installation,
+) -> None:
     await some_history(installation)
     (waiting, *_) = [row for row in await installation.rows("outbox") if row["state"] == "waiting"]
     id = UUID(waiting["id"])
@@ -239,7 +241,7 @@ async def test_an_outcome_that_is_being_recorded_is_waited_for(installation: Ins
     assert row["state"] == "sent"
 
 
-async def test_a_rebuild_that_cannot_be_finished_leaves_the_table_and_no_trace(
+async def test_a_rebuild_that_fails_leaves_the_table_as_it_was_and_no_leftovers(
     installation: Installation,
 ) -> None:
     await some_history(installation)
@@ -268,7 +270,7 @@ async def test_two_rebuilds_of_one_projection_exclude_each_other(
         await rebuild(installation, EVENTS)
 
 
-async def test_the_next_rebuild_may_begin_before_the_lasts_connection_has_ended(
+async def test_the_next_rebuild_can_start_before_the_connection_of_the_last_has_ended(
     installation: Installation,
 ) -> None:
     async with lingering_connections():
@@ -276,7 +278,9 @@ async def test_the_next_rebuild_may_begin_before_the_lasts_connection_has_ended(
         await rebuild(installation, AREAS)
 
 
-async def test_what_a_killed_rebuild_left_is_in_nobodys_way(installation: Installation) -> None:
+async def test_leftovers_of_a_killed_rebuild_do_not_disturb_others(
+    installation: Installation,
+) -> None:
     await some_history(installation)
     await installation.connection.execute("CREATE SCHEMA rebuilding_areas")
     await installation.connection.execute("CREATE TABLE rebuilding_areas.areas (nothing int)")
@@ -295,9 +299,7 @@ def test_the_command_names_what_it_rebuilt(
     )
 
 
-def test_the_command_refuses_a_projection_that_is_not_there(
-    settings: Settings, database_url: str
-) -> None:
+def test_the_command_refuses_an_unknown_projection(settings: Settings, database_url: str) -> None:
     services = Services(database_url=database_url, redis_url=None)
     with pytest.raises(CommandFailed, match="no projection people; there are areas, events"):
         projections_rebuild.rebuild(settings, services, ["areas", "people"])

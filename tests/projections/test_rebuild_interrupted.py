@@ -71,7 +71,7 @@ async def is_under_way(installation: Installation) -> bool:
 
 
 @pytest.mark.parametrize("asked_by", [signal.SIGINT, signal.SIGTERM])
-async def test_asked_to_stop_it_leaves_no_trace(
+async def test_a_stopped_rebuild_leaves_nothing_behind(
     installation: Installation, settings: Settings, asked_by: signal.Signals
 ) -> None:
     await some_history(installation)
@@ -87,7 +87,7 @@ async def test_asked_to_stop_it_leaves_no_trace(
     assert await all_rows(installation) == before
 
 
-async def test_what_a_killed_one_left_is_dropped_by_the_next_migration(
+async def test_the_next_migration_drops_the_leftovers_of_a_killed_rebuild(
     installation: Installation, settings: Settings
 ) -> None:
     await some_history(installation)
@@ -109,7 +109,7 @@ async def _nobody_rebuilds(installation: Installation) -> bool:
     return not await is_under_way(installation)
 
 
-async def test_a_migration_leaves_a_rebuild_alone_that_is_under_way(
+async def test_a_migration_does_not_disturb_a_running_rebuild(
     installation: Installation, settings: Settings
 ) -> None:
     await some_history(installation)
@@ -154,7 +154,7 @@ async def test_loading_in_bulk_can_be_interrupted(
 
 @pytest.mark.parametrize("small", [0, 1_000_000], ids=["in bulk", "applied"])
 @pytest.mark.parametrize("lost", ["the tables", "the tables and all positions"])
-async def test_what_was_dropped_comes_back_as_it_was(
+async def test_dropped_tables_are_rebuilt_as_they_were(
     installation: Installation, monkeypatch: pytest.MonkeyPatch, small: int, lost: str
 ) -> None:
     monkeypatch.setattr(rebuild, "MIN_BULK_POSITIONS", small)

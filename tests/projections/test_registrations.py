@@ -59,7 +59,7 @@ async def test_each_registration_counts_for_its_event_and_for_all(
     assert await total(connection, uuid4()) == 0
 
 
-async def test_registrations_count_on_when_their_event_is_deleted(
+async def test_registrations_of_a_deleted_event_still_count(
     installation: Installation,
 ) -> None:
     event = await installation.event()
@@ -69,7 +69,7 @@ async def test_registrations_count_on_when_their_event_is_deleted(
     assert await total(installation.connection) == 1
 
 
-async def test_a_short_time_is_told_by_the_hour_with_the_hours_between(
+async def test_a_short_period_is_counted_by_the_hour_including_empty_hours(
     installation: Installation,
 ) -> None:
     await registered(
@@ -90,7 +90,7 @@ async def test_a_short_time_is_told_by_the_hour_with_the_hours_between(
     ]
 
 
-async def test_a_longer_time_is_told_by_the_day_and_a_very_long_one_by_the_week(
+async def test_a_longer_period_is_counted_by_the_day_and_a_very_long_one_by_the_week(
     installation: Installation,
 ) -> None:
     await registered(installation, (FAIR, "2030-05-17T09:00"), (FAIR, "2030-05-20T23:00"))
@@ -109,11 +109,11 @@ async def test_a_longer_time_is_told_by_the_day_and_a_very_long_one_by_the_week(
     ]
 
 
-async def test_without_registrations_there_is_nothing_to_tell(installation: Installation) -> None:
+async def test_without_registrations_there_are_no_counts(installation: Installation) -> None:
     assert await complete_series(installation.connection) is None
 
 
-async def test_a_given_time_is_told_whether_anybody_registered_or_not(
+async def test_a_given_period_is_complete_even_without_registrations(
     installation: Installation,
 ) -> None:
     await registered(installation, (FAIR, "2030-05-17T09:00"), (SHOW, "2030-05-18T09:00"))
@@ -146,7 +146,9 @@ async def test_dates_are_counted_from_years_to_days(installation: Installation) 
     ]
 
 
-async def test_all_events_together_are_told_as_each_of_them_is(installation: Installation) -> None:
+async def test_the_counts_of_all_events_follow_the_rules_of_one_event(
+    installation: Installation,
+) -> None:
     moments = ("2030-05-17T00:00", "2030-05-17T23:59", "2030-05-19T12:00", "2030-05-27T12:00")
     await registered(installation, *((FAIR, moment) for moment in moments))
     connection, first, last = installation.connection, at(moments[0]), at(moments[-1])

@@ -68,7 +68,7 @@ async def test_an_append_wakes_the_projector(
             await until_async(lambda: all_caught_up(installation))
 
 
-async def test_a_stand_by_takes_over_from_a_leader_that_shows_no_sign_of_life(
+async def test_a_standby_takes_over_from_a_leader_without_a_heartbeat(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leadership, "MAX_SILENCE", timedelta(seconds=1))
@@ -84,7 +84,7 @@ async def test_a_stand_by_takes_over_from_a_leader_that_shows_no_sign_of_life(
             await frozen.execute("SELECT")
 
 
-async def test_a_stand_by_takes_over_when_the_leader_is_gone(
+async def test_a_standby_takes_over_when_the_leader_is_gone(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(projector, "ELECTION_INTERVAL", 0.05)
@@ -105,7 +105,7 @@ async def test_a_stand_by_takes_over_when_the_leader_is_gone(
     assert len(await installation.rows("areas")) == 2
 
 
-async def test_projectors_that_are_cut_off_again_and_again_apply_each_event_once(
+async def test_projectors_that_lose_their_connection_repeatedly_apply_each_event_once(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(projector, "ELECTION_INTERVAL", 0.05)
@@ -125,7 +125,7 @@ async def test_projectors_that_are_cut_off_again_and_again_apply_each_event_once
     assert row["event_count"] == 40
 
 
-async def test_a_table_of_another_shape_is_left_to_the_release_it_belongs_to(
+async def test_a_table_of_another_schema_version_is_not_touched(
     installation: Installation,
 ) -> None:
     await installation.connection.execute(
@@ -165,7 +165,7 @@ async def led_are(installation: Installation, names: set[str]) -> bool:
     return await led(installation) == names
 
 
-async def test_a_database_that_cannot_be_reached_is_waited_for(
+async def test_the_projector_waits_for_an_unreachable_database(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connects = store.connect

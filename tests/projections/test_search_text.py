@@ -37,12 +37,12 @@ def test_names_are_the_same_as_they_are_typed_without_accents(name: str, typed: 
     assert searchable(name) == searchable(typed)
 
 
-def test_letters_that_differ_by_more_than_accents_stay_apart() -> None:
+def test_letters_that_differ_by_more_than_accents_are_not_equal() -> None:
     assert searchable("か") != searchable("が")
     assert searchable("कि") != searchable("की")
 
 
-def test_whatever_is_found_when_case_alone_is_ignored_is_found_still() -> None:
+def test_ignoring_accents_finds_everything_that_ignoring_case_finds() -> None:
     """It goes character by character, and makes no difference between cases."""
     for number in range(LAST_WITH_CASE):
         character = chr(number)

@@ -23,7 +23,7 @@ async def standing(installation: Installation, name: str) -> ProjectionStatus:
     return {s.name: s for s in await projection_statuses(installation.connection)}[name]
 
 
-async def test_it_tells_how_far_behind_a_projection_is(installation: Installation) -> None:
+async def test_the_status_has_the_lag_of_a_projection(installation: Installation) -> None:
     await installation.area("Here")
     await installation.connection.execute(
         """
@@ -43,13 +43,17 @@ async def test_it_tells_how_far_behind_a_projection_is(installation: Installatio
     assert (level.lag_events, level.lag_seconds) == (0, 0.0)
 
 
-async def test_it_can_be_read_when_the_next_event_cannot(installation: Installation) -> None:
+async def test_the_status_can_be_read_when_the_next_event_cannot(
+    installation: Installation,
+) -> None:
     await installation.area("Here")
     await installation.connection.execute("UPDATE history_events SET state = 'what?'")
     assert {s.lag_seconds for s in await projection_statuses(installation.connection)} == {None}
 
 
-async def test_who_leads_a_projection_makes_its_state(installation: Installation) -> None:
+async def test_the_state_of_a_projection_follows_from_its_leader(
+    installation: Installation,
+) -> None:
     assert (await standing(installation, "areas")).state == "unattended"
     others = [projection for projection in ALL if projection is not AREAS]
     async with running(Projector(installation.database_url, installation.keys, others)):
@@ -61,7 +65,7 @@ async def test_who_leads_a_projection_makes_its_state(installation: Installation
         assert (await standing(installation, "areas")).state == "standby"
 
 
-async def test_a_rebuild_is_told_and_is_no_trouble(installation: Installation) -> None:
+async def test_a_rebuild_is_shown_and_is_not_a_failure(installation: Installation) -> None:
     async with await connect(installation.database_url) as rebuild:
         await lock_for_rebuild(rebuild, ["areas"])
         await announce_progress(rebuild, 30, 100)
@@ -129,7 +133,7 @@ async def test_a_stopped_projection_names_the_event_and_runs_again_with_a_fixed_
         ),
     ],
 )
-async def test_a_table_that_this_release_cannot_read_is_told(
+async def test_the_status_reports_a_table_that_this_release_cannot_read(
     installation: Installation, damage: str, reason: str
 ) -> None:
     await installation.connection.execute(damage.encode())
@@ -137,7 +141,7 @@ async def test_a_table_that_this_release_cannot_read_is_told(
     assert (found.state, found.trouble) == ("outdated", reason)
 
 
-async def test_a_projection_of_another_release_is_left_to_it(installation: Installation) -> None:
+async def test_a_projection_of_another_release_is_not_a_failure(installation: Installation) -> None:
     await installation.connection.execute(
         "INSERT INTO projections (name, schema_version) VALUES ('paintings', 1)"
     )

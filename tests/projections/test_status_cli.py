@@ -35,7 +35,7 @@ async def printed(
     return capsys.readouterr().out
 
 
-async def test_it_prints_where_each_projection_stands(
+async def test_it_prints_the_status_of_each_projection(
     installation: Installation, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     area = await installation.area("Here")
@@ -73,7 +73,7 @@ async def test_it_prints_where_each_projection_stands(
     ]
 
 
-async def test_it_prints_how_far_a_rebuild_has_come(
+async def test_it_prints_the_progress_of_a_rebuild(
     installation: Installation, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with await connect(installation.database_url) as rebuild:
@@ -94,7 +94,7 @@ async def test_it_prints_the_same_as_json(
     assert found["areas"].items() >= expected.items()
 
 
-async def test_without_positions_it_says_what_brings_them_back(
+async def test_without_positions_it_names_the_command_that_restores_them(
     installation: Installation, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await installation.connection.execute("DROP TABLE projections")

@@ -73,7 +73,7 @@ async def test_migrate_names_the_command_for_each_table_that_is_to_be_rebuilt(
         ]
 
 
-async def test_a_lost_table_is_never_filled_under_the_eyes_of_workers(
+async def test_a_lost_table_is_not_filled_while_workers_can_read_it(
     installation: Installation, settings: Settings
 ) -> None:
     await some_history(installation)
@@ -102,7 +102,7 @@ async def test_a_lost_table_is_never_filled_under_the_eyes_of_workers(
         "UPDATE projections SET schema_version = 99; ALTER TABLE events DROP COLUMN name",
     ],
 )
-async def test_up_brings_back_what_history_says(
+async def test_up_restores_lost_tables_from_history(
     installation: Installation, settings: Settings, damage: str
 ) -> None:
     before = await some_history(installation)
@@ -120,7 +120,7 @@ async def test_up_brings_back_what_history_says(
     assert len(await installation.rows("areas")) == 2
 
 
-async def test_two_hosts_that_come_up_at_once_rebuild_once(
+async def test_two_hosts_that_start_at_once_rebuild_once(
     installation: Installation, settings: Settings
 ) -> None:
     before = await some_history(installation)

@@ -87,7 +87,7 @@ async def test_a_crash_after_the_rows_and_before_their_commit_leaves_nothing_app
     await assert_complete(installation)
 
 
-async def test_the_second_of_two_that_tail_the_same_projection_changes_nothing(
+async def test_of_two_tails_of_one_projection_the_second_changes_nothing(
     installation: Installation,
 ) -> None:
     await some_history(installation)
@@ -161,7 +161,7 @@ async def test_a_projection_stops_before_the_event_it_cannot_apply_and_says_so(
     await assert_complete(installation)
 
 
-async def test_a_stopped_projection_is_tried_again_only_after_a_while(
+async def test_a_stopped_projection_is_retried_only_after_an_interval(
     installation: Installation,
 ) -> None:
     await installation.area("Here")
@@ -195,7 +195,7 @@ async def break_event(installation: Installation, topic: str, change: str) -> in
     return position
 
 
-async def test_an_event_with_damaged_data_stops_only_those_that_it_matters_to(
+async def test_a_damaged_event_stops_only_the_projections_that_need_it(
     installation: Installation,
 ) -> None:
     area = await installation.area("Here")
@@ -216,7 +216,7 @@ async def test_an_event_with_damaged_data_stops_only_those_that_it_matters_to(
         assert (await installation.standing(name))[0] == end
 
 
-async def test_personal_data_that_no_key_opens_stops_those_that_need_it(
+async def test_personal_data_that_no_key_opens_stops_the_projections_that_need_it(
     installation: Installation,
 ) -> None:
     event = await installation.event()

@@ -106,7 +106,7 @@ async def test_beginnings_of_words_find_a_visitor_literally(
     assert await names(installation, text) == found
 
 
-async def test_no_words_find_everybody(installation: Installation) -> None:
+async def test_an_empty_search_finds_everybody(installation: Installation) -> None:
     await register_all(installation)
     assert await names(installation, " ") == sorted(PEOPLE)
 
@@ -121,7 +121,7 @@ async def test_visitors_are_found_by_their_event(installation: Installation) -> 
     assert await names(installation, "", show) == ["Ada of the Show"]
 
 
-async def test_a_visitor_comes_with_the_events_name_although_it_was_removed(
+async def test_a_visitor_of_a_removed_event_is_listed_with_its_name(
     installation: Installation,
 ) -> None:
     event = await register_all(installation)
@@ -145,7 +145,7 @@ async def test_a_visitor_without_a_name_is_listed_but_not_found(
 
 @pytest.mark.parametrize("text", ["", "visitor"])
 @pytest.mark.parametrize("walk", [1, keyset.SCAN_LIMIT])
-async def test_a_walk_to_the_oldest_and_back_meets_everybody_once_in_the_same_order(
+async def test_paging_to_the_oldest_and_back_lists_each_visitor_once_in_the_same_order(
     installation: Installation, text: str, walk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keyset, "SCAN_LIMIT", walk)

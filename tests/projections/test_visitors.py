@@ -101,7 +101,9 @@ async def test_who_comes_back_begins_a_new_episode(installation: Installation) -
     assert after.status == "registered"
 
 
-async def test_the_address_is_to_be_confirmed_until_then(installation: Installation) -> None:
+async def test_the_visitor_has_the_time_until_when_the_address_must_be_confirmed(
+    installation: Installation,
+) -> None:
     event_id = await a_small_event(installation, confirm_within=LongDuration("P1D"))
     (ada,) = await join(installation, event_id, "ada")
     unconfirmed = await row(installation, ada)
@@ -125,7 +127,7 @@ async def test_a_corrected_name_is_shown_and_found(installation: Installation) -
     assert await found(installation, "augusta") == ["Augusta"]
 
 
-async def test_with_another_email_one_is_another_visitor_at_the_same_place(
+async def test_a_corrected_email_is_another_visitor_with_the_same_place_in_line(
     installation: Installation,
 ) -> None:
     event_id = await a_small_event(installation)
@@ -220,7 +222,7 @@ async def random_lives(installation: Installation, random: Random) -> None:
 
 @pytest.mark.usefixtures("in_bulk")
 @pytest.mark.parametrize("seed", range(4))
-async def test_a_rebuild_gives_the_same_rows_whatever_people_did(
+async def test_a_rebuild_gives_the_same_rows_after_every_kind_of_event(
     installation: Installation, seed: int
 ) -> None:
     await random_lives(installation, Random(seed))

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 PASSWORD = "correct horse battery"
 
 
-async def test_an_operator_says_who_may_organize(data_dir: Path) -> None:
+async def test_an_operator_grants_the_role_of_organizer(data_dir: Path) -> None:
     with up(data_dir, WRITE_POLICY="organizer", EVENTS_FACE_PASSWORD=PASSWORD) as system:
         assert system.events_face("createsuperuser", "--username", "root") == (
             "created root, with every role\n"

@@ -38,7 +38,7 @@ async def worker_stands_still(system: System) -> None:
     worker.resume()
 
 
-async def test_nothing_is_sent_to_an_erased_person_nor_twice_to_anybody(data_dir: Path) -> None:
+async def test_erased_persons_get_no_message_and_nobody_gets_one_twice(data_dir: Path) -> None:
     with (
         notification_service() as service,
         up(

@@ -13,7 +13,7 @@ from tests.system.running import System, up
 ROLES = ("api", "projector", "worker", "scheduler", "sink", "valkey-server")
 
 
-def test_roles_that_are_frozen_are_replaced_and_all_is_well_again(data_dir: Path) -> None:
+def test_suspended_roles_are_replaced_and_the_installation_is_healthy_again(data_dir: Path) -> None:
     with up(data_dir) as system:
         frozen = {name: _role(system, name) for name in ROLES}
         for process in frozen.values():

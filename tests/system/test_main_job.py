@@ -32,7 +32,7 @@ def delivered(service: NotificationService) -> Counter[str]:
     return Counter(str(received.id) for received in service.received)
 
 
-async def test_two_hundred_visitors_register_at_once_and_each_is_notified_once(
+async def test_two_hundred_concurrent_registrations_are_notified_once_each(
     data_dir: Path,
 ) -> None:
     with (
@@ -52,7 +52,7 @@ async def test_two_hundred_visitors_register_at_once_and_each_is_notified_once(
         assert sorted(service.emails) == sorted(emails)
 
 
-async def test_the_providers_events_are_found_whatever_their_case_and_script(
+async def test_events_of_the_provider_are_found_in_any_case_and_script(
     data_dir: Path,
 ) -> None:
     with provider() as source:
@@ -81,7 +81,9 @@ async def test_the_providers_events_are_found_whatever_their_case_and_script(
                 assert {item["name"] for item in source.items} == set(everything)
 
 
-async def test_whatever_is_killed_every_registration_arrives_everywhere(data_dir: Path) -> None:
+async def test_every_registration_arrives_everywhere_though_any_process_is_killed(
+    data_dir: Path,
+) -> None:
     """Each 201 is in history, in the read tables and at the notification service in the end."""
     with (
         notification_service() as service,
@@ -192,7 +194,7 @@ async def test_a_demo_begins_a_new_installation_and_leaves_an_old_one_alone(
     assert "--demo changes nothing" in said
 
 
-async def test_who_starts_it_first_is_led_to_its_pages_and_to_an_account(
+async def test_the_first_start_prints_the_pages_and_how_to_create_an_account(
     data_dir: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     said = ""
@@ -209,7 +211,7 @@ async def test_who_starts_it_first_is_led_to_its_pages_and_to_an_account(
         assert f"createsuperuser --username root --data-dir {data_dir}" in said
 
 
-async def test_it_starts_again_and_finds_everything_as_it_was(data_dir: Path) -> None:
+async def test_after_a_restart_everything_is_as_it_was(data_dir: Path) -> None:
     with up(data_dir) as system:
         async with system.client() as http:
             fair = await an_event(http)

@@ -155,7 +155,7 @@ async def stored_versions(installation: Installation) -> list[int]:
     ]
 
 
-async def test_three_upgrades_under_load_refuse_nobody(
+async def test_three_upgrades_under_load_refuse_no_registration(
     installation: Installation, settings: Settings, services: Services, tmp_path: Path
 ) -> None:
     expand = make_release(tmp_path / "expand", HERE, EXPAND)

@@ -23,7 +23,9 @@ ANSWERED_WITHIN = 120.0
 """Seconds. Until a person has an answer, whoever is killed meanwhile."""
 
 
-async def test_exactly_the_seats_are_sold_while_everything_is_killed(data_dir: Path) -> None:
+async def test_exactly_the_existing_seats_are_sold_while_every_process_is_killed(
+    data_dir: Path,
+) -> None:
     with up(data_dir, RATE_LIMITS="off") as system:
         async with system.client() as http:
             event = await _event_with_seats(http)

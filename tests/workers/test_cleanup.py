@@ -64,7 +64,7 @@ async def test_many_events_are_removed_in_one_run(installation: Installation) ->
     assert area["event_count"] == 0
 
 
-async def test_what_was_moved_meanwhile_stays(installation: Installation) -> None:
+async def test_events_that_were_moved_meanwhile_are_kept(installation: Installation) -> None:
     (event,) = await events_held(installation, 30)
     moved = datetime.now(UTC) + timedelta(days=30)
     await installation.give(

@@ -25,7 +25,7 @@ async def registered(installation: Installation, *emails: str) -> None:
     await installation.project()
 
 
-async def test_outbox_once_says_what_became_of_what_was_due(
+async def test_outbox_once_prints_the_outcomes_of_due_notifications(
     installation: Installation,
     service: NotificationService,
     worker_settings: Settings,
@@ -44,7 +44,7 @@ async def test_outbox_once_says_what_became_of_what_was_due(
     assert (ran.code, ran.out) == (0, "sent 1, failed 0, waiting 0\n")
 
 
-async def test_outbox_once_ends_with_the_reason_when_the_service_refuses_us(
+async def test_outbox_once_ends_with_the_reason_when_the_service_refuses_the_credentials(
     installation: Installation,
     service: NotificationService,
     worker_settings: Settings,
@@ -69,7 +69,7 @@ async def test_outbox_needs_a_service(settings: Settings, services: Services) ->
     assert "NOTIFICATION_SERVICE_URL is not set" in ran.err
 
 
-async def test_the_outbox_loop_delivers_what_comes_in_until_it_is_stopped(
+async def test_the_outbox_loop_delivers_new_notifications_until_it_is_stopped(
     installation: Installation,
     service: NotificationService,
     worker_settings: Settings,
@@ -113,7 +113,7 @@ async def test_sync_needs_a_provider(settings: Settings, services: Services) -> 
     assert ran.err.count("\n") == 1
 
 
-async def test_cleanup_prints_how_many_events_went(
+async def test_cleanup_prints_the_number_of_removed_events(
     installation: Installation, settings: Settings, services: Services, source: Provider
 ) -> None:
     source.items = [an_item(event_datetime=PAST), {"id": "1"}]

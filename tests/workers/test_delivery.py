@@ -38,7 +38,7 @@ from workers.delivery.deliverer import Delivery, DrainResult, new_delivery
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_notification_is_sent_as_the_service_wants_it(
+async def test_a_notification_has_the_format_of_the_service(
     installation: Installation, service: NotificationService, delivery: Delivery
 ) -> None:
     await registered(installation, "ada@example.org")
@@ -76,7 +76,7 @@ async def test_without_a_token_it_is_sent_without_credentials(
     assert "authorization" not in received.request.headers
 
 
-async def test_what_was_sent_is_recorded_in_its_row_and_in_history(
+async def test_a_sent_notification_is_recorded_in_its_row_and_in_history(
     installation: Installation, delivery: Delivery
 ) -> None:
     await registered(installation, "ada@example.org")
@@ -103,7 +103,7 @@ async def test_every_2xx_means_sent(
 
 
 @pytest.mark.parametrize("status", [302, 408, 429, 500, 502, 503, 599])
-async def test_a_passing_failure_is_tried_again_later(
+async def test_a_temporary_failure_is_retried_later(
     installation: Installation, service: NotificationService, delivery: Delivery, status: int
 ) -> None:
     await registered(installation, "ada@example.org")
@@ -121,7 +121,7 @@ async def test_a_passing_failure_is_tried_again_later(
     assert await history_of(installation, Sent, Failed) == (await history_of(installation, Sent))
 
 
-async def test_a_drain_tries_each_notification_once_whatever_its_backoff(
+async def test_a_drain_tries_each_notification_once_and_ignores_its_backoff(
     installation: Installation,
     service: NotificationService,
     delivery: Delivery,
@@ -134,7 +134,7 @@ async def test_a_drain_tries_each_notification_once_whatever_its_backoff(
     assert sorted(service.emails) == sorted(crowd(100))
 
 
-async def test_no_answer_in_time_is_tried_again(
+async def test_a_timeout_is_retried(
     installation: Installation,
     service: NotificationService,
     delivery: Delivery,
@@ -147,7 +147,7 @@ async def test_no_answer_in_time_is_tried_again(
     assert (await the_row(installation))["last_error"].startswith("no answer within")
 
 
-async def test_a_connection_that_breaks_is_tried_again(
+async def test_a_broken_connection_is_retried(
     installation: Installation, service: NotificationService, delivery: Delivery
 ) -> None:
     await registered(installation, "ada@example.org")
@@ -162,7 +162,7 @@ async def test_a_connection_that_breaks_is_tried_again(
     assert (await the_row(installation))["attempts"] == 3
 
 
-async def test_nothing_is_tried_before_the_service_said(
+async def test_retry_after_of_the_service_is_respected(
     installation: Installation, service: NotificationService, delivery: Delivery
 ) -> None:
     await registered(installation, "seconds@example.org", "date@example.org", "never@example.org")
@@ -224,7 +224,7 @@ ECHO = "ada.lovelace@example.org"
     ],
 )
 @pytest.mark.parametrize("status", [400, 401, 422, 503])
-async def test_nothing_that_a_service_says_of_a_person_is_kept_or_logged(
+async def test_personal_data_in_answers_of_the_service_is_not_kept_or_logged(
     installation: Installation,
     service: NotificationService,
     delivery: Delivery,
@@ -252,7 +252,7 @@ async def test_nothing_that_a_service_says_of_a_person_is_kept_or_logged(
     ],
 )
 @pytest.mark.parametrize("proxied", [False, True], ids=["directly", "by a proxy"])
-async def test_an_answer_that_is_none_is_no_reason_either(
+async def test_personal_data_in_an_invalid_answer_is_not_kept_as_the_reason(
     monkeypatch: pytest.MonkeyPatch, answer: bytes, proxied: bool
 ) -> None:
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -296,7 +296,7 @@ async def test_a_missing_public_url_is_warned_of_once(
     assert [entry["event"] for entry in log] == ["PUBLIC_URL is not set: messages contain no links"]
 
 
-async def test_what_waits_for_one_who_left_is_given_up(
+async def test_waiting_messages_to_a_visitor_who_has_left_are_abandoned(
     installation: Installation, service: NotificationService, delivery: Delivery
 ) -> None:
     await registered(installation, "ada@example.org")

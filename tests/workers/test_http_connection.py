@@ -215,7 +215,7 @@ async def test_every_shape_of_an_answer_is_read(script: Script, expected: Respon
         [b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000],
     ],
 )
-async def test_what_is_no_answer_is_an_error_and_the_next_call_connects_anew(
+async def test_an_invalid_answer_is_an_error_and_the_next_call_opens_a_new_connection(
     script: Script,
 ) -> None:
     async with asyncio.timeout(10), talking(script, [OK]) as (server, client):
@@ -250,7 +250,7 @@ async def test_a_bad_body_costs_the_connection_and_not_the_answer(body: Script) 
     assert server.connections == 2
 
 
-async def test_nothing_is_sent_when_it_may_not_begin_any_more() -> None:
+async def test_nothing_is_sent_if_the_call_may_no_longer_start() -> None:
     may_start = iter([True, False, False, True])
     async with talking([OK], [OK]) as (server, client):
         for expected in (True, False, False, True):
@@ -263,7 +263,7 @@ async def test_nothing_is_sent_when_it_may_not_begin_any_more() -> None:
     assert (server.connections, len(server.requests)) == (1, 2)
 
 
-async def test_a_request_is_not_sent_again_when_it_may_not_begin_any_more() -> None:
+async def test_a_request_is_not_sent_again_if_the_call_may_no_longer_start() -> None:
     may_start = iter([True, True, False])
     async with talking([OK], [CLOSE]) as (server, client):
         await post(client, "the-first", may_start=lambda: next(may_start))
@@ -272,7 +272,7 @@ async def test_a_request_is_not_sent_again_when_it_may_not_begin_any_more() -> N
     assert len(server.requests) == 2
 
 
-async def test_an_answer_that_came_while_this_process_stood_still_is_read() -> None:
+async def test_an_answer_that_came_while_this_process_was_suspended_is_read() -> None:
     async with talking([OK]) as (server, client):
         call = asyncio.create_task(post(client, "the-key", within=0.5))
         await until_async(lambda: asyncio.sleep(0, server.requests))
@@ -280,7 +280,7 @@ async def test_an_answer_that_came_while_this_process_stood_still_is_read() -> N
         assert (await call).status == 200
 
 
-async def test_what_is_done_in_the_moment_of_a_cancellation_is_done() -> None:
+async def test_a_result_at_the_moment_of_a_cancellation_is_returned() -> None:
     loop = asyncio.get_running_loop()
     future: asyncio.Future[str] = loop.create_future()
     waiting = asyncio.create_task(http_connection.wait_until(future, loop.time() + 10))
@@ -319,7 +319,7 @@ async def test_a_connection_that_may_hold_something_else_is_not_used_again(scrip
     assert server.connections == 2
 
 
-async def test_a_kept_connection_that_closes_under_a_request_does_not_count_as_a_try() -> None:
+async def test_a_kept_connection_that_closes_during_a_request_does_not_count_as_a_try() -> None:
     async with talking([OK], [CLOSE], [OK]) as (server, client):
         await post(client, "the-first")
         assert (await post(client, "the-second")).status == 200
@@ -351,7 +351,7 @@ async def test_a_request_is_sent_again_once_and_only_if_nothing_was_answered() -
     assert len(server.requests) == 2
 
 
-async def test_a_call_that_is_given_up_leaves_no_answer_behind_for_the_next() -> None:
+async def test_the_answer_to_an_abandoned_call_is_not_read_by_the_next() -> None:
     async with talking([b"HTTP/1.1 422 "], [OK]) as (server, client):
         given_up = asyncio.create_task(post(client, "the-first"))
         await until_async(lambda: asyncio.sleep(0, server.requests))
@@ -362,7 +362,7 @@ async def test_a_call_that_is_given_up_leaves_no_answer_behind_for_the_next() ->
     assert server.connections == 2
 
 
-async def test_where_nobody_listens_it_cannot_connect() -> None:
+async def test_without_a_listener_it_cannot_connect() -> None:
     async with serving() as (_, port):
         pass
     for host in (f"127.0.0.1:{port}", "nobody.invalid", f"{'x' * 70}.invalid"):
@@ -371,7 +371,7 @@ async def test_where_nobody_listens_it_cannot_connect() -> None:
                 await post(client, "the-key")
 
 
-async def test_ipv6_is_spoken() -> None:
+async def test_it_connects_over_ipv6() -> None:
     try:
         with socket(AF_INET6) as there:
             there.bind(("::1", 0))

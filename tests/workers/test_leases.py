@@ -44,7 +44,7 @@ async def test_nothing_is_sent_to_an_erased_person(
     assert failed.event.reason == "the recipient was erased"
 
 
-async def test_an_outcome_under_a_lease_that_somebody_else_has_now_is_refused(
+async def test_an_outcome_is_refused_if_another_worker_has_the_lease_now(
     installation: Installation,
 ) -> None:
     await registered(installation, "ada@example.org")
@@ -112,7 +112,7 @@ async def test_deliveries_side_by_side_send_everything_once(
     assert len(await history_of(installation, Sent)) == 400
 
 
-async def test_a_run_takes_what_comes_in_meanwhile_when_it_is_woken(
+async def test_a_woken_run_also_takes_rows_that_were_added_meanwhile(
     installation: Installation, service: NotificationService, delivery: Delivery
 ) -> None:
     await registered(installation, "slow@example.org")
@@ -132,7 +132,7 @@ async def test_a_run_takes_what_comes_in_meanwhile_when_it_is_woken(
     assert not delivery.running
 
 
-async def test_a_stop_ends_calls_under_way_and_gives_all_leases_back(
+async def test_a_stop_ends_running_calls_and_returns_all_leases(
     installation: Installation,
     service: NotificationService,
     delivery: Delivery,
@@ -186,7 +186,7 @@ async def test_answers_are_recorded_although_the_connection_was_lost_meanwhile(
     assert len(service.received) == 1
 
 
-async def test_what_a_worker_had_leased_that_is_gone_is_due_soon(
+async def test_rows_leased_by_a_lost_worker_are_due_soon(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And not those of a live worker, however long it is suspended."""

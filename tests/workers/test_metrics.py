@@ -36,7 +36,7 @@ def scraped(port: int, name: str) -> dict[str, float]:
     }
 
 
-async def test_a_worker_and_a_projector_tell_what_they_did(
+async def test_a_worker_and_a_projector_export_their_metrics(
     installation: Installation,
     service: NotificationService,
     worker_settings: Settings,
@@ -62,9 +62,7 @@ async def test_a_worker_and_a_projector_tell_what_they_did(
         assert scraped(projector, "process_resident_memory_bytes")
 
 
-def test_a_port_for_metrics_that_is_taken_is_named(
-    worker_settings: Settings, services: Services
-) -> None:
+def test_a_metrics_port_in_use_is_named(worker_settings: Settings, services: Services) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

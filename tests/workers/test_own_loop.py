@@ -19,7 +19,7 @@ async def test_it_runs_in_a_thread_of_its_own_and_its_result_comes_back() -> Non
     assert await run_in_own_loop(which()) != threading.get_ident()
 
 
-async def test_what_it_raises_is_raised() -> None:
+async def test_its_exception_is_raised_in_the_caller() -> None:
     async def fails() -> None:
         raise LookupError("nothing")
 
@@ -27,7 +27,7 @@ async def test_what_it_raises_is_raised() -> None:
         await run_in_own_loop(fails())
 
 
-async def test_it_is_cancelled_with_who_waits_for_it_and_has_then_ended() -> None:
+async def test_it_is_cancelled_together_with_its_caller_and_has_ended_then() -> None:
     begun, ended = threading.Event(), threading.Event()
 
     async def goes_on() -> None:
@@ -45,7 +45,7 @@ async def test_it_is_cancelled_with_who_waits_for_it_and_has_then_ended() -> Non
     assert ended.is_set()
 
 
-async def test_what_it_calls_back_is_called_on_the_loop_that_waits() -> None:
+async def test_its_callbacks_run_on_the_loop_of_the_caller() -> None:
     called = asyncio.Queue[tuple[str, int]]()
 
     async def calls(back: object) -> None:

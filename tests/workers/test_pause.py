@@ -39,7 +39,7 @@ async def test_bad_credentials_pause_everything_and_lose_nothing(
     assert len(service.received) == asked
 
 
-async def test_a_pause_is_probed_with_one_notification_and_ends_with_the_first_that_is_taken(
+async def test_a_pause_is_probed_with_one_notification_and_ends_when_one_is_accepted(
     installation: Installation,
     service: NotificationService,
     worker_settings: Settings,
@@ -64,7 +64,7 @@ async def test_a_pause_is_probed_with_one_notification_and_ends_with_the_first_t
         assert await another.drain() == DrainResult(sent=100, failed=0, waiting=0, paused=None)
 
 
-async def test_while_paused_one_row_is_leased_by_whoever_is_next_to_probe(
+async def test_while_paused_only_one_worker_leases_one_row_as_a_probe(
     installation: Installation,
 ) -> None:
     await registered(installation, *crowd(10))

@@ -21,7 +21,7 @@ async def fetched(source: Provider) -> list[int]:
     return [msgspec.json.decode(item)["id"] for item in await fetch_items(source.source)]
 
 
-async def test_a_list_is_taken_as_it_is(source: Provider) -> None:
+async def test_a_plain_list_is_accepted(source: Provider) -> None:
     source.items = ITEMS
     assert await fetched(source) == list(range(25))
 
@@ -59,7 +59,9 @@ async def test_an_incremental_fetch_keeps_what_the_address_asks_for(source: Prov
         (Answer(body=b'{"next": "http://[", "results": []}'), "not a valid http"),
     ],
 )
-async def test_a_fetch_that_fails_says_why(source: Provider, answer: Answer, reason: str) -> None:
+async def test_a_failed_fetch_gives_the_reason(
+    source: Provider, answer: Answer, reason: str
+) -> None:
     source.instead = answer
     with pytest.raises(FetchFailed, match=reason):
         await fetch_items(source.source)
@@ -88,6 +90,6 @@ async def test_a_provider_without_end_is_given_up(
         await fetch_items(source.source)
 
 
-async def test_a_provider_that_is_not_there_is_said_so() -> None:
+async def test_an_unreachable_provider_is_reported() -> None:
     with pytest.raises(FetchFailed, match="ConnectError"):
         await fetch_items(Source(url="http://127.0.0.1:9/"))

@@ -24,7 +24,7 @@ def allowed(link: str, *other_hosts: str, url: str = HERE) -> str:
         ("//bob:pw@events.example/a", "https://events.example/a"),
     ],
 )
-def test_what_is_at_the_providers_own_host_is_followed(link: str, leads_to: str) -> None:
+def test_links_to_the_host_of_the_provider_are_followed(link: str, leads_to: str) -> None:
     assert allowed(link) == leads_to
 
 
@@ -70,7 +70,7 @@ def test_a_port_of_another_host_is_configured_with_it() -> None:
         "?" + "x" * MAX_ADDRESS_LENGTH,
     ],
 )
-def test_what_is_no_address_is_said_so_without_its_text(link: str) -> None:
+def test_an_invalid_address_is_reported_without_its_text(link: str) -> None:
     with pytest.raises(BadAddress) as bad:
         allowed(link, url="http://events.example/")
     assert link not in str(bad.value)

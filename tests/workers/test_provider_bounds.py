@@ -79,7 +79,7 @@ print(int(peak[1]) * 1024, outcome)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_no_answer_takes_much_memory(source: Provider, attack: str) -> None:
+def test_the_memory_for_an_answer_is_limited(source: Provider, attack: str) -> None:
     source.instead = ATTACKS[attack]
     fetched = run([sys.executable, "-c", FETCH, source.url], check=True)
     peak, _, outcome = fetched.stdout.partition(" ")
@@ -96,7 +96,7 @@ async def test_items_are_counted_over_all_pages(
         await fetch_items(source.source)
 
 
-async def test_an_answer_that_drips_is_given_up(
+async def test_a_very_slow_answer_is_abandoned(
     source: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetching, "FETCH_TIMEOUT", 0.2)
@@ -109,7 +109,7 @@ async def test_an_answer_that_drips_is_given_up(
     ("encoding", "pack"),
     [("gzip", gzip.compress), ("X-GZIP", gzip.compress), ("deflate", zlib.compress)],
 )
-async def test_an_answer_may_be_packed(
+async def test_an_answer_may_be_compressed(
     source: Provider, encoding: str, pack: Callable[[bytes], bytes]
 ) -> None:
     body = pack(b'[{"id": 1}, {"id": 2}]')
@@ -120,7 +120,7 @@ async def test_an_answer_may_be_packed(
     assert asked[0].headers["accept-encoding"] == "gzip"
 
 
-async def test_it_may_be_packed_in_parts(source: Provider) -> None:
+async def test_it_may_be_compressed_in_parts(source: Provider) -> None:
     body = gzip.compress(b'[{"id": 1}, ') + gzip.compress(b'{"id": 2}]')
     source.instead = Answer(body=body, headers={"Content-Encoding": "gzip"})
     assert len(await fetch_items(source.source)) == 2
@@ -232,6 +232,6 @@ async def test_no_cookie_is_kept(source: Provider) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://xn--ls8h.invalid/", "http://127.0.0.1:99999/"])
-async def test_a_configured_address_that_is_none_is_said_so(url: str) -> None:
+async def test_an_invalid_configured_address_is_reported(url: str) -> None:
     with pytest.raises(FetchFailed, match="provider's address is not a valid"):
         await fetch_items(Source(url=url))

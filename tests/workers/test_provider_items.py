@@ -74,7 +74,7 @@ def test_an_area_may_be_just_a_name() -> None:
 
 
 @pytest.mark.parametrize("changed_at", [None, "yesterday", 5, "2029-13-45"])
-def test_when_an_item_changed_may_be_anybodys_guess(changed_at: object) -> None:
+def test_an_unusable_time_of_change_is_ignored(changed_at: object) -> None:
     assert usable(changed_at=changed_at).changed_on is None
 
 
@@ -116,7 +116,7 @@ def test_an_item_without_an_id_is_named_by_its_place(id: object) -> None:
     assert item.item == "item 7"
 
 
-def test_a_wrong_id_is_shown_but_not_at_any_length() -> None:
+def test_a_wrong_id_is_shown_shortened() -> None:
     item = read(id="not-a-uuid\u0000" * 100)
     assert isinstance(item, SkippedItem)
     assert item.item.startswith("not-a-uuidnot-a-uuid")
@@ -124,12 +124,12 @@ def test_a_wrong_id_is_shown_but_not_at_any_length() -> None:
 
 
 @pytest.mark.parametrize("raw", [b"5", b"null", b'"text"', b"[1]", b"\xff"])
-def test_what_is_no_object_is_unusable(raw: bytes) -> None:
+def test_an_item_that_is_not_an_object_is_unusable(raw: bytes) -> None:
     assert isinstance(read_item(msgspec.Raw(raw), 7), SkippedItem)
 
 
 @pytest.mark.parametrize("value", [b'"\\ud83d"', b'"\xff"', b"[" * 900 + b"]" * 900, b"1e999"])
-def test_what_is_in_a_member_that_does_not_count_is_no_matter(value: bytes) -> None:
+def test_the_content_of_unused_members_does_not_matter(value: bytes) -> None:
     item = msgspec.json.encode(ITEM)
     assert isinstance(of(item[:-1] + b', "more": ' + value + b"}"), UsableItem)
 
@@ -181,7 +181,7 @@ def test_an_item_that_is_packed_reads_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("id", ["Ada Lovelace", "+49 30 1234", "Ærø", "a b"])
-def test_what_may_be_a_name_is_not_shown_as_an_id(id: str) -> None:
+def test_text_that_may_be_a_name_is_not_shown_as_an_id(id: str) -> None:
     item = read(id=id)
     assert isinstance(item, SkippedItem)
     assert item.item == "item 7"

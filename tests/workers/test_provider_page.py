@@ -55,7 +55,7 @@ def test_the_next_pages_address_is_found_before_and_behind_the_items(bad: bytes)
         b"<html>",
     ],
 )
-def test_what_is_no_page_is_said_so(page: bytes, bad: bytes) -> None:
+def test_a_body_that_is_not_a_page_is_reported(page: bytes, bad: bytes) -> None:
     with pytest.raises(NotAPage):
         read_page(page.replace(b"%s", bad), 100)
 
@@ -67,6 +67,6 @@ def test_more_items_than_are_wanted_are_too_many(bad: bytes) -> None:
         items(b"[" + b", ".join([bad] * 4) + b"]", most=3)
 
 
-def test_so_are_millions() -> None:
+def test_millions_of_items_are_too_many() -> None:
     with pytest.raises(TooManyItems):
         items(b"[" + b"1," * (2 * MAX_COMMAS_DECODED) + b"1]")

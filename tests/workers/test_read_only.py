@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("short_leases")]
 SOME = 60
 
 
-async def test_what_was_sent_meanwhile_is_recorded_later_and_not_sent_again(
+async def test_notifications_sent_meanwhile_are_recorded_later_and_not_sent_again(
     installation: Installation,
     service: NotificationService,
     worker_settings: Settings,
@@ -48,7 +48,7 @@ async def test_what_was_sent_meanwhile_is_recorded_later_and_not_sent_again(
     assert Counter(service.emails) == Counter(crowd(SOME))
 
 
-async def test_leases_that_ran_out_are_left_to_others_for_a_while_and_then_taken_over(
+async def test_expired_leases_are_taken_over_only_after_an_interval(
     installation: Installation,
     service: NotificationService,
     worker_settings: Settings,

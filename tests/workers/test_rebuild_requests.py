@@ -32,7 +32,7 @@ async def lost_table(installation: Installation) -> None:
     await installation.connection.execute("DROP TABLE areas")
 
 
-async def test_who_asks_a_second_time_adds_nothing(installation: Installation) -> None:
+async def test_a_second_request_changes_nothing(installation: Installation) -> None:
     connection = installation.connection
     assert await request_rebuild(connection, "areas", ADA)
     assert not await request_rebuild(connection, "areas", BOB)
@@ -44,14 +44,16 @@ async def test_who_asks_a_second_time_adds_nothing(installation: Installation) -
     }
 
 
-async def test_nobody_asks_for_one_that_is_under_way(installation: Installation) -> None:
+async def test_a_running_rebuild_cannot_be_requested(installation: Installation) -> None:
     async with await connect(installation.database_url) as rebuild:
         await lock_for_rebuild(rebuild, ["areas"])
         assert not await request_rebuild(installation.connection, "areas", ADA)
         assert await request_rebuild(installation.connection, "events", ADA)
 
 
-async def test_one_that_somebody_else_has_begun_is_waited_for(installation: Installation) -> None:
+async def test_it_waits_for_a_rebuild_that_somebody_else_has_started(
+    installation: Installation,
+) -> None:
     await request_rebuild(installation.connection, "areas", ADA)
     async with await connect(installation.database_url) as rebuild:
         await lock_for_rebuild(rebuild, ["areas"])
@@ -60,7 +62,7 @@ async def test_one_that_somebody_else_has_begun_is_waited_for(installation: Inst
 
 
 @pytest.mark.usefixtures("as_a_worker")
-async def test_what_is_asked_for_is_done(installation: Installation) -> None:
+async def test_a_requested_rebuild_is_done(installation: Installation) -> None:
     await lost_table(installation)
     await request_rebuild(installation.connection, "areas", ADA)
     await run_requested_rebuilds(installation.database_url)
@@ -69,7 +71,7 @@ async def test_what_is_asked_for_is_done(installation: Installation) -> None:
 
 
 @pytest.mark.usefixtures("as_a_worker")
-async def test_one_that_fails_says_why_until_the_next_is_asked_for(
+async def test_the_reason_of_a_failed_rebuild_is_shown_until_the_next_request(
     installation: Installation,
 ) -> None:
     await lost_table(installation)
@@ -88,7 +90,7 @@ async def test_one_that_fails_says_why_until_the_next_is_asked_for(
     assert (asked.origin, asked.failed_at, asked.failed_because) == (BOB, None, None)
 
 
-async def test_only_one_worker_does_what_is_asked_for(installation: Installation) -> None:
+async def test_only_one_worker_does_a_requested_rebuild(installation: Installation) -> None:
     await request_rebuild(installation.connection, "areas", ADA)
     async with await connect(installation.database_url) as other:
         assert await requests.lock(other)
@@ -96,7 +98,7 @@ async def test_only_one_worker_does_what_is_asked_for(installation: Installation
     assert "areas" in await rebuild_requests(installation.connection)
 
 
-async def test_scheduler_and_worker_rebuild_what_is_asked_for(
+async def test_scheduler_and_worker_do_a_requested_rebuild(
     installation: Installation, settings: Settings, services: Services
 ) -> None:
     await lost_table(installation)
@@ -114,7 +116,7 @@ async def test_scheduler_and_worker_rebuild_what_is_asked_for(
 
 
 @pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGKILL])
-async def test_a_worker_that_ends_takes_its_rebuild_along_and_leaves_it_to_another(
+async def test_a_worker_that_ends_stops_its_rebuild_and_leaves_it_to_another(
     installation: Installation, settings: Settings, services: Services, ended_by: signal.Signals
 ) -> None:
     await installation.area("Here")

@@ -74,7 +74,7 @@ async def test_a_row_that_falls_due_later_wakes_them_then(
     assert await cursor.fetchone() == (True,)
 
 
-async def test_nothing_due_wakes_nobody(installation: Installation) -> None:
+async def test_without_due_rows_no_worker_is_woken(installation: Installation) -> None:
     await registered(installation, "sent@example.org", "held@example.org")
     connection = installation.connection
     rows = await rows_by_email(installation)
@@ -94,7 +94,9 @@ async def test_nothing_due_wakes_nobody(installation: Installation) -> None:
     assert wakes.count == 0
 
 
-async def test_it_goes_on_after_redis_or_the_database_was_away(installation: Installation) -> None:
+async def test_it_continues_after_an_outage_of_redis_or_the_database(
+    installation: Installation,
+) -> None:
     await registered(installation, "ada@example.org")
     wakes = Wakes()
     wakes.failures = 3

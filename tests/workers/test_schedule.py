@@ -49,6 +49,6 @@ def test_a_schedule_knows_when_it_was_last_due(expression: str, last: str) -> No
     assert f"{due:%Y-%m-%d %H:%M}" == last
 
 
-def test_what_is_due_now_is_due() -> None:
+def test_a_time_that_is_exactly_now_is_due() -> None:
     noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
     assert Schedule.parse("0 12 * * *").last_due(noon) == noon

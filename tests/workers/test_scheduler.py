@@ -84,7 +84,7 @@ def test_each_due_time_is_handed_over_once(database_url: str) -> None:
     assert asked == ["cleanup", "cleanup"]
 
 
-def test_what_was_missed_while_none_ran_is_done_once(database_url: str) -> None:
+def test_a_time_missed_while_no_scheduler_ran_is_made_up_for_once(database_url: str) -> None:
     clock, asked = Clock(1, 12), list[PeriodicTask]()
     with active_scheduler(database_url, clock, asked.append):
         until(lambda: noted(database_url) == hour(1))
@@ -96,7 +96,7 @@ def test_what_was_missed_while_none_ran_is_done_once(database_url: str) -> None:
     assert asked == ["cleanup"]
 
 
-def test_what_could_not_be_handed_over_is_tried_again(database_url: str) -> None:
+def test_a_task_that_could_not_be_handed_over_is_retried(database_url: str) -> None:
     clock, asked = Clock(1, 12), list[PeriodicTask]()
     with active_scheduler(database_url, clock, asked.append):
         until(lambda: noted(database_url) == hour(1))
@@ -124,7 +124,7 @@ def test_one_scheduler_is_active_and_another_takes_over(database_url: str) -> No
     assert (asked, others) == ([], ["cleanup"])
 
 
-def test_a_clock_that_is_behind_the_one_before_repeats_nothing(database_url: str) -> None:
+def test_a_slower_clock_of_the_next_scheduler_repeats_nothing(database_url: str) -> None:
     ahead, behind, asked = Clock(1, 12), Clock(2, 2), list[PeriodicTask]()
     with active_scheduler(database_url, ahead, asked.append):
         until(lambda: noted(database_url) == hour(1))
@@ -137,14 +137,14 @@ def test_a_clock_that_is_behind_the_one_before_repeats_nothing(database_url: str
     assert asked == ["cleanup", "cleanup"]
 
 
-def test_time_is_the_databases_whatever_a_host_thinks(other_clock: OtherClock) -> None:
+def test_the_time_is_that_of_the_database_not_of_the_host(other_clock: OtherClock) -> None:
     url = other_clock(timedelta(days=-365))
     with psycopg.connect(url) as connection:
         now_there = database_time(connection)
     assert timedelta(days=364) < datetime.now(UTC) - now_there < timedelta(days=366)
 
 
-def test_what_no_worker_has_come_to_is_asked_for_once(redis_url: str) -> None:
+def test_a_task_that_no_worker_has_taken_is_enqueued_once(redis_url: str) -> None:
     broker = redis_broker(redis_url)
     for _ in range(24):
         enqueue_once(broker, "sync")
@@ -161,7 +161,7 @@ def test_a_sync_is_scheduled_only_with_a_provider(settings: Settings) -> None:
     assert set(schedules_of(with_provider)) == {"cleanup", "token_cleanup", "sweep", "sync"}
 
 
-def test_the_process_asks_the_workers_by_way_of_redis(
+def test_the_process_sends_tasks_to_the_workers_through_redis(
     settings: Settings, services: Services
 ) -> None:
     with psycopg.connect(services.database_url) as connection:

@@ -57,7 +57,7 @@ def active_sealers(database_url: str) -> list[int]:
         return [pid for (pid,) in cursor.fetchall()]
 
 
-async def test_what_happens_is_sealed_soon_after(
+async def test_events_are_sealed_soon(
     installation: Installation, signing_key: Ed25519PrivateKey
 ) -> None:
     with running_sealer(installation.database_url, signing_key):
@@ -85,7 +85,7 @@ async def test_one_seals_and_another_takes_over(
     assert await sealed_events(installation, signing_key) == 2
 
 
-async def test_a_lost_connection_is_made_again(
+async def test_a_lost_connection_is_opened_again(
     installation: Installation, signing_key: Ed25519PrivateKey
 ) -> None:
     url = installation.database_url

@@ -47,7 +47,7 @@ def notify(client: httpx.Client, id: str, **changes: object) -> httpx.Response:
     return client.post("/notifications", json=body, headers={"Idempotency-Key": id})
 
 
-def test_a_notification_is_kept_once_however_often_it_comes(own_settings: Settings) -> None:
+def test_a_repeated_notification_is_kept_once(own_settings: Settings) -> None:
     with sink(own_settings) as client:
         assert [notify(client, "a").status_code for _ in range(3)] == [201, 200, 200]
         assert notify(client, "b", email="bob@example.org").status_code == 201
@@ -82,7 +82,7 @@ def test_the_page_shows_what_came_and_escapes_it(own_settings: Settings) -> None
         assert re.search(r"ada@example\.org", page.text)
 
 
-def test_what_is_no_notification_is_refused(own_settings: Settings) -> None:
+def test_a_body_that_is_not_a_notification_is_refused(own_settings: Settings) -> None:
     with sink(own_settings) as client:
         for body in [b"", b"{", b"[]", b'{"id": 5}', b'{"id": "a"}', b"\xff", *UNREADABLE]:
             assert client.post("/", content=body).status_code == 400
@@ -97,7 +97,7 @@ def test_other_requests_are_refused_politely(own_settings: Settings) -> None:
         assert client.head("/").status_code == 200
 
 
-def test_without_the_token_nothing_is_read_or_taken(own_settings: Settings) -> None:
+def test_without_the_token_nothing_can_be_read_or_posted(own_settings: Settings) -> None:
     with sink(own_settings) as client:
         assert notify(client, "a").status_code == 201
         for given in ["", "Bearer", "Bearer wrong", f"Basic {token(own_settings)}"]:
@@ -170,7 +170,7 @@ def test_pages_of_other_origins_post_nothing(
         assert notify(client, "a").status_code == status
 
 
-def test_what_it_keeps_is_for_its_own_account_only(own_settings: Settings) -> None:
+def test_its_files_are_readable_for_its_own_account_only(own_settings: Settings) -> None:
     folder = own_settings.data_dir / "sink"
     folder.mkdir(mode=0o755)
     (folder / "notifications.jsonl").touch(mode=0o644)
@@ -189,6 +189,6 @@ def test_a_running_sink_can_be_found_by_its_data_dir(own_settings: Settings) -> 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="has one loopback address")
-def test_it_listens_where_it_is_told_to(own_settings: Settings) -> None:
+def test_it_listens_at_the_given_address(own_settings: Settings) -> None:
     with sink(own_settings, "127.0.0.2") as client:
         assert notify(client, "1").status_code == 201

@@ -34,7 +34,7 @@ STANDS_STILL = 15.0
 VISITORS = 2_000
 
 
-async def test_a_pause_of_a_worker_makes_late_and_not_double(
+async def test_a_suspended_worker_delays_notifications_but_sends_none_twice(
     installation: Installation,
     service: NotificationService,
     worker_settings: Settings,

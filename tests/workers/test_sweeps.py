@@ -58,7 +58,9 @@ async def swept(installation: Installation, at: datetime) -> Swept:
     return await sweep(installation.database_url, installation.keys, at)
 
 
-async def test_who_does_not_confirm_in_time_loses_the_seat(installation: Installation) -> None:
+async def test_a_visitor_who_does_not_confirm_in_time_loses_the_seat(
+    installation: Installation,
+) -> None:
     event = await event_with(installation, confirm_within=LongDuration("P1D"))
     await installation.at(A_WEEK_BEFORE).give(a_registration(event, "late@example.org"))
     deadline = A_WEEK_BEFORE + timedelta(days=1)
@@ -69,14 +71,14 @@ async def test_who_does_not_confirm_in_time_loses_the_seat(installation: Install
     assert lapsed.metadata.actor == "system:scheduler"
 
 
-async def test_nobody_lapses_from_a_cancelled_event(installation: Installation) -> None:
+async def test_no_registration_of_a_cancelled_event_lapses(installation: Installation) -> None:
     event = await event_with(installation, confirm_within=LongDuration("P1D"))
     await installation.at(A_WEEK_BEFORE).give(a_registration(event, "late@example.org"))
     await installation.give(CancelEvent(event_id=event))
     assert await swept(installation, IN_A_MONTH - timedelta(days=1)) == Swept()
 
 
-async def test_a_free_seat_that_nobody_passed_on_is_given_to_who_waits(
+async def test_a_seat_that_is_still_free_is_given_to_a_waiting_visitor(
     installation: Installation,
 ) -> None:
     event = await event_with(installation, capacity=Capacity(1), waiting_list="automatic")
@@ -113,7 +115,7 @@ async def test_a_change_is_announced_five_minutes_after_the_last_edit(
     assert announced.event == ChangeAnnounced(event_datetime=LATER, area_id=hall, area="Great Hall")
 
 
-async def test_what_was_changed_back_is_not_announced(installation: Installation) -> None:
+async def test_a_change_that_was_undone_is_not_announced(installation: Installation) -> None:
     event = await event_with(installation)
     for time in (LATER, IN_A_MONTH):
         await installation.at(A_WEEK_BEFORE).give(ChangeEvent(event_id=event, event_datetime=time))

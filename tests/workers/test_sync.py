@@ -35,7 +35,7 @@ async def events_by_id(installation: Installation) -> dict[str, dict[str, Any]]:
     return {row["id"]: row for row in await installation.rows("events")}
 
 
-async def test_the_providers_events_become_ours(
+async def test_events_of_the_provider_are_stored_as_events(
     installation: Installation, source: Provider
 ) -> None:
     source.items = conferences()
@@ -57,9 +57,7 @@ async def test_the_next_run_may_begin_before_the_lasts_connection_has_ended(
             await run_sync(installation.database_url, source.source, installation.keys, full=True)
 
 
-async def test_what_is_unchanged_appends_nothing(
-    installation: Installation, source: Provider
-) -> None:
+async def test_unchanged_items_append_nothing(installation: Installation, source: Provider) -> None:
     source.items = conferences()
     await synced(installation, source)
     before = await last_position(installation.connection)
@@ -98,7 +96,7 @@ async def test_a_run_asks_for_what_changed_since_the_last_that_succeeded(
     ]
 
 
-async def test_the_cursor_never_runs_ahead_nor_gets_lost(
+async def test_the_cursor_is_never_too_far_and_never_lost(
     installation: Installation, source: Provider
 ) -> None:
     today = datetime.now(UTC).date()
@@ -112,7 +110,7 @@ async def test_the_cursor_never_runs_ahead_nor_gets_lost(
     assert (await synced(installation, source)).cursor == date(2020, 1, 1)
 
 
-async def test_unusable_items_are_reported_and_hurt_nobody(
+async def test_unusable_items_are_reported_and_do_not_affect_others(
     installation: Installation, source: Provider
 ) -> None:
     bad = an_item(name="\u0000")
@@ -125,7 +123,7 @@ async def test_unusable_items_are_reported_and_hurt_nobody(
     assert recorded.skipped == 3
 
 
-async def test_no_item_stops_the_others_whatever_is_in_it(
+async def test_no_content_of_an_item_stops_the_others(
     installation: Installation, source: Provider
 ) -> None:
     good = msgspec.json.encode(an_item())
@@ -136,7 +134,7 @@ async def test_no_item_stops_the_others_whatever_is_in_it(
     assert [skipped.item for skipped in result.skipped_items] == [f"item {n}" for n in range(1, 6)]
 
 
-async def test_an_id_that_is_something_else_here_is_skipped(
+async def test_an_item_with_the_id_of_another_aggregate_is_skipped(
     installation: Installation, source: Provider
 ) -> None:
     area = await installation.area("Rome")
@@ -155,7 +153,7 @@ async def test_not_every_unusable_item_of_a_bad_feed_is_kept(
     assert len(result.skipped_items) == MAX_SKIPPED_RECORDED
 
 
-async def test_of_an_item_that_comes_twice_the_last_counts(
+async def test_of_a_repeated_item_the_last_counts(
     installation: Installation, source: Provider
 ) -> None:
     first = an_item(name="First")
@@ -181,7 +179,7 @@ async def test_a_fetch_that_fails_half_way_stores_nothing_but_its_reason(
     assert (recorded.succeeded, recorded.reason) == (False, "the provider answered HTTP 502")
 
 
-async def test_a_second_sync_at_the_same_time_says_so(
+async def test_a_second_sync_at_the_same_time_is_refused(
     installation: Installation, source: Provider
 ) -> None:
     source.items = conferences()
@@ -211,7 +209,7 @@ async def test_removed_events_return_only_after_a_cleanup_and_on_a_new_date(
     assert set(await events_by_id(installation)) == {cleaned_up["id"]}
 
 
-async def test_what_an_organizer_changed_stays_and_is_reported(
+async def test_changes_by_organizers_are_kept_and_reported(
     installation: Installation, source: Provider
 ) -> None:
     source.items = [an_item(), an_item(), an_item()]

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.anyio
 ADA = Origin(actor=str(uuid4()), correlation_id="a-click")
 
 
-async def test_who_asks_a_second_time_adds_nothing(installation: Installation) -> None:
+async def test_a_second_request_changes_nothing(installation: Installation) -> None:
     connection = installation.connection
     assert (await state(connection)).request is None
     assert await request_sync(connection, ADA, full=True)
@@ -42,7 +42,7 @@ async def test_who_asks_a_second_time_adds_nothing(installation: Installation) -
     assert await take_up(connection) is None
 
 
-async def test_nothing_is_asked_for_while_one_is_under_way(installation: Installation) -> None:
+async def test_no_sync_can_be_requested_while_one_runs(installation: Installation) -> None:
     connection = installation.connection
     async with await connect(installation.database_url) as running:
         assert await sync_requests.lock(running)
@@ -52,7 +52,7 @@ async def test_nothing_is_asked_for_while_one_is_under_way(installation: Install
     assert not (await state(connection)).running
 
 
-async def test_what_nobody_took_up_counts_for_nothing_after_a_while(
+async def test_a_request_that_no_worker_takes_expires(
     installation: Installation,
 ) -> None:
     connection = installation.connection
@@ -66,7 +66,7 @@ async def test_what_nobody_took_up_counts_for_nothing_after_a_while(
             assert await take_up(connection) is None
 
 
-async def test_what_was_not_taken_up_is_handed_over_again(
+async def test_a_request_that_was_not_taken_is_handed_over_again(
     installation: Installation, database_url: str
 ) -> None:
     with psycopg.connect(database_url, autocommit=True) as scheduler:
@@ -93,7 +93,7 @@ async def test_the_active_scheduler_hands_it_over(installation: Installation) ->
         thread.join()
 
 
-async def test_what_it_changes_was_done_by_who_asked(
+async def test_its_changes_have_the_requester_as_actor(
     installation: Installation, source: Provider
 ) -> None:
     source.items = [an_item()]
@@ -110,9 +110,7 @@ async def test_what_it_changes_was_done_by_who_asked(
     assert len(source.asked) == 1
 
 
-async def test_it_waits_for_the_one_that_is_under_way(
-    installation: Installation, source: Provider
-) -> None:
+async def test_it_waits_for_a_running_sync(installation: Installation, source: Provider) -> None:
     await request_sync(installation.connection, ADA, full=True)
     async with await connect(installation.database_url) as running:
         assert await sync_requests.lock(running)
@@ -121,14 +119,16 @@ async def test_it_waits_for_the_one_that_is_under_way(
     assert (await state(installation.connection)).request is not None
 
 
-async def test_another_one_leaves_it_alone(installation: Installation, source: Provider) -> None:
+async def test_a_scheduled_sync_does_not_take_the_request(
+    installation: Installation, source: Provider
+) -> None:
     source.items = [an_item()]
     await request_sync(installation.connection, ADA, full=True)
     await run_sync(installation.database_url, source.source, installation.keys, full=False)
     assert (await state(installation.connection)).request is not None
 
 
-async def test_scheduler_and_worker_do_what_is_asked_for(
+async def test_scheduler_and_worker_run_a_requested_sync(
     installation: Installation, settings: Settings, services: Services, source: Provider
 ) -> None:
     source.items = [an_item()]

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 LATER = TryLater("HTTP 503")
 
 
-def test_each_answer_that_says_later_halves_the_calls_and_each_other_doubles_them() -> None:
+def test_a_retry_later_halves_the_concurrent_calls_and_any_other_answer_doubles_them() -> None:
     limit = ConcurrencyLimit(8)
     sizes = list[int]()
     for answer in (
@@ -41,7 +41,7 @@ def test_each_answer_that_says_later_halves_the_calls_and_each_other_doubles_the
     assert sizes == [4, 2, 4, 2, 1, 1, 2, 4, 8]
 
 
-def test_there_is_a_rest_before_a_call_while_the_only_one_is_told_to_come_later() -> None:
+def test_while_the_only_call_is_answered_retry_later_there_is_a_delay_before_the_next() -> None:
     limit = ConcurrencyLimit(2)
     delays = list[float]()
     for answer in (LATER, LATER, Accepted(), LATER):
@@ -50,7 +50,7 @@ def test_there_is_a_rest_before_a_call_while_the_only_one_is_told_to_come_later(
     assert delays == [PROBE_DELAY, PROBE_DELAY, 0.0, PROBE_DELAY]
 
 
-def test_it_closes_no_further_than_it_may() -> None:
+def test_the_limit_does_not_fall_below_its_minimum() -> None:
     limit = ConcurrencyLimit(8, minimum=8)
     limit.answered(LATER)
     assert (limit.calls, limit.delay) == (8, 0.0)

@@ -50,7 +50,7 @@ def crowd(size: int, name: str = "visitor") -> list[str]:
     return [f"{name}{number}@example.org" for number in range(size)]
 
 
-async def test_a_worker_delivers_what_waited_and_what_comes_in(
+async def test_a_worker_delivers_waiting_and_new_notifications(
     installation: Installation,
     service: NotificationService,
     worker_settings: Settings,
@@ -84,7 +84,7 @@ async def test_a_worker_ends_by_itself_when_asked_to(
     assert (row["state"], row["lease_token"]) == ("waiting", None)
 
 
-async def test_what_a_killed_worker_had_leased_is_sent_by_another(
+async def test_rows_leased_by_a_killed_worker_are_sent_by_another(
     installation: Installation,
     service: NotificationService,
     worker_settings: Settings,
@@ -107,7 +107,7 @@ async def test_what_a_killed_worker_had_leased_is_sent_by_another(
     assert len({received.id for received in service.received}) == 10
 
 
-async def test_all_is_delivered_although_redis_forgets_everything(
+async def test_everything_is_delivered_even_if_redis_loses_all_data(
     installation: Installation,
     service: NotificationService,
     worker_settings: Settings,
@@ -125,7 +125,7 @@ async def test_all_is_delivered_although_redis_forgets_everything(
     )
 
 
-async def test_a_worker_goes_on_by_itself_once_the_credentials_are_good_again(
+async def test_a_worker_continues_by_itself_when_the_credentials_are_valid_again(
     installation: Installation,
     service: NotificationService,
     worker_settings: Settings,
@@ -147,7 +147,7 @@ async def test_a_worker_goes_on_by_itself_once_the_credentials_are_good_again(
     assert not await paused()
 
 
-async def test_a_worker_does_what_the_scheduler_asks_for(
+async def test_a_worker_does_the_tasks_of_the_scheduler(
     installation: Installation,
     settings: Settings,
     services: Services,
@@ -185,7 +185,7 @@ async def test_a_flood_of_wake_ups_makes_one_message(redis_url: str) -> None:
     assert broker.client.llen(f"dramatiq:{NOTIFICATIONS}") == 1
 
 
-async def test_who_delivers_already_is_woken_without_a_message(
+async def test_a_worker_that_already_delivers_is_woken_without_a_message(
     worker_settings: Settings, services: Services, keys: InstallationKeys, redis_url: str
 ) -> None:
     broker = redis_broker(redis_url)
@@ -199,7 +199,7 @@ async def test_who_delivers_already_is_woken_without_a_message(
         assert broker.client.llen(f"dramatiq:{NOTIFICATIONS}") == 1
 
 
-async def test_a_worker_takes_only_the_queues_that_it_is_told(
+async def test_a_worker_reads_only_the_given_queues(
     installation: Installation,
     service: NotificationService,
     worker_settings: Settings,

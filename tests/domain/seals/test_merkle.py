@@ -102,7 +102,7 @@ def test_inclusion_proofs_are_those_of_the_definition(size: int, data: st.DataOb
 
 
 @given(SIZES, st.data())
-def test_a_proof_of_something_else_leads_elsewhere(size: int, data: st.DataObject) -> None:
+def test_a_proof_of_another_leaf_or_index_has_another_root(size: int, data: st.DataObject) -> None:
     d = entries(size)
     index = data.draw(st.integers(0, size - 1))
     proof = path(index, d)

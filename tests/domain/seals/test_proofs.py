@@ -78,14 +78,14 @@ async def test_a_proof_is_of_one_key(
 
 
 @pytest.mark.parametrize("position", [0, HOLE, LAST + 1, 2**63 - 1])
-async def test_there_is_no_proof_of_what_never_happened(
+async def test_an_event_that_does_not_exist_cannot_be_proven(
     position: int, sealed_history: Installation, signing_key: Ed25519PrivateKey
 ) -> None:
     with pytest.raises(CannotProve, match="no event at position"):
         await proof_of(position, sealed_history, signing_key)
 
 
-async def test_what_is_not_sealed_yet_cannot_be_proven(
+async def test_an_event_that_is_not_sealed_yet_cannot_be_proven(
     sealed_history: Installation, signing_key: Ed25519PrivateKey
 ) -> None:
     await sealed_history.event("Another")
@@ -93,7 +93,7 @@ async def test_what_is_not_sealed_yet_cannot_be_proven(
         await proof_of(LAST + 1, sealed_history, signing_key)
 
 
-async def test_what_was_changed_cannot_be_proven(
+async def test_a_changed_event_cannot_be_proven(
     sealed_history: Installation, signing_key: Ed25519PrivateKey
 ) -> None:
     await sealed_history.connection.execute(

@@ -86,7 +86,7 @@ async def test_every_part_of_the_stored_tree_has_the_root_of_its_leaves(
         assert await part_root(installation.connection, start, end) == tree.root
 
 
-async def test_of_two_sealers_one_is_overtaken_and_nothing_is_sealed_twice(
+async def test_of_two_sealers_the_slower_one_fails_and_nothing_is_sealed_twice(
     installation: Installation, signing_key: Ed25519PrivateKey
 ) -> None:
     await some_events(installation, 5)
@@ -101,7 +101,7 @@ async def test_of_two_sealers_one_is_overtaken_and_nothing_is_sealed_twice(
     await assert_sealed(installation, signing_key, 10)
 
 
-async def test_a_sealer_that_dies_in_the_middle_leaves_nothing_half(
+async def test_a_sealer_that_fails_midway_leaves_nothing_incomplete(
     installation: Installation, signing_key: Ed25519PrivateKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await some_events(installation, 5)
@@ -119,7 +119,7 @@ async def test_a_sealer_that_dies_in_the_middle_leaves_nothing_half(
     await assert_sealed(installation, signing_key, 5)
 
 
-async def test_nothing_is_passed_over_while_others_append(
+async def test_no_event_is_skipped_while_others_append(
     installation: Installation, signing_key: Ed25519PrivateKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sealing, "MAX_SEAL_SIZE", 5)
@@ -166,7 +166,7 @@ async def test_nothing_is_built_on_damaged_seals(
         await Sealer.resume(installation.connection, signing_key)
 
 
-async def test_the_lag_is_of_what_is_not_sealed(
+async def test_the_lag_is_the_age_of_unsealed_events(
     installation: Installation, signing_key: Ed25519PrivateKey
 ) -> None:
     assert (await seal_lag(installation.connection)).seconds == 0

@@ -28,7 +28,7 @@ def test_the_key_stays_the_same_when_the_secret_key_changes(
             create_key(connection, old)
 
 
-def test_the_key_does_not_stand_in_the_database(database_url: str, settings: Settings) -> None:
+def test_the_key_is_not_stored_in_the_database(database_url: str, settings: Settings) -> None:
     with psycopg.connect(database_url) as connection:
         key = load_key(connection, settings.secret_keys).private_bytes_raw()
         row = connection.execute("SELECT wrapped FROM signing_key").fetchone()

@@ -57,7 +57,7 @@ async def test_tampering_is_found_at_its_first_position(
     assert (first.position, first.kind) == (tampering.position, tampering.kind)
 
 
-async def test_everything_that_was_changed_is_counted(
+async def test_all_changed_events_are_counted(
     sealed_history: Installation, signing_key: Ed25519PrivateKey
 ) -> None:
     await tamper(
@@ -96,7 +96,7 @@ async def test_history_rewritten_with_its_seals_is_found_by_a_pinned_checkpoint(
     assert "up to position 31 are not those pinned" in first.what
 
 
-async def test_of_several_pinned_checkpoints_the_last_that_holds_says_where_it_begins(
+async def test_the_last_valid_of_several_pinned_checkpoints_limits_where_tampering_began(
     sealed_history: Installation, signing_key: Ed25519PrivateKey
 ) -> None:
     seals = await seals_from(sealed_history.connection, signing_key.public_key(), 0, leaves=100)
@@ -125,7 +125,7 @@ async def test_history_cut_off_together_with_its_seals_is_found_by_a_pinned_chec
     assert first.what == "history has 18 events, and 30 were pinned"
 
 
-async def test_a_pinned_checkpoint_holds_without_the_seals(
+async def test_a_pinned_checkpoint_is_valid_without_the_seals(
     sealed_history: Installation, signing_key: Ed25519PrivateKey
 ) -> None:
     pinned = await pinned_checkpoint(sealed_history, signing_key)
@@ -138,7 +138,7 @@ async def test_a_pinned_checkpoint_holds_without_the_seals(
     assert not (await verdict(sealed_history, signing_key, pinned)).genuine
 
 
-async def test_history_that_goes_on_still_extends_what_was_pinned(
+async def test_a_longer_history_still_extends_a_pinned_checkpoint(
     sealed_history: Installation, signing_key: Ed25519PrivateKey
 ) -> None:
     pinned = await pinned_checkpoint(sealed_history, signing_key)
@@ -152,7 +152,7 @@ async def test_history_that_goes_on_still_extends_what_was_pinned(
     assert later.unsealed.events == 0
 
 
-async def test_seals_of_somebody_elses_key_are_found(
+async def test_seals_with_another_key_are_found(
     sealed_history: Installation, signing_key: Ed25519PrivateKey
 ) -> None:
     await tamper(sealed_history.connection, CHANGE, "DELETE FROM history_seals")
