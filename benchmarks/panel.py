@@ -58,9 +58,10 @@ FILL: tuple[LiteralString, ...] = (
     ) AS registration (position, place, count) ON registration.place = n %% count
     """,
     """
-    INSERT INTO outbox (id, visitor_id, event_id, episode, kind, facts, state, due_at, position,
-                        person_position, correlation_id, created_at, concluded_at)
-    SELECT gen_random_uuid(), id, event_id, 1, 'registered', '{}',
+    INSERT INTO outbox (id, visitor_id, event_id, episode, kind, facts, recipient_key, state,
+                        due_at, position, person_position, correlation_id, created_at,
+                        concluded_at)
+    SELECT gen_random_uuid(), id, event_id, 1, 'registered', '{}', position,
            CASE position %% 4 WHEN 0 THEN 'failed' ELSE 'sent' END,
            registered_at, position, position, '', registered_at, registered_at
     FROM visitors

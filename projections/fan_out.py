@@ -45,11 +45,11 @@ async def fan_out(
     happened and to whom, so no visitor gets a second message for it."""
     cursor = await connection.execute(
         """
-        INSERT INTO outbox (id, visitor_id, event_id, episode, kind, facts, position,
+        INSERT INTO outbox (id, visitor_id, event_id, episode, kind, facts, recipient_key, position,
                             person_position, correlation_id, created_at, due_at)
         SELECT encode(substr(sha256(convert_to(concat_ws(' ', event_id, %(version)b::bigint,
                    %(kind)b::text, visitor_id, episode), 'UTF8')), 1, 16), 'hex')::uuid,
-               visitor_id, event_id, episode, %(kind)b, %(facts)b, %(position)b,
+               visitor_id, event_id, episode, %(kind)b, %(facts)b, recipient_key, %(position)b,
                person_position, %(correlation_id)b, %(at)b, %(at)b
         FROM recipients
         WHERE event_id = %(event_id)b AND status = ANY(%(statuses)b::text[])

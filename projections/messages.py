@@ -102,7 +102,7 @@ async def messages_by_id(
                present.event_datetime = past.event_datetime
                    AND present.cancelled_at IS NULL AND NOT present.removed
         FROM outbox o
-        LEFT JOIN recipients r ON r.event_id = o.event_id AND r.visitor_id = o.visitor_id
+        LEFT JOIN recipients r ON r.visitor_id = o.visitor_id
         CROSS JOIN LATERAL (
             SELECT * FROM event_versions v
             WHERE v.event_id = o.event_id AND v.position <= o.position

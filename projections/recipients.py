@@ -4,38 +4,46 @@ outbox (`projections.outbox`), and has a row for each visitor, also after they h
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
 
 from domain.core.aggregate import RecordedEvent
-from domain.visitors import HOLDS_PERSON, Erased, Visitor, Waitlisted
+from domain.privacy.keys import InstallationKeys
+from domain.visitors import HOLDS_PERSON, Erased, Visitor, VisitorStatus, Waitlisted
+from projections.recipient_keys import KEY_OF_VISITOR, key_of_address, key_of_visitor
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS recipients (
+    visitor_id      uuid PRIMARY KEY,
     event_id        uuid NOT NULL,
-    visitor_id      uuid NOT NULL,
     status          text NOT NULL,
     episode         int NOT NULL,
     confirm_by      timestamptz,
-    person_position bigint NOT NULL,
-    PRIMARY KEY (event_id, visitor_id)
+    recipient_key   bigint NOT NULL, -- projections.recipient_keys
+    person_position bigint NOT NULL
 );
+CREATE INDEX IF NOT EXISTS recipients_of_event ON recipients (event_id);
 CREATE INDEX IF NOT EXISTS recipients_waiting ON recipients (event_id) WHERE status = 'waiting';
 CREATE INDEX IF NOT EXISTS recipients_unconfirmed ON recipients (confirm_by)
     WHERE status = 'unconfirmed';
 """
 
+KEYS: LiteralString = f"SELECT unnest(ARRAY[recipient_key, {KEY_OF_VISITOR}]) FROM recipients"  # noqa: S608
+"""The beginning of a query for the keys in rows of the outbox, before an erasure and after it. An
+index finds the rows by them."""
+
 COLUMNS = (
-    ("event_id", "uuid"),
     ("visitor_id", "uuid"),
+    ("event_id", "uuid"),
     ("status", "text"),
     ("episode", "int4"),
     ("confirm_by", "timestamptz"),
+    ("recipient_key", "int8"),
     ("person_position", "int8"),
 )
 
@@ -44,25 +52,37 @@ class Recipient(msgspec.Struct, frozen=True):
     """The parts that messages depend on: the visitor's status, episode and time to confirm."""
 
     visitor: Visitor
+    address: int | None = None
+    """Its key (`projections.recipient_keys`); None after an erasure."""
     person_position: int = 0
     """Position in history of the event that says who it is."""
 
-    def after(self, recorded: RecordedEvent) -> Recipient:
-        holds_person = isinstance(recorded.event, HOLDS_PERSON)
-        return Recipient(
-            recorded.event.apply(self.visitor),
-            recorded.position if holds_person else self.person_position,
-        )
+    @property
+    def key(self) -> int:
+        return key_of_visitor(self.visitor.id) if self.address is None else self.address
+
+    def after(self, recorded: RecordedEvent, keys: InstallationKeys) -> Recipient:
+        event = recorded.event
+        visitor = event.apply(self.visitor)
+        if isinstance(event, HOLDS_PERSON):
+            address = key_of_address(keys, event.person) if event.person else None
+            return Recipient(visitor, address, recorded.position)
+        address = None if isinstance(event, Erased) else self.address
+        return Recipient(visitor, address, self.person_position)
+
+    def change(self, recorded: RecordedEvent, keys: InstallationKeys) -> Change:
+        return Change(recorded, self, self.after(recorded, keys))
 
     def row(self) -> tuple[object, ...]:
         """The values of `COLUMNS`."""
         visitor = self.visitor
         return (
-            visitor.event_id,
             visitor.id,
+            visitor.event_id,
             visitor.status,
             visitor.episode,
             visitor.confirm_by,
+            self.key,
             self.person_position,
         )
 
@@ -77,74 +97,77 @@ class Change(msgspec.Struct, frozen=True):
     """In the line that the visitor joined at its end."""
 
 
-def first_change(recorded: RecordedEvent) -> Change:
+def first_change(recorded: RecordedEvent, keys: InstallationKeys) -> Change:
     """The change by the first event of a stream."""
-    before = Recipient(Visitor(id=recorded.originator_id))
-    return Change(recorded, before, before.after(recorded))
+    return Recipient(Visitor(id=recorded.originator_id)).change(recorded, keys)
 
 
 async def apply(
-    connection: AsyncConnection[Any], domain_events: Sequence[RecordedEvent]
+    connection: AsyncConnection[Any],
+    domain_events: Sequence[RecordedEvent],
+    keys: InstallationKeys,
 ) -> list[Change]:
     """Takes domain events of visitors."""
-    if not domain_events:
-        return []
     known = await _load(connection, domain_events)
     waiting = await _count_waiting(connection, domain_events)
-    changes, changed = list[Change](), dict[UUID, Recipient]()
+    new, changes = dict[UUID, Recipient](), list[Change]()
     for recorded in domain_events:
         id = recorded.originator_id
-        was = changed.get(id) or known.get(id) or Recipient(Visitor(id=id))
-        changed[id] = now = was.after(recorded)
-        event_id, place = now.visitor.event_id, None
-        if event_id is not None and event_id in waiting:
-            waiting[event_id] += (now.visitor.seat == "waiting") - (was.visitor.seat == "waiting")
-            joined = isinstance(recorded.event, Waitlisted) and not recorded.event.moved_from
-            place = waiting[event_id] if joined else None
-        changes.append(Change(recorded, was, now, place))
-    await _store(connection, changed.values())
+        if recorded.originator_version == 1:
+            change = first_change(recorded, keys)
+            new[id] = change.now
+        else:
+            recipients = new if id in new else known
+            change = recipients[id].change(recorded, keys)
+            recipients[id] = change.now
+        changes.append(_with_place(change, waiting) if waiting else change)
+    await _insert(connection, new.values())
+    await _update(connection, known.values())
     return changes
+
+
+def _with_place(change: Change, waiting: Counter[UUID]) -> Change:
+    """`waiting`: how many waited before, by event; it counts the change."""
+    was, now = change.was.visitor, change.now.visitor
+    event_id, event = now.event, change.recorded.event
+    if event_id not in waiting:
+        return change
+    waiting[event_id] += (now.seat == "waiting") - (was.seat == "waiting")
+    joined = isinstance(event, Waitlisted) and not event.moved_from
+    return msgspec.structs.replace(change, place=waiting[event_id]) if joined else change
 
 
 async def _load(
     connection: AsyncConnection[Any], domain_events: Sequence[RecordedEvent]
 ) -> dict[UUID, Recipient]:
     """The recipients whose stream began before these events."""
-    begun = {e.originator_id for e in domain_events if e.originator_version == 1}
-    known = [e for e in domain_events if e.originator_id not in begun]
-    if not known:
+    begun = {e.originator_id for e in domain_events if e.originator_version > 1}
+    if not begun:
         return {}
     cursor = await connection.execute(
         """
-        SELECT event_id, visitor_id, status, episode, confirm_by, person_position
-        FROM recipients WHERE (event_id, visitor_id) IN (
-            SELECT * FROM unnest(%b::uuid[], %b::uuid[])
-            UNION ALL
-            SELECT event_id, visitor_id FROM outbox WHERE id = ANY(%b)
-        )
+        SELECT visitor_id, event_id, status, episode, confirm_by, recipient_key, person_position
+        FROM recipients WHERE visitor_id = ANY(%b)
         """,
-        [
-            [getattr(e.event, "event_id", None) for e in known],
-            [e.originator_id for e in known],
-            [e.event.notification_id for e in known if isinstance(e.event, Erased)],
-        ],
+        [list(begun)],
         binary=True,
     )
-    return {id: _recipient(event_id, id, *rest) for event_id, id, *rest in await cursor.fetchall()}
+    return {row[0]: _recipient(*row) for row in await cursor.fetchall()}
 
 
 def _recipient(
-    event_id: UUID,
     id: UUID,
-    status: Any,
+    event_id: UUID,
+    status: VisitorStatus,
     episode: int,
     confirm_by: datetime | None,
+    key: int,
     person_position: int,
 ) -> Recipient:
     visitor = Visitor(
         id=id, event_id=event_id, status=status, episode=episode, confirm_by=confirm_by
     )
-    return Recipient(visitor, person_position)
+    return Recipient(visitor, None if key == key_of_visitor(id) else key, person_position)
 
 
 async def _count_waiting(
@@ -166,21 +189,38 @@ async def _count_waiting(
     return counts
 
 
-async def _store(connection: AsyncConnection[Any], recipients: Iterable[Recipient]) -> None:
-    rows = [recipient.row() for recipient in recipients if recipient.visitor.event_id is not None]
-    if not rows:
+async def _insert(connection: AsyncConnection[Any], recipients: Collection[Recipient]) -> None:
+    if not recipients:
         return
     await connection.execute(
         """
-        INSERT INTO recipients (event_id, visitor_id, status, episode, confirm_by, person_position)
+        INSERT INTO recipients (visitor_id, event_id, status, episode, confirm_by, recipient_key,
+                                person_position)
         SELECT * FROM unnest(
-            %b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::timestamptz[], %b::bigint[]
+            %b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::timestamptz[], %b::bigint[],
+            %b::bigint[]
         )
-        ON CONFLICT (event_id, visitor_id) DO UPDATE SET
-            status = EXCLUDED.status, episode = EXCLUDED.episode,
-            confirm_by = EXCLUDED.confirm_by, person_position = EXCLUDED.person_position
         """,
-        [list(column) for column in zip(*rows, strict=True)],
+        [list(column) for column in zip(*(r.row() for r in recipients), strict=True)],
+    )
+
+
+async def _update(connection: AsyncConnection[Any], recipients: Collection[Recipient]) -> None:
+    if not recipients:
+        return
+    await connection.execute(
+        """
+        UPDATE recipients SET
+            status = now.status, episode = now.episode, confirm_by = now.confirm_by,
+            recipient_key = now.recipient_key, person_position = now.person_position
+        FROM unnest(
+            %b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::timestamptz[], %b::bigint[],
+            %b::bigint[]
+        ) AS now (visitor_id, event_id, status, episode, confirm_by, recipient_key,
+                  person_position)
+        WHERE recipients.visitor_id = now.visitor_id
+        """,
+        [list(column) for column in zip(*(r.row() for r in recipients), strict=True)],
     )
 
 

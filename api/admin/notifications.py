@@ -26,6 +26,7 @@ from domain.core.errors import NotFound
 from domain.history.batch import Done
 from domain.history.group_commit import BATCH_LIMIT
 from domain.notifications import QueueAgain
+from projections.backlog import send_now
 from projections.events import get_event
 from projections.messages import messages_by_id
 from projections.notification_search import (
@@ -39,7 +40,7 @@ from projections.notification_search import (
     search,
     that_may_be_sent_again,
 )
-from projections.outbox import State, send_now
+from projections.outcomes import State
 
 NOTIFICATIONS = "/admin/notifications/"
 PAGE_SIZE = 50

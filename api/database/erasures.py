@@ -22,6 +22,7 @@ from domain.history.batch import Origin
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import Visitor
 from projections import outbox, visitors
+from projections.erased_recipients import any_leased, erase_recipients
 
 TRIES = 3
 """Attempts of a transaction that PostgreSQL ends because of a deadlock."""
@@ -63,7 +64,7 @@ class Erasures:
 
             async def blank_rows(people: Sequence[Visitor], at: datetime) -> None:
                 await visitors.clear_search_keys(connection, [visitor.id for visitor in people])
-                await outbox.erase_recipients(connection, people, at)
+                await erase_recipients(connection, people, at)
                 erased.extend(people)
 
             return await erase_person(connection, self._keys, email, origin, blank_rows)
@@ -81,5 +82,5 @@ class Erasures:
     async def _may_be_sent(self, erased: Sequence[Visitor], position: int) -> bool:
         async with self._pool.connection() as connection:
             # The row may have been projected and leased while the erasure was committed.
-            await outbox.erase_recipients(connection, erased, datetime.now(UTC), position)
-            return await outbox.any_leased(connection, erased, position)
+            await erase_recipients(connection, erased, datetime.now(UTC), position)
+            return await any_leased(connection, erased, position)

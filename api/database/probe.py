@@ -19,7 +19,8 @@ from psycopg_pool import AsyncConnectionPool
 from domain.core.availability import only_reads
 from domain.history.store import last_position
 from domain.seals.lag import SealLag, seal_lag
-from projections.outbox import State, count_by_state, read_backlog
+from projections.backlog import count_by_state, read_backlog
+from projections.outcomes import State
 from projections.status import ProjectionStatus, projection_statuses
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from typing import Any, LiteralString, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -13,6 +21,7 @@ from domain.core.aggregate import EVENT_TYPES, Aggregate, DomainEvent, RecordedE
 from domain.privacy.keys import InstallationKeys
 
 A = TypeVar("A", bound=Aggregate)
+T = TypeVar("T")
 EventClass = type[DomainEvent[Any]]
 Apply = Callable[[AsyncConnection[Any], Sequence[RecordedEvent], InstallationKeys], Awaitable[bool]]
 
@@ -40,6 +49,9 @@ class Bulk(msgspec.Struct, frozen=True, kw_only=True):
     tables: tuple[BulkTable, ...]
     rows_of: Callable[[Sequence[RecordedEvent], InstallationKeys], Rows]
     """Takes the handled events of a segment, in the order of history."""
+    complete: LiteralString | None = None
+    """A statement for what depends on rows of several segments. It runs when all rows are there,
+    the left-over events included."""
 
 
 class Projection(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +92,15 @@ class Projection(msgspec.Struct, frozen=True, kw_only=True):
 def events_of(*kinds: type[Aggregate]) -> frozenset[EventClass]:
     """All classes of domain events of these aggregates."""
     return frozenset(e for e in EVENT_TYPES.values() if e.aggregate_class in kinds)
+
+
+def rounds(items: Iterable[T], key: Callable[[T], Hashable]) -> Iterator[list[T]]:
+    """Split the items so that each round has at most one for each key, in their order."""
+    remaining = list(items)
+    while remaining:
+        firsts = dict[Hashable, T]()
+        remaining = [item for item in remaining if firsts.setdefault(key(item), item) is not item]
+        yield list(firsts.values())
 
 
 def fold_into(rows: dict[UUID, A], kind: type[A], events: Iterable[RecordedEvent]) -> None:

@@ -129,6 +129,8 @@ async def _load(
     await connection.execute("CREATE INDEX ON left_over (projection, position)")
     for projection in projections:
         await _apply_left_over(connection, keys, projection)
+        if projection.bulk is not None and projection.bulk.complete is not None:
+            await connection.execute(projection.bulk.complete)
     await connection.execute(
         "UPDATE projections SET position = %s WHERE name = ANY(%s)",
         [target, [projection.name for projection in projections]],

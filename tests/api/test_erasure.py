@@ -27,12 +27,14 @@ from domain.privacy.keys import InstallationKeys
 from domain.seals.seal import newest_checkpoint
 from domain.seals.signing import load_key
 from domain.seals.verifying import verify
-from domain.visitors import Cancelled, Erased, Registered, Visitor
+from domain.visitors import Cancelled, Erased, Person, Registered, Visitor
 from events_face.commands import erase as erasure_cli
 from projections import outbox as rows_of_outbox
 from projections import visitors
+from projections.erased_recipients import any_leased
 from projections.outbox import OUTBOX
 from projections.rebuild.rebuild import rebuild_tables
+from projections.recipient_keys import key_of_address
 from projections.visitor_search import search
 from projections.visitors import VISITORS
 from runtime.embedded.services import Services
@@ -89,6 +91,20 @@ async def rows(connection: AsyncConnection[Any], table: str) -> list[dict[str, A
     return [row for (row,) in await cursor.fetchall()]
 
 
+async def tables_with_key(
+    connection: AsyncConnection[Any], keys: InstallationKeys, email: str
+) -> set[str]:
+    """Those from which one can tell that messages went to this address."""
+    cursor = await connection.execute(
+        """
+        SELECT 'outbox' FROM outbox WHERE recipient_key = %(key)s
+        UNION SELECT 'recipients' FROM recipients WHERE recipient_key = %(key)s
+        """,
+        {"key": key_of_address(keys, Person(full_name="", email=email))},
+    )
+    return {table for (table,) in await cursor.fetchall()}
+
+
 def echoing(status: int) -> ServiceAnswer:
     body = f'{{"to": "{EMAIL}", "also": "Ada.Lovelace%40Ockham-Park.uk"}}'
     return ServiceAnswer(status=status, body=body.encode())
@@ -124,11 +140,14 @@ async def test_after_an_erasure_nothing_of_the_person_is_in_any_table(
     await until_async(lambda: caught_up(connection))
     for table in ("visitors", "outbox", "history_events"):
         await connection.execute(SQL("ANALYZE {}").format(Identifier(table)))
+    assert await tables_with_key(connection, keys, EMAIL) == {"outbox", "recipients"}
     answer = await erase(api, admin)
     assert answer.json()["data"] == {"registrations": 5, "personal_keys": 5, "notifications": 3}
     assert tables_with(services.database_url, TRACES) == set()
     await until_async(lambda: caught_up(connection))
     assert tables_with(services.database_url, TRACES) == set()
+    assert await tables_with_key(connection, keys, EMAIL) == set()
+    assert await tables_with_key(connection, keys, OTHER["email"]) == {"outbox", "recipients"}
     assert not any(trace.lower() in caplog.text.lower() for trace in TRACES)
 
     kept = await rows(connection, "visitors"), await rows(connection, "outbox")
@@ -357,9 +376,9 @@ async def test_an_erasure_also_waits_for_leases_from_before_a_rebuild(
     await rebuild_tables(services.database_url, keys, [OUTBOX])
     assert leased.message is not None
     visitors, position = [Visitor(id=leased.message.visitor_id)], leased.causation_id
-    assert await rows_of_outbox.any_leased(connection, visitors, position)
+    assert await any_leased(connection, visitors, position)
     await leases.settle(connection, Decider(keys, APPLICATION), [(leased, Released())])
-    assert not await rows_of_outbox.any_leased(connection, visitors, position)
+    assert not await any_leased(connection, visitors, position)
 
 
 async def test_a_registration_that_came_while_the_erasure_looked_is_erased_with_it(

@@ -19,7 +19,7 @@ from events_face.commands.audit_proof import verify
 from events_face.commands.backup import backup
 from events_face.commands.recovery import HELD_REASON, POSITION_GAP, recover
 from events_face.commands.restore import restore
-from projections.outbox import count_by_state
+from projections.backlog import count_by_state
 from projections.projector.projector import Projector
 from projections.registry import ALL
 from runtime.embedded.services import Services

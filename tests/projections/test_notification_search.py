@@ -23,7 +23,7 @@ from projections.notification_search import (
     search,
     that_may_be_sent_again,
 )
-from projections.outbox import State
+from projections.outcomes import State
 from projections.visitors import get_visitor
 from tests.support.installation import Installation
 from tests.workers.outboxes import forget_everybody, rows_by_email

@@ -12,7 +12,7 @@ import pytest
 
 from domain.notifications import QueueAgain, RecordDelivery
 from projections import visitors
-from projections.outbox import count_by_state
+from projections.backlog import count_by_state
 from tests.support.installation import Installation
 
 pytestmark = pytest.mark.anyio

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from projections.outbox import count_by_state
+from projections.backlog import count_by_state
 from runtime.embedded.services import Services
 from runtime.settings import Settings
 from tests.support.http_server import Answer

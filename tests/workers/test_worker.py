@@ -13,7 +13,7 @@ from domain.events import CleanedUp
 from domain.history.store import read_events
 from domain.privacy.keys import InstallationKeys
 from domain.syncs import Completed
-from projections.outbox import count_by_state
+from projections.backlog import count_by_state
 from runtime.embedded.services import Services
 from runtime.settings import Settings
 from tests.support.http_server import Answer

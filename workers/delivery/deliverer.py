@@ -30,7 +30,7 @@ from domain.history.store import connect
 from domain.links import manage_token
 from domain.notifications import ERASED
 from domain.privacy.keys import InstallationKeys
-from projections import outbox as rows_of_outbox
+from projections import backlog
 from projections.messages import Message
 from runtime.command_metrics import count_batch
 from runtime.errors import CommandFailed
@@ -170,7 +170,7 @@ class Delivery:
 
     async def send_now(self) -> None:
         """Make all rows due that wait for a later attempt. Raises `UNAVAILABLE`."""
-        await rows_of_outbox.send_now(await self._connected())
+        await backlog.send_now(await self._connected())
 
     async def free_abandoned(self) -> None:
         """Make the rows due that dead workers had leased. Raises `psycopg.OperationalError`."""

@@ -14,7 +14,7 @@ from api.admin.kit.charts import Chart, bar_chart
 from projections.delivery_counts import DeliveryCounts, delivery_counts
 from projections.lists.keyset import PageStart
 from projections.notification_search import Pause, count_by_state, pause
-from projections.outbox import State
+from projections.outcomes import State
 from projections.registration_counts import series_between
 from projections.seats import Seats, seats_of
 from projections.sync_results import SyncResult, list_results
