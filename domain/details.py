@@ -69,8 +69,8 @@ def check_details(
     fields = msgspec.structs.asdict(was or Details()) | dict(given)
     starts = fields["event_datetime"]
     fields["registration_deadline"] = end_of(fields["registration_deadline"], starts)
-    for name in ("ends_at", "cancel_until"):
-        fields[name] = fields[name] and end_of_day(fields[name])
+    fields["cancel_until"] = fields["cancel_until"] and end_of(fields["cancel_until"], starts)
+    fields["ends_at"] = fields["ends_at"] and end_of_day(fields["ends_at"])
     fields["reminders"] = _longest_first(fields["reminders"])
     details = Details(**fields)
     messages = {**(wrong or {}), **_wrong_times(details, was, now)}

@@ -98,6 +98,8 @@ def test_a_date_is_the_end_of_its_day_and_as_deadline_never_after_the_beginning(
     assert details.registration_deadline == BEGINS
     assert details.ends_at == datetime(2030, 5, 18, 23, 59, 59, tzinfo=UTC)
     assert details.cancel_until == datetime(2030, 5, 16, 23, 59, 59, tzinfo=UTC)
+    same_day = check_details({"cancel_until": BEGINS.date()}, NOW, details)
+    assert same_day.cancel_until == BEGINS
 
 
 def test_reminders_are_kept_once_each_the_longest_first() -> None:
