@@ -24,6 +24,9 @@ LEFT = "the recipient has left"
 OVERTAKEN = "the event was cancelled or moved"
 """Why a reminder was not sent."""
 
+REPLACED = "a newer message has replaced it"
+"""Why a message that could not be sent in time was not sent later."""
+
 
 class RecordDelivery(msgspec.Struct, frozen=True, kw_only=True):
     """Records the final outcome: the service accepted the notification, or refused it for good."""

@@ -8,14 +8,15 @@ same whenever it is composed.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
 
-from domain.notifications import LEFT, OVERTAKEN
+from domain.notifications import LEFT, OVERTAKEN, REPLACED
 from domain.visitors import (
     Cancelled,
     Confirmed,
@@ -26,6 +27,17 @@ from domain.visitors import (
 )
 from projections.message_texts import EventFacts, Facts, Kind, text_of
 from projections.recipients import Change
+
+
+LATE = timedelta(minutes=1)
+"""A message that waits longer, because the service did not answer or workers stood still, is not
+sent if a newer one has replaced it: they would arrive in any order."""
+
+REPLACE_EACH_OTHER: tuple[frozenset[Kind], ...] = (
+    frozenset({"registered", "waiting", "confirm", "promoted", "cancelled"}),
+    frozenset({"event_cancelled", "event_reinstated"}),
+    frozenset({"changed"}),
+)
 
 
 class NewMessage(msgspec.Struct, frozen=True):
@@ -100,7 +112,12 @@ async def messages_by_id(
                r.episode IS NOT DISTINCT FROM o.episode
                    AND r.status IN ('registered', 'unconfirmed', 'waiting'),
                present.event_datetime = past.event_datetime
-                   AND present.cancelled_at IS NULL AND NOT present.removed
+                   AND present.cancelled_at IS NULL AND NOT present.removed,
+               CASE WHEN o.created_at < now() - %(late)b THEN ARRAY(
+                   SELECT newer.kind FROM outbox newer
+                   WHERE newer.visitor_id = o.visitor_id AND newer.position > o.position
+                     AND newer.state <> 'failed'
+               ) ELSE '{}' END
         FROM outbox o
         LEFT JOIN recipients r ON r.visitor_id = o.visitor_id
         CROSS JOIN LATERAL (
@@ -112,9 +129,9 @@ async def messages_by_id(
             SELECT * FROM event_versions v WHERE v.event_id = o.event_id
             ORDER BY v.position DESC LIMIT 1
         ) AS present
-        WHERE o.id = ANY(%b::uuid[])
+        WHERE o.id = ANY(%(ids)b::uuid[])
         """,
-        [list(ids)],
+        {"ids": list(ids), "late": LATE},
         binary=True,
     )
     return {id: _message(*rest) for id, *rest in await cursor.fetchall()}
@@ -131,12 +148,15 @@ def _message(
     cancelled: bool,
     is_recipient: bool,
     is_as_announced: bool,
+    newer: Sequence[Kind],
 ) -> Message:
     obsolete = None
     if kind != "cancelled" and not is_recipient:
         obsolete = LEFT
     elif kind == "reminder" and not is_as_announced:
         obsolete = OVERTAKEN
+    elif any(kind in kinds and not kinds.isdisjoint(newer) for kinds in REPLACE_EACH_OTHER):
+        obsolete = REPLACED
     return Message(
         visitor_id,
         episode,

@@ -23,7 +23,7 @@ from domain.departures import (
 from domain.event_cancellation import CancelEvent, ReinstateEvent
 from domain.events import ChangeEvent, DeleteEvent
 from domain.registrations import AddVisitor, CorrectVisitor, RegisterVisitor
-from projections.messages import messages_by_id
+from projections.messages import LATE, messages_by_id
 from tests.support.installation import IN_A_MONTH, Installation, a_registration, an_event
 
 pytestmark = pytest.mark.anyio
@@ -223,13 +223,42 @@ async def test_only_the_message_about_leaving_is_sent_to_a_visitor_who_has_left(
     await installation.give(CancelVisitor(visitor_id=visitor))
     await installation.register(event, "ada@example.org")
     await installation.project()
-    rows = {UUID(r["id"]): r["position"] for r in await installation.rows("outbox")}
-    messages = await messages_by_id(installation.connection, list(rows))
-    assert [messages[id].obsolete for id in sorted(rows, key=lambda id: rows[id])] == [
-        "the recipient has left",
-        None,
-        None,
+    assert await obsolete(installation, visitor) == ["the recipient has left", None, None]
+
+
+async def test_a_late_message_is_obsolete_when_a_newer_one_has_replaced_it(
+    installation: Installation,
+) -> None:
+    event = await full_event(installation)
+    (first,) = await registered(event, installation)
+    (second,) = await installation.give(joining(event, "second@example.org"))
+    await installation.give(LeaveEvent(visitor_id=first, episode=1))
+    await installation.give(CancelEvent(event_id=event))
+    await installation.give(ReinstateEvent(event_id=event))
+    assert await kinds(installation, second.id) == [
+        "waiting",
+        "promoted",
+        "event_cancelled",
+        "event_reinstated",
     ]
+    assert await obsolete(installation, second.id) == [None] * 4
+
+    await installation.connection.execute("UPDATE outbox SET created_at = created_at - %s", [LATE])
+    replaced = "a newer message has replaced it"
+    assert await obsolete(installation, second.id) == [replaced, None, replaced, None]
+
+    await installation.connection.execute(
+        "UPDATE outbox SET state = 'failed' WHERE kind = 'event_reinstated'"
+    )
+    assert await obsolete(installation, second.id) == [replaced, None, None, None]
+
+
+async def obsolete(installation: Installation, visitor: UUID) -> list[str | None]:
+    """Why the visitor's messages must not be sent, in their order."""
+    rows = [r for r in await installation.rows("outbox") if r["visitor_id"] == str(visitor)]
+    ids = [UUID(row["id"]) for row in sorted(rows, key=lambda row: row["position"])]
+    messages = await messages_by_id(installation.connection, ids)
+    return [messages[id].obsolete for id in ids]
 
 
 @pytest.mark.parametrize("way", ["lapsed", "erased"])
