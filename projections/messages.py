@@ -28,7 +28,6 @@ from domain.visitors import (
 from projections.message_texts import EventFacts, Facts, Kind, text_of
 from projections.recipients import Change
 
-
 LATE = timedelta(minutes=1)
 """A message that waits longer, because the service did not answer or workers stood still, is not
 sent if a newer one has replaced it: they would arrive in any order."""
@@ -115,7 +114,8 @@ async def messages_by_id(
                    AND present.cancelled_at IS NULL AND NOT present.removed,
                CASE WHEN o.created_at < now() - %(late)b THEN ARRAY(
                    SELECT newer.kind FROM outbox newer
-                   WHERE newer.visitor_id = o.visitor_id AND newer.position > o.position
+                   WHERE newer.recipient_key = o.recipient_key
+                     AND newer.visitor_id = o.visitor_id AND newer.position > o.position
                      AND newer.state <> 'failed'
                ) ELSE '{}' END
         FROM outbox o
