@@ -14,6 +14,7 @@ import httpx
 import psycopg
 import pytest
 from psycopg import AsyncConnection
+from psycopg.errors import DeadlockDetected
 from psycopg.sql import SQL, Identifier
 
 from api.database import erasures
@@ -170,6 +171,26 @@ async def test_after_an_erasure_nothing_of_the_person_is_in_any_table(
     answer = await erase(api, admin)
     assert answer.json()["data"] == {"registrations": 1, "personal_keys": 1, "notifications": 0}
     assert tables_with(services.database_url, TRACES) == set()
+
+
+async def test_an_erasure_is_answered_though_it_and_a_worker_lock_each_other_out(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = await an_admin(api)
+    await register(api, await api.event())
+    look, looked = erasures.any_leased, 0
+
+    async def look_after_a_deadlock(*arguments: Any) -> bool:
+        nonlocal looked
+        looked += 1
+        if looked == 1:
+            raise DeadlockDetected
+        return await look(*arguments)
+
+    monkeypatch.setattr(erasures, "any_leased", look_after_a_deadlock)
+    answer = await erase(api, admin)
+    assert answer.json()["data"]["registrations"] == 1
+    assert looked == 2
 
 
 async def test_history_is_as_it_was_sealed_after_an_erasure(
