@@ -27,6 +27,9 @@ OVERTAKEN = "the event was cancelled or moved"
 REPLACED = "a newer message has replaced it"
 """Why a message that could not be sent in time was not sent later."""
 
+GIVEN_UP = (ERASED, LEFT, OVERTAKEN, REPLACED)
+"""Reasons that are no trouble: nobody is to get these messages."""
+
 
 class RecordDelivery(msgspec.Struct, frozen=True, kw_only=True):
     """Records the final outcome: the service accepted the notification, or refused it for good."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
+from domain.notifications import GIVEN_UP
 from projections.outcomes import State
 
 
@@ -31,9 +32,16 @@ async def read_backlog(connection: AsyncConnection[Any]) -> tuple[int, float]:
     return row or (0, 0.0)
 
 
-async def count_failed(connection: AsyncConnection[Any]) -> int:
-    """Its cost does not grow with the rows that are waiting or sent."""
-    cursor = await connection.execute("SELECT count(*) FROM outbox WHERE state = 'failed'")
+async def count_refused(connection: AsyncConnection[Any]) -> int:
+    """The messages that the service refused. Its cost does not grow with the rows that are waiting
+    or sent."""
+    cursor = await connection.execute(
+        """
+        SELECT count(*) FROM outbox
+        WHERE state = 'failed' AND coalesce(last_error, '') <> ALL (%b::text[])
+        """,
+        [list(GIVEN_UP)],
+    )
     row = await cursor.fetchone()
     return row[0] if row else 0
 

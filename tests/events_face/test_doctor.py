@@ -10,6 +10,7 @@ import msgspec
 import psycopg
 import pytest
 
+from domain.notifications import LEFT
 from events_face.commands.doctor import surroundings
 from events_face.commands.doctor.command import doctor
 from events_face.commands.doctor.examination import examine
@@ -34,10 +35,10 @@ NEWER = "UPDATE projections SET schema_version = schema_version + 1 WHERE name =
 UNKNOWN = "INSERT INTO projections (name, schema_version) VALUES ('people', 1)"
 REFUSED = "INSERT INTO delivery_pause VALUES (true, 'HTTP 401', now(), now(), interval '5 seconds')"
 NOTIFICATION = """
-INSERT INTO outbox (id, visitor_id, event_id, episode, kind, facts, state, due_at, position,
-                    person_position, correlation_id, created_at)
-VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 'registered', '', '{}',
-        now() - interval '1 hour', 1, 1, '', now())
+INSERT INTO outbox (id, visitor_id, event_id, episode, kind, facts, recipient_key, state, due_at,
+                    position, person_position, correlation_id, created_at, last_error)
+VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 'registered', '', 1, '{}',
+        now() - interval '1 hour', 1, 1, '', now(), 'HTTP 422')
 """
 REBUILD = """
 INSERT INTO rebuild_requests (projection, actor, correlation_id, failed_at, failed_because)
@@ -90,6 +91,15 @@ def test_a_fault_in_the_database_is_found(
         connection.execute(fault.encode())
     found = troubles(healthy)[check]
     assert (found.level, words in f"{found.message}; {found.remedy}") == (level, True), found
+
+
+def test_a_message_that_nobody_is_to_get_any_more_is_no_fault(
+    healthy: Settings, database_url: str
+) -> None:
+    given_up = NOTIFICATION.format("failed").replace("HTTP 422", LEFT)
+    with psycopg.connect(database_url) as connection:
+        connection.execute(given_up.encode())
+    assert troubles(healthy) == {}
 
 
 def test_roles_that_do_not_run_are_found(healthy: Settings, database_url: str) -> None:

@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 from domain.core.availability import BRING_BACK, TABLES_MISSING, missing_table
 from domain.seals.lag import seal_lag
 from domain.seals.sealing import Sealer, SealsDamaged
-from projections.backlog import count_failed, read_backlog
+from projections.backlog import count_refused, read_backlog
 from projections.rebuild import requests
 from projections.registry import ALL
 from projections.status import ProjectionStatus, projection_statuses
@@ -120,7 +120,7 @@ async def _outbox(connection: AsyncConnection[Any]) -> list[Finding]:
         found = [error("outbox", late, remedy)]
     else:
         found = [ok("outbox", f"{count} wait, none for too long")]
-    if failed := await count_failed(connection):
+    if failed := await count_refused(connection):
         remedy = "read the reasons in /admin/; when they are fixed, queue them again there"
         found.append(warning("failed notifications", f"the service refused {failed}", remedy))
     return found
