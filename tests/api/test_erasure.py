@@ -33,6 +33,7 @@ from events_face.commands import erase as erasure_cli
 from projections import outbox as rows_of_outbox
 from projections import visitors
 from projections.erased_recipients import any_leased
+from projections.erased_recipients import any_leased
 from projections.outbox import OUTBOX
 from projections.rebuild.rebuild import rebuild_tables
 from projections.recipient_keys import key_of_address
@@ -178,14 +179,14 @@ async def test_an_erasure_is_answered_though_it_and_a_worker_lock_each_other_out
 ) -> None:
     admin = await an_admin(api)
     await register(api, await api.event())
-    look, looked = erasures.any_leased, 0
+    looked = 0
 
     async def look_after_a_deadlock(*arguments: Any) -> bool:
         nonlocal looked
         looked += 1
         if looked == 1:
             raise DeadlockDetected
-        return await look(*arguments)
+        return await any_leased(*arguments)
 
     monkeypatch.setattr(erasures, "any_leased", look_after_a_deadlock)
     answer = await erase(api, admin)
