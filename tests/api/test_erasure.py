@@ -33,7 +33,6 @@ from events_face.commands import erase as erasure_cli
 from projections import outbox as rows_of_outbox
 from projections import visitors
 from projections.erased_recipients import any_leased
-from projections.erased_recipients import any_leased
 from projections.outbox import OUTBOX
 from projections.rebuild.rebuild import rebuild_tables
 from projections.recipient_keys import key_of_address
