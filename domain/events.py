@@ -147,7 +147,7 @@ class Event(Aggregate, frozen=True, kw_only=True):
 
     def reminder_due(self, now: datetime) -> Reminder | None:
         """The reminder to send now. If the times of several have come it is the last one, so that
-        nobody gets two at once."""
+        visitors do not get two at once."""
         come = [reminder for reminder in self.planned_reminders if reminder.due_at <= now]
         last = come[-1] if come else None
         return last if last and last not in self.reminded and last.is_due(now) else None

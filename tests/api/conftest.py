@@ -46,7 +46,7 @@ def serving(settings: Settings, services: Services, keys: InstallationKeys) -> S
 
 @pytest.fixture
 async def api(serving: Serving, services: Services, keys: InstallationKeys) -> AsyncIterator[Api]:
-    """With a projector that keeps the read tables up, and an events provider that nobody asks."""
+    """With a projector that keeps the read tables up, and an events provider that is not used."""
     async with projector_on(services, keys), serving(events_provider_url=NOWHERE) as api:
         yield api
 
@@ -98,7 +98,7 @@ def redis_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def each_scrape_looks_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def each_scrape_is_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "OVERVIEW_LIFETIME", 0.0)
     monkeypatch.setattr(probe, "COUNT_LIFETIME", 0)
     monkeypatch.setattr(metrics, "MIN_LIFETIME", 0.0)

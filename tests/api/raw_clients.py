@@ -15,8 +15,8 @@ class Seen(msgspec.Struct):
     """Kept connections that ended before any byte of an answer: the request is sent again."""
     unanswered: int = 0
     """New connections that did so."""
-    told: int = 0
-    """Answers that said that the connection ends."""
+    announced: int = 0
+    """Answers that announced the end of the connection."""
 
 
 class RawClient:
@@ -61,7 +61,7 @@ class RawClient:
         await reader.readexactly(int(headers["content-length"]))
         self._seen.statuses.append(int(status.split()[1]))
         is_last = headers.get("connection") == "close"
-        self._seen.told += is_last
+        self._seen.announced += is_last
         if is_last or not self._keeps:
             self.close()
         return True

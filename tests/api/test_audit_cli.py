@@ -227,6 +227,6 @@ def test_no_command_of_the_audit_shows_the_code_of_a_registration(
         diff(settings, services, aggregate_id=visitor, start="0", end=None, json=json)
     exported = {name: ALL[name] for name in ALL.keys() - {"limit", "follow", "json"}}
     export(settings, services, **exported | {"output": file, "resume": False, "personal": True})
-    told = capsys.readouterr().out + file.read_text()
-    assert told.count("ada@example.com") == 3
-    assert "code" not in told
+    printed = capsys.readouterr().out + file.read_text()
+    assert printed.count("ada@example.com") == 3
+    assert "code" not in printed

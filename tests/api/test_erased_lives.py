@@ -1,4 +1,4 @@
-"""An erasure reaches a person wherever they stand: registered, waiting, unconfirmed, or gone."""
+"""An erasure reaches a person in every status: registered, waiting, unconfirmed, or gone."""
 
 from __future__ import annotations
 

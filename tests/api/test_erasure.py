@@ -302,7 +302,7 @@ async def test_a_worker_that_is_sending_restores_no_personal_data(
     outcome: Outcome,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rows_of_outbox, "MAX_SEND_DELAY", -erasures.MARGIN)  # it waits for nobody
+    monkeypatch.setattr(rows_of_outbox, "MAX_SEND_DELAY", -erasures.MARGIN)  # it does not wait
     admin = await an_admin(api)
     await register(api, await api.event())
     await until_async(lambda: caught_up(connection))
@@ -471,11 +471,11 @@ async def test_an_operator_erases_on_the_command_line(
 ) -> None:
     for _ in range(2):
         await register(lone_api, await lone_api.event())
-    for told in (
+    for output in (
         "erased permanently: 2 registrations (2 keys deleted, 2 notifications cancelled)\n",
         "no visitor has this email; nothing was changed\n",
     ):
         await asyncio.to_thread(erasure_cli.erase, settings, services, EMAIL.upper())
-        assert capsys.readouterr().out == told
+        assert capsys.readouterr().out == output
     with pytest.raises(CommandFailed, match="the email must be an email address"):
         await asyncio.to_thread(erasure_cli.erase, settings, services, "ada")

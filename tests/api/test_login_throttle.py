@@ -1,4 +1,4 @@
-"""Guessing at passwords gets slower and slower, for whoever guesses."""
+"""Guessing passwords gets slower and slower, for the client that guesses."""
 
 from __future__ import annotations
 

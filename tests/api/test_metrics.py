@@ -1,4 +1,4 @@
-"""`/metrics`: what Prometheus is told, with and without the database, by one process or several."""
+"""`/metrics`: what Prometheus reads, with and without the database, from one process or several."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from tests.api.serving import EVENT, Api, Serving, api_process
 from tests.support.processes import accepts
 from tests.support.waiting import until, until_async
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("each_scrape_looks_anew")]
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("each_scrape_is_fresh")]
 
 
 async def scraped(api: Api) -> dict[str, float]:
     """Values by sample: `events_face_outbox_rows{state="sent"}`, without the prefix."""
-    return await told_at(api.http)
+    return await samples_at(api.http)
 
 
-async def told_at(http: httpx.AsyncClient) -> dict[str, float]:
+async def samples_at(http: httpx.AsyncClient) -> dict[str, float]:
     answer = await http.get("/metrics")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/plain; version=")
@@ -125,9 +125,9 @@ async def test_processes_that_share_a_port_export_their_sums(
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
                 assert (await http.post("/api/events/", json=EVENT)).status_code == 201
 
-    async def told(events: int) -> bool:
+    async def exported(events: int) -> bool:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
-            counted = await told_at(http)
+            counted = await samples_at(http)
         assert counted["database_up"] == 1
         assert counted["command_queue"] == 0
         return counted["requests_total,POST,/api/events,2xx"] == events
@@ -137,12 +137,12 @@ async def test_processes_that_share_a_port_export_their_sums(
         second = process("api 2")
         until(lambda: len(list(tmp_path.glob("counter_*.db"))) == 2)
         await created(20)
-        await until_async(lambda: told(20))
+        await until_async(lambda: exported(20))
         second.close()  # killed
-        await until_async(lambda: told(20))
+        await until_async(lambda: exported(20))
         running.enter_context(process("api 2"))
         await created(20)
-        await until_async(lambda: told(40))
+        await until_async(lambda: exported(40))
         assert accepts(port)
 
 
@@ -150,12 +150,12 @@ async def test_projections_and_history_are_exported(api: Api) -> None:
     created = await api.created_event()
     await api.get("/api/events/list", after=created)
     end = float(created.headers["Event-Position"])
-    told = await scraped(api)
-    assert told["database_up"] == 1
-    assert told["history_position"] == told["projection_position,events"] == end
-    assert told["projection_lag_events,events"] == told["projection_lag_seconds,events"] == 0
-    assert told["projection_stopped,events"] == 0
-    states = {name: value for name, value in told.items() if "projection_state,events" in name}
+    samples = await scraped(api)
+    assert samples["database_up"] == 1
+    assert samples["history_position"] == samples["projection_position,events"] == end
+    assert samples["projection_lag_events,events"] == samples["projection_lag_seconds,events"] == 0
+    assert samples["projection_stopped,events"] == 0
+    states = {name: value for name, value in samples.items() if "projection_state,events" in name}
     assert {name for name, value in states.items() if value == 1} == {
         "projection_state,events,running"
     }
@@ -163,8 +163,8 @@ async def test_projections_and_history_are_exported(api: Api) -> None:
 
 
 async def test_the_number_of_unsealed_events_is_exported(lone_api: Api, database_url: str) -> None:
-    told = await scraped(lone_api)
-    assert told["unsealed_events"] == told["seal_lag_seconds"] == 0
+    samples = await scraped(lone_api)
+    assert samples["unsealed_events"] == samples["seal_lag_seconds"] == 0
     await lone_api.event()
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
         await connection.execute(
@@ -173,9 +173,9 @@ async def test_the_number_of_unsealed_events_is_exported(lone_api: Api, database
                 convert_from(state, 'UTF8'), '"timestamp":"20\d\d', '"timestamp":"2001'), 'UTF8')
             """
         )
-    told = await scraped(lone_api)
-    assert told["unsealed_events"] == 1
-    assert told["seal_lag_seconds"] > 3600
+    samples = await scraped(lone_api)
+    assert samples["unsealed_events"] == 1
+    assert samples["seal_lag_seconds"] > 3600
 
 
 async def test_a_stopped_projection_is_exported(lone_api: Api, database_url: str) -> None:
@@ -184,9 +184,10 @@ async def test_a_stopped_projection_is_exported(lone_api: Api, database_url: str
             "UPDATE projections SET stopped_at = 7, stopped_because = 'a riddle'"
             " WHERE name = 'visitors'"
         )
-    told = await scraped(lone_api)
-    assert told["projection_stopped,visitors"] == told["projection_state,visitors,stopped"] == 1
-    assert told["projection_stopped,events"] == 0
+    samples = await scraped(lone_api)
+    assert samples["projection_stopped,visitors"] == 1
+    assert samples["projection_state,visitors,stopped"] == 1
+    assert samples["projection_stopped,events"] == 0
 
 
 async def test_notifications_that_are_due_and_not_sent_are_exported(
@@ -206,9 +207,9 @@ async def test_notifications_that_are_due_and_not_sent_are_exported(
         await connection.execute("UPDATE outbox SET due_at = 'infinity'")
         assert (await scraped(api))["outbox_oldest_due_seconds"] == 0
         await connection.execute("DROP TABLE outbox")
-    told = await scraped(api)
-    assert not any(name.startswith("outbox") for name in told)
-    assert told["database_up"] == told["projection_state,outbox,outdated"] == 1
+    samples = await scraped(api)
+    assert not any(name.startswith("outbox") for name in samples)
+    assert samples["database_up"] == samples["projection_state,outbox,outdated"] == 1
 
 
 async def test_at_least_the_waiting_rows_of_a_large_outbox_are_exported(
@@ -220,11 +221,11 @@ async def test_at_least_the_waiting_rows_of_a_large_outbox_are_exported(
     monkeypatch.setattr(probe, "count_by_state", count_for_ever)
     monkeypatch.setattr(probe, "PROBE_TIMEOUT", 0.5)
 
-    async def only_what_waits_is_told() -> bool:
-        told = {name for name in await scraped(lone_api) if name.startswith("outbox")}
-        return told == {"outbox_rows,waiting", "outbox_oldest_due_seconds"}
+    async def only_waiting_rows_are_exported() -> bool:
+        samples = {name for name in await scraped(lone_api) if name.startswith("outbox")}
+        return samples == {"outbox_rows,waiting", "outbox_oldest_due_seconds"}
 
-    await until_async(only_what_waits_is_told)
+    await until_async(only_waiting_rows_are_exported)
 
 
 async def test_without_a_database_a_process_exports_its_own_metrics(
@@ -232,12 +233,12 @@ async def test_without_a_database_a_process_exports_its_own_metrics(
 ) -> None:
     nowhere = Services(database_url="postgresql://u@127.0.0.1:1/x", redis_url=None)
     async with serving(nowhere) as api:
-        told = await scraped(api)
-    assert told["database_up"] == 0
-    assert any(name.startswith("build_info,") for name in told)
-    assert any(name.startswith("process_resident_memory_bytes,") for name in told)
+        samples = await scraped(api)
+    assert samples["database_up"] == 0
+    assert any(name.startswith("build_info,") for name in samples)
+    assert any(name.startswith("process_resident_memory_bytes,") for name in samples)
     of_the_database = ("projection_position", "projection_state", "outbox", "history")
-    assert not any(name.startswith(of_the_database) for name in told)
+    assert not any(name.startswith(of_the_database) for name in samples)
 
 
 async def test_scrapes_cost_the_database_little_however_many_there_are(

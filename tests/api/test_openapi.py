@@ -1,4 +1,4 @@
-"""The OpenAPI document says what the API takes and answers, and pages show it."""
+"""The OpenAPI document describes requests and answers of the API, and pages show it."""
 
 from __future__ import annotations
 
@@ -90,12 +90,12 @@ def test_every_example_matches_its_schema(call: str) -> None:
 
 
 def test_the_problems_of_an_operation_are_those_it_can_answer() -> None:
-    told = {
+    documented = {
         status: slugs(response)
         for status, response in CALLS["POST /api/events/{event_id}/register"]["responses"].items()
         if status != "201"
     }
-    assert told == {
+    assert documented == {
         "400": {"bad-request", "malformed-body"},
         "404": {"not-found"},
         "408": {"request-timeout"},
@@ -123,7 +123,7 @@ def test_the_problems_of_an_operation_are_those_it_can_answer() -> None:
 
 
 def test_every_error_is_named_by_some_route() -> None:
-    told = {
+    named = {
         slug
         for operation in CALLS.values()
         for response in operation["responses"].values()
@@ -131,8 +131,8 @@ def test_every_error_is_named_by_some_route() -> None:
         for slug in slugs(response)
     }
     answered_by_no_call = {"method-not-allowed", "csrf-token-missing"}
-    untold = set(problem_types()) - told - answered_by_no_call
-    assert not untold, f"name these in `opt={{'problems': [...]}}` of their routes: {untold}"
+    unnamed = set(problem_types()) - named - answered_by_no_call
+    assert not unnamed, f"name these in `opt={{'problems': [...]}}` of their routes: {unnamed}"
 
 
 @pytest.mark.parametrize("write_policy", ["organizer", "anyone"])

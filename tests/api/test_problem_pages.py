@@ -18,10 +18,10 @@ async def test_each_type_has_a_page_and_the_same_as_json(lone_api: Api) -> None:
         assert f"<h1>{kind.title}</h1>" in page.text
         as_json = {"Accept": "application/json"}
         answer = await lone_api.http.get(f"/problems/{slug}/", headers=as_json)
-        told = answer.json()["data"]
-        assert (told["type"], told["status"]) == (f"/problems/{slug}", kind.status)
-        assert told["happens_when"]
-        assert told["what_to_do"]
+        shown = answer.json()["data"]
+        assert (shown["type"], shown["status"]) == (f"/problems/{slug}", kind.status)
+        assert shown["happens_when"]
+        assert shown["what_to_do"]
 
 
 async def test_a_type_leads_to_its_page(lone_api: Api) -> None:

@@ -1,4 +1,4 @@
-"""Every failure is a problem that tells what it is, and none is a 500."""
+"""Every failure is a problem that explains its cause, and none is a 500."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ async def test_an_area_is_not_deleted_while_an_event_moves_into_it(
 async def test_no_visitor_is_registered_after_the_event_is_closed(
     two_apis: list[httpx.AsyncClient], services: Services
 ) -> None:
-    """Whoever is answered 201 stands in history before the close, and nobody stands behind it."""
+    """Each registration answered with 201 is before the close in history, and none is after it."""
     for _ in range(3):
         await race_a_close(two_apis, services)
 

@@ -50,7 +50,7 @@ def test_failing_logins_and_registrations_leave_no_secret_behind(
             client.get("/api/accounts/", headers=bearer),
         ]
         unready = client.get("/health/ready", params={"token": TOKEN})
-        process.terminate()  # which it does once all is told
+        process.terminate()  # it logs everything before it ends
         process.wait(DEADLINE)
     assert {answer.status_code for answer in refused} == {400, 401, 409, 415, 422}
     assert unready.status_code == 503

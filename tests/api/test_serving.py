@@ -98,7 +98,7 @@ async def test_the_last_answer_on_a_kept_connection_announces_its_end(
         process.send_signal(signal.SIGTERM)
         until(lambda: not accepts(port))
         await client.post("/api/events/", EVENT)
-        assert (seen.statuses, seen.told, seen.hung_up) == ([201, 201], 1, 0)
+        assert (seen.statuses, seen.announced, seen.hung_up) == ([201, 201], 1, 0)
 
 
 def test_a_stalled_sender_does_not_prevent_the_process_from_ending(

@@ -89,7 +89,7 @@ async def organizer_of(
     return Organizer(api, account.bearer, str(done.value.event.id))
 
 
-def stand(listing: httpx.Response) -> list[tuple[str, str, int | None]]:
+def statuses(listing: httpx.Response) -> list[tuple[str, str, int | None]]:
     return [(v["full_name"], v["status"], v["queue_position"]) for v in listing.json()["data"]]
 
 
@@ -114,12 +114,12 @@ async def test_a_whole_life(api: Api) -> None:
     (again,) = await organizer.join("ada")
     assert again == ada
     line = await organizer.listed("waiting-list")
-    assert stand(line) == [("Joan", "waiting", 1), ("Ada", "waiting", 2)]
+    assert statuses(line) == [("Joan", "waiting", 1), ("Ada", "waiting", 2)]
     assert (await organizer.do(ada, "promote")).json()["type"] == "/problems/event-full"
     promoted = await organizer.do(ada, "promote", over_capacity=True)
     assert promoted.json()["data"]["status"] == "registered"
     listing = await organizer.listed("visitors")
-    assert stand(listing) == [
+    assert statuses(listing) == [
         ("Ada", "registered", None),
         ("Joan", "waiting", 1),
         ("Grace", "registered", None),
@@ -242,7 +242,7 @@ async def test_the_list_is_filtered_counted_and_read_page_by_page(api: Api) -> N
     ids = await organizer.join("ada", "grace", "joan", "mary", "edith")
     await organizer.do(ids[3], "cancel")
     waiting = await organizer.listed("visitors", status="waiting")
-    assert stand(waiting) == [("Edith", "waiting", 1)]
+    assert statuses(waiting) == [("Edith", "waiting", 1)]
     assert waiting.json()["pagination"]["total"] == 1
     found = await organizer.listed("visitors", q="GRA")
     assert [v["full_name"] for v in found.json()["data"]] == ["Grace"]
@@ -275,22 +275,22 @@ async def test_an_etag_of_a_list_holds_while_places_stay_the_same(api: Api) -> N
     await organizer.do(ada, "cancel")
     fresh = await organizer.call("GET", path, headers=known)
     assert fresh.status_code == 200
-    assert stand(fresh) == [("Joan", "waiting", 1)]
+    assert statuses(fresh) == [("Joan", "waiting", 1)]
 
 
 async def test_an_unknown_visitor_is_not_found(api: Api) -> None:
     organizer = await organizer_of(api)
-    nobody = str(uuid4())
+    unknown = str(uuid4())
     for answer in [
-        await organizer.call("GET", f"/api/visitors/{nobody}"),
-        await organizer.correct(nobody, full_name="Nobody"),
-        await organizer.do(nobody, "cancel"),
-        await organizer.do(nobody, "promote"),
-        await organizer.do(nobody, "resend"),
+        await organizer.call("GET", f"/api/visitors/{unknown}"),
+        await organizer.correct(unknown, full_name="Nobody"),
+        await organizer.do(unknown, "cancel"),
+        await organizer.do(unknown, "promote"),
+        await organizer.do(unknown, "resend"),
         await organizer.do(organizer.event, "cancel"),
         await organizer.correct(organizer.event, full_name="Nobody"),
-        await organizer.call("GET", f"/api/events/{nobody}/visitors"),
-        await organizer.call("GET", f"/api/events/{nobody}/waiting-list"),
+        await organizer.call("GET", f"/api/events/{unknown}/visitors"),
+        await organizer.call("GET", f"/api/events/{unknown}/waiting-list"),
     ]:
         assert refusal(answer) == (404, "not-found")
     (ada,) = await organizer.join("ada")
@@ -304,7 +304,7 @@ async def test_visitors_of_a_deleted_event_stay_in_its_list(api: Api) -> None:
     await organizer.join("ada")
     await organizer.call("DELETE", f"/api/events/{organizer.event}")
     listing = await organizer.listed("visitors")
-    assert stand(listing) == [("Ada", "registered", None)]
+    assert statuses(listing) == [("Ada", "registered", None)]
 
 
 async def test_each_seat_is_given_once_when_promotions_race(api: Api) -> None:
@@ -320,6 +320,6 @@ async def test_each_seat_is_given_once_when_promotions_race(api: Api) -> None:
     )
     assert all(answer.status_code in {200, 409} for answer in answers)
     listing = await organizer.listed("visitors")
-    now = {name: status for name, status, _ in stand(listing)}
+    now = {name: status for name, status, _ in statuses(listing)}
     assert {now[name] for name in ("Ada", "Grace", "Mary")} == {"cancelled"}
     assert {now[name] for name in ("Joan", "Edith")} == {"registered"}

@@ -1,4 +1,4 @@
-"""The load generator of ours: what it asks for, and what it counts."""
+"""The load generator in Python: what it requests, and what it counts."""
 
 from __future__ import annotations
 

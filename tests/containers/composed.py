@@ -45,6 +45,6 @@ def asked_for() -> set[str]:
     return {found["name"] for found in VARIABLE.finditer(FILE.read_text("utf-8"))} - {None}
 
 
-def is_ours(service: Mapping[str, Any]) -> bool:
-    """Whether it runs from our image."""
+def is_own(service: Mapping[str, Any]) -> bool:
+    """Whether it runs the image of this repository."""
     return "build" in service

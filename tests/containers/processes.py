@@ -14,7 +14,7 @@ import psutil
 from runtime.ports import free_port
 from runtime.variables import composed_postgresql_url
 from tests.containers import servers
-from tests.containers.composed import ENV_FILE, composed, is_ours
+from tests.containers.composed import ENV_FILE, composed, is_own
 from tests.support.processes import Done, Process, run, start
 
 STOPPED_WITHIN = 30.0
@@ -148,7 +148,7 @@ def containers(folder: Path) -> Iterator[Containers]:
 
 
 def _services() -> dict[str, dict[str, Any]]:
-    return {name: found for name, found in composed()["services"].items() if is_ours(found)}
+    return {name: found for name, found in composed()["services"].items() if is_own(found)}
 
 
 def _database_url(settings: Mapping[str, str], port: int) -> str:

@@ -29,7 +29,7 @@ def test_the_services_register_deliver_clean_up_and_stop(folder: Path) -> None:
             until(partial(running.is_healthy, name), within=STARTED_WITHIN)
         _a_registration_is_delivered(running)
         _a_cleanup_that_was_missed_is_done(running)
-        _the_dashboard_asks_for_what_is_told(running)
+        _the_dashboard_queries_exported_metrics(running)
         _the_doctor_finds_nothing_wrong(running)
         assert running.stop() == dict.fromkeys(ROLES, 0)
     written = {name for name in ROLES if running.data_dir(name).exists()}
@@ -67,7 +67,7 @@ def _a_cleanup_that_was_missed_is_done(running: Containers) -> None:
     assert "removed past events" not in running.log("worker-notifications").read_text()
 
 
-def _the_dashboard_asks_for_what_is_told(running: Containers) -> None:
+def _the_dashboard_queries_exported_metrics(running: Containers) -> None:
     file = ROOT / "deploy" / "grafana" / "dashboards" / "events-face.json"
     asked = [
         target["expr"]
@@ -79,11 +79,11 @@ def _the_dashboard_asks_for_what_is_told(running: Containers) -> None:
     names = {name for expression in asked for name in re.findall(r"events_face_\w+", expression)}
     assert names
 
-    def untold() -> set[str]:
+    def missing() -> set[str]:
         served = "".join(httpx.get(address, timeout=30).text for address in scraped)
         return {name for name in names if not re.search(rf"^{name}[ {{]", served, re.MULTILINE)}
 
-    until(lambda: not untold())
+    until(lambda: not missing())
 
 
 def _the_doctor_finds_nothing_wrong(running: Containers) -> None:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 
-from tests.containers.composed import ROOT, asked_for, composed, is_ours
+from tests.containers.composed import ROOT, asked_for, composed, is_own
 
 SERVICES: dict[str, dict[str, Any]] = composed()["services"]
 
@@ -45,7 +45,7 @@ def test_a_container_has_only_the_privileges_that_it_needs(name: str) -> None:
     assert "privileged" not in service
     assert "cap_add" not in service
     assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}
-    somebody = is_ours(service) or any(image in service["image"] for image in RUN_AS_SOMEBODY)
+    somebody = is_own(service) or any(image in service["image"] for image in RUN_AS_SOMEBODY)
     assert somebody or service["user"] not in {"root", "0"}
 
 
@@ -96,7 +96,7 @@ def test_grafana_and_prometheus_are_configured_with_existing_services() -> None:
     assert scraped.pop("api") == settings["APP_PORT"]
     assert set(scraped.values()) == {settings["METRICS_PORT"]}
     assert scraped.keys() == {
-        name for name, service in SERVICES.items() if is_ours(service) and "sink" not in name
+        name for name, service in SERVICES.items() if is_own(service) and "sink" not in name
     } - {"api", "migrate"}
     for name in scraped:
         assert {"watched", "outside"} & set(SERVICES[name]["networks"])

@@ -1,8 +1,8 @@
 """What must be true of seats in any history, checked event by event. It counts by itself: nothing
 of the product's counting is used.
 
-A command's correlation id says what history does not: whether it may exceed the capacity, and who
-chose the visitor (`Meant`).
+The correlation id of a command has marks for what history does not show: that it may exceed the
+capacity, or that an organizer chose the visitor.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ class Seats(msgspec.Struct):
         capacity = self.event.details.capacity
         return capacity is not None and len(self.taken) >= capacity
 
-    def follow(self, id: UUID, event: Any, meant: str) -> None:
+    def follow(self, id: UUID, event: Any, marks: str) -> None:
         match event:
             case visitors.Registered(moved_from=None):
                 assert id not in self.taken, "two seats for one visitor"
                 assert id not in self.line, "who waits got a seat without a promotion"
-                if OVER_CAPACITY not in meant:
+                if OVER_CAPACITY not in marks:
                     assert not self.is_full, "oversold"
                     assert not self.line, "a newcomer was seated while somebody waited"
                 self.taken.add(id)
@@ -67,9 +67,9 @@ class Seats(msgspec.Struct):
                 self.line[self.line.index(former)] = id
                 self.moved.add(former)
             case visitors.Promoted():
-                if OVER_CAPACITY not in meant:
+                if OVER_CAPACITY not in marks:
                     assert not self.is_full, "promoted to a seat that is not there"
-                if BY_HAND not in meant:
+                if BY_HAND not in marks:
                     assert self.line[0] == id, "promoted before the first in line"
                 self.line.remove(id)
                 self.taken.add(id)

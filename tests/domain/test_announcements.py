@@ -77,7 +77,7 @@ def test_a_change_is_not_announced_after_the_event_has_begun() -> None:
 
 
 def a_fair_with_reminders(days_before: float) -> Scenario:
-    """The clock stands so many days before it."""
+    """The time is so many days before it."""
     fair = a_fair().given(FAIR, events.RemindersChanged(reminders=("P1D", "PT2H")))
     fair.now = IN_A_MONTH - timedelta(days=days_before)
     return fair

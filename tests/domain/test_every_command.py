@@ -1,4 +1,4 @@
-"""Every command of the table, given to `execute`: history and rows are then as the command says."""
+"""Every command of the table, given to `execute`: history and rows are correct afterwards."""
 
 from __future__ import annotations
 

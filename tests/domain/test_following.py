@@ -55,7 +55,7 @@ def followed() -> Scenario:
 
 
 def followed_by_an_older_release() -> Scenario:
-    """Its history does not tell what the provider last said, nor which events are from there."""
+    """Its history has neither the last values of the provider nor which events are from there."""
     scenario = Scenario()
     scenario.when(CreateArea(name=ROME))
     created = msgspec.structs.replace(FAIR_CREATED, area_id=scenario.value.id)

@@ -1,4 +1,4 @@
-"""What goes on as it was after a history of a former release, and what is told apart since."""
+"""History of a former release: what is as before, and what is distinguished now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recounting: the tables of seats equal what history says, and a difference is found and mended."""
+"""Recounting: the tables of seats follow from history; a difference is found and repaired."""
 
 from __future__ import annotations
 

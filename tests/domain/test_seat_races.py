@@ -80,8 +80,8 @@ class Race(NamedTuple):
     """What is refused or accepted."""
     also: tuple[type[DomainError], ...] = ()
     """Other refusals that are true between two of the commands."""
-    meant: str = ""
-    """What the check of the seats must know of the question."""
+    marks: str = ""
+    """What the check of the seats must know of the command."""
 
 
 FULL, ROOM = change(capacity=Capacity(0)), change(capacity=Capacity(1))
@@ -109,7 +109,7 @@ RACES: dict[type[DomainError], Race] = {
         [leave],
         [FULL, join],
         lambda _, one: PromoteVisitor(visitor_id=one.id, over_capacity=True),
-        meant=f"{BY_HAND} {OVER_CAPACITY}",
+        marks=f"{BY_HAND} {OVER_CAPACITY}",
     ),
     NotRegistered: Race([leave], [register], lambda _, one: ResendMessage(visitor_id=one.id)),
     CancellationClosed: Race(
@@ -134,8 +134,8 @@ async def test_a_refusal_is_correct_in_a_race_with_what_removes_its_cause(
 
         async def give(by: Writer, make: Make) -> None:
             nonlocal person
-            meant = race.meant if make is race.ask else ""
-            origin = Origin(actor="anonymous", correlation_id=f"{next(numbers)} {meant}")
+            marks = race.marks if make is race.ask else ""
+            origin = Origin(actor="anonymous", correlation_id=f"{next(numbers)} {marks}")
             answer = (await by.execute(make(fair, person), origin)).value
             if isinstance(answer, Visitor):
                 person = answer

@@ -220,7 +220,7 @@ async def test_a_long_stream_is_read_from_a_snapshot_after_its_first_reading(
         return event
 
     first = await change("First")
-    # Without the older events, only the snapshot can tell the event's other details.
+    # Without the older events, only the snapshot has the event's other details.
     await installation.connection.execute(
         "DELETE FROM history_events WHERE originator_version <= %s", [LONG_STREAM]
     )

@@ -24,11 +24,11 @@ async def reckon(
     installed: Layout, connection: Connection[Any], some: Visitors, service: NotificationService
 ) -> int:
     """Once the visitors have stopped; how many notifications were delivered twice."""
-    tell("failed attempts", dict(some.failed))
-    tell("longest time without a 201", f"{some.longest_wait:.1f} s")
+    report("failed attempts", dict(some.failed))
+    report("longest time without a 201", f"{some.longest_wait:.1f} s")
     await until_async(lambda: _all_sent(connection), within=SENT_WITHIN)
     _everybody_is_there_once(connection, some)
-    doubled = _everybody_was_told_once(service, some)
+    doubled = _everybody_was_notified_once(service, some)
     installed.command("audit", "verify")
     before = _read_tables(connection)
     installed.command("projections", "rebuild")
@@ -36,7 +36,7 @@ async def reckon(
     return doubled
 
 
-def tell(what: str, figure: object) -> None:
+def report(what: str, figure: object) -> None:
     sys.stdout.write(f"{what:<60} {figure}\n")
 
 
@@ -59,25 +59,25 @@ def _everybody_is_there_once(connection: Connection[Any], some: Visitors) -> Non
         found = Counter(str(id) for (id,) in connection.execute(source).fetchall())
         assert set(found.values()) == {1}
         assert ids <= set(found)
-        assert len(found) == len(ids | set(found)) == len(some.accepted) + len(some.told_later)
-    tell("answered 201, all in history and visitors once", len(ids))
-    tell("registered, confirmed by a later attempt", len(some.told_later))
+        assert len(found) == len(ids | set(found)) == len(some.accepted) + len(some.confirmed_later)
+    report("answered 201, all in history and visitors once", len(ids))
+    report("registered, confirmed by a later attempt", len(some.confirmed_later))
 
 
-def _everybody_was_told_once(service: NotificationService, some: Visitors) -> int:
+def _everybody_was_notified_once(service: NotificationService, some: Visitors) -> int:
     by_email: dict[str, set[Any]] = {}
     for received in service.received:
         by_email.setdefault(received.email, set()).add(received.id)
-    assert set(by_email) == {*some.accepted, *some.told_later}
+    assert set(by_email) == {*some.accepted, *some.confirmed_later}
     assert {len(ids) for ids in by_email.values()} == {1}
-    tell("notifications delivered", len(by_email))
+    report("notifications delivered", len(by_email))
     doubled = len(service.received) - len(by_email)
-    tell("notifications sent twice, with the same id", doubled)
+    report("notifications sent twice, with the same id", doubled)
     first: dict[str, float] = {}
     for received in service.received:
         first.setdefault(received.email, received.at)
     waits = [first[email] - registered.at for email, registered in some.accepted.items()]
-    tell("longest time from 201 to the notification", f"{max(waits):.1f} s")
+    report("longest time from 201 to the notification", f"{max(waits):.1f} s")
     return doubled
 
 

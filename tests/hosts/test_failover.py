@@ -12,7 +12,7 @@ from runtime.embedded.cluster import DATABASE
 from tests.hosts.layout import BACK, BROKER, FRONT, layout
 from tests.hosts.network import network
 from tests.hosts.postgresql import PASSWORD, PostgreSQL
-from tests.hosts.reckoning import reckon, tell
+from tests.hosts.reckoning import reckon, report
 from tests.hosts.visitors import are_turned_away, more_are_accepted, visitors
 
 pytestmark = pytest.mark.anyio
@@ -40,7 +40,7 @@ async def test_nothing_is_lost_when_a_synchronous_replica_takes_over(folder: Pat
                 await asyncio.to_thread(primary.host.kill)
                 await are_turned_away(some)
                 await asyncio.to_thread(replica.promote)
-                tell("promoted after", f"{time.monotonic() - died:.1f} s")
+                report("promoted after", f"{time.monotonic() - died:.1f} s")
                 await more_are_accepted(some, SOME)
             with installed.connect() as connection:
                 await reckon(installed, connection, some, service)

@@ -11,7 +11,7 @@ import pytest
 from tests.hosts.layout import BACK, BROKER, FRONT, layout
 from tests.hosts.network import network
 from tests.hosts.postgresql import PostgreSQL
-from tests.hosts.reckoning import reckon, tell
+from tests.hosts.reckoning import reckon, report
 from tests.hosts.visitors import are_turned_away, more_are_accepted, visitors
 from tests.support.processes import run
 
@@ -35,8 +35,8 @@ async def test_nothing_is_lost_or_sent_twice_when_the_disk_is_full(folder: Path)
                 await are_turned_away(some, SOME)
                 accepted = len(some.accepted)
                 filler.unlink()
-                tell("restarted after the disk was full", postgresql.start_again())
-                tell("accepted before the disk was full", accepted)
+                report("restarted after the disk was full", postgresql.start_again())
+                report("accepted before the disk was full", accepted)
                 await more_are_accepted(some, SOME)
             assert "500" not in some.failed
             with installed.connect() as connection:

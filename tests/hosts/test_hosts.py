@@ -16,7 +16,7 @@ from projections.registry import ALL
 from tests.hosts.layout import BACK, BROKER, FRONT, Layout, layout
 from tests.hosts.network import network
 from tests.hosts.postgresql import PostgreSQL
-from tests.hosts.reckoning import reckon, tell
+from tests.hosts.reckoning import reckon, report
 from tests.hosts.visitors import visitors
 from tests.support.waiting import until_async
 
@@ -82,7 +82,7 @@ async def _a_host_of_each_kind_is_cut_off(installed: Layout, connection: Connect
         installed.network[name].connect()
     await _holds(lambda: installed.is_back(connection, takeover.leader, healed))
     await _holds(lambda: installed.is_alive(front))
-    tell("reconnected after the cut", f"{time.monotonic() - begun:.1f} s")
+    report("reconnected after the cut", f"{time.monotonic() - begun:.1f} s")
     takeover = await _prepared(installed, connection)
     assert await asyncio.to_thread(installed.network[takeover.leader].stop) == [0, 0, 0]
     await takeover.completed("stopped")
@@ -102,7 +102,8 @@ class _Takeover:
         self._begun = time.monotonic()
 
     async def completed(self, fate: str) -> None:
-        """Returns when it is, and tells how long it took after the leader met with that fate."""
+        """Returns when it is, and reports how long it took since the leader was killed, frozen or
+        cut off."""
         took = dict[str, float]()
 
         def all_taken_over() -> bool:
@@ -114,7 +115,7 @@ class _Takeover:
         await _holds(all_taken_over)
         for name in ("events", "scheduler", "sealer"):
             if name in self._led:
-                tell(f"takeover of {name} from a host that was {fate}", f"{took[name]:.1f} s")
+                report(f"takeover of {name} from a host that was {fate}", f"{took[name]:.1f} s")
 
 
 async def _prepared(installed: Layout, connection: Connection[Any]) -> _Takeover:

@@ -13,7 +13,7 @@ from psycopg import Connection
 from tests.hosts.layout import BACK, BROKER, FRONT, layout
 from tests.hosts.network import network
 from tests.hosts.postgresql import PostgreSQL
-from tests.hosts.reckoning import reckon, tell
+from tests.hosts.reckoning import reckon, report
 from tests.hosts.visitors import more_are_accepted, visitors
 from tests.support.http_server import Answer
 from tests.support.read_only import read_only
@@ -48,7 +48,7 @@ async def test_nothing_is_lost_or_sent_twice_while_the_database_is_read_only(fol
 
                     await until_async(is_over)
                 await more_are_accepted(some, SOME)
-            tell("on their way when it began to only read", on_their_way)
+            report("on their way when it began to only read", on_their_way)
             doubled = await reckon(installed, connection, some, service)
     assert on_their_way
     assert some.failed["503"]

@@ -36,7 +36,7 @@ class Visitors:
 
     def __init__(self, origins: Sequence[str]) -> None:
         self.accepted: dict[str, Registered] = {}
-        self.told_later = set[str]()
+        self.confirmed_later = set[str]()
         self.failed = Counter[str]()
         """Tries, by how they failed."""
         self._origins = origins
@@ -86,7 +86,7 @@ class Visitors:
                 self.accepted[email] = Registered(answer.json()["data"]["id"], time.monotonic())
                 return
             if answer.status_code == 409:
-                self.told_later.add(email)
+                self.confirmed_later.add(email)
                 return
             self.failed[str(answer.status_code)] += 1
             await asyncio.sleep(PAUSE)

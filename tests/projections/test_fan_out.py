@@ -1,4 +1,4 @@
-"""What all visitors of an event are told: each once, whatever happens in between."""
+"""Messages to all visitors of an event: one each, also after interruptions."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ async def join(installation: Installation, event: UUID, email: str) -> UUID:
     return id
 
 
-async def told(installation: Installation, kind: Kind) -> set[str]:
-    """The visitors with a message of this kind, after projecting; nobody has two."""
+async def recipients_of(installation: Installation, kind: Kind) -> set[str]:
+    """The visitors with a message of this kind, after projecting; each has one."""
     await installation.project()
     found = [r["visitor_id"] for r in await installation.rows("outbox") if r["kind"] == kind]
     assert len(found) == len(set(found))
@@ -82,8 +82,8 @@ async def test_visitors_with_a_seat_or_in_line_get_messages_of_cancellation_and_
     await installation.give(CancelVisitor(visitor_id=people["seated"], notify=False))
 
     everybody = ids(people, "seated", "waiting")
-    assert await told(installation, "event_cancelled") == everybody
-    assert await told(installation, "event_reinstated") == everybody
+    assert await recipients_of(installation, "event_cancelled") == everybody
+    assert await recipients_of(installation, "event_reinstated") == everybody
     assert str(later) not in everybody
     text = await text_of_first(installation, "event_cancelled")
     assert "Reason: A storm is coming." in text
@@ -114,7 +114,7 @@ async def test_the_message_of_a_change_gives_the_new_time_and_place(
         ChangeEvent(event_id=event, event_datetime=LATER, area_id=hall),
         AnnounceChange(event_id=event, now=TimeAndPlace(LATER, hall)),
     )
-    assert await told(installation, "changed") == ids(people, "seated", "waiting")
+    assert await recipients_of(installation, "changed") == ids(people, "seated", "waiting")
     text = await text_of_first(installation, "changed")
     assert f"{LATER:%H:%M} (UTC)\nGreat Hall" in text
 
@@ -128,7 +128,7 @@ async def test_only_visitors_with_a_seat_get_a_reminder(installation: Installati
     event, people = await an_event_with_everybody(installation)
     await remind(installation, event)
     await remind(installation, event)
-    assert await told(installation, "reminder") == ids(people, "seated")
+    assert await recipients_of(installation, "reminder") == ids(people, "seated")
 
 
 @pytest.mark.parametrize("change", ["cancelled", "moved"])
@@ -163,7 +163,7 @@ async def test_a_projector_killed_during_fan_out_adds_each_message_once(
         with pytest.raises(psycopg.OperationalError):
             await installation.tail.step()
     assert [r for r in await installation.rows("outbox") if r["kind"] == "event_cancelled"] == []
-    assert await told(installation, "event_cancelled") == ids(people, "seated", "waiting")
+    assert await recipients_of(installation, "event_cancelled") == ids(people, "seated", "waiting")
 
 
 async def test_a_rebuild_with_every_kind_in_history_gives_the_same_rows_and_sends_nothing_again(

@@ -104,14 +104,14 @@ async def test_a_cancellation_sends_its_reason_unless_notify_is_false(
     installation: Installation,
 ) -> None:
     event = await installation.event()
-    told, untold = await installation.register(event, "ada@example.org", "bob@example.org")
+    notified, silent = await installation.register(event, "ada@example.org", "bob@example.org")
     await installation.give(
-        CancelVisitor(visitor_id=told, reason=Reason("You asked for it.")),
-        CancelVisitor(visitor_id=untold, notify=False),
+        CancelVisitor(visitor_id=notified, reason=Reason("You asked for it.")),
+        CancelVisitor(visitor_id=silent, notify=False),
     )
-    assert await kinds(installation, told) == ["registered", "cancelled"]
-    assert "Reason: You asked for it." in await last_text(installation, told)
-    assert await kinds(installation, untold) == ["registered"]
+    assert await kinds(installation, notified) == ["registered", "cancelled"]
+    assert "Reason: You asked for it." in await last_text(installation, notified)
+    assert await kinds(installation, silent) == ["registered"]
 
 
 async def test_a_visitor_added_without_notice_is_a_recipient_without_a_message(

@@ -97,7 +97,7 @@ async def test_the_next_migration_drops_the_leftovers_of_a_killed_rebuild(
         with role(environment(settings, services), "projections", "rebuild", "visitors") as process:
             await until_async(lambda: waits(installation))
             process.kill()
-    await until_async(lambda: _nobody_rebuilds(installation))
+    await until_async(lambda: _no_rebuild_is_running(installation))
     assert await schemas(installation) == ["rebuilding_visitors"]
     assert await all_rows(installation) == before
     await asyncio.to_thread(migrate, settings, services)
@@ -105,7 +105,7 @@ async def test_the_next_migration_drops_the_leftovers_of_a_killed_rebuild(
     assert await all_rows(installation) == before
 
 
-async def _nobody_rebuilds(installation: Installation) -> bool:
+async def _no_rebuild_is_running(installation: Installation) -> bool:
     return not await is_under_way(installation)
 
 

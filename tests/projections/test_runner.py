@@ -51,10 +51,10 @@ async def test_the_projector_applies_what_was_before_it_and_what_comes(
         await installation.area("After")
         await until_async(lambda: all_caught_up(installation))
     assert {row["name"] for row in await installation.rows("areas")} == {"Before", "After"}
-    await until_async(lambda: nobody_leads(installation))
+    await until_async(lambda: no_projection_is_led(installation))
 
 
-async def nobody_leads(installation: Installation) -> bool:
+async def no_projection_is_led(installation: Installation) -> bool:
     return not await led(installation)
 
 

@@ -1,8 +1,8 @@
 """Console sessions in our Markdown, run as a reader types them, and compared with what they show.
 
-A session shows the ids and links of the day it was written; a run has others. Each stands for the
-one that the run prints in its place, also in later commands, where a reader would replace it. In
-printed lines `...` stands for anything, and a confirmation code for any other.
+A session shows the ids and links of the day it was written; a run has others. Each is replaced by
+the one that the run prints in its place, also in later commands, where a reader would replace it.
+In printed lines `...` matches anything, and a confirmation code matches any other.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Console:
         return run(shell, cwd=self._folder, env=environ).stdout.strip()
 
     def _is_shown(self, page: str, printed: str) -> bool:
-        """Learns what stands for what."""
+        """Also learns the replacements of ids and links."""
         matched = re.fullmatch(self._pattern(page), printed, re.DOTALL)
         if matched is None:
             return False

@@ -39,6 +39,6 @@ def spellings(text: str) -> Iterable[bytes]:
     yield plain.lower()
     yield plain.hex().encode()
     yield plain.lower().hex().encode()
-    for before in range(3):  # base64 looks different with each number of bytes that stand before
+    for before in range(3):  # base64 looks different with each number of bytes before the text
         encoded = b64encode(b" " * before + plain).rstrip(b"=")
         yield encoded[(before * 4 + 2) // 3 : -1]

@@ -73,7 +73,7 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
             yield [await stack.enter_async_context(self.writer()) for _ in range(count)]
 
     def at(self, time: datetime) -> Installation:
-        """With a clock that stands."""
+        """With a clock that shows always this time."""
         return replace(self, now=time, in_a_month=time + timedelta(days=30))
 
     def by(self, actor: str) -> Installation:

@@ -1,4 +1,4 @@
-"""Somebody who takes connections and says nothing."""
+"""A server that accepts connections and sends nothing."""
 
 from __future__ import annotations
 

@@ -22,10 +22,10 @@ QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 @contextmanager
 def quick_passwords() -> Iterator[None]:
     """For the length of the block."""
-    nobodys = QUICK.hash("nobody's")
+    unknown = QUICK.hash("of no account")
 
     async def ask(_: Hashing, question: Hash | Verify) -> bytes:
-        return msgspec.json.encode(password_hasher.answered(question, nobodys))
+        return msgspec.json.encode(password_hasher.answered(question, unknown))
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(password_hasher, "ARGON2ID", QUICK)

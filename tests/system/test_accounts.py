@@ -1,4 +1,4 @@
-"""Accounts in the system that `make run` starts: what an operator says holds at once."""
+"""Accounts in the system that `make run` starts: changes by an operator are valid at once."""
 
 from __future__ import annotations
 

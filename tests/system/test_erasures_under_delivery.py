@@ -21,15 +21,15 @@ pytestmark = pytest.mark.anyio
 
 PASSWORD = "correct horse battery"
 
-STANDS_STILL = 8.0
+SUSPENDED_FOR = 8.0
 """Seconds; longer than an erasure waits for a worker."""
 
 
-async def worker_stands_still(system: System) -> None:
+async def suspend_worker(system: System) -> None:
     worker = system.role("worker")
     assert worker is not None
     worker.suspend()
-    ends = time.monotonic() + STANDS_STILL
+    ends = time.monotonic() + SUSPENDED_FOR
 
     async def over() -> bool:
         return time.monotonic() > ends
@@ -83,7 +83,7 @@ async def test_erased_persons_get_no_message_and_nobody_gets_one_twice(data_dir:
                     load.create_task(visitors(f"visitor{place}"))
                 await go_on_for(10)
                 for _ in range(2):
-                    await worker_stands_still(system)
+                    await suspend_worker(system)
                     await go_on_for(10)
                 stop.set()
             kept = set(confirmed) - erased_at.keys()

@@ -1,4 +1,4 @@
-"""Processes of `up` that stand still (SIGSTOP): they are replaced."""
+"""Processes of `up` that are suspended (SIGSTOP): they are replaced."""
 
 from __future__ import annotations
 

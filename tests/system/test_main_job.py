@@ -143,7 +143,7 @@ async def _all_arrived(
     system: System, http: httpx.AsyncClient, service: NotificationService, confirmed: list[str]
 ) -> None:
     wanted = set(confirmed)
-    assert len(wanted) == len(confirmed), "nobody was confirmed twice"
+    assert len(wanted) == len(confirmed), "a registration was confirmed twice"
     until(lambda: wanted <= set(service.emails))
     ids = {received.email: received.id for received in service.received}
     assert all(ids[received.email] == received.id for received in service.received)
@@ -184,31 +184,31 @@ async def test_a_demo_begins_a_new_installation_and_leaves_an_old_one_alone(
                     return bool(listing["pagination"]["total"] == 6)
 
                 await until_async(all_of_it)
-                said = capfd.readouterr().err
-                if found := re.search(r"demo account: demo, password: (\S+) ", said):
+                printed = capfd.readouterr().err
+                if found := re.search(r"demo account: demo, password: (\S+) ", printed):
                     signed_in = {"username": "demo", "password": found[1]}
                 answer = await http.post("/api/auth/login", json=signed_in)
                 assert answer.status_code == 200
-        said += capfd.readouterr().err
-    assert "demo account" not in said
-    assert "--demo changes nothing" in said
+        printed += capfd.readouterr().err
+    assert "demo account" not in printed
+    assert "--demo changes nothing" in printed
 
 
 async def test_the_first_start_prints_the_pages_and_how_to_create_an_account(
     data_dir: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    said = ""
+    printed = ""
 
-    def says(text: str) -> bool:
-        nonlocal said
-        said += capfd.readouterr().err
-        return text in said
+    def has_printed(text: str) -> bool:
+        nonlocal printed
+        printed += capfd.readouterr().err
+        return text in printed
 
     with up(data_dir) as system:
-        until(lambda: says("no account exists yet"))
-        assert f"{system.origin}/admin/" in said
-        assert f"{system.origin}/api/swagger/" in said
-        assert f"createsuperuser --username root --data-dir {data_dir}" in said
+        until(lambda: has_printed("no account exists yet"))
+        assert f"{system.origin}/admin/" in printed
+        assert f"{system.origin}/api/swagger/" in printed
+        assert f"createsuperuser --username root --data-dir {data_dir}" in printed
 
 
 async def test_after_a_restart_everything_is_as_it_was(data_dir: Path) -> None:

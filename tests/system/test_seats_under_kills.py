@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 SEATS, PEOPLE = 200, 300
 
 ANSWERED_WITHIN = 120.0
-"""Seconds. Until a person has an answer, whoever is killed meanwhile."""
+"""Seconds. Until a person has an answer, even if processes are killed meanwhile."""
 
 
 async def test_exactly_the_existing_seats_are_sold_while_every_process_is_killed(

@@ -49,15 +49,15 @@ async def test_an_outcome_is_refused_if_another_worker_has_the_lease_now(
 ) -> None:
     await registered(installation, "ada@example.org")
     connection, decider = installation.connection, installation.decider
-    (ours,) = await leases.lease(connection, installation.keys, 10)
+    (expired,) = await leases.lease(connection, installation.keys, 10)
     assert await leases.lease(connection, installation.keys, 10) == []
     await make_due(installation)
-    (theirs,) = await leases.lease(connection, installation.keys, 10)
+    (current,) = await leases.lease(connection, installation.keys, 10)
 
-    await leases.settle(connection, decider, [(ours, calling.Rejected("too late"))])
+    await leases.settle(connection, decider, [(expired, calling.Rejected("too late"))])
     assert (await the_row(installation))["state"] == "waiting"
     assert await history_of(installation, Sent, Failed) == []
-    await leases.settle(connection, decider, [(theirs, calling.Accepted())])
+    await leases.settle(connection, decider, [(current, calling.Accepted())])
     assert (await the_row(installation))["state"] == "sent"
     assert len(await history_of(installation, Sent, Failed)) == 1
 

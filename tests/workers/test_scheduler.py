@@ -51,10 +51,10 @@ def active_scheduler(
     finally:
         stopping.set()
         thread.join()
-        until(lambda: nobody_is_active(database_url))
+        until(lambda: no_scheduler_is_active(database_url))
 
 
-def nobody_is_active(database_url: str) -> bool:
+def no_scheduler_is_active(database_url: str) -> bool:
     """PostgreSQL lets a lock go a moment after its connection was closed."""
     with psycopg.connect(database_url) as connection:
         cursor = connection.execute("SELECT pg_try_advisory_xact_lock(hashtext('scheduler'))")
@@ -107,7 +107,7 @@ def test_a_task_that_could_not_be_handed_over_is_retried(database_url: str) -> N
 
     with pytest.raises(ConnectionError):
         schedule_while_active(database_url, DAILY, fail, threading.Event(), clock)
-    until(lambda: nobody_is_active(database_url))
+    until(lambda: no_scheduler_is_active(database_url))
     assert noted(database_url) == hour(1)
     with active_scheduler(database_url, clock, asked.append):
         until(lambda: asked == ["cleanup"])

@@ -1,4 +1,4 @@
-"""The tree against the definitions of RFC 9162, section 2.1, written down as they stand there."""
+"""The tree against the definitions of RFC 9162, section 2.1, copied from there."""
 
 from __future__ import annotations
 

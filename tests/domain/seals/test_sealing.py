@@ -1,4 +1,4 @@
-"""Sealing goes on where it ended, and no two sealers tell two stories."""
+"""Sealing continues where it ended, and two sealers never sign different histories."""
 
 from __future__ import annotations
 

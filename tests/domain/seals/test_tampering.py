@@ -1,4 +1,4 @@
-"""Whatever is done to a sealed history, verifying finds it, and says where it begins."""
+"""Verifying finds any change of a sealed history, and its first position."""
 
 from __future__ import annotations
 
