@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from domain.core.errors import DomainError
+from domain.core.errors import DomainError, InvalidFields
 from domain.core.values import Capacity
 from domain.departures import CancelVisitor, LeaveEvent, ResendMessage
 from domain.event_cancellation import CancelEvent, ReinstateEvent
@@ -147,7 +147,8 @@ async def test_a_refusal_is_correct_in_a_race_with_what_removes_its_cause(
                 makes, wanted = (race.undone, "accepted") if turn % 2 else (race.done, "refused")
                 before = answers[wanted]
                 for make in makes:
-                    with suppress(DuplicateRegistration, AlreadyWaiting):  # the other one was first
+                    # The other one was first, or a busy machine decided after the new deadline.
+                    with suppress(DuplicateRegistration, AlreadyWaiting, InvalidFields):
                         await give(other, make)
                 for _ in range(100):  # a race may also end so that this answer comes no more
                     if answers[wanted] > before:
