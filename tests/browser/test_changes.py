@@ -13,7 +13,9 @@ from tests.browser.looking import People, field, follow, notice
 pytestmark = pytest.mark.anyio
 
 
-async def test_one_box_ticks_all_and_they_are_closed(site: Api, people: People) -> None:
+async def test_one_checkbox_selects_all_events_and_they_are_closed(
+    site: Api, people: People
+) -> None:
     for number in range(3):
         await site.event(name=f"Ticked {number}")
     await site.settled()

@@ -13,7 +13,7 @@ from tests.browser.looking import People
 pytestmark = pytest.mark.anyio
 
 
-async def test_links_lead_to_every_kind_of_page(pages: list[str]) -> None:
+async def test_every_kind_of_page_is_reached_by_links(pages: list[str]) -> None:
     kinds = {ID.sub("ID", page) for page in pages}
     assert kinds >= {
         "/admin/",

@@ -13,7 +13,9 @@ from tests.browser.looking import People, field, follow, notice, press, tab_to
 pytestmark = pytest.mark.anyio
 
 
-async def test_the_keyboard_alone_signs_in_creates_an_event_and_closes_it(people: People) -> None:
+async def test_signing_in_creating_and_closing_an_event_work_by_keyboard_alone(
+    people: People,
+) -> None:
     page = await people()
     await page.goto("/admin/events/")
     await tab_to(page, field(page, "Username"))
@@ -48,7 +50,7 @@ async def test_the_first_tab_leads_past_the_navigation(people: People) -> None:
     await expect(page.locator("main")).to_be_focused()
 
 
-async def test_two_people_who_edit_one_event_are_shown_each_others_changes(
+async def test_two_people_who_edit_one_event_see_the_changes_of_each_other(
     site: Api, people: People
 ) -> None:
     event = await site.event(name="Meeting")
@@ -82,7 +84,7 @@ async def test_a_form_without_its_token_changes_nothing(people: People) -> None:
     await expect(page.locator("main")).to_contain_text("No area has “forged” in its name")
 
 
-async def test_who_lacks_a_role_is_shown_no_button_and_told_so_at_the_address(
+async def test_without_the_role_there_is_no_button_and_the_address_is_refused(
     people: People,
 ) -> None:
     page = await people("auditor")
@@ -155,7 +157,7 @@ async def test_times_are_in_the_readers_zone_with_utc_on_hover(site: Api, people
     await expect(hint).to_have_text("18 May 2099, 07:30 in your time zone")
 
 
-async def test_pages_follow_each_other_without_loading_anew_and_go_back_as_they_are_now(
+async def test_pages_are_exchanged_without_a_reload_and_going_back_shows_current_data(
     site: Api, people: People
 ) -> None:
     page = await people("organizer")

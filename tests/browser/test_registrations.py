@@ -74,7 +74,7 @@ async def test_an_organizer_adds_promotes_corrects_and_cancels_a_visitor(
     )
 
 
-async def test_the_keyboard_leads_through_the_tabs_of_an_event_to_a_message(
+async def test_the_tabs_of_an_event_and_a_message_are_reached_by_keyboard(
     site: Api, people: People
 ) -> None:
     event, _ = await a_full_event(site, "Fair with tabs")
@@ -94,7 +94,7 @@ async def test_the_keyboard_leads_through_the_tabs_of_an_event_to_a_message(
     await expect(tabs.locator("[aria-current=page]")).to_have_text("Messages")
 
 
-async def test_who_would_delete_an_event_with_visitors_is_led_to_cancel_it_and_may_reinstate_it(
+async def test_deleting_an_event_with_visitors_offers_cancelling_which_can_be_undone(
     site: Api, people: People
 ) -> None:
     event, _ = await a_full_event(site, "Flooded hall", timezone="Europe/Berlin")

@@ -61,7 +61,7 @@ async def test_an_admin_finds_an_account_and_changes_its_roles(
     assert str(last.metadata.actor) in (await found(admin, "admin")).text
 
 
-async def test_an_admin_disables_an_account_after_being_asked(api: Api, admin: Panel) -> None:
+async def test_an_admin_disables_an_account_after_confirmation(api: Api, admin: Panel) -> None:
     ada = await api.account("Ada", "organizer")
     await api.settled()
     await found(admin, "Ada")
@@ -74,7 +74,7 @@ async def test_an_admin_disables_an_account_after_being_asked(api: Api, admin: P
     assert (await api.http.get("/api/auth/me", headers=ada.bearer)).status_code == 401
 
 
-async def test_the_last_admin_cannot_be_taken_away(admin: Panel) -> None:
+async def test_the_last_admin_cannot_be_removed(admin: Panel) -> None:
     await found(admin, "admin")
     page = await admin.follow("Revoke… admin")
     assert "This is your own account" in page.text
@@ -90,7 +90,9 @@ async def test_the_last_admin_cannot_be_taken_away(admin: Panel) -> None:
     assert (await found(admin, "admin")).text.count("active") == 1
 
 
-async def test_of_two_admins_who_take_each_others_role_one_stays(browsers: Browsers) -> None:
+async def test_of_two_admins_who_revoke_the_role_of_each_other_one_stays(
+    browsers: Browsers,
+) -> None:
     ada, bob = await browsers("Ada", "admin"), await browsers("Bob", "admin")
     await found(ada, "Bob")
     await found(bob, "Ada")
@@ -126,15 +128,13 @@ async def test_accounts_are_for_admins_only(
     assert (await stranger.open(ACCOUNTS)).heading == "Sign in"
 
 
-async def test_an_account_or_role_that_does_not_exist_has_a_page_that_says_so(
-    api: Api, admin: Panel
-) -> None:
+async def test_an_unknown_account_or_role_is_answered_with_a_page(api: Api, admin: Panel) -> None:
     ada = await api.account("Ada")
     await api.settled()
-    nobody = f"{ACCOUNTS}{UUID(int=1)}"
-    assert (await admin.open(nobody)).status == 404
-    assert (await admin.send(f"{nobody}/roles/admin/grant")).status_code == 404
-    assert (await admin.send(f"{nobody}/disable")).status_code == 404
+    unknown = f"{ACCOUNTS}{UUID(int=1)}"
+    assert (await admin.open(unknown)).status == 404
+    assert (await admin.send(f"{unknown}/roles/admin/grant")).status_code == 404
+    assert (await admin.send(f"{unknown}/disable")).status_code == 404
     assert (await admin.send(f"{ACCOUNTS}{ada.id}/roles/king/grant")).status_code == 404
     for query in ("?name=%00%25_", "?after=%ff", "?before=", "?name=zzz"):
         page = await admin.open(f"{ACCOUNTS}{query}")
@@ -142,7 +142,7 @@ async def test_an_account_or_role_that_does_not_exist_has_a_page_that_says_so(
     assert "No account matches" in page.text
 
 
-async def test_accounts_are_leafed_through_by_name(installation: Installation) -> None:
+async def test_accounts_are_shown_in_pages_by_name(installation: Installation) -> None:
     names = ["ada", "Adam", "bob", "Čapek", "eva"]
     await installation.give(*(an_account(name) for name in names))
     await installation.project()
@@ -181,7 +181,7 @@ async def test_a_password_is_changed_and_all_sessions_end(browsers: Browsers) ->
     assert (await here.sign_in("Ada", "battery staple")).address == "/admin/"
 
 
-async def test_a_role_that_an_operator_grants_counts_on_the_next_page(
+async def test_a_role_granted_by_an_operator_is_effective_on_the_next_page(
     api: Api, browsers: Browsers
 ) -> None:
     panel = await browsers("Ada", "auditor")

@@ -53,7 +53,7 @@ async def test_an_auditor_sees_areas_and_no_way_to_change_them(api: Api, auditor
     assert (await auditor.open(AREAS)).column(0) == ["Great Hall"]
 
 
-async def test_what_was_typed_stays_with_what_is_wrong_beside_it(
+async def test_a_rejected_form_keeps_its_input_and_shows_the_errors_beside_it(
     api: Api, organizer: Panel
 ) -> None:
     await api.area("Great Hall")
@@ -74,7 +74,7 @@ async def test_what_was_typed_stays_with_what_is_wrong_beside_it(
     assert "Smaller Hall" in page.column(0)
 
 
-async def test_an_area_in_use_is_not_deleted_and_the_reason_is_said(
+async def test_an_area_in_use_is_not_deleted_and_the_reason_is_shown(
     api: Api, organizer: Panel
 ) -> None:
     id = await api.area()
@@ -90,7 +90,7 @@ async def test_an_area_in_use_is_not_deleted_and_the_reason_is_said(
     assert page.form().one("button").has("disabled")
 
 
-async def test_of_two_who_rename_an_area_the_second_is_shown_what_the_first_made_of_it(
+async def test_of_two_who_rename_an_area_the_second_sees_the_change_of_the_first(
     api: Api, browsers: Browsers
 ) -> None:
     id = await api.area("Hall")
@@ -107,7 +107,7 @@ async def test_of_two_who_rename_an_area_the_second_is_shown_what_the_first_made
     assert page.notice == "The area is now called “Small Hall”."
 
 
-async def test_a_made_up_version_is_one_that_nobody_has_seen(api: Api, organizer: Panel) -> None:
+async def test_an_invented_version_is_a_conflict(api: Api, organizer: Panel) -> None:
     id = await api.area()
     for version in ("", "x", "-1", "\u00b2", "9" * 5000):
         answer = await organizer.send(f"{AREAS}{id}", name="Mine", version=version)
@@ -125,7 +125,7 @@ async def test_areas_are_found_by_a_part_of_their_name(api: Api, organizer: Pane
     assert "No area has “Cellar” in its name" in page.text
 
 
-async def test_more_areas_than_a_page_has_are_shown_on_several(api: Api, organizer: Panel) -> None:
+async def test_many_areas_are_shown_on_several_pages(api: Api, organizer: Panel) -> None:
     for number in range(51):
         await api.area(f"Hall {number:02}")
     await api.settled()
@@ -138,7 +138,7 @@ async def test_more_areas_than_a_page_has_are_shown_on_several(api: Api, organiz
     assert (await organizer.follow("Show it")).column(0) == ["Hall 50"]
 
 
-async def test_what_is_not_there_is_said_on_a_page(organizer: Panel) -> None:
+async def test_an_unknown_id_is_answered_with_a_page(organizer: Panel) -> None:
     for path in (f"{uuid4()}", f"{uuid4()}/delete"):
         page = await organizer.open(f"{AREAS}{path}")
         assert (page.status, page.heading) == (404, "Not found")
@@ -146,7 +146,7 @@ async def test_what_is_not_there_is_said_on_a_page(organizer: Panel) -> None:
         assert answer.status_code == 404
 
 
-async def test_a_script_in_a_name_is_text(organizer: Panel) -> None:
+async def test_a_script_in_a_name_is_shown_as_text(organizer: Panel) -> None:
     name = """<script>alert("x")</script>'"&amp;"""
     await organizer.open(f"{AREAS}new")
     page = await organizer.submit(name=name)

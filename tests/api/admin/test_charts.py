@@ -43,7 +43,7 @@ def test_bars_stand_side_by_side_as_high_as_their_counts() -> None:
     assert [bar.x for bar in bars] == [0.1, 1.1, 2.1]
 
 
-def test_a_chart_says_in_words_what_it_shows() -> None:
+def test_a_chart_has_a_description_in_words() -> None:
     chart = bar_chart(series(1, 3, 2), "a", "A")
     assert chart.description == (
         "6 in total, per hour, from 17 May, 22:00 to 18 May, 00:00 (UTC); "
@@ -52,7 +52,7 @@ def test_a_chart_says_in_words_what_it_shows() -> None:
     assert chart.total == 6
 
 
-def test_labels_lie_at_equal_distances_from_the_first_to_the_last() -> None:
+def test_labels_have_equal_distances_from_first_to_last() -> None:
     chart = bar_chart(series(*range(31), unit="day"), "a", "A")
     assert chart.labels == ["17 May 2030", "27 May 2030", "6 Jun 2030", "16 Jun 2030"]
     assert bar_chart(series(1), "a", "A").labels == ["17 May, 22:00"]

@@ -28,7 +28,9 @@ async def test_the_token_of_another_browser_is_refused(
         assert answer.status_code == 403
 
 
-async def test_a_planted_cookie_makes_no_token(organizer: Panel, stranger: Panel) -> None:
+async def test_a_cookie_set_by_an_attacker_makes_no_valid_token(
+    organizer: Panel, stranger: Panel
+) -> None:
     token = await stranger.token()
     planted = stranger.http.cookies["events_face_csrf"]
     organizer.http.cookies.set("events_face_csrf", planted, path="/admin")
@@ -36,7 +38,7 @@ async def test_a_planted_cookie_makes_no_token(organizer: Panel, stranger: Panel
     assert answer.status_code == 403
 
 
-async def test_a_token_holds_as_long_as_its_session(organizer: Panel) -> None:
+async def test_a_token_is_valid_as_long_as_its_session(organizer: Panel) -> None:
     token = await organizer.token()
     organizer.http.cookies.delete("events_face_csrf")  # as on the way from another site's link
     for name in ("Great Hall", "Small Hall"):
@@ -46,7 +48,7 @@ async def test_a_token_holds_as_long_as_its_session(organizer: Panel) -> None:
     assert (await organizer.send(NEW, name="Third", csrf_token=token)).status_code == 403
 
 
-async def test_sign_in_is_guarded_too(api: Api, stranger: Panel) -> None:
+async def test_sign_in_needs_a_token_too(api: Api, stranger: Panel) -> None:
     await api.account("ada", "organizer")
     fields = {"username": "ada", "password": PASSWORD, "csrf_token": "wrong"}
     answer = await stranger.send("/admin/sign-in", **fields)
@@ -54,7 +56,7 @@ async def test_sign_in_is_guarded_too(api: Api, stranger: Panel) -> None:
     assert COOKIE not in stranger.http.cookies
 
 
-async def test_nobody_is_signed_out_from_elsewhere(organizer: Panel) -> None:
+async def test_signing_out_needs_the_token(organizer: Panel) -> None:
     assert (await organizer.send("/admin/sign-out", csrf_token=None)).status_code == 403
     assert (await organizer.open("/admin/")).heading == "Dashboard"
 
@@ -65,7 +67,7 @@ async def test_the_token_may_come_in_a_header(organizer: Panel) -> None:
     assert Page(answer).column(0) == ["Great Hall"]
 
 
-async def test_what_is_no_form_is_refused_on_a_page(organizer: Panel) -> None:
+async def test_a_body_that_is_not_a_form_is_refused_on_a_page(organizer: Panel) -> None:
     token = await organizer.token()
     for content_type, body in [
         ("application/json", b'{"name": "Great Hall"}'),

@@ -51,7 +51,7 @@ async def test_it_shows_what_the_browser_itself_has_changed(organizer: Panel) ->
     assert listed == [f"Fair {number}" for number in range(1, 6)]
 
 
-async def test_it_follows_what_happens(api: Api, auditor: Panel) -> None:
+async def test_it_updates_live(api: Api, auditor: Panel) -> None:
     async with stream(auditor) as live:
         await live.until("figures", "waiting 0")
         event = await api.event()
@@ -59,7 +59,7 @@ async def test_it_follows_what_happens(api: Api, auditor: Panel) -> None:
         await live.until("figures", "waiting 1")
 
 
-async def test_only_so_many_look_on_and_who_leaves_makes_room(
+async def test_the_number_of_streams_is_limited_and_a_closed_one_makes_room(
     browsers: Browsers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_figures, "MAX_STREAMS", 2)
@@ -77,7 +77,7 @@ async def test_only_so_many_look_on_and_who_leaves_makes_room(
     await until_async(has_room)
 
 
-async def test_a_database_that_is_away_ends_no_stream(
+async def test_an_unreachable_database_ends_no_stream(
     auditor: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def gone(connection: AsyncConnection[Any]) -> Figures:
@@ -91,7 +91,7 @@ async def test_a_database_that_is_away_ends_no_stream(
         await live.until("figures")
 
 
-async def test_a_stream_is_for_who_may_see_the_dashboard(
+async def test_a_stream_needs_access_to_the_dashboard(
     stranger: Panel,
 ) -> None:
     answer = await stranger.http.get(LIVE, follow_redirects=False)
@@ -107,7 +107,7 @@ async def test_a_stream_ends_with_the_process(api: Api, auditor: Panel) -> None:
             await live.until("never")
 
 
-async def test_a_stream_ends_after_a_while_so_that_its_reader_is_looked_at_again(
+async def test_a_stream_ends_after_a_time_so_that_access_is_checked_again(
     auditor: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_figures, "STREAM_LIFETIME", 0.1)
@@ -116,7 +116,7 @@ async def test_a_stream_ends_after_a_while_so_that_its_reader_is_looked_at_again
             await live.until("never")
 
 
-async def test_as_many_events_as_it_counts_are_in_the_list_that_it_leads_to(
+async def test_its_number_of_events_equals_that_of_the_linked_list(
     api: Api, organizer: Panel, installation: Installation
 ) -> None:
     coming = [await api.event(name=f"Fair {number}") for number in range(3)]

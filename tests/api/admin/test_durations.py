@@ -39,5 +39,5 @@ def test_other_spellings_are_understood(words: str, duration: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "soon", "1", "1 day later", "1 moon", "-1 day", "1.5 hours"])
-def test_what_is_no_duration_is_left_to_the_check_of_the_field(text: str) -> None:
+def test_text_that_is_not_a_duration_is_passed_on_unchanged(text: str) -> None:
     assert from_words(text) == text

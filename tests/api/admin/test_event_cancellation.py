@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 EVENTS = "/admin/events/"
 
 
-async def test_a_cancellation_says_how_many_get_a_message_and_is_taken_back(
+async def test_a_cancellation_says_how_many_get_a_message_and_can_be_undone(
     api: Api, organizer: Panel
 ) -> None:
     id = await api.event(capacity=1, waiting_list="automatic")

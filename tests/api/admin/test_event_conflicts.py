@@ -14,7 +14,7 @@ EVENTS = "/admin/events/"
 NOTHING = "\u2013"
 
 
-async def test_two_who_edit_an_event_keep_what_each_has_typed(api: Api, browsers: Browsers) -> None:
+async def test_two_who_edit_an_event_keep_their_input(api: Api, browsers: Browsers) -> None:
     id = await api.event(area_id=await api.area())
     await api.settled()
     ada, eve = await browsers("ada", "organizer"), await browsers("eve", "organizer")
@@ -40,7 +40,7 @@ async def test_two_who_edit_an_event_keep_what_each_has_typed(api: Api, browsers
     assert "Open registration" in page.buttons
 
 
-async def test_a_change_and_back_again_is_a_conflict_without_a_difference(
+async def test_a_change_that_was_undone_is_a_conflict_without_a_difference(
     api: Api, organizer: Panel
 ) -> None:
     id = await api.event()
@@ -53,7 +53,7 @@ async def test_a_change_and_back_again_is_a_conflict_without_a_difference(
     assert (await organizer.submit()).heading == "PyCon DE"
 
 
-async def test_a_made_up_form_overwrites_nothing(api: Api, organizer: Panel) -> None:
+async def test_an_invented_form_overwrites_nothing(api: Api, organizer: Panel) -> None:
     id = await api.event()
     await api.settled()
     for version in ("", "x", "-1", "\u00b2", "9" * 5000):

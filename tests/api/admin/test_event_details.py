@@ -24,7 +24,7 @@ DETAILS = {
 }
 
 
-async def test_each_detail_of_an_event_is_typed_shown_and_taken_back(
+async def test_each_detail_of_an_event_is_entered_shown_and_cleared(
     api: Api, organizer: Panel
 ) -> None:
     await organizer.open(f"{EVENTS}new")
@@ -59,7 +59,7 @@ async def test_each_detail_of_an_event_is_typed_shown_and_taken_back(
     assert {name: changed[name] for name in DETAILS} == {name: DEFAULTS[name] for name in DETAILS}
 
 
-async def test_wrong_details_are_said_beside_each_field(organizer: Panel) -> None:
+async def test_errors_of_details_are_shown_beside_their_fields(organizer: Panel) -> None:
     await organizer.open(f"{EVENTS}new")
     wrong = {
         "description": "\b",
@@ -75,7 +75,7 @@ async def test_wrong_details_are_said_beside_each_field(organizer: Panel) -> Non
     assert {name: page.value(name) for name in wrong} == wrong
 
 
-async def test_history_tells_each_change_of_a_detail_by_its_phrase(
+async def test_history_shows_each_change_of_a_detail_with_its_phrase(
     api: Api, organizer: Panel, auditor: Panel
 ) -> None:
     id = await api.event()

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 EVENTS = "/admin/events/"
 
 
-async def test_the_ticked_events_are_closed_and_the_list_stays_where_it_was(
+async def test_selected_events_are_closed_and_the_list_keeps_its_page(
     api: Api, organizer: Panel
 ) -> None:
     ids = [await api.event(name=f"Fair {number}") for number in range(3)]
@@ -32,7 +32,7 @@ async def test_the_ticked_events_are_closed_and_the_list_stays_where_it_was(
     assert page.notice == "First select the events to close."
 
 
-async def test_an_event_that_was_deleted_meanwhile_keeps_no_other_open(
+async def test_an_event_deleted_meanwhile_does_not_prevent_closing_the_others(
     api: Api, organizer: Panel
 ) -> None:
     gone, fair = await api.event(name="Gone"), await api.event(name="Fair")
@@ -44,7 +44,7 @@ async def test_an_event_that_was_deleted_meanwhile_keeps_no_other_open(
     assert [row[1:4:2] for row in page.rows] == [["Fair", "closed"]]
 
 
-async def test_made_up_ticks_close_nothing(api: Api, organizer: Panel) -> None:
+async def test_invented_selections_close_nothing(api: Api, organizer: Panel) -> None:
     fair = await api.event(name="Fair")
     await api.settled()
     for ticks in ([fair, "x"], [fair] * 51, ["\0"]):
@@ -53,7 +53,7 @@ async def test_made_up_ticks_close_nothing(api: Api, organizer: Panel) -> None:
     assert (await organizer.open(EVENTS)).rows[0][3] == "open"
 
 
-async def test_closing_leads_back_to_nothing_but_the_list(organizer: Panel) -> None:
+async def test_closing_redirects_only_to_the_list(organizer: Panel) -> None:
     token = await organizer.token()
     for back in ("//evil.example", "\r\nX-Evil: 1", "?\r\nX-Evil: 1", "?name=\u03a9"):
         address = f"{EVENTS}close?{urlencode({'back': back})}"
@@ -93,7 +93,9 @@ async def test_events_are_found_by_name_status_area_and_date(api: Api, organizer
     assert "No event matches" in page.text
 
 
-async def test_an_order_is_said_to_those_who_do_not_see_it(api: Api, organizer: Panel) -> None:
+async def test_the_order_of_a_list_is_available_to_screen_readers(
+    api: Api, organizer: Panel
+) -> None:
     await api.event()
     await api.settled()
     for order, heading, direction in [

@@ -45,7 +45,7 @@ async def test_an_organizer_creates_changes_closes_opens_and_deletes_an_event(
     assert "There are no events yet" in page.text
 
 
-async def test_history_tells_which_account_did_it(api: Api, stranger: Panel) -> None:
+async def test_history_shows_which_account_did_it(api: Api, stranger: Panel) -> None:
     ada = await api.account("ada", "organizer")
     await stranger.sign_in("ada")
     await stranger.open(f"{EVENTS}new")
@@ -74,14 +74,14 @@ async def test_an_auditor_sees_events_and_no_way_to_change_them(api: Api, audito
     assert (await auditor.open(EVENTS)).rows[0][2] == "open"
 
 
-async def test_the_write_policy_opens_no_page(stranger: Panel) -> None:
+async def test_the_write_policy_gives_no_access_to_pages(stranger: Panel) -> None:
     token = await stranger.token()
     for path in ("new", "close", f"{uuid4()}/delete"):
         answer = await stranger.send(f"{EVENTS}{path}", csrf_token=token, **TYPED)
         assert (answer.status_code, answer.headers["location"]) == (303, "/admin/sign-in")
 
 
-async def test_what_was_typed_stays_with_what_is_wrong_beside_it(
+async def test_a_rejected_form_keeps_its_input_and_shows_the_errors_beside_it(
     api: Api, organizer: Panel
 ) -> None:
     area = await api.area()
@@ -98,14 +98,16 @@ async def test_what_was_typed_stays_with_what_is_wrong_beside_it(
     assert (page.heading, page.notice) == ("EuroPython", "The event was changed.")
 
 
-async def test_what_is_no_time_is_said_to_be_none(organizer: Panel) -> None:
+async def test_text_that_is_not_a_time_is_refused_beside_the_field(organizer: Panel) -> None:
     await organizer.open(f"{EVENTS}new")
     for garbage in ("", "soon", "2099-05-17T", "99999-01-01T00:00", "T:", "a\0T"):
         page = await organizer.submit(**TYPED | {"event_datetime": garbage})
         assert (page.status, list(page.errors)) == (422, ["event_datetime"])
 
 
-async def test_an_area_that_is_gone_is_said_beside_the_field(api: Api, organizer: Panel) -> None:
+async def test_an_area_deleted_meanwhile_is_reported_beside_the_field(
+    api: Api, organizer: Panel
+) -> None:
     area = await api.area()
     await api.settled()
     await organizer.open(f"{EVENTS}new")
@@ -114,7 +116,7 @@ async def test_an_area_that_is_gone_is_said_beside_the_field(api: Api, organizer
     assert (page.status, list(page.errors)) == (422, ["area_id"])
 
 
-async def test_what_is_not_there_is_said_on_a_page(organizer: Panel) -> None:
+async def test_an_unknown_id_is_answered_with_a_page(organizer: Panel) -> None:
     for path in ("", "/edit", "/delete"):
         page = await organizer.open(f"{EVENTS}{uuid4()}{path}")
         assert (page.status, page.heading) == (404, "Not found")
@@ -123,7 +125,7 @@ async def test_what_is_not_there_is_said_on_a_page(organizer: Panel) -> None:
         assert (answer.status_code, Page(answer).heading) == (404, "Not found")
 
 
-async def test_a_script_in_a_name_is_text(organizer: Panel) -> None:
+async def test_a_script_in_a_name_is_shown_as_text(organizer: Panel) -> None:
     name = "<script>alert(1)</script>"
     await organizer.open(f"{EVENTS}new")
     page = await organizer.submit(**TYPED | {"name": name})

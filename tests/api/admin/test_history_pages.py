@@ -18,8 +18,8 @@ pytestmark = pytest.mark.anyio
 HISTORY = "/admin/history/"
 
 
-def told(page: Page) -> list[str]:
-    """What each entry says, without its time."""
+def entries(page: Page) -> list[str]:
+    """The text of each entry, without its time."""
     lists = page.root.all("ol", class_="timeline")
     return [entry.text for shown in lists for entry in shown.all("div")]
 
@@ -33,23 +33,25 @@ async def changed_event(api: Api, historian: Panel) -> str:
     return id
 
 
-async def test_the_log_tells_who_did_what_to_what_the_newest_first(
+async def test_the_log_shows_actor_action_and_aggregate_newest_first(
     api: Api, historian: Panel
 ) -> None:
     id = await changed_event(api, historian)
     page = await historian.open(HISTORY)
-    assert told(page)[:2] == [
+    assert entries(page)[:2] == [
         "organizer closed registration: EuroPython",
         "organizer renamed the event: EuroPython name: EuroPython",
     ]
-    assert "anonymous created the area: Great Hall name: Great Hall" in told(page)
+    assert "anonymous created the area: Great Hall name: Great Hall" in entries(page)
     assert page.links["EuroPython"] == f"/admin/events/{id}"
     who = page.root.one("ol").all("div")[0].all("a")[0]
     assert who.text == "organizer"
-    assert len(told(await historian.open(who.get("href")))) == 2
+    assert len(entries(await historian.open(who.get("href")))) == 2
 
 
-async def test_the_log_is_filtered_by_what_who_when_and_which(api: Api, historian: Panel) -> None:
+async def test_the_log_is_filtered_by_type_actor_time_and_aggregate(
+    api: Api, historian: Panel
+) -> None:
     id = await changed_event(api, historian)
     await historian.open(HISTORY)
     for typed, count in (
@@ -64,12 +66,12 @@ async def test_the_log_is_filtered_by_what_who_when_and_which(api: Api, historia
     ):
         await historian.open(HISTORY)
         page = await historian.submit(HISTORY, **typed)
-        assert (page.status, len(told(page))) == (200, count), typed
+        assert (page.status, len(entries(page))) == (200, count), typed
         assert {name: page.value(name) for name in typed} == typed
     assert "No event matches" in page.text
 
 
-async def test_filters_that_make_no_sense_are_given_back_with_the_reasons(
+async def test_invalid_filters_are_shown_again_with_the_reasons(
     historian: Panel,
 ) -> None:
     typed = {"actor": "nobody", "from": "yesterday", "until": "2030-13-01T00:00", "aggregate": "7"}
@@ -83,7 +85,7 @@ async def test_filters_that_make_no_sense_are_given_back_with_the_reasons(
         assert (await historian.open(f"{HISTORY}?{query}")).status in {200, 422}, query
 
 
-async def test_older_pages_follow_and_where_little_is_found_it_goes_on_looking(
+async def test_older_pages_follow_and_a_search_with_few_results_can_be_continued(
     api: Api, historian: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history, "PAGE_SIZE", 2)
@@ -92,30 +94,29 @@ async def test_older_pages_follow_and_where_little_is_found_it_goes_on_looking(
     await historian.open(f"{HISTORY}?type=Area.Created")
     page = await historian.follow("Older →")
     assert (
-        told(page) == ["anonymous created the area: Hall 0 name: Hall 0"] or "Hall 0" in page.text
+        entries(page) == ["anonymous created the area: Hall 0 name: Hall 0"]
+        or "Hall 0" in page.text
     )
     assert "Older →" not in page.links
-    assert len(told(await historian.follow("Newest"))) == 2
+    assert len(entries(await historian.follow("Newest"))) == 2
     monkeypatch.setattr(history, "MAX_EXAMINED", 1)
     page = await historian.open(f"{HISTORY}?type=Account.Registered")
     assert "No match among" in page.text
     for _ in range(20):
         page = await historian.follow("Search further back →")
-        if told(page):
+        if entries(page):
             break
-    assert told(page) == ["anonymous registered the account: organizer username: organizer"]
+    assert entries(page) == ["anonymous registered the account: organizer username: organizer"]
 
 
-async def test_a_page_tells_what_happened_with_old_and_new_values(
-    api: Api, historian: Panel
-) -> None:
+async def test_a_page_shows_each_change_with_old_and_new_values(api: Api, historian: Panel) -> None:
     id = await changed_event(api, historian)
     page = await historian.open(f"/admin/events/{id}")
-    assert told(page)[:2] == [
+    assert entries(page)[:2] == [
         "organizer closed registration registration: open → closed",
         "organizer renamed the event name: PyCon → EuroPython",
     ]
-    assert re.search("created the event name: PyCon .* area: Great Hall", told(page)[2])
+    assert re.search("created the event name: PyCon .* area: Great Hall", entries(page)[2])
 
 
 async def test_areas_visitors_and_accounts_have_a_timeline_too(api: Api, admin: Panel) -> None:
@@ -125,26 +126,28 @@ async def test_areas_visitors_and_accounts_have_a_timeline_too(api: Api, admin: 
     account = (await api.account("ada", "auditor")).id
     await api.settled()
     page = await admin.open(f"/admin/areas/{area}")
-    assert told(page)[0] == "anonymous added an event event: PyCon"
+    assert entries(page)[0] == "anonymous added an event event: PyCon"
     page = await admin.open(f"/admin/visitors/{visitor}")
-    assert told(page) == ["anonymous registered the visitor event: PyCon name and email are sealed"]
+    assert entries(page) == [
+        "anonymous registered the visitor event: PyCon name and email are sealed"
+    ]
     page = await admin.open(f"/admin/accounts/{account}")
-    assert told(page)[0] == "system: test granted a role role: auditor"
+    assert entries(page)[0] == "system: test granted a role role: auditor"
 
 
-async def test_a_long_timeline_leads_to_all_of_it(
+async def test_a_long_timeline_links_to_the_complete_one(
     api: Api, historian: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history_entries, "TIMELINE_LENGTH", 2)
     id = await changed_event(api, historian)
     monkeypatch.setattr(timeline, "MAX_REPLAYED", 2)
     page = await historian.open(f"{HISTORY}{id}")
-    assert told(page)[-1] == "organizer renamed the event name: EuroPython"
+    assert entries(page)[-1] == "organizer renamed the event name: EuroPython"
     page = await historian.follow("All its events")
-    assert len(told(page)) == 3
+    assert len(entries(page)) == 3
 
 
-async def test_how_it_was_is_shown_change_by_change(api: Api, historian: Panel) -> None:
+async def test_the_former_state_is_shown_after_each_change(api: Api, historian: Panel) -> None:
     id = await changed_event(api, historian)
     page = await historian.open(f"{HISTORY}{id}")
     assert facts(page)["Registration"] == "closed"
@@ -163,7 +166,7 @@ async def test_how_it_was_is_shown_change_by_change(api: Api, historian: Panel) 
     assert facts(page)["Registration"] == "closed"
 
 
-async def test_how_it_was_at_a_time_is_asked_for_in_a_form(api: Api, historian: Panel) -> None:
+async def test_the_state_at_a_time_is_requested_with_a_form(api: Api, historian: Panel) -> None:
     id = await changed_event(api, historian)
     await historian.open(f"/admin/events/{id}")
     page = await historian.submit(f"{HISTORY}{id}", at="2000-01-01T00:00")
@@ -180,11 +183,11 @@ async def test_how_it_was_at_a_time_is_asked_for_in_a_form(api: Api, historian: 
         assert facts(page)["Registration"] == "closed"
 
 
-async def test_what_never_was_has_no_history(historian: Panel) -> None:
+async def test_an_id_that_never_existed_has_no_history(historian: Panel) -> None:
     assert (await historian.open(f"{HISTORY}{uuid4()}")).status == 404
 
 
-async def test_what_was_deleted_is_still_told_of(api: Api, historian: Panel) -> None:
+async def test_history_still_shows_deleted_aggregates(api: Api, historian: Panel) -> None:
     id = await api.area("Cellar")
     await api.settled()
     await historian.open(f"/admin/areas/{id}/delete")
@@ -204,7 +207,7 @@ async def test_names_emails_and_codes_stay_sealed(api: Api, admin: Panel) -> Non
         assert not re.search(r"Lovelace|ada@example|code", page.text)
 
 
-async def test_who_only_organizes_reads_no_history(api: Api, browsers: Browsers) -> None:
+async def test_organizers_cannot_read_history(api: Api, browsers: Browsers) -> None:
     event, area = await api.event(), await api.area()
     visitor = (await api.register(event)).json()["data"]["id"]
     await api.settled()
@@ -213,26 +216,26 @@ async def test_who_only_organizes_reads_no_history(api: Api, browsers: Browsers)
         assert (await ada.open(address)).status == 403
     for address in ("", f"events/{event}", f"areas/{area}", f"visitors/{visitor}"):
         page = await ada.open(f"/admin/{address}")
-        assert (page.status, told(page)) == (200, []), address
+        assert (page.status, entries(page)) == (200, []), address
         assert not [link for link in page.links.values() if link.startswith(HISTORY)]
         assert "Seals" not in page.text
 
 
-async def test_auditors_read_history_and_strangers_do_not(
+async def test_auditors_can_read_history_after_sign_in_only(
     api: Api, auditor: Panel, stranger: Panel
 ) -> None:
     id = await api.event()
-    await api.account("nobody")
+    await api.account("without-role")
     await api.settled()
     for path in ("", id):
         assert (await auditor.open(f"{HISTORY}{path}")).status == 200
         page = await stranger.open(f"{HISTORY}{path}")
         assert page.address.startswith("/admin/sign-in?next=")
     page = await auditor.open(f"{HISTORY}?type=Account.Registered")
-    assert page.links["nobody"].startswith(HISTORY)  # not where only admins may look
+    assert page.links["without-role"].startswith(HISTORY)  # not where only admins may look
 
 
-async def test_who_was_quicker_is_named(api: Api, browsers: Browsers) -> None:
+async def test_a_conflict_names_the_account_that_was_first(api: Api, browsers: Browsers) -> None:
     id = await api.event()
     await api.settled()
     ada, eve = await browsers("ada", "organizer"), await browsers("eve", "organizer")

@@ -43,7 +43,7 @@ def pages_of(event: str, visitor: str) -> list[str]:
     ]
 
 
-async def test_an_auditor_is_shown_names_once_it_is_recorded_who_reads_them(
+async def test_an_auditor_sees_names_only_after_the_disclosure_is_recorded(
     api: Api, auditor: Panel
 ) -> None:
     event, (ada, _) = await visitors(api, auditor)
@@ -60,19 +60,21 @@ async def test_an_auditor_is_shown_names_once_it_is_recorded_who_reads_them(
         assert len(await disclosures(api)) == number + 1
     recorded = await disclosures(api)
     assert {event.metadata.actor for event in recorded} == {str(account.account_id)}
-    told = [event.event for event in recorded if isinstance(event.event, PersonalDataRead)]
-    assert [read.criteria for read in told] == [
+    read_events = [event.event for event in recorded if isinstance(event.event, PersonalDataRead)]
+    assert [read.criteria for read in read_events] == [
         {"type": "Visitor"},
         {"type": "Visitor", "event_id": event},
         {"type": "Visitor", "aggregate_id": ada},
         {"type": "Visitor", "event_id": event},
         {"type": "Visitor"},
     ]
-    assert [read.count for read in told] == [2, 2, 1, 2, 2]
-    assert all(read.first_position <= read.last_position for read in told)
+    assert [read.count for read in read_events] == [2, 2, 1, 2, 2]
+    assert all(read.first_position <= read.last_position for read in read_events)
 
 
-async def test_without_names_nobody_is_found_by_one(api: Api, auditor: Panel) -> None:
+async def test_while_names_are_hidden_no_search_by_name_is_possible(
+    api: Api, auditor: Panel
+) -> None:
     await visitors(api, auditor)
     page = await auditor.open("/admin/visitors/?q=nobody-of-that-name")
     assert len(page.rows) == 2

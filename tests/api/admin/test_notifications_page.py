@@ -91,7 +91,7 @@ async def test_a_notifications_page_shows_its_text_without_the_code(
     assert (await auditor.open(f"{NOTIFICATIONS}{uuid4()}")).status == 404
 
 
-async def test_they_are_narrowed_by_state_and_date(api: Api, organizer: Panel) -> None:
+async def test_they_are_filtered_by_state_and_date(api: Api, organizer: Panel) -> None:
     ada, _ = await registered(api, organizer, "ada", "bob")
     await fail(api, organizer, ada)
     page = await organizer.open(NOTIFICATIONS)
@@ -120,7 +120,7 @@ async def test_a_failed_one_is_sent_again(api: Api, organizer: Panel) -> None:
     assert await requeued_by(api) == {await account_of(api, "organizer")}
 
 
-async def test_its_own_page_sends_it_again(api: Api, organizer: Panel) -> None:
+async def test_a_notification_is_sent_again_from_its_page(api: Api, organizer: Panel) -> None:
     (ada,) = await registered(api, organizer, "ada")
     await fail(api, organizer, ada)
     await organizer.open(NOTIFICATIONS)
@@ -180,7 +180,7 @@ async def test_all_failed_ones_are_sent_again_after_confirmation(
     assert page.root.one("button", class_="main").has("disabled")
 
 
-async def test_what_waits_for_a_later_try_is_sent_now(
+async def test_a_notification_waiting_for_a_retry_can_be_sent_now(
     api: Api, organizer: Panel, auditor: Panel
 ) -> None:
     ada, bob = await registered(api, organizer, "ada", "bob")
@@ -201,7 +201,9 @@ async def test_what_waits_for_a_later_try_is_sent_now(
     assert "Send waiting now" not in (await auditor.open(NOTIFICATIONS)).buttons
 
 
-async def test_what_was_erased_is_not_sent_again(api: Api, organizer: Panel) -> None:
+async def test_a_notification_to_an_erased_person_is_not_sent_again(
+    api: Api, organizer: Panel
+) -> None:
     ids = await registered(api, organizer, "ada")
     await fail(api, organizer, *ids)
     await organizer.open(NOTIFICATIONS)
@@ -212,7 +214,7 @@ async def test_what_was_erased_is_not_sent_again(api: Api, organizer: Panel) -> 
     assert "There is nothing to send again" in page.text
 
 
-async def test_an_auditor_sends_nothing_again(api: Api, auditor: Panel) -> None:
+async def test_an_auditor_cannot_send_notifications_again(api: Api, auditor: Panel) -> None:
     ids = await registered(api, auditor, "ada")
     await fail(api, auditor, *ids)
     page = await auditor.open(f"{NOTIFICATIONS}?state=failed")
@@ -243,7 +245,7 @@ async def test_a_pause_is_shown_with_its_reason(api: Api, organizer: Panel) -> N
 @pytest.mark.parametrize(
     "query", ["state=nonsense", "date=2030-13", "date=x", "older_than=x", "state=waiting&date=9998"]
 )
-async def test_nonsense_in_the_address_is_answered_with_a_list(
+async def test_invalid_parameters_are_answered_with_a_list(
     api: Api, organizer: Panel, query: str
 ) -> None:
     await registered(api, organizer, "ada")
@@ -252,7 +254,7 @@ async def test_nonsense_in_the_address_is_answered_with_a_list(
 
 
 @pytest.mark.parametrize("back", ["//evil.example", "https://evil.example", "@evil.example"])
-async def test_sending_again_leads_back_into_the_panel(
+async def test_sending_again_redirects_only_to_the_panel(
     api: Api, organizer: Panel, back: str
 ) -> None:
     (ada,) = await registered(api, organizer, "ada")

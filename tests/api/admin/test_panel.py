@@ -20,7 +20,7 @@ from tests.api.serving import Api
 pytestmark = pytest.mark.anyio
 
 THEIR_OWN = {Who.SIGNED_IN: ["/admin/sign-out", "/admin/password"], Who.ANYONE: ["/admin/sign-in"]}
-"""Forms about nobody but their sender."""
+"""Forms that concern only their sender."""
 
 ENDS_OR_HAS_NO_END = {"/admin/sign-out", "/admin/live"}
 
@@ -39,7 +39,7 @@ def _filled(route: HTTPRoute) -> str:
     return "/" + "/".join(parts)
 
 
-def test_only_organizers_and_admins_may_send_forms_but_for_their_own() -> None:
+def test_only_organizers_and_admins_may_send_forms_except_those_about_themselves() -> None:
     for method, path, who in _pages():
         if method == "POST" and path not in THEIR_OWN.get(who, []):
             assert who in {Who.ORGANIZER, Who.ADMIN}, path
@@ -49,18 +49,18 @@ async def test_each_page_answers_those_it_is_for_and_refuses_all_others(
     api: Api, browsers: Browsers
 ) -> None:
     callers = {
-        "nobody": await browsers(),
+        "stranger": await browsers(),
         "auditor": await browsers("auditor", "auditor"),
         "organizer": await browsers("organizer", "organizer"),
         "admin": await browsers("admin", "admin"),
     }
     refused: dict[Who, dict[str, int]] = {
         Who.ANYONE: {},
-        Who.STAFF: {"nobody": 303},
-        Who.SIGNED_IN: {"nobody": 303},
-        Who.ORGANIZER: {"nobody": 303, "auditor": 403},
-        Who.AUDITOR: {"nobody": 303, "organizer": 403},
-        Who.ADMIN: {"nobody": 303, "auditor": 403, "organizer": 403},
+        Who.STAFF: {"stranger": 303},
+        Who.SIGNED_IN: {"stranger": 303},
+        Who.ORGANIZER: {"stranger": 303, "auditor": 403},
+        Who.AUDITOR: {"stranger": 303, "organizer": 403},
+        Who.ADMIN: {"stranger": 303, "auditor": 403, "organizer": 403},
     }
     tokens = {caller: await panel.token() for caller, panel in callers.items()}
     for method, path, who in _pages():
@@ -81,13 +81,13 @@ async def test_each_page_answers_those_it_is_for_and_refuses_all_others(
                 assert answer.status_code == status, said
 
 
-async def test_an_address_that_there_is_not_is_answered_with_a_page(organizer: Panel) -> None:
+async def test_an_unknown_address_is_answered_with_a_page(organizer: Panel) -> None:
     for path in ("nowhere", "areas/x", "events/" + "x" * 3000, "%ff%00", "assets/x/y", "assets"):
         page = await organizer.open(f"/admin/{path}")
         assert (page.status, page.heading) == (404, "Not found"), path
 
 
-async def test_a_method_that_there_is_not_is_answered_with_a_page(organizer: Panel) -> None:
+async def test_an_unknown_method_is_answered_with_a_page(organizer: Panel) -> None:
     for method, path in itertools.product(["PUT", "PATCH", "DELETE"], ["", "events/", "areas/new"]):
         page = Page(await organizer.http.request(method, f"/admin/{path}"))
         assert (page.status, page.heading) == (405, "Method not allowed")
@@ -159,7 +159,7 @@ async def test_a_body_that_is_too_large_is_refused_on_a_page(organizer: Panel) -
     assert (page.status, page.heading) == (413, "Payload too large")
 
 
-async def test_bytes_that_are_no_text_break_nothing(organizer: Panel) -> None:
+async def test_bytes_that_are_not_text_break_nothing(organizer: Panel) -> None:
     token = (await organizer.token()).encode()
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     for body in (b"name=%ff\xfe", b"name=%ed%a0%80", b"name=%2", b"=&&%00=%00", b"name[]=1"):
@@ -168,7 +168,7 @@ async def test_bytes_that_are_no_text_break_nothing(organizer: Panel) -> None:
         assert Page(answer).status in {200, 422}, body
 
 
-async def test_a_page_includes_the_change_that_led_to_it_or_says_that_it_cannot(
+async def test_a_page_includes_the_change_that_led_to_it_or_warns_that_it_does_not(
     lone_api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reads, "CATCH_UP_TIMEOUT", 0.1)
@@ -182,7 +182,7 @@ async def test_a_page_includes_the_change_that_led_to_it_or_says_that_it_cannot(
     assert int(page.answer.headers["Retry-After"]) > 0
 
 
-async def test_no_page_is_kept_by_anybody_and_none_runs_what_is_not_ours(organizer: Panel) -> None:
+async def test_pages_are_not_cached_and_run_no_foreign_scripts(organizer: Panel) -> None:
     for path in ("/admin/", "/admin/events/", "/admin/areas/new", "/admin/nowhere"):
         headers = (await organizer.open(path)).answer.headers
         assert headers["Cache-Control"] == "no-store"
@@ -194,7 +194,7 @@ async def test_no_page_is_kept_by_anybody_and_none_runs_what_is_not_ours(organiz
     )
 
 
-async def test_what_a_page_is_made_of_is_kept_for_ever_by_its_address(organizer: Panel) -> None:
+async def test_files_of_pages_are_cached_for_ever_by_their_address(organizer: Panel) -> None:
     page = await organizer.open("/admin/")
     parts = page.root.all("link", "script")
     assert len(parts) >= 4

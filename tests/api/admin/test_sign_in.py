@@ -24,7 +24,7 @@ SIGN_IN = "/admin/sign-in"
 Set = Callable[..., AbstractAsyncContextManager[Api]]
 
 
-async def test_who_is_not_signed_in_is_asked_to_and_comes_back(api: Api, stranger: Panel) -> None:
+async def test_sign_in_leads_back_to_the_page_that_was_opened(api: Api, stranger: Panel) -> None:
     await api.account("ada", "organizer")
     page = await stranger.open("/admin/events/?name=caf%C3%A9&status=open")
     assert page.heading == "Sign in"
@@ -34,14 +34,14 @@ async def test_who_is_not_signed_in_is_asked_to_and_comes_back(api: Api, strange
     assert (page.heading, stranger.http.headers.get("authorization")) == ("Events", None)
 
 
-async def test_any_role_signs_in(browsers: Browsers) -> None:
+async def test_an_account_with_any_role_can_sign_in(browsers: Browsers) -> None:
     for role in ("organizer", "auditor", "admin"):
         panel = await browsers(role, role)
         assert panel.page is not None
         assert (panel.page.address, panel.page.heading) == ("/admin/", "Dashboard")
 
 
-async def test_an_account_without_a_role_does_not_sign_in(api: Api, stranger: Panel) -> None:
+async def test_an_account_without_a_role_cannot_sign_in(api: Api, stranger: Panel) -> None:
     await api.account("ada")
     page = await stranger.sign_in("ada")
     assert (page.status, page.heading) == (422, "Sign in")
@@ -63,7 +63,7 @@ async def test_an_unknown_name_and_a_wrong_password_look_alike(api: Api, strange
     assert COOKIE not in stranger.http.cookies
 
 
-async def test_a_disabled_account_is_out_at_once(api: Api, browsers: Browsers) -> None:
+async def test_a_disabled_account_is_signed_out_at_once(api: Api, browsers: Browsers) -> None:
     panel = await browsers("ada", "organizer")
     root = await api.account("root", "admin")
     listed = await api.http.get("/api/accounts/", headers=root.bearer)
@@ -74,12 +74,12 @@ async def test_a_disabled_account_is_out_at_once(api: Api, browsers: Browsers) -
     assert (page.status, page.heading) == (422, "Sign in")
 
 
-async def test_nothing_typed_is_said_beside_the_fields(stranger: Panel) -> None:
+async def test_empty_fields_are_reported_beside_them(stranger: Panel) -> None:
     page = await stranger.sign_in("", "")
     assert page.errors.keys() == {"username", "password"}
 
 
-async def test_signing_out_ends_the_session_and_not_only_the_cookie(organizer: Panel) -> None:
+async def test_signing_out_also_ends_the_session_on_the_server(organizer: Panel) -> None:
     kept = organizer.http.cookies[COOKIE]
     page = await organizer.submit("/admin/sign-out")
     assert page.heading == "Sign in"
@@ -101,7 +101,7 @@ async def test_an_expired_session_leads_to_sign_in_and_back(api: Api, organizer:
     assert (await organizer.open("/admin/areas/")).rows == []
 
 
-async def test_a_revoked_role_holds_from_the_next_page_and_signing_out_is_still_possible(
+async def test_revoking_a_role_is_effective_from_the_next_page_and_signing_out_still_works(
     api: Api, browsers: Browsers
 ) -> None:
     panel = await browsers("ada", "organizer")
@@ -112,7 +112,7 @@ async def test_a_revoked_role_holds_from_the_next_page_and_signing_out_is_still_
     assert (await panel.submit("/admin/sign-out")).heading == "Sign in"
 
 
-async def test_the_cookies_are_for_nothing_but_our_own_pages(organizer: Panel) -> None:
+async def test_the_cookies_are_sent_only_with_pages_of_the_panel(organizer: Panel) -> None:
     token = await organizer.token()
     fields = {"username": "organizer", "password": PASSWORD, "csrf_token": token}
     answer = await organizer.http.post(SIGN_IN, data=fields, follow_redirects=False)
@@ -127,7 +127,7 @@ async def test_the_cookies_are_for_nothing_but_our_own_pages(organizer: Panel) -
         assert "Domain" not in cookie
 
 
-async def test_behind_a_proxy_that_speaks_https_the_cookies_are_secure(serving: Serving) -> None:
+async def test_behind_a_proxy_with_https_the_cookies_are_secure(serving: Serving) -> None:
     https = {"X-Forwarded-Proto": "https"}
     async with serving(trusted_proxies=(ip_network("127.0.0.1"),)) as api:
         await api.account("ada", "organizer")
@@ -145,7 +145,7 @@ def _cookies(answer: httpx.Response) -> list[str]:
     return answer.headers.get_list("set-cookie")
 
 
-async def test_sign_in_leads_to_nowhere_but_the_panel(api: Api, stranger: Panel) -> None:
+async def test_sign_in_redirects_only_to_the_panel(api: Api, stranger: Panel) -> None:
     await api.account("ada", "organizer")
     token = await stranger.token()
     for elsewhere in (
@@ -169,7 +169,7 @@ async def test_sign_in_leads_to_nowhere_but_the_panel(api: Api, stranger: Panel)
         stranger.http.cookies.delete(COOKIE)
 
 
-async def test_who_guesses_is_slowed_down_and_told_so_on_a_page(
+async def test_guessing_passwords_is_slowed_down_and_a_page_says_so(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rate_counter, "REDIS_TIMEOUT", DEADLINE)
@@ -184,7 +184,7 @@ async def test_who_guesses_is_slowed_down_and_told_so_on_a_page(
         await panel.http.aclose()
 
 
-async def test_a_bearer_token_opens_no_page_and_the_cookie_no_call(
+async def test_bearer_tokens_are_for_the_api_only_and_cookies_for_pages_only(
     api: Api, browsers: Browsers
 ) -> None:
     ada = await api.account("ada", "admin")

@@ -44,7 +44,7 @@ def status(page: Page) -> str:
     return page.root.one("p", role="status").text
 
 
-async def test_an_organizer_asks_for_a_run_and_sees_what_it_brought(
+async def test_an_organizer_requests_a_sync_and_sees_its_result(
     organizer: Panel, database_url: str, keys: InstallationKeys, source: Provider
 ) -> None:
     source.items = ITEMS
@@ -66,7 +66,7 @@ async def test_an_organizer_asks_for_a_run_and_sees_what_it_brought(
     assert page.rows == [["item 2", "id is missing; event_datetime is missing; status is missing"]]
 
 
-async def test_who_polls_sees_the_result_as_soon_as_the_run_is_over(
+async def test_a_page_that_polls_shows_the_result_when_the_sync_has_ended(
     organizer: Panel, database_url: str, keys: InstallationKeys, source: Provider
 ) -> None:
     source.items = ITEMS
@@ -81,7 +81,7 @@ async def test_who_polls_sees_the_result_as_soon_as_the_run_is_over(
     assert runs == 5
 
 
-async def test_a_second_click_begins_no_second_run(browsers: Browsers) -> None:
+async def test_a_second_click_starts_no_second_sync(browsers: Browsers) -> None:
     ada, bob = await browsers("Ada", "organizer"), await browsers("Bob", "organizer")
     await ada.open(SYNCS)
     await bob.open(SYNCS)
@@ -91,7 +91,7 @@ async def test_a_second_click_begins_no_second_run(browsers: Browsers) -> None:
     assert "Sync requested" in page.root.one("div", id="syncs").text
 
 
-async def test_no_button_while_one_is_under_way(organizer: Panel, database_url: str) -> None:
+async def test_there_is_no_button_while_a_sync_runs(organizer: Panel, database_url: str) -> None:
     async with await connect(database_url) as connection:
         assert await sync_requests.lock(connection)
         page = await organizer.open(SYNCS)
@@ -105,7 +105,7 @@ async def _asked_anyway(panel: Panel) -> Page:
     return await panel.open(SYNCS)
 
 
-async def test_a_failed_run_is_shown_with_its_reason(
+async def test_a_failed_sync_is_shown_with_its_reason(
     organizer: Panel, database_url: str, keys: InstallationKeys, source: Provider
 ) -> None:
     source.instead = Answer(status=503)
@@ -120,7 +120,7 @@ async def test_a_failed_run_is_shown_with_its_reason(
     assert "503" in page.alert
 
 
-async def test_results_are_leafed_through(
+async def test_results_are_shown_in_pages(
     auditor: Panel, installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.admin.syncs.PAGE_SIZE", 2)
@@ -144,9 +144,7 @@ async def test_results_are_leafed_through(
         assert (await auditor.open(SYNCS + query)).status == 200
 
 
-async def test_what_a_provider_says_is_shown_as_text(
-    auditor: Panel, installation: Installation
-) -> None:
+async def test_texts_of_a_provider_are_escaped(auditor: Panel, installation: Installation) -> None:
     item = SkippedItem(item="<script>alert(1)</script>", reason="<b>bad</b>")
     sync = RecordSync(
         started_at=STARTED, full=True, counts=Counts(skipped=2), skipped_items=(item,)
@@ -157,14 +155,16 @@ async def test_what_a_provider_says_is_shown_as_text(
     assert "The first 1 of 2." in page.text
 
 
-async def test_auditors_see_results_and_ask_for_nothing(auditor: Panel, stranger: Panel) -> None:
+async def test_auditors_see_results_and_cannot_request_a_sync(
+    auditor: Panel, stranger: Panel
+) -> None:
     assert (await auditor.open(SYNCS)).buttons == []
     assert (await auditor.send(SYNCS)).status_code == 403
     assert (await auditor.open(f"{SYNCS}{UUID(int=1)}")).status == 404
     assert (await stranger.open(SYNCS)).heading == "Sign in"
 
 
-async def test_without_a_provider_it_says_so(
+async def test_without_a_provider_the_page_says_so(
     serving: Serving, services: Services, keys: InstallationKeys
 ) -> None:
     async with (

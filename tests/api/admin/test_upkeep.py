@@ -35,7 +35,7 @@ def row_of(page: Page, table: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("as_a_worker")
-async def test_an_admin_has_a_table_rebuilt_and_sees_it_done(
+async def test_an_admin_requests_a_rebuild_and_sees_it_done(
     api: Api,
     admin: Panel,
     connection: AsyncConnection[Any],
@@ -65,7 +65,7 @@ async def _oid(connection: AsyncConnection[Any]) -> Any:
     return await (await connection.execute("SELECT 'areas'::regclass::oid")).fetchone()
 
 
-async def test_a_second_one_is_refused_while_one_is_under_way(
+async def test_a_second_rebuild_is_refused_while_one_runs(
     admin: Panel, connection: AsyncConnection[Any]
 ) -> None:
     await admin.open(REBUILD_AREAS)
@@ -81,7 +81,7 @@ async def test_a_second_one_is_refused_while_one_is_under_way(
     assert page.form().one("button").has("disabled")
 
 
-async def test_why_one_failed_is_shown_until_the_next(
+async def test_the_reason_of_a_failed_rebuild_is_shown_until_the_next(
     admin: Panel, connection: AsyncConnection[Any]
 ) -> None:
     await admin.open(REBUILD_AREAS)
@@ -97,7 +97,7 @@ async def test_why_one_failed_is_shown_until_the_next(
     assert "what is this?" not in page.text
 
 
-async def test_only_admins_rebuild(
+async def test_only_admins_can_rebuild(
     auditor: Panel, admin: Panel, connection: AsyncConnection[Any]
 ) -> None:
     page = await auditor.open("/admin/")
@@ -113,7 +113,7 @@ async def test_only_admins_rebuild(
         assert (await live.next())[1].all("a", href="/admin/rebuilds/areas")
 
 
-async def test_progress_is_followed_live(
+async def test_progress_is_updated_live(
     admin: Panel, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_figures, "QUERY_INTERVAL", 0.05)
@@ -125,7 +125,7 @@ async def test_progress_is_followed_live(
             await live.until("figures", f"areas rebuilding {reached}%")
 
 
-async def test_a_page_is_never_taken_back_to_what_was_before_it(
+async def test_a_page_is_never_replaced_by_an_older_state(
     admin: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_figures, "QUERY_INTERVAL", 1.0)  # the first query is reused
@@ -139,7 +139,7 @@ async def test_a_page_is_never_taken_back_to_what_was_before_it(
         assert "rebuild requested" in shown.text
 
 
-async def test_without_a_read_table_the_dashboard_says_what_to_do(
+async def test_without_a_read_table_the_dashboard_explains_what_to_do(
     admin: Panel, connection: AsyncConnection[Any]
 ) -> None:
     await connection.execute("DROP TABLE areas")
@@ -189,7 +189,7 @@ async def test_sealing_that_is_late_is_a_warning(
     assert "Check that a scheduler runs" in page.alert
 
 
-async def test_seals_are_not_for_strangers(stranger: Panel) -> None:
+async def test_seals_are_shown_only_after_sign_in(stranger: Panel) -> None:
     assert (await stranger.open("/admin/seals/")).heading == "Sign in"
     answer = await stranger.http.get("/admin/seals/checkpoint", follow_redirects=False)
     assert answer.status_code == 303

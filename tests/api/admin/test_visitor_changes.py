@@ -104,7 +104,9 @@ async def test_the_list_of_visitors_is_filtered_by_status(api: Api, organizer: P
     assert len((await organizer.open("/admin/visitors/?status=nonsense")).rows) == 2
 
 
-async def test_cancelling_asks_and_passes_the_seat_on(api: Api, organizer: Panel) -> None:
+async def test_cancelling_needs_confirmation_and_passes_the_seat_on(
+    api: Api, organizer: Panel
+) -> None:
     _, (ada, grace) = await a_full_event(api, organizer, "Ada", "Grace")
     await organizer.open(f"/admin/visitors/{ada}")
     page = await organizer.follow("Cancel the registration")
@@ -117,7 +119,7 @@ async def test_cancelling_asks_and_passes_the_seat_on(api: Api, organizer: Panel
     assert "Place in line" not in page.text
 
 
-async def test_one_who_waits_is_given_a_seat(api: Api, organizer: Panel) -> None:
+async def test_a_waiting_visitor_is_given_a_seat(api: Api, organizer: Panel) -> None:
     _, (_, _, joan) = await a_full_event(api, organizer, "Ada", "Grace", "Joan")
     page = await organizer.open(f"/admin/visitors/{joan}")
     assert "Place in line2" in page.text
@@ -177,7 +179,9 @@ async def test_visitors_of_a_removed_event_keep_its_name(api: Api, organizer: Pa
     assert "Fair (removed)" in (await organizer.open(f"/admin/visitors/{ada}")).text
 
 
-async def test_who_may_not_change_visitors_finds_no_way_to(api: Api, browsers: Browsers) -> None:
+async def test_accounts_that_may_not_change_visitors_see_no_way_to(
+    api: Api, browsers: Browsers
+) -> None:
     auditor = await browsers("ada", "auditor")
     event, (ada, grace) = await a_full_event(api, auditor, "Ada", "Grace")
     page = await auditor.open(f"/admin/visitors/{grace}")

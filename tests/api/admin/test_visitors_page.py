@@ -102,7 +102,7 @@ async def test_pages_lead_to_older_and_to_newer_ones(
         "q=" + "a%20" * 100,
     ],
 )
-async def test_nonsense_in_the_address_is_answered_with_a_list(
+async def test_invalid_parameters_are_answered_with_a_list(
     api: Api, organizer: Panel, query: str
 ) -> None:
     await register(api, organizer, await api.event(), "Ada Lovelace", "ada@example.com")
@@ -156,7 +156,7 @@ async def test_an_admin_erases_a_person_with_all_registrations(api: Api, admin: 
     assert answer.headers["location"] == f"{VISITORS}{id}"
 
 
-async def test_only_admins_erase(api: Api, organizer: Panel) -> None:
+async def test_only_admins_can_erase(api: Api, organizer: Panel) -> None:
     id = await register(api, organizer, await api.event(), "Ada Lovelace", "ada@example.com")
     page = await organizer.open(f"{VISITORS}{id}")
     assert "Erase this person" not in page.links
@@ -185,5 +185,5 @@ async def test_an_events_page_has_a_chart_of_its_registrations(api: Api, organiz
 
 async def test_visitors_are_for_staff_only(api: Api, browsers: Browsers, stranger: Panel) -> None:
     assert (await stranger.open(VISITORS)).heading == "Sign in"
-    nobody = await browsers()
-    assert (await nobody.open(f"{VISITORS}{await api.event()}")).heading == "Sign in"
+    another = await browsers()
+    assert (await another.open(f"{VISITORS}{await api.event()}")).heading == "Sign in"
