@@ -230,18 +230,21 @@ class Tail:
     async def _stop(
         self, cohort: Sequence[Projection], after: int, position: int, error: Exception
     ) -> None:
-        """Record why these projections stop before the event at `position`."""
+        """Record why these projections stop before the event at `position`. Raises `PositionMoved`
+        if a rebuild has replaced a table meanwhile: the new one may have the rows already."""
         first_line = str(error).partition("\n")[0][:500]
         because = f"{type(error).__name__}: {first_line}"
         if isinstance(error, TABLES_MISSING):
             because = missing_table(error)
-        await self._connection.execute(
+        cursor = await self._connection.execute(
             """
             UPDATE projections SET stopped_at = %s, stopped_because = %s
             WHERE name = ANY(%s) AND position = %s
             """,
             [position, because, [p.name for p in cohort], after],
         )
+        if cursor.rowcount < len(cohort):
+            raise PositionMoved from error
         cursor = await self._connection.execute(
             "SELECT topic, originator_id FROM history_events WHERE notification_id = %s", [position]
         )

@@ -100,6 +100,23 @@ async def test_of_two_tails_of_one_projection_the_second_changes_nothing(
     await assert_complete(installation)
 
 
+async def test_no_projection_stops_at_rows_that_are_in_its_table_since_a_rebuild(
+    installation: Installation,
+) -> None:
+    await some_history(installation)
+
+    async def meet_the_row(*_: object) -> bool:
+        raise psycopg.errors.UniqueViolation
+
+    async with await connect(installation.database_url) as connection:
+        late = Tail(connection, installation.keys)
+        await late.follow([with_apply(AREAS, meet_the_row)])
+        await installation.project()
+        with pytest.raises(PositionMoved):
+            await late.step()
+    assert (await installation.standing("areas"))[2:] == (None, None)
+
+
 async def test_a_projection_left_behind_catches_up_and_joins_the_others(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
