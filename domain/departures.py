@@ -119,7 +119,10 @@ def lapse_visitor(command: LapseVisitor, work: Work) -> bool:
     is_late = visitor.confirm_by is not None and work.now >= visitor.confirm_by
     if visitor.status != "unconfirmed" or not is_late:
         return False
-    if not work.get(Event, visitor.event).takes_place_after(work.now):
+    event = work.get(Event, visitor.event)
+    if not event.takes_place_after(work.now):
+        return False
+    if event.lapses_from is not None and work.now < event.lapses_from:
         return False
     work.record(visitor, Lapsed(event_id=visitor.event))
     return True

@@ -12,6 +12,7 @@ from domain.core.aggregate import DomainEvent, Expected, stored_as
 from domain.core.unit_of_work import Work, check_version
 from domain.core.values import Reason
 from domain.events import Cancellation, Event, existing_event
+from domain.visitors import confirm_by
 
 
 class CancelEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,8 +45,11 @@ class Cancelled(DomainEvent[Event], frozen=True, kw_only=True):
 
 @stored_as("Event.Reinstated", phrase="reinstated the event")
 class Reinstated(DomainEvent[Event], frozen=True, kw_only=True):
+    lapses_from: datetime | None = None
+    """None where no address must be confirmed."""
+
     def apply(self, aggregate: Event) -> Event:
-        return msgspec.structs.replace(aggregate, cancelled=None)
+        return msgspec.structs.replace(aggregate, cancelled=None, lapses_from=self.lapses_from)
 
 
 def cancel_event(command: CancelEvent, work: Work) -> Event:
@@ -60,5 +64,5 @@ def reinstate_event(command: ReinstateEvent, work: Work) -> Event:
     event = existing_event(command.event_id, work)
     check_version(event, command.expected_version)
     if event.cancelled is not None:
-        event = work.record(event, Reinstated())
+        event = work.record(event, Reinstated(lapses_from=confirm_by(event, work)))
     return event

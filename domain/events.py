@@ -122,6 +122,9 @@ class Event(Aggregate, frozen=True, kw_only=True):
     announced: TimeAndPlace | None = None
     """As in the last message about it; before the first one, as when the event was created."""
     reminded: tuple[Reminder, ...] = ()
+    lapses_from: datetime | None = None
+    """No registration lapses before: visitors who could not know that the event takes place after
+    all have the whole time to confirm once more."""
     had_waiting_list: bool = False
     """Whether it has or ever had one: if not, no visitor waits, and the line need not be read."""
 

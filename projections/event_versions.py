@@ -51,12 +51,13 @@ IS_NEWEST = """
 
 
 class _Plan(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What decides which announcements and reminders are still to be sent."""
+    """What decides which announcements and reminders are still to be sent, and what lapses."""
 
     area_id: UUID | None = None
     announced: TimeAndPlace | None = None
     reminders: tuple[str, ...] = ()
     reminded: tuple[Reminder, ...] = ()
+    lapses_from: datetime | None = None
 
 
 class _Version(msgspec.Struct, frozen=True):
@@ -76,7 +77,9 @@ class _Version(msgspec.Struct, frozen=True):
     def values(self) -> tuple[object, ...]:
         """Those of a row, after its key."""
         event, details = self.event, self.event.details
-        plan = _Plan(details.area_id, event.announced, details.reminders, event.reminded)
+        plan = _Plan(
+            details.area_id, event.announced, details.reminders, event.reminded, event.lapses_from
+        )
         return (
             details.name,
             details.event_datetime,
@@ -151,6 +154,7 @@ def _version(
         exists=not removed,
         announced=planned.announced,
         reminded=planned.reminded,
+        lapses_from=planned.lapses_from,
     )
     return _Version(event, changed_at)
 

@@ -234,10 +234,13 @@ async def registrations_to_lapse(
         SELECT visitor_id FROM recipients r
         WHERE status = 'unconfirmed' AND confirm_by <= %(now)b AND EXISTS (
             SELECT FROM (
-                SELECT event_datetime, cancelled_at, removed FROM event_versions v
+                SELECT event_datetime, cancelled_at, removed,
+                       (plan::json ->> 'lapses_from')::timestamptz AS lapses_from
+                FROM event_versions v
                 WHERE v.event_id = r.event_id ORDER BY position DESC LIMIT 1
             ) AS present
             WHERE event_datetime > %(now)b AND cancelled_at IS NULL AND NOT removed
+              AND (lapses_from IS NULL OR lapses_from <= %(now)b)
         )
         ORDER BY confirm_by LIMIT %(limit)b
         """,

@@ -14,7 +14,7 @@ from domain.application import APPLICATION
 from domain.core.durations import Duration, LongDuration
 from domain.core.values import Capacity
 from domain.departures import CancelVisitor
-from domain.event_cancellation import CancelEvent
+from domain.event_cancellation import CancelEvent, ReinstateEvent
 from domain.events import ChangeEvent
 from domain.history.batch import CommandRequest
 from domain.history.decider import Decider
@@ -76,6 +76,19 @@ async def test_no_registration_of_a_cancelled_event_lapses(installation: Install
     await installation.at(A_WEEK_BEFORE).give(a_registration(event, "late@example.org"))
     await installation.give(CancelEvent(event_id=event))
     assert await swept(installation, IN_A_MONTH - timedelta(days=1)) == Swept()
+
+
+async def test_after_a_reinstatement_visitors_have_the_whole_time_to_confirm_once_more(
+    installation: Installation,
+) -> None:
+    event = await event_with(installation, confirm_within=LongDuration("P1D"))
+    await installation.at(A_WEEK_BEFORE).give(a_registration(event, "late@example.org"))
+    await installation.give(CancelEvent(event_id=event))
+    reinstated = A_WEEK_BEFORE + timedelta(days=2)
+    await installation.at(reinstated).give(ReinstateEvent(event_id=event))
+    deadline = reinstated + timedelta(days=1)
+    assert await swept(installation, deadline - timedelta(seconds=1)) == Swept()
+    assert await swept(installation, deadline) == Swept(lapsed=1)
 
 
 async def test_a_seat_that_is_still_free_is_given_to_a_waiting_visitor(
