@@ -74,7 +74,9 @@ REFUSALS: dict[Who, dict[str, int]] = {
 }
 
 
-async def test_each_call_answers_those_it_is_for_and_refuses_all_others(guarded_api: Api) -> None:
+async def test_each_operation_answers_the_permitted_roles_and_refuses_all_others(
+    guarded_api: Api,
+) -> None:
     http = guarded_api.http
     callers: dict[str, dict[str, str]] = {
         "anonymous": {},

@@ -110,7 +110,7 @@ def test_an_aggregate_is_shown_as_it_was(
         show(settings, services, aggregate_id=area, at="lately", json=False)
 
 
-def test_the_library_replays_what_the_api_answers(
+def test_a_replay_with_the_library_equals_the_answers_of_the_api(
     settings: Settings,
     services: Services,
     make: Maker,
@@ -181,7 +181,7 @@ def test_what_changed_is_printed(
         diff(settings, services, start="2031-01-01", **how | {"end": "2030-05-01T09:30Z"})
 
 
-def test_a_follower_sees_what_happens(settings: Settings, services: Services, make: Maker) -> None:
+def test_a_follower_sees_new_events(settings: Settings, services: Services, make: Maker) -> None:
     make(partial(Installation.area, name="First"))
     command = events_face_command(
         *("audit", "log", "--follow", "--json", "--type", "Area", "--limit", "1")

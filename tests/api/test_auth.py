@@ -78,7 +78,9 @@ async def test_a_username_belongs_to_one_account_only(guarded_api: Api) -> None:
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/username-taken")
 
 
-async def test_of_many_who_want_one_username_at_once_one_gets_it(guarded_api: Api) -> None:
+async def test_of_many_concurrent_accounts_with_one_username_one_is_created(
+    guarded_api: Api,
+) -> None:
     wanted = (guarded_api.http.post("/api/auth/register", json=ADA) for _ in range(8))
     statuses = sorted(answer.status_code for answer in await asyncio.gather(*wanted))
     assert statuses == [201] + [409] * 7

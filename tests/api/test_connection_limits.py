@@ -98,7 +98,7 @@ def test_others_are_served_while_one_client_takes_all_connections(
         assert 0 < ended(those) < 350
 
 
-def test_a_client_keeps_only_so_many_idle_connections_and_a_proxy_more(
+def test_the_idle_connections_of_a_client_are_limited_and_a_proxy_has_more(
     settings: Settings, services: Services
 ) -> None:
     port, few = free_port(), PATIENT + "connection_limits.MAX_IDLE_OF_CLIENT = 20"

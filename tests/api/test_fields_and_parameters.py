@@ -254,7 +254,7 @@ TIMES = {
 """As it is sent -> as it is answered; None when there is no such time."""
 
 
-async def test_extreme_times_are_taken_or_refused(api: Api) -> None:
+async def test_extreme_times_are_accepted_or_refused(api: Api) -> None:
     auditor = await api.account("ada", "auditor")
     for sent, answered in TIMES.items():
         body = EVENT | {"event_datetime": sent}

@@ -65,7 +65,7 @@ async def test_a_stopped_projection_names_the_event(lone_api: Api, database_url:
     assert checks["database"]["status"] == checks["projections"]["events"]["status"] == "ok"
 
 
-async def test_a_table_that_is_to_be_rebuilt_is_a_failure_and_one_that_is_being_rebuilt_none(
+async def test_an_outdated_table_is_a_failure_unless_its_rebuild_is_running(
     api: Api, database_url: str
 ) -> None:
     async def areas() -> dict[str, object]:

@@ -206,7 +206,7 @@ async def test_one_confirms_the_address_on_the_page(lone_api: Api) -> None:
     assert "Confirm my address" not in page
 
 
-async def test_the_page_escapes_what_people_wrote(lone_api: Api) -> None:
+async def test_the_page_escapes_text_from_people(lone_api: Api) -> None:
     event_id = await an_event_id(lone_api, name=Text("<b>Fair</b>"))
     token = await token_of(lone_api, event_id, "<i>eve</i>")
     page = (await lone_api.http.get(f"/r/{token}")).text

@@ -38,7 +38,7 @@ def slugs(response: Json) -> set[str]:
     return {type.removeprefix("/problems/") for type in schema["properties"]["type"]["enum"]}
 
 
-def test_drawing_the_document_leaves_logging_as_it_is() -> None:
+def test_rendering_the_document_does_not_change_logging() -> None:
     names = [None, *logging.root.manager.loggerDict]
     before = [_configured(name) for name in names]
     document(ROUTES, "organizer")
@@ -190,5 +190,5 @@ async def test_a_page_loads_only_files_that_are_served_here(lone_api: Api, page:
 
 
 @pytest.mark.parametrize("name", ["nothing.js", "README.md", "redoc/LICENSE", "..%2fapp.py", "%00"])
-async def test_only_what_pages_need_is_served(lone_api: Api, name: str) -> None:
+async def test_only_files_that_pages_need_are_served(lone_api: Api, name: str) -> None:
     assert (await lone_api.http.get(f"/api/assets/{name}")).status_code == 404

@@ -109,7 +109,7 @@ async def test_the_charset_of_json_may_be_named(lone_api: Api) -> None:
     assert answer.status_code == 201
 
 
-async def test_a_body_beyond_the_limit_is_refused_however_it_is_sent(lone_api: Api) -> None:
+async def test_a_body_beyond_the_limit_is_refused_in_every_transfer_form(lone_api: Api) -> None:
     async def chunks() -> Any:
         for _ in range(20):
             yield b" " * 100_000

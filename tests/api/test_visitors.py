@@ -264,7 +264,7 @@ async def test_the_list_is_filtered_counted_and_read_page_by_page(api: Api) -> N
     assert refusal(bad) == (422, "validation")
 
 
-async def test_an_etag_of_a_list_holds_while_places_stay_the_same(api: Api) -> None:
+async def test_the_etag_of_a_list_stays_while_places_stay_the_same(api: Api) -> None:
     organizer = await organizer_of(api)
     ada, _, joan = await organizer.join("ada", "grace", "joan")
     assert (await organizer.do(joan, "resend")).status_code == 202

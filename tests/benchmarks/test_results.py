@@ -77,7 +77,7 @@ def test_numbers_have_three_significant_digits() -> None:
     assert [number(n) for n in (1234.5, 99.94, 9.876, 0.123)] == ["1,234", "99.9", "9.88", "0.12"]
 
 
-def test_a_measure_taken_again_replaces_the_one_before_and_leaves_the_others(
+def test_a_repeated_measure_replaces_only_its_earlier_result(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "results" / "2030-01-01.json"

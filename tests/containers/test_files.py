@@ -19,7 +19,7 @@ RUN_AS_SOMEBODY = ("prom/prometheus", "grafana/grafana")
 """Images whose own user is not root."""
 
 
-def test_compose_yaml_is_what_the_specification_allows() -> None:
+def test_compose_yaml_conforms_to_the_specification() -> None:
     PyCompose.from_json(json.dumps(composed())).validate()
 
 

@@ -111,7 +111,7 @@ def test_a_new_name_has_no_invisible_and_no_private_use_characters(name: str, re
         assert taken.parse(name) == name
 
 
-def test_a_mark_behind_what_cannot_be_seen_begins_a_name() -> None:
+def test_a_mark_after_invisible_characters_counts_as_the_beginning_of_a_name() -> None:
     with pytest.raises(Invalid, match="must not begin with U"):
         Text.parse("\u200d \u0301e")
 
@@ -157,7 +157,7 @@ def test_of_all_characters_a_new_name_has_those_that_are_or_will_be_assigned() -
         assert not taken(Username, name) or expected, hex(code)
 
 
-def test_a_name_from_before_stays_until_it_is_changed() -> None:
+def test_an_old_name_stays_until_it_is_changed() -> None:
     hall, event = UUID(int=1), UUID(int=2)
     old, other = StoredText("logo \uf8ff"), StoredText("other \uf8ff")
     created = events.Created(
@@ -178,7 +178,7 @@ def test_a_name_from_before_stays_until_it_is_changed() -> None:
         assert refused.value.messages == expected
 
 
-def test_a_name_of_the_provider_is_taken_as_it_is() -> None:
+def test_a_name_from_the_provider_is_stored_unchanged() -> None:
     item = (
         b'{"id": "00000000-0000-4000-8000-000000000001", "event_datetime": "2030-06-01T00:00:00Z",'
         b'"status": "open", "name": "logo \\uf8ff", "area": "\\u0301\\u0378"}'

@@ -67,7 +67,7 @@ def test_all_wrong_fields_are_named_at_once() -> None:
     assert set(refusal.value.messages) == {"area_id", "event_datetime", "registration_deadline"}
 
 
-def test_a_deadline_by_date_lasts_its_whole_day() -> None:
+def test_a_deadline_given_as_a_date_is_the_end_of_that_day() -> None:
     (created,) = Scenario().when(create(registration_deadline=date(2030, 5, 8)))
     assert isinstance(created, events.Created)
     assert created.registration_deadline.isoformat() == "2030-05-08T23:59:59+00:00"

@@ -72,7 +72,7 @@ async def make_history(installation: Installation, signing_key: Ed25519PrivateKe
     await seal_all(installation.connection, signing_key)
 
 
-async def test_a_restored_system_goes_on_from_the_backup_and_sends_nothing_twice(
+async def test_a_restored_system_continues_from_the_backup_and_sends_nothing_twice(
     installation: Installation,
     signing_key: Ed25519PrivateKey,
     settings: Settings,

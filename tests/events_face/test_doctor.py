@@ -93,9 +93,7 @@ def test_a_fault_in_the_database_is_found(
     assert (found.level, words in f"{found.message}; {found.remedy}") == (level, True), found
 
 
-def test_a_message_that_nobody_is_to_get_any_more_is_no_fault(
-    healthy: Settings, database_url: str
-) -> None:
+def test_an_abandoned_message_is_not_an_error(healthy: Settings, database_url: str) -> None:
     given_up = NOTIFICATION.format("failed").replace("HTTP 422", LEFT)
     with psycopg.connect(database_url) as connection:
         connection.execute(given_up.encode())

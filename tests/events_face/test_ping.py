@@ -9,7 +9,7 @@ from runtime.settings import Settings
 from tests.support.processes import environment, events_face
 
 
-def test_it_says_so_when_all_answer(settings: Settings, services: Services) -> None:
+def test_it_reports_success_when_all_answer(settings: Settings, services: Services) -> None:
     done = events_face(environment(settings, services), "ping")
     assert (done.code, done.out, done.err) == (0, "the database and the broker answer\n", "")
 

@@ -89,7 +89,7 @@ def test_a_database_may_be_on_one_of_several_hosts() -> None:
             load(DATABASE_URL=bad, SECRET_KEY=STRONG)
 
 
-def test_a_user_and_a_password_alone_are_no_database() -> None:
+def test_a_user_and_a_password_alone_do_not_name_a_database() -> None:
     assert load(POSTGRES_USER="me", POSTGRES_PASSWORD="x").database_url is None
 
 
@@ -108,7 +108,7 @@ def test_the_environment_wins_over_the_dotenv_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "schedule", ["*/15 0-6,12 * 1 mon-fri", "@daily", "0 3 * * 7", "0 9 1 * 0-6"]
 )
-def test_cron_expressions_are_taken_as_they_are(schedule: str) -> None:
+def test_cron_expressions_are_accepted_unchanged(schedule: str) -> None:
     assert load(SYNC_SCHEDULE=schedule).sync_schedule == schedule
 
 
@@ -148,7 +148,7 @@ def test_a_configured_secret_key_is_left_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-def test_a_rate_is_so_many_calls_in_a_period() -> None:
+def test_a_rate_is_a_number_of_calls_in_a_period() -> None:
     settings = load(RATE_LIMIT_LOGIN="5/second", RATE_LIMIT_ACCOUNTS="100 / day")
     assert settings.rate_limit_login == Rate(calls=5, seconds=1)
     assert settings.rate_limit_accounts == Rate(calls=100, seconds=86_400)

@@ -201,7 +201,7 @@ async def test_a_message_about_a_cancelled_event_says_so(installation: Installat
     assert "cancelled" not in await last_text(installation, corrected)
 
 
-async def test_nobody_gets_a_message_about_a_removed_event(installation: Installation) -> None:
+async def test_there_is_no_message_about_a_removed_event(installation: Installation) -> None:
     event = await installation.event()
     (typo,) = await installation.register(event, "ada@exmaple.org")
     await installation.give(DeleteEvent(event_id=event))

@@ -120,7 +120,7 @@ async def recipients(installation: Installation) -> list[dict[str, Any]]:
     return await installation.rows("recipients")
 
 
-async def test_waiting_messages_that_are_sent_now_leave_out_what_is_held(
+async def test_sending_waiting_messages_now_leaves_out_held_ones(
     installation: Installation,
 ) -> None:
     now = installation.at(datetime.now(UTC) - 10 * MINUTE)
@@ -135,7 +135,7 @@ async def test_waiting_messages_that_are_sent_now_leave_out_what_is_held(
     assert [row["due_at"] for row in held] == [row["held_until"] for row in held] != []
 
 
-async def test_a_rebuild_holds_the_same_and_sends_nothing_again(
+async def test_a_rebuild_gives_the_same_rows_and_sends_nothing_again(
     installation: Installation,
 ) -> None:
     await a_flood(installation)
@@ -146,7 +146,7 @@ async def test_a_rebuild_holds_the_same_and_sends_nothing_again(
 
 @pytest.mark.usefixtures("in_bulk")
 @pytest.mark.parametrize("lost", [True, False])
-async def test_a_bulk_load_holds_the_same_also_when_the_tables_were_lost(
+async def test_a_bulk_load_gives_the_same_rows_also_after_the_tables_were_lost(
     installation: Installation, lost: bool
 ) -> None:
     await a_flood(installation)

@@ -71,7 +71,7 @@ async def some_history(installation: Installation) -> None:
     await installation.project()
 
 
-async def test_rebuilt_tables_hold_what_the_old_ones_held(
+async def test_rebuilt_tables_equal_the_old_ones(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tail, "BATCH_SIZE", 3)
@@ -82,7 +82,7 @@ async def test_rebuilt_tables_hold_what_the_old_ones_held(
     assert {table: await installation.rows(table) for p in ALL for table in p.tables} == before
 
 
-async def test_a_rebuild_repairs_what_was_damaged_and_moves_the_version(
+async def test_a_rebuild_repairs_damaged_rows_and_changes_the_version(
     installation: Installation,
 ) -> None:
     await some_history(installation)
@@ -289,7 +289,7 @@ async def test_leftovers_of_a_killed_rebuild_do_not_disturb_others(
     assert await installation.rows("areas") == before
 
 
-def test_the_command_names_what_it_rebuilt(
+def test_the_command_names_the_rebuilt_tables(
     settings: Settings, database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     services = Services(database_url=database_url, redis_url=None)

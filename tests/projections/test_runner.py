@@ -41,7 +41,7 @@ async def terminate_projectors(installation: Installation) -> int:
     return row[0] if row else 0
 
 
-async def test_the_projector_applies_what_was_before_it_and_what_comes(
+async def test_the_projector_applies_earlier_and_new_events(
     installation: Installation,
 ) -> None:
     await installation.area("Before")

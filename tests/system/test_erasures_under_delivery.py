@@ -38,7 +38,7 @@ async def suspend_worker(system: System) -> None:
     worker.resume()
 
 
-async def test_erased_persons_get_no_message_and_nobody_gets_one_twice(data_dir: Path) -> None:
+async def test_erased_persons_get_no_message_and_no_message_is_sent_twice(data_dir: Path) -> None:
     with (
         notification_service() as service,
         up(

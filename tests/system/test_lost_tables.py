@@ -50,7 +50,7 @@ def rows(connection: psycopg.Connection[Any]) -> dict[str, list[Any]]:
     }
 
 
-async def test_up_brings_lost_tables_back_before_it_is_ready(data_dir: Path) -> None:
+async def test_up_restores_lost_tables_before_it_is_ready(data_dir: Path) -> None:
     with notification_service() as service:
         settings = {"NOTIFICATION_SERVICE_URL": service.url, "NOTIFICATION_TOKEN": "t"}
         emails = [f"visitor{number}@example.com" for number in range(20)]

@@ -89,7 +89,7 @@ async def all_are_sent(installation: Installation, count: int) -> bool:
     return (await count_by_state(installation.connection))["sent"] == count
 
 
-async def test_sync_prints_counts_and_the_reasons_of_what_it_skipped(
+async def test_sync_prints_counts_and_the_reasons_of_skipped_items(
     installation: Installation, settings: Settings, services: Services, source: Provider
 ) -> None:
     source.items = [an_item(event_datetime=PAST), {"id": "1"}]

@@ -385,7 +385,7 @@ async def test_it_connects_over_ipv6() -> None:
     assert f"Host: [::1]:{port}".encode() in server.requests[0]
 
 
-async def test_a_server_must_prove_who_it_is(tmp_path: Path) -> None:
+async def test_a_server_must_have_a_valid_certificate(tmp_path: Path) -> None:
     certificate = tmp_path / "certificate.pem"
     write_certificate(certificate)
     served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -34,7 +34,7 @@ async def test_pages_are_followed_to_the_last(source: Provider, relative: bool) 
     assert len(source.asked) == 3
 
 
-async def test_an_incremental_fetch_keeps_what_the_address_asks_for(source: Provider) -> None:
+async def test_an_incremental_fetch_keeps_the_parameters_of_the_address(source: Provider) -> None:
     source.items = ITEMS
     await fetch_items(Source(url=f"{source.url}?city=Rome"), date(2030, 5, 17))
     assert source.asked == ["/api/events?city=Rome&changed_at=2030-05-17"]
@@ -67,7 +67,7 @@ async def test_a_failed_fetch_gives_the_reason(
         await fetch_items(source.source)
 
 
-async def test_a_provider_that_does_not_answer_is_given_up(
+async def test_a_provider_that_does_not_answer_is_abandoned(
     source: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetching, "PAGE_TIMEOUT", 0.1)
@@ -76,7 +76,7 @@ async def test_a_provider_that_does_not_answer_is_given_up(
         await fetch_items(source.source)
 
 
-async def test_a_provider_without_end_is_given_up(
+async def test_a_provider_with_endless_pages_is_abandoned(
     source: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source.items = ITEMS

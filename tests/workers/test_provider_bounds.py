@@ -159,7 +159,9 @@ async def test_a_body_that_cannot_be_decompressed_is_an_error(source: Provider) 
 
 
 @pytest.mark.parametrize("leads", ["next", "redirect"])
-async def test_another_host_is_asked_only_if_it_is_configured(source: Provider, leads: str) -> None:
+async def test_another_host_is_requested_only_if_it_is_configured(
+    source: Provider, leads: str
+) -> None:
     with provider() as elsewhere:
         elsewhere.items = [{"id": 1}]
         page = f'{{"next": "{elsewhere.url}", "results": []}}'.encode()
@@ -190,7 +192,7 @@ async def test_a_relative_next_is_relative_to_the_address_that_answered(
     ]
 
 
-async def test_redirects_without_end_are_given_up(source: Provider) -> None:
+async def test_endless_redirects_are_abandoned(source: Provider) -> None:
     asked = answers(source.server, lambda request: redirect(f"{request.target}x"))
     with pytest.raises(FetchFailed, match="redirects"):
         await fetch_items(source.source)

@@ -45,7 +45,7 @@ def usable(**changes: Any) -> UsableItem:
     return item
 
 
-def test_an_item_says_what_an_event_is() -> None:
+def test_an_item_has_the_fields_of_an_event() -> None:
     assert usable() == UsableItem(
         SyncEvent(
             event_id=UUID(ID),

@@ -72,7 +72,7 @@ def test_everything_is_still_there_after_a_restart(own_settings: Settings) -> No
         assert client.get("/notifications").json()["total"] == 2
 
 
-def test_the_page_shows_what_came_and_escapes_it(own_settings: Settings) -> None:
+def test_the_page_shows_and_escapes_received_notifications(own_settings: Settings) -> None:
     with sink(own_settings) as client:
         notify(client, "a", message="<script>alert(1)</script>")
         page = client.get("/")

@@ -74,7 +74,7 @@ async def test_one_changed_item_is_one_update(installation: Installation, source
     assert (row["name"], row["status"]) == ("Renamed", "closed")
 
 
-async def test_a_run_asks_for_what_changed_since_the_last_that_succeeded(
+async def test_a_sync_requests_changes_since_the_last_success(
     installation: Installation, source: Provider
 ) -> None:
     source.items = conferences()

@@ -56,7 +56,7 @@ def test_the_limit_does_not_fall_below_its_minimum() -> None:
     assert (limit.calls, limit.delay) == (8, 0.0)
 
 
-async def test_a_service_that_is_down_is_asked_once_in_a_while_until_it_is_back(
+async def test_a_service_that_is_down_is_probed_at_intervals_until_it_is_back(
     installation: Installation,
     service: NotificationService,
     delivery: Delivery,

@@ -45,7 +45,7 @@ def test_only_organizers_and_admins_may_send_forms_except_those_about_themselves
             assert who in {Who.ORGANIZER, Who.ADMIN}, path
 
 
-async def test_each_page_answers_those_it_is_for_and_refuses_all_others(
+async def test_each_page_answers_the_permitted_roles_and_refuses_all_others(
     api: Api, browsers: Browsers
 ) -> None:
     callers = {

@@ -55,7 +55,7 @@ async def test_a_history_without_events_has_no_seal(
     await assert_sealed(installation, signing_key, 0)
 
 
-async def test_sealing_goes_on_where_it_ended(
+async def test_sealing_continues_where_it_ended(
     installation: Installation, signing_key: Ed25519PrivateKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sealing, "MAX_SEAL_SIZE", 7)

@@ -36,7 +36,7 @@ def test_the_key_is_not_stored_in_the_database(database_url: str, settings: Sett
     assert key not in row[0]
 
 
-def test_a_public_key_is_read_as_it_is_written(database_url: str, settings: Settings) -> None:
+def test_a_written_public_key_can_be_read(database_url: str, settings: Settings) -> None:
     with psycopg.connect(database_url) as connection:
         key = load_key(connection, settings.secret_keys).public_key()
     assert from_pem(to_pem(key).encode()) == key
