@@ -98,8 +98,8 @@ class EventCalls(Controller):
         event_id: FromPath[UUID],
         data: JSONBody[EventCancellation] = NO_REASON,
     ) -> Response[Answer[Event]]:
-        """Registration ends, and all who are registered or wait get a message. The event
-        can still be read. An event that was cancelled before stays as it is."""
+        """Registration ends, and all registered and waiting visitors get a message. The event can
+        still be read. Nothing changes if the event is cancelled already."""
         command = CancelEvent(
             event_id=event_id, reason=data.reason, expected_version=expected_version(request)
         )

@@ -17,7 +17,13 @@ from psycopg.sql import SQL, Identifier
 from runtime.embedded.cluster import binary
 from runtime.embedded.postgres import embedded_postgres
 
-TOLD = ("server_version", "fsync", "synchronous_commit", "shared_buffers", "max_wal_size")
+RECORDED_SETTINGS = (
+    "server_version",
+    "fsync",
+    "synchronous_commit",
+    "shared_buffers",
+    "max_wal_size",
+)
 
 
 class Database(msgspec.Struct, frozen=True):
@@ -75,7 +81,7 @@ class Server(msgspec.Struct, frozen=True):
         with self.database.connect() as connection:
             return {
                 name: str(row[0])
-                for name in TOLD
+                for name in RECORDED_SETTINGS
                 if (row := connection.execute("SELECT current_setting(%s)", [name]).fetchone())
             }
 

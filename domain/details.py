@@ -26,7 +26,7 @@ UNKNOWN_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 class Details(msgspec.Struct, frozen=True, kw_only=True):
-    """Of an event."""
+    """The fields of an event that can be changed."""
 
     name: str = ""
     event_datetime: datetime = UNKNOWN_TIME
@@ -111,6 +111,6 @@ def _wrong_times(details: Details, was: Details | None, now: datetime) -> dict[s
 
 
 def _longest_first(reminders: Iterable[str]) -> tuple[str, ...]:
-    """Without repetitions."""
+    """The reminders in this order, without repetitions."""
     lengths = {Duration(reminder).length: reminder for reminder in reminders}
     return tuple(str(lengths[length]) for length in sorted(lengths, reverse=True))

@@ -108,7 +108,7 @@ class Reminder(msgspec.Struct, frozen=True):
         return self.event_datetime - Duration(self.offset).length
 
     def is_due(self, now: datetime) -> bool:
-        """From its time on, for half of the time until the event begins."""
+        """It is due from its time on, for half of the time until the event begins."""
         return self.due_at <= now <= self.due_at + Duration(self.offset).length / 2
 
 
@@ -386,7 +386,7 @@ CHANGES_OF_ONE_FIELD: Mapping[str, type[OneFieldChanged]] = {
         ConfirmWithinChanged,
     )
 }
-"""By the name of the field."""
+"""The class of domain event by the name of its field."""
 
 _OF_CREATION = [f for f in Details.__struct_fields__ if f not in CHANGES_OF_ONE_FIELD]
 

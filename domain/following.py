@@ -74,7 +74,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _later(moment: datetime, length: timedelta) -> datetime | None:
-    """None when there is no such moment."""
+    """The moment later by this length; None after the end of the calendar."""
     try:
         return moment + length
     except OverflowError:

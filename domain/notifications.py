@@ -28,7 +28,7 @@ REPLACED = "a newer message has replaced it"
 """Why a message that could not be sent in time was not sent later."""
 
 GIVEN_UP = (ERASED, LEFT, OVERTAKEN, REPLACED)
-"""Reasons that are no trouble: nobody is to get these messages."""
+"""Reasons that are not failures: these messages must not be sent any more."""
 
 
 class RecordDelivery(msgspec.Struct, frozen=True, kw_only=True):

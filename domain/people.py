@@ -53,7 +53,7 @@ class KnownPeople:
 async def people_of(
     connection: AsyncConnection[Any], keys: InstallationKeys, visitors: Collection[Aggregate]
 ) -> People:
-    """The person of each stream, as history has them last."""
+    """The person of each stream, as in the last event that has one."""
     cursor = await connection.execute(
         """
         SELECT v.id, e.originator_version, e.topic, e.state

@@ -25,7 +25,7 @@ class SeatDifference(msgspec.Struct, frozen=True, kw_only=True):
 
     event_id: UUID
     taken: int
-    """By the tables; the same in `waiting`."""
+    """As in the tables, like `waiting`."""
     taken_in_history: int
     waiting: int
     waiting_in_history: int

@@ -99,9 +99,9 @@ class Visitor(SeatHolder, frozen=True, kw_only=True):
     episode: int = 0
     """How often the person has registered or joined the waiting list."""
     notification_id: UUID | None = None
-    """Of the first message of the last episode; None without one, or after an erasure."""
+    """Id of the first message of the last episode; None without one, or after an erasure."""
     last_notification_id: UUID | None = None
-    """Of the last message of the episode."""
+    """Id of the last message of the episode."""
     confirmed: bool = False
     confirm_by: datetime | None = None
     moved_to: UUID | None = None
@@ -258,7 +258,7 @@ class Cancelled(DomainEvent[Visitor], frozen=True, kw_only=True):
     by: CancelledBy
     reason: str = ""
     notification_id: UUID | None = None
-    """Of the message about it; None when none is sent."""
+    """Id of the message about it; None if none is sent."""
     moved_to: UUID | None = None
     """The visitor with the corrected email."""
 

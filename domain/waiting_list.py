@@ -55,7 +55,7 @@ class PromoteVisitor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def pass_on_free_seats(work: Work) -> None:
-    """A policy: after any command that may have freed a seat."""
+    """A policy: promotes waiting visitors after any command that may have freed a seat."""
     freed = dict[UUID, None]()
     for recorded in work.recorded:
         if type(recorded.event) in FREES_SEATS:

@@ -27,7 +27,7 @@ CHANGES_SEATS: frozenset[EventClass] = frozenset(
 async def update_availability(
     connection: AsyncConnection[Any], domain_events: Sequence[RecordedEvent]
 ) -> bool:
-    """Of the events that these domain events are about; True if any has flipped."""
+    """Updates the events that these domain events are about; True if any availability changed."""
     ids, erased = set[UUID](), set[UUID]()
     for recorded in domain_events:
         if isinstance(recorded.event, Erased):

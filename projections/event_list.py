@@ -42,7 +42,7 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
     area_id: UUID | None = None
     status: Status | None = "open"
     registrable: bool = False
-    """Only those that one can register for, or join the waiting list of."""
+    """Only events that take registrations or waiting visitors."""
 
 
 async def list_events(

@@ -28,7 +28,7 @@ ORDERS: dict[Order, LiteralString] = {
 
 
 State = Literal["upcoming", "open", "closed", "cancelled"]
-"""Of an event, for organizers: a cancelled one is neither open nor closed."""
+"""The state of an event for organizers: a cancelled event is neither open nor closed."""
 
 STATES: dict[State, LiteralString] = {
     "upcoming": IS_UPCOMING,

@@ -75,7 +75,7 @@ class _Version(msgspec.Struct, frozen=True):
         return _Version(event, changed_at)
 
     def values(self) -> tuple[object, ...]:
-        """Those of a row, after its key."""
+        """The values of a row after its key."""
         event, details = self.event, self.event.details
         plan = _Plan(
             details.area_id, event.announced, details.reminders, event.reminded, event.lapses_from

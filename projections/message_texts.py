@@ -33,7 +33,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: str | None = None
     confirm_by: datetime | None = None
     place: int | None = None
-    """In the line of those who wait, from 1."""
+    """Place in line, from 1."""
     waited: bool = False
     """Whether the visitor was on the waiting list."""
     reason: str = ""
@@ -129,7 +129,7 @@ _LINKS: Mapping[Kind, str] = {
 }
 
 _OVER: frozenset[Kind] = frozenset({"cancelled"})
-"""After these, the visitor's link leads nowhere."""
+"""Messages after which the visitor's link is not valid any more."""
 
 
 def _time(moment: datetime, event: EventFacts) -> str:

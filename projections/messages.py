@@ -29,7 +29,7 @@ from projections.message_texts import EventFacts, Facts, Kind, text_of
 from projections.recipients import Change
 
 LATE = timedelta(minutes=1)
-"""A message that waits longer, because the service did not answer or workers stood still, is not
+"""A message that waits longer, because the service did not answer or no worker ran, is not
 sent if a newer one has replaced it: they would arrive in any order."""
 
 REPLACE_EACH_OTHER: tuple[frozenset[Kind], ...] = (

@@ -1,4 +1,4 @@
-"""Keys that tell which messages go to one address, without the address.
+"""Keys by which messages to one address are found, without the address.
 
 The key of an address is a hash with a secret of the installation, which is used for nothing else.
 An erasure replaces it by a key of the visitor, which no longer leads to the address.

@@ -56,7 +56,7 @@ class ProblemError(Exception):
     headers: Mapping[str, str] = {}
     """Of the answer, besides those that every answer has."""
     members: Mapping[str, Any] = {}
-    """Further members of the answer."""
+    """Additional members of the problem in the answer."""
     messages: Mapping[str, str] = {}
     """Field -> what is wrong with it; every wrong field is here."""
 

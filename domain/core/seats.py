@@ -58,7 +58,7 @@ class Bounds(msgspec.Struct, frozen=True):
     waiting_max: int = HIGHEST
 
     def also(self, other: Bounds) -> Bounds:
-        """Both."""
+        """The values that both allow."""
         return Bounds(
             max(self.taken_min, other.taken_min),
             min(self.taken_max, other.taken_max),
@@ -71,7 +71,7 @@ ANY = Bounds()
 
 
 class Counters(msgspec.Struct, frozen=True):
-    """As history has them."""
+    """The counters of one event after the last append."""
 
     taken: int = 0
     waiting: int = 0
@@ -84,8 +84,8 @@ class Counters(msgspec.Struct, frozen=True):
 
 
 NO_SEATS = Counters(line=())
-"""Of an event that is only being created: there is nothing to load, and its id is another one when
-the command is decided again."""
+"""The counters of an event that a command creates: there is nothing to load, and its id differs
+each time that the command is decided."""
 
 
 class EventSeats(msgspec.Struct, frozen=True):
@@ -110,7 +110,7 @@ class EventSeats(msgspec.Struct, frozen=True):
         return Counters(taken, self.before.waiting + self.waiting, self.line)
 
     def changed(self, former: Seat | None, holder: SeatHolder, seat: Seat | None) -> EventSeats:
-        """After an event of a holder, who had the former seat and has the other one now."""
+        """The seats after an event of a holder, who had the former seat and has the other now."""
         return EventSeats(
             self.before,
             self.taken + (seat == "taken") - (former == "taken"),

@@ -132,7 +132,7 @@ def in_timezone(moment: datetime, timezone: str) -> tuple[datetime, str]:
 
 
 def end_of_day(moment: datetime | date) -> datetime:
-    """The moment itself; of a date, its end in UTC."""
+    """The moment itself; for a date, the end of the day in UTC."""
     if isinstance(moment, datetime):
         return moment
     return datetime.combine(moment, _END_OF_DAY, UTC)

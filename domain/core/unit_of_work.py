@@ -91,11 +91,11 @@ class Work:
         self.recorded: list[RecordedEvent] = []
         self.read: set[UUID] = set()
         self.seats: dict[UUID, EventSeats] = {}
-        """Of the events whose seats the command changed."""
+        """By event, the seats that the command changed."""
         self.changes_line = False
-        """Whether the command changed who waits for a seat."""
+        """Whether the command changed a line of waiting visitors."""
         self.bounds: dict[UUID, Bounds] = {}
-        """What the decision rests on, by event."""
+        """By event, the values of the counters that the decision is valid for."""
 
     @property
     def now(self) -> datetime:

@@ -95,9 +95,9 @@ class _Line:
         self._loaded = loaded
         self._holders = dict[UUID, SeatHolder]()
         self._places = dict[UUID, Place]()
-        """Of those who have joined."""
+        """The places of visitors who have joined."""
         self._events = 0
-        """Of all works so far."""
+        """Number of events of all works so far."""
 
     def follow(self, work: Work) -> None:
         for id, holder in work.changed.items() if work.seats else ():

@@ -32,7 +32,7 @@ class DemoEvent(msgspec.Struct, frozen=True):
     name: str
     area: str
     days: int
-    """Until it takes place."""
+    """Days until the event."""
     timezone: str
     capacity: int | None = None
 
@@ -115,7 +115,7 @@ def _event(demo: DemoEvent, area_id: UUID) -> CreateEvent:
 
 
 def _registration(event_id: UUID, visitor: str, number: int) -> RegisterVisitor:
-    """The event may be full: then they wait."""
+    """Registers the visitor, or puts them on the waiting list of a full event."""
     return RegisterVisitor(
         event_id=event_id,
         full_name=FullName(visitor),

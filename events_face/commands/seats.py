@@ -47,7 +47,7 @@ def found_in(database_url: str, *, timeout: int = 0) -> list[SeatDifference]:
 
 
 def in_words(found: Sequence[SeatDifference]) -> str:
-    """Of those that differ, in one line."""
+    """One line about the events that differ."""
     return f"the seats of {len(found)} events are not as history says; first {found[0]}"
 
 
