@@ -23,6 +23,7 @@ from domain.audit.point_in_time import Change
 from domain.audit.timeline import Step, timeline
 from domain.core.aggregate import EVENT_TYPES
 from projections.lists.names import names_of
+from projections.removed_events import names_of_removed
 
 TIMELINE_LENGTH = 20
 """Events that a timeline shows."""
@@ -42,13 +43,20 @@ PAGES = {
 LASTING = {"Sync", "Visitor"}
 """Aggregates without a name, whose page always exists."""
 
-HIDDEN_FIELDS = {"notification_id"}
-"""Fields of events that only serve the message to a visitor."""
+HIDDEN_FIELDS = {"last_notification_id", "notification_id"}
+"""Fields that only serve the message to a visitor."""
 
 APART = {"said"}
 """Fields with nested fields whose names repeat those beside them."""
 
-IMPLIED_FIELDS = {"cleaned_up", "event_count", "exists", "roles", "said_is_known"}
+IMPLIED_FIELDS = {
+    "cleaned_up",
+    "event_count",
+    "exists",
+    "had_waiting_list",
+    "roles",
+    "said_is_known",
+}
 """Fields whose change the event's phrase and data already show."""
 
 DURATIONS = {"confirm_within", "reminders"}
@@ -107,8 +115,10 @@ async def timeline_for(
 
 
 async def entries_of(connection: AsyncConnection[Any], steps: Sequence[Step]) -> list[Entry]:
-    names = await _names(connection, steps)
-    return [_entry(step, names) for step in steps]
+    ids = _ids_in(steps)
+    names = await names_of(connection, ids)
+    removed = await names_of_removed(connection, ids - names.keys())
+    return [_entry(step, names, removed) for step in steps]
 
 
 async def facts_of(connection: AsyncConnection[Any], state: Mapping[str, Any]) -> list[Fact]:
@@ -164,22 +174,24 @@ def shown(value: Any, names: Mapping[UUID, str]) -> Value:
     return str(value)
 
 
-async def _names(connection: AsyncConnection[Any], steps: Sequence[Step]) -> dict[UUID, str]:
-    """Names of the aggregates whose ids occur in the events."""
+def _ids_in(steps: Sequence[Step]) -> set[UUID]:
+    """The ids of all aggregates that occur in the events."""
     ids: set[UUID] = set()
     for step in steps:
         ids.add(step.event.aggregate_id)
         ids |= set(_ids([step.event.actor, *_data(step.event).values()]))
         ids |= set(_ids(flattened(step.before or {}).values()))
-    return await names_of(connection, ids)
+    return ids
 
 
-def _entry(step: Step, names: Mapping[UUID, str]) -> Entry:
+def _entry(step: Step, names: Mapping[UUID, str], removed: Mapping[UUID, str]) -> Entry:
+    """`names` are those of what exists, `removed` those of removed events."""
     event = step.event
     account = next(_ids([event.actor]), None)
     page = PAGES.get(event.aggregate_type)
     exists = event.aggregate_type in LASTING or event.aggregate_id in names
     short = str(event.aggregate_id)[:8]
+    known = {id: f"{name} (removed)" for id, name in removed.items()} | {**names}
     return Entry(
         position=event.position,
         time=event.time,
@@ -187,11 +199,11 @@ def _entry(step: Step, names: Mapping[UUID, str]) -> Entry:
         who=_who(event.actor, account, names),
         is_account=account is not None,
         what=phrase(event.type),
-        facts=[_fact(*found, names) for found in _found(step)],
+        facts=[_fact(*found, known) for found in _found(step)],
         note=_note(event),
         aggregate_id=event.aggregate_id,
         kind=kind(event.aggregate_type),
-        name=names.get(event.aggregate_id, short),
+        name=known.get(event.aggregate_id, short),
         page=f"{page}{event.aggregate_id}" if page and exists else None,
         needs_admin=event.aggregate_type == "Account",
     )
@@ -219,7 +231,7 @@ def _found(step: Step) -> Iterator[tuple[str, Any, Any, bool]]:
         return
     before, after = flattened(step.before), flattened(step.after)
     for field, value in after.items():
-        if value != before.get(field) and field not in IMPLIED_FIELDS:
+        if value != before.get(field) and field not in IMPLIED_FIELDS | HIDDEN_FIELDS:
             yield field, value, before.get(field), True
     shown_before = after.keys() | {field.removeprefix("said_") for field in after}
     yield from ((f, value, None, False) for f, value in data.items() if f not in shown_before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import UUID, uuid4
 
 import msgspec
@@ -177,6 +178,20 @@ async def test_visitors_of_a_removed_event_keep_its_name(api: Api, organizer: Pa
     page = await organizer.open("/admin/visitors/")
     assert page.rows[0][2] == "Fair (removed)"
     assert "Fair (removed)" in (await organizer.open(f"/admin/visitors/{ada}")).text
+
+
+async def test_the_history_of_a_visitor_names_a_removed_event_and_no_ids(
+    api: Api, historian: Panel
+) -> None:
+    event, (ada,) = await a_full_event(api, historian, "Ada")
+    await historian.open(f"/admin/visitors/{ada}/cancel")
+    await historian.submit()
+    removal = DeleteEvent(event_id=UUID(event))
+    see(historian, (await api.connections.writer.execute(removal, OPERATOR)).position)
+    history = (await historian.open(f"/admin/visitors/{ada}")).root.one("ol", class_="timeline")
+    assert "event: Fair (removed)" in history.text
+    assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}-", history.text)
+    assert f"/admin/events/{event}" not in {link.get("href") for link in history.all("a")}
 
 
 async def test_accounts_that_may_not_change_visitors_see_no_way_to(
