@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
-import time
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-import httpx
 import psycopg
 import pytest
 from psycopg import AsyncConnection
@@ -19,96 +16,47 @@ from psycopg.sql import SQL, Identifier
 
 from api.database import erasures
 from domain import erasure
-from domain.application import APPLICATION
 from domain.history import streams
-from domain.history.decider import Decider
 from domain.history.store import delete_personal_keys, last_position, read_events
 from domain.notifications import Failed
 from domain.privacy.keys import InstallationKeys
 from domain.seals.seal import newest_checkpoint
 from domain.seals.signing import load_key
 from domain.seals.verifying import verify
-from domain.visitors import Cancelled, Erased, Person, Registered, Visitor
+from domain.visitors import Cancelled, Erased, Registered
 from events_face.commands import erase as erasure_cli
-from projections import outbox as rows_of_outbox
 from projections import visitors
 from projections.erased_recipients import any_leased
 from projections.outbox import OUTBOX
 from projections.rebuild.rebuild import rebuild_tables
-from projections.recipient_keys import key_of_address
 from projections.visitor_search import search
 from projections.visitors import VISITORS
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.settings import Settings
-from tests.api.serving import Account, Api, projector_on
+from tests.api.forgetting import (
+    EMAIL,
+    NOTHING,
+    OTHER,
+    PERSON,
+    TRACES,
+    an_admin,
+    caught_up,
+    echoing,
+    erase,
+    register,
+    rows,
+    tables_with_key,
+)
+from tests.api.serving import Api, projector_on
 from tests.support.database_contents import tables_with
 from tests.support.http_server import Answer as ServiceAnswer
 from tests.support.notification_service import NotificationService
 from tests.support.sealed_history import seal_all
 from tests.support.waiting import until_async
-from workers.delivery import leases
 from workers.delivery.deliverer import Delivery
-from workers.delivery.leases import Released
-from workers.delivery.notification_service import MAX_CALLS, Rejected, TryLater
-from workers.delivery.notification_service import Answer as Outcome
 
 pytestmark = pytest.mark.anyio
-
-EMAIL = "ada.lovelace@ockham-park.uk"
-PERSON = {"full_name": "Augusta Lovelace", "email": "  Ada.Lovelace@Ockham-Park.uk "}
-OTHER = {"full_name": "Charles Babbage", "email": "charles@dorset-street.uk"}
-
-TRACES = ("Augusta", "Lovelace", "ockham-park")
-NOTHING = {"registrations": 0, "personal_keys": 0, "notifications": 0}
-
-
-async def register(api: Api, event: str, person: dict[str, str] = PERSON) -> httpx.Response:
-    answer = await api.http.post(f"/api/events/{event}/register", json=person)
-    assert answer.status_code == 201, answer.text
-    return answer
-
-
-async def an_admin(api: Api) -> Account:
-    return await api.account("root", "admin")
-
-
-async def erase(api: Api, admin: Account, email: str = EMAIL) -> httpx.Response:
-    answer = await api.http.post("/api/visitors/erase", json={"email": email}, headers=admin.bearer)
-    assert answer.status_code == 200, answer.text
-    return answer
-
-
-async def caught_up(connection: AsyncConnection[Any]) -> bool:
-    cursor = await connection.execute("SELECT min(position) FROM projections")
-    return await cursor.fetchone() == (await last_position(connection),)
-
-
-async def rows(connection: AsyncConnection[Any], table: str) -> list[dict[str, Any]]:
-    """Without the number of tries, which is no history."""
-    cursor = await connection.execute(
-        SQL("SELECT to_jsonb(t) - 'attempts' FROM {} t ORDER BY id").format(Identifier(table))
-    )
-    return [row for (row,) in await cursor.fetchall()]
-
-
-async def tables_with_key(
-    connection: AsyncConnection[Any], keys: InstallationKeys, email: str
-) -> set[str]:
-    """Those from which one can tell that messages went to this address."""
-    cursor = await connection.execute(
-        """
-        SELECT 'outbox' FROM outbox WHERE recipient_key = %(key)s
-        UNION SELECT 'recipients' FROM recipients WHERE recipient_key = %(key)s
-        """,
-        {"key": key_of_address(keys, Person(full_name="", email=email))},
-    )
-    return {table for (table,) in await cursor.fetchall()}
-
-
-def echoing(status: int) -> ServiceAnswer:
-    body = f'{{"to": "{EMAIL}", "also": "Ada.Lovelace%40Ockham-Park.uk"}}'
-    return ServiceAnswer(status=status, body=body.encode())
 
 
 async def test_after_an_erasure_nothing_of_the_person_is_in_any_table(
@@ -289,117 +237,6 @@ async def test_many_registrations_are_erased_in_batches_in_one_transaction(
     assert await last_position(connection) == before
     answer = await erase(lone_api, admin)
     assert answer.json()["data"] == {"registrations": 5, "personal_keys": 5, "notifications": 5}
-
-
-@pytest.mark.parametrize(
-    "outcome", [TryLater(f"HTTP 503: {EMAIL}"), Rejected(f"HTTP 422: {EMAIL}")]
-)
-async def test_a_worker_that_is_sending_restores_no_personal_data(
-    api: Api,
-    services: Services,
-    keys: InstallationKeys,
-    connection: AsyncConnection[Any],
-    outcome: Outcome,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(rows_of_outbox, "MAX_SEND_DELAY", -erasures.MARGIN)  # it does not wait
-    admin = await an_admin(api)
-    await register(api, await api.event())
-    await until_async(lambda: caught_up(connection))
-    leased = await leases.lease(connection, keys, 10)
-    assert [row.email for row in leased] == [EMAIL]
-    await erase(api, admin)
-    await leases.settle(connection, Decider(keys, APPLICATION), [(leased[0], outcome)])
-    await until_async(lambda: caught_up(connection))
-    assert tables_with(services.database_url, TRACES) == set()
-    assert await leases.lease(connection, keys, 10) == []
-
-
-async def test_once_an_erasure_is_answered_nothing_is_sent_to_the_person(
-    api: Api,
-    connection: AsyncConnection[Any],
-    service: NotificationService,
-    delivery: Delivery,
-) -> None:
-    """A worker has rows in hand for a while before it sends them."""
-    admin, event = await an_admin(api), await api.event()
-    people = [{"full_name": "Ada", "email": f"ada{n}@ockham-park.uk"} for n in range(200)]
-    for start in range(0, 200, 50):
-        await asyncio.gather(*(register(api, event, one) for one in people[start : start + 50]))
-    await until_async(lambda: caught_up(connection))
-    service.usual = ServiceAnswer(delay=0.5)
-    delivering = asyncio.create_task(delivery.run())
-    await until_async(lambda: asyncio.sleep(0, len(service.received) >= MAX_CALLS))
-    in_hand = [one["email"] for one in people if one["email"] not in service.emails]
-    erased_at = dict[str, float]()
-
-    async def erase_one(email: str) -> None:
-        await erase(api, admin, email)
-        erased_at[email] = time.monotonic()
-
-    await asyncio.gather(*map(erase_one, in_hand[:40]))
-    await delivering
-    late = [r.email for r in service.received if r.at > erased_at.get(r.email, math.inf)]
-    assert late == []
-    rows_left = [r for r in await rows(connection, "outbox") if r["lease_token"]]
-    assert rows_left == []
-
-
-async def test_an_erasure_waits_for_a_suspended_worker_until_it_may_not_send_any_more(
-    api: Api,
-    keys: InstallationKeys,
-    connection: AsyncConnection[Any],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(rows_of_outbox, "MAX_SEND_DELAY", 0.5)
-    monkeypatch.setattr(leases, "MAX_SEND_DELAY", 0.5)
-    monkeypatch.setattr(erasures, "MARGIN", 0.0)
-    admin = await an_admin(api)
-    await register(api, await api.event())
-    await until_async(lambda: caught_up(connection))
-    (leased,) = await leases.lease(connection, keys, 10)
-    assert leased.may_start()
-    await erase(api, admin)
-    assert not leased.may_start()
-
-
-async def test_a_message_projected_after_an_erasure_is_not_sent(
-    api: Api,
-    connection: AsyncConnection[Any],
-    service: NotificationService,
-    delivery: Delivery,
-) -> None:
-    """It may have read of the person before."""
-    admin = await an_admin(api)
-    await register(api, await api.event())
-    await until_async(lambda: caught_up(connection))
-    await erase(api, admin)
-    await until_async(lambda: caught_up(connection))
-    await connection.execute("UPDATE outbox SET erased = false, state = 'waiting', due_at = now()")
-    assert (await delivery.drain()).failed == 1
-    assert service.received == []
-
-
-async def test_an_erasure_also_waits_for_leases_from_before_a_rebuild(
-    api: Api,
-    services: Services,
-    keys: InstallationKeys,
-    connection: AsyncConnection[Any],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(rows_of_outbox, "MAX_SEND_DELAY", -erasures.MARGIN)
-    admin = await an_admin(api)
-    await register(api, await api.event())
-    await until_async(lambda: caught_up(connection))
-    (leased,) = await leases.lease(connection, keys, 10)
-    await erase(api, admin)
-    await until_async(lambda: caught_up(connection))
-    await rebuild_tables(services.database_url, keys, [OUTBOX])
-    assert leased.message is not None
-    visitors, position = [Visitor(id=leased.message.visitor_id)], leased.causation_id
-    assert await any_leased(connection, visitors, position)
-    await leases.settle(connection, Decider(keys, APPLICATION), [(leased, Released())])
-    assert not await any_leased(connection, visitors, position)
 
 
 async def test_a_registration_that_came_while_the_erasure_looked_is_erased_with_it(
