@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 
 from tests.support.console import Console, commands
+from tests.support.waiting import DEADLINE
 from tests.system.running import up
 
 REGISTRATIONS = Path(__file__).parents[2] / "docs" / "registrations.md"
@@ -19,7 +20,7 @@ def test_the_life_of_one_visitor_is_as_the_page_shows_it(tmp_path: Path, data_di
     with up(data_dir, WRITE_POLICY="organizer") as system:
         system.events_face("createsuperuser", "--username", "root", "--password", PASSWORD)
         credentials = {"username": "root", "password": PASSWORD}
-        answer = httpx.post(f"{system.origin}/api/auth/login", json=credentials)
+        answer = httpx.post(f"{system.origin}/api/auth/login", json=credentials, timeout=DEADLINE)
         console = Console(
             tmp_path,
             {
