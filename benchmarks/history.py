@@ -2,9 +2,10 @@
 
     python -m benchmarks.history --events 1000000 postgresql://...
 
-Areas, events, registrations with real encrypted personal data, and what became of their
-notifications. Every event comes from the domain's own handlers and is stored by its own codec;
-only the append is done in bulk. No other process may write to the database meanwhile.
+Areas, events, registrations with real encrypted personal data, the lives of these (every second
+event gets full and has a waiting list), and what became of their notifications. Every domain event
+comes from the domain's own handlers and is stored by its own codec; only the append is done in
+bulk. No other process may write to the database meanwhile.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import sys
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from multiprocessing import get_context
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -25,16 +27,18 @@ from domain.application import APPLICATION
 from domain.areas import CreateArea
 from domain.core.aggregate import Aggregate, Metadata, RecordedEvent
 from domain.core.ids import Identity
+from domain.core.seats import NO_SEATS, EventSeats
 from domain.core.unit_of_work import Environment, Work
-from domain.core.values import Email, FullName, Text
+from domain.core.values import Capacity, Email, FullName, Text
+from domain.departures import CancelVisitor
 from domain.events import CreateEvent
 from domain.history.codec import encode
 from domain.history.store import load_keys
 from domain.notifications import QueueAgain, RecordDelivery
 from domain.privacy.encryption import new_key
 from domain.privacy.keys import InstallationKeys, binding_of, wrap
-from domain.registrations import RegisterVisitor
-from domain.visitors import Registered
+from domain.registrations import CorrectVisitor, RegisterVisitor
+from domain.seats import recount
 from runtime.secret_key import with_secret_key
 from runtime.settings import Settings
 
@@ -43,6 +47,16 @@ STRETCH = 10_000
 beside each other."""
 
 EVENTS_A_STRETCH = 20
+CAPACITY = Capacity(100)
+"""Of every second event: about half of what would register."""
+
+ONE_LEAVES_OF, ONE_COMES_BACK_OF, ONE_IS_CORRECTED_OF = 3, 39, 49
+"""Of so many registrations; at each of the events in turn, as none has a factor in common with
+their number."""
+
+STAY = 1_500
+"""Registrations between that of a person and the end of it."""
+
 DELIVERED_AFTER = 100
 """Number of registrations between a registration and the outcome of its notification."""
 
@@ -70,6 +84,7 @@ def fill(database_url: str, keys: InstallationKeys, events: int) -> int:
             "SELECT setval(pg_get_serial_sequence('history_events', 'notification_id'), %s)", [last]
         )
         connection.execute("VACUUM (ANALYZE) history_events, personal_keys")
+        recount(connection)
     return last
 
 
@@ -83,6 +98,13 @@ class _World(dict[UUID, Aggregate]):
         return None
 
 
+class _Seats(dict[UUID, EventSeats]):
+    """By event; none are taken of an event that is not known."""
+
+    def get(self, id: UUID, default: object = None) -> EventSeats:
+        return super().get(id) or EventSeats.at(NO_SEATS)
+
+
 class Stretch:
     """Some history of its own: what its commands lead to, one after the other."""
 
@@ -90,25 +112,48 @@ class Stretch:
         self._identity = Identity(keys.identity)
         self._first = first
         self._world = _World()
+        self._seats = _Seats()
         self.events: list[RecordedEvent] = []
 
     def make(self, size: int) -> None:
         """Fill it with `size` events."""
         area = self._give(CreateArea(name=Text(f"Hall {self._first}"))).id
         fairs = [
-            self._give(_fair(area, f"Fair {self._first + n}")).event.id
+            self._give(_fair(area, f"Fair {self._first + n}", limited=n % 2 == 1)).event.id
             for n in range(EVENTS_A_STRETCH)
         ]
-        underway = deque[UUID]()
-        while len(self.events) + len(underway) < size:
-            number = self._first + len(self.events)
-            self._give(_registration(fairs[number % EVENTS_A_STRETCH], number))
-            underway.append(cast("Registered", self.events[-1].event).notification_id)
-            if len(underway) > DELIVERED_AFTER:
+        people, underway = deque[RegisterVisitor](), deque[UUID]()
+        for number in count(self._first):
+            before = len(self.events)
+            self._live(people, fairs[number % EVENTS_A_STRETCH], number)
+            happened = [recorded.event for recorded in self.events[before:]]
+            underway += [
+                id for event in happened if (id := getattr(event, "notification_id", None))
+            ]
+            while len(underway) > DELIVERED_AFTER:
                 self._deliver(underway.popleft(), fails=number % ONE_FAILS_OF == 0)
+            if len(self.events) + len(underway) >= size:
+                break
         for notification in underway:
             self._deliver(notification, fails=False)
         del self.events[size:]
+
+    def _live(self, people: deque[RegisterVisitor], event: UUID, number: int) -> None:
+        """Somebody registers; some of those who did before leave, come back, or are corrected."""
+        registration = _registration(event, number)
+        people.append(registration)
+        self._give(registration)
+        if len(people) <= STAY:
+            return
+        former = people.popleft()
+        visitor = self._identity.visitor(former.event_id, former.email)
+        if number % ONE_LEAVES_OF == 0:
+            self._give(CancelVisitor(visitor_id=visitor))
+            if number % ONE_COMES_BACK_OF == 0:
+                self._give(former)
+        elif number % ONE_IS_CORRECTED_OF == 0:
+            correct, name = Email(f"visitor.{number}@example.org"), former.full_name
+            self._give(CorrectVisitor(visitor_id=visitor, full_name=name, email=correct))
 
     def _deliver(self, notification: UUID, *, fails: bool) -> None:
         if fails:
@@ -123,21 +168,23 @@ class Stretch:
             actor="anonymous",
             correlation_id=f"{number:016x}-1",
         )
-        work = Work(self._world, self._identity, Environment(), metadata)
+        work = Work(self._world, self._identity, Environment(), metadata, seats=self._seats)
         value = APPLICATION.decide(command, work)
         self._world.update(work.changed)
+        self._seats.update(work.seats)
         self.events += work.recorded
         return value
 
 
-def _fair(area: UUID, name: str) -> CreateEvent:
+def _fair(area: UUID, name: str, *, limited: bool) -> CreateEvent:
     begins = BEGINNING + timedelta(days=3650)
     return CreateEvent(
         name=Text(name),
         event_datetime=begins,
         registration_deadline=begins,
         area_id=area,
-        status="open",
+        capacity=CAPACITY if limited else None,
+        waiting_list="automatic" if limited else "off",
     )
 
 
@@ -147,6 +194,7 @@ def _registration(event: UUID, number: int) -> RegisterVisitor:
         event_id=event,
         full_name=FullName(f"{first} {last}"),
         email=Email(f"visitor.number.{number}@example.org"),
+        join_waiting_list=True,
     )
 
 
