@@ -84,8 +84,7 @@ class Counters(msgspec.Struct, frozen=True):
 
 
 NO_SEATS = Counters(line=())
-"""The counters of an event that a command creates: there is nothing to load, and its id differs
-each time that the command is decided."""
+"""The counters of an event that a command creates: there is nothing to load."""
 
 
 class EventSeats(msgspec.Struct, frozen=True):

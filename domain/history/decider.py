@@ -176,7 +176,10 @@ class _Deciding:
                 known |= self._streams.known(touches.begun)
                 places.append(place)
         decisions = self._handling.run(
-            [requests[place] for place in places], known, self._seats.known
+            [requests[place] for place in places],
+            known,
+            self._seats.known,
+            [self._handling.new_ids() for _ in places],
         )
         accepted, refused = dict[int, AcceptedDecision](), dict[int, FailedDecision]()
         for place, decision in zip(places, decisions, strict=True):
@@ -245,8 +248,9 @@ class _Deciding:
         loaded = await self._streams.load(self._connection, wanted)
         # A refusal is not checked by an append, so it needs seats that are read now.
         seats = SeatCache()
+        ids = [self._handling.new_ids() for _ in requests]
         while True:
-            decisions = self._handling.run(requests, loaded, seats.known)
+            decisions = self._handling.run(requests, loaded, seats.known, ids)
             decided = [d for d in decisions if not isinstance(d, NeedsLoading)]
             if len(decided) == len(decisions):
                 self._seats.adopt(seats)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
@@ -37,6 +37,22 @@ NeedsLoading = NotLoaded | PersonNotKnown | SeatsNotLoaded | Outdated
 """The handler needs data that must be loaded first."""
 
 
+class NewIds:
+    """The new ids of one command: the same ones however often it is decided, so that what is looked
+    up by one of them is found the next time."""
+
+    def __init__(self, new_id: Callable[[], UUID]) -> None:
+        self._new_id = new_id
+        self._made: list[UUID] = []
+
+    def __iter__(self) -> Iterator[UUID]:
+        yield from self._made
+        while True:
+            id = self._new_id()
+            self._made.append(id)
+            yield id
+
+
 class Handling:
     """The handlers of the application, and their environment."""
 
@@ -59,19 +75,24 @@ class Handling:
     def touches(self, command: Any) -> Touches:
         return self.row(command).touches(command, self._identity)
 
+    def new_ids(self) -> NewIds:
+        return NewIds(self._environment.new_id)
+
     def run(
         self,
         requests: Sequence[CommandRequest],
         loaded: Loaded,
         counters: Mapping[UUID, Counters],
+        ids: Sequence[NewIds],
     ) -> list[AcceptedDecision | FailedDecision | NeedsLoading]:
-        """One decision for each request, in order. `counters` are those of seats, by event."""
+        """One decision for each request, in order, with its new ids. `counters` are those of seats,
+        by event."""
         staged, decisions = dict(loaded), list[AcceptedDecision | FailedDecision | NeedsLoading]()
         seats = dict[UUID, EventSeats]()
         events = list[RecordedEvent]()
         person = partial(self._people.person, events)
         now = self._environment.now()
-        for request in requests:
+        for request, new_ids in zip(requests, ids, strict=True):
             command, origin = request.command, request.origin
             metadata = Metadata(
                 timestamp=request.at or now,
@@ -79,9 +100,10 @@ class Handling:
                 correlation_id=origin.correlation_id,
                 causation_id=origin.causation_id,
             )
-            work = Work(
-                staged, self._identity, self._environment, metadata, person, counters, seats
+            environment = Environment(
+                self._environment.now, iter(new_ids).__next__, self._environment.new_code
             )
+            work = Work(staged, self._identity, environment, metadata, person, counters, seats)
             try:
                 value = self._application.decide(command, work)
             except (NotLoaded, PersonNotKnown, SeatsNotLoaded, Outdated) as unknown:

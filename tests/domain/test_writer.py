@@ -17,6 +17,7 @@ from domain.application import APPLICATION
 from domain.areas import CreateArea, RenameArea
 from domain.core.commands import CommandType
 from domain.core.values import Text
+from domain.departures import EraseVisitor
 from domain.events import ChangeEvent, Event
 from domain.history import group_commit
 from domain.history.batch import Batch, CommandFailure, Done, Origin
@@ -172,6 +173,19 @@ async def test_a_refusal_and_a_bug_do_not_affect_other_commands_of_the_batch(
     assert errors == [None, ZeroDivisionError, areas.AreaNameTaken, None]
     created = [e.event for e in await installation.history()]
     assert [e.name for e in created if isinstance(e, areas.Created)] == ["Hall", "Annex"]
+
+
+async def test_a_command_finds_what_another_one_of_its_batch_has_made(
+    installation: Installation,
+) -> None:
+    """An erasure looks up the notification of a registration, which gets its id in the batch."""
+    fair = await installation.event()
+    register = visitor(fair, 1)
+    erase = EraseVisitor(visitor_id=installation.visitor(fair, register.email))
+    async with asyncio.timeout(20):
+        _, erased, registered = await installation.give(register, erase, register)
+    assert erased == "erased before notified"
+    assert (registered.status, registered.episode) == ("registered", 2)
 
 
 async def test_every_event_has_its_actor_time_and_cause(installation: Installation) -> None:
