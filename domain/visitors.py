@@ -102,6 +102,8 @@ class Visitor(SeatHolder, frozen=True, kw_only=True):
     """Id of the first message of the last episode; None without one, or after an erasure."""
     last_notification_id: UUID | None = None
     """Id of the last message of the episode."""
+    is_silent: bool = False
+    """Whether the first message of the episode is not sent."""
     confirmed: bool = False
     confirm_by: datetime | None = None
     moved_to: UUID | None = None
@@ -121,7 +123,8 @@ class Visitor(SeatHolder, frozen=True, kw_only=True):
     @property
     def abandoned_by_erasure(self) -> set[UUID]:
         """The messages that an erasure gives up if they are not sent: the first and the last."""
-        return {id for id in (self.notification_id, self.last_notification_id) if id}
+        ids = {id for id in (self.notification_id, self.last_notification_id) if id}
+        return ids - {self.notification_id} if self.is_silent else ids
 
     @property
     def is_known(self) -> bool:
@@ -177,6 +180,7 @@ class Registered(DomainEvent[Visitor], frozen=True, kw_only=True):
             event_id=self.event_id,
             status="unconfirmed" if self.confirm_by else "registered",
             notification_id=self.notification_id,
+            is_silent=not self.notify,
             confirmed=False,
             confirm_by=self.confirm_by,
             takes_place_of=None,
@@ -201,6 +205,7 @@ class Waitlisted(DomainEvent[Visitor], frozen=True, kw_only=True):
             event_id=self.event_id,
             status="waiting",
             notification_id=self.notification_id,
+            is_silent=not self.notify,
             confirmed=False,
             confirm_by=None,
             joined=aggregate.version + 1,

@@ -11,7 +11,7 @@ from domain import events, notifications
 from domain.core.values import Email, FullName
 from domain.departures import EraseVisitor
 from domain.notifications import ERASED, Requeued, Sent
-from domain.registrations import RegisterVisitor
+from domain.registrations import AddVisitor, RegisterVisitor
 from domain.visitors import Cancelled, DuplicateRegistration, Erased, Registered
 from tests.domain.scenario import IN_A_MONTH, Scenario, identity
 
@@ -45,6 +45,17 @@ def test_a_waiting_notification_to_an_erased_person_is_abandoned() -> None:
         Erased(notification_id=notification),
     ]
     assert scenario.value == "erased before notified"
+
+
+def test_a_message_that_was_never_to_be_sent_is_not_abandoned() -> None:
+    scenario, _ = registered()
+    bob = Email("bob@example.org")
+    scenario.when(
+        AddVisitor(event_id=FAIR, full_name=FullName("Bob Stone"), email=bob, notify=False)
+    )
+    erased = scenario.when(EraseVisitor(visitor_id=identity.visitor(FAIR, bob)))
+    assert [type(event) for event in erased] == [Cancelled, Erased]
+    assert scenario.value == "erased"
 
 
 def test_a_notification_that_was_queued_again_is_abandoned_too() -> None:
