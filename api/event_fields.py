@@ -17,7 +17,8 @@ from domain.core.errors import InvalidFields
 from domain.core.times import Timezone
 from domain.core.values import Capacity, Description, Reason, StoredText
 from domain.details import Availability, Status, WaitingList, check_details
-from domain.events import Cancellation, CreateEvent, EventView, Reminders
+from domain.event_editing import CreateEvent, EventView, Reminders
+from domain.events import Cancellation
 from projections.events import EventRow
 
 _GIVEN = {

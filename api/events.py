@@ -19,7 +19,7 @@ from api.http.requests import Request
 from api.http.responses import Answer, created, gone, json_response
 from domain.core.errors import NotFound
 from domain.event_cancellation import CancelEvent, ReinstateEvent
-from domain.events import ChangeEvent, CreateEvent, DeleteEvent, EventView
+from domain.event_editing import ChangeEvent, CreateEvent, DeleteEvent, EventView
 from domain.history.batch import Done
 from projections import events
 from projections.seats import Seats, read_seats

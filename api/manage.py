@@ -29,8 +29,8 @@ from api.visitors import Visitor, visitor_of
 from domain.areas import Area
 from domain.departures import ConfirmVisitor, LeaveEvent
 from domain.details import availability_of
+from domain.event_editing import EventView
 from domain.events import Event as EventAggregate
-from domain.events import EventView
 from domain.history.streams import Streams
 from domain.links import read_manage_token
 from domain.visitors import SEATS, CancellationClosed, LinkExpired

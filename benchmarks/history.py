@@ -31,7 +31,7 @@ from domain.core.seats import NO_SEATS, EventSeats
 from domain.core.unit_of_work import Environment, Work
 from domain.core.values import Capacity, Email, FullName, Text
 from domain.departures import CancelVisitor
-from domain.events import CreateEvent
+from domain.event_editing import CreateEvent
 from domain.history.codec import encode
 from domain.history.store import load_keys
 from domain.notifications import QueueAgain, RecordDelivery

@@ -10,7 +10,7 @@ from domain import (
     credentials,
     departures,
     event_cancellation,
-    events,
+    event_editing,
     notifications,
     provider_items,
     registrations,
@@ -37,31 +37,33 @@ COMMANDS = (
     CommandType(areas.DeleteArea, areas.delete_area, touches=lambda c, _: Touches([c.area_id])),
     # events
     CommandType(
-        events.CreateEvent,
-        events.create_event,
+        event_editing.CreateEvent,
+        event_editing.create_event,
         touches=lambda c, _: Touches([c.area_id] if c.area_id else []),
-        answer=events.view_of,
+        answer=event_editing.view_of,
     ),
     CommandType(
-        events.ChangeEvent,
-        events.change_event,
+        event_editing.ChangeEvent,
+        event_editing.change_event,
         touches=lambda c, _: Touches([c.event_id]),
-        answer=events.view_of,
+        answer=event_editing.view_of,
     ),
     CommandType(
-        events.DeleteEvent, events.delete_event, touches=lambda c, _: Touches([c.event_id])
+        event_editing.DeleteEvent,
+        event_editing.delete_event,
+        touches=lambda c, _: Touches([c.event_id]),
     ),
     CommandType(
         event_cancellation.CancelEvent,
         event_cancellation.cancel_event,
         touches=lambda c, _: Touches([c.event_id]),
-        answer=events.view_of,
+        answer=event_editing.view_of,
     ),
     CommandType(
         event_cancellation.ReinstateEvent,
         event_cancellation.reinstate_event,
         touches=lambda c, _: Touches([c.event_id]),
-        answer=events.view_of,
+        answer=event_editing.view_of,
     ),
     CommandType(
         announcements.AnnounceChange,
@@ -72,7 +74,9 @@ COMMANDS = (
         announcements.RemindOf, announcements.remind_of, touches=lambda c, _: Touches([c.event_id])
     ),
     CommandType(
-        events.CleanUpEvent, events.clean_up_event, touches=lambda c, _: Touches([c.event_id])
+        event_editing.CleanUpEvent,
+        event_editing.clean_up_event,
+        touches=lambda c, _: Touches([c.event_id]),
     ),
     # items of the provider
     CommandType(
@@ -86,7 +90,7 @@ COMMANDS = (
         provider_items.FollowProvider,
         provider_items.follow_provider,
         touches=lambda c, _: Touches([c.event_id]),
-        answer=events.view_of,
+        answer=event_editing.view_of,
     ),
     CommandType(syncs.RecordSync, syncs.record_sync),
     CommandType(syncs.RecordFailedSync, syncs.record_failed_sync),

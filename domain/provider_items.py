@@ -14,14 +14,8 @@ from domain.core.errors import NotFound
 from domain.core.unit_of_work import Work, check_version
 from domain.core.values import StoredText
 from domain.details import Status
-from domain.events import (
-    Created,
-    Event,
-    TakenFromProvider,
-    existing_event,
-    move_between_areas,
-    settle,
-)
+from domain.event_editing import move_between_areas, settle
+from domain.events import Created, Event, TakenFromProvider, existing_event
 from domain.following import Field, Said
 
 

@@ -34,7 +34,7 @@ from api.http.dispatch import execute
 from api.http.reads import read
 from api.http.requests import Request
 from domain.core.errors import ChangedMeanwhile, InvalidFields, NotFound
-from domain.events import ChangeEvent, CreateEvent, DeleteEvent
+from domain.event_editing import ChangeEvent, CreateEvent, DeleteEvent
 from domain.provider_items import FollowProvider
 from projections import events, registration_counts
 from projections.event_search import count_by_date, search

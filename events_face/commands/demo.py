@@ -15,7 +15,7 @@ from domain.application import APPLICATION
 from domain.areas import CreateArea
 from domain.core.times import Timezone
 from domain.core.values import Capacity, Email, FullName, Text, Username
-from domain.events import CreateEvent
+from domain.event_editing import CreateEvent
 from domain.history.batch import CommandRequest, Done, Origin
 from domain.history.decider import Decider
 from domain.history.store import connect, last_position

@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from domain.core.durations import LongDuration
 from domain.core.values import Capacity, Email, FullName
 from domain.departures import CancelVisitor
-from domain.events import CreateEvent
+from domain.event_editing import CreateEvent
 from domain.registrations import CorrectVisitor, RegisterVisitor
 from domain.visitors import Visitor
 from runtime.embedded.services import Services

@@ -15,7 +15,7 @@ from domain.core.durations import LongDuration
 from domain.core.values import Capacity, Reason, Text
 from domain.departures import CancelVisitor, EraseVisitor
 from domain.event_cancellation import CancelEvent
-from domain.events import CreateEvent, DeleteEvent
+from domain.event_editing import CreateEvent, DeleteEvent
 from domain.history.store import last_position
 from domain.links import manage_token
 from tests.api.serving import OPERATOR, Api

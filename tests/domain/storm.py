@@ -30,7 +30,7 @@ from domain.core.errors import DomainError
 from domain.core.ids import Identity
 from domain.core.values import Capacity, Email
 from domain.departures import CancelVisitor
-from domain.events import ChangeEvent
+from domain.event_editing import ChangeEvent
 from domain.history.batch import Batch, Origin
 from domain.history.decider import Decider
 from domain.history.group_commit import Writer

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from domain import areas, events
+from domain import areas, event_editing
 from domain.areas import AreaInUse, AreaNameTaken, CreateArea, DeleteArea, RenameArea
 from domain.core.errors import ChangedMeanwhile, NotFound
 from domain.core.values import Text
@@ -77,7 +77,7 @@ def test_a_refused_rename_leaves_both_names_as_they_were() -> None:
 def test_an_area_with_events_cannot_be_deleted_until_they_leave() -> None:
     scenario = a_hall()
     scenario.when(
-        events.CreateEvent(
+        event_editing.CreateEvent(
             name=Text("Fair"),
             event_datetime=IN_A_MONTH,
             registration_deadline=IN_A_WEEK,
@@ -87,7 +87,7 @@ def test_an_area_with_events_cannot_be_deleted_until_they_leave() -> None:
     event_id = scenario.value.event.id
     with pytest.raises(AreaInUse):
         scenario.when(DeleteArea(area_id=HALL))
-    scenario.when(events.ChangeEvent(event_id=event_id, area_id=None))
+    scenario.when(event_editing.ChangeEvent(event_id=event_id, area_id=None))
     assert scenario.when(DeleteArea(area_id=HALL)) == [areas.Deleted(), areas.NameReleased()]
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from domain import areas, events
+from domain import areas, event_editing, events
 from domain.areas import AreaNameTaken, CreateArea, RenameArea
 from domain.core.characters import fold, fold_case
 from domain.core.errors import InvalidFields
@@ -167,10 +167,10 @@ def test_an_old_name_stays_until_it_is_changed() -> None:
     scenario.given(hall, areas.Created(name=old))
     scenario.given(event, created)
     scenario.when(RenameArea(area_id=hall, name=old))
-    scenario.when(events.ChangeEvent(event_id=event, name=old, status="closed"))
+    scenario.when(event_editing.ChangeEvent(event_id=event, name=old, status="closed"))
     for command in (
         RenameArea(area_id=hall, name=other),
-        events.ChangeEvent(event_id=event, name=other),
+        event_editing.ChangeEvent(event_id=event, name=other),
     ):
         with pytest.raises(InvalidFields) as refused:
             scenario.when(command)

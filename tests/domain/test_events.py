@@ -11,13 +11,8 @@ from domain import areas, events
 from domain.areas import CreateArea
 from domain.core.errors import ChangedMeanwhile, InvalidFields, NotFound
 from domain.core.values import Text
-from domain.events import (
-    ChangeEvent,
-    CleanUpEvent,
-    CreateEvent,
-    DeleteEvent,
-    Event,
-)
+from domain.event_editing import ChangeEvent, CleanUpEvent, CreateEvent, DeleteEvent
+from domain.events import Event
 from domain.provider_items import SyncOutcome
 from tests.domain.fair import FAIR, FAIR_CREATED, a_fair, synced
 from tests.domain.scenario import IN_A_MONTH, IN_A_WEEK, NOW, Scenario

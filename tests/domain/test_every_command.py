@@ -35,14 +35,8 @@ from domain.departures import (
     ResendMessage,
 )
 from domain.event_cancellation import CancelEvent, ReinstateEvent
-from domain.events import (
-    ChangeEvent,
-    CleanUpEvent,
-    CreateEvent,
-    DeleteEvent,
-    Reminder,
-    TimeAndPlace,
-)
+from domain.event_editing import ChangeEvent, CleanUpEvent, CreateEvent, DeleteEvent
+from domain.events import Reminder, TimeAndPlace
 from domain.history.batch import CommandRequest
 from domain.history.decider import Decider
 from domain.history.group_commit import Writer

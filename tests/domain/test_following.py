@@ -14,12 +14,8 @@ from domain.areas import Area, CreateArea, DeleteArea, RenameArea
 from domain.core.errors import NotFound
 from domain.core.values import Text
 from domain.details import Details
-from domain.events import (
-    ChangeEvent,
-    CleanUpEvent,
-    DeleteEvent,
-    Event,
-)
+from domain.event_editing import ChangeEvent, CleanUpEvent, DeleteEvent
+from domain.events import Event
 from domain.following import FIELDS, Field
 from domain.provider_items import FollowProvider, SyncOutcome
 from tests.domain.fair import FAIR, FAIR_CREATED, synced

@@ -10,7 +10,7 @@ import pytest
 from psycopg import Connection
 
 from domain.core.values import Capacity
-from domain.events import ChangeEvent
+from domain.event_editing import ChangeEvent
 from domain.seats import differences
 from domain.visitors import Erased, EventFull
 from tests.support.former_append import append_as_before, registered

@@ -20,7 +20,8 @@ from eventsourcing.domain import Aggregate as LibraryAggregate
 from eventsourcing.persistence import IntegrityError
 
 from domain.core.aggregate import Foreign, Metadata, RecordedEvent
-from domain.events import ChangeEvent, Created, Event, Renamed
+from domain.event_editing import ChangeEvent
+from domain.events import Created, Event, Renamed
 from domain.history.eventsourcing_view import History
 from domain.history.store import open_all
 from tests.support.installation import ORIGIN, Installation, an_event, visitor

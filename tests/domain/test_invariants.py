@@ -15,7 +15,8 @@ from domain import visitors
 from domain.areas import Area, AreaName, CreateArea, DeleteArea, RenameArea
 from domain.core.errors import DomainError
 from domain.core.values import Email, FullName, Text
-from domain.events import ChangeEvent, CleanUpEvent, CreateEvent, DeleteEvent, Event
+from domain.event_editing import ChangeEvent, CleanUpEvent, CreateEvent, DeleteEvent
+from domain.events import Event
 from domain.provider_items import SyncEvent
 from domain.registrations import RegisterVisitor
 from domain.visitors import Visitor

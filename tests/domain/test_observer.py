@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from domain.core.errors import NotFound
-from domain.events import ChangeEvent
+from domain.event_editing import ChangeEvent
 from domain.history.batch import Batch, CommandFailure, Done
 from tests.support.installation import ORIGIN, Installation, an_event, visitor
 

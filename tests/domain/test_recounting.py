@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from domain.core.values import Capacity, Email, FullName
 from domain.departures import CancelVisitor
-from domain.events import ChangeEvent
+from domain.event_editing import ChangeEvent
 from domain.registrations import CorrectVisitor, RegisterVisitor
 from domain.seats import differences, recount
 from tests.support.installation import Installation

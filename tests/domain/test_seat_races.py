@@ -19,7 +19,7 @@ from domain.core.errors import DomainError, InvalidFields
 from domain.core.values import Capacity
 from domain.departures import CancelVisitor, LeaveEvent, ResendMessage
 from domain.event_cancellation import CancelEvent, ReinstateEvent
-from domain.events import ChangeEvent
+from domain.event_editing import ChangeEvent
 from domain.history.batch import Origin
 from domain.history.group_commit import Writer
 from domain.registrations import RegisterVisitor

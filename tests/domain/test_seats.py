@@ -12,7 +12,7 @@ import pytest
 from domain.core.values import Capacity
 from domain.departures import CancelVisitor
 from domain.details import WaitingList
-from domain.events import ChangeEvent, EventView
+from domain.event_editing import ChangeEvent, EventView
 from domain.history.group_commit import Writer
 from domain.registrations import RegisterVisitor
 from domain.visitors import EventFull, Visitor

@@ -39,7 +39,7 @@ from domain.departures import (
 )
 from domain.details import WaitingList
 from domain.event_cancellation import CancelEvent, ReinstateEvent
-from domain.events import ChangeEvent, CleanUpEvent, DeleteEvent
+from domain.event_editing import ChangeEvent, CleanUpEvent, DeleteEvent
 from domain.history.batch import CommandFailure, CommandRequest, Origin
 from domain.history.decider import Decider
 from domain.history.store import connect, last_position, read_events

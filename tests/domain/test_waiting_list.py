@@ -21,7 +21,7 @@ from domain.departures import (
 )
 from domain.details import WaitingList
 from domain.event_cancellation import CancelEvent, ReinstateEvent
-from domain.events import ChangeEvent
+from domain.event_editing import ChangeEvent
 from domain.registrations import AddVisitor, CorrectVisitor, RegisterVisitor
 from domain.visitors import (
     AlreadyWaiting,

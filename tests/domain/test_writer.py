@@ -18,7 +18,8 @@ from domain.areas import CreateArea, RenameArea
 from domain.core.commands import CommandType
 from domain.core.values import Text
 from domain.departures import EraseVisitor
-from domain.events import ChangeEvent, Event
+from domain.event_editing import ChangeEvent
+from domain.events import Event
 from domain.history import group_commit
 from domain.history.batch import Batch, CommandFailure, Done, Origin
 from domain.history.group_commit import GATHER_MIN_BATCH, Writer

@@ -13,7 +13,7 @@ from domain import visitors
 from domain.application import APPLICATION
 from domain.areas import CreateArea
 from domain.core.values import Text
-from domain.events import ChangeEvent
+from domain.event_editing import ChangeEvent
 from domain.history import group_commit
 from domain.history.batch import CommandFailure, Done
 from domain.history.codec import UnknownEvent

@@ -4,7 +4,7 @@ import pytest
 
 from domain.areas import DeleteArea, RenameArea
 from domain.core.values import Text
-from domain.events import ChangeEvent, DeleteEvent
+from domain.event_editing import ChangeEvent, DeleteEvent
 from projections.areas import AreaRow, get_area, list_areas
 from tests.support.installation import Installation
 

@@ -18,7 +18,8 @@ from domain.core.aggregate import RecordedEvent
 from domain.core.values import Capacity
 from domain.departures import CancelVisitor, EraseVisitor
 from domain.event_cancellation import CancelEvent, ReinstateEvent
-from domain.events import ChangeEvent, TimeAndPlace
+from domain.event_editing import ChangeEvent
+from domain.events import TimeAndPlace
 from domain.notifications import QueueAgain, RecordDelivery
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import EventCancelled

@@ -15,7 +15,7 @@ from domain.core.values import Capacity, Reason, Text
 from domain.departures import CancelVisitor, EraseVisitor
 from domain.details import Details
 from domain.event_cancellation import CancelEvent, ReinstateEvent
-from domain.events import ChangeEvent, CleanUpEvent, DeleteEvent
+from domain.event_editing import ChangeEvent, CleanUpEvent, DeleteEvent
 from domain.provider_items import SyncEvent
 from domain.waiting_list import PromoteVisitor
 from projections.event_list import EventFilter, list_events

@@ -16,7 +16,8 @@ from domain.core.durations import Duration, LongDuration
 from domain.core.values import Capacity, Reason
 from domain.departures import CancelVisitor, ConfirmVisitor
 from domain.event_cancellation import CancelEvent, ReinstateEvent
-from domain.events import ChangeEvent, Reminder, TimeAndPlace
+from domain.event_editing import ChangeEvent
+from domain.events import Reminder, TimeAndPlace
 from domain.notifications import RecordDelivery
 from projections.fan_out import fan_out
 from projections.message_texts import Kind

@@ -21,7 +21,7 @@ from domain.departures import (
     ResendMessage,
 )
 from domain.event_cancellation import CancelEvent, ReinstateEvent
-from domain.events import ChangeEvent, DeleteEvent
+from domain.event_editing import ChangeEvent, DeleteEvent
 from domain.registrations import AddVisitor, CorrectVisitor, RegisterVisitor
 from projections.messages import LATE, messages_by_id
 from tests.support.installation import IN_A_MONTH, Installation, a_registration, an_event

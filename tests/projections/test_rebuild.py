@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 
 from domain.areas import DeleteArea
 from domain.core.aggregate import RecordedEvent
-from domain.events import DeleteEvent
+from domain.event_editing import DeleteEvent
 from domain.history.store import connect
 from domain.notifications import QueueAgain, RecordDelivery
 from domain.privacy.keys import InstallationKeys

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.core.aggregate import Metadata, RecordedEvent
-from domain.events import DeleteEvent
+from domain.event_editing import DeleteEvent
 from domain.visitors import Registered
 from projections.lists.dates import DateCount, Span
 from projections.registration_counts import (

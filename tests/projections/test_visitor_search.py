@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.events import DeleteEvent
+from domain.event_editing import DeleteEvent
 from projections.lists import keyset
 from projections.lists.keyset import PageStart
 from projections.visitor_search import search

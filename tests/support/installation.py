@@ -23,7 +23,7 @@ from domain.core.commands import Application
 from domain.core.ids import Identity
 from domain.core.values import Email, FullName, Text, Username
 from domain.details import Status
-from domain.events import CreateEvent
+from domain.event_editing import CreateEvent
 from domain.history.batch import CommandFailure, CommandRequest, Done, Observer, Origin
 from domain.history.decider import Decider
 from domain.history.group_commit import Writer

@@ -15,7 +15,7 @@ from domain.core.durations import Duration, LongDuration
 from domain.core.values import Capacity
 from domain.departures import CancelVisitor
 from domain.event_cancellation import CancelEvent, ReinstateEvent
-from domain.events import ChangeEvent
+from domain.event_editing import ChangeEvent
 from domain.history.batch import CommandRequest
 from domain.history.decider import Decider
 from domain.history.leadership import take_lead

@@ -11,7 +11,7 @@ import pytest
 
 from domain import sync_requests
 from domain.core.values import Text
-from domain.events import ChangeEvent, CleanUpEvent, DeleteEvent
+from domain.event_editing import ChangeEvent, CleanUpEvent, DeleteEvent
 from domain.history.store import connect, last_position
 from domain.provider_items import FollowProvider
 from domain.syncs import Counts, KeptItem, RecordSync

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from domain.application import APPLICATION
-from domain.events import CleanUpEvent
+from domain.event_editing import CleanUpEvent
 from domain.history.batch import CommandRequest, Origin
 from domain.history.decider import Decider
 from domain.history.store import connect

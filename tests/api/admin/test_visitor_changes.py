@@ -11,7 +11,7 @@ import pytest
 from api.admin import event_tabs
 from domain.core.values import Capacity
 from domain.details import WaitingList
-from domain.events import DeleteEvent
+from domain.event_editing import DeleteEvent
 from domain.notifications import RecordDelivery
 from projections.notification_search import search
 from tests.api.admin.panel import Browsers, Panel
