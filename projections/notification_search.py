@@ -25,7 +25,8 @@ COUNT_LIMIT = 10_000
 FIRST_PAGE = PageStart()
 
 _COLUMNS: LiteralString = """
-person_position, visitor_id, event_id, kind, state, attempts, last_error, due_at, concluded_at
+person_position, visitor_id, event_id, kind, state, attempts, last_error, due_at, concluded_at,
+CASE WHEN state = 'waiting' AND held_until > now() THEN held_until END
 """
 
 _IS_IN: dict[State, LiteralString] = {
@@ -59,6 +60,8 @@ class FoundNotification(WithPerson, frozen=True):
     due_at: datetime
     """The time of the next attempt, while the state is `waiting`."""
     concluded_at: datetime | None
+    held_until: datetime | None
+    """Set while it is held, because its address gets too many messages."""
 
     @property
     def may_be_sent_again(self) -> bool:

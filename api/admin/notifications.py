@@ -29,6 +29,7 @@ from domain.notifications import QueueAgain
 from projections.backlog import send_now
 from projections.events import get_event
 from projections.messages import messages_by_id
+from projections.new_messages import MOST_IN_PERIOD
 from projections.notification_search import (
     COUNT_LIMIT,
     FoundNotification,
@@ -109,7 +110,9 @@ class NotificationPages(Controller):
         (content["notification"],) = await names.for_reader(
             request, [found], visitor_id=found.visitor_id
         )
-        return page(request, "notifications/notification.html", **content)
+        return page(
+            request, "notifications/notification.html", most_in_period=MOST_IN_PERIOD, **content
+        )
 
     @post("/{notification_id:uuid}/again")
     async def send_again(self, request: Request, notification_id: FromPath[UUID]) -> Response[Any]:

@@ -11,6 +11,7 @@ from domain.audit.disclosures import PersonalDataRead
 from domain.history.batch import Origin
 from domain.history.store import read_events
 from domain.notifications import RecordDelivery
+from projections.new_messages import MOST_IN_PERIOD
 from tests.api.admin.panel import Page, Panel
 from tests.api.serving import Api
 from tests.workers.outboxes import forget_everybody
@@ -130,6 +131,15 @@ async def test_a_notification_is_sent_again_from_its_page(api: Api, organizer: P
     assert page.notice == "The notification will be sent again."
     assert "waiting" in [tag.text for tag in page.root.all("span", class_="tag")]
     assert "Send again" not in page.buttons
+
+
+async def test_a_held_message_says_until_when(api: Api, organizer: Panel) -> None:
+    for _ in range(MOST_IN_PERIOD + 1):
+        held = (await registered(api, organizer, "ada"))[-1]
+    page = await organizer.open(f"{NOTIFICATIONS}{held}")
+    assert "Held until" in page.text
+    assert "Next try" not in page.text
+    assert "An address gets at most 5 messages an hour" in page.text
 
 
 async def test_a_visitors_page_shows_all_messages_newest_first(
