@@ -179,7 +179,7 @@ OUTBOX = Projection(
     bulk=Bulk(
         tables=(
             BulkTable("outbox", new_messages.COLUMNS + _AFTER_NEW),
-            BulkTable("recipients", recipients.COLUMNS),
+            recipients.COPIED,
         ),
         rows_of=_rows_of,
         complete=new_messages.HOLD_ALL,

@@ -15,6 +15,7 @@ from psycopg import AsyncConnection
 from domain.core.aggregate import RecordedEvent
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import HOLDS_PERSON, Erased, Visitor, VisitorStatus, Waitlisted
+from projections.projector.projection import BulkTable
 from projections.recipient_keys import KEY_OF_VISITOR, key_of_address, key_of_visitor
 
 TABLE = """
@@ -37,14 +38,17 @@ KEYS: LiteralString = f"SELECT unnest(ARRAY[recipient_key, {KEY_OF_VISITOR}]) FR
 """The beginning of a query for the keys in rows of the outbox, before an erasure and after it. An
 index finds the rows by them."""
 
-COLUMNS = (
-    ("visitor_id", "uuid"),
-    ("event_id", "uuid"),
-    ("status", "text"),
-    ("episode", "int4"),
-    ("confirm_by", "timestamptz"),
-    ("recipient_key", "int8"),
-    ("person_position", "int8"),
+COPIED = BulkTable(
+    "recipients",
+    (
+        ("visitor_id", "uuid"),
+        ("event_id", "uuid"),
+        ("status", "text"),
+        ("episode", "int4"),
+        ("confirm_by", "timestamptz"),
+        ("recipient_key", "int8"),
+        ("person_position", "int8"),
+    ),
 )
 
 
@@ -74,7 +78,7 @@ class Recipient(msgspec.Struct, frozen=True):
         return Change(recorded, self, self.after(recorded, keys))
 
     def row(self) -> tuple[object, ...]:
-        """The values of `COLUMNS`."""
+        """The values of the columns of `COPIED`."""
         visitor = self.visitor
         return (
             visitor.id,
@@ -121,7 +125,8 @@ async def apply(
             change = recipients[id].change(recorded, keys)
             recipients[id] = change.now
         changes.append(_with_place(change, waiting) if waiting else change)
-    await _insert(connection, new.values())
+    if new:
+        await COPIED.copy(connection, [recipient.row() for recipient in new.values()])
     await _update(connection, known.values())
     return changes
 
@@ -187,22 +192,6 @@ async def _count_waiting(
         )
         counts.update(dict(await cursor.fetchall()))
     return counts
-
-
-async def _insert(connection: AsyncConnection[Any], recipients: Collection[Recipient]) -> None:
-    if not recipients:
-        return
-    await connection.execute(
-        """
-        INSERT INTO recipients (visitor_id, event_id, status, episode, confirm_by, recipient_key,
-                                person_position)
-        SELECT * FROM unnest(
-            %b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::timestamptz[], %b::bigint[],
-            %b::bigint[]
-        )
-        """,
-        [list(column) for column in zip(*(r.row() for r in recipients), strict=True)],
-    )
 
 
 async def _update(connection: AsyncConnection[Any], recipients: Collection[Recipient]) -> None:

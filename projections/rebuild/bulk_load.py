@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection as pipes
 from multiprocessing import get_context, parent_process
-from typing import Any, LiteralString
+from typing import Any
 
 import msgspec
 import psycopg
@@ -28,7 +28,7 @@ from domain.core.aggregate import EVENT_TYPES
 from domain.history.segments import read_segment
 from domain.history.store import BY_KEY, CONNECTION_TIMEOUTS, SESSION
 from domain.privacy.keys import InstallationKeys
-from projections.projector.projection import Bulk, EventClass, Projection
+from projections.projector.projection import Bulk, BulkTable, EventClass, Projection
 from projections.rebuild.staging import Indexes, StagingSchema
 
 SEGMENT_SIZE = 8_000
@@ -45,7 +45,7 @@ INDEX_BUILD_OPTIONS = "-c maintenance_work_mem=128MB -c max_parallel_maintenance
 """PostgreSQL options for building an index in each process. Parallel workers of PostgreSQL would
 only share the same processors, at an extra cost."""
 
-_LEFT_OVER = (("projection", "text"), ("position", "int8"))
+_LEFT_OVER = BulkTable("left_over", (("projection", "text"), ("position", "int8")))
 
 
 class ProcessLost(Exception):
@@ -148,8 +148,8 @@ def _load_segment(after: int, upto: int) -> int:
             handled = [e for e in events if type(e.event) in filled.handles]
             rows, left_over = filled.bulk.rows_of(handled, _keys)
             for table in filled.bulk.tables:
-                _copy(table.name, table.columns, rows[table.name])
-            _copy("left_over", _LEFT_OVER, [(filled.name, e.position) for e in left_over])
+                _copy(table, rows[table.name])
+            _copy(_LEFT_OVER, [(filled.name, e.position) for e in left_over])
     return upto - after
 
 
@@ -163,14 +163,9 @@ def _complete(table: str, indexes: Indexes) -> None:
     _connection.execute(SQL("ANALYZE {}").format(Identifier(table)))
 
 
-def _copy(
-    table: str, columns: Iterable[tuple[LiteralString, str]], rows: Iterable[tuple[object, ...]]
-) -> None:
-    statement = SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
-        Identifier(table), SQL(", ").join(Identifier(name) for name, _ in columns)
-    )
-    with _connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.set_types([kind for _, kind in columns])
+def _copy(table: BulkTable, rows: Iterable[tuple[object, ...]]) -> None:
+    with _connection.cursor() as cursor, cursor.copy(table.copy_statement) as copy:
+        copy.set_types(table.types)
         for row in rows:
             copy.write_row(row)
 
