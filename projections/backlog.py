@@ -46,6 +46,16 @@ async def count_refused(connection: AsyncConnection[Any]) -> int:
     return row[0] if row else 0
 
 
+async def release_held(connection: AsyncConnection[Any]) -> None:
+    """Make the rows due that are held because of their address."""
+    await connection.execute(
+        """
+        UPDATE outbox SET due_at = created_at
+        WHERE state = 'waiting' AND due_at > now() AND due_at = held_until
+        """
+    )
+
+
 async def send_now(connection: AsyncConnection[Any]) -> int:
     """Make all rows due that wait for a later attempt, also if the notification service asked for
     a longer wait; not those that are held. Returns their number."""

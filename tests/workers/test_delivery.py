@@ -296,6 +296,18 @@ async def test_a_missing_public_url_is_warned_of_once(
     assert [entry["event"] for entry in log] == ["PUBLIC_URL is not set: messages contain no links"]
 
 
+async def test_one_address_gets_no_more_than_five_messages_at_once_unless_limits_are_off(
+    installation: Installation, service: NotificationService, worker_settings: Settings
+) -> None:
+    for _ in range(7):
+        await registered(installation, "ada@example.org")
+    for limits, sent in ((True, 5), (False, 2)):
+        settings = msgspec.structs.replace(worker_settings, rate_limits=limits)
+        async with new_delivery(settings, installation.database_url, installation.keys) as delivery:
+            assert (await delivery.drain()).sent == sent
+    assert len(service.received) == 7
+
+
 async def test_waiting_messages_to_a_visitor_who_has_left_are_abandoned(
     installation: Installation, service: NotificationService, delivery: Delivery
 ) -> None:

@@ -31,6 +31,7 @@ from domain.links import manage_token
 from domain.notifications import ERASED
 from domain.privacy.keys import InstallationKeys
 from projections import backlog
+from projections.backlog import release_held
 from projections.messages import Message
 from runtime.command_metrics import count_batch
 from runtime.errors import CommandFailed
@@ -103,6 +104,7 @@ def new_delivery(settings: Settings, database_url: str, keys: InstallationKeys) 
         settings.notification_service_owner_id,
         decider,
         settings.public_url,
+        holds=settings.rate_limits,
     )
 
 
@@ -117,14 +119,18 @@ class Delivery:
         owner_id: str,
         decider: Decider,
         public_url: str | None = None,
+        *,
+        holds: bool = True,
     ) -> None:
-        """`public_url`: where people reach this installation; None leaves the links out."""
+        """`public_url`: where people reach this installation; None leaves the links out. `holds`:
+        whether messages wait that are held because of their address."""
         self._database_url = database_url
         self._keys = keys
         self._service = service
         self._owner_id = owner_id
         self._decider = decider
         self._public_url = public_url
+        self._holds = holds
         self._worker_id = abandoned.new_worker_id()
         self._connection: AsyncConnection[Any] | None = None
         self._liveness: AsyncConnection[Any] | None = None
@@ -256,6 +262,8 @@ class Delivery:
         if not self._probed:
             await pause.probe_at_once(connection)
             self._probed = True
+        if not self._holds:
+            await release_held(connection)
         begun = perf_counter()
         take_expired = due_by is not None or time.monotonic() >= self._takeover_at
         token = abandoned.new_token(self._worker_id)
