@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -9,33 +10,36 @@ from psycopg import AsyncConnection
 
 from domain.announcements import ChangeAnnounced, ReminderDue
 from domain.core.aggregate import RecordedEvent
-from domain.core.seats import Seat
 from domain.event_cancellation import Cancelled, Reinstated
-from domain.visitors import SEATS
+from domain.visitors import SEATS, VisitorStatus
 from projections.message_texts import Facts, Kind
-
-EVERYBODY: frozenset[Seat] = frozenset({"taken", "waiting"})
 
 
 class Announcement(msgspec.Struct, frozen=True):
     kind: Kind
-    facts: Facts = Facts()
-    to: frozenset[Seat] = EVERYBODY
+    facts: Mapping[VisitorStatus, Facts]
+    """What it says to visitors of each status; visitors of another one do not get it."""
 
 
 def announcement_of(recorded: RecordedEvent) -> Announcement | None:
     """The message that all visitors of the event get; None if they get none."""
     match recorded.event:
         case Cancelled(reason=reason):
-            return Announcement("event_cancelled", Facts(reason=reason))
-        case Reinstated():
-            return Announcement("event_reinstated")
+            return Announcement("event_cancelled", _to_all(reason=reason))
+        case Reinstated(lapses_from=confirm_by):
+            to_unconfirmed = Facts(confirm_by=confirm_by)
+            return Announcement("event_reinstated", {**_to_all(), "unconfirmed": to_unconfirmed})
         case ChangeAnnounced(area=area):
-            return Announcement("changed", Facts(area=area))
+            return Announcement("changed", _to_all(area=area))
         case ReminderDue():
-            return Announcement("reminder", to=frozenset({"taken"}))
+            with_seat = [status for status, seat in SEATS.items() if seat == "taken"]
+            return Announcement("reminder", dict.fromkeys(with_seat, Facts()))
         case _:
             return None
+
+
+def _to_all(**facts: Any) -> dict[VisitorStatus, Facts]:
+    return {status: Facts(waited=seat == "waiting", **facts) for status, seat in SEATS.items()}
 
 
 async def fan_out(
@@ -49,10 +53,12 @@ async def fan_out(
                             person_position, correlation_id, created_at, due_at)
         SELECT encode(substr(sha256(convert_to(concat_ws(' ', event_id, %(version)b::bigint,
                    %(kind)b::text, visitor_id, episode), 'UTF8')), 1, 16), 'hex')::uuid,
-               visitor_id, event_id, episode, %(kind)b, %(facts)b, recipient_key, %(position)b,
+               visitor_id, event_id, episode, %(kind)b, facts, recipient_key, %(position)b,
                person_position, %(correlation_id)b, %(at)b, %(at)b
         FROM recipients
-        WHERE event_id = %(event_id)b AND status = ANY(%(statuses)b::text[])
+        JOIN unnest(%(statuses)b::text[], %(facts)b::text[]) AS of_status (status, facts)
+            USING (status)
+        WHERE event_id = %(event_id)b
           AND person_position < %(position)b -- a bulk load knows later visitors already
         ON CONFLICT (id) DO NOTHING
         """,
@@ -60,11 +66,11 @@ async def fan_out(
             "event_id": recorded.originator_id,
             "version": recorded.originator_version,
             "kind": announcement.kind,
-            "facts": msgspec.json.encode(announcement.facts).decode(),
+            "statuses": list(announcement.facts),
+            "facts": [msgspec.json.encode(facts).decode() for facts in announcement.facts.values()],
             "position": recorded.position,
             "correlation_id": recorded.metadata.correlation_id,
             "at": recorded.metadata.timestamp,
-            "statuses": [s for s, seat in SEATS.items() if seat in announcement.to],
         },
     )
     return cursor.rowcount

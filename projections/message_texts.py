@@ -35,7 +35,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     place: int | None = None
     """Place in line, from 1."""
     waited: bool = False
-    """Whether the visitor was on the waiting list."""
+    """Whether the visitor is, or was, on the waiting list."""
     reason: str = ""
     area: str | None = None
     """Name of the area."""
@@ -58,7 +58,7 @@ def text_of(kind: Kind, facts: Facts, event: EventFacts, link: str | None = None
         _event_cancelled(facts, event) if event.cancelled and kind != "event_cancelled" else "",
         f"Reason: {facts.reason}" if facts.reason else "",
         "\n".join(filter(None, [event.name, _time(event.begins, event), facts.area])),
-        f"{_LINKS.get(kind, _SEE_OR_CANCEL)}: {link}" if link and kind not in _OVER else "",
+        f"{_purpose_of_link(kind, facts)}: {link}" if link and kind not in _OVER else "",
     ]
     return "\n\n".join(filter(None, paragraphs))
 
@@ -76,11 +76,12 @@ def _waiting(facts: Facts, event: EventFacts) -> str:
 
 
 def _confirm(facts: Facts, event: EventFacts) -> str:
-    until = f" until {_time(facts.confirm_by, event)}" if facts.confirm_by else ""
-    return (
-        "A seat of this event is reserved for you. Please confirm your email address"
-        f"{until}; after that, the seat goes to somebody else."
-    )
+    return f"A seat of this event is reserved for you. {_please_confirm(facts, event)}"
+
+
+def _please_confirm(facts: Facts, event: EventFacts) -> str:
+    by = f" by {_time(facts.confirm_by, event)}" if facts.confirm_by else ""
+    return f"Please confirm your email address{by}; after that, the seat goes to somebody else."
 
 
 def _promoted(facts: Facts, event: EventFacts) -> str:
@@ -102,7 +103,12 @@ def _event_cancelled(facts: Facts, event: EventFacts) -> str:
 
 
 def _event_reinstated(facts: Facts, event: EventFacts) -> str:
-    return "This event was cancelled, but it takes place after all. You need not register again."
+    news = "This event was cancelled, but it takes place after all."
+    if facts.waited:
+        return f"{news} You keep your place on the waiting list."
+    if facts.confirm_by:
+        return f"{news} Your seat is still reserved for you. {_please_confirm(facts, event)}"
+    return f"{news} You need not register again."
 
 
 def _reminder(facts: Facts, event: EventFacts) -> str:
@@ -121,12 +127,14 @@ _NEWS: Mapping[Kind, Callable[[Facts, EventFacts], str]] = {
     "reminder": _reminder,
 }
 
-_SEE_OR_CANCEL = "To see or cancel your registration"
 
-_LINKS: Mapping[Kind, str] = {
-    "confirm": "To confirm or cancel",
-    "waiting": "To see your place in line, or to leave it",
-}
+def _purpose_of_link(kind: Kind, facts: Facts) -> str:
+    if kind == "confirm" or facts.confirm_by:
+        return "To confirm or cancel"
+    if kind == "waiting" or facts.waited:
+        return "To see your place in line, or to leave it"
+    return "To see or cancel your registration"
+
 
 _OVER: frozenset[Kind] = frozenset({"cancelled"})
 """Messages after which the visitor's link is not valid any more."""

@@ -90,6 +90,32 @@ async def test_visitors_with_a_seat_or_in_line_get_messages_of_cancellation_and_
     assert "Reason: A storm is coming." in text
 
 
+async def test_a_reinstatement_says_to_each_visitor_what_is_kept(
+    installation: Installation,
+) -> None:
+    event, people = await an_event_with_everybody(installation)
+    last = await join(installation, event, "last@example.org")
+    for command in (
+        ChangeEvent(
+            event_id=event, capacity=Capacity(2), confirm_within=LongDuration.parse("PT1H")
+        ),
+        CancelEvent(event_id=event),
+        ReinstateEvent(event_id=event),
+    ):
+        await installation.give(command)
+    await installation.project()
+    rows = {
+        UUID(row["id"]): UUID(row["visitor_id"])
+        for row in await installation.rows("outbox")
+        if row["kind"] == "event_reinstated"
+    }
+    messages = await messages_by_id(installation.connection, list(rows))
+    texts = {visitor: messages[id].text() for id, visitor in rows.items()}
+    assert "You need not register again." in texts[people["seated"]]
+    assert "Your seat is still reserved for you." in texts[people["waiting"]], "got a free seat"
+    assert "You keep your place on the waiting list." in texts[last]
+
+
 async def text_of_first(installation: Installation, kind: Kind) -> str:
     rows = [UUID(r["id"]) for r in await installation.rows("outbox") if r["kind"] == kind]
     return (await messages_by_id(installation.connection, rows))[rows[0]].text()

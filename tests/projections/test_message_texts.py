@@ -58,7 +58,7 @@ To see your place in line, or to leave it: https://events.example.com/r/token"""
         """\
 Your confirmation code is 1234
 
-A seat of this event is reserved for you. Please confirm your email address until Thursday, 2 May \
+A seat of this event is reserved for you. Please confirm your email address by Thursday, 2 May \
 2030, 09:30 (Europe/Berlin); after that, the seat goes to somebody else.
 
 Spring Fair
@@ -134,6 +134,30 @@ Spring Fair
 Saturday, 4 May 2030, 18:00 (Europe/Berlin)
 
 To see or cancel your registration: https://events.example.com/r/token""",
+    ),
+    (
+        "event_reinstated",
+        Facts(waited=True),
+        """\
+This event was cancelled, but it takes place after all. You keep your place on the waiting list.
+
+Spring Fair
+Saturday, 4 May 2030, 18:00 (Europe/Berlin)
+
+To see your place in line, or to leave it: https://events.example.com/r/token""",
+    ),
+    (
+        "event_reinstated",
+        Facts(confirm_by=DEADLINE),
+        """\
+This event was cancelled, but it takes place after all. Your seat is still reserved for you. \
+Please confirm your email address by Thursday, 2 May 2030, 09:30 (Europe/Berlin); after that, the \
+seat goes to somebody else.
+
+Spring Fair
+Saturday, 4 May 2030, 18:00 (Europe/Berlin)
+
+To confirm or cancel: https://events.example.com/r/token""",
     ),
     (
         "reminder",

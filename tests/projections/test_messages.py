@@ -94,7 +94,7 @@ async def test_an_address_that_must_be_confirmed_gets_two_messages(
     event = await event_with(installation, confirm_within=LongDuration("PT1H"))
     (visitor,) = await installation.register(event, "ada@example.org")
     assert await kinds(installation, visitor) == ["confirm"]
-    assert "Please confirm your email address until" in await last_text(installation, visitor)
+    assert "Please confirm your email address by" in await last_text(installation, visitor)
 
     await installation.give(ConfirmVisitor(visitor_id=visitor, episode=1))
     assert await kinds(installation, visitor) == ["confirm", "registered"]
