@@ -163,6 +163,21 @@ async def test_a_visitor_is_added(api: Api, organizer: Panel) -> None:
     assert page.notice == "The visitor is registered."
 
 
+async def test_a_visitor_is_added_before_those_who_wait_although_there_is_no_limit_any_more(
+    api: Api, organizer: Panel
+) -> None:
+    event, _ = await a_full_event(api, organizer, "Ada", "Grace", waiting_list="manual")
+    changed = await api.http.patch(f"/api/events/{event}", json={"capacity": None})
+    see(organizer, int(changed.headers["Event-Position"]))
+    page = await organizer.open(f"/admin/events/{event}")
+    assert "As long as visitors wait, newcomers get no seat." in page.text
+    page = await organizer.follow("Add a visitor")
+    page = await organizer.submit(full_name="Joan", email="joan@example.com")
+    assert "No seat of the event is free" in page.text
+    page = await organizer.submit(over_capacity="on")
+    assert page.notice == "The visitor is registered."
+
+
 async def test_the_last_message_is_sent_again(api: Api, organizer: Panel) -> None:
     _, (ada,) = await a_full_event(api, organizer, "Ada")
     await organizer.open(f"/admin/visitors/{ada}")
