@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 
 from domain.notifications import ERASED
 from domain.visitors import Visitor
+from projections.recipient_keys import KEY_OF_VISITOR
 from projections.recipients import KEYS, Change
 
 _THEIRS: LiteralString = f"""
@@ -75,18 +76,21 @@ async def mark_erased(connection: AsyncConnection[Any], changes: Sequence[Change
     if not erasures:
         return 0
     cursor = await connection.execute(
-        """
-        UPDATE outbox SET erased = true, recipient_key = erasure.key
-        FROM unnest(%b::uuid[], %b::bigint[], %b::bigint[], %b::bigint[])
-             AS erasure (visitor_id, former_key, key, position)
-        WHERE outbox.recipient_key = erasure.former_key
-          AND outbox.visitor_id = erasure.visitor_id AND outbox.position < erasure.position
-          AND NOT (erased AND outbox.recipient_key = erasure.key)
-        """,
+        f"""
+        UPDATE outbox SET erased = true, recipient_key = {KEY_OF_VISITOR}
+        FROM (
+            SELECT id FROM outbox WHERE id = ANY(ARRAY(
+                SELECT id FROM outbox JOIN unnest(%b::uuid[], %b::bigint[], %b::bigint[])
+                     AS erasure (visitor_id, former_key, position)
+                ON outbox.recipient_key = erasure.former_key
+                AND outbox.visitor_id = erasure.visitor_id AND outbox.position < erasure.position
+            )) ORDER BY id FOR UPDATE
+        ) AS theirs
+        WHERE outbox.id = theirs.id AND NOT (erased AND recipient_key = {KEY_OF_VISITOR})
+        """,  # noqa: S608
         [
             [erasure.now.visitor.id for erasure in erasures],
             [erasure.was.key for erasure in erasures],
-            [erasure.now.key for erasure in erasures],
             [erasure.recorded.position for erasure in erasures],
         ],
     )
