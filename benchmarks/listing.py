@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import LiteralString
 
 import httpx
 
+from benchmarks import event_rows
 from benchmarks.contenders import DJANGO, FASTAPI, Contender, django, events_face, fastapi, stub
 from benchmarks.load import at_rate, saturate, warm_up
 from benchmarks.results import OURS, Comparison, Reach
 from benchmarks.servers import Database
 from benchmarks.stage import Stage, Turn
-from projections.lists.search_text import searchable
-from projections.lists.trigrams import trigrams
 
 CONNECTIONS = 16
 PAGE = 20
@@ -29,17 +28,13 @@ NEVER_ASKED = "&never="
 WORDS = ("Rust", "Python", "Data", "Zürich")
 TOPICS = ("Databases", "Compilers", "Gardens", "Robots", "Ethics")
 
-COPY_OURS = """
-COPY events (id, name, name_folded, trigrams, status, event_datetime, registration_deadline,
-             version) FROM STDIN
-"""
-
 COPY_PEERS: Mapping[str, LiteralString] = {
     DJANGO: """
-    COPY django_drf_event (id, name, status, event_datetime, registration_deadline) FROM STDIN
+    COPY django_drf_event (id, name, status, event_datetime, registration_deadline, taken)
+    FROM STDIN
     """,
     FASTAPI: """
-    COPY events (id, name, status, event_datetime, registration_deadline) FROM STDIN
+    COPY events (id, name, status, event_datetime, registration_deadline, taken) FROM STDIN
     """,
 }
 
@@ -176,20 +171,14 @@ def _fill(database: Database, name: str, events: int) -> None:
     if database.count(TABLES[name]):
         return
     with database.connect() as connection:
-        with connection.cursor().copy(COPY_PEERS.get(name, COPY_OURS)) as copy:
+        with connection.cursor().copy(COPY_PEERS.get(name, event_rows.COPY)) as copy:
             for row in _rows(events):
-                copy.write_row(row if name != OURS else _ours(row))
+                copy.write_row((*row, 0) if name != OURS else event_rows.row(*row))
         connection.execute("VACUUM ANALYZE")
 
 
-def _rows(events: int) -> Iterator[Sequence[str]]:
+def _rows(events: int) -> Iterator[tuple[str, str, str, str, str]]:
     for number in range(events):
         title = f"Conference {number} on {WORDS[number % 4]} and {TOPICS[number % 5]}"
         at = f"20{30 + number % 15}-{1 + number % 12:02}-{1 + number % 28:02} 09:00Z"
         yield (f"00000000-0000-4000-8000-{number:012x}", title, "open", at, at)
-
-
-def _ours(row: Sequence[str]) -> Sequence[object]:
-    id, title, status, at, deadline = row
-    folded = searchable(title)
-    return (id, title, folded, trigrams(folded), status, at, deadline, 1)

@@ -12,6 +12,7 @@ import httpx
 import psycopg
 from psycopg import Connection
 
+from benchmarks import event_rows
 from benchmarks.contenders import SECRET_KEY, command, events_face, settings, stub
 from benchmarks.history import fill
 from benchmarks.processes import run
@@ -20,8 +21,6 @@ from benchmarks.stage import Stage
 from domain.history.store import load_keys
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import Person
-from projections.lists.search_text import searchable
-from projections.lists.trigrams import trigrams
 from projections.lists.word_keys import word_keys
 from projections.registration_counts import ALL_EVENTS, ALL_EVENTS_BY_DAY
 
@@ -31,11 +30,6 @@ WARM_UP = 3
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 PASSWORD = "a long enough password"  # noqa: S105  of an account that lives for a minute
-
-EVENTS = """
-COPY events (id, name, name_folded, trigrams, status, event_datetime, registration_deadline,
-             version) FROM STDIN
-"""
 
 HISTORY = 10_000
 """Events of a history whose visitors the rows of the table lead to, again and again: a page opens
@@ -119,22 +113,15 @@ def _fill(
             found_by = word_keys(keys).of_person(person)
             words = [*found_by.indexed, *found_by.others]
             copy.write_row((number, len(found_by.indexed), words))
-    with connection.cursor().copy(EVENTS) as copy:
+    with connection.cursor().copy(event_rows.COPY) as copy:
         for number in range(events):
             name = f"Conference {number} on {('Rust', 'Python', 'Data', 'Zürich')[number % 4]}"
-            folded = searchable(name)
-            copy.write_row(
-                (
-                    f"00000000-0000-4000-8000-{number:012x}",
-                    name,
-                    folded,
-                    trigrams(folded),
-                    "open" if number % 3 else "closed",
-                    f"20{20 + number % 15}-{1 + number % 12:02}-{1 + number % 28:02} 09:00Z",
-                    f"20{20 + number % 15}-{1 + number % 12:02}-{1 + number % 28:02} 09:00Z",
-                    1,
-                )
+            id, status = (
+                f"00000000-0000-4000-8000-{number:012x}",
+                "open" if number % 3 else "closed",
             )
+            at = f"20{20 + number % 15}-{1 + number % 12:02}-{1 + number % 28:02} 09:00Z"
+            copy.write_row(event_rows.row(id, name, status, at, at))
     counts = {
         "events": events,
         "all_events": ALL_EVENTS,

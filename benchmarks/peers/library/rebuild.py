@@ -75,11 +75,17 @@ class Rows(PostgresTrackingRecorder):
             person, at = event.person, recorded.metadata.timestamp
             found_by = word_keys(self.keys).of_person(person) if person else NO_KEYS
             cursor.execute(
-                "INSERT INTO library_visitors VALUES (%s, %s, %s, %s, %s, %s)",
+                """
+                INSERT INTO library_visitors (id, event_id, status, episode, registered_at, version,
+                                              position, indexed, words)
+                VALUES (%s, %s, 'registered', 1, %s, %s, %s, %s, %s)
+                ON CONFLICT (id) DO NOTHING -- a visitor who came back
+                """,
                 [
                     id,
                     event.event_id,
                     at,
+                    version,
                     tracking.notification_id,
                     len(found_by.indexed),
                     [*found_by.indexed, *found_by.others],
@@ -88,15 +94,17 @@ class Rows(PostgresTrackingRecorder):
             )
             cursor.execute(
                 """
-                INSERT INTO library_outbox (id, visitor_id, event_id, message, position,
+                INSERT INTO library_outbox (id, visitor_id, event_id, episode, kind, facts,
+                                            recipient_key, position, person_position,
                                             correlation_id, created_at, due_at)
-                VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+                VALUES (%s, %s, %s, 1, 'registered', %s, 0, %s, %s, %s, %s, %s)
                 """,
                 [
                     event.notification_id,
                     id,
                     event.event_id,
                     f"Your confirmation code is {event.code}",
+                    tracking.notification_id,
                     tracking.notification_id,
                     recorded.metadata.correlation_id,
                     at,
