@@ -116,10 +116,8 @@ def _fill(
     with connection.cursor().copy(event_rows.COPY) as copy:
         for number in range(events):
             name = f"Conference {number} on {('Rust', 'Python', 'Data', 'Zürich')[number % 4]}"
-            id, status = (
-                f"00000000-0000-4000-8000-{number:012x}",
-                "open" if number % 3 else "closed",
-            )
+            id = f"00000000-0000-4000-8000-{number:012x}"
+            status = "open" if number % 3 else "closed"
             at = f"20{20 + number % 15}-{1 + number % 12:02}-{1 + number % 28:02} 09:00Z"
             copy.write_row(event_rows.row(id, name, status, at, at))
     counts = {

@@ -51,7 +51,7 @@ async def release_held(connection: AsyncConnection[Any]) -> None:
     await connection.execute(
         """
         UPDATE outbox SET due_at = created_at
-        WHERE state = 'waiting' AND due_at > now() AND due_at = held_until
+        WHERE state = 'waiting' AND held_until > now() AND due_at = held_until
         """
     )
 

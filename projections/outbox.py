@@ -56,6 +56,8 @@ CREATE TABLE IF NOT EXISTS outbox (
     concluded_at    timestamptz
 );
 CREATE INDEX IF NOT EXISTS outbox_due ON outbox (due_at) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS outbox_held ON outbox (held_until)
+    WHERE state = 'waiting' AND held_until IS NOT NULL;
 CREATE INDEX IF NOT EXISTS outbox_by_time ON outbox (created_at);
 CREATE INDEX IF NOT EXISTS outbox_failed ON outbox (created_at) WHERE state = 'failed';
 CREATE INDEX IF NOT EXISTS outbox_of_recipient ON outbox (recipient_key, position);
@@ -171,7 +173,7 @@ there, too."""
 OUTBOX = Projection(
     name="outbox",
     companions=("recipients", "event_versions"),
-    schema_version=5,
+    schema_version=6,
     table=TABLE,
     handles=events_of(Notification, Visitor, Event),
     apply=apply,
