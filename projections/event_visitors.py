@@ -3,7 +3,7 @@ who wait, first in line first."""
 
 from __future__ import annotations
 
-from typing import Any, LiteralString
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -15,9 +15,8 @@ from domain.visitors import VisitorStatus
 from projections.lists import keyset
 from projections.lists.cursor import Cursor
 from projections.lists.keyset import PageStart, Search
-from projections.lists.word_keys import word_keys
 from projections.people import with_people
-from projections.visitor_search import FOUND, HAS_STATUS, MAX_WORDS
+from projections.visitor_search import search_for
 from projections.visitors import COLUMNS, VisitorRow, made, with_people_and_places
 
 
@@ -42,26 +41,13 @@ async def list_visitors(
     """A name or email matches as in `projections.visitor_search`. `offset` counts from the cursor
     if one is given. Raises `BadCursor`."""
     start = PageStart(Cursor.parse(cursor)) if cursor is not None else PageStart()
-    wanted = word_keys(keys).for_search(text, MAX_WORDS)
-    if text.strip() and not wanted.indexed:
+    asked = search_for(keys, text, event_id, status, COLUMNS)
+    if asked is None:
         return VisitorsPage(rows=[], total=0)
-    conditions: list[LiteralString] = ["event_id = %(event_id)s"]
-    if status:
-        conditions.append(HAS_STATUS[status])
-    search = Search(
-        table="visitors",
-        time="registered_at",
-        columns=COLUMNS,
-        conditions=conditions,
-        rare=FOUND if wanted.indexed else None,
-    )
-    parameters = {"event_id": event_id, "indexed": wanted.indexed, "others": wanted.others}
-    found = await keyset.find(
-        connection, search, parameters, made, start=start, limit=limit, offset=offset
-    )
+    found = await keyset.find(connection, *asked, made, start=start, limit=limit, offset=offset)
     return VisitorsPage(
         rows=await with_people_and_places(connection, keys, found.rows),
-        total=await _count(connection, search, parameters),
+        total=await _count(connection, *asked),
         next_cursor=str(found.older) if found.older else None,
     )
 

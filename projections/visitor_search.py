@@ -40,7 +40,7 @@ HAS_STATUS: dict[VisitorStatus, LiteralString] = {
 """Constants, not parameters: otherwise PostgreSQL would not use the index on visitors who are not
 registered."""
 
-FOUND: LiteralString = f"{INDEXED_KEYS} @> %(indexed)s::int[] AND words @> %(others)s::int[]"
+_FOUND: LiteralString = f"{INDEXED_KEYS} @> %(indexed)s::int[] AND words @> %(others)s::int[]"
 
 
 class FoundVisitor(WithPerson, frozen=True):
@@ -66,7 +66,7 @@ async def search(
     limit: int = 50,
 ) -> Slice[FoundVisitor]:
     """Visitors with, for each word of the text, a word in name or email that starts with it."""
-    asked = _asked(keys, text, event_id, status)
+    asked = search_for(keys, text, event_id, status)
     if asked is None:
         return Slice(rows=[], newer=None, older=None)
     found = await keyset.find(
@@ -90,7 +90,7 @@ async def count(
     status: VisitorStatus | None = None,
 ) -> int:
     """How many `search` finds on all pages; `COUNT_LIMIT` + 1 for any larger number."""
-    asked = _asked(keys, text, event_id, status)
+    asked = search_for(keys, text, event_id, status)
     if asked is None:
         return 0
     wanted, parameters = asked
@@ -103,10 +103,14 @@ async def count(
     return row[0] if row else 0
 
 
-def _asked(
-    keys: InstallationKeys, text: str, event_id: UUID | None, status: VisitorStatus | None
+def search_for(
+    keys: InstallationKeys,
+    text: str,
+    event_id: UUID | None,
+    status: VisitorStatus | None,
+    columns: LiteralString = _COLUMNS,
 ) -> tuple[Search, dict[str, object]] | None:
-    """With its parameters; None when no visitor matches the text."""
+    """A search in `visitors`, and its parameters; None when no visitor matches the text."""
     wanted = word_keys(keys).for_search(text, MAX_WORDS)
     if text.strip() and not wanted.indexed:
         return None
@@ -116,9 +120,9 @@ def _asked(
     search = Search(
         table="visitors",
         time="registered_at",
-        columns=_COLUMNS,
+        columns=columns,
         conditions=conditions,
-        rare=FOUND if wanted.indexed else None,
+        rare=_FOUND if wanted.indexed else None,
     )
     return search, {"event_id": event_id, "indexed": wanted.indexed, "others": wanted.others}
 
