@@ -1,0 +1,60 @@
+"""What an item says that its domain event does not: read in earlier events of history."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, cast
+from uuid import UUID
+
+from psycopg import AsyncConnection
+
+from domain import areas
+from domain.core.aggregate import RecordedEvent
+from domain.history.codec import decode
+from domain.visitors import Registered, Waitlisted
+
+
+async def event_ids(
+    connection: AsyncConnection[Any], visitor_ids: Collection[UUID]
+) -> Mapping[UUID, UUID]:
+    """The event of each of these visitors: their first domain event names it."""
+    if not visitor_ids:
+        return {}
+    cursor = await connection.execute(
+        """
+        SELECT originator_id, originator_version, topic, state FROM history_events
+        WHERE originator_id = ANY(%b::uuid[]) AND originator_version = 1
+        """,
+        [list(visitor_ids)],
+        binary=True,
+    )
+    first = [decode(*row) for row in await cursor.fetchall()]
+    return {e.originator_id: cast("Registered | Waitlisted", e.event).event_id for e in first}
+
+
+async def area_names(
+    connection: AsyncConnection[Any], recorded: Iterable[RecordedEvent]
+) -> Mapping[int, str]:
+    """The names of the areas that these domain events name by id, as they were then; by the
+    position of the domain event."""
+    area_ids = {e.position: getattr(e.event, "area_id", None) for e in recorded}
+    wanted = {position: area_id for position, area_id in area_ids.items() if area_id}
+    if not wanted:
+        return {}
+    cursor = await connection.execute(
+        """
+        SELECT wanted.position, named.*
+        FROM unnest(%b::bigint[], %b::uuid[]) AS wanted (position, area_id) CROSS JOIN LATERAL (
+            SELECT originator_id, originator_version, topic, state FROM history_events
+            WHERE originator_id = wanted.area_id AND topic = ANY(%b)
+              AND notification_id < wanted.position
+            ORDER BY originator_version DESC LIMIT 1
+        ) AS named
+        """,
+        [list(wanted), list(wanted.values()), [areas.Created.topic, areas.Renamed.topic]],
+        binary=True,
+    )
+    return {
+        position: cast("areas.Created | areas.Renamed", decode(*row).event).name
+        for position, *row in await cursor.fetchall()
+    }

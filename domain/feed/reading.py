@@ -1,0 +1,159 @@
+"""Reads pages of the feed from history.
+
+Appends commit in the order of positions (`domain.history.store.LOCK_HISTORY`), so nothing can
+appear later before a position that was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET
+from psycopg import AsyncConnection
+
+from domain.audit.entry import DECODE_ERRORS, open_readable
+from domain.core.aggregate import RecordedEvent
+from domain.core.errors import TryAgain
+from domain.events import Event
+from domain.feed.event_data import EventChangedData, EventCreatedData
+from domain.feed.item import FeedItem, ItemData
+from domain.feed.lookups import area_names, event_ids
+from domain.feed.sources import SOURCES, ignored_topics
+from domain.history.codec import decode
+from domain.history.store import last_position
+from domain.privacy.keys import InstallationKeys
+from domain.visitors import Visitor
+
+READ_AHEAD = 2_000
+"""Domain events in one read of a filtered feed."""
+
+
+class FeedStopped(TryAgain):
+    """This process cannot read the next event of history: did a newer release write it?"""
+
+    slug = "feed-stopped"
+
+    def __init__(self, position: int) -> None:
+        super().__init__(position)
+        self.members = {"position": position}
+
+
+class FeedPage(msgspec.Struct, frozen=True):
+    items: list[FeedItem]
+    position: int
+    """Where the next page continues: the last position that was looked at."""
+
+
+async def read_feed(
+    connection: AsyncConnection[Any],
+    keys: InstallationKeys,
+    *,
+    after: int,
+    limit: int,
+    personal: bool = False,
+    types: Collection[str] = (),
+    of_events: Collection[UUID] | None = None,
+) -> FeedPage:
+    """The next items after the position: of these types (all if empty), about these events (all if
+    None). Without `personal`, names and emails are None.
+
+    The page ends before an event that this release cannot read. Raises `FeedStopped` if that is the
+    next one.
+    """
+    end = await last_position(connection)
+    ignored, position, items = ignored_topics(types), after, list[FeedItem]()
+    while position < end and len(items) < limit:
+        wanted = limit - len(items) if of_events is None else READ_AHEAD
+        rows = await _read(connection, position, end, ignored, wanted)
+        readable = list(_readable(rows))
+        for item in await _items(connection, keys, readable, personal):
+            if of_events is None or item.event_id in of_events:
+                items.append(item)
+                if len(items) == limit:
+                    return FeedPage(items, item.position)
+        if len(readable) < len(rows):
+            position = rows[len(readable)][-1] - 1
+            if position <= after:
+                raise FeedStopped(position + 1)
+            return FeedPage(items, position)
+        position = end if len(rows) < wanted else rows[-1][-1]
+    return FeedPage(items, position)
+
+
+_Row = tuple[UUID, int, str, bytes, int]
+"""The arguments of `domain.history.codec.decode`; the last one is the position."""
+
+
+async def _read(
+    connection: AsyncConnection[Any], after: int, end: int, ignored: Sequence[str], limit: int
+) -> list[_Row]:
+    """Domain events up to the end, without those of ignored topics and other applications. Unknown
+    topics are included."""
+    cursor = await connection.execute(
+        """
+        SELECT originator_id, originator_version, topic, state, notification_id
+        FROM history_events
+        WHERE notification_id > %b AND notification_id <= %b
+          AND topic <> ALL(%b) AND strpos(topic, ':') = 0
+        ORDER BY notification_id
+        LIMIT %b
+        """,
+        [after, end, list(ignored), limit],
+        binary=True,
+    )
+    return await cursor.fetchall()
+
+
+def _readable(rows: Sequence[_Row]) -> Iterator[RecordedEvent]:
+    """The domain events up to the first one that cannot be read."""
+    for row in rows:
+        try:
+            yield decode(*row)
+        except DECODE_ERRORS:
+            return
+
+
+async def _items(
+    connection: AsyncConnection[Any],
+    keys: InstallationKeys,
+    recorded: list[RecordedEvent],
+    personal: bool,
+) -> list[FeedItem]:
+    if personal:
+        recorded = await open_readable(connection, recorded, keys)
+    names = await area_names(connection, recorded)
+    events = await event_ids(connection, {e.originator_id for e in recorded if _lacks_event_id(e)})
+    return [
+        FeedItem(
+            position=e.position,
+            type=data.type,
+            version=data.version,
+            occurred_at=e.metadata.timestamp,
+            event_id=_event_id(e) or events.get(e.originator_id),
+            visitor_id=e.originator_id if e.event.aggregate_class is Visitor else None,
+            data=_located(data, names.get(e.position)),
+        )
+        for e in recorded
+        if (data := SOURCES[type(e.event)].of(e.event)) is not None
+    ]
+
+
+def _event_id(recorded: RecordedEvent) -> UUID | None:
+    if recorded.event.aggregate_class is Event:
+        return recorded.originator_id
+    id: UUID | None = getattr(recorded.event, "event_id", None)
+    return id
+
+
+def _lacks_event_id(recorded: RecordedEvent) -> bool:
+    return recorded.event.aggregate_class is Visitor and _event_id(recorded) is None
+
+
+def _located(data: ItemData, area_name: str | None) -> ItemData:
+    """The data with the name of the area that it names by id."""
+    if isinstance(data, EventCreatedData | EventChangedData) and data.area_id is not UNSET:
+        return msgspec.structs.replace(data, area_name=area_name)
+    return data

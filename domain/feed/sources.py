@@ -1,0 +1,83 @@
+"""Which domain events are items of the feed. Every class of the application is in one of the two
+tables."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from domain import (
+    accounts,
+    announcements,
+    areas,
+    event_cancellation,
+    events,
+    notifications,
+    syncs,
+    visitors,
+)
+from domain.audit import disclosures
+from domain.core.aggregate import DomainEvent
+from domain.feed import event_data, notification_data, visitor_data
+from domain.feed.item import ItemData
+
+EventClass = type[DomainEvent[Any]]
+
+SOURCES: dict[EventClass, type[ItemData]] = {
+    events.Created: event_data.EventCreatedData,
+    events.Renamed: event_data.EventChangedData,
+    events.Relocated: event_data.EventChangedData,
+    **dict.fromkeys(events.CHANGES_OF_ONE_FIELD.values(), event_data.EventChangedData),
+    events.Rescheduled: event_data.EventRescheduledData,
+    events.Opened: event_data.EventOpenedData,
+    events.Closed: event_data.EventClosedData,
+    event_cancellation.Cancelled: event_data.EventCancelledData,
+    event_cancellation.Reinstated: event_data.EventReinstatedData,
+    events.Deleted: event_data.EventDeletedData,
+    events.CleanedUp: event_data.EventDeletedData,
+    visitors.Registered: visitor_data.VisitorRegisteredData,
+    visitors.Waitlisted: visitor_data.VisitorWaitingData,
+    visitors.Promoted: visitor_data.VisitorPromotedData,
+    visitors.Confirmed: visitor_data.VisitorConfirmedData,
+    visitors.Cancelled: visitor_data.VisitorCancelledData,
+    visitors.Lapsed: visitor_data.VisitorLapsedData,
+    visitors.Corrected: visitor_data.VisitorChangedData,
+    visitors.Erased: visitor_data.VisitorErasedData,
+    notifications.Failed: notification_data.NotificationFailedData,
+}
+
+NO_ITEMS: frozenset[EventClass] = frozenset(
+    {
+        # what the provider says; separate events record what follows from it
+        events.TakenFromProvider,
+        # messages to visitors, which are no changes
+        announcements.ChangeAnnounced,
+        announcements.ReminderDue,
+        visitors.MessageResent,
+        notifications.Sent,
+        notifications.Requeued,
+        # areas: items name an area where an event is in it
+        areas.Created,
+        areas.Renamed,
+        areas.EventAdded,
+        areas.EventRemoved,
+        areas.Deleted,
+        areas.NameClaimed,
+        areas.NameReleased,
+        # the installation's own affairs
+        syncs.Completed,
+        syncs.Failed,
+        disclosures.PersonalDataRead,
+        accounts.Registered,
+        accounts.RoleGranted,
+        accounts.RoleRevoked,
+        accounts.PasswordChanged,
+        accounts.Disabled,
+    }
+)
+
+
+def ignored_topics(types: Collection[str] = ()) -> list[str]:
+    """The topics of domain events that are never an item of these types; without types: of any."""
+    others = [kind for kind, data in SOURCES.items() if types and data.type not in types]
+    return [kind.topic for kind in (*NO_ITEMS, *others)]
