@@ -24,7 +24,7 @@ from api.event_list import event_list
 from api.event_visitors import EventVisitorCalls
 from api.events import EventCalls
 from api.health import live, ready
-from api.http.access import Access, require_declarations
+from api.http.authorization import Access, require_declarations
 from api.http.bodies import JsonBody, refuse_fields_of_no_use
 from api.http.clients import Clients
 from api.http.connections import Connections

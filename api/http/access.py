@@ -1,24 +1,19 @@
-"""Authorization: who may do what, in the API and in the panel. Each `Permission` is declared once.
+"""Who may do what, in the API and in the panel. Each `Permission` is declared once.
 
-Each route names what it needs with `opt={"access": ...}`. The check runs before the body is read.
-It is not a Litestar guard: Litestar copies the route's handler for each guard, which costs a
-registration more time than the whole check.
+Each route names what it needs with `opt={"access": ...}`, which `api.http.authorization` checks.
+
+An account does what its roles allow; an API key does what its scopes allow. A key that is
+restricted to events reaches routes with the id of an event or a visitor in their path, and routes
+that declare `opt={"of_events": True}`: their handlers keep to `Request.event_ids` themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import Enum
 from typing import Literal
 
-from litestar import Litestar
-from litestar.routes import HTTPRoute
-
-from api.http.requests import Request
-from api.identity.sessions import Sessions
-from api.identity.tokens import TokenInvalid
 from domain.accounts import Role
-from domain.core.errors import ProblemError
+from domain.api_keys import Scope
 
 COOKIE = "events_face_session"
 """The session cookie, on routes that declare `opt={"signed_in_by": COOKIE}`."""
@@ -44,16 +39,29 @@ BY_WRITE_POLICY = True
 
 
 class Permission(Enum):
-    """A thing that can be done, in words, and who may do it."""
+    """A thing that can be done, in words, who may do it, and the scope that lets a key do it."""
 
     USE_PANEL = "see events, notifications and synchronisations in the panel", Who.STAFF
-    READ_AREAS = "read areas", Who.STAFF, BY_WRITE_POLICY
-    CHANGE_AREAS = "create, rename and delete areas", Who.ORGANIZER, BY_WRITE_POLICY
-    CHANGE_EVENTS = "create, change and delete events", Who.ORGANIZER, BY_WRITE_POLICY
-    READ_SEATS = "see how many seats of an event are taken", Who.ORGANIZER
+    READ_AREAS = "read areas", Who.STAFF, "events:read", BY_WRITE_POLICY
+    CHANGE_AREAS = "create, rename and delete areas", Who.ORGANIZER, "events:write", BY_WRITE_POLICY
+    CHANGE_EVENTS = (
+        "create, change and delete events",
+        Who.ORGANIZER,
+        "events:write",
+        BY_WRITE_POLICY,
+    )
+    READ_SEATS = "see how many seats of an event are taken", Who.ORGANIZER, "visitors:read"
     READ_VISITORS = "see how many registered for what, and when", Who.STAFF
-    READ_NAMES = "read visitors' names and emails; an auditor's reading is recorded", Who.ORGANIZER
-    CHANGE_VISITORS = "add, correct, cancel and promote visitors", Who.ORGANIZER
+    READ_NAMES = (
+        "read visitors, their names and emails; an auditor's reading is recorded",
+        Who.ORGANIZER,
+        "visitors:read",
+    )
+    CHANGE_VISITORS = (
+        "add, correct, cancel and promote visitors",
+        Who.ORGANIZER,
+        "visitors:write",
+    )
     SEND_AGAIN = "send failed notifications again", Who.ORGANIZER
     SYNCHRONIZE = "start a synchronisation with the events provider", Who.ORGANIZER
     READ_HISTORY = "read history and its proofs", Who.AUDITOR
@@ -61,46 +69,13 @@ class Permission(Enum):
     ERASE_PEOPLE = "erase a person", Who.ADMIN
     REBUILD_TABLES = "rebuild read tables", Who.ADMIN
 
-    def __init__(self, words: str, who: Who, by_write_policy: bool = False) -> None:
+    def __init__(
+        self, words: str, who: Who, scope: Scope | None = None, by_write_policy: bool = False
+    ) -> None:
         self.words = words
         self.who = who
+        self.scope = scope
         self.by_write_policy = by_write_policy
-
-
-class Forbidden(ProblemError):
-    """Your account may not do this"""
-
-    status = 403
-
-
-class UndeclaredAccess(Exception):
-    """These routes do not declare who may call them: add opt={"access": ...}"""
-
-
-class Access:
-    """Authenticates each request and checks the permission that its route declares."""
-
-    def __init__(self, sessions: Sessions, write_policy: WritePolicy) -> None:
-        self._sessions = sessions
-        self._writes_are_open = write_policy == "anyone"
-
-    async def check(self, request: Request) -> None:
-        """Sets the request's account. Raises TokenInvalid, Forbidden."""
-        opt = request.route_handler.opt
-        access: Who | Permission = opt["access"]
-        if access is Who.ANYONE:
-            return
-        in_browser = opt.get("signed_in_by") == COOKIE
-        is_open = self._writes_are_open and is_by_write_policy(access) and not in_browser
-        if is_open and "Authorization" not in request.headers:
-            return
-        if in_browser:
-            account = await self._sessions.signed_in(request.cookies.get(COOKIE, ""), "cookie")
-        else:
-            account = await self._sessions.signed_in(_bearer_token(request))
-        request.scope["user"] = account
-        if not (is_open or may(account.roles, access)):
-            raise Forbidden
 
 
 def is_by_write_policy(access: Who | Permission) -> bool:
@@ -111,35 +86,14 @@ def who_may(access: Who | Permission) -> Who:
     return access.who if isinstance(access, Permission) else access
 
 
+def scope_of(access: Who | Permission) -> Scope | None:
+    """The scope that a key needs; None if no key has access, or if anyone has."""
+    return access.scope if isinstance(access, Permission) else None
+
+
 def may(roles: tuple[Role, ...], access: Who | Permission) -> bool:
     """Whether an account with these roles has access."""
     who = who_may(access)
     if who is Who.STAFF:
         return bool(roles)
     return who in {Who.ANYONE, Who.SIGNED_IN} or "admin" in roles or who.value in roles
-
-
-def require_declarations(app: Litestar) -> None:
-    """Raises UndeclaredAccess, naming each route without a declaration."""
-    if undeclared := sorted(_undeclared(app)):
-        raise UndeclaredAccess(", ".join(undeclared))
-
-
-def _undeclared(app: Litestar) -> Iterator[str]:
-    for route in app.routes:
-        if not isinstance(route, HTTPRoute):
-            yield route.path
-            continue
-        for handler in route.route_handlers:
-            # Litestar's own OPTIONS handlers are never called (see api.http.edge).
-            if handler.http_methods != {"OPTIONS"} and not isinstance(
-                handler.opt.get("access"), Who | Permission
-            ):
-                yield f"{' '.join(sorted(handler.http_methods))} {route.path}"
-
-
-def _bearer_token(request: Request) -> str:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        raise TokenInvalid
-    return token.strip()

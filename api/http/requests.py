@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import cast
+from uuid import UUID
 
 import litestar
 from litestar.datastructures import State
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.types import Empty, Scope
 
+from api.http.access import Permission, may
 from api.http.clients import Clients
 from api.http.connections import Connections
 from api.http.failures import BadRequest
@@ -76,7 +78,18 @@ class Request(litestar.Request[SignedIn, None, State]):
     def actor(self) -> str:
         """The actor in history: the account's id, or `anonymous`."""
         account: SignedIn | None = self.scope.get("user")
-        return str(account.id) if account else "anonymous"
+        return account.actor if account else "anonymous"
+
+    @property
+    def may_read_personal(self) -> bool:
+        """Whether the response may have names, emails and answers; without it they are null."""
+        account: SignedIn | None = self.scope.get("user")
+        return account is not None and may(account.roles, Permission.READ_NAMES)
+
+    @property
+    def event_ids(self) -> frozenset[UUID] | None:
+        """The events that the caller is restricted to; None for all events."""
+        return None
 
     @property
     def came_by_https(self) -> bool:

@@ -29,6 +29,11 @@ class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
     username: str
     roles: tuple[Role, ...]
 
+    @property
+    def actor(self) -> str:
+        """In history."""
+        return str(self.id)
+
 
 class TokenPair(msgspec.Struct, frozen=True, kw_only=True):
     access_token: str

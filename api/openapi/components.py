@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from api.http.problems import Problem
+from domain.api_keys import Scope
 
 DESCRIPTION = """\
 Manage events and register visitors for them. A trailing slash never matters; bodies are JSON in
@@ -98,6 +99,14 @@ COMPONENTS: dict[str, dict[str, Any]] = {
             "scheme": "bearer",
             "bearerFormat": "JWT",
             "description": "The `access_token` of a login, valid for 15 minutes.",
-        }
+        },
+        "apiKey": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "evf_...",
+            "description": "An API key. Each operation names the scope that the key needs, one of "
+            + ", ".join(f"`{scope}`" for scope in get_args(Scope))
+            + ". Names, emails and answers are null for a key without the scope `personal`.",
+        },
     },
 }

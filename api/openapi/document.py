@@ -28,7 +28,15 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Tag
 from litestar.types import ControllerRouterHandler
 
-from api.http.access import Forbidden, Permission, Who, WritePolicy, is_by_write_policy, who_may
+from api.http.access import (
+    Permission,
+    Who,
+    WritePolicy,
+    is_by_write_policy,
+    scope_of,
+    who_may,
+)
+from api.http.authorization import Forbidden
 from api.http.bodies import JsonBody, MalformedBody, UnsupportedMediaType, takes_body
 from api.http.body_limits import BodyTimeout, TooManyBodies
 from api.http.failures import BadRequest, InternalError, PayloadTooLarge
@@ -193,6 +201,9 @@ def _describe_access(operation: Json, access: Who | Permission, write_policy: Wr
     operation["security"] = [{}, {"bearer": []}] if is_open else [{"bearer": []}]
     if who in _ROLES and not is_open:
         operation["description"] += f"\n\n{_ROLES[who]}"
+    if scope := scope_of(access):
+        operation["security"].append({"apiKey": [scope]})
+        operation["description"] += f"\n\nFor API keys with the scope `{scope}`."
 
 
 def _parameter(drawn: Json) -> Json:

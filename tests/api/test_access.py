@@ -10,7 +10,8 @@ from litestar import Litestar, get
 
 from api.admin.panel import panel
 from api.app import ROUTES
-from api.http.access import Permission, UndeclaredAccess, Who, require_declarations
+from api.http.access import Permission, Who
+from api.http.authorization import UndeclaredAccess, require_declarations
 from api.http.bodies import JsonBody
 from api.http.requests import Request
 from domain.history.store import read_events

@@ -143,7 +143,22 @@ def test_operations_that_need_a_token_say_so(write_policy: Any) -> None:
     assert paths["/api/auth/me"]["get"]["security"] == [bearer]
     assert paths["/api/accounts"]["get"]["security"] == [bearer]
     organizers = [bearer] if write_policy == "organizer" else [{}, bearer]
-    assert paths["/api/events"]["post"]["security"] == organizers
+    key: Json = {"apiKey": ["events:write"]}
+    assert paths["/api/events"]["post"]["security"] == [*organizers, key]
+
+
+def test_operations_name_the_scope_that_a_key_needs() -> None:
+    scopes = {
+        call: alternative["apiKey"]
+        for call, operation in CALLS.items()
+        for alternative in operation["security"]
+        if "apiKey" in alternative
+    }
+    assert scopes["GET /api/events/areas"] == ["events:read"]
+    assert scopes["GET /api/visitors/{visitor_id}"] == ["visitors:read"]
+    assert scopes["PATCH /api/visitors/{visitor_id}"] == ["visitors:write"]
+    for call in ("POST /api/visitors/erase", "GET /api/audit/events", "GET /api/auth/me"):
+        assert call not in scopes
 
 
 def test_parameters_and_headers_are_described() -> None:
