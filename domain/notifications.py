@@ -7,12 +7,18 @@ recorded in history.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 
-from domain.core.aggregate import Aggregate, DomainEvent, stored_as
+from domain.core.aggregate import (
+    Aggregate,
+    DomainEvent,
+    new_fields_have_their_defaults,
+    stored_as,
+)
 from domain.core.unit_of_work import Work
 
 ERASED = "the recipient was erased"
@@ -37,6 +43,8 @@ class RecordDelivery(msgspec.Struct, frozen=True, kw_only=True):
     notification_id: UUID
     failure: str | None = None
     """The reason of the refusal; None when it was sent."""
+    visitor_id: UUID | None = None
+    """The recipient."""
 
 
 class QueueAgain(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,11 +56,13 @@ class QueueAgain(msgspec.Struct, frozen=True, kw_only=True):
 class Notification(Aggregate, frozen=True, kw_only=True):
     state: Literal["waiting", "sent", "failed"] = "waiting"
 
-    def conclude(self, failure: str | None) -> list[DomainEvent[Notification]]:
+    def conclude(
+        self, failure: str | None, visitor_id: UUID | None = None
+    ) -> list[DomainEvent[Notification]]:
         """Empty if it was sent before: the first confirmation counts."""
         if self.state == "sent":
             return []
-        return [Sent()] if failure is None else [Failed(reason=failure)]
+        return [Sent()] if failure is None else [Failed(reason=failure, visitor_id=visitor_id)]
 
     def abandon(self) -> list[DomainEvent[Notification]]:
         """For an erased recipient; empty unless the notification is waiting."""
@@ -68,12 +78,23 @@ class Sent(DomainEvent[Notification], frozen=True, kw_only=True):
         return msgspec.structs.replace(aggregate, state="sent")
 
 
-@stored_as("Notification.Failed", phrase="gave up the notification")
+@stored_as(
+    "Notification.Failed",
+    phrase="gave up the notification",
+    version=2,
+    written_as=1,  # a release that ignores the newer field counts the failure just so
+)
 class Failed(DomainEvent[Notification], frozen=True, kw_only=True):
     reason: str
+    visitor_id: UUID | None = None
+    """The recipient; None in events of releases that did not record it, and after an erasure."""
 
     def apply(self, aggregate: Notification) -> Notification:
         return msgspec.structs.replace(aggregate, state="failed")
+
+    @classmethod
+    def upcasters(cls) -> tuple[Callable[[dict[str, Any]], dict[str, Any]], ...]:
+        return (new_fields_have_their_defaults,)
 
 
 @stored_as("Notification.Requeued", phrase="had the notification sent again")
@@ -84,7 +105,7 @@ class Requeued(DomainEvent[Notification], frozen=True, kw_only=True):
 
 def record_delivery(command: RecordDelivery, work: Work) -> None:
     notification = work.get(Notification, command.notification_id)
-    work.record(notification, *notification.conclude(command.failure))
+    work.record(notification, *notification.conclude(command.failure, command.visitor_id))
 
 
 def queue_again(command: QueueAgain, work: Work) -> bool:

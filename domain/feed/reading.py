@@ -125,15 +125,19 @@ async def _items(
     if personal:
         recorded = await open_readable(connection, recorded, keys)
     names = await area_names(connection, recorded)
-    events = await event_ids(connection, {e.originator_id for e in recorded if _lacks_event_id(e)})
+    visitors = {e.position: id for e in recorded if (id := _visitor_id(e))}
+    events = {e.position: id for e in recorded if (id := _event_id(e))}
+    lacking = {position: id for position, id in visitors.items() if position not in events}
+    found = await event_ids(connection, set(lacking.values()))
+    events |= {position: found[id] for position, id in lacking.items() if id in found}
     return [
         FeedItem(
             position=e.position,
             type=data.type,
             version=data.version,
             occurred_at=e.metadata.timestamp,
-            event_id=_event_id(e) or events.get(e.originator_id),
-            visitor_id=e.originator_id if e.event.aggregate_class is Visitor else None,
+            event_id=events.get(e.position),
+            visitor_id=visitors.get(e.position),
             data=_located(data, names.get(e.position)),
         )
         for e in recorded
@@ -148,8 +152,11 @@ def _event_id(recorded: RecordedEvent) -> UUID | None:
     return id
 
 
-def _lacks_event_id(recorded: RecordedEvent) -> bool:
-    return recorded.event.aggregate_class is Visitor and _event_id(recorded) is None
+def _visitor_id(recorded: RecordedEvent) -> UUID | None:
+    if recorded.event.aggregate_class is Visitor:
+        return recorded.originator_id
+    id: UUID | None = getattr(recorded.event, "visitor_id", None)
+    return id
 
 
 def _located(data: ItemData, area_name: str | None) -> ItemData:

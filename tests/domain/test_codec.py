@@ -96,7 +96,7 @@ EXAMPLES: list[DomainEvent[Any]] = [
     visitors.MessageResent(event_id=OTHER_ID, code="0042", notification_id=SOME_ID),
     visitors.Erased(notification_id=SOME_ID),
     notifications.Sent(),
-    notifications.Failed(reason="404 Not Found"),
+    notifications.Failed(reason="404 Not Found", visitor_id=OTHER_ID),
     notifications.Requeued(),
     syncs.Completed(
         started_at=SOON, full=True, counts=Counts(new=1, skipped=1, kept=1),

@@ -181,5 +181,5 @@ def test_make_check_fails_and_says_what_to_do(tmp_path: Path) -> None:
     module.write_text(module.read_text().replace("reason: str", "cause: str"))
     done = check()
     assert done.returncode == 1
-    assert done.stderr.startswith("Notification.Failed has changed, and is version 1 still: ")
+    assert done.stderr.startswith("Notification.Failed has changed, and is version 2 still: ")
     assert "tests.domain.event_shapes" in (ROOT / "Makefile").read_text()

@@ -124,13 +124,17 @@ async def test_an_erased_visitors_items_stay_without_the_person(morning: Install
 async def test_a_message_that_must_not_be_sent_any_more_did_not_fail(
     morning: Installation,
 ) -> None:
+    fair = await morning.event()
+    (ada,) = await morning.register(fair, "ada@example.com")
     await morning.give(
-        RecordDelivery(notification_id=uuid4(), failure="HTTP 400"),
+        RecordDelivery(notification_id=uuid4(), failure="HTTP 400", visitor_id=ada),
         RecordDelivery(notification_id=uuid4(), failure=ERASED),
         RecordDelivery(notification_id=uuid4()),
     )
-    (failed,) = await everything(morning)
+    *_, registered, failed = await everything(morning)
+    assert registered.type == "visitor.registered"
     assert said(failed) == ("notification.failed", {"reason": "HTTP 400"})
+    assert (failed.visitor_id, failed.event_id) == (ada, fair)
 
 
 @pytest.mark.parametrize("read_ahead", [1, 3, 100])

@@ -42,7 +42,7 @@ async def _take(connection: AsyncConnection[Any]) -> list[Leased]:
         """
         UPDATE outbox SET lease_token = %(token)b, due_at = now() + %(lease)b
         WHERE id IN (SELECT id FROM outbox WHERE state = 'waiting' ORDER BY due_at LIMIT %(limit)b)
-        RETURNING person_position, id, lease_token, attempts, correlation_id, position
+        RETURNING person_position, id, lease_token, attempts, correlation_id, position, visitor_id
         """,
         {"token": uuid4(), "lease": LEASE_DURATION, "limit": BATCH_SIZE},
         binary=True,

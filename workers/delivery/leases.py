@@ -69,6 +69,7 @@ class Leased(WithPerson, frozen=True):
     correlation_id: str
     causation_id: int
     """Position of the domain event that caused the message."""
+    visitor_id: UUID
     leased_at: float
     """By `clock`, taken before the row was leased."""
     message: Message | None = None
@@ -115,7 +116,8 @@ async def lease(
         SET lease_token = %(token)b, due_at = now() + %(lease)b, attempts = attempts + 1
         FROM due
         WHERE outbox.id = due.id
-        RETURNING person_position, outbox.id, lease_token, attempts, correlation_id, position
+        RETURNING person_position, outbox.id, lease_token, attempts, correlation_id, position,
+                  visitor_id
         """,
         {
             "due_by": due_by,
@@ -273,6 +275,7 @@ async def _append(
             RecordDelivery(
                 notification_id=row.id,
                 failure=outcome.reason if isinstance(outcome, Rejected) else None,
+                visitor_id=row.visitor_id,
             ),
             Origin(actor=ACTOR, correlation_id=row.correlation_id, causation_id=row.causation_id),
             at=concluded_at,
