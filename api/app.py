@@ -23,6 +23,7 @@ from api.erasures import erase
 from api.event_list import event_list
 from api.event_visitors import EventVisitorCalls
 from api.events import EventCalls
+from api.feed import read_feed
 from api.health import live, ready
 from api.http.authorization import Access, require_declarations
 from api.http.bodies import JsonBody, refuse_fields_of_no_use
@@ -54,6 +55,7 @@ ROUTES: Sequence[ControllerRouterHandler] = [
     erase,
     AuthCalls,
     AccountCalls,
+    read_feed,
     AuditCalls,
     live,
     ready,

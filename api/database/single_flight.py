@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -34,3 +34,23 @@ class SingleFlight(Generic[T]):
         async with self._one_at_a_time:
             self._next = None
             return await self._read()
+
+
+class SharedReads(Generic[T]):
+    """Calls with the same key share the read that is in progress, if there is one: its result may
+    be older than the call."""
+
+    def __init__(self) -> None:
+        self._reads: dict[Hashable, asyncio.Task[T]] = {}
+
+    async def __call__(self, key: Hashable, read: Callable[[], Awaitable[T]]) -> T:
+        """Raises what the read raises."""
+        task = self._reads.get(key)
+        if task is None:
+            task = self._reads[key] = asyncio.create_task(_result(read), name="shared read")
+            task.add_done_callback(lambda _: self._reads.pop(key))
+        return await asyncio.shield(task)
+
+
+async def _result(read: Callable[[], Awaitable[T]]) -> T:
+    return await read()

@@ -64,6 +64,7 @@ class Permission(Enum):
     )
     SEND_AGAIN = "send failed notifications again", Who.ORGANIZER
     SYNCHRONIZE = "start a synchronisation with the events provider", Who.ORGANIZER
+    READ_FEED = "read the feed; without names for auditors", Who.STAFF, "feed"
     READ_HISTORY = "read history and its proofs", Who.AUDITOR
     MANAGE_ACCOUNTS = "grant and revoke roles, disable accounts", Who.ADMIN
     ERASE_PEOPLE = "erase a person", Who.ADMIN

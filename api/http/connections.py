@@ -13,6 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 from redis.asyncio import Redis
 
 from api.database.erasures import Erasures
+from api.database.feed_watch import FeedWatch
 from api.database.primary_pool import PrimaryPool
 from api.database.probe import DatabaseWatch
 from api.database.query import run_query
@@ -48,8 +49,8 @@ ACCOUNT_CONNECTIONS = 4
 PROBE_CONNECTIONS = 2
 """Connections for health and metrics, at most."""
 
-CONNECTIONS_OF_A_PROCESS = MAX_READERS + ACCOUNT_CONNECTIONS + PROBE_CONNECTIONS + 2
-"""To PostgreSQL, at most; the last two are for the writer and the positions."""
+CONNECTIONS_OF_A_PROCESS = MAX_READERS + ACCOUNT_CONNECTIONS + PROBE_CONNECTIONS + 3
+"""To PostgreSQL, at most; the last three are for the writer, the positions and the feed."""
 
 POOL_TIMEOUT = 2.0
 """Seconds that a request waits for a connection before it gets a 503."""
@@ -81,6 +82,7 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
     passwords: Passwords
     sessions: Sessions
     watch: DatabaseWatch
+    feed: FeedWatch
     ending: asyncio.Event
     """Set when the process has to end: long responses end then."""
     in_flight: set[Peer | None]
@@ -106,6 +108,7 @@ async def connected(
         decider = Decider(keys, APPLICATION, observer=observe_batch)
         writer = await held.enter_async_context(Writer(services.database_url, decider))
         await held.enter_async_context(queue_measured(writer))
+        ending = asyncio.Event()
         yield Connections(
             keys=keys,
             readers=readers,
@@ -122,7 +125,8 @@ async def connected(
             passwords=await held.enter_async_context(Passwords()),
             sessions=Sessions(accounts, Tokens(settings.secret_keys)),
             watch=DatabaseWatch(probes, readers if reads_replica else None),
-            ending=asyncio.Event(),
+            feed=await held.enter_async_context(FeedWatch(services.database_url, keys, ending)),
+            ending=ending,
             in_flight=set(),
         )
 

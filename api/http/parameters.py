@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 UUID_OR_NOTHING = r"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$"
 EVENT_TYPE = r"^[A-Za-z.]{0,64}$"
+FEED_TYPES = r"^[a-z_.,]*$"
 ACTOR = r"^[A-Za-z0-9:._-]{0,64}$"
 TEXT = r"^[^\x00\ufffd]*$"
 """Bytes that are not UTF-8 arrive as U+FFFD."""
@@ -30,6 +31,7 @@ TEXT = r"^[^\x00\ufffd]*$"
 _PATTERNS = {
     UUID_OR_NOTHING: "must be a UUID",
     EVENT_TYPE: "must be a type of event, such as Event.Closed, or of aggregate, such as Event",
+    FEED_TYPES: "must be types of items, separated by commas",
     ACTOR: "must be the id of an account, anonymous, or system: and a role",
     TEXT: "must be text in UTF-8 without the character U+0000",
 }

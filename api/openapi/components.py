@@ -30,6 +30,7 @@ TAGS = {
     "visitors": "Registered visitors, for organizers and admins.",
     "auth": "Your own account: register, sign in, sign out.",
     "accounts": "All accounts and their roles, for admins.",
+    "feed": "What happened, in order, for other systems.",
     "audit": "History, for auditors.",
     "health": "For probes and load balancers.",
 }

@@ -7,7 +7,7 @@ appear later before a position that was read.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -16,19 +16,30 @@ from psycopg import AsyncConnection
 
 from domain.audit.entry import DECODE_ERRORS, open_readable
 from domain.core.aggregate import RecordedEvent
-from domain.core.errors import TryAgain
+from domain.core.errors import ProblemError, TryAgain
 from domain.events import Event
 from domain.feed.event_data import EventChangedData, EventCreatedData
 from domain.feed.item import FeedItem, ItemData
 from domain.feed.lookups import area_names, event_ids
 from domain.feed.sources import SOURCES, ignored_topics
 from domain.history.codec import decode
-from domain.history.store import last_position
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import Visitor
 
 READ_AHEAD = 2_000
 """Domain events in one read of a filtered feed."""
+
+LARGE_GAP = 1_000_000
+"""Positions that no refused append leaves out: only a restored backup does."""
+
+
+class NotInHistory(ProblemError):
+    """History does not have this position. Was a backup restored? What was read after the
+    `position` of this problem did not happen here"""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(position)
+        self.members = {"position": position}
 
 
 class FeedStopped(TryAgain):
@@ -61,9 +72,9 @@ async def read_feed(
     None). Without `personal`, names and emails are None.
 
     The page ends before an event that this release cannot read. Raises `FeedStopped` if that is the
-    next one.
+    next one, `NotInHistory`.
     """
-    end = await last_position(connection)
+    end = await _end(connection, after)
     ignored, position, items = ignored_topics(types), after, list[FeedItem]()
     while position < end and len(items) < limit:
         wanted = limit - len(items) if of_events is None else READ_AHEAD
@@ -81,6 +92,26 @@ async def read_feed(
             return FeedPage(items, position)
         position = end if len(rows) < wanted else rows[-1][-1]
     return FeedPage(items, position)
+
+
+async def _end(connection: AsyncConnection[Any], after: int) -> int:
+    """The last position of history. Raises `NotInHistory` for a position beyond it, or in the gap
+    that a restored backup leaves (`domain.history.store.skip_positions`)."""
+    cursor = await connection.execute(
+        """
+        SELECT coalesce((SELECT max(notification_id) FROM history_events), 0),
+               coalesce((SELECT max(notification_id) FROM history_events
+                         WHERE notification_id <= %(after)b), 0),
+               (SELECT min(notification_id) FROM history_events WHERE notification_id > %(after)b)
+        """,
+        {"after": after},
+        binary=True,
+    )
+    row = cast("tuple[int, int, int | None]", await cursor.fetchone())
+    end, before, following = row
+    if after > before and (following is None or following - before > LARGE_GAP):
+        raise NotInHistory(before)
+    return end
 
 
 _Row = tuple[UUID, int, str, bytes, int]

@@ -57,6 +57,7 @@ WHO = {
     "POST /api/accounts/{account_id}/roles/{role}": Who.ADMIN,
     "DELETE /api/accounts/{account_id}/roles/{role}": Who.ADMIN,
     "POST /api/accounts/{account_id}/disable": Who.ADMIN,
+    "GET /api/feed": Who.STAFF,
     "GET /api/audit/events": Who.AUDITOR,
     "GET /api/audit/aggregates/{aggregate_id}": Who.AUDITOR,
     "GET /api/audit/aggregates/{aggregate_id}/changes": Who.AUDITOR,

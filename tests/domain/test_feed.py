@@ -17,11 +17,13 @@ from domain.departures import CancelVisitor, EraseVisitor
 from domain.event_editing import ChangeEvent, CleanUpEvent, DeleteEvent
 from domain.feed import reading
 from domain.feed.item import ITEM_TYPES, FeedItem
-from domain.feed.reading import FeedStopped, read_feed
+from domain.feed.reading import FeedStopped, NotInHistory, read_feed
 from domain.feed.sources import NO_ITEMS, SOURCES
 from domain.history.codec import encode
+from domain.history.store import skip_positions
 from domain.notifications import ERASED, RecordDelivery
 from domain.registrations import CorrectVisitor
+from events_face.commands.recovery import POSITION_GAP
 from tests.support.installation import HOUR, MORNING, Installation
 
 pytestmark = pytest.mark.anyio
@@ -188,3 +190,27 @@ def state_of(event: DomainEvent[Any]) -> bytes:
         originator_id=UUID(int=1), originator_version=1, event=event, metadata=metadata
     )
     return encode(recorded)
+
+
+async def test_a_position_that_a_restored_backup_lost_is_refused(
+    morning: Installation, connection: AsyncConnection[Any]
+) -> None:
+    await morning.event()
+    (end,) = [item.position for item in await everything(morning)]
+    for lost in (end + 1, end + 100):
+        with pytest.raises(NotInHistory) as refused:
+            await read_feed(connection, morning.keys, after=lost, limit=1)
+        assert refused.value.members == {"position": end}
+    await skip_positions(connection, POSITION_GAP)
+    await morning.event()
+    with pytest.raises(NotInHistory):
+        await read_feed(connection, morning.keys, after=end + 100, limit=1)
+    assert len((await read_feed(connection, morning.keys, after=end, limit=9)).items) == 1
+
+
+async def test_a_position_that_a_refused_append_left_out_is_one_to_go_on_after(
+    morning: Installation, connection: AsyncConnection[Any]
+) -> None:
+    await skip_positions(connection, 100)
+    await morning.event()
+    assert len((await read_feed(connection, morning.keys, after=50, limit=9)).items) == 1

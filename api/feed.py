@@ -1,0 +1,197 @@
+"""`GET /api/feed`: what happened, in order, for other systems."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get
+from litestar.params import QueryParameter
+from psycopg import AsyncConnection
+
+from api.database.feed_watch import Wanted
+from api.database.query import run_query
+from api.http.access import Permission
+from api.http.authorization import Forbidden
+from api.http.connections import Connections
+from api.http.examples import EVENT_ID, VISITOR_ID
+from api.http.fields import one_of
+from api.http.parameters import FEED_TYPES, UUID_OR_NOTHING, parsed
+from api.http.requests import Request
+from api.http.responses import Ready
+from api.identity.credentials import Pool
+from domain.audit.point_in_time import LAST_POSITION
+from domain.core.values import Invalid
+from domain.feed import reading
+from domain.feed.item import ITEM_TYPES, FeedItem
+from domain.feed.reading import FeedStopped, NotInHistory
+from domain.history.codec import to_json
+
+MAX_WAIT = 20
+"""Seconds."""
+
+_After = Annotated[
+    int,
+    QueryParameter(
+        ge=0,
+        le=LAST_POSITION,
+        description="Only items after this position: `meta.position` of the page before. 0: from "
+        "the beginning.",
+    ),
+]
+_Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="Items in a page, at most.")]
+_Types = Annotated[
+    str,
+    QueryParameter(
+        max_length=1000,
+        pattern=FEED_TYPES,
+        description="Only items of these types, separated by commas. Empty: all types.",
+    ),
+]
+_EventId = Annotated[
+    str, QueryParameter(pattern=UUID_OR_NOTHING, description="Only items about this event.")
+]
+_Wait = Annotated[
+    int,
+    QueryParameter(
+        ge=0,
+        le=MAX_WAIT,
+        description="Seconds to wait for an item if there is none yet. It comes as soon as it "
+        "happens.",
+    ),
+]
+
+_EXAMPLE = {
+    "data": [
+        {
+            "position": 42,
+            "type": "visitor.registered",
+            "version": 1,
+            "occurred_at": "2030-05-01T09:00:00Z",
+            "event_id": EVENT_ID,
+            "visitor_id": VISITOR_ID,
+            "data": {
+                "status": "registered",
+                "confirm_by": None,
+                "full_name": "Ada Lovelace",
+                "email": "ada@example.com",
+                "moved_from": None,
+            },
+        }
+    ],
+    "meta": {"position": 42},
+    "errors": [],
+}
+
+
+class FeedMeta(msgspec.Struct, frozen=True, kw_only=True):
+    position: int
+    """The next `after`; without items it may be later than this one."""
+
+
+class Feed(msgspec.Struct, frozen=True, kw_only=True):
+    data: list[FeedItem]
+    meta: FeedMeta
+    errors: tuple[()] = ()
+
+
+class _Read(msgspec.Struct, frozen=True):
+    """A page, encoded."""
+
+    position: int
+    is_empty: bool
+    body: bytes
+
+
+@get(
+    "/api/feed",
+    tags=["feed"],
+    summary="Read the feed",
+    opt={
+        "access": Permission.READ_FEED,
+        "of_events": True,
+        "problems": [NotInHistory, FeedStopped],
+        "example": _EXAMPLE,
+    },
+)
+async def read_feed(
+    request: Request,
+    after: _After = 0,
+    limit: _Limit = 100,
+    types: _Types = "",
+    event_id: _EventId = "",
+    wait: _Wait = 0,
+) -> Response[Feed]:
+    """Items in the order of history: none is missing, and none comes later at an earlier position.
+    Each says what happened as it was then; the schema of its `data` is under `webhooks`, by `type`.
+
+    To follow the feed, pass `meta.position` as the next `after`, also if there were no items, and
+    store it together with what you did with them. Names and emails are null for auditors, for keys
+    without the scope `personal`, and for people who were erased."""
+    parsed_types = parsed(types=("types", types, _parse_types)).get("types", frozenset())
+    wanted = Wanted(parsed_types, _events(request, event_id))
+    personal, connections = request.may_read_personal, request.connections
+
+    async def read(after: int, pool: Pool) -> _Read:
+        return await run_query(
+            pool, lambda connection: _read(connection, connections, after, limit, wanted, personal)
+        )
+
+    async def read_shared(after: int) -> _Read:
+        key = (after, limit, wanted, personal)
+        shared: _Read = await connections.feed.pages(key, lambda: read(after, connections.primary))
+        return shared
+
+    try:
+        page = await read(after, connections.readers)
+    except NotInHistory:
+        if not connections.reads_replica:
+            raise
+        page = await read(after, connections.primary)  # the replica lags behind it
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + wait
+    while page.is_empty and loop.time() < ends and not connections.ending.is_set():
+        seen = await connections.feed.wait(wanted, page.position, ends - loop.time())
+        page = await read_shared(seen)
+    return Ready(page.body, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+async def _read(
+    connection: AsyncConnection[Any],
+    connections: Connections,
+    after: int,
+    limit: int,
+    wanted: Wanted,
+    personal: bool,
+) -> _Read:
+    page = await reading.read_feed(
+        connection,
+        connections.keys,
+        after=after,
+        limit=limit,
+        personal=personal,
+        types=wanted.types,
+        of_events=wanted.of_events,
+    )
+    body = to_json(Feed(data=page.items, meta=FeedMeta(position=page.position)))
+    return _Read(page.position, not page.items, body)
+
+
+def _parse_types(text: str) -> frozenset[str]:
+    types = frozenset(filter(None, text.split(",")))
+    if not types <= ITEM_TYPES.keys():
+        raise Invalid(f"each of them {one_of(list(ITEM_TYPES))}")
+    return types
+
+
+def _events(request: Request, event_id: str) -> frozenset[UUID] | None:
+    """The events that the caller asks for, and may ask for. Raises Forbidden."""
+    allowed = request.event_ids
+    if not event_id:
+        return allowed
+    asked = UUID(event_id)
+    if allowed is not None and asked not in allowed:
+        raise Forbidden
+    return frozenset([asked])
