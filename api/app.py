@@ -34,9 +34,10 @@ from api.http.edge import OPTIONS, edge
 from api.http.heads import with_checked_heads
 from api.http.hosts import in_turn, only_hosts
 from api.http.limits import Limits
-from api.http.parameters import refuse_repeated
+from api.http.parameters import refuse_unknown_and_repeated
 from api.http.problems import answer_problem
 from api.http.requests import Request
+from api.http.unrouted import counting_unrouted
 from api.manage import ManageCalls
 from api.metrics import Scrapes, metrics
 from api.openapi.pages import documentation
@@ -68,7 +69,8 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
     clients = Clients(settings.trusted_proxies)
     access = Access(connections.sessions, settings.write_policy)
     limits = Limits(settings, clients, connections.broker)
-    checks = (only_hosts(settings.allowed_hosts), limits.check, access.check)
+    checks = (limits.check, only_hosts(settings.allowed_hosts), access.check)
+    answer_failure = counting_unrouted(_answer_failure, limits)
     app = Litestar(
         [
             home,
@@ -90,14 +92,14 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
         request_class=Request,
         dto=JsonBody,
         return_dto=None,
-        before_request=in_turn(*checks, refuse_repeated, refuse_fields_of_no_use),
-        exception_handlers={Exception: _answer_failure},
+        before_request=in_turn(*checks, refuse_unknown_and_repeated, refuse_fields_of_no_use),
+        exception_handlers={Exception: answer_failure},
         openapi_config=None,
         logging_config=None,
         debug=False,
     )
     require_declarations(app)
-    checked = with_checked_heads(app, _answer_failure)
+    checked = with_checked_heads(app, answer_failure)
     served = for_origins(checked, settings.cors_origins)
     return edge(served, clients, connections.ending.is_set, connections.in_flight)
 

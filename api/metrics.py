@@ -22,7 +22,7 @@ from api.http.access import Who
 from api.http.limits import UNLIMITED
 from api.http.requests import Request
 from api.http.responses import Ready
-from api.identity.tokens import TokenInvalid
+from api.identity.tokens import TokenInvalid, TokenMissing
 from domain.seals.lag import SealLag
 from projections.status import ProjectionStatus, State
 from runtime.batched_metrics import flush_all
@@ -47,9 +47,11 @@ class Scrapes:
         self._good_until = 0.0
 
     def allow(self, request: Request) -> None:
-        """Raises TokenInvalid."""
+        """Raises TokenMissing, TokenInvalid."""
         if self._token is not None:
             given = request.headers.get("Authorization", "")
+            if not given:
+                raise TokenMissing
             if not compare_digest(given.encode(), f"Bearer {self._token}".encode()):
                 raise TokenInvalid
 
@@ -78,7 +80,12 @@ events_face_database_up 1.0
     summary="Metrics for Prometheus",
     tags=["health"],
     media_type="text/plain",
-    opt={"access": Who.ANYONE, "problems": [TokenInvalid], "example": _EXAMPLE, **UNLIMITED},
+    opt={
+        "access": Who.ANYONE,
+        "problems": [TokenMissing, TokenInvalid],
+        "example": _EXAMPLE,
+        **UNLIMITED,
+    },
 )
 async def metrics(request: Request) -> Response[str]:
     """In Prometheus' text format, usually at most a second old. While the database is away it

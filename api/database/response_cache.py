@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from projections.lists.cursor import Period
+
+T = TypeVar("T")
 
 MAX_BYTES = 16 * 1024 * 1024
 """Size of a process's cache; the least recently used entries leave first."""
@@ -20,28 +23,32 @@ MAX_BYTES = 16 * 1024 * 1024
 ENTRY_OVERHEAD = 500
 """Bytes of an entry besides its key and body."""
 
+GZIPPED = 0.25
+"""Size of a compressed body, which the response may keep, of the body's."""
 
-class Entry(msgspec.Struct, frozen=True):
+
+class Entry(msgspec.Struct, Generic[T], frozen=True):
     version: str
     """Of the tables."""
-    etag: str
-    body: bytes
+    response: T
+    size: int
+    """Bytes of its body."""
     valid: Period | None = None
     """None: at any time."""
 
 
-class ResponseCache:
+class ResponseCache(Generic[T]):
     """The last response to each request."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._free = max_bytes
-        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._entries: OrderedDict[str, Entry[T]] = OrderedDict()
 
     def __contains__(self, key: str) -> bool:
         """Whether there is an entry, valid or not."""
         return key in self._entries
 
-    def get(self, key: str, version: str) -> Entry | None:
+    def get(self, key: str, version: str) -> Entry[T] | None:
         """The entry if it is valid now for this version of the tables."""
         entry = self._entries.get(key)
         if entry is None or entry.version != version:
@@ -51,7 +58,7 @@ class ResponseCache:
         self._entries.move_to_end(key)
         return entry
 
-    def store(self, key: str, entry: Entry) -> None:
+    def store(self, key: str, entry: Entry[T]) -> None:
         self._remove(key)
         self._entries[key] = entry
         self._free -= _size(key, entry)
@@ -63,5 +70,5 @@ class ResponseCache:
             self._free += _size(key, entry)
 
 
-def _size(key: str, entry: Entry) -> int:
-    return ENTRY_OVERHEAD + len(key) + len(entry.body)
+def _size(key: str, entry: Entry[Any]) -> int:
+    return ENTRY_OVERHEAD + len(key) + round(entry.size * (1 + GZIPPED))

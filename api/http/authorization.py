@@ -14,7 +14,7 @@ from litestar.routes import HTTPRoute
 from api.http.access import COOKIE, Permission, Who, WritePolicy, is_by_write_policy, may
 from api.http.requests import Request
 from api.identity.sessions import Sessions
-from api.identity.tokens import TokenInvalid
+from api.identity.tokens import TokenMissing
 from domain.core.errors import ProblemError
 
 
@@ -36,7 +36,7 @@ class Access:
         self._writes_are_open = write_policy == "anyone"
 
     async def check(self, request: Request) -> None:
-        """Sets the request's account. Raises TokenInvalid, Forbidden."""
+        """Sets the request's account. Raises TokenMissing, TokenInvalid, Forbidden."""
         opt = request.route_handler.opt
         access: Who | Permission = opt["access"]
         if access is Who.ANYONE:
@@ -76,5 +76,5 @@ def _undeclared(app: Litestar) -> Iterator[str]:
 def _bearer_token(request: Request) -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
-        raise TokenInvalid
+        raise TokenMissing
     return token.strip()

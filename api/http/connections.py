@@ -22,6 +22,7 @@ from api.database.read_connection import ReadConnection
 from api.database.response_cache import ResponseCache
 from api.database.single_flight import SingleFlight
 from api.http.connection_limits import Peer
+from api.http.responses import Ready
 from api.identity.credentials import Credentials, Pool
 from api.identity.passwords import Passwords
 from api.identity.sessions import Sessions
@@ -30,7 +31,7 @@ from domain.application import APPLICATION
 from domain.history.decider import Decider
 from domain.history.group_commit import Writer
 from domain.history.pooling import SESSION_MARK
-from domain.history.store import BY_KEY, CONNECTION_TIMEOUTS, SESSION
+from domain.history.store import BY_KEY, CONNECTION_TIMEOUTS, SESSION, last_position
 from domain.privacy.keys import InstallationKeys
 from projections.lists.count_cache import CountCache
 from projections.lists.cursor import Versions, versions
@@ -73,9 +74,11 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
     positions: Positions
     broker: Redis | None
     reads_replica: bool
-    response_cache: ResponseCache
+    response_cache: ResponseCache[Ready]
     versions: SingleFlight[Versions]
     """Reads the current versions of the read tables."""
+    end_of_history: SingleFlight[int]
+    """Reads the position of the newest event."""
     totals: CountCache
     credentials: Credentials
     erasures: Erasures
@@ -119,6 +122,7 @@ async def connected(
             reads_replica=reads_replica,
             response_cache=ResponseCache(),
             versions=SingleFlight(partial(run_query, readers, versions)),
+            end_of_history=SingleFlight(partial(run_query, accounts, last_position)),
             totals=CountCache(),
             credentials=Credentials(accounts, keys),
             erasures=Erasures(accounts, keys),

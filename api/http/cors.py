@@ -31,6 +31,8 @@ _READABLE = (
     b"X-RateLimit-Limit",
     b"X-RateLimit-Remaining",
     b"X-RateLimit-Reset",
+    b"RateLimit",
+    b"RateLimit-Policy",
 )
 
 _EXPOSED: Header = (b"access-control-expose-headers", b", ".join(_READABLE))

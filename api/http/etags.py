@@ -12,7 +12,7 @@ from collections.abc import Sequence
 _MEMBER = re.compile(r'(W/)?("[!#-~\x80-\xff]*")|[^\s,"]+|"')
 """A valid tag, or other text."""
 
-_VERSION = re.compile(r'"(\d{1,18})(?:-[0-9a-f]+)?"', re.ASCII)
+_VERSION = re.compile(r'"(\d{1,18})(?:-[0-9a-f]+)?(?:-gzip)?"', re.ASCII)
 
 
 def versions_in(if_match: Sequence[str]) -> frozenset[int] | None:
@@ -27,6 +27,11 @@ def versions_in(if_match: Sequence[str]) -> frozenset[int] | None:
 def matches(if_none_match: Sequence[str], etag: str) -> bool:
     """Whether the lines of `If-None-Match` have the tag, by weak comparison."""
     return _is_any(if_none_match) or any(tag == etag for _, tag in _tags(if_none_match))
+
+
+def of_gzip(etag: str) -> str:
+    """The tag of the same content, compressed."""
+    return f'{etag[:-1]}-gzip"'
 
 
 def _is_any(lines: Sequence[str]) -> bool:

@@ -54,6 +54,8 @@ class Limit(msgspec.Struct, frozen=True):
 class LimitState(msgspec.Struct, frozen=True):
     """One limit of a client after a call."""
 
+    name: str
+    seconds: int
     limit: int
     left: int
     reset: int
@@ -61,10 +63,15 @@ class LimitState(msgspec.Struct, frozen=True):
 
     @property
     def headers(self) -> tuple[Header, ...]:
+        """As most APIs have them, and as the draft of a standard has them
+        (draft-ietf-httpapi-ratelimit-headers)."""
+        name, left = self.name.encode(), max(0, self.left)
         return (
             (b"x-ratelimit-limit", b"%d" % self.limit),
-            (b"x-ratelimit-remaining", b"%d" % max(0, self.left)),
+            (b"x-ratelimit-remaining", b"%d" % left),
             (b"x-ratelimit-reset", b"%d" % self.reset),
+            (b"ratelimit-policy", b'"%b";q=%d;w=%d' % (name, self.limit, self.seconds)),
+            (b"ratelimit", b'"%b";r=%d;t=%d' % (name, left, self.reset)),
         )
 
 
@@ -87,21 +94,29 @@ class Limits:
     async def check(self, request: Request[Any, Any, Any]) -> None:
         """Runs before authentication and before the body is read. Raises RateLimited."""
         name = request.route_handler.opt.get("limit", EVERY_CALL)
-        if name is None:
-            return
-        scope = request.scope
+        if name is not None:
+            await self._count(request.scope, name)
+
+    async def check_unrouted(self, scope: Scope) -> None:
+        """Counts a request that leads to no route. Raises RateLimited."""
+        await self._count(scope, EVERY_CALL)
+
+    async def _count(self, scope: Scope, name: str) -> None:
         address = self._clients.address_of(scope)
-        keys = [(f"limit:{EVERY_CALL}:{address}", self.classes[EVERY_CALL].rate)]
+        names, keys = [EVERY_CALL], [f"limit:{EVERY_CALL}:{address}"]
         if name != EVERY_CALL:
-            limit = self.classes[name]
-            keys.append((f"limit:{name}:{limit.of(scope)}:{address}", limit.rate))
-        counted = await self._counter.count(keys)
+            names.append(name)
+            keys.append(f"limit:{name}:{self.classes[name].of(scope)}:{address}")
+        rates = [self.classes[name].rate for name in names]
+        counted = await self._counter.count(list(zip(keys, rates, strict=True)))
         if counted is None:
             return
         state = min(
             (
-                LimitState(rate.calls, rate.calls - count, math.ceil(left / 1000) or 1)
-                for (_, rate), (count, left) in zip(keys, counted, strict=True)
+                LimitState(
+                    name, rate.seconds, rate.calls, rate.calls - count, math.ceil(left / 1000) or 1
+                )
+                for name, rate, (count, left) in zip(names, rates, counted, strict=True)
             ),
             key=lambda state: state.left,
         )

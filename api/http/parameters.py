@@ -11,7 +11,7 @@ from uuid import UUID
 
 from litestar import Request
 from litestar.handlers import BaseRouteHandler
-from litestar.params import ParameterKwarg
+from litestar.params import HeaderParameter, ParameterKwarg, PathParameter
 from litestar.typing import FieldDefinition
 
 from api.http.failures import InvalidParameters
@@ -37,25 +37,43 @@ _PATTERNS = {
 }
 """Pattern of a parameter -> its message."""
 
+MAX_NAMED = 100
+"""Unknown parameters that one response names, at most."""
+
 _WHOLE_NUMBER = "must be a whole number"
 
 
-async def refuse_repeated(request: Request[Any, Any, Any]) -> None:
-    """A parameter that the call knows has one value. Raises InvalidParameters."""
-    query = request.scope["query_string"]
-    if b"&" not in query:
+async def refuse_unknown_and_repeated(request: Request[Any, Any, Any]) -> None:
+    """The query has parameters that the call knows, each with one value. Pages and probes ignore
+    parameters that they do not know. Raises InvalidParameters."""
+    if not request.scope["query_string"]:
         return
+    known = _names_in_query(request.route_handler)
     given = Counter(name for name, _ in request.query_params.multi_items())
-    names = _names(request.route_handler)
-    if repeated := [name for name in given if given[name] > 1 and name in names]:
-        raise InvalidParameters(**dict.fromkeys(repeated, "is there more than once"))
+    unknown = [name for name in given if name not in known] if _is_call(request) else []
+    repeated = [name for name in given if given[name] > 1 and name in known]
+    if unknown or repeated:
+        raise InvalidParameters(
+            **dict.fromkeys(repeated, "is there more than once"),
+            **dict.fromkeys(unknown[:MAX_NAMED], "is not a parameter of this call"),
+        )
+
+
+def _is_call(request: Request[Any, Any, Any]) -> bool:
+    in_document: bool = request.route_handler.include_in_schema is not False
+    return in_document and request.scope["path"].startswith("/api/")
 
 
 @cache
-def _names(handler: BaseRouteHandler) -> frozenset[str]:
-    """Of all parameters, by their names outside."""
+def _names_in_query(handler: BaseRouteHandler) -> frozenset[str]:
+    """The public names of the parameters in the query."""
     parameters = handler.parsed_fn_signature.parameters
-    return frozenset(name_of(parameter, name) for name, parameter in parameters.items())
+    return frozenset(
+        name_of(parameter, name)
+        for name, parameter in parameters.items()
+        if name not in {"self", "request", "data"}
+        and not isinstance(parameter.kwarg_definition, PathParameter | HeaderParameter)
+    )
 
 
 def name_of(parameter: FieldDefinition, argument: str) -> str:

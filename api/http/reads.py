@@ -14,6 +14,7 @@ from api.database.query import Query, run_query
 from api.database.response_cache import Entry
 from api.http import etags
 from api.http.connections import Connections
+from api.http.failures import InvalidParameters
 from api.http.parameters import TEXT
 from api.http.requests import Request
 from api.http.responses import Listing, Ready, tagged
@@ -67,7 +68,7 @@ async def read(
 ) -> T:
     """The result of the query on read tables that include the position `at_least`.
 
-    Raises Lagging, `UNAVAILABLE`.
+    Raises InvalidParameters for a position that history does not have, Lagging, `UNAVAILABLE`.
     """
     connections = request.connections
     await _catch_up(connections, tables, at_least)
@@ -75,9 +76,11 @@ async def read(
 
 
 async def _catch_up(connections: Connections, tables: Sequence[str], position: int) -> None:
-    """Return when the tables include the position. Raises Lagging."""
+    """Return when the tables include the position. Raises InvalidParameters, Lagging."""
     if position == 0:
         return
+    if not connections.positions.include(tables, position):
+        await _require_in_history(connections, position)
     try:
         async with asyncio.timeout(CATCH_UP_TIMEOUT):
             if not await connections.positions.wait_for(tables, position, timeout=CATCH_UP_TIMEOUT):
@@ -86,6 +89,14 @@ async def _catch_up(connections: Connections, tables: Sequence[str], position: i
                 await asyncio.sleep(REPLICA_POLL_INTERVAL)
     except TimeoutError:
         raise Lagging from None
+
+
+async def _require_in_history(connections: Connections, position: int) -> None:
+    """A position is in history before any client knows it. Raises InvalidParameters."""
+    end = await connections.end_of_history()
+    if position > end:
+        newest = f"must be at most {end}, the position of the newest event in history"
+        raise InvalidParameters(**{"Min-Event-Position": newest})
 
 
 async def _replica_lacks(connections: Connections, tables: Sequence[str], position: int) -> bool:
@@ -111,13 +122,12 @@ async def read_listing(
     connections = request.connections
     await _catch_up(connections, TABLES, at_least)
     found = await _cached(connections, key, version) or await _read(connections, key, listing)
-    response = Ready(found.body, headers=tagged(found.etag), media_type="application/json")
-    return unless_known(request, response)
+    return unless_known(request, found.response)
 
 
 async def _cached(
     connections: Connections, key: str, version: Callable[[Versions], str]
-) -> Entry | None:
+) -> Entry[Ready] | None:
     if key not in connections.response_cache:
         return None
     return connections.response_cache.get(key, version(await connections.versions()))
@@ -125,9 +135,11 @@ async def _cached(
 
 async def _read(
     connections: Connections, key: str, listing: Query[tuple[Page[Any], Listing[Any]]]
-) -> Entry:
+) -> Entry[Ready]:
     page, content = await run_query(connections.readers, listing)
-    entry = Entry(page.version, _etag(page), to_json(content), page.valid)
+    body = to_json(content)
+    response = Ready(body, headers=tagged(_etag(page)), media_type="application/json")
+    entry = Entry(page.version, response, len(body), page.valid)
     connections.response_cache.store(key, entry)
     return entry
 
@@ -141,9 +153,9 @@ def _etag(page: Page[Any]) -> str:
     return f'"{page.version}.until-{end}"'
 
 
-def unless_known(request: Request, response: Response[T]) -> Response[Any]:
+def unless_known(request: Request, response: Ready) -> Response[Any]:
     """The response, or 304 if `If-None-Match` contains its ETag."""
-    etag = response.headers["ETag"]
-    if not etags.matches(request.headers.getall("If-None-Match", []), etag):
+    headers = response.headers_for(request.scope)
+    if not etags.matches(request.headers.getall("If-None-Match", []), headers["ETag"]):
         return response
-    return Response(None, status_code=304, headers=tagged(etag))
+    return Response(None, status_code=304, headers=headers)

@@ -10,6 +10,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from api.identity.tokens import CHALLENGE
 from domain.accounts import Role
 from domain.core.errors import ProblemError
 from domain.core.ids import Identity
@@ -23,7 +24,7 @@ class InvalidCredentials(ProblemError):
     """Wrong username or password"""
 
     status = 401
-    headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
+    headers: Mapping[str, str] = {"WWW-Authenticate": CHALLENGE}
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,14 +29,27 @@ each differ by 60 s from the database's (`runtime.checks.database`). Expiry has 
 AUDIENCE = "events-face"
 ALGORITHM = "HS256"
 
+CHALLENGE = 'Bearer realm="Events-Face"'
+"""`WWW-Authenticate` without a token; if there was one, an error code follows (RFC 6750)."""
+
 Kind = Literal["access", "refresh", "cookie"]
+
+
+class TokenMissing(ProblemError):
+    """This call needs a token: send it as `Authorization: Bearer <token>`"""
+
+    status = 401
+    slug = "token-invalid"
+    headers: Mapping[str, str] = {"WWW-Authenticate": CHALLENGE}
 
 
 class TokenInvalid(ProblemError):
     """The token is not valid, or its session has ended"""
 
     status = 401
-    headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    headers: Mapping[str, str] = {
+        "WWW-Authenticate": f'{CHALLENGE}, error="invalid_token", error_description="{__doc__}"'
+    }
 
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True):

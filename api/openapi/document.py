@@ -44,7 +44,7 @@ from api.http.limits import EVERY_CALL, RateLimited
 from api.http.problems import Problem
 from api.http.reads import Lagging
 from api.http.requests import HeadersTooLarge, Request, UriTooLong
-from api.identity.tokens import TokenInvalid
+from api.identity.tokens import TokenInvalid, TokenMissing
 from api.openapi import examples
 from api.openapi.components import COMPONENTS, DESCRIPTION, RATE_LIMIT_HEADERS, TAGS
 from domain.core.errors import ChangedMeanwhile, InvalidFields, NotFound, ProblemError
@@ -117,7 +117,7 @@ def problems_of(handler: HTTPRouteHandler) -> list[type[ProblemError]]:
     if _is_limited(handler):
         found.add(RateLimited)
     if handler.opt["access"] is not Who.ANYONE:
-        found.add(TokenInvalid)
+        found |= {TokenInvalid, TokenMissing}
     if who_may(handler.opt["access"]) in _ROLES:
         found.add(Forbidden)
     if takes_body(handler):

@@ -55,12 +55,16 @@ class Positions:
         before the first read."""
         return self._current.get(name, 0)
 
+    def include(self, names: Iterable[str], position: int) -> bool:
+        """Whether all tables are known to include the position."""
+        return all(self.of(name) >= position for name in names)
+
     async def wait_for(self, names: Iterable[str], position: int, *, timeout: float) -> bool:  # noqa: ASYNC109
         """Wait until all tables include the position; False after `timeout` seconds."""
         awaited = list(names)
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
-                while any(self.of(name) < position for name in awaited):
+                while not self.include(awaited, position):
                     await self._moved.wait()
                 return True
         return False

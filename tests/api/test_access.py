@@ -15,7 +15,7 @@ from api.http.authorization import UndeclaredAccess, require_declarations
 from api.http.bodies import JsonBody
 from api.http.requests import Request
 from domain.history.store import read_events
-from tests.api.serving import Api
+from tests.api.serving import Api, problem
 
 pytestmark = pytest.mark.anyio
 
@@ -124,6 +124,26 @@ async def test_routes_outside_openapi_must_declare_their_access_too() -> None:
 async def test_access_is_refused_before_the_body_is_read(guarded_api: Api) -> None:
     answer = await guarded_api.http.post("/api/events/areas/", content=b"{")
     assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("sent", [{}, {"Authorization": "Basic YTpi"}])
+async def test_without_a_token_the_challenge_has_no_error(
+    guarded_api: Api, sent: dict[str, str]
+) -> None:
+    answer = await guarded_api.http.get("/api/auth/me", headers=sent)
+    assert problem(answer) == (401, "token-invalid")
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="Events-Face"'
+    assert "Authorization: Bearer" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("token", ["nonsense", "a.b.c"])
+async def test_with_a_bad_token_the_challenge_says_so(guarded_api: Api, token: str) -> None:
+    sent = {"Authorization": f"Bearer {token}"}
+    answer = await guarded_api.http.get("/api/auth/me", headers=sent)
+    assert problem(answer) == (401, "token-invalid")
+    challenge = answer.headers["WWW-Authenticate"]
+    assert challenge.startswith('Bearer realm="Events-Face", error="invalid_token", ')
+    assert f'error_description="{answer.json()["detail"]}"' in challenge
 
 
 async def test_a_role_is_valid_from_the_next_request_until_it_is_revoked(guarded_api: Api) -> None:

@@ -122,7 +122,7 @@ async def test_a_wrong_name_a_wrong_password_and_a_disabled_account_are_answered
     bodies = [answer.json() | {"request_id": None} for answer in answers]
     assert bodies == [bodies[0]] * 4
     assert bodies[0]["type"] == "/problems/invalid-credentials"
-    assert answers[0].headers["WWW-Authenticate"] == "Bearer"
+    assert answers[0].headers["WWW-Authenticate"] == 'Bearer realm="Events-Face"'
 
 
 async def test_a_spent_refresh_token_ends_the_whole_session(guarded_api: Api) -> None:

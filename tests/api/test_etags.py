@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.http.etags import matches, versions_in
+from api.http.etags import matches, of_gzip, versions_in
 
 TAG = '"7-0af3"'
 
@@ -26,6 +26,13 @@ TAG = '"7-0af3"'
 )
 def test_a_tag_in_the_list_matches_weak_or_not(lines: list[str]) -> None:
     assert matches(lines, TAG)
+
+
+def test_the_tag_of_a_compressed_body_has_the_same_version_and_matches_itself_only() -> None:
+    assert versions_in([of_gzip(TAG)]) == frozenset([7])
+    assert matches([of_gzip(TAG)], of_gzip(TAG))
+    assert not matches([of_gzip(TAG)], TAG)
+    assert not matches([TAG], of_gzip(TAG))
 
 
 @pytest.mark.parametrize(

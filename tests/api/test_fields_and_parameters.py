@@ -111,7 +111,7 @@ async def test_a_parameter_has_one_value_in_utf_8(guarded_api: Api) -> None:
         "name=a&offset=0&name=a&offset=1": ["name", "offset"],
         "name=%FF": ["name"],
         "name=%ED%A0%80": ["name"],
-        "limit=1&other=1&other=2&offset=0": [],
+        "limit=1&other=1&other=2&offset=0": ["other"],
     }.items():
         answer = await http.get(f"{LIST}?{query}")
         found = sorted(wrong(answer)) if answer.status_code == 422 else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from ipaddress import ip_network
 
 import httpx
@@ -48,6 +49,45 @@ async def test_answers_have_the_remaining_calls_until_the_client_must_wait(
         assert problem(refused) == (429, "rate-limited")
         assert standing(refused)[:2] == [3, 0]
         assert 0 < int(refused.headers["Retry-After"]) <= 60
+
+
+async def test_the_headers_of_the_draft_standard_name_the_limit(serving: Serving) -> None:
+    async with serving(
+        rate_limits=True, rate_limit_default=Rate(9, 60), rate_limit_login=Rate(2, 30)
+    ) as api:
+        answer = await api.http.post("/api/auth/login", json={})
+        assert answer.headers["RateLimit-Policy"] == '"login";q=2;w=30'
+        assert re.fullmatch(r'"login";r=1;t=(\d\d?)', answer.headers["RateLimit"])
+        assert (await api.http.get(LIST)).headers["RateLimit"].startswith('"default";r=7;')
+
+
+async def test_every_answer_but_a_probes_has_the_remaining_calls(serving: Serving) -> None:
+    async with serving(
+        rate_limits=True, write_policy="organizer", allowed_hosts=("127.0.0.1",)
+    ) as api:
+        tag = {"If-None-Match": (await api.http.get(LIST)).headers["ETag"]}
+        json = {"Content-Type": "application/json"}
+        answers = {
+            304: await api.http.get(LIST, headers=tag),
+            400: await api.http.get(LIST, headers={"Host": "elsewhere"}),
+            401: await api.http.get("/api/accounts"),
+            404: await api.http.get("/nowhere"),
+            405: await api.http.put(LIST),
+            204: await api.http.options(LIST),
+            414: await api.http.get("/" + "x" * 40_000),
+            422: await api.http.post("/api/auth/login", json={}),
+            413: await api.http.post("/api/auth/login", content=b" " * 2_000_000, headers=json),
+        }
+        for status, answer in answers.items():
+            assert answer.status_code == status
+            assert "X-RateLimit-Remaining" in answer.headers, status
+            assert "RateLimit" in answer.headers, status
+
+
+async def test_requests_that_lead_to_no_route_are_limited_too(serving: Serving) -> None:
+    async with serving(rate_limits=True, rate_limit_default=Rate(2, 60)) as api:
+        statuses = [(await api.http.get("/nowhere")).status_code for _ in range(3)]
+        assert statuses == [404, 404, 429]
 
 
 async def test_after_waiting_a_client_may_call_again(serving: Serving) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from api.http import reads
-from tests.api.serving import Api
+from tests.api.serving import Api, problem
 
 pytestmark = pytest.mark.anyio
 
@@ -45,6 +45,18 @@ async def test_a_query_does_not_wait_for_ever(
     assert answer.json()["type"] == "/problems/projection-lagging"
     assert int(answer.headers["Retry-After"]) > 0
     assert (await lone_api.http.get(path)).status_code == 200
+
+
+@pytest.mark.parametrize("path", [LIST, "/api/events/areas"])
+async def test_a_position_that_history_does_not_have_is_refused_at_once(
+    lone_api: Api, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reads, "CATCH_UP_TIMEOUT", 600)
+    end = int((await lone_api.created_event()).headers["Event-Position"])
+    answer = await lone_api.http.get(path, headers={"Min-Event-Position": str(end + 1)})
+    assert problem(answer) == (422, "validation")
+    message = f"must be at most {end}, the position of the newest event in history"
+    assert answer.json()["errors"] == [{"field": "Min-Event-Position", "messages": [message]}]
 
 
 async def test_an_unchanged_list_is_not_sent_again(api: Api) -> None:

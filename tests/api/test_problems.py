@@ -144,6 +144,26 @@ async def test_an_invalid_parameter_is_named(
     assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
+@pytest.mark.parametrize("name", ["nme", "request", "event_id", "x" * 200, "\u00e4"])
+async def test_a_parameter_that_a_call_does_not_know_is_named(lone_api: Api, name: str) -> None:
+    for path in ("/api/events/list", f"/api/events/{NOBODY}"):
+        answer = await lone_api.http.get(path, params={name: "x"})
+        assert problem(answer) == (422, "validation")
+        message = "is not a parameter of this call"
+        assert answer.json()["errors"] == [{"field": name, "messages": [message]}]
+    posted = await lone_api.http.post(f"{AREAS}?{name}=x", json={"name": "Hall"})
+    assert problem(posted) == (422, "validation")
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/problems/not-found", "/api/schema", "/health/live", "/metrics"]
+)
+async def test_pages_and_probes_ignore_parameters_that_they_do_not_know(
+    lone_api: Api, path: str
+) -> None:
+    assert (await lone_api.http.get(path, params={"utm_source": "mail"})).status_code == 200
+
+
 @pytest.mark.parametrize("position", ["-1", "soon", "", "1.5", "9" * 30])
 async def test_an_invalid_position_is_named(lone_api: Api, position: str) -> None:
     answer = await lone_api.http.get(

@@ -8,12 +8,12 @@ from api.database.response_cache import ENTRY_OVERHEAD, Entry, ResponseCache
 from projections.lists.cursor import Period
 
 
-def entry(version: str, body: bytes = b"", valid: Period | None = None) -> Entry:
-    return Entry(version, f'"{version}"', body, valid)
+def entry(version: str, body: bytes = b"", valid: Period | None = None) -> Entry[bytes]:
+    return Entry(version, body, len(body), valid)
 
 
 def test_an_entry_is_found_by_its_key_and_version_only() -> None:
-    cache = ResponseCache()
+    cache = ResponseCache[bytes]()
     cache.store("/list?limit=1", entry("e1"))
     assert cache.get("/list?limit=1", "e1") == entry("e1")
     assert cache.get("/list?limit=1", "e2") is None
@@ -24,7 +24,7 @@ def test_an_entry_is_found_by_its_key_and_version_only() -> None:
 
 
 def test_an_entry_that_depends_on_the_clock_is_found_in_its_period_only() -> None:
-    cache, now, hour = ResponseCache(), datetime.now(UTC), timedelta(hours=1)
+    cache, now, hour = ResponseCache[bytes](), datetime.now(UTC), timedelta(hours=1)
     cache.store("/now", entry("e1", valid=Period(now - hour, now + hour)))
     cache.store("/for ever", entry("e1", valid=Period(now - hour, None)))
     cache.store("/over", entry("e1", valid=Period(now - hour, now)))
@@ -36,7 +36,7 @@ def test_an_entry_that_depends_on_the_clock_is_found_in_its_period_only() -> Non
 
 
 def test_the_least_recently_used_entry_is_removed_first() -> None:
-    cache = ResponseCache(max_bytes=2 * ENTRY_OVERHEAD + 40)
+    cache = ResponseCache[bytes](max_bytes=2 * ENTRY_OVERHEAD + 50)
     cache.store("/a", entry("1", b"a" * 15))
     cache.store("/b", entry("1", b"b" * 15))
     assert cache.get("/a", "1") is not None
