@@ -14,11 +14,11 @@ from psycopg import AsyncConnection
 from api.database.feed_watch import Wanted
 from api.database.query import run_query
 from api.http.access import Permission
-from api.http.authorization import Forbidden
 from api.http.connections import Connections
 from api.http.examples import EVENT_ID, VISITOR_ID
 from api.http.fields import one_of
 from api.http.parameters import FEED_TYPES, UUID_OR_NOTHING, parsed
+from api.http.refusals import OutsideOfEvents
 from api.http.requests import Request
 from api.http.responses import Ready
 from api.identity.credentials import Pool
@@ -187,11 +187,11 @@ def _parse_types(text: str) -> frozenset[str]:
 
 
 def _events(request: Request, event_id: str) -> frozenset[UUID] | None:
-    """The events that the caller asks for, and may ask for. Raises Forbidden."""
+    """The events that the caller asks for, and may ask for. Raises OutsideOfEvents."""
     allowed = request.event_ids
     if not event_id:
         return allowed
     asked = UUID(event_id)
     if allowed is not None and asked not in allowed:
-        raise Forbidden
+        raise OutsideOfEvents
     return frozenset([asked])
