@@ -164,7 +164,7 @@ async def test_what_is_no_key_is_refused_as_an_invalid_token(keyed: Keyed) -> No
     flipped = right[:20] + ("a" if right[20] != "a" else "b") + right[21:]
     unknown = KeySecret.new().reveal()
     for wrong in (flipped, right[:-1], right + "x", "evf_", "evf_\u00e9", unknown, right.lower()):
-        headers = {"Authorization": f"Bearer {wrong}".encode()}
+        headers = {b"Authorization": f"Bearer {wrong}".encode()}
         for path in (AREAS, "/api/events/"):
             answer = await keyed.http.get(path, headers=headers)
             assert problem(answer) == (401, "token-invalid")
@@ -193,7 +193,8 @@ async def test_the_last_use_is_listed_after_it_is_written(keyed: Keyed) -> None:
     async def last_use() -> str | None:
         listed = await keyed.http.get("/api/keys/", headers=keyed.admin)
         (found,) = listed.json()["data"]
-        return found["last_used_at"]
+        last: str | None = found["last_used_at"]
+        return last
 
     await keyed.http.get(AREAS, headers=key)
     assert await last_use() is None
