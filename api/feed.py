@@ -14,20 +14,20 @@ from psycopg import AsyncConnection
 from api.database.feed_watch import Wanted
 from api.database.query import run_query
 from api.http.access import Permission
+from api.http.authorization import Forbidden
 from api.http.connections import Connections
-from api.http.examples import EVENT_ID, VISITOR_ID
-from api.http.fields import one_of
-from api.http.parameters import FEED_TYPES, UUID_OR_NOTHING, parsed
-from api.http.refusals import OutsideOfEvents
+from api.http.feed_examples import item_example
+from api.http.parameters import FEED_TYPES, UUID_OR_NOTHING
 from api.http.requests import Request
 from api.http.responses import Ready
 from api.identity.credentials import Pool
 from domain.audit.point_in_time import LAST_POSITION
-from domain.core.values import Invalid
+from domain.core.errors import NotFound
 from domain.feed import reading
-from domain.feed.item import ITEM_TYPES, FeedItem
+from domain.feed.item import FeedItem
 from domain.feed.reading import FeedStopped, NotInHistory
 from domain.history.codec import to_json
+from domain.history.store import stream_exists
 
 MAX_WAIT = 20
 """Seconds."""
@@ -45,7 +45,6 @@ _Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="Items in a pa
 _Types = Annotated[
     str,
     QueryParameter(
-        max_length=1000,
         pattern=FEED_TYPES,
         description="Only items of these types, separated by commas. Empty: all types.",
     ),
@@ -64,23 +63,7 @@ _Wait = Annotated[
 ]
 
 _EXAMPLE = {
-    "data": [
-        {
-            "position": 42,
-            "type": "visitor.registered",
-            "version": 1,
-            "occurred_at": "2030-05-01T09:00:00Z",
-            "event_id": EVENT_ID,
-            "visitor_id": VISITOR_ID,
-            "data": {
-                "status": "registered",
-                "confirm_by": None,
-                "full_name": "Ada Lovelace",
-                "email": "ada@example.com",
-                "moved_from": None,
-            },
-        }
-    ],
+    "data": [item_example("visitor.registered")],
     "meta": {"position": 42},
     "errors": [],
 }
@@ -112,7 +95,7 @@ class _Read(msgspec.Struct, frozen=True):
     opt={
         "access": Permission.READ_FEED,
         "of_events": True,
-        "problems": [NotInHistory, FeedStopped],
+        "problems": [NotFound, NotInHistory, FeedStopped],
         "example": _EXAMPLE,
     },
 )
@@ -130,8 +113,8 @@ async def read_feed(
     To follow the feed, pass `meta.position` as the next `after`, also if there were no items, and
     store it together with what you did with them. Names and emails are null for auditors, for keys
     without the scope `personal`, and for people who were erased."""
-    parsed_types = parsed(types=("types", types, _parse_types)).get("types", frozenset())
-    wanted = Wanted(parsed_types, _events(request, event_id))
+    of_events = await _events(request, event_id)
+    wanted = Wanted(frozenset(filter(None, types.split(","))), of_events)
     personal, connections = request.may_read_personal, request.connections
 
     async def read(after: int, pool: Pool) -> _Read:
@@ -179,19 +162,17 @@ async def _read(
     return _Read(page.position, not page.items, body)
 
 
-def _parse_types(text: str) -> frozenset[str]:
-    types = frozenset(filter(None, text.split(",")))
-    if not types <= ITEM_TYPES.keys():
-        raise Invalid(f"each of them {one_of(list(ITEM_TYPES))}")
-    return types
-
-
-def _events(request: Request, event_id: str) -> frozenset[UUID] | None:
-    """The events that the caller asks for, and may ask for. Raises OutsideOfEvents."""
+async def _events(request: Request, event_id: str) -> frozenset[UUID] | None:
+    """The events that the caller asks for. Raises Forbidden, and NotFound: nobody should wait for
+    an event that there never was."""
     allowed = request.event_ids
     if not event_id:
         return allowed
     asked = UUID(event_id)
     if allowed is not None and asked not in allowed:
-        raise OutsideOfEvents
+        raise Forbidden
+    if not await run_query(
+        request.connections.primary, lambda connection: stream_exists(connection, asked)
+    ):
+        raise NotFound("event", asked)
     return frozenset([asked])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections import Counter
 from collections.abc import Callable
@@ -18,12 +19,14 @@ from api.http.failures import InvalidParameters
 from api.http.fields import one_of
 from domain.core.errors import InvalidFields
 from domain.core.values import Invalid
+from domain.feed.sources import TYPES
 
 T = TypeVar("T")
 
 UUID_OR_NOTHING = r"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$"
 EVENT_TYPE = r"^[A-Za-z.]{0,64}$"
-FEED_TYPES = r"^[a-z_.,]*$"
+_FEED_TYPE = "|".join(map(re.escape, TYPES))
+FEED_TYPES = rf"^(({_FEED_TYPE})(,({_FEED_TYPE}))*)?$"
 ACTOR = r"^[A-Za-z0-9:._-]{0,64}$"
 TEXT = r"^[^\x00\ufffd]*$"
 """Bytes that are not UTF-8 arrive as U+FFFD."""
@@ -31,7 +34,7 @@ TEXT = r"^[^\x00\ufffd]*$"
 _PATTERNS = {
     UUID_OR_NOTHING: "must be a UUID",
     EVENT_TYPE: "must be a type of event, such as Event.Closed, or of aggregate, such as Event",
-    FEED_TYPES: "must be types of items, separated by commas",
+    FEED_TYPES: "must be types of items, separated by commas: " + ", ".join(TYPES),
     ACTOR: "must be the id of an account, anonymous, or system: and a role",
     TEXT: "must be text in UTF-8 without the character U+0000",
 }

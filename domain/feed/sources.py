@@ -9,7 +9,6 @@ from typing import Any
 from domain import (
     accounts,
     announcements,
-    api_keys,
     areas,
     event_cancellation,
     events,
@@ -20,7 +19,7 @@ from domain import (
 from domain.audit import disclosures
 from domain.core.aggregate import DomainEvent
 from domain.feed import event_data, notification_data, visitor_data
-from domain.feed.item import ItemData
+from domain.feed.item import ITEM_TYPES, ItemData
 
 EventClass = type[DomainEvent[Any]]
 
@@ -46,6 +45,9 @@ SOURCES: dict[EventClass, type[ItemData]] = {
     visitors.Erased: visitor_data.VisitorErasedData,
     notifications.Failed: notification_data.NotificationFailedData,
 }
+
+TYPES = tuple(ITEM_TYPES)
+"""The types of items."""
 
 NO_ITEMS: frozenset[EventClass] = frozenset(
     {
@@ -74,9 +76,6 @@ NO_ITEMS: frozenset[EventClass] = frozenset(
         accounts.RoleRevoked,
         accounts.PasswordChanged,
         accounts.Disabled,
-        api_keys.Created,
-        api_keys.Rolled,
-        api_keys.Revoked,
     }
 )
 

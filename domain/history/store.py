@@ -227,6 +227,13 @@ async def read_stream(connection: AsyncConnection[Any], id: UUID) -> list[Record
     return [decode(*row) for row in await cursor.fetchall()]
 
 
+async def stream_exists(connection: AsyncConnection[Any], id: UUID) -> bool:
+    cursor = await connection.execute(
+        "SELECT FROM history_events WHERE originator_id = %b LIMIT 1", [id]
+    )
+    return await cursor.fetchone() is not None
+
+
 async def read_at(
     connection: AsyncConnection[Any], positions: Iterable[int]
 ) -> list[RecordedEvent]:

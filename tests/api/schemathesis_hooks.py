@@ -15,6 +15,9 @@ POSITION = "Min-Event-Position"
 
 UNKNOWN_HEADER = "x-schemathesis-unknown-property"
 
+LONG = {str(seconds) for seconds in range(2, 21)}
+"""Waits of the feed."""
+
 _latest = 0
 """The highest position of an answer."""
 
@@ -55,6 +58,9 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
     asked = case.headers.get(POSITION)
     if case.method == "GET" and (asked is None or (asked.isdigit() and int(asked) > _latest)):
         case.headers[POSITION] = str(_latest)
+    query = case.query or {}
+    if str(query.get("wait")) in LONG:  # nothing happens while this client, who is alone, waits
+        query["wait"] = 1
 
 
 @schemathesis.hook

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -85,8 +86,8 @@ async def test_a_filtered_feed_goes_on_after_what_it_left_out(lone_api: Api) -> 
 async def test_parameters_that_make_no_sense_are_refused_by_name(lone_api: Api) -> None:
     follower = await an_organizer(lone_api)
     for query, message in (
-        ({"types": "visitor.danced"}, 'each of them must be "event.created", '),
-        ({"types": "x y"}, "must be types of items, separated by commas"),
+        ({"types": "visitor.danced"}, "separated by commas: event.created, "),
+        ({"types": "event.created,"}, "must be types of items, separated by commas: "),
         ({"event_id": "7"}, "must be a UUID"),
         ({"limit": 1001}, "must be a whole number from 1 to 1000"),
         ({"wait": 21}, "must be a whole number from 0 to 20"),
@@ -176,3 +177,9 @@ async def an_organizer_again(api: Api) -> Follower:
 
 async def has_waiting(api: Api, count: int) -> bool:
     return api.connections.feed.waiting == count
+
+
+async def test_nobody_waits_for_an_event_that_there_never_was(lone_api: Api) -> None:
+    follower = await an_organizer(lone_api)
+    answer = await follower.asks(event_id=str(uuid4()), wait=20)
+    assert problem(answer) == (404, "not-found")
