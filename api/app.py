@@ -33,11 +33,13 @@ from api.http.cors import for_origins
 from api.http.edge import OPTIONS, edge
 from api.http.heads import with_checked_heads
 from api.http.hosts import in_turn, only_hosts
+from api.http.key_access import KeyAccess
 from api.http.limits import Limits
 from api.http.parameters import refuse_unknown_and_repeated
 from api.http.problems import answer_problem
 from api.http.requests import Request
 from api.http.unrouted import counting_unrouted
+from api.keys import KeyCalls
 from api.manage import ManageCalls
 from api.metrics import Scrapes, metrics
 from api.openapi.pages import documentation
@@ -57,6 +59,7 @@ ROUTES: Sequence[ControllerRouterHandler] = [
     AuthCalls,
     AccountCalls,
     read_feed,
+    KeyCalls,
     AuditCalls,
     live,
     ready,
@@ -67,10 +70,11 @@ ROUTES: Sequence[ControllerRouterHandler] = [
 def create_app(settings: Settings, connections: Connections) -> ASGIApp:
     """The ASGI application, on connections that the caller opens and closes."""
     clients = Clients(settings.trusted_proxies)
-    access = Access(connections.sessions, settings.write_policy)
+    key_access = KeyAccess(connections.api_keys, connections.primary)
+    access = Access(connections.sessions, key_access, settings.write_policy)
     limits = Limits(settings, clients, connections.broker)
-    checks = (limits.check, only_hosts(settings.allowed_hosts), access.check)
     answer_failure = counting_unrouted(_answer_failure, limits)
+    checks = (key_access.recognize, limits.check, only_hosts(settings.allowed_hosts), access.check)
     app = Litestar(
         [
             home,

@@ -85,6 +85,7 @@ async def event_list(
         begins_before=times.get("until"),
         area_id=UUID(area_id) if area_id else None,
         status=None if status == "any" else status,
+        ids=request.event_ids,
         registrable=registrable,
     )
 

@@ -15,9 +15,10 @@ from api.http.dispatch import execute
 from api.http.examples import example
 from api.http.parameters import TEXT
 from api.http.reads import Limit, MinEventPosition, Offset, read, unless_known
+from api.http.refusals import ScopeMissing
 from api.http.requests import Request
 from api.http.responses import Answer, Listing, Pagination, created, json_response
-from api.visitors import Visitor, VisitorWithTicket, present, visitor_of, with_ticket
+from api.visitors import Visitor, VisitorWithTicket, present, visitor_for, with_ticket
 from domain.core.errors import InvalidFields, NotFound
 from domain.core.values import Email, FullName
 from domain.registrations import AddVisitor
@@ -64,7 +65,7 @@ class EventVisitorCalls(Controller):
         done = await execute(request, command)
         row, _ = await present(request, done.value.id)
         return created(
-            Answer(data=with_ticket(row)),
+            Answer(data=with_ticket(request, row)),
             f"/api/visitors/{row.id}",
             position=done.position,
             version=row.version,
@@ -95,7 +96,9 @@ class EventVisitorCalls(Controller):
         min_event_position: MinEventPosition = 0,
     ) -> Response[Listing[Visitor]]:
         """In pages, those who registered last first. Visitors stay in the list when they leave and
-        when the event is deleted."""
+        when the event is deleted. An API key needs the scope `personal` for `q`."""
+        if q and not request.may_read_personal:
+            raise ScopeMissing("personal")
         keys = request.connections.keys
 
         async def query(connection: AsyncConnection[Any]) -> VisitorsPage:
@@ -153,5 +156,5 @@ def _listing(
     pagination = Pagination(
         offset=offset, limit=limit, total=page.total, next_cursor=page.next_cursor
     )
-    listing = Listing(data=[visitor_of(row) for row in page.rows], pagination=pagination)
+    listing = Listing(data=[visitor_for(request, row) for row in page.rows], pagination=pagination)
     return unless_known(request, json_response(listing, version=0))

@@ -14,10 +14,10 @@ from psycopg import AsyncConnection
 from api.database.feed_watch import Wanted
 from api.database.query import run_query
 from api.http.access import Permission
-from api.http.authorization import Forbidden
 from api.http.connections import Connections
 from api.http.feed_examples import item_example
 from api.http.parameters import FEED_TYPES, UUID_OR_NOTHING
+from api.http.refusals import OutsideOfEvents
 from api.http.requests import Request
 from api.http.responses import Ready
 from api.identity.credentials import Pool
@@ -163,14 +163,14 @@ async def _read(
 
 
 async def _events(request: Request, event_id: str) -> frozenset[UUID] | None:
-    """The events that the caller asks for. Raises Forbidden, and NotFound: nobody should wait for
-    an event that there never was."""
+    """The events that the caller asks for. Raises OutsideOfEvents; and NotFound, so that nobody waits
+    for an event that there never was."""
     allowed = request.event_ids
     if not event_id:
         return allowed
     asked = UUID(event_id)
     if allowed is not None and asked not in allowed:
-        raise Forbidden
+        raise OutsideOfEvents
     if not await run_query(
         request.connections.primary, lambda connection: stream_exists(connection, asked)
     ):

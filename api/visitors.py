@@ -56,8 +56,9 @@ _EXAMPLE: Mapping[str, Any] = {
 
 @example(**_EXAMPLE)
 class Visitor(msgspec.Struct, frozen=True, kw_only=True):
-    """One person at one event. The name and email of an erased person are null. `queue_position` is
-    the place in line of a waiting visitor, from 1. `checked_in_at` and `answers` are always null in
+    """One person at one event. The name and email of an erased person are null, and so are all for
+    an API key without the scope `personal`. `queue_position` is the place in line of a waiting
+    visitor, from 1. `checked_in_at` and `answers` are always null in
     this release."""
 
     id: UUID
@@ -121,7 +122,7 @@ class VisitorCalls(Controller):
         )
         if row is None:
             raise NotFound("visitor", visitor_id)
-        answer = json_response(Answer(data=with_ticket(row)), version=row.version)
+        answer = json_response(Answer(data=with_ticket(request, row)), version=row.version)
         return unless_known(request, answer)
 
     @patch(
@@ -239,27 +240,34 @@ async def _shown(
     """The visitor that a command led to."""
     row, _ = await present(request, done.value.id)
     return json_response(
-        Answer(data=with_ticket(row)),
+        Answer(data=with_ticket(request, row)),
         status_code=status_code,
         position=done.position,
         version=row.version,
     )
 
 
+def visitor_for(request: Request, row: VisitorRow) -> Visitor:
+    """As the request's caller may see the visitor."""
+    return Visitor(**_fields(row, personal=request.may_read_personal))
+
+
 def visitor_of(row: VisitorRow) -> Visitor:
-    return Visitor(**_fields(row))
+    """With name and email."""
+    return Visitor(**_fields(row, personal=True))
 
 
-def with_ticket(row: VisitorRow) -> VisitorWithTicket:
-    return VisitorWithTicket(**_fields(row))
+def with_ticket(request: Request, row: VisitorRow) -> VisitorWithTicket:
+    """As the request's caller may see the visitor."""
+    return VisitorWithTicket(**_fields(row, personal=request.may_read_personal))
 
 
-def _fields(row: VisitorRow) -> dict[str, Any]:
+def _fields(row: VisitorRow, *, personal: bool) -> dict[str, Any]:
     return {
         "id": row.id,
         "event_id": row.event_id,
-        "full_name": row.full_name,
-        "email": row.email,
+        "full_name": row.full_name if personal else None,
+        "email": row.email if personal else None,
         "status": "erased" if row.person is None else row.status,
         "queue_position": row.queue_position,
         "registered_at": row.registered_at,

@@ -6,11 +6,13 @@ from __future__ import annotations
 from domain import (
     accounts,
     announcements,
+    api_keys,
     areas,
     credentials,
     departures,
     event_cancellation,
     event_editing,
+    key_rows,
     notifications,
     provider_items,
     registrations,
@@ -192,6 +194,25 @@ COMMANDS = (
         touches=lambda c, _: Touches([c.account_id, *c.other_admins]),
         completed_by=credentials.with_other_admins,
         inline=credentials.disable_credentials,
+    ),
+    # API keys
+    CommandType(
+        api_keys.CreateKey,
+        api_keys.create_key,
+        touches=lambda c, _: Touches(c.event_ids or ()),
+        inline=key_rows.insert_key,
+    ),
+    CommandType(
+        api_keys.RollKey,
+        api_keys.roll_key,
+        touches=lambda c, _: Touches([c.key_id]),
+        inline=key_rows.replace_secret,
+    ),
+    CommandType(
+        api_keys.RevokeKey,
+        api_keys.revoke_key,
+        touches=lambda c, _: Touches([c.key_id]),
+        inline=key_rows.delete_secrets,
     ),
     # audit
     CommandType(disclosures.RecordDisclosure, disclosures.record_disclosure),

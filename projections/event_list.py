@@ -41,6 +41,7 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
     begins_before: datetime | None = None
     area_id: UUID | None = None
     status: Status | None = "open"
+    ids: frozenset[UUID] | None = None
     registrable: bool = False
     """Only events that take registrations or waiting visitors."""
 
@@ -66,6 +67,7 @@ async def list_events(
     start = Cursor.parse(cursor) if cursor is not None else None
     parameters = {
         **msgspec.structs.asdict(wanted),
+        "ids": None if wanted.ids is None else list(wanted.ids),
         "folded": folded,
         "trigrams": trigrams(folded),
         "start_time": start and start.time,
@@ -129,6 +131,8 @@ def _conditions(wanted: EventFilter, folded: str) -> Iterator[LiteralString]:
         yield "event_datetime < %(begins_before)s"
     if wanted.area_id:
         yield "area_id = %(area_id)s"
+    if wanted.ids is not None:
+        yield "id = ANY(%(ids)s)"
     if wanted.registrable:
         yield REGISTRABLE
     if folded:

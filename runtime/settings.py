@@ -52,6 +52,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     write_policy: Literal["organizer", "anyone"] = "organizer"
     rate_limits: bool = True
     rate_limit_default: Rate = Rate(6000, 60)
+    rate_limit_key: Rate = Rate(6000, 60)
+    """Of each API key."""
     rate_limit_login: Rate = Rate(10, 60)
     rate_limit_accounts: Rate = Rate(30, 60)
     rate_limit_register: Rate = Rate(600, 60)
@@ -109,6 +111,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             rate_limit_default=read(
                 "RATE_LIMIT_DEFAULT", variables.rate, default.rate_limit_default
             ),
+            rate_limit_key=read("RATE_LIMIT_KEY", variables.rate, default.rate_limit_key),
             rate_limit_login=read("RATE_LIMIT_LOGIN", variables.rate, default.rate_limit_login),
             rate_limit_accounts=read(
                 "RATE_LIMIT_ACCOUNTS", variables.rate, default.rate_limit_accounts

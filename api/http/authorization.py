@@ -12,16 +12,11 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 
 from api.http.access import COOKIE, Permission, Who, WritePolicy, is_by_write_policy, may
+from api.http.key_access import KeyAccess, key_of
+from api.http.refusals import Forbidden
 from api.http.requests import Request
 from api.identity.sessions import Sessions
 from api.identity.tokens import TokenMissing
-from domain.core.errors import ProblemError
-
-
-class Forbidden(ProblemError):
-    """Your account may not do this"""
-
-    status = 403
 
 
 class UndeclaredAccess(Exception):
@@ -31,14 +26,18 @@ class UndeclaredAccess(Exception):
 class Access:
     """Authenticates each request and checks the permission that its route declares."""
 
-    def __init__(self, sessions: Sessions, write_policy: WritePolicy) -> None:
+    def __init__(self, sessions: Sessions, keys: KeyAccess, write_policy: WritePolicy) -> None:
         self._sessions = sessions
+        self._keys = keys
         self._writes_are_open = write_policy == "anyone"
 
     async def check(self, request: Request) -> None:
-        """Sets the request's account. Raises TokenMissing, TokenInvalid, Forbidden."""
+        """Sets the request's account. Raises TokenMissing, TokenInvalid, Forbidden, NotFound."""
         opt = request.route_handler.opt
         access: Who | Permission = opt["access"]
+        if key_of(request) is not None:
+            await self._keys.check(request, access)
+            return
         if access is Who.ANYONE:
             return
         in_browser = opt.get("signed_in_by") == COOKIE

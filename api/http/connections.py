@@ -12,8 +12,10 @@ import msgspec
 from psycopg_pool import AsyncConnectionPool
 from redis.asyncio import Redis
 
+from api.database.api_keys import ApiKeys
 from api.database.erasures import Erasures
 from api.database.feed_watch import FeedWatch
+from api.database.key_uses import uses_written
 from api.database.primary_pool import PrimaryPool
 from api.database.probe import DatabaseWatch
 from api.database.query import run_query
@@ -81,6 +83,7 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
     """Reads the position of the newest event."""
     totals: CountCache
     credentials: Credentials
+    api_keys: ApiKeys
     erasures: Erasures
     passwords: Passwords
     sessions: Sessions
@@ -125,6 +128,7 @@ async def connected(
             end_of_history=SingleFlight(partial(run_query, accounts, last_position)),
             totals=CountCache(),
             credentials=Credentials(accounts, keys),
+            api_keys=ApiKeys(accounts, await held.enter_async_context(uses_written(accounts))),
             erasures=Erasures(accounts, keys),
             passwords=await held.enter_async_context(Passwords()),
             sessions=Sessions(accounts, Tokens(settings.secret_keys)),

@@ -14,6 +14,7 @@ from litestar.openapi.spec import OpenAPIFormat, OpenAPIType, Schema
 from msgspec import UnsetType
 
 from api.identity.passwords import Password, Secret
+from domain.api_keys import MAX_EVENTS, GraceSeconds, Scope
 from domain.core.characters import CONTROL, NOT_FOR_NAMES
 from domain.core.durations import Duration, LongDuration
 from domain.core.times import Timezone, parse_deadline, parse_moment, timezones
@@ -149,6 +150,23 @@ def _lines(kind: type[Description]) -> FieldType:
     )
 
 
+def _set_of(each: FieldType, what: str, *, least: int = 1, most: int | None = None) -> FieldType:
+    """A list in which no value counts twice; `what` is in it, in the plural."""
+
+    def parse(raw: object) -> object:
+        if not isinstance(raw, list):
+            raise Invalid(f"must be a list of {what}")
+        values = tuple(dict.fromkeys(each.parse(item) for item in raw))
+        if len(values) < least:
+            raise Invalid(f"must have at least {least} of the {what}")
+        if most is not None and len(values) > most:
+            raise Invalid(f"must have at most {most} {what}")
+        return values
+
+    schema = Schema(type=OpenAPIType.ARRAY, items=each.schema, min_items=least, max_items=most)
+    return FieldType(parse, schema)
+
+
 _TYPES: dict[frozenset[Any], FieldType] = {
     frozenset({Line}): _text(Line),
     frozenset({StoredText}): _text(StoredText),
@@ -176,6 +194,16 @@ _TYPES: dict[frozenset[Any], FieldType] = {
     ),
     frozenset({LongDuration}): FieldType(LongDuration.parse, _DURATION),
     frozenset({UUID}): FieldType(_parse_id, Schema(type=_STRING, format=OpenAPIFormat.UUID)),
+    frozenset({tuple[UUID, ...]}): _set_of(
+        FieldType(_parse_id, Schema(type=_STRING, format=OpenAPIFormat.UUID)),
+        "events",
+        most=MAX_EVENTS,
+    ),
+    frozenset({tuple[Scope, ...]}): _set_of(_choice(Scope), "scopes"),
+    frozenset({GraceSeconds}): FieldType(
+        GraceSeconds.parse,
+        Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=GraceSeconds.most),
+    ),
     frozenset({bool}): FieldType(_parse_boolean, Schema(type=OpenAPIType.BOOLEAN)),
     frozenset({datetime}): FieldType(parse_moment, _TIME),
     frozenset({datetime, date}): FieldType(parse_deadline, _TIME),

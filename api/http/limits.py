@@ -1,7 +1,7 @@
 """Rate limits of clients: each route has a class, and each class has a rate.
 
 A route declares its class with `opt={"limit": "login"}`, or that it is `UNLIMITED`. Every other
-call also counts towards the default limit of its address.
+call also counts towards the default limit of its address, or of its API key.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from litestar import Request
 from litestar.types import Scope
 from redis.asyncio import Redis
 
+from api.database.api_keys import KnownKey
 from api.http.clients import Clients
 from api.http.headers import Header
 from api.http.login_throttle import LoginThrottle
@@ -28,6 +29,9 @@ log = structlog.get_logger()
 
 EVERY_CALL = "default"
 """The class of routes without a declaration."""
+
+OF_KEY = "key"
+"""The class of all calls with an API key: they count towards the key instead of the address."""
 
 UNLIMITED = {"limit": None}
 """Declares a route without a limit."""
@@ -49,6 +53,8 @@ class Limit(msgspec.Struct, frozen=True):
 
     rate: Rate
     of: Callable[[Scope], str] = lambda _: ""
+    with_key: bool = True
+    """Whether it applies to calls with an API key, too."""
 
 
 class LimitState(msgspec.Struct, frozen=True):
@@ -81,9 +87,10 @@ class Limits:
     def __init__(self, settings: Settings, clients: Clients, broker: Redis | None) -> None:
         self.classes = {
             EVERY_CALL: Limit(settings.rate_limit_default),
+            OF_KEY: Limit(settings.rate_limit_key),
             "login": Limit(settings.rate_limit_login),
             "accounts": Limit(settings.rate_limit_accounts),
-            "register": Limit(settings.rate_limit_register, _event),
+            "register": Limit(settings.rate_limit_register, _event, with_key=False),
         }
         if settings.rate_limits and broker is None:
             log.warning("no Redis is configured (REDIS_URL): rate limits are suspended")
@@ -92,7 +99,8 @@ class Limits:
         self._login_throttle = LoginThrottle(self._counter)
 
     async def check(self, request: Request[Any, Any, Any]) -> None:
-        """Runs before authentication and before the body is read. Raises RateLimited."""
+        """Runs before an account is authenticated and before the body is read. Raises
+        RateLimited."""
         name = request.route_handler.opt.get("limit", EVERY_CALL)
         if name is not None:
             await self._count(request.scope, name)
@@ -103,10 +111,15 @@ class Limits:
 
     async def _count(self, scope: Scope, name: str) -> None:
         address = self._clients.address_of(scope)
-        names, keys = [EVERY_CALL], [f"limit:{EVERY_CALL}:{address}"]
-        if name != EVERY_CALL:
+        caller = scope.get("user")
+        if isinstance(caller, KnownKey):
+            names, keys = [OF_KEY], [f"limit:{OF_KEY}:{caller.id}"]
+        else:
+            names, keys = [EVERY_CALL], [f"limit:{EVERY_CALL}:{address}"]
+        limit = self.classes[name]
+        if name != EVERY_CALL and (limit.with_key or caller is None):
             names.append(name)
-            keys.append(f"limit:{name}:{self.classes[name].of(scope)}:{address}")
+            keys.append(f"limit:{name}:{limit.of(scope)}:{address}")
         rates = [self.classes[name].rate for name in names]
         counted = await self._counter.count(list(zip(keys, rates, strict=True)))
         if counted is None:

@@ -119,6 +119,8 @@ async def read_listing(
     """The listing as a response. `listing` returns it with the page that it shows; while `version`
     gives the same version as for the cached response, the tables are not read. Raises as `read`."""
     key = f"{request.scope['path']}?{request.scope['query_string'].decode('latin-1')}"
+    if request.event_ids is not None:
+        key = f"{request.actor} {key}"  # it sees only its events
     connections = request.connections
     await _catch_up(connections, TABLES, at_least)
     found = await _cached(connections, key, version) or await _read(connections, key, listing)

@@ -10,6 +10,7 @@ from litestar.datastructures import State
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.types import Empty, Scope
 
+from api.database.api_keys import KnownKey
 from api.http.access import Permission, may
 from api.http.clients import Clients
 from api.http.connections import Connections
@@ -41,8 +42,8 @@ class HeadersTooLarge(ProblemError):
     title = "Header fields too large"
 
 
-class Request(litestar.Request[SignedIn, None, State]):
-    """Litestar's request, with the id, the account and the connections."""
+class Request(litestar.Request[SignedIn | KnownKey, None, State]):
+    """Litestar's request, with the id, the caller and the connections."""
 
     async def body(self) -> bytes:
         """Twice as fast as Litestar's. Raises SenderGone, RequestEntityTooLarge."""
@@ -70,26 +71,31 @@ class Request(litestar.Request[SignedIn, None, State]):
         return id_of(self.scope)
 
     @property
+    def caller(self) -> SignedIn | KnownKey | None:
+        """None for anonymous calls."""
+        return cast("SignedIn | KnownKey | None", self.scope.get("user"))
+
+    @property
     def account(self) -> SignedIn:
-        """The account of the request; only for routes that are not open to anyone."""
-        return self.user
+        """The account of the request; only for routes that no API key has access to."""
+        return cast("SignedIn", self.user)
 
     @property
     def actor(self) -> str:
-        """The actor in history: the account's id, or `anonymous`."""
-        account: SignedIn | None = self.scope.get("user")
-        return account.actor if account else "anonymous"
+        """The actor in history: the account's id, `key:<id>` for an API key, or `anonymous`."""
+        return self.caller.actor if self.caller else "anonymous"
 
     @property
     def may_read_personal(self) -> bool:
         """Whether the response may have names, emails and answers; without it they are null."""
-        account: SignedIn | None = self.scope.get("user")
-        return account is not None and may(account.roles, Permission.READ_NAMES)
+        if isinstance(self.caller, KnownKey):
+            return "personal" in self.caller.scopes
+        return self.caller is not None and may(self.caller.roles, Permission.READ_NAMES)
 
     @property
     def event_ids(self) -> frozenset[UUID] | None:
         """The events that the caller is restricted to; None for all events."""
-        return None
+        return self.caller.event_ids if isinstance(self.caller, KnownKey) else None
 
     @property
     def came_by_https(self) -> bool:

@@ -31,6 +31,7 @@ TAGS = {
     "auth": "Your own account: register, sign in, sign out.",
     "accounts": "All accounts and their roles, for admins.",
     "feed": "What happened, in order, for other systems.",
+    "keys": "API keys of other systems, for admins.",
     "audit": "History, for auditors.",
     "health": "For probes and load balancers.",
 }

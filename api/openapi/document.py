@@ -6,6 +6,7 @@ A route declares in `opt` what its types do not say:
 - `limit`: None if it has no rate limit;
 - `problems`: the classes of its own errors;
 - `versioned`: that its result has an ETag, and that it honours `If-Match`;
+- `tagged`: that its result has an ETag, though it is not from the read tables;
 - `command`: False if it changes something without writing history;
 - `example`: of a response that is not a struct.
 
@@ -36,13 +37,13 @@ from api.http.access import (
     scope_of,
     who_may,
 )
-from api.http.authorization import Forbidden
 from api.http.bodies import JsonBody, MalformedBody, UnsupportedMediaType, takes_body
 from api.http.body_limits import BodyTimeout, TooManyBodies
 from api.http.failures import BadRequest, InternalError, PayloadTooLarge
 from api.http.limits import EVERY_CALL, RateLimited
 from api.http.problems import Problem
 from api.http.reads import Lagging
+from api.http.refusals import Forbidden
 from api.http.requests import HeadersTooLarge, Request, UriTooLong
 from api.identity.tokens import TokenInvalid, TokenMissing
 from api.openapi import examples, webhooks
@@ -157,6 +158,11 @@ def _reads(handler: HTTPRouteHandler) -> bool:
     return "min_event_position" in handler.parsed_fn_signature.parameters
 
 
+def _is_tagged(handler: HTTPRouteHandler) -> bool:
+    """Whether an answer that is known already is a 304."""
+    return _reads(handler) or bool(handler.opt.get("tagged"))
+
+
 def _honours_if_match(handler: HTTPRouteHandler) -> bool:
     """What is only being created has no version to compare with."""
     return bool(handler.opt.get("versioned")) and handler.status_code != 201
@@ -171,7 +177,7 @@ def _operations(drawn: Json) -> Iterator[tuple[str, str, Json]]:
 def _complete(operation: Json, handler: HTTPRouteHandler) -> None:
     """Add what does not follow from the types of the operation."""
     parameters = [_parameter(drawn) for drawn in operation.pop("parameters", [])]
-    if _reads(handler):
+    if _is_tagged(handler):
         parameters.append(_ref("parameters", "If-None-Match"))
     if _honours_if_match(handler):
         parameters.append(_ref("parameters", "If-Match"))
@@ -184,7 +190,7 @@ def _complete(operation: Json, handler: HTTPRouteHandler) -> None:
         body["content"]["application/json"]["example"] = examples.body(sent.annotation)
     success = str(handler.status_code)
     responses = {success: _success(operation["responses"][success], handler)}
-    if _reads(handler):
+    if _is_tagged(handler):
         responses["304"] = {
             "description": "It is what `If-None-Match` named",
             "headers": _headers("X-Request-ID", "ETag"),
@@ -226,7 +232,7 @@ def _success(drawn: Json, handler: HTTPRouteHandler) -> Json:
     headers = ["X-Request-ID"]
     if "GET" not in handler.http_methods and handler.opt.get("command", True):
         headers.append("Event-Position")
-    if handler.status_code != 204 and (_reads(handler) or handler.opt.get("versioned")):
+    if handler.status_code != 204 and (_is_tagged(handler) or handler.opt.get("versioned")):
         headers.append("ETag")
     if handler.status_code == 201:
         headers.append("Location")
@@ -278,6 +284,7 @@ def _failure(status: str, kinds: Sequence[type[ProblemError]]) -> Json:
 
 def _link(drawn: Json) -> None:
     """What was created is found, changed and deleted by its id."""
+    at_least = _ref("parameters", "Min-Event-Position")
     for path, _, operation in list(_operations(drawn)):
         created = operation["responses"].get("201")
         if created is None:
@@ -286,7 +293,7 @@ def _link(drawn: Json) -> None:
         for target_path, method, target in _operations(drawn):
             if found := of_one.fullmatch(target_path):
                 parameters = {found[1]: "$response.body#/data/id"}
-                if method == "get":
+                if method == "get" and at_least in target["parameters"]:
                     parameters["header.Min-Event-Position"] = "$response.header.Event-Position"
                 created.setdefault("links", {})[target["operationId"]] = {
                     "operationId": target["operationId"],

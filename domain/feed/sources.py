@@ -9,6 +9,7 @@ from typing import Any
 from domain import (
     accounts,
     announcements,
+    api_keys,
     areas,
     event_cancellation,
     events,
@@ -76,6 +77,9 @@ NO_ITEMS: frozenset[EventClass] = frozenset(
         accounts.RoleRevoked,
         accounts.PasswordChanged,
         accounts.Disabled,
+        api_keys.Created,
+        api_keys.Rolled,
+        api_keys.Revoked,
     }
 )
 

@@ -20,6 +20,7 @@ from events_face.commands import audit_export
 from runtime.embedded.services import Services
 from runtime.ports import free_port
 from runtime.settings import Settings
+from tests.api.keyed import Keyed
 from tests.api.serving import Api, Serving, api_on, api_process, projector_on
 from tests.support.passwords import quick_passwords
 from tests.support.waiting import DEADLINE
@@ -108,3 +109,12 @@ def each_scrape_is_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def small_export_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit_export, "BATCH_SIZE", 3)
+
+
+@pytest.fixture
+async def keyed(
+    serving: Serving, services: Services, keys: InstallationKeys
+) -> AsyncIterator[Keyed]:
+    """An API where an admin makes API keys, with a projector."""
+    async with projector_on(services, keys), serving(write_policy="organizer") as api:
+        yield Keyed(api, await api.account("root", "admin"))

@@ -86,11 +86,12 @@ class Api:
             await self.connections.writer.execute(command, OPERATOR)
         return account
 
-    async def settled(self) -> None:
-        """Returns when the read tables include everything that has happened."""
+    async def settled(self, *tables: str) -> None:
+        """Returns when these read tables, or those of events, include everything that has
+        happened."""
         async with self.connections.readers.connection() as connection:
             newest = await last_position(connection)
-        assert await self.connections.positions.wait_for(TABLES, newest, timeout=DEADLINE)
+        assert await self.connections.positions.wait_for(tables or TABLES, newest, timeout=DEADLINE)
 
     async def get(self, path: str, *, after: httpx.Response, **query: Any) -> httpx.Response:
         """A query that includes what a command did."""

@@ -58,6 +58,11 @@ WHO = {
     "DELETE /api/accounts/{account_id}/roles/{role}": Who.ADMIN,
     "POST /api/accounts/{account_id}/disable": Who.ADMIN,
     "GET /api/feed": Who.STAFF,
+    "POST /api/keys": Who.ADMIN,
+    "GET /api/keys": Who.ADMIN,
+    "GET /api/keys/{key_id}": Who.ADMIN,
+    "DELETE /api/keys/{key_id}": Who.ADMIN,
+    "POST /api/keys/{key_id}/roll": Who.ADMIN,
     "GET /api/audit/events": Who.AUDITOR,
     "GET /api/audit/aggregates/{aggregate_id}": Who.AUDITOR,
     "GET /api/audit/aggregates/{aggregate_id}/changes": Who.AUDITOR,
@@ -108,7 +113,7 @@ async def test_each_operation_answers_the_permitted_roles_and_refuses_all_others
 
 def _filled(path: str) -> str:
     filled = path.replace("{role}", "organizer")
-    for name in ("area_id", "event_id", "visitor_id", "account_id", "aggregate_id"):
+    for name in ("area_id", "event_id", "visitor_id", "account_id", "aggregate_id", "key_id"):
         filled = filled.replace(f"{{{name}}}", str(uuid4()))
     return filled
 

@@ -19,6 +19,7 @@ import pytest
 from domain import (
     accounts,
     announcements,
+    api_keys,
     areas,
     event_cancellation,
     events,
@@ -113,6 +114,12 @@ EXAMPLES: list[DomainEvent[Any]] = [
     accounts.RoleRevoked(role="organizer"),
     accounts.PasswordChanged(),
     accounts.Disabled(),
+    api_keys.Created(
+        name="Ticket shop", scopes=("events:read", "personal"), event_ids=(OTHER_ID,),
+        expires_at=SOON,
+    ),
+    api_keys.Rolled(former_works_until=SOON),
+    api_keys.Revoked(),
 ]  # fmt: skip
 
 

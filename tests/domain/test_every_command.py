@@ -20,6 +20,7 @@ from domain.accounts import (
     RevokeRole,
 )
 from domain.announcements import AnnounceChange, RemindOf
+from domain.api_keys import CreateKey, RevokeKey, RollKey
 from domain.application import APPLICATION
 from domain.areas import CreateArea, DeleteArea, RenameArea
 from domain.audit.disclosures import RecordDisclosure
@@ -67,6 +68,8 @@ class Rows(msgspec.Struct):
     """Taken and waiting, by event."""
     queues: dict[UUID, list[UUID]]
     """Who waits, by event."""
+    key_secrets: dict[bytes, list[Any]]
+    """By hash, the name of the API key, and whether it works for a time only."""
 
 
 class World(msgspec.Struct, kw_only=True):
@@ -98,6 +101,7 @@ class World(msgspec.Struct, kw_only=True):
     root: UUID
     """An admin who is signed in, like the other one."""
     other_admin: UUID
+    key: UUID
 
 
 def nothing(rows: Rows, world: World) -> None:
@@ -298,6 +302,28 @@ COMMANDS: dict[type, Given] = {
     DisableAccount: Given(
         lambda w: DisableAccount(account_id=w.root), ["Account.Disabled"], _disables
     ),
+    CreateKey: Given(
+        lambda w: CreateKey(
+            name=Text("Ticket shop"),
+            scopes=("feed", "events:read"),
+            event_ids=(w.fair,),
+            secret_hash=b"a hash",
+        ),
+        ["ApiKey.Created"],
+        lambda rows, w: rows.key_secrets.update({b"a hash": ["Ticket shop", False]}),
+    ),
+    RollKey: Given(
+        lambda w: RollKey(key_id=w.key, grace=timedelta(hours=1), secret_hash=b"another hash"),
+        ["ApiKey.Rolled"],
+        lambda rows, w: rows.key_secrets.update(
+            {b"its hash": ["Door", True], b"another hash": ["Door", False]}
+        ),
+    ),
+    RevokeKey: Given(
+        lambda w: RevokeKey(key_id=w.key),
+        ["ApiKey.Revoked"],
+        lambda rows, _: rows.key_secrets.clear(),
+    ),
     RecordDisclosure: Given(
         lambda _: RecordDisclosure(criteria={}, first_position=1, last_position=1, count=1),
         ["Disclosure.PersonalDataRead"],
@@ -391,6 +417,7 @@ async def _world(writer: Writer, connection: AsyncConnection[Any], keys: Install
         unconfirmed=await _unconfirmed(do, connection, keys, fair),
         root=admins[0],
         other_admin=admins[1],
+        key=(await do(CreateKey(name=Text("Door"), scopes=("feed",), secret_hash=b"its hash"))).id,
     )
 
 
@@ -446,4 +473,10 @@ async def _rows(connection: AsyncConnection[Any]) -> Rows:
     cursor = await connection.execute(
         "SELECT event_id, array_agg(visitor_id ORDER BY position) FROM event_queue GROUP BY 1"
     )
-    return Rows(credentials, sessions, personal_keys, seats, dict(await cursor.fetchall()))
+    queues = dict(await cursor.fetchall())
+    cursor = await connection.execute(
+        "SELECT hash, name, works_until IS NOT NULL"
+        " FROM api_key_secrets s JOIN api_keys k ON k.id = s.key_id"
+    )
+    key_secrets = {hashed: found for hashed, *found in await cursor.fetchall()}
+    return Rows(credentials, sessions, personal_keys, seats, queues, key_secrets)

@@ -77,7 +77,7 @@ VALUES (0, 1, '\\x00', 1, now(), '\\x00', '\\x00', int8multirange(int8range(1, 2
         (NOTIFICATION.format("waiting"), "outbox", "error", "has been due for 3600 s"),
         (NOTIFICATION.format("failed"), "failed notifications", "warning", "refused 1"),
         ("DROP TABLE outbox", "outbox", "error", "run `events-face migrate`"),
-        ("DROP TABLE schema_migrations", "migrations", "error", "10 are due: domain/0001_history"),
+        ("DROP TABLE schema_migrations", "migrations", "error", "11 are due: domain/0001_history"),
         (CHANGED, "migrations", "error", "domain/0003_seals has changed since 0.1.0 applied it"),
         (OF_A_NEWER_RELEASE, "migrations", "warning", "9.9.9 has applied domain/0099_next"),
         ("DROP TABLE installation_keys", "keys", "error", "run `events-face migrate`"),

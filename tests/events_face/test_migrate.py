@@ -51,6 +51,8 @@ APPEND_ARGUMENTS: LiteralString = (
 )
 
 MADE_SINCE: tuple[LiteralString, ...] = (
+    "TABLE api_key_secrets",
+    "TABLE api_keys",
     "TABLE event_seats",
     "TABLE event_queue",
     f"FUNCTION append_to_history({APPEND_ARGUMENTS})",
@@ -132,8 +134,9 @@ def test_it_prints_what_it_has_changed(
         make_older(others, "INDEX sessions_of_account", "TABLE delivery_pause")
     migrate(settings, services)
     assert capsys.readouterr().out == (
-        "applied migrations domain 1-7, projections 1-2, workers 1; added table delivery_pause;"
-        " added table event_queue; added table event_seats; added table schema_migrations;"
+        "applied migrations domain 1-8, projections 1-2, workers 1; added table"
+        " api_key_secrets; added table api_keys; added table delivery_pause; added table"
+        " event_queue; added table event_seats; added table schema_migrations;"
         " added index sessions_of_account\n"
     )
     migrate(settings, services)

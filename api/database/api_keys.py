@@ -1,0 +1,138 @@
+"""Recognizes API keys, and lists them.
+
+A key is looked up for each request, so one that is revoked works no longer from the moment of the
+answer, in every process. Concurrent requests share look-ups (docs/decisions/0063).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.sql import SQL
+
+from api.database.key_uses import KeyUses
+from api.database.query import run_query
+from api.database.single_flight import SingleFlight
+from api.identity.credentials import Pool
+from domain.api_keys import Scope
+from domain.key_secrets import KeySecret
+
+
+class KnownKey(msgspec.Struct, frozen=True, kw_only=True):
+    """The API key of a request."""
+
+    id: UUID
+    scopes: frozenset[Scope]
+    event_ids: frozenset[UUID] | None
+    """The events that it is restricted to; None for all events."""
+
+    @property
+    def actor(self) -> str:
+        """In history."""
+        return f"key:{self.id}"
+
+
+class KeyRow(msgspec.Struct, frozen=True):
+    """A key that is not revoked."""
+
+    id: UUID
+    name: str
+    scopes: list[Scope]
+    event_ids: list[UUID] | None
+    expires_at: datetime | None
+    created_at: datetime
+    created_by: str
+    """An actor, as in history."""
+    rolled_at: datetime | None
+    last_used_at: datetime | None
+    version: int
+    """Version of the aggregate."""
+
+
+_COLUMNS = SQL(
+    "id, name, scopes, event_ids, expires_at, created_at, created_by, rolled_at, last_used_at,"
+    " version"
+)
+
+
+class ApiKeys:
+    """The API keys of an installation, on connections to the primary."""
+
+    def __init__(self, pool: Pool, uses: KeyUses) -> None:
+        self._pool = pool
+        self.uses = uses
+        self._wanted = set[bytes]()
+        self._look_up = SingleFlight(self._look_up_wanted)
+
+    async def of(self, secret: KeySecret) -> KnownKey | None:
+        """The key with this secret, unless it is revoked or expired. Counts as a use."""
+        self._wanted.add(hashed := secret.hash)
+        key = (await self._look_up()).get(hashed)
+        if key is not None:
+            self.uses.note(key.id)
+        return key
+
+    async def _look_up_wanted(self) -> dict[bytes, KnownKey]:
+        wanted, self._wanted = self._wanted, set()
+
+        async def query(connection: AsyncConnection[Any]) -> dict[bytes, KnownKey]:
+            cursor = await connection.execute(
+                """
+                SELECT s.hash, k.id, k.scopes, k.event_ids
+                FROM api_key_secrets s JOIN api_keys k ON k.id = s.key_id
+                WHERE s.hash = ANY(%s)
+                  AND (s.works_until IS NULL OR s.works_until > now())
+                  AND (k.expires_at IS NULL OR k.expires_at > now())
+                """,
+                [list(wanted)],
+                binary=True,
+            )
+            return {
+                hashed: KnownKey(
+                    id=id,
+                    scopes=frozenset(scopes),
+                    event_ids=None if event_ids is None else frozenset(event_ids),
+                )
+                for hashed, id, scopes, event_ids in await cursor.fetchall()
+            }
+
+        return await run_query(self._pool, query)
+
+    async def get(self, id: UUID) -> KeyRow | None:
+        async def query(connection: AsyncConnection[Any]) -> KeyRow | None:
+            cursor = await connection.execute(
+                SQL("SELECT {} FROM api_keys WHERE id = %s AND revoked_at IS NULL").format(
+                    _COLUMNS
+                ),
+                [id],
+            )
+            row = await cursor.fetchone()
+            return KeyRow(*row) if row else None
+
+        return await run_query(self._pool, query)
+
+    async def page(self, *, limit: int, offset: int) -> tuple[list[KeyRow], int]:
+        """Newest first, expired ones included; and the number of all keys."""
+
+        async def query(connection: AsyncConnection[Any]) -> tuple[list[KeyRow], int]:
+            cursor = await connection.execute(
+                SQL("""
+                WITH page AS (
+                    SELECT * FROM api_keys WHERE revoked_at IS NULL
+                    ORDER BY created_at DESC, id LIMIT %(limit)s OFFSET %(offset)s
+                )
+                SELECT t.total, {}
+                FROM (SELECT count(*) AS total FROM api_keys WHERE revoked_at IS NULL) t
+                LEFT JOIN page ON true
+                ORDER BY created_at DESC, id
+                """).format(_COLUMNS),
+                {"limit": limit, "offset": offset},
+            )
+            found = await cursor.fetchall()
+            return [KeyRow(*row[1:]) for row in found if row[1] is not None], found[0][0]
+
+        return await run_query(self._pool, query)
