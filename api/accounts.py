@@ -12,11 +12,11 @@ from litestar.params import FromPath
 from psycopg import AsyncConnection
 
 from api.http.access import Permission
-from api.http.dispatch import execute
+from api.http.dispatch import answered
 from api.http.examples import ACCOUNT_ID, example
 from api.http.reads import Limit, MinEventPosition, Offset, read_listing
 from api.http.requests import Request
-from api.http.responses import Listing, Pagination, gone
+from api.http.responses import Listing, Pagination, no_content
 from domain.accounts import DisableAccount, GrantRole, LastAdmin, RevokeRole, Role
 from projections import accounts
 from projections.lists.cursor import Page
@@ -65,8 +65,7 @@ class AccountCalls(Controller):
     ) -> Response[None]:
         """Effective from the next request. Granting a role that the account has is not an error."""
         command = GrantRole(account_id=account_id, role=role)
-        done = await execute(request, command)
-        return gone(done.position)
+        return await answered(request, command, no_content)
 
     @delete(
         "/{account_id:uuid}/roles/{role:str}",
@@ -79,8 +78,7 @@ class AccountCalls(Controller):
         """Effective from the next request. Revoking a role that the account does not have is not an
         error. The last admin keeps the role."""
         command = RevokeRole(account_id=account_id, role=role)
-        done = await execute(request, command)
-        return gone(done.position)
+        return await answered(request, command, no_content)
 
     @post(
         "/{account_id:uuid}/disable",
@@ -92,8 +90,7 @@ class AccountCalls(Controller):
         """Permanent: its sessions end and it can no longer sign in. Its name stays taken. The last
         admin cannot be disabled."""
         command = DisableAccount(account_id=account_id)
-        done = await execute(request, command)
-        return gone(done.position)
+        return await answered(request, command, no_content)
 
 
 def _account(row: accounts.AccountRow) -> Account:

@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 from psycopg import AsyncConnection
 
 from api.http.access import Permission
-from api.http.dispatch import execute, expected_version
+from api.http.dispatch import answered, expected_version
 from api.http.examples import AREA_ID, example
 from api.http.reads import (
     Limit,
@@ -24,7 +24,7 @@ from api.http.reads import (
     unless_known,
 )
 from api.http.requests import Request
-from api.http.responses import Answer, Listing, Pagination, created, gone, json_response
+from api.http.responses import Answer, Listing, Pagination, created, json_response, no_content
 from domain import areas as domain_areas
 from domain.areas import AreaInUse, AreaNameTaken, CreateArea, DeleteArea, RenameArea
 from domain.core.errors import NotFound
@@ -65,14 +65,12 @@ class AreaCalls(Controller):
         self, request: Request, data: JSONBody[CreateArea]
     ) -> Response[Answer[NewArea]]:
         """Names are unique regardless of case. Leading and trailing space is removed."""
-        done = await execute(request, data)
-        area: domain_areas.Area = done.value
-        return created(
-            Answer(data=NewArea(id=area.id, name=area.name)),
-            f"{self.path}/{area.id}",
-            position=done.position,
-            version=area.version,
-        )
+
+        def respond(area: domain_areas.Area) -> Response[Any]:
+            content = Answer(data=NewArea(id=area.id, name=area.name))
+            return created(content, f"{self.path}/{area.id}", version=area.version)
+
+        return await answered(request, data, respond)
 
     @get("/", summary="List areas by name", opt={"access": Permission.READ_AREAS})
     async def list_areas(
@@ -118,9 +116,11 @@ class AreaCalls(Controller):
         command = RenameArea(
             area_id=area_id, name=data.name or None, expected_version=expected_version(request)
         )
-        done = await execute(request, command)
-        area: domain_areas.Area = done.value
-        return json_response(Answer(data=_area(area)), position=done.position, version=area.version)
+        return await answered(
+            request,
+            command,
+            lambda area: json_response(Answer(data=_area(area)), version=area.version),
+        )
 
     @delete(
         "/{area_id:uuid}",
@@ -130,7 +130,7 @@ class AreaCalls(Controller):
     async def delete_area(self, request: Request, area_id: FromPath[UUID]) -> Response[None]:
         """Refused while the area has events."""
         command = DeleteArea(area_id=area_id, expected_version=expected_version(request))
-        return gone((await execute(request, command)).position)
+        return await answered(request, command, no_content)
 
 
 def _area(source: areas.AreaRow | domain_areas.Area) -> Area:

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import JSONBody
+from psycopg import AsyncConnection
 
 from api.http.access import Who
 from api.http.authentication import authenticated, password_changed
-from api.http.dispatch import execute
+from api.http.dispatch import answered, answered_once
 from api.http.examples import ACCOUNT_ID, example
 from api.http.requests import Request
-from api.http.responses import Answer, created, json_response
-from api.identity.credentials import InvalidCredentials
+from api.http.responses import Answer, created, json_response, no_content
+from api.identity.credentials import InvalidCredentials, read_credential
 from api.identity.passwords import Password, Secret
 from api.identity.sessions import TokenPair
 from api.identity.tokens import TokenInvalid
-from domain.accounts import PasswordHash, RegisterAccount, Role, UsernameTaken
-from domain.core.availability import UNAVAILABLE
+from domain.accounts import Account, PasswordHash, RegisterAccount, Role, UsernameTaken
 from domain.core.values import Line, Username
+from domain.history.batch import Done
+from domain.history.idempotency import Once
 
 T = TypeVar("T")
 
@@ -63,6 +64,11 @@ class RegisteredAccount(msgspec.Struct, frozen=True, kw_only=True):
     username: str
 
 
+class NewSession(NamedTuple):
+    account: Account
+    pair: TokenPair | None
+
+
 @example(id=ACCOUNT_ID, username="ada", roles=["organizer"])
 class Me(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
@@ -87,15 +93,14 @@ class AuthCalls(Controller):
         connections = request.connections
         password_hash = PasswordHash(await connections.passwords.hash(data.password))
         command = RegisterAccount(username=data.username, password_hash=password_hash)
-        done = await execute(request, command)
-        meta = {"message": "Successful registration"}
-        with suppress(*UNAVAILABLE):  # the account exists and can sign in later
-            credential = await connections.credentials.by_id(done.value.id)
-            if credential is not None and (pair := await connections.sessions.begin(credential)):
-                meta |= msgspec.structs.asdict(pair)
-        account = RegisteredAccount(id=done.value.id, username=done.value.username)
-        answer = Answer(data=account, meta=meta)
-        return _private(created(answer, f"{self.path}/me", position=done.position))
+
+        async def signed_in(connection: AsyncConnection[Any], account: Account) -> NewSession:
+            credential = await read_credential(connection, account.id)
+            if credential is None:
+                return NewSession(account, None)
+            return NewSession(account, await connections.sessions.begin_on(connection, credential))
+
+        return await answered(request, command, _registered, signed_in)
 
     @post(
         "/login",
@@ -111,10 +116,14 @@ class AuthCalls(Controller):
     async def login(self, request: Request, data: JSONBody[Login]) -> Response[Answer[TokenPair]]:
         """Begins a session. An unknown username and a wrong password get the same response."""
         credential = await authenticated(request, data.username, data.password)
-        pair = await request.connections.sessions.begin(credential)
-        if pair is None:  # the account changed at this moment
-            raise InvalidCredentials
-        return _private(json_response(Answer(data=pair)))
+
+        async def write(once: Once | None) -> Done:
+            done = await request.connections.sessions.begin(credential, once)
+            if done is None:  # the account changed at this moment
+                raise InvalidCredentials
+            return done
+
+        return await answered_once(request, write, _tokens)
 
     @post(
         "/refresh",
@@ -129,9 +138,13 @@ class AuthCalls(Controller):
     async def refresh(
         self, request: Request, data: JSONBody[RefreshToken]
     ) -> Response[Answer[TokenPair]]:
-        """Spends the refresh token: using it again ends the whole session."""
-        pair = await request.connections.sessions.refresh(data.refresh)
-        return _private(json_response(Answer(data=pair)))
+        """Spends the refresh token: using it again ends the whole session, except in the same call
+        with the same `Idempotency-Key`."""
+
+        async def write(once: Once | None) -> Done:
+            return await request.connections.sessions.refresh(data.refresh, once)
+
+        return await answered_once(request, write, _tokens)
 
     @post(
         "/logout",
@@ -143,8 +156,11 @@ class AuthCalls(Controller):
         self, request: Request, data: JSONBody[RefreshToken]
     ) -> Response[Answer[None]]:
         """Ends the session: both its tokens are invalid at once, in every process."""
-        await request.connections.sessions.end(request.account, data.refresh)
-        return json_response(Answer(data=None, meta={"message": "Successful logout"}))
+
+        async def write(once: Once | None) -> Done:
+            return await request.connections.sessions.end(request.account, data.refresh, once)
+
+        return await answered_once(request, write, _signed_out)
 
     @get("/me", summary="Read your own account", opt={"access": Who.SIGNED_IN})
     async def me(self, request: Request) -> Response[Answer[Me]]:
@@ -167,8 +183,26 @@ class AuthCalls(Controller):
         self, request: Request, data: JSONBody[PasswordChange]
     ) -> Response[None]:
         """Ends all sessions of the account, including this one."""
-        done = await password_changed(request, data.current, data.password)
-        return Response(None, status_code=204, headers={"Event-Position": str(done.position)})
+
+        async def write(once: Once | None) -> Done:
+            return await password_changed(request, data.current, data.password, once)
+
+        return await answered_once(request, write, no_content)
+
+
+def _registered(new: NewSession) -> Response[Answer[RegisteredAccount]]:
+    account = RegisteredAccount(id=new.account.id, username=new.account.username)
+    tokens = msgspec.structs.asdict(new.pair) if new.pair else {}
+    answer = Answer(data=account, meta={"message": "Successful registration"} | tokens)
+    return _private(created(answer, f"{AuthCalls.path}/me"))
+
+
+def _tokens(pair: TokenPair) -> Response[Answer[TokenPair]]:
+    return _private(json_response(Answer(data=pair)))
+
+
+def _signed_out(_: None) -> Response[Answer[None]]:
+    return json_response(Answer(data=None, meta={"message": "Successful logout"}))
 
 
 def _private(response: Response[T]) -> Response[T]:

@@ -7,11 +7,14 @@ from litestar import Response, post
 from litestar.params import JSONBody
 
 from api.http.access import Permission
-from api.http.dispatch import origin_of
+from api.http.dispatch import answered_once, origin_of
 from api.http.examples import example
 from api.http.requests import Request
 from api.http.responses import Answer, json_response
 from domain.core.values import Email
+from domain.erasure import Erasure
+from domain.history.batch import Done
+from domain.history.idempotency import Once
 
 
 @example(email="ada@example.com")
@@ -41,7 +44,14 @@ async def erase(request: Request, data: JSONBody[ErasureRequest]) -> Response[An
     This cannot be undone. All counts are 0 when no registration has this email, which is not an
     error. The person may register again.
     """
-    erasure = await request.connections.erasures.erase(data.email, origin_of(request))
+
+    async def write(once: Once | None) -> Done:
+        return await request.connections.erasures.erase(data.email, origin_of(request), once)
+
+    return await answered_once(request, write, _erased)
+
+
+def _erased(erasure: Erasure) -> Response[Answer[Erased]]:
     return json_response(
         Answer(
             data=Erased(
@@ -49,6 +59,5 @@ async def erase(request: Request, data: JSONBody[ErasureRequest]) -> Response[An
                 personal_keys=erasure.personal_keys,
                 notifications=erasure.notifications,
             )
-        ),
-        position=erasure.position,
+        )
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -11,14 +12,14 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from psycopg import AsyncConnection
 
 from api.http.access import Permission
-from api.http.dispatch import execute
+from api.http.dispatch import answered
 from api.http.examples import example
 from api.http.parameters import TEXT
 from api.http.reads import Limit, MinEventPosition, Offset, read, unless_known
 from api.http.refusals import ScopeMissing
 from api.http.requests import Request
 from api.http.responses import Answer, Listing, Pagination, created, json_response
-from api.visitors import Visitor, VisitorWithTicket, present, visitor_for, with_ticket
+from api.visitors import Visitor, VisitorWithTicket, as_now, visitor_for, with_ticket
 from domain.core.errors import InvalidFields, NotFound
 from domain.core.values import Email, FullName
 from domain.registrations import AddVisitor
@@ -26,6 +27,7 @@ from domain.visitors import AlreadyWaiting, DuplicateRegistration, EventCancelle
 from projections import events
 from projections.event_visitors import VisitorsPage, list_visitors, list_waiting
 from projections.lists.cursor import BadCursor
+from projections.visitors import VisitorRow
 
 Status = Literal["registered", "waiting", "unconfirmed", "cancelled", "lapsed", "erased"]
 
@@ -62,14 +64,7 @@ class EventVisitorCalls(Controller):
         """Also when registration is closed or its deadline has passed. The address need not be
         confirmed."""
         command = AddVisitor(event_id=event_id, **msgspec.structs.asdict(data))
-        done = await execute(request, command)
-        row, _ = await present(request, done.value.id)
-        return created(
-            Answer(data=with_ticket(request, row)),
-            f"/api/visitors/{row.id}",
-            position=done.position,
-            version=row.version,
-        )
+        return await answered(request, command, partial(_added, request), as_now(request))
 
     @get("/visitors", summary="List the visitors of an event")
     async def list_visitors(
@@ -138,6 +133,12 @@ class EventVisitorCalls(Controller):
 
         page = await read(request, min_event_position, query, ["events", "visitors"])
         return _listing(request, page, limit, offset)
+
+
+def _added(request: Request, row: VisitorRow) -> Response[Answer[VisitorWithTicket]]:
+    return created(
+        Answer(data=with_ticket(request, row)), f"/api/visitors/{row.id}", version=row.version
+    )
 
 
 async def _of_event(

@@ -12,15 +12,14 @@ from psycopg import AsyncConnection
 
 from api.event_fields import Event, EventCancellation, EventChanges, event_after, event_of
 from api.http.access import Permission, Who
-from api.http.dispatch import execute, expected_version
+from api.http.dispatch import answered, expected_version
 from api.http.examples import example
 from api.http.reads import MinEventPosition, read, unless_known
 from api.http.requests import Request
-from api.http.responses import Answer, created, gone, json_response
+from api.http.responses import Answer, created, json_response, no_content
 from domain.core.errors import NotFound
 from domain.event_cancellation import CancelEvent, ReinstateEvent
 from domain.event_editing import ChangeEvent, CreateEvent, DeleteEvent, EventView
-from domain.history.batch import Done
 from projections import events
 from projections.seats import Seats, read_seats
 
@@ -41,14 +40,12 @@ class EventCalls(Controller):
         """Times are RFC 3339 or `MM.DD.YYYY`. A date as `event_datetime` means midnight UTC; a date
         as deadline means the end of that day, but never later than the event. Neither time may be
         in the past."""
-        done = await execute(request, data)
-        view: EventView = done.value
-        return created(
-            Answer(data=event_after(view)),
-            f"{self.path}/{view.event.id}",
-            position=done.position,
-            version=view.event.version,
-        )
+
+        def respond(view: EventView) -> Response[Any]:
+            location = f"{self.path}/{view.event.id}"
+            return created(Answer(data=event_after(view)), location, version=view.event.version)
+
+        return await answered(request, data, respond)
 
     @get("/{event_id:uuid}", summary="Read one event, open or closed", opt={"access": Who.ANYONE})
     async def get_event(
@@ -78,13 +75,13 @@ class EventCalls(Controller):
             expected_version=expected_version(request),
             **msgspec.structs.asdict(data),
         )
-        return _changed(await execute(request, command))
+        return await answered(request, command, _changed)
 
     @delete("/{event_id:uuid}", summary="Delete an event", opt={"versioned": True})
     async def delete_event(self, request: Request, event_id: FromPath[UUID]) -> Response[None]:
         """Its registrations remain in history."""
         command = DeleteEvent(event_id=event_id, expected_version=expected_version(request))
-        return gone((await execute(request, command)).position)
+        return await answered(request, command, no_content)
 
     @post(
         "/{event_id:uuid}/cancel",
@@ -103,7 +100,7 @@ class EventCalls(Controller):
         command = CancelEvent(
             event_id=event_id, reason=data.reason, expected_version=expected_version(request)
         )
-        return _changed(await execute(request, command))
+        return await answered(request, command, _changed)
 
     @post(
         "/{event_id:uuid}/reinstate",
@@ -117,7 +114,7 @@ class EventCalls(Controller):
         """All registrations are valid again, and waiting visitors keep their places in line. An
         event that is not cancelled stays as it is."""
         command = ReinstateEvent(event_id=event_id, expected_version=expected_version(request))
-        return _changed(await execute(request, command))
+        return await answered(request, command, _changed)
 
     @get(
         "/{event_id:uuid}/seats",
@@ -144,7 +141,5 @@ class EventCalls(Controller):
         return unless_known(request, json_response(Answer(data=seats), version=version))
 
 
-def _changed(done: Done) -> Response[Answer[Event]]:
-    view: EventView = done.value
-    answer = Answer(data=event_after(view))
-    return json_response(answer, position=done.position, version=view.event.version)
+def _changed(view: EventView) -> Response[Answer[Event]]:
+    return json_response(Answer(data=event_after(view)), version=view.event.version)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -13,16 +13,17 @@ from litestar.params import FromPath, JSONBody
 
 from api.database.api_keys import KeyRow
 from api.http.access import Permission
-from api.http.dispatch import execute
+from api.http.dispatch import answered
 from api.http.examples import ACCOUNT_ID, EVENT_ID, KEY_ID, example
 from api.http.reads import Limit, Offset, unless_known
 from api.http.requests import Request
-from api.http.responses import Answer, Listing, Pagination, created, gone, json_response
+from api.http.responses import Answer, Listing, Pagination, created, json_response, no_content
 from domain.api_keys import ApiKey, CreateKey, GraceSeconds, KeyExpired, RevokeKey, RollKey, Scope
 from domain.core.errors import NotFound
 from domain.core.values import Text
-from domain.history.batch import Done
 from domain.key_secrets import KeySecret
+
+T = TypeVar("T")
 
 _EXAMPLE: Mapping[str, Any] = {
     "name": "Ticket shop",
@@ -102,11 +103,11 @@ class KeyCalls(Controller):
         `Authorization: Bearer evf_...`."""
         secret = KeySecret.new()
         command = CreateKey(**msgspec.structs.asdict(data), secret_hash=secret.hash)
-        done = await execute(request, command)
-        location = f"{self.path}/{done.value.id}"
-        response = created(Answer(data=_shown(done, secret)), location, position=done.position)
-        response.headers.update(PRIVATE)
-        return response
+
+        def respond(key: ApiKey) -> Response[Any]:
+            return _private(created(_shown(key, secret), f"{self.path}/{key.id}"))
+
+        return await answered(request, command, respond)
 
     @get("/", summary="List the API keys", opt={"tagged": True})
     async def list_keys(
@@ -129,7 +130,7 @@ class KeyCalls(Controller):
     @delete("/{key_id:uuid}", summary="Revoke an API key")
     async def revoke_key(self, request: Request, key_id: FromPath[UUID]) -> Response[None]:
         """Effective at once, for all its secrets."""
-        return gone((await execute(request, RevokeKey(key_id=key_id))).position)
+        return await answered(request, RevokeKey(key_id=key_id), no_content)
 
     @post(
         "/{key_id:uuid}/roll",
@@ -145,15 +146,18 @@ class KeyCalls(Controller):
         secret = KeySecret.new()
         grace = timedelta(seconds=data.grace_seconds)
         command = RollKey(key_id=key_id, grace=grace, secret_hash=secret.hash)
-        done = await execute(request, command)
-        response = json_response(Answer(data=_shown(done, secret)), position=done.position)
-        response.headers.update(PRIVATE)
-        return response
+        return await answered(
+            request, command, lambda key: _private(json_response(_shown(key, secret)))
+        )
 
 
-def _shown(done: Done, secret: KeySecret) -> KeyWithSecret:
-    key: ApiKey = done.value
-    return KeyWithSecret(
+def _private(response: Response[T]) -> Response[T]:
+    response.headers.update(PRIVATE)
+    return response
+
+
+def _shown(key: ApiKey, secret: KeySecret) -> Answer[KeyWithSecret]:
+    shown = KeyWithSecret(
         id=key.id,
         name=key.name,
         scopes=key.scopes,
@@ -161,6 +165,7 @@ def _shown(done: Done, secret: KeySecret) -> KeyWithSecret:
         expires_at=key.expires_at,
         key=secret.reveal(),
     )
+    return Answer(data=shown)
 
 
 def _key(row: KeyRow) -> Key:

@@ -19,7 +19,7 @@ from psycopg import AsyncConnection
 from api.database.query import run_query
 from api.event_fields import Event, event_after
 from api.http.access import Who
-from api.http.dispatch import execute
+from api.http.dispatch import answered
 from api.http.examples import EXAMPLES, example
 from api.http.failures import NothingHere
 from api.http.problems import answer_problem
@@ -31,9 +31,12 @@ from domain.departures import ConfirmVisitor, LeaveEvent
 from domain.details import availability_of
 from domain.event_editing import EventView
 from domain.events import Event as EventAggregate
+from domain.history.idempotency import Completion
 from domain.history.streams import Streams
 from domain.links import read_manage_token
+from domain.privacy.keys import InstallationKeys
 from domain.visitors import SEATS, CancellationClosed, LinkExpired
+from domain.visitors import Visitor as VisitorAggregate
 from projections.visitors import VisitorRow, visitor_in_history
 
 PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
@@ -91,7 +94,7 @@ class ManageCalls(Controller):
         self, request: Request, token: FromPath[str]
     ) -> Response[Answer[OwnRegistration]]:
         """Or leave the waiting list. The seat goes to the first in line, and the link is dead."""
-        return _answer(*await leave(request, token))
+        return await answered(request, leaving(request, token), _answer, _after(request))
 
     @post("/confirm", status_code=200, summary="Confirm one's own address")
     async def confirm_own(
@@ -99,31 +102,47 @@ class ManageCalls(Controller):
     ) -> Response[Answer[OwnRegistration]]:
         """If the event requires confirmation, a registration that is not confirmed in time loses
         its seat. Confirming again changes nothing."""
-        return _answer(*await confirm(request, token))
+        return await answered(request, confirming(request, token), _answer, _after(request))
 
 
 async def current(request: Request, token: str) -> Standing:
     """Raises NothingHere for a token that was not made here, LinkExpired."""
     visitor_id, episode = _named_by(request, token)
-    standing = await _standing(request, visitor_id)
+    keys = request.connections.keys
+    standing = await run_query(
+        request.connections.primary, lambda connection: _read(connection, keys, visitor_id)
+    )
     if standing.is_over or standing.visitor.episode != episode:
         raise LinkExpired
     return standing
 
 
-async def leave(request: Request, token: str) -> tuple[Standing, int]:
-    """Also returns the position of the last event. Raises NothingHere, LinkExpired,
-    CancellationClosed."""
+def leaving(request: Request, token: str) -> LeaveEvent:
+    """Raises NothingHere."""
     visitor_id, episode = _named_by(request, token)
-    done = await execute(request, LeaveEvent(visitor_id=visitor_id, episode=episode))
-    return await _standing(request, visitor_id), done.position
+    return LeaveEvent(visitor_id=visitor_id, episode=episode)
 
 
-async def confirm(request: Request, token: str) -> tuple[Standing, int]:
-    """As `leave`."""
+def confirming(request: Request, token: str) -> ConfirmVisitor:
+    """Raises NothingHere."""
     visitor_id, episode = _named_by(request, token)
-    done = await execute(request, ConfirmVisitor(visitor_id=visitor_id, episode=episode))
-    return await _standing(request, visitor_id), done.position
+    return ConfirmVisitor(visitor_id=visitor_id, episode=episode)
+
+
+async def standing_of(request: Request, visitor: VisitorAggregate) -> Standing:
+    """After a command."""
+    return await run_query(
+        request.connections.primary, lambda connection: _after(request)(connection, visitor)
+    )
+
+
+def _after(request: Request) -> Completion:
+    keys = request.connections.keys
+
+    async def read_now(connection: AsyncConnection[Any], visitor: VisitorAggregate) -> Standing:
+        return await _read(connection, keys, visitor.id)
+
+    return read_now
 
 
 def _named_by(request: Request, token: str) -> tuple[UUID, int]:
@@ -133,16 +152,13 @@ def _named_by(request: Request, token: str) -> tuple[UUID, int]:
     return named
 
 
-async def _standing(request: Request, visitor_id: UUID) -> Standing:
-    keys = request.connections.keys
-
-    async def query(connection: AsyncConnection[Any]) -> Standing:
-        visitor = await visitor_in_history(connection, keys, visitor_id)
-        if visitor is None:
-            raise NothingHere
-        return Standing(visitor=visitor, event=await _event(connection, visitor.event_id))
-
-    return await run_query(request.connections.primary, query)
+async def _read(
+    connection: AsyncConnection[Any], keys: InstallationKeys, visitor_id: UUID
+) -> Standing:
+    visitor = await visitor_in_history(connection, keys, visitor_id)
+    if visitor is None:
+        raise NothingHere
+    return Standing(visitor=visitor, event=await _event(connection, visitor.event_id))
 
 
 async def _event(connection: AsyncConnection[Any], id: UUID) -> EventView:
@@ -163,9 +179,9 @@ async def _event(connection: AsyncConnection[Any], id: UUID) -> EventView:
     )
 
 
-def _answer(standing: Standing, position: int | None = None) -> Response[Answer[OwnRegistration]]:
+def _answer(standing: Standing) -> Response[Answer[OwnRegistration]]:
     event = event_after(standing.event) if standing.event.event.exists else None
     own = OwnRegistration(visitor=visitor_of(standing.visitor), event=event)
-    response = json_response(Answer(data=own), position=position)
+    response = json_response(Answer(data=own))
     response.headers.update(PRIVATE)
     return response

@@ -9,7 +9,7 @@ from litestar import Response, post
 from litestar.params import FromPath, JSONBody
 
 from api.http.access import Who
-from api.http.dispatch import execute
+from api.http.dispatch import answered
 from api.http.examples import VISITOR_ID, example
 from api.http.requests import Request
 from api.http.responses import Answer, created
@@ -64,12 +64,13 @@ async def register(
     """Once per event and email, regardless of case. The visitor receives a notification with the
     confirmation code. Organizers can read the visitor at `Location`."""
     command = RegisterVisitor(event_id=event_id, **msgspec.structs.asdict(data))
-    done = await execute(request, command)
-    visitor: Visitor = done.value
+    return await answered(request, command, _registered)
+
+
+def _registered(visitor: Visitor) -> Response[Answer[Registered]]:
     waits = visitor.status == "waiting"
     message = "On the waiting list" if waits else "Successful registration"
     return created(
         Answer(data=Registered(id=visitor.id, status=visitor.status), meta={"message": message}),
         f"/api/visitors/{visitor.id}",
-        position=done.position,
     )

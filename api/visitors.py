@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +12,11 @@ import msgspec
 from litestar import Controller, Response, get, patch, post
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, UnsetType
+from psycopg import AsyncConnection
 
 from api.database.query import run_query
 from api.http.access import Permission
-from api.http.dispatch import execute, expected_version
+from api.http.dispatch import answered, answered_once, execute, expected_version
 from api.http.examples import EVENT_ID, VISITOR_ID, example
 from api.http.reads import MinEventPosition, read, unless_known
 from api.http.requests import Request
@@ -23,7 +25,10 @@ from domain.core.errors import ChangedMeanwhile, NotFound
 from domain.core.values import Email, FullName, Reason
 from domain.departures import CancelVisitor, ResendMessage
 from domain.history.batch import Done
+from domain.history.idempotency import Completion, Once
+from domain.history.replays import done_before
 from domain.history.store import last_position
+from domain.privacy.keys import InstallationKeys
 from domain.registrations import CorrectVisitor
 from domain.visitors import (
     AlreadyWaiting,
@@ -139,7 +144,11 @@ class VisitorCalls(Controller):
         """With another email it is another visitor, with another `id`, who takes over the seat or
         the place in line; links of the former one are dead. Nothing changes when the values are as
         they were."""
-        return await _shown(request, await correct(request, visitor_id, data))
+
+        async def write(once: Once | None) -> Done:
+            return await correct(request, visitor_id, data, once)
+
+        return await answered_once(request, write, partial(_shown, request), as_now(request))
 
     @post("/cancel", status_code=200, summary="Cancel a registration", opt={"versioned": True})
     async def cancel_visitor(
@@ -155,7 +164,7 @@ class VisitorCalls(Controller):
             expected_version=expected_version(request),
             **msgspec.structs.asdict(data),
         )
-        return await _shown(request, await execute(request, command))
+        return await answered(request, command, partial(_shown, request), as_now(request))
 
     @post(
         "/promote",
@@ -175,7 +184,7 @@ class VisitorCalls(Controller):
             over_capacity=data.over_capacity,
             expected_version=expected_version(request),
         )
-        return await _shown(request, await execute(request, command))
+        return await answered(request, command, partial(_shown, request), as_now(request))
 
     @post(
         "/resend",
@@ -189,15 +198,22 @@ class VisitorCalls(Controller):
         """Sends the message for the visitor's status again: registered, waiting, or to be
         confirmed."""
         command = ResendMessage(visitor_id=visitor_id, expected_version=expected_version(request))
-        return await _shown(request, await execute(request, command), status_code=202)
+        return await answered(request, command, partial(_sent_again, request), as_now(request))
 
 
-async def correct(request: Request, visitor_id: UUID, changes: VisitorChanges) -> Done:
+async def correct(
+    request: Request, visitor_id: UUID, changes: VisitorChanges, once: Once | None = None
+) -> Done:
     """A value that is left out stays as it is, even if it changes at the same time. Raises
     NotFound, ChangedMeanwhile."""
     expected = expected_version(request)
     for tries_left in reversed(range(TRIES)):
         row, position = await present(request, visitor_id)
+        # After the visitor was read: if that is the result of this call, its key is there.
+        if before := await run_query(
+            request.connections.primary, lambda connection: done_before(connection, [once])
+        ):
+            return before[0].or_raise()
         if expected is not None and row.version not in expected:
             raise ChangedMeanwhile(row.version)
         if row.person is None:
@@ -212,7 +228,7 @@ async def correct(request: Request, visitor_id: UUID, changes: VisitorChanges) -
             visitor_id=visitor_id, full_name=full_name, email=email, expected_version=row.version
         )
         try:
-            return await execute(request, command)
+            return await execute(request, command, once)
         except ChangedMeanwhile:
             if expected is not None or not tries_left:
                 raise
@@ -224,26 +240,39 @@ async def present(request: Request, visitor_id: UUID) -> tuple[VisitorRow, int]:
     NotFound."""
     keys = request.connections.keys
 
-    async def query(connection: Any) -> tuple[VisitorRow | None, int]:
+    async def query(connection: AsyncConnection[Any]) -> tuple[VisitorRow, int]:
         position = await last_position(connection)
-        return await visitors.visitor_in_history(connection, keys, visitor_id), position
+        return await _in_history(connection, keys, visitor_id), position
 
-    row, position = await run_query(request.connections.primary, query)
+    return await run_query(request.connections.primary, query)
+
+
+def as_now(request: Request) -> Completion:
+    """Reads the visitor that a command led to."""
+    keys = request.connections.keys
+
+    async def read_now(connection: AsyncConnection[Any], visitor: Any) -> VisitorRow:
+        return await _in_history(connection, keys, visitor.id)
+
+    return read_now
+
+
+async def _in_history(
+    connection: AsyncConnection[Any], keys: InstallationKeys, visitor_id: UUID
+) -> VisitorRow:
+    row = await visitors.visitor_in_history(connection, keys, visitor_id)
     if row is None:
         raise NotFound("visitor", visitor_id)
-    return row, position
+    return row
 
 
-async def _shown(
-    request: Request, done: Done, *, status_code: int = 200
-) -> Response[Answer[VisitorWithTicket]]:
-    """The visitor that a command led to."""
-    row, _ = await present(request, done.value.id)
+def _shown(request: Request, row: VisitorRow) -> Response[Answer[VisitorWithTicket]]:
+    return json_response(Answer(data=with_ticket(request, row)), version=row.version)
+
+
+def _sent_again(request: Request, row: VisitorRow) -> Response[Answer[VisitorWithTicket]]:
     return json_response(
-        Answer(data=with_ticket(request, row)),
-        status_code=status_code,
-        position=done.position,
-        version=row.version,
+        Answer(data=with_ticket(request, row)), status_code=202, version=row.version
     )
 
 

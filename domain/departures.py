@@ -13,6 +13,7 @@ from domain.core.aggregate import Expected
 from domain.core.unit_of_work import Work, check_version
 from domain.core.values import Reason
 from domain.events import Event, existing_event
+from domain.history.idempotency import forget
 from domain.history.store import delete_personal_keys
 from domain.notifications import Notification
 from domain.visitors import (
@@ -158,10 +159,11 @@ def erase_visitor(command: EraseVisitor, work: Work) -> ErasureOutcome:
 
 
 async def forget_person(connection: AsyncConnection[Any], _: EraseVisitor, work: Work) -> None:
-    """Deletes the keys of the erased person's data in the stream. If the same batch has registered
-    the next person in it, their keys stay."""
+    """Deletes the keys of the erased person's data in the stream, and the answers that were stored
+    to be sent again. If the same batch has registered the next person in it, their keys stay."""
     for recorded in work.recorded:
         if isinstance(recorded.event, Erased):
             await delete_personal_keys(
                 connection, recorded.originator_id, before=recorded.originator_version
             )
+            await forget(connection, recorded.originator_id)

@@ -14,9 +14,10 @@ from litestar.response import Redirect
 
 from api.admin.kit.pages import fragment
 from api.http.access import Who
+from api.http.dispatch import execute
 from api.http.problems import problem_of
 from api.http.requests import Request
-from api.manage import PRIVATE, Standing, confirm, current, leave
+from api.manage import PRIVATE, Standing, confirming, current, leaving, standing_of
 from domain.core.times import in_timezone
 from domain.departures import may_leave_until
 from domain.visitors import CancellationClosed, LinkExpired
@@ -53,12 +54,12 @@ class OwnRegistrationPages(Controller):
 
     @post("/cancel", status_code=200)
     async def cancel(self, request: Request, token: FromPath[str]) -> Response[str]:
-        standing, _ = await leave(request, token)
-        return _page("cancelled.html", token, standing)
+        done = await execute(request, leaving(request, token))
+        return _page("cancelled.html", token, await standing_of(request, done.value))
 
     @post("/confirm")
     async def confirm(self, request: Request, token: FromPath[str]) -> Response[Any]:
-        await confirm(request, token)
+        await execute(request, confirming(request, token))
         return Redirect(f"/r/{token}", status_code=303, headers=PRIVATE)
 
 

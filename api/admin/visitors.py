@@ -103,8 +103,8 @@ class VisitorPages(Controller):
         if row.email is None:
             return see(request, where, position=None, notice="This visitor is already erased.")
         email = Email.parse(row.email)
-        erasure = await request.connections.erasures.erase(email, origin_of(request))
-        return see(request, where, position=erasure.position, notice=_erasure_notice(erasure))
+        done = await request.connections.erasures.erase(email, origin_of(request))
+        return see(request, where, position=done.position, notice=_erasure_notice(done.value))
 
 
 def _event_id(request: Request) -> UUID | None:

@@ -17,8 +17,10 @@ from psycopg.errors import DeadlockDetected
 
 from api.identity.credentials import Pool
 from domain.core.values import Email
-from domain.erasure import Erasure, erase_person
-from domain.history.batch import Origin
+from domain.erasure import erase_person
+from domain.history.batch import Done, Origin
+from domain.history.idempotency import Once
+from domain.history.replays import done_once
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import Visitor
 from projections import outbox, visitors
@@ -43,22 +45,24 @@ class Erasures:
         self._pool = pool
         self._keys = keys
 
-    async def erase(self, email: Email, origin: Origin) -> Erasure:
-        """Erase all registrations of this email; there may be none."""
+    async def erase(self, email: Email, origin: Origin, once: Once | None = None) -> Done:
+        """Erase all registrations of this email, with an `Erasure`; there may be none."""
         erased = list[Visitor]()
         for _ in range(TRIES - 1):
             try:
-                erasure = await self._erase(email, origin, erased)
+                done = await self._erase(email, origin, once, erased)
                 break
             except DeadlockDetected:
                 log.warning("an erasure ended in a deadlock: trying again")
         else:
-            erasure = await self._erase(email, origin, erased)
+            done = await self._erase(email, origin, once, erased)
         if erased:
-            await self._until_nothing_is_sent(erased, erasure.position)
-        return erasure
+            await self._until_nothing_is_sent(erased, done.position)
+        return done
 
-    async def _erase(self, email: Email, origin: Origin, erased: list[Visitor]) -> Erasure:
+    async def _erase(
+        self, email: Email, origin: Origin, once: Once | None, erased: list[Visitor]
+    ) -> Done:
         """Adds the visitors, as they were, to `erased`."""
         async with self._pool.connection() as connection, connection.transaction():
 
@@ -67,7 +71,11 @@ class Erasures:
                 await erase_recipients(connection, people, at)
                 erased.extend(people)
 
-            return await erase_person(connection, self._keys, email, origin, blank_rows)
+            async def write() -> Done:
+                erasure = await erase_person(connection, self._keys, email, origin, blank_rows)
+                return Done(erasure, erasure.position)
+
+            return await done_once(connection, once, write)
 
     async def _until_nothing_is_sent(self, erased: Sequence[Visitor], position: int) -> None:
         ends = monotonic() + outbox.MAX_SEND_DELAY + MARGIN

@@ -10,6 +10,7 @@ from domain.accounts import ChangePassword, PasswordHash
 from domain.core.values import Line
 from domain.credentials import PasswordReplaced
 from domain.history.batch import Done
+from domain.history.idempotency import Once
 
 
 async def authenticated(request: Request, username: Line, password: Secret) -> Credential:
@@ -39,7 +40,9 @@ async def _renew_hash(request: Request, credential: Credential, password: Secret
         await connections.credentials.renew_hash(credential, renewed)
 
 
-async def password_changed(request: Request, current: Secret, password: Password) -> Done:
+async def password_changed(
+    request: Request, current: Secret, password: Password, once: Once | None = None
+) -> Done:
     """Change the password of the request's account, which ends all its sessions.
 
     Raises InvalidCredentials, `passwords.PasswordsWaiting`.
@@ -57,6 +60,6 @@ async def password_changed(request: Request, current: Secret, password: Password
         replaces=credential.password_version,
     )
     try:
-        return await execute(request, command)
+        return await execute(request, command, once)
     except PasswordReplaced:
         raise InvalidCredentials from None

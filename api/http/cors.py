@@ -11,12 +11,19 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from api.http.edge import OPTIONS
 from api.http.headers import Header
 
+_SENDABLE = (
+    b"Authorization",
+    b"Content-Type",
+    b"Idempotency-Key",
+    b"If-Match",
+    b"If-None-Match",
+    b"Min-Event-Position",
+    b"X-Request-ID",
+)
+
 _PREFLIGHT: tuple[Header, ...] = (
     (b"access-control-allow-methods", b"GET, HEAD, POST, PATCH, DELETE"),
-    (
-        b"access-control-allow-headers",
-        b"Authorization, Content-Type, If-Match, If-None-Match, Min-Event-Position, X-Request-ID",
-    ),
+    (b"access-control-allow-headers", b", ".join(_SENDABLE)),
     (b"access-control-max-age", b"600"),
 )
 
@@ -25,6 +32,7 @@ _REQUEST_METHOD = b"access-control-request-method"
 _READABLE = (
     b"Event-Position",
     b"ETag",
+    b"Idempotent-Replayed",
     b"Location",
     b"Retry-After",
     b"X-Request-ID",

@@ -80,27 +80,19 @@ class Ready(Response[Any]):
         return [self.headers["Vary"]] if "Vary" in self.headers else []
 
 
-def json_response(
-    content: Any,
-    *,
-    status_code: int = 200,
-    position: int | None = None,
-    version: int | None = None,
-) -> Ready:
-    """The content as JSON. `position` is the position of a command's last event; `version` is the
-    version of the aggregate in the content, and the first part of its ETag."""
+def json_response(content: Any, *, status_code: int = 200, version: int | None = None) -> Ready:
+    """The content as JSON. `version` is the version of the aggregate in the content, and the first
+    part of its ETag."""
     body = to_json(content)
     headers = {}
-    if position is not None:
-        headers["Event-Position"] = str(position)
     if version is not None:
-        headers |= tagged(f'"{version}-{blake2b(body, digest_size=6).hexdigest()}"')
+        headers = tagged(f'"{version}-{blake2b(body, digest_size=6).hexdigest()}"')
     return Ready(body, status_code=status_code, headers=headers, media_type="application/json")
 
 
-def created(content: Any, location: str, *, position: int, version: int | None = None) -> Ready:
+def created(content: Any, location: str, *, version: int | None = None) -> Ready:
     """201 for a new resource, which can be read at `location`."""
-    response = json_response(content, status_code=201, position=position, version=version)
+    response = json_response(content, status_code=201, version=version)
     response.headers["Location"] = location
     return response
 
@@ -110,6 +102,6 @@ def tagged(etag: str) -> dict[str, str]:
     return {"ETag": etag, "Cache-Control": "no-cache"}
 
 
-def gone(position: int) -> Response[None]:
-    """204 for a deletion."""
-    return Response(None, status_code=204, headers={"Event-Position": str(position)})
+def no_content(_: object = None) -> Response[None]:
+    """204, whatever the command's value is."""
+    return Response(None, status_code=204)

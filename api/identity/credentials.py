@@ -55,7 +55,7 @@ class Credentials:
 
     async def by_id(self, account_id: UUID) -> Credential | None:
         async with self._pool.connection() as connection:
-            return await _read(connection, account_id)
+            return await read_credential(connection, account_id)
 
     async def renew_hash(self, credential: Credential, password_hash: str) -> None:
         """Store a new hash of the same password, unless the password has changed since."""
@@ -69,7 +69,7 @@ class Credentials:
             )
 
 
-async def _read(connection: AsyncConnection[Any], account_id: UUID) -> Credential | None:
+async def read_credential(connection: AsyncConnection[Any], account_id: UUID) -> Credential | None:
     cursor = await connection.execute(
         """
         SELECT username, password_hash, password_version, roles, disabled

@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from api.http.idempotency import PATTERN
 from api.http.problems import Problem
 from domain.api_keys import Scope
 
@@ -22,6 +23,11 @@ tables that include the event.
 
 **Concurrent changes.** Send the `ETag` of a resource as `If-Match` to change or delete it only if
 it has not changed in the meantime, and as `If-None-Match` to read it only if it changed.
+
+**Safe retries.** Send a new `Idempotency-Key` with each call that changes something, and the same
+key when you send the same call again, for example after a timeout: it is done once, and for 24
+hours you get the first response again, with `Idempotent-Replayed: true`. A failure is not kept: the
+call is decided again.
 """
 
 TAGS = {
@@ -65,6 +71,11 @@ COMPONENTS: dict[str, dict[str, Any]] = {
         ),
         "Location": _header("Where the new resource can be read.", type="string"),
         "ETag": _header("The version of the content.", type="string"),
+        "Idempotent-Replayed": {
+            "description": "Present if this response was stored for the `Idempotency-Key` and is "
+            "sent again.",
+            "schema": {"type": "string", "enum": ["true"]},
+        },
         "Retry-After": _header("Seconds to wait before trying again.", type="integer", minimum=1),
         "X-RateLimit-Limit": _limit_header("Calls that the strictest limit allows.", 1),
         "X-RateLimit-Remaining": _limit_header("Calls that remain of it.", 0),
@@ -92,6 +103,14 @@ COMPONENTS: dict[str, dict[str, Any]] = {
             "description": "The ETag of the resource to change, or `*`: refused with 412 if it "
             "changed in the meantime.",
             "schema": {"type": "string"},
+        },
+        "Idempotency-Key": {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "description": "1 to 255 visible ASCII characters, bare or in double quotes, new for "
+            "each call: a call that is sent again with the same key is done once.",
+            "schema": {"type": "string", "pattern": f"^({PATTERN})$"},
+            "example": "9f1c2f0e-6d0c-4a39-9e0c-1d6d0b7a5c55",
         },
     },
     "schemas": _PROBLEM,

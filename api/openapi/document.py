@@ -40,6 +40,7 @@ from api.http.access import (
 from api.http.bodies import JsonBody, MalformedBody, UnsupportedMediaType, takes_body
 from api.http.body_limits import BodyTimeout, TooManyBodies
 from api.http.failures import BadRequest, InternalError, PayloadTooLarge
+from api.http.idempotency import HEADER, REPLAYED
 from api.http.limits import EVERY_CALL, RateLimited
 from api.http.problems import Problem
 from api.http.reads import Lagging
@@ -50,6 +51,7 @@ from api.openapi import examples, webhooks
 from api.openapi.components import COMPONENTS, DESCRIPTION, RATE_LIMIT_HEADERS, TAGS
 from domain.core.errors import ChangedMeanwhile, InvalidFields, NotFound, ProblemError
 from domain.history.group_commit import Overloaded
+from domain.history.idempotency import IdempotencyKeyReused
 from runtime.release import release
 
 Json = dict[str, Any]
@@ -136,6 +138,8 @@ def problems_of(handler: HTTPRouteHandler) -> list[type[ProblemError]]:
         found.add(InvalidFields)
     if _honours_if_match(handler):
         found.add(ChangedMeanwhile)
+    if _is_done_once(handler):
+        found.add(IdempotencyKeyReused)
     by_slug = {kind.slug: kind for kind in found}
     return [by_slug[slug] for slug in sorted(by_slug)]
 
@@ -168,6 +172,11 @@ def _honours_if_match(handler: HTTPRouteHandler) -> bool:
     return bool(handler.opt.get("versioned")) and handler.status_code != 201
 
 
+def _is_done_once(handler: HTTPRouteHandler) -> bool:
+    """Whether it honours `Idempotency-Key`: every call that changes something."""
+    return "GET" not in handler.http_methods
+
+
 def _operations(drawn: Json) -> Iterator[tuple[str, str, Json]]:
     for path, item in drawn["paths"].items():
         for method, operation in item.items():
@@ -181,6 +190,8 @@ def _complete(operation: Json, handler: HTTPRouteHandler) -> None:
         parameters.append(_ref("parameters", "If-None-Match"))
     if _honours_if_match(handler):
         parameters.append(_ref("parameters", "If-Match"))
+    if _is_done_once(handler):
+        parameters.append(_ref("parameters", HEADER))
     if parameters:
         operation["parameters"] = parameters
     if "requestBody" in operation:
@@ -236,6 +247,8 @@ def _success(drawn: Json, handler: HTTPRouteHandler) -> Json:
         headers.append("ETag")
     if handler.status_code == 201:
         headers.append("Location")
+    if _is_done_once(handler):
+        headers.append(REPLAYED)
     if _is_limited(handler):
         headers += RATE_LIMIT_HEADERS
     description = HTTPStatus(handler.status_code).phrase

@@ -9,6 +9,7 @@ from typing import Any, NoReturn, Self
 import msgspec
 
 from domain.core.errors import TryAgain
+from domain.history.idempotency import Once
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +27,7 @@ class CommandRequest(msgspec.Struct, frozen=True):
     """The time of its events; None for the time when it is decided."""
     waiting_since: float | None = None
     """Time of `time.perf_counter`; None when it did not wait for its batch."""
+    once: Once | None = None
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -33,7 +35,12 @@ class Done(msgspec.Struct, frozen=True):
 
     value: Any
     position: int
-    """Position of its last event; without events, the last position of history at the decision."""
+    """Position of its last event; without events, the last position of history at the decision. 0
+    for what is no command and writes no history."""
+    stored: bool = False
+    """Whether its answer was stored, to be sent again."""
+    replayed: bytes | None = None
+    """The stored answer, if the command was done before. Then it has no value."""
 
     def or_raise(self) -> Self:
         return self
@@ -76,3 +83,9 @@ Observer = Callable[[Batch], object]
 
 class OutcomeUnknown(TryAgain):
     """The connection was lost during the commit: the change may have been made, or not"""
+
+    def __str__(self) -> str:
+        return (
+            f"{super().__str__()}. With an Idempotency-Key it is safe to send the same call again;"
+            " without one, look first whether it was made"
+        )

@@ -36,6 +36,8 @@ from domain.history.batch import (
 )
 from domain.history.codec import UnknownEvent
 from domain.history.handling import AcceptedDecision, FailedDecision, Handling, NeedsLoading
+from domain.history.idempotency import complete
+from domain.history.replays import decide_once, done_before, new_answers
 from domain.history.seats import SeatCache, SeatChanges, changes_of
 from domain.history.store import Appended, append, last_position, lock_history
 from domain.history.streams import Loaded, Streams, is_committing
@@ -91,7 +93,7 @@ class Decider:
         begun = perf_counter()
         outcomes: Sequence[Done | CommandFailure] = ()
         try:
-            outcomes = await deciding.decide(requests)
+            outcomes = await decide_once(connection, requests, deciding.decide)
         except Exception as error:
             outcomes = [CommandFailure(error)] * len(requests)
             raise
@@ -184,7 +186,9 @@ class _Deciding:
         accepted, refused = dict[int, AcceptedDecision](), dict[int, FailedDecision]()
         for place, decision in zip(places, decisions, strict=True):
             if isinstance(decision, FailedDecision):
-                refused[place] = decision
+                # What was done before may be refused now: its key has to be looked up.
+                if requests[place].once is None:
+                    refused[place] = decision
             elif isinstance(decision, AcceptedDecision) and decision.work.recorded:
                 accepted[place] = decision
         if not accepted:
@@ -228,6 +232,12 @@ class _Deciding:
     async def _try(self, requests: Sequence[CommandRequest]) -> list[Done | CommandFailure]:
         """One attempt. Raises `_Changed`."""
         loaded, decisions = await self._load_and_run(requests)
+        # After the streams were loaded: if they show what a call did, its key is there.
+        if before := await done_before(self._connection, [request.once for request in requests]):
+            others = [place for place in range(len(requests)) if place not in before]
+            decided = await self._try([requests[place] for place in others]) if others else []
+            before |= zip(others, decided, strict=True)
+            return [before[place] for place in range(len(requests))]
         accepted = [d for d in decisions if isinstance(d, AcceptedDecision)]
         positions = await self._append(accepted, loaded)
         if not all(a.work.recorded for a in accepted):
@@ -317,15 +327,20 @@ class _Deciding:
             for a in accepted
             if (projection := self._handling.row(a.command).inline) and a.work.recorded
         ]
-        if not inline:
-            return await append(self._connection, events, read, self._keys, seats)
+        with self._one_fails():
+            answers = list(new_answers(accepted))
+        incomplete = [a for a in accepted if a.once and a.once.complete and a.work.recorded]
+        if not inline and not incomplete:
+            return await append(self._connection, events, read, self._keys, seats, answers)
         async with self._connection.transaction():
-            appended = await append(self._connection, events, read, self._keys, seats)
+            appended = await append(self._connection, events, read, self._keys, seats, answers)
             if appended.positions is not None:
                 with self._one_fails():
                     await self._connection.execute(f"SET LOCAL lock_timeout = '{ROW_LOCK_TIMEOUT}'")
                     for projection, a in inline:
                         await projection(self._connection, a.command, a.work)
+                    for a in incomplete:
+                        await complete(self._connection, a.once, a.value)
         return appended
 
     @contextmanager
@@ -372,4 +387,7 @@ def _done(accepted: Iterable[AcceptedDecision], positions: Sequence[int]) -> Ite
     appended = 0
     for a in accepted:
         appended += len(a.work.recorded)
-        yield Done(a.value, positions[appended - 1] if a.work.recorded else positions[-1])
+        if a.work.recorded:
+            yield Done(a.value, positions[appended - 1], stored=a.once is not None)
+        else:
+            yield Done(a.value, positions[-1])

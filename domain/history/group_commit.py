@@ -19,6 +19,7 @@ from domain.core.availability import UNAVAILABLE, only_reads
 from domain.core.errors import TryAgain
 from domain.history.batch import CommandFailure, CommandRequest, Done, Origin
 from domain.history.decider import Decider
+from domain.history.idempotency import Once
 from domain.history.store import connect
 
 QUEUE_LIMIT = 1_000
@@ -76,7 +77,7 @@ class Writer:
         """Number of commands that are not yet in a batch."""
         return self._queue.qsize()
 
-    async def execute(self, command: Any, origin: Origin) -> Done:
+    async def execute(self, command: Any, origin: Origin, once: Once | None = None) -> Done:
         """Commit one command, together with others that are waiting.
 
         Raises the `DomainError` of a refusal, `Overloaded`, `HistoryUnavailable`, or
@@ -84,7 +85,7 @@ class Writer:
         """
         answer: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
         try:
-            request = CommandRequest(command, origin, waiting_since=perf_counter())
+            request = CommandRequest(command, origin, waiting_since=perf_counter(), once=once)
             self._queue.put_nowait((request, answer))
         except asyncio.QueueFull:
             raise Overloaded from None

@@ -15,6 +15,7 @@ from domain.core.ids import Identity
 from domain.core.seats import Counters, EventSeats, Outdated, SeatsNotLoaded
 from domain.core.unit_of_work import Environment, NotLoaded, PersonNotKnown, Work
 from domain.history.batch import CommandRequest
+from domain.history.idempotency import Once
 from domain.history.streams import Loaded
 
 C = TypeVar("C")
@@ -24,6 +25,7 @@ class AcceptedDecision(msgspec.Struct, frozen=True):
     command: Any
     value: Any
     work: Work
+    once: Once | None = None
 
 
 class FailedDecision(msgspec.Struct, frozen=True):
@@ -114,5 +116,5 @@ class Handling:
                 staged.update(work.changed)
                 seats.update(work.seats)
                 events += work.recorded
-                decisions.append(AcceptedDecision(command, value, work))
+                decisions.append(AcceptedDecision(command, value, work, request.once))
         return decisions

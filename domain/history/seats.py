@@ -213,12 +213,12 @@ class SeatCache:
         *,
         appended: bool,
     ) -> None:
-        """Keep the present counters of the events, as an append gave them. The line is kept where
+        """Keep the present counters of the events, if the append gave them. The line is kept where
         it is sure to be the same."""
         expected = dict[UUID, EventSeats]()
         for work in works if appended else ():
             expected |= work.seats
-        for change, (taken, waiting) in zip(changes.events, now, strict=True):
+        for change, (taken, waiting) in zip(changes.events if now else (), now, strict=True):
             id = change.event_id
             if id not in self.known:
                 continue  # of an event whose seats were only counted

@@ -9,7 +9,7 @@ the streams that a decision has read, nor append for many commands at once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, LiteralString, cast
 from uuid import UUID
 
 import msgspec
@@ -17,6 +17,7 @@ from psycopg import AsyncConnection, Connection
 
 from domain.core.aggregate import RecordedEvent
 from domain.history.codec import decode, encode, open_personal
+from domain.history.idempotency import NewAnswer
 from domain.history.seats import NONE, SeatChanges
 from domain.privacy.encryption import CannotOpen, new_key, rewrap
 from domain.privacy.keys import (
@@ -112,6 +113,16 @@ async def connect(database_url: str) -> AsyncConnection[Any]:
 LOCK_HISTORY = "SELECT pg_advisory_xact_lock(hashtext('append_to_history'))"
 """Prevents all other appends until the end of the transaction."""
 
+_ARGUMENTS: LiteralString = """
+    %b, %b, %b, %b, %b, %b, %b,
+    %b::uuid[], %b::int[], %b::int[], %b::int[], %b::int[], %b::int[], %b::int[],
+    %b::uuid[], %b::uuid[], %b::uuid[], %b::int[], %b::uuid[]"""
+_OF_ANSWERS: LiteralString = ", %b::bytea[], %b::bytea[], %b::bytea[], %b::int[], %b::uuid[]"
+
+_CALL: LiteralString = "SELECT positions, now_taken, now_waiting FROM append_to_history"
+_APPEND: LiteralString = f"{_CALL}({_ARGUMENTS})"
+_APPEND_WITH_ANSWERS: LiteralString = f"{_CALL}({_ARGUMENTS}{_OF_ANSWERS})"
+
 KEY_TRIES = 5
 """Attempts to append with the newest data key, which may be rotated in between."""
 
@@ -121,9 +132,10 @@ class Appended(msgspec.Struct, frozen=True):
 
     positions: Sequence[int] | None
     """Of the events; None when nothing was appended, because a stream or a counter of seats is not
-    as the decision has read it."""
+    as the decision has read it, or one of the calls was done before."""
     seats: Sequence[tuple[int, int]]
-    """The counters, taken and waiting, of each event in the `SeatChanges`."""
+    """The counters, taken and waiting, of each event in the `SeatChanges`; empty if a call was done
+    before."""
 
 
 async def append(
@@ -132,8 +144,9 @@ async def append(
     read: Mapping[UUID, int],
     keys: InstallationKeys,
     seats: SeatChanges = NONE,
+    answers: Sequence[NewAnswer] = (),
 ) -> Appended:
-    """Append the events, all or none.
+    """Append the events, all or none, and the answers with them.
 
     `read` has the streams that the decision has read, each with its version at that time.
 
@@ -143,13 +156,7 @@ async def append(
     states = [encode(e, key) for e, key in zip(events, personal_keys, strict=True)]
     for _ in range(KEY_TRIES):
         cursor = await connection.execute(
-            """
-            SELECT positions, now_taken, now_waiting FROM append_to_history(
-                %b, %b, %b, %b, %b, %b, %b,
-                %b::uuid[], %b::int[], %b::int[], %b::int[], %b::int[], %b::int[], %b::int[],
-                %b::uuid[], %b::uuid[], %b::uuid[], %b::int[], %b::uuid[]
-            )
-            """,
+            _APPEND_WITH_ANSWERS if answers else _APPEND,
             [
                 list(read),
                 list(read.values()),
@@ -173,6 +180,7 @@ async def append(
                 [joined.event_id for joined in seats.joined],
                 [joined.place.index + 1 for joined in seats.joined],
                 [joined.place.of for joined in seats.joined],
+                *(_columns(answers) if answers else ()),
             ],
             binary=True,
         )
@@ -185,6 +193,16 @@ async def append(
     raise CannotOpen(
         "the data key of the installation does not match the mark of new personal keys"
     )
+
+
+def _columns(answers: Sequence[NewAnswer]) -> list[list[Any]]:
+    return [
+        [new.once.key for new in answers],
+        [new.once.fingerprint for new in answers],
+        [new.answer for new in answers],
+        [new.index + 1 for new in answers],
+        [new.about for new in answers],
+    ]
 
 
 async def lock_history(connection: AsyncConnection[Any]) -> None:

@@ -33,7 +33,8 @@ def erase(settings: Settings, services: Services, email: str, *, yes: bool = Fal
     async def run() -> Erasure:
         async with account_pool(services.database_url) as pool:
             origin = Origin(actor="system:cli", correlation_id=str(uuid4()))
-            return await Erasures(pool, keys).erase(address, origin)
+            erasure: Erasure = (await Erasures(pool, keys).erase(address, origin)).value
+            return erasure
 
     try:
         erasure = asyncio.run(run())

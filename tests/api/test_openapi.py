@@ -110,7 +110,7 @@ def test_the_problems_of_an_operation_are_those_it_can_answer() -> None:
         "413": {"payload-too-large"},
         "414": {"uri-too-long"},
         "415": {"unsupported-media-type"},
-        "422": {"validation"},
+        "422": {"idempotency-key-reused", "validation"},
         "429": {"rate-limited"},
         "431": {"headers-too-large"},
         "500": {"internal-error"},
@@ -172,8 +172,12 @@ def test_parameters_and_headers_are_described() -> None:
         "name", "from", "until", "area_id", "status", "registrable",
         "order_by", "limit", "offset", "cursor", "Min-Event-Position", "If-None-Match",
     }  # fmt: skip
-    assert parameters("DELETE /api/events/{event_id}") == {"event_id", "If-Match"}
-    assert parameters("POST /api/events/{event_id}/cancel") == {"event_id", "If-Match"}
+    assert parameters("DELETE /api/events/{event_id}") == {
+        "event_id", "If-Match", "Idempotency-Key",
+    }  # fmt: skip
+    assert parameters("POST /api/events/{event_id}/cancel") == {
+        "event_id", "If-Match", "Idempotency-Key",
+    }  # fmt: skip
     changed = CALLS["PATCH /api/events/{event_id}"]["responses"]
     assert {"Event-Position", "ETag", "X-Request-ID"} <= changed["200"]["headers"].keys()
     assert "Retry-After" in changed["429"]["headers"]

@@ -1,5 +1,5 @@
 """What becomes due by time alone: registrations lapse, seats that are still free go to waiting
-visitors, changes are announced, and reminders are sent.
+visitors, changes are announced, reminders are sent, and stored answers expire.
 
 Queries find what may be due; the commands decide, so a late read table or two sweeps at the same
 time do no harm.
@@ -22,6 +22,7 @@ from domain.core.availability import BRING_BACK, TABLES_MISSING, missing_table
 from domain.departures import LapseVisitor
 from domain.history.batch import CommandRequest, Origin
 from domain.history.decider import Decider
+from domain.history.idempotency import delete_expired
 from domain.history.leadership import take_lead
 from domain.history.store import connect
 from domain.privacy.keys import InstallationKeys
@@ -49,6 +50,8 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
     changes: int = 0
     """Events with an announced change."""
     reminders: int = 0
+    answers: int = 0
+    """Stored answers that expired."""
 
 
 async def sweep(database_url: str, keys: InstallationKeys, now: datetime | None = None) -> Swept:
@@ -63,6 +66,7 @@ async def sweep(database_url: str, keys: InstallationKeys, now: datetime | None 
             lapsed=await sweeping.step(sweeping.lapse),
             changes=await sweeping.step(sweeping.announce_changes),
             reminders=await sweeping.step(sweeping.remind),
+            answers=await delete_expired(connection),
         )
 
 
