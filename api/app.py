@@ -45,6 +45,7 @@ from api.metrics import Scrapes, metrics
 from api.openapi.pages import documentation
 from api.registrations import register
 from api.visitors import VisitorCalls
+from api.webhooks import WebhookCalls
 from runtime.settings import Settings
 
 ROUTES: Sequence[ControllerRouterHandler] = [
@@ -61,6 +62,7 @@ ROUTES: Sequence[ControllerRouterHandler] = [
     read_feed,
     KeyCalls,
     AuditCalls,
+    WebhookCalls,
     live,
     ready,
     metrics,

@@ -10,6 +10,7 @@ from domain import (
     areas,
     credentials,
     departures,
+    endpoints,
     event_cancellation,
     event_editing,
     key_rows,
@@ -18,6 +19,7 @@ from domain import (
     registrations,
     syncs,
     waiting_list,
+    webhooks,
 )
 from domain.audit import disclosures
 from domain.core.commands import Application, CommandType, Touches
@@ -213,6 +215,37 @@ COMMANDS = (
         api_keys.revoke_key,
         touches=lambda c, _: Touches([c.key_id]),
         inline=key_rows.delete_secrets,
+    ),
+    # webhooks
+    CommandType(
+        webhooks.CreateWebhook,
+        webhooks.create_webhook,
+        completed_by=endpoints.with_number_of_webhooks,
+        inline=endpoints.insert_endpoint,
+    ),
+    CommandType(
+        webhooks.ChangeWebhook,
+        webhooks.change_webhook,
+        touches=lambda c, _: Touches([c.webhook_id]),
+        inline=endpoints.update_endpoint,
+    ),
+    CommandType(
+        webhooks.DisableWebhook,
+        webhooks.disable_webhook,
+        touches=lambda c, _: Touches([c.webhook_id]),
+        inline=endpoints.update_endpoint,
+    ),
+    CommandType(
+        webhooks.RollWebhookSecret,
+        webhooks.roll_secret,
+        touches=lambda c, _: Touches([c.webhook_id]),
+        inline=endpoints.update_secret,
+    ),
+    CommandType(
+        webhooks.DeleteWebhook,
+        webhooks.delete_webhook,
+        touches=lambda c, _: Touches([c.webhook_id]),
+        inline=endpoints.delete_endpoint,
     ),
     # audit
     CommandType(disclosures.RecordDisclosure, disclosures.record_disclosure),

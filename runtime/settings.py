@@ -49,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     events_provider_url: str | None = None
     events_provider_hosts: tuple[str, ...] = ()
     events_provider_timezone: str = "UTC"
+    webhook_private_networks: bool = False
+    """Whether webhooks may be sent to addresses that are not public."""
     write_policy: Literal["organizer", "anyone"] = "organizer"
     rate_limits: bool = True
     rate_limit_default: Rate = Rate(6000, 60)
@@ -105,6 +107,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             events_provider_hosts=read("EVENTS_PROVIDER_HOSTS", variables.hosts, ()),
             events_provider_timezone=read(
                 "EVENTS_PROVIDER_TIMEZONE", variables.timezone, default.events_provider_timezone
+            ),
+            webhook_private_networks=read(
+                "WEBHOOK_PRIVATE_NETWORKS", variables.boolean, default.webhook_private_networks
             ),
             write_policy=read("WRITE_POLICY", variables.write_policy, default.write_policy),
             rate_limits=read("RATE_LIMITS", variables.boolean, default.rate_limits),

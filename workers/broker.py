@@ -18,6 +18,9 @@ from workers.task_metrics import TaskMetrics
 NOTIFICATIONS = "notifications"
 PERIODIC = "periodic"
 
+WEBHOOKS = "webhooks"
+"""Not in Redis: the workers find in PostgreSQL what is to be sent."""
+
 START_TIMEOUT = 30.0  # seconds
 
 REDIS_TIMEOUT = 5.0

@@ -1,4 +1,5 @@
-"""The worker role: runs tasks from the broker, and the relay that wakes workers for the outbox."""
+"""The worker role: runs tasks from the broker and the relay that wakes workers for the outbox, and
+sends to webhooks."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import signal
 import threading
 from collections.abc import Collection, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import NoReturn
 
@@ -17,15 +18,20 @@ import structlog
 from dramatiq.asyncio import EventLoopThread, get_event_loop_thread
 from dramatiq.brokers.redis import RedisBroker
 
+from domain.application import APPLICATION
+from domain.history.decider import Decider
+from domain.privacy.keys import InstallationKeys
 from runtime import metrics, tracing
+from runtime.command_metrics import count_batch
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.installation import installation_keys
 from runtime.settings import Settings
-from workers.broker import NOTIFICATIONS, PERIODIC, redis_broker
+from workers.broker import NOTIFICATIONS, PERIODIC, WEBHOOKS, redis_broker
 from workers.delivery.deliverer import Delivery, new_delivery
 from workers.delivery.wake_ups import relay
 from workers.tasks import declare_delivery, declare_periodic, wake_delivery
+from workers.webhooks.senders import send_webhooks
 
 THREADS = 4
 """Each thread waits for one task, which runs in the event loop."""
@@ -50,17 +56,17 @@ def run(settings: Settings, services: Services, queues: Collection[str]) -> None
     broker = redis_broker(services.redis_url)
     if PERIODIC in queues:
         declare_periodic(broker, settings, services.database_url, keys)
-    if not _delivers(settings, queues):
-        with _running_worker(broker):
-            stopping.wait()
-        return
-    delivery = new_delivery(settings, services.database_url, keys)
-    declare_delivery(broker, delivery)
-    with (
-        tracing.exporting("worker", settings),
-        _running_worker(broker) as loop,
-        _running_relay(broker, services.database_url, delivery, loop),
-    ):
+    delivery = None
+    if _delivers(settings, queues):
+        delivery = new_delivery(settings, services.database_url, keys)
+        declare_delivery(broker, delivery)
+    with ExitStack() as held:
+        held.enter_context(tracing.exporting("worker", settings))
+        loop = held.enter_context(_running_worker(broker))
+        if delivery is not None:
+            held.enter_context(_running_relay(broker, services.database_url, delivery, loop))
+        if WEBHOOKS in queues:
+            held.enter_context(_running_webhooks(settings, services.database_url, keys, loop))
         stopping.wait()
 
 
@@ -103,7 +109,7 @@ def _running_relay(
         relay(database_url, partial(wake_delivery, broker, delivery), delivery.postpone_takeover),
         loop.loop,
     )
-    relaying.add_done_callback(_stop_worker_with_relay)
+    relaying.add_done_callback(_stop_worker)
     try:
         yield
     finally:
@@ -111,8 +117,33 @@ def _running_relay(
         loop.run_coroutine(delivery.close())
 
 
-def _stop_worker_with_relay(relaying: Future[NoReturn]) -> None:
-    """Without this, a worker whose relay failed would look healthy."""
-    if not relaying.cancelled():
-        log.critical("the relay failed", exc_info=relaying.exception())
+@contextmanager
+def _running_webhooks(
+    settings: Settings, database_url: str, keys: InstallationKeys, loop: EventLoopThread
+) -> Iterator[None]:
+    """Send to webhooks; at the end, wait for the calls in progress."""
+    ended = threading.Event()
+
+    async def send() -> NoReturn:
+        decider = Decider(keys, APPLICATION, observer=count_batch)
+        try:
+            await send_webhooks(
+                database_url, keys, decider, private_networks=settings.webhook_private_networks
+            )
+        finally:
+            ended.set()
+
+    sending = asyncio.run_coroutine_threadsafe(send(), loop.loop)
+    sending.add_done_callback(_stop_worker)
+    try:
+        yield
+    finally:
+        sending.cancel()
+        ended.wait(STOP_TIMEOUT / 1000)
+
+
+def _stop_worker(failed: Future[NoReturn]) -> None:
+    """Without this, a worker whose relay failed, or sends no webhooks, would look healthy."""
+    if not failed.cancelled():
+        log.critical("a part of the worker failed", exc_info=failed.exception())
         os.kill(os.getpid(), signal.SIGTERM)

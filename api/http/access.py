@@ -62,6 +62,7 @@ class Permission(Enum):
         Who.ORGANIZER,
         "visitors:write",
     )
+    MANAGE_WEBHOOKS = "create, change and delete webhooks", Who.ORGANIZER, "webhooks"
     SEND_AGAIN = "send failed notifications again", Who.ORGANIZER
     SYNCHRONIZE = "start a synchronisation with the events provider", Who.ORGANIZER
     READ_FEED = "read the feed; without names for auditors", Who.STAFF, "feed"

@@ -13,6 +13,7 @@ EVENT_ID = "8d0a3c1e-6f0b-4b7e-9d55-0a4f3f0c9e21"
 KEY_ID = "019a0c5e-7d21-7c3b-8e55-2f6a1b9c0d34"
 REQUEST_ID = "5c1a9f7e2b6d4038-2a"
 VISITOR_ID = "c0ffee00-0000-5000-8000-00000000000a"
+WEBHOOK_ID = "0197a3f2-6c1e-7d4a-8b55-3e9f0c2a7d11"
 
 EXAMPLES: dict[type, dict[str, Any]] = {}
 """Struct -> fields as in JSON."""

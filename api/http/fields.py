@@ -25,12 +25,16 @@ from domain.core.values import (
     FullName,
     Invalid,
     Line,
+    Position,
     Reason,
     StoredText,
     Text,
     Username,
 )
 from domain.details import MAX_REMINDERS
+from domain.feed import sources  # noqa: F401  registers all types of items
+from domain.feed.item import ITEM_TYPES, ItemType
+from domain.webhooks import WebhookUrl
 
 Parse = Callable[[object], object]
 """Converts a JSON value. Raises `domain.core.values.Invalid`."""
@@ -167,6 +171,12 @@ def _set_of(each: FieldType, what: str, *, least: int = 1, most: int | None = No
     return FieldType(parse, schema)
 
 
+def _parse_item_type(raw: object) -> object:
+    if not isinstance(raw, str) or raw not in ITEM_TYPES:
+        raise Invalid(f"each {one_of(list(ITEM_TYPES))}")
+    return raw
+
+
 _TYPES: dict[frozenset[Any], FieldType] = {
     frozenset({Line}): _text(Line),
     frozenset({StoredText}): _text(StoredText),
@@ -191,6 +201,16 @@ _TYPES: dict[frozenset[Any], FieldType] = {
     frozenset({tuple[Duration, ...]}): FieldType(
         _parse_reminders,
         Schema(type=OpenAPIType.ARRAY, items=_DURATION, max_items=MAX_REMINDERS),
+    ),
+    frozenset({tuple[ItemType, ...]}): _set_of(
+        FieldType(_parse_item_type, Schema(type=_STRING, enum=list(ITEM_TYPES))), "types", least=0
+    ),
+    frozenset({WebhookUrl}): FieldType(
+        WebhookUrl.parse,
+        Schema(type=_STRING, format=OpenAPIFormat.URI, max_length=WebhookUrl.max_length),
+    ),
+    frozenset({Position}): FieldType(
+        Position.parse, Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=Position.most)
     ),
     frozenset({LongDuration}): FieldType(LongDuration.parse, _DURATION),
     frozenset({UUID}): FieldType(_parse_id, Schema(type=_STRING, format=OpenAPIFormat.UUID)),

@@ -39,6 +39,7 @@ TAGS = {
     "feed": "What happened, in order, for other systems.",
     "keys": "API keys of other systems, for admins.",
     "audit": "History, for auditors.",
+    "webhooks": "The items of the feed, sent to other systems.",
     "health": "For probes and load balancers.",
 }
 

@@ -146,6 +146,19 @@ class Capacity(int):
         return cls(raw)
 
 
+class Position(int):
+    """A position in history; 0 is before its first event."""
+
+    __slots__ = ()
+    most: ClassVar[int] = 2**63 - 1
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= cls.most:
+            raise Invalid("must be a position in history: a whole number of at least 0")
+        return cls(raw)
+
+
 def wrong_name(name: str, was: str) -> dict[str, str]:
     """What is wrong with a changed name, by field: nothing when it stays as it was."""
     wrong = None if name == was else wrong_in_new(name)

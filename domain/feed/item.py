@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, NewType, Self, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -39,6 +39,9 @@ class FeedItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 D = TypeVar("D", bound=type[ItemData])
+
+ItemType = NewType("ItemType", str)
+"""One of `ITEM_TYPES`."""
 
 ITEM_TYPES: dict[str, type[ItemData]] = {}
 """Type of item -> class of its data."""

@@ -16,6 +16,7 @@ from domain import (
     notifications,
     syncs,
     visitors,
+    webhooks,
 )
 from domain.audit import disclosures
 from domain.core.aggregate import DomainEvent
@@ -80,6 +81,12 @@ NO_ITEMS: frozenset[EventClass] = frozenset(
         api_keys.Created,
         api_keys.Rolled,
         api_keys.Revoked,
+        webhooks.Created,
+        webhooks.Changed,
+        webhooks.Enabled,
+        webhooks.Disabled,
+        webhooks.SecretRolled,
+        webhooks.Deleted,
     }
 )
 

@@ -10,8 +10,8 @@ from runtime.errors import WrongUsage
 from runtime.settings import Settings
 from runtime.variables import comma_separated
 
-QUEUES = ("notifications", "periodic")
-"""What workers take from the broker."""
+QUEUES = ("notifications", "periodic", "webhooks")
+"""The work of workers."""
 
 
 class Option(msgspec.Struct, frozen=True, kw_only=True):

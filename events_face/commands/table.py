@@ -64,7 +64,7 @@ COMMANDS: dict[str, Command] = {
         role=True,
     ),
     "worker": Command(
-        help="deliver notifications and run periodic work",
+        help="deliver notifications and webhooks, and run periodic work",
         example="events-face worker --queues notifications",
         function="workers.worker:run",
         role=True,
@@ -72,7 +72,7 @@ COMMANDS: dict[str, Command] = {
             Option(
                 flag="--queues",
                 name="queues",
-                help="the queues to work on, separated by commas (%(default)s)",
+                help="what to work on, separated by commas (%(default)s)",
                 more={"type": queues, "default": ",".join(QUEUES)},
             ),
         ),

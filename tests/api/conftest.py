@@ -22,6 +22,7 @@ from runtime.ports import free_port
 from runtime.settings import Settings
 from tests.api.keyed import Keyed
 from tests.api.serving import Api, Serving, api_on, api_process, projector_on
+from tests.api.webhook_calls import Organizer
 from tests.support.passwords import quick_passwords
 from tests.support.waiting import DEADLINE
 
@@ -118,3 +119,8 @@ async def keyed(
     """An API where an admin makes API keys, with a projector."""
     async with projector_on(services, keys), serving(write_policy="organizer") as api:
         yield Keyed(api, await api.account("root", "admin"))
+
+
+@pytest.fixture
+async def organizer(lone_api: Api) -> Organizer:
+    return Organizer(lone_api, await lone_api.account("ada", "organizer"))

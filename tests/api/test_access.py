@@ -63,6 +63,15 @@ WHO = {
     "GET /api/keys/{key_id}": Who.ADMIN,
     "DELETE /api/keys/{key_id}": Who.ADMIN,
     "POST /api/keys/{key_id}/roll": Who.ADMIN,
+    "POST /api/webhooks": Who.ORGANIZER,
+    "GET /api/webhooks": Who.ORGANIZER,
+    "GET /api/webhooks/{webhook_id}": Who.ORGANIZER,
+    "PATCH /api/webhooks/{webhook_id}": Who.ORGANIZER,
+    "DELETE /api/webhooks/{webhook_id}": Who.ORGANIZER,
+    "POST /api/webhooks/{webhook_id}/test": Who.ORGANIZER,
+    "POST /api/webhooks/{webhook_id}/roll": Who.ORGANIZER,
+    "POST /api/webhooks/{webhook_id}/resend": Who.ORGANIZER,
+    "GET /api/webhooks/{webhook_id}/attempts": Who.ORGANIZER,
     "GET /api/audit/events": Who.AUDITOR,
     "GET /api/audit/aggregates/{aggregate_id}": Who.AUDITOR,
     "GET /api/audit/aggregates/{aggregate_id}/changes": Who.AUDITOR,
@@ -113,7 +122,8 @@ async def test_each_operation_answers_the_permitted_roles_and_refuses_all_others
 
 def _filled(path: str) -> str:
     filled = path.replace("{role}", "organizer")
-    for name in ("area_id", "event_id", "visitor_id", "account_id", "aggregate_id", "key_id"):
+    kinds = ("area", "event", "visitor", "account", "aggregate", "key", "webhook")
+    for name in (f"{kind}_id" for kind in kinds):
         filled = filled.replace(f"{{{name}}}", str(uuid4()))
     return filled
 

@@ -18,7 +18,15 @@ from tests.support.waiting import until
 STARTED_WITHIN = 60.0
 """Seconds."""
 
-ROLES = {"api", "projector", "worker-notifications", "worker-periodic", "scheduler", "sink"}
+ROLES = {
+    "api",
+    "projector",
+    "worker-notifications",
+    "worker-periodic",
+    "worker-webhooks",
+    "scheduler",
+    "sink",
+}
 
 
 def test_the_services_register_deliver_clean_up_and_stop(folder: Path) -> None:

@@ -26,6 +26,7 @@ from domain import (
     notifications,
     syncs,
     visitors,
+    webhooks,
 )
 from domain.audit import disclosures
 from domain.core.aggregate import EVENT_TYPES, DomainEvent, Metadata, RecordedEvent
@@ -120,6 +121,15 @@ EXAMPLES: list[DomainEvent[Any]] = [
     ),
     api_keys.Rolled(former_works_until=SOON),
     api_keys.Revoked(),
+    webhooks.Created(
+        url="https://example.com/hooks?key=1", host="example.com", types=("event.closed",),
+        event_id=OTHER_ID, personal=True,
+    ),
+    webhooks.Changed(url="https://example.org/", host="example.org", types=()),
+    webhooks.Enabled(),
+    webhooks.Disabled(reason="the endpoint answered 410 Gone"),
+    webhooks.SecretRolled(),
+    webhooks.Deleted(),
 ]  # fmt: skip
 
 

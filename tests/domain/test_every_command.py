@@ -48,6 +48,14 @@ from domain.provider_items import FollowProvider, SyncEvent
 from domain.registrations import AddVisitor, CorrectVisitor, RegisterVisitor
 from domain.syncs import Counts, RecordFailedSync, RecordSync
 from domain.waiting_list import PromoteVisitor, PromoteWaiting
+from domain.webhooks import (
+    ChangeWebhook,
+    CreateWebhook,
+    DeleteWebhook,
+    DisableWebhook,
+    RollWebhookSecret,
+    WebhookUrl,
+)
 from tests.support.installation import ORIGIN, an_account, an_event, visitor
 
 pytestmark = pytest.mark.anyio
@@ -70,6 +78,8 @@ class Rows(msgspec.Struct):
     """Who waits, by event."""
     key_secrets: dict[bytes, list[Any]]
     """By hash, the name of the API key, and whether it works for a time only."""
+    webhooks: list[dict[str, Any]]
+    """By URL."""
 
 
 class World(msgspec.Struct, kw_only=True):
@@ -102,6 +112,7 @@ class World(msgspec.Struct, kw_only=True):
     """An admin who is signed in, like the other one."""
     other_admin: UUID
     key: UUID
+    webhook: UUID
 
 
 def nothing(rows: Rows, world: World) -> None:
@@ -195,6 +206,13 @@ def _lapses(rows: Rows, world: World) -> None:
 def _erases(rows: Rows, world: World) -> None:
     rows.personal_keys.remove((world.ada, 1))
     rows.seats[world.fair][0] -= 1
+
+
+A_URL, ANOTHER_URL = WebhookUrl("https://example.com/"), WebhookUrl("https://example.org/")
+
+
+def _creates_webhook(rows: Rows, world: World) -> None:
+    rows.webhooks.append(rows.webhooks[0] | {"url": ANOTHER_URL})
 
 
 COMMANDS: dict[type, Given] = {
@@ -324,6 +342,37 @@ COMMANDS: dict[type, Given] = {
         ["ApiKey.Revoked"],
         lambda rows, _: rows.key_secrets.clear(),
     ),
+    CreateWebhook: Given(
+        lambda _: CreateWebhook(url=ANOTHER_URL, sealed_secret=b"a secret"),
+        ["Webhook.Created"],
+        _creates_webhook,
+    ),
+    ChangeWebhook: Given(
+        lambda w: ChangeWebhook(webhook_id=w.webhook, url=ANOTHER_URL, enabled=False),
+        ["Webhook.Changed", "Webhook.Disabled"],
+        lambda rows, w: rows.webhooks[0].update(
+            version=3, url="https://example.org/", enabled=False
+        ),
+    ),
+    DisableWebhook: Given(
+        lambda w: DisableWebhook(webhook_id=w.webhook, reason="it is gone"),
+        ["Webhook.Disabled"],
+        lambda rows, w: rows.webhooks[0].update(
+            version=2, enabled=False, disabled_because="it is gone"
+        ),
+    ),
+    RollWebhookSecret: Given(
+        lambda w: RollWebhookSecret(webhook_id=w.webhook, sealed_secret=b"another"),
+        ["Webhook.SecretRolled"],
+        lambda rows, w: rows.webhooks[0].update(
+            version=2, secret=b"another", former_secret=b"a secret"
+        ),
+    ),
+    DeleteWebhook: Given(
+        lambda w: DeleteWebhook(webhook_id=w.webhook),
+        ["Webhook.Deleted"],
+        lambda rows, w: rows.webhooks.clear(),
+    ),
     RecordDisclosure: Given(
         lambda _: RecordDisclosure(criteria={}, first_position=1, last_position=1, count=1),
         ["Disclosure.PersonalDataRead"],
@@ -418,6 +467,7 @@ async def _world(writer: Writer, connection: AsyncConnection[Any], keys: Install
         root=admins[0],
         other_admin=admins[1],
         key=(await do(CreateKey(name=Text("Door"), scopes=("feed",), secret_hash=b"its hash"))).id,
+        webhook=(await do(CreateWebhook(url=A_URL, sealed_secret=b"a secret"))).id,
     )
 
 
@@ -479,4 +529,12 @@ async def _rows(connection: AsyncConnection[Any]) -> Rows:
         " FROM api_key_secrets s JOIN api_keys k ON k.id = s.key_id"
     )
     key_secrets = {hashed: found for hashed, *found in await cursor.fetchall()}
-    return Rows(credentials, sessions, personal_keys, seats, queues, key_secrets)
+    cursor = await connection.execute(
+        """
+        SELECT version, url, enabled, disabled_because, secret, former_secret
+        FROM webhooks ORDER BY url
+        """
+    )
+    names = [column.name for column in cursor.description or ()]
+    webhooks = [dict(zip(names, row, strict=True)) for row in await cursor.fetchall()]
+    return Rows(credentials, sessions, personal_keys, seats, queues, key_secrets, webhooks)

@@ -21,6 +21,7 @@ from tests.support.notification_service import NotificationService, notification
 from tests.support.processes import environment
 from tests.support.provider import Provider, provider
 from tests.support.sealed_history import make_history
+from tests.support.webhook_endpoint import Endpoint, webhook_endpoint
 from workers.delivery.deliverer import Delivery, new_delivery
 
 
@@ -98,3 +99,10 @@ def as_a_worker(surroundings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -
     """A process that the test's own starts finds the installation as a worker's would."""
     for name, value in surroundings.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    """Of webhooks."""
+    with webhook_endpoint() as endpoint:
+        yield endpoint

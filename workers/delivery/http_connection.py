@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from socket import SOCK_STREAM
 from typing import TypeVar, cast
 
@@ -40,6 +40,12 @@ FINAL_READ_TIME = 0.1
 
 T = TypeVar("T")
 
+Addresses = Sequence[aiohappyeyeballs.AddrInfoType]
+"""As of `socket.getaddrinfo`."""
+
+Resolve = Callable[[str, int], Awaitable[Addresses]]
+"""The addresses of a host and port. Raises `OSError`."""
+
 
 class Response(msgspec.Struct, frozen=True):
     status: int
@@ -58,9 +64,21 @@ class Target(msgspec.Struct, frozen=True):
     encryption: ssl.SSLContext | None
     head: bytes
     """The request line and the headers that all requests share."""
+    resolve: Resolve
+    """Finds the addresses to connect to."""
 
 
-def post_target(url: httpx.URL, headers: Mapping[str, str], encryption: ssl.SSLContext) -> Target:
+async def any_address(host: str, port: int) -> Addresses:
+    """All addresses of the host."""
+    return await asyncio.get_running_loop().getaddrinfo(host, port, type=SOCK_STREAM)
+
+
+def post_target(
+    url: httpx.URL,
+    headers: Mapping[str, str],
+    encryption: ssl.SSLContext,
+    resolve: Resolve = any_address,
+) -> Target:
     """The target of POST requests to `url`, with additional headers. They are not validated."""
     fields = {"Host": url.netloc.decode("ascii"), **headers}
     if url.userinfo:
@@ -74,6 +92,7 @@ def post_target(url: httpx.URL, headers: Mapping[str, str], encryption: ssl.SSLC
         port=url.port or (443 if secure else 80),
         encryption=encryption if secure else None,
         head="".join(f"{line}\r\n" for line in lines).encode("ascii"),
+        resolve=resolve,
     )
 
 
@@ -85,7 +104,13 @@ class Connection:
         self._wire: _Protocol | None = None
 
     async def post(
-        self, key: str, body: bytes, *, within: float, may_start: Callable[[], bool]
+        self,
+        key: str,
+        body: bytes,
+        *,
+        within: float,
+        may_start: Callable[[], bool],
+        headers: bytes = b"",
     ) -> Response:
         """The final response. Raises `httpx.TransportError`, or `TimeoutError` when it does not
         arrive `within` this number of seconds. Cancelling this call closes the connection.
@@ -95,12 +120,13 @@ class Connection:
 
         A kept connection that ends without any response was most likely closed while it was idle:
         then the request is sent once more, on a new connection. `key`, the `Idempotency-Key`, makes
-        that safe.
+        that safe. `headers` are those of this request alone, as complete lines.
         """
         deadline = asyncio.get_running_loop().time() + within
-        request = b"%bIdempotency-Key: %b\r\nContent-Length: %d\r\n\r\n%b" % (
+        request = b"%bIdempotency-Key: %b\r\n%bContent-Length: %d\r\n\r\n%b" % (
             self._target.head,
             key.encode("ascii"),
+            headers,
             len(body),
             body,
         )
@@ -131,7 +157,7 @@ class _ClosedWithoutResponse(InvalidResponse):
 async def _connected(post_target: Target) -> _Protocol:
     loop = asyncio.get_running_loop()
     try:
-        addresses = await loop.getaddrinfo(post_target.host, post_target.port, type=SOCK_STREAM)
+        addresses = await post_target.resolve(post_target.host, post_target.port)
         socket = await aiohappyeyeballs.start_connection(
             addresses, happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY, interleave=1
         )

@@ -3,10 +3,7 @@ answers."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from urllib.request import getproxies
 from uuid import UUID
 
@@ -16,6 +13,7 @@ import msgspec
 from workers.delivery.http_connection import Connection, InvalidResponse, Response, post_target
 from workers.delivery.outside_errors import describe
 from workers.delivery.proxied_connection import ProxiedConnection
+from workers.delivery.retry_after import seconds_to_wait
 
 MAX_CALLS = 64
 """Concurrent calls, each on a connection that is kept for the next call."""
@@ -132,19 +130,5 @@ def interpret(response: Response) -> Answer:
     if status in (401, 403):
         return BadCredentials(reason)
     if status in (408, 429) or not 400 <= status < 500:
-        return TryLater(reason, _retry_after(response.retry_after))
+        return TryLater(reason, seconds_to_wait(response.retry_after, MAX_RETRY_AFTER))
     return Rejected(reason)
-
-
-def _retry_after(header: str) -> float:
-    """Seconds to wait, from a number of seconds or an HTTP date; 0 when the header is neither."""
-    text = header.strip()
-    if re.fullmatch(r"[0-9]{1,300}", text):
-        return min(float(text), MAX_RETRY_AFTER)
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return 0.0
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), MAX_RETRY_AFTER)

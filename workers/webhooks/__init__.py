@@ -1,0 +1,1 @@
+"""Sending the items of the feed to webhooks: leases, calls, outcomes."""
