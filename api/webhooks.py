@@ -10,19 +10,31 @@ import msgspec
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, UnsetType
+from psycopg import AsyncConnection
 
-from api.database.query import run_query
+from api.database.query import Query, run_query
 from api.http.access import Permission
-from api.http.dispatch import execute, expected_version
+from api.http.dispatch import answered, answered_once, expected_version
 from api.http.examples import ACCOUNT_ID, EVENT_ID, WEBHOOK_ID, example
 from api.http.reads import Limit, Offset, unless_known
 from api.http.refusals import Forbidden
 from api.http.requests import Request
-from api.http.responses import Answer, Listing, Pagination, created, gone, json_response
+from api.http.responses import (
+    Answer,
+    Listing,
+    Pagination,
+    Ready,
+    created,
+    json_response,
+    no_content,
+)
 from domain.core.errors import InvalidFields, NotFound
 from domain.core.values import Position
 from domain.endpoints import Endpoint, get_endpoint, list_endpoints
 from domain.feed.item import ItemType
+from domain.history.batch import Done
+from domain.history.idempotency import Once
+from domain.history.replays import done_once
 from domain.history.store import last_position
 from domain.webhook_secrets import new_secret, seal_secret
 from domain.webhooks import (
@@ -140,16 +152,13 @@ class WebhookCalls(Controller):
             **msgspec.structs.asdict(data),
             sealed_secret=seal_secret(request.connections.keys, secret),
         )
-        done = await execute(request, command)
-        webhook: WebhookAggregate = done.value
-        return _private(
-            created(
-                Answer(data=_with_secret(webhook, secret)),
-                f"{self.path}/{webhook.id}",
-                position=done.position,
-                version=webhook.version,
-            )
-        )
+
+        def respond(webhook: WebhookAggregate) -> Response[Any]:
+            answer = Answer(data=_with_secret(webhook, secret))
+            location = f"{self.path}/{webhook.id}"
+            return _private(created(answer, location, version=webhook.version))
+
+        return await answered(request, command, respond)
 
     @get("/", summary="List the webhooks", opt={"tagged": True})
     async def list_webhooks(
@@ -171,8 +180,7 @@ class WebhookCalls(Controller):
     ) -> Response[Answer[Webhook]]:
         """Always up to date."""
         row = await existing_endpoint(request, webhook_id)
-        answer = json_response(Answer(data=_webhook(row)), version=row.version)
-        return unless_known(request, answer)
+        return unless_known(request, _shown(row))
 
     @patch(
         "/{webhook_id:uuid}",
@@ -196,18 +204,14 @@ class WebhookCalls(Controller):
             enabled=_given(data.enabled),
             expected_version=expected_version(request),
         )
-        done = await execute(request, command)
-        row = await existing_endpoint(request, webhook_id)
-        return json_response(
-            Answer(data=_webhook(row)), position=done.position, version=row.version
-        )
+        return await answered(request, command, _shown, complete=_row_of)
 
     @delete("/{webhook_id:uuid}", summary="Delete a webhook", opt={"versioned": True})
     async def delete_webhook(self, request: Request, webhook_id: FromPath[UUID]) -> Response[None]:
         """Nothing more is sent. Its attempts are removed."""
-        await existing_endpoint(request, webhook_id)
+        await _check_restriction(request, webhook_id)
         command = DeleteWebhook(webhook_id=webhook_id, expected_version=expected_version(request))
-        return gone((await execute(request, command)).position)
+        return await answered(request, command, no_content)
 
     @post(
         "/{webhook_id:uuid}/test",
@@ -221,26 +225,22 @@ class WebhookCalls(Controller):
         """Sends an item of the type `webhook.test` with the position 0, at once and only once, also
         if the webhook is disabled. The outcome is in its attempts."""
         await existing_endpoint(request, webhook_id)
-        await run_query(
-            request.connections.primary, lambda c: webhook_deliveries.request_test(c, webhook_id)
-        )
-        return json_response(Answer(data=None), status_code=202)
+        return await requested(request, lambda c: webhook_deliveries.request_test(c, webhook_id))
 
     @post("/{webhook_id:uuid}/roll", status_code=200, summary="Give a webhook another secret")
     async def roll_secret(
         self, request: Request, webhook_id: FromPath[UUID]
     ) -> Response[Answer[WebhookWithSecret]]:
         """Both secrets sign for a day. The response shows the new `secret`, and no other does."""
-        await existing_endpoint(request, webhook_id)
+        await _check_restriction(request, webhook_id)
         secret = new_secret()
         sealed = seal_secret(request.connections.keys, secret)
-        done = await execute(
-            request, RollWebhookSecret(webhook_id=webhook_id, sealed_secret=sealed)
-        )
-        webhook: WebhookAggregate = done.value
-        return _private(
-            json_response(Answer(data=_with_secret(webhook, secret)), position=done.position)
-        )
+        command = RollWebhookSecret(webhook_id=webhook_id, sealed_secret=sealed)
+
+        def respond(webhook: WebhookAggregate) -> Response[Any]:
+            return _private(json_response(Answer(data=_with_secret(webhook, secret))))
+
+        return await answered(request, command, respond)
 
     @post(
         "/{webhook_id:uuid}/resend",
@@ -254,8 +254,10 @@ class WebhookCalls(Controller):
         """Sends all items after the position again, each under its former `webhook-id`. Items from
         before the webhook was created are sent, too."""
         await existing_endpoint(request, webhook_id)
-        await resend_after(request, webhook_id, data.after)
-        return json_response(Answer(data=None), status_code=202)
+        await check_position(request, data.after)
+        return await requested(
+            request, lambda c: webhook_deliveries.resend(c, webhook_id, data.after)
+        )
 
     @get("/{webhook_id:uuid}/attempts", summary="List the calls of a webhook")
     async def list_attempts(
@@ -288,12 +290,38 @@ async def existing_endpoint(request: Request, id: UUID) -> Endpoint:
     return row
 
 
-async def resend_after(request: Request, id: UUID, after: int) -> None:
+async def check_position(request: Request, after: int) -> None:
     """Raises InvalidFields if history does not have the position."""
-    primary = request.connections.primary
-    if after > await run_query(primary, last_position):
+    if after > await run_query(request.connections.primary, last_position):
         raise InvalidFields(after="is beyond the end of history")
-    await run_query(primary, lambda c: webhook_deliveries.resend(c, id, after))
+
+
+async def requested(request: Request, make_request: Query[None]) -> Response[Any]:
+    """202, once the request to the workers is stored."""
+
+    async def write(once: Once | None) -> Done:
+        async def write_on(connection: AsyncConnection[Any]) -> Done:
+            async def request_it() -> Done:
+                await make_request(connection)
+                return Done(None, 0)
+
+            async with connection.transaction():
+                return await done_once(connection, once, request_it)
+
+        return await run_query(request.connections.primary, write_on)
+
+    return await answered_once(request, write, _accepted)
+
+
+def _accepted(_: object) -> Response[Any]:
+    return json_response(Answer(data=None), status_code=202)
+
+
+async def _check_restriction(request: Request, id: UUID) -> None:
+    """Raises NotFound if the caller may not see the webhook. Whether there is one, the command
+    finds out; but not if it was done before."""
+    if request.event_ids is not None:
+        await existing_endpoint(request, id)
 
 
 def check_address(request: Request, url: WebhookUrl) -> None:
@@ -328,6 +356,17 @@ def _with_secret(webhook: WebhookAggregate, secret: str) -> WebhookWithSecret:
         enabled=webhook.enabled,
         secret=secret,
     )
+
+
+async def _row_of(connection: AsyncConnection[Any], webhook: WebhookAggregate) -> Endpoint:
+    row = await get_endpoint(connection, webhook.id)
+    if row is None:
+        raise NotFound("webhook", webhook.id)
+    return row
+
+
+def _shown(row: Endpoint) -> Ready:
+    return json_response(Answer(data=_webhook(row)), version=row.version)
 
 
 def _webhook(row: Endpoint) -> Webhook:
