@@ -34,6 +34,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """After this many registrations, the last one is sent again."""
     also: str = ""
     """Further members of a registration's body, after a comma."""
+    idempotent: bool = False
+    """Whether each registration has an Idempotency-Key."""
 
 
 class Got(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,8 +109,9 @@ class Work:
         visitor = number - 1 if again and number % again == again - 1 else number
         email = f"ada.{self._salt}.{visitor}@example.com"
         body = f'{{"full_name":"Ada Lovelace","email":"{email}"{self.asked.also}}}'
+        key = f"Idempotency-Key: {self._salt}.{visitor}\r\n" if self.asked.idempotent else ""
         return (
-            f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n{key}"
             f"Content-Length: {len(body)}\r\n\r\n{body}"
         ).encode()
 

@@ -41,6 +41,7 @@ def settings(database: Database, data_dir: Path) -> dict[str, str]:
         "SECRET_KEY": SECRET_KEY,
         "RATE_LIMITS": "off",
         "WRITE_POLICY": "anyone",
+        "WEBHOOK_PRIVATE_NETWORKS": "on",
     }
 
 

@@ -50,6 +50,21 @@ def test_duplicates_are_sent_as_often_as_asked_for(server: HttpServer, bodies: l
     assert sorted(Counter(bodies).values())[-6:] == [1, 2, 2, 2, 2, 2]
 
 
+def test_each_registration_has_an_idempotency_key_of_its_own() -> None:
+    keys = list[str | None]()
+
+    def respond(request: Request) -> Answer:
+        keys.append(request.headers.get("idempotency-key"))
+        return Answer(status=201)
+
+    with HttpServer(respond) as server:
+        asked(server, requests=5)
+        asked(server, requests=5, idempotent=True)
+
+    assert keys[:5] == [None] * 5
+    assert len(set(keys[5:])) == 5
+
+
 def test_at_a_fixed_rate_no_more_is_asked_than_is_due(server: HttpServer) -> None:
     got = asked(server, seconds=0.5, rate=100.0)
 
