@@ -10,8 +10,10 @@ from uuid import UUID
 import msgspec
 from litestar import Controller, Response, delete, get, post
 from litestar.params import FromPath, JSONBody
+from psycopg import AsyncConnection
 
-from api.database.api_keys import KeyRow
+from api.database.key_list import KeyRow, find_key, list_keys
+from api.database.query import run_query
 from api.http.access import Permission
 from api.http.dispatch import answered
 from api.http.examples import ACCOUNT_ID, EVENT_ID, KEY_ID, example
@@ -105,7 +107,7 @@ class KeyCalls(Controller):
         command = CreateKey(**msgspec.structs.asdict(data), secret_hash=secret.hash)
 
         def respond(key: ApiKey) -> Response[Any]:
-            return _private(created(_shown(key, secret), f"{self.path}/{key.id}"))
+            return _private(created(Answer(data=with_secret(key, secret)), f"{self.path}/{key.id}"))
 
         return await answered(request, command, respond)
 
@@ -114,18 +116,24 @@ class KeyCalls(Controller):
         self, request: Request, limit: Limit = 10, offset: Offset = 0
     ) -> Response[Listing[Key]]:
         """The newest first, expired ones included, revoked ones not. Always up to date."""
-        rows, total = await request.connections.api_keys.page(limit=limit, offset=offset)
+
+        async def query(connection: AsyncConnection[Any]) -> tuple[list[KeyRow], int]:
+            return await list_keys(connection, limit=limit, offset=offset)
+
+        rows, total = await run_query(request.connections.primary, query)
         pagination = Pagination(offset=offset, limit=limit, total=total)
-        listing = Listing(data=[_key(row) for row in rows], pagination=pagination)
+        listing = Listing(data=[key_of(row) for row in rows], pagination=pagination)
         return unless_known(request, json_response(listing, version=0))
 
     @get("/{key_id:uuid}", summary="Read one API key", opt={"tagged": True})
     async def get_key(self, request: Request, key_id: FromPath[UUID]) -> Response[Answer[Key]]:
         """Always up to date, but for `last_used_at`."""
-        row = await request.connections.api_keys.get(key_id)
-        if row is None:
+        row = await run_query(
+            request.connections.primary, lambda connection: find_key(connection, key_id)
+        )
+        if row is None or row.revoked_at:
             raise NotFound("API key", key_id)
-        return unless_known(request, json_response(Answer(data=_key(row)), version=row.version))
+        return unless_known(request, json_response(Answer(data=key_of(row)), version=row.version))
 
     @delete("/{key_id:uuid}", summary="Revoke an API key")
     async def revoke_key(self, request: Request, key_id: FromPath[UUID]) -> Response[None]:
@@ -146,9 +154,11 @@ class KeyCalls(Controller):
         secret = KeySecret.new()
         grace = timedelta(seconds=data.grace_seconds)
         command = RollKey(key_id=key_id, grace=grace, secret_hash=secret.hash)
-        return await answered(
-            request, command, lambda key: _private(json_response(_shown(key, secret)))
-        )
+
+        def respond(key: ApiKey) -> Response[Any]:
+            return _private(json_response(Answer(data=with_secret(key, secret))))
+
+        return await answered(request, command, respond)
 
 
 def _private(response: Response[T]) -> Response[T]:
@@ -156,8 +166,8 @@ def _private(response: Response[T]) -> Response[T]:
     return response
 
 
-def _shown(key: ApiKey, secret: KeySecret) -> Answer[KeyWithSecret]:
-    shown = KeyWithSecret(
+def with_secret(key: ApiKey, secret: KeySecret) -> KeyWithSecret:
+    return KeyWithSecret(
         id=key.id,
         name=key.name,
         scopes=key.scopes,
@@ -165,10 +175,7 @@ def _shown(key: ApiKey, secret: KeySecret) -> Answer[KeyWithSecret]:
         expires_at=key.expires_at,
         key=secret.reveal(),
     )
-    return Answer(data=shown)
 
 
-def _key(row: KeyRow) -> Key:
-    fields = msgspec.structs.asdict(row)
-    del fields["version"]
-    return Key(**fields)
+def key_of(row: KeyRow) -> Key:
+    return msgspec.convert(row, Key, from_attributes=True)

@@ -58,7 +58,7 @@ def in_utc(text: str) -> str:
 
 async def _actor(request: Request, who: Line) -> str | None:
     """The actor as history names it; None when there is no such account."""
-    if who == "anonymous" or who.startswith("system:"):
+    if who == "anonymous" or who.startswith(("system:", "key:")):
         return str(who)[:_LONGEST]
     try:
         return str(UUID(who))

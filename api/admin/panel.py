@@ -13,6 +13,7 @@ from api.admin.event_cancellation import EventCancellationPages
 from api.admin.event_tabs import EventTabs
 from api.admin.events import EventPages
 from api.admin.history import HistoryPages
+from api.admin.keys import KeyPages
 from api.admin.kit.csrf import check_csrf
 from api.admin.kit.files import file
 from api.admin.notifications import NotificationPages
@@ -47,6 +48,7 @@ def panel(checks: Sequence[Check | None]) -> Router:
             SyncPages,
             HistoryPages,
             AccountPages,
+            KeyPages,
             RebuildPages,
             SealPages,
             password_page,

@@ -1,4 +1,4 @@
-"""Recognizes API keys, and lists them.
+"""Recognizes API keys.
 
 A key is looked up for each request, so one that is revoked works no longer from the moment of the
 answer, in every process. Concurrent requests share look-ups (docs/decisions/0063).
@@ -6,13 +6,11 @@ answer, in every process. Concurrent requests share look-ups (docs/decisions/006
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
-from psycopg.sql import SQL
 
 from api.database.key_uses import KeyUses
 from api.database.query import run_query
@@ -34,29 +32,6 @@ class KnownKey(msgspec.Struct, frozen=True, kw_only=True):
     def actor(self) -> str:
         """In history."""
         return f"key:{self.id}"
-
-
-class KeyRow(msgspec.Struct, frozen=True):
-    """A key that is not revoked."""
-
-    id: UUID
-    name: str
-    scopes: list[Scope]
-    event_ids: list[UUID] | None
-    expires_at: datetime | None
-    created_at: datetime
-    created_by: str
-    """An actor, as in history."""
-    rolled_at: datetime | None
-    last_used_at: datetime | None
-    version: int
-    """Version of the aggregate."""
-
-
-_COLUMNS = SQL(
-    "id, name, scopes, event_ids, expires_at, created_at, created_by, rolled_at, last_used_at,"
-    " version"
-)
 
 
 class ApiKeys:
@@ -99,40 +74,5 @@ class ApiKeys:
                 )
                 for hashed, id, scopes, event_ids in await cursor.fetchall()
             }
-
-        return await run_query(self._pool, query)
-
-    async def get(self, id: UUID) -> KeyRow | None:
-        async def query(connection: AsyncConnection[Any]) -> KeyRow | None:
-            cursor = await connection.execute(
-                SQL("SELECT {} FROM api_keys WHERE id = %s AND revoked_at IS NULL").format(
-                    _COLUMNS
-                ),
-                [id],
-            )
-            row = await cursor.fetchone()
-            return KeyRow(*row) if row else None
-
-        return await run_query(self._pool, query)
-
-    async def page(self, *, limit: int, offset: int) -> tuple[list[KeyRow], int]:
-        """Newest first, expired ones included; and the number of all keys."""
-
-        async def query(connection: AsyncConnection[Any]) -> tuple[list[KeyRow], int]:
-            cursor = await connection.execute(
-                SQL("""
-                WITH page AS (
-                    SELECT * FROM api_keys WHERE revoked_at IS NULL
-                    ORDER BY created_at DESC, id LIMIT %(limit)s OFFSET %(offset)s
-                )
-                SELECT t.total, {}
-                FROM (SELECT count(*) AS total FROM api_keys WHERE revoked_at IS NULL) t
-                LEFT JOIN page ON true
-                ORDER BY created_at DESC, id
-                """).format(_COLUMNS),
-                {"limit": limit, "offset": offset},
-            )
-            found = await cursor.fetchall()
-            return [KeyRow(*row[1:]) for row in found if row[1] is not None], found[0][0]
 
         return await run_query(self._pool, query)

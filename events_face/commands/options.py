@@ -70,6 +70,12 @@ def seconds(text: str) -> float:
     return seconds
 
 
+def seconds_of_grace(text: str) -> int:
+    if not 0 <= (seconds := int(text)) <= 604_800:
+        raise argparse.ArgumentTypeError("must be from 0 to 604800")
+    return seconds
+
+
 AS_JSON = Option(flag="--json", name="json", help="as JSON", more={"action": "store_true"})
 
 

@@ -4,6 +4,7 @@ import os
 
 from events_face.commands.audit_table import AUDIT_COMMANDS
 from events_face.commands.backup_table import BACKUP_COMMANDS
+from events_face.commands.key_table import KEY_COMMANDS
 from events_face.commands.options import AS_JSON, QUEUES, Command, Option, count, queues, seconds
 from runtime.variables import days, port
 
@@ -215,6 +216,7 @@ COMMANDS: dict[str, Command] = {
             ),
         ),
     ),
+    **KEY_COMMANDS,
     "erase": Command(
         help="erase the personal data of one person, also from history",
         example="events-face erase ada@example.com",
@@ -274,6 +276,7 @@ COMMANDS: dict[str, Command] = {
 """Names of two words are sub-commands of the first word; GROUPS has the help of the first words."""
 
 GROUPS = {
+    "keys": "manage the API keys of other systems",
     "seats": "recount the seats of events",
     "projections": "manage the read tables",
     "audit": "read history, and prove that it was not changed",

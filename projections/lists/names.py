@@ -1,4 +1,4 @@
-"""Names of events, areas and accounts by id, for pages that show all of them.
+"""Names of events, areas, accounts and API keys by id, for pages that show all of them.
 
 Names of visitors are not among them: readers of history must not see them.
 """
@@ -23,6 +23,8 @@ async def names_of(connection: AsyncConnection[Any], ids: Collection[UUID]) -> d
         SELECT id, name FROM areas WHERE id = ANY(%(ids)s)
         UNION ALL
         SELECT id, username FROM accounts WHERE id = ANY(%(ids)s)
+        UNION ALL
+        SELECT id, name FROM api_keys WHERE id = ANY(%(ids)s)
         """,
         {"ids": list(ids)},
         binary=True,

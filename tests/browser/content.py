@@ -9,6 +9,8 @@ from uuid import UUID
 
 import msgspec
 
+from domain.api_keys import SCOPES, CreateKey
+from domain.core.values import Text
 from domain.history.store import read_events
 from domain.notifications import RecordDelivery
 from domain.syncs import Counts, RecordFailedSync, RecordSync, SkippedItem
@@ -54,6 +56,13 @@ async def fill(api: Api) -> None:
             counts=Counts(new=len(items), skipped=1),
             skipped_items=(SkippedItem(item="item 62", reason="name: must not be empty"),),
             cursor=NOW.date(),
+        ),
+        CreateKey(
+            name=Text(FULL),
+            scopes=SCOPES,
+            event_ids=(UUID(event),),
+            expires_at=NOW + timedelta(days=9),
+            secret_hash=b"of nobody",
         ),
         RecordFailedSync(started_at=NOW, full=False, reason="the provider answered 502"),
     )

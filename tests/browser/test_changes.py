@@ -116,6 +116,28 @@ async def test_an_admin_grants_and_revokes_a_role_and_disables_an_account(
     await expect(newcomer.get_by_role("heading", level=1)).to_have_text("Sign in")
 
 
+async def test_an_admin_creates_an_api_key_copies_it_and_revokes_it(
+    site: Api, people: People
+) -> None:
+    page = await people("admin", java_script_enabled=False)
+    await page.goto("/admin/keys/")
+    await page.get_by_role("link", name="New API key").click()
+    await field(page, "Name").fill("Box office")
+    await page.get_by_role("button", name="Create").click()
+    await expect(page.get_by_text("must have at least 1 of the scopes")).to_be_visible()
+    await page.get_by_role("checkbox", name="events:read").check()
+    await page.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Box office")
+    key = {"Authorization": f"Bearer {await field(page, 'API key').input_value()}"}
+    assert (await site.http.get("/api/events/areas/", headers=key)).status_code == 200
+    await page.get_by_role("link", name="Done").click()
+    await expect(page.get_by_label("API key", exact=True)).to_have_count(0)
+    await page.get_by_role("link", name="Revoke this key").click()
+    await page.get_by_role("button", name="Revoke").click()
+    await expect(notice(page)).to_have_text("The API key “Box office” was revoked.")
+    assert (await site.http.get("/api/events/areas/", headers=key)).status_code == 401
+
+
 async def test_a_changed_password_ends_the_session(site: Api, people: People) -> None:
     await site.account("changer", "auditor")
     page = await people("changer")

@@ -35,6 +35,10 @@ async def test_every_kind_of_page_is_reached_by_links(pages: list[str]) -> None:
         "/admin/visitors/ID/erase/",
         "/admin/visitors/new/ID/",
         "/admin/notifications/ID/",
+        "/admin/keys/",
+        "/admin/keys/new/",
+        "/admin/keys/ID/",
+        "/admin/keys/ID/revoke/",
         "/admin/rebuilds/accounts/",
         "/admin/seals/",
     }

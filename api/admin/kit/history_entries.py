@@ -33,6 +33,7 @@ MAX_LISTED = 10
 
 PAGES = {
     "Account": "/admin/accounts/",
+    "ApiKey": "/admin/keys/",
     "Area": "/admin/areas/",
     "Event": "/admin/events/",
     "Sync": "/admin/syncs/",
@@ -61,6 +62,9 @@ IMPLIED_FIELDS = {
 
 DURATIONS = {"confirm_within", "reminders"}
 """Fields with a duration, or with several."""
+
+OF_KEY = "key:"
+"""Before the id of an API key that is the actor."""
 
 Value = str | datetime
 
@@ -187,7 +191,8 @@ def _ids_in(steps: Sequence[Step]) -> set[UUID]:
 def _entry(step: Step, names: Mapping[UUID, str], removed: Mapping[UUID, str]) -> Entry:
     """`names` are those of what exists, `removed` those of removed events."""
     event = step.event
-    account = next(_ids([event.actor]), None)
+    key = (event.actor or "").startswith(OF_KEY)
+    account = None if key else next(_ids([event.actor]), None)
     page = PAGES.get(event.aggregate_type)
     exists = event.aggregate_type in LASTING or event.aggregate_id in names
     short = str(event.aggregate_id)[:8]
@@ -196,7 +201,7 @@ def _entry(step: Step, names: Mapping[UUID, str], removed: Mapping[UUID, str]) -
         position=event.position,
         time=event.time,
         actor=event.actor,
-        who=_who(event.actor, account, names),
+        who=_who(event.actor, names),
         is_account=account is not None,
         what=phrase(event.type),
         facts=[_fact(*found, known) for found in _found(step)],
@@ -205,13 +210,14 @@ def _entry(step: Step, names: Mapping[UUID, str], removed: Mapping[UUID, str]) -
         kind=kind(event.aggregate_type),
         name=known.get(event.aggregate_id, short),
         page=f"{page}{event.aggregate_id}" if page and exists else None,
-        needs_admin=event.aggregate_type == "Account",
+        needs_admin=event.aggregate_type in {"Account", "ApiKey"},
     )
 
 
-def _who(actor: str | None, account: UUID | None, names: Mapping[UUID, str]) -> str:
-    if account is not None:
-        return names.get(account, str(account)[:8])
+def _who(actor: str | None, names: Mapping[UUID, str]) -> str:
+    for id in _ids([actor]):
+        name = names.get(id, str(id)[:8])
+        return f"API key {name}" if str(actor).startswith(OF_KEY) else name
     return (actor or "unknown").replace("system:", "system: ")
 
 
@@ -260,6 +266,6 @@ def _data(event: LoggedEvent) -> dict[str, Any]:
 
 def _ids(values: Iterable[Any]) -> Iterator[UUID]:
     for value in values:
-        if isinstance(value, str) and len(value) == 36:
+        if isinstance(value, str) and len(id := value.removeprefix(OF_KEY)) == 36:
             with suppress(ValueError):
-                yield UUID(value)
+                yield UUID(id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from domain.core.aggregate import EVENT_TYPES
 
 KINDS = {
+    "ApiKey": "API key",
     "AreaName": "Name of an area",
     "Sync": "Synchronisation",
 }

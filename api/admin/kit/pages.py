@@ -20,6 +20,7 @@ from api.admin.kit.files import address_of
 from api.admin.kit.forms import Form
 from api.http.access import Permission, may
 from api.http.requests import Request
+from api.identity.sessions import SignedIn
 
 _TEMPLATES = Environment(
     loader=PackageLoader("api.admin"),
@@ -34,7 +35,7 @@ def page(
     request: Request, template: str, *, status_code: int = 200, **content: Any
 ) -> Response[str]:
     """The rendered template, for this reader only."""
-    account = request.scope.get("user")
+    account = request.caller if isinstance(request.caller, SignedIn) else None
     known = csrf.known_secret(request)
     secret = known or csrf.new_secret()
     rendered = _TEMPLATES.get_template(template).render(
