@@ -44,6 +44,7 @@ from api.manage import ManageCalls
 from api.metrics import Scrapes, metrics
 from api.openapi.pages import documentation
 from api.registrations import register
+from api.visitor_files import VisitorFileCalls
 from api.visitors import VisitorCalls
 from api.webhooks import WebhookCalls
 from runtime.settings import Settings
@@ -54,6 +55,7 @@ ROUTES: Sequence[ControllerRouterHandler] = [
     event_list,
     register,
     EventVisitorCalls,
+    VisitorFileCalls,
     VisitorCalls,
     ManageCalls,
     erase,

@@ -110,6 +110,13 @@ COMMANDS = (
         touches=lambda c, ids: Touches([c.event_id], [ids.visitor(c.event_id, c.email)]),
     ),
     CommandType(
+        registrations.AddVisitors,
+        registrations.add_visitors,
+        touches=lambda c, ids: Touches(
+            [c.event_id, *(ids.visitor(c.event_id, person.email) for person in c.people)]
+        ),
+    ),
+    CommandType(
         departures.CancelVisitor,
         departures.cancel_visitor,
         touches=lambda c, _: Touches([c.visitor_id]),

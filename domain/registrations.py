@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
 from domain.core.aggregate import Expected
-from domain.core.errors import NotFound
-from domain.core.unit_of_work import Work, check_version
+from domain.core.errors import NotFound, Refused
+from domain.core.unit_of_work import Missing, Work, check_version
 from domain.core.values import Email, FullName
 from domain.events import Event
 from domain.visitors import (
@@ -43,6 +44,22 @@ class AddVisitor(msgspec.Struct, frozen=True, kw_only=True):
     event_id: UUID
     full_name: FullName
     email: Email
+    over_capacity: bool = False
+    join_waiting_list: bool = False
+    notify: bool = True
+
+
+class NewPerson(msgspec.Struct, frozen=True):
+    full_name: FullName
+    email: Email
+
+
+class AddVisitors(msgspec.Struct, frozen=True, kw_only=True):
+    """An organizer registers many people of one event, in this order, each as by `AddVisitor`. Some
+    may be refused; the others are registered."""
+
+    event_id: UUID
+    people: Sequence[NewPerson]
     over_capacity: bool = False
     join_waiting_list: bool = False
     notify: bool = True
@@ -86,6 +103,29 @@ def add_visitor(command: AddVisitor, work: Work) -> Visitor:
     if not command.join_waiting_list or event.details.waiting_list == "off":
         raise EventFull(waiting_list=event.details.waiting_list != "off")
     return _join_waiting_list(visitor, event, person, work, notify=command.notify)
+
+
+def add_visitors(command: AddVisitors, work: Work) -> list[Visitor | Refused]:
+    """The visitor that each person has become, or the refusal. Raises what refuses all of them:
+    `NotFound`, `EventCancelled`."""
+    _expect_to_take_place(work.get(Event, command.event_id))
+    outcomes, missing = list[Visitor | Refused](), Missing()
+    for person in command.people:
+        add = AddVisitor(
+            event_id=command.event_id,
+            full_name=person.full_name,
+            email=person.email,
+            over_capacity=command.over_capacity,
+            join_waiting_list=command.join_waiting_list,
+            notify=command.notify,
+        )
+        with missing.collected():
+            try:
+                outcomes.append(add_visitor(add, work))
+            except Refused as refusal:
+                outcomes.append(refusal)
+    missing.require_nothing()
+    return outcomes
 
 
 def correct_visitor(command: CorrectVisitor, work: Work) -> Visitor:

@@ -3,7 +3,8 @@ who wait, first in line first."""
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -16,7 +17,7 @@ from projections.lists import keyset
 from projections.lists.cursor import Cursor
 from projections.lists.keyset import PageStart, Search
 from projections.people import with_people
-from projections.visitor_search import search_for
+from projections.visitor_search import HAS_STATUS, search_for
 from projections.visitors import COLUMNS, VisitorRow, made, with_people_and_places
 
 
@@ -50,6 +51,45 @@ async def list_visitors(
         total=await _count(connection, *asked),
         next_cursor=str(found.older) if found.older else None,
     )
+
+
+class Place(NamedTuple):
+    """Of a row among the visitors of an event, in the order in which they came."""
+
+    registered_at: datetime
+    position: int
+
+
+BEGINNING = Place(datetime.min.replace(tzinfo=UTC), 0)
+
+
+async def next_visitors(
+    connection: AsyncConnection[Any],
+    keys: InstallationKeys,
+    event_id: UUID,
+    *,
+    status: VisitorStatus | None = None,
+    after: Place = BEGINNING,
+    limit: int,
+) -> list[VisitorRow]:
+    """The visitors behind a place, those who came first come first. Visitors of the same time were
+    appended together, in the order of their positions."""
+    statement = SQL(
+        """
+        SELECT registered_at, id, {} FROM visitors
+        WHERE event_id = %(event_id)s AND {} AND (registered_at, position) > (%(at)s, %(position)s)
+        ORDER BY registered_at, position LIMIT %(limit)s
+        """
+    ).format(SQL(COLUMNS), SQL(HAS_STATUS[status] if status else "true"))
+    values = {
+        "event_id": event_id,
+        "at": after.registered_at,
+        "position": after.position,
+        "limit": limit,
+    }
+    cursor = await connection.execute(statement, values, binary=True)
+    rows = [made(*row) for row in await cursor.fetchall()]
+    return await with_people_and_places(connection, keys, rows)
 
 
 async def _count(

@@ -94,12 +94,17 @@ class JsonBody(AbstractDTO[Any]):
 
 
 def require_json(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Raises UnsupportedMediaType."""
+    if not has_media_type(headers, b"application/json"):
+        raise UnsupportedMediaType
+
+
+def has_media_type(headers: Iterable[tuple[bytes, bytes]], media_type: bytes) -> bool:
+    """Whether that is the type of the body."""
     for name, value in headers:
         if name == b"content-type":
-            media_type, _, _ = value.partition(b";")
-            if media_type.strip().lower() == b"application/json":
-                return
-    raise UnsupportedMediaType
+            return value.partition(b";")[0].strip().lower() == media_type
+    return False
 
 
 async def refuse_fields_of_no_use(request: Request[Any, Any, Any]) -> None:
@@ -117,7 +122,7 @@ _WITHOUT_BODY = {"GET", "HEAD", "OPTIONS"}
 
 @cache
 def takes_body(handler: BaseRouteHandler) -> bool:
-    return "data" in handler.parsed_fn_signature.parameters
+    return "data" in handler.parsed_fn_signature.parameters or "accepts" in handler.opt
 
 
 def judges(*body_types: type[msgspec.Struct]) -> Callable[[Judge], Judge]:

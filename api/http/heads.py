@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -37,8 +37,10 @@ AnswerFailure = Callable[[Request, Exception], Response[Any]]
 def with_checked_heads(app: Litestar, answer_failure: AnswerFailure) -> ASGIApp:
     """The application, for requests with a valid head; others get a problem."""
 
+    larger = dict(_larger_bodies(app))
+
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.WEBSOCKET and (error := _what_is_wrong(scope)):
+        if scope["type"] != ScopeType.WEBSOCKET and (error := _what_is_wrong(scope, larger)):
             scope["app"] = scope["litestar_app"] = app
             request = Request(scope, receive, send)
             response = answer_failure(request, error).to_asgi_response(None, request)
@@ -49,7 +51,15 @@ def with_checked_heads(app: Litestar, answer_failure: AnswerFailure) -> ASGIApp:
     return answer
 
 
-def _what_is_wrong(scope: HTTPScope) -> Exception | None:
+def _larger_bodies(app: Litestar) -> Iterator[tuple[re.Pattern[str], int]]:
+    """The paths of the routes that declare another limit than `BODY_LIMIT`, and the limits."""
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", []):
+            if limit := handler.opt.get("body_limit"):
+                yield re.compile(re.sub(r"\{\w+\}", "[^/]+", route.path_format) + "/?"), limit
+
+
+def _what_is_wrong(scope: HTTPScope, larger: Mapping[re.Pattern[str], int]) -> Exception | None:
     if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_URI:
         return UriTooLong()
     lines = list(scope["headers"])
@@ -63,12 +73,17 @@ def _what_is_wrong(scope: HTTPScope) -> Exception | None:
             return BadRequest("The header Host is missing")
     elif not _HOST.fullmatch(host):
         return BadRequest("The header Host must be a name or an address, perhaps with a port")
-    if int(headers.get(b"content-length", 0)) > BODY_LIMIT:  # the server refuses other values
+    length = int(headers.get(b"content-length", 0))  # the server refuses other values
+    if length > BODY_LIMIT and length > _limit_of(scope["path"], larger):
         return PayloadTooLarge()
     coding = headers.get(b"content-encoding", b"")
     if coding and coding.lower() != b"identity" and scope["method"] != "GET":
         return EncodedBody()
     return None
+
+
+def _limit_of(path: str, larger: Mapping[re.Pattern[str], int]) -> int:
+    return next((limit for paths, limit in larger.items() if paths.fullmatch(path)), BODY_LIMIT)
 
 
 def _repeated(lines: list[Header]) -> bytes | None:

@@ -21,7 +21,7 @@ from domain.core.errors import ProblemError
 from runtime.settings import Settings
 
 BODY_LIMIT = 1024 * 1024
-"""Bytes."""
+"""Bytes, unless a route declares another limit with `opt={"body_limit": ...}`."""
 
 
 class SenderGone(BadRequest):
@@ -45,6 +45,12 @@ class HeadersTooLarge(ProblemError):
 class Request(litestar.Request[SignedIn | KnownKey, None, State]):
     """Litestar's request, with the id, the caller and the connections."""
 
+    @property
+    def body_limit(self) -> int:
+        """Bytes."""
+        limit: int = self.route_handler.opt.get("body_limit", BODY_LIMIT)
+        return limit
+
     async def body(self) -> bytes:
         """Twice as fast as Litestar's. Raises SenderGone, RequestEntityTooLarge."""
         if self._body is Empty:
@@ -60,7 +66,7 @@ class Request(litestar.Request[SignedIn | KnownKey, None, State]):
                 raise SenderGone
             chunks.append(message["body"])
             size += len(message["body"])
-            if size > BODY_LIMIT:
+            if size > self.body_limit:
                 raise RequestEntityTooLarge
             if not message["more_body"]:
                 return chunks

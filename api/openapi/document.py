@@ -6,9 +6,11 @@ A route declares in `opt` what its types do not say:
 - `limit`: None if it has no rate limit;
 - `problems`: the classes of its own errors;
 - `versioned`: that its result has an ETag, and that it honours `If-Match`;
-- `tagged`: that its result has an ETag, though it is not from the read tables;
+- `tagged`: whether its result has an ETag; by default one from the read tables has;
 - `command`: False if it changes something without writing history;
-- `example`: of a response that is not a struct.
+- `example`: of a response that is not a struct;
+- `accepts`: the media type of a body that is not JSON, and that the handler reads itself;
+- `sends`: an example of that body.
 
 Problems that follow from the route's shape (a malformed body, an expired token) are added here, so
 that the document names every problem that a call can answer.
@@ -125,7 +127,9 @@ def problems_of(handler: HTTPRouteHandler) -> list[type[ProblemError]]:
         found |= {TokenInvalid, TokenMissing}
     if who_may(handler.opt["access"]) in _ROLES:
         found.add(Forbidden)
-    if takes_body(handler):
+    if "accepts" in handler.opt:
+        found |= _OF_UNUSED_BODY - {UnsupportedMediaType}
+    elif takes_body(handler):
         found |= _OF_BODY
     elif "GET" not in handler.http_methods:
         found |= _OF_UNUSED_BODY
@@ -164,7 +168,7 @@ def _reads(handler: HTTPRouteHandler) -> bool:
 
 def _is_tagged(handler: HTTPRouteHandler) -> bool:
     """Whether an answer that is known already is a 304."""
-    return _reads(handler) or bool(handler.opt.get("tagged"))
+    return bool(handler.opt.get("tagged", _reads(handler)))
 
 
 def _honours_if_match(handler: HTTPRouteHandler) -> bool:
@@ -194,7 +198,10 @@ def _complete(operation: Json, handler: HTTPRouteHandler) -> None:
         parameters.append(_ref("parameters", HEADER))
     if parameters:
         operation["parameters"] = parameters
-    if "requestBody" in operation:
+    if accepted := handler.opt.get("accepts"):
+        media = {"schema": {"type": "string"}, "example": handler.opt["sends"]}
+        operation["requestBody"] = {"required": True, "content": {accepted: media}}
+    elif "requestBody" in operation:
         sent = handler.parsed_fn_signature.parameters["data"]
         body = operation["requestBody"]
         body["required"] = sent.is_required

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -57,7 +57,7 @@ class CommandType(msgspec.Struct, Generic[C], frozen=True):
 class People(Protocol):
     """Identifies the people of visitors' streams, when the ids of the streams do not."""
 
-    def person(self, staged: Sequence[RecordedEvent], visitor: Aggregate) -> UUID | None:
+    def person(self, staged: Iterable[RecordedEvent], visitor: Aggregate) -> UUID | None:
         """As `FindPerson`; `staged` are events that are not in history yet.
 
         Raises `PersonNotKnown`."""

@@ -6,7 +6,8 @@ stream, `NotLoaded` ends the run, and it is run again with that stream.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from os import urandom
 from types import MappingProxyType
@@ -41,24 +42,49 @@ class Environment(msgspec.Struct, frozen=True):
 
 
 class NotLoaded(Exception):
-    """A handler needs a stream that was not loaded."""
+    """A handler needs streams that were not loaded."""
 
-    def __init__(self, id: UUID) -> None:
-        super().__init__(id)
-        self.id = id
+    def __init__(self, *ids: UUID) -> None:
+        super().__init__(*ids)
+        self.ids = ids
 
 
 class PersonNotKnown(Exception):
-    """A handler needs the person of a visitor that was not looked up."""
+    """A handler needs the people of visitors that were not looked up."""
 
-    def __init__(self, visitor: Aggregate) -> None:
-        super().__init__(visitor.id)
-        self.visitor = visitor
+    def __init__(self, *visitors: Aggregate) -> None:
+        super().__init__(*(visitor.id for visitor in visitors))
+        self.visitors = visitors
 
 
-FindPerson = Callable[[Aggregate], UUID | None]
-"""Identifies the person of a visitor's stream: the id `Identity.other_visitor` of the person who
-registered last, which reveals nothing. None when it cannot be read. Raises `PersonNotKnown`."""
+class Missing:
+    """What the parts of one decision need and lack, so that all of it is loaded at once."""
+
+    def __init__(self) -> None:
+        self._ids: list[UUID] = []
+        self._visitors: list[Aggregate] = []
+
+    @contextmanager
+    def collected(self) -> Iterator[None]:
+        try:
+            yield
+        except NotLoaded as lacking:
+            self._ids += lacking.ids
+        except PersonNotKnown as lacking:
+            self._visitors += lacking.visitors
+
+    def require_nothing(self) -> None:
+        """Raises `NotLoaded`, `PersonNotKnown`."""
+        if self._ids:
+            raise NotLoaded(*self._ids)
+        if self._visitors:
+            raise PersonNotKnown(*self._visitors)
+
+
+FindPerson = Callable[[Sequence[RecordedEvent], Aggregate], UUID | None]
+"""Identifies the person of a visitor's stream, given what this command has recorded so far: the id
+`Identity.other_visitor` of the person who registered last, which reveals nothing. None when it
+cannot be read. Raises `PersonNotKnown`."""
 
 
 class Work:
@@ -75,7 +101,7 @@ class Work:
         identity: Identity,
         environment: Environment,
         metadata: Metadata,
-        person: FindPerson = lambda _: None,
+        find_person: FindPerson = lambda _recorded, _visitor: None,
         counters: Mapping[UUID, Counters] = MappingProxyType({}),
         seats: Mapping[UUID, EventSeats] = MappingProxyType({}),
     ) -> None:
@@ -84,7 +110,7 @@ class Work:
         self._seats_before = seats
         self._metadata = metadata
         self.identity = identity
-        self.person = person
+        self._find_person = find_person
         self.new_id = environment.new_id
         self.new_code = environment.new_code
         self.changed: dict[UUID, Aggregate] = {}
@@ -118,6 +144,10 @@ class Work:
         if not isinstance(aggregate, kind):
             raise NotFound(kind.__name__.lower(), id)
         return aggregate
+
+    def person(self, visitor: Aggregate) -> UUID | None:
+        """As `FindPerson`."""
+        return self._find_person(self.recorded, visitor)
 
     def record(self, aggregate: A, *events: DomainEvent[A]) -> A:
         """Record events in the aggregate's stream; returns the aggregate after them."""

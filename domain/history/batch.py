@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, NoReturn, Self
 
@@ -79,6 +79,10 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Observer = Callable[[Batch], object]
+
+
+Execute = Callable[[Any, Origin], Awaitable[Done]]
+"""Executes one command. Raises what the command failed with."""
 
 
 class OutcomeUnknown(TryAgain):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from time import perf_counter
 from typing import Any
 
@@ -35,7 +36,14 @@ from domain.history.batch import (
     OutcomeUnknown,
 )
 from domain.history.codec import UnknownEvent
-from domain.history.handling import AcceptedDecision, FailedDecision, Handling, NeedsLoading
+from domain.history.handling import (
+    NOTHING,
+    AcceptedDecision,
+    FailedDecision,
+    Handling,
+    NeedsLoading,
+    Results,
+)
 from domain.history.idempotency import complete
 from domain.history.replays import decide_once, done_before, new_answers
 from domain.history.seats import SeatCache, SeatChanges, changes_of
@@ -84,12 +92,7 @@ class Decider:
 
         The requests count as simultaneous: they may be decided in any order.
         """
-        # A transaction may be rolled back: what is read in it is not cached.
-        commits = is_committing(connection)
-        people = self._people if commits else self._application.people(self._keys)
-        seats = self._seats if commits else SeatCache()
-        handling = Handling(self._application, people, self._identity, self._environment)
-        deciding = _Deciding(connection, handling, people, self._streams, seats, self._keys)
+        deciding = self.deciding(connection)
         begun = perf_counter()
         outcomes: Sequence[Done | CommandFailure] = ()
         try:
@@ -118,8 +121,16 @@ class Decider:
         (outcome,) = await self.execute(connection, [CommandRequest(command, origin)])
         return outcome.or_raise()
 
+    def deciding(self, connection: AsyncConnection[Any]) -> Deciding:
+        # A transaction may be rolled back: what is read in it is not cached.
+        commits = is_committing(connection)
+        people = self._people if commits else self._application.people(self._keys)
+        seats = self._seats if commits else SeatCache()
+        handling = Handling(self._application, people, self._identity, self._environment)
+        return Deciding(connection, handling, people, self._streams, seats, self._keys)
 
-class _Deciding:
+
+class Deciding:
     """Decides one batch. The methods follow in the order in which they are called."""
 
     def __init__(
@@ -248,8 +259,16 @@ class _Deciding:
             for d in decisions
         ]
 
+    async def rehearse(self, request: CommandRequest, before: Results) -> Done | CommandFailure:
+        """Decide without appending; what the command leads to is added to `before`."""
+        _, (decision,) = await self._load_and_run([request], before)
+        if isinstance(decision, FailedDecision):
+            return CommandFailure(decision.error)
+        before.add(decision.work)
+        return Done(decision.value, await last_position(self._connection))
+
     async def _load_and_run(
-        self, requests: Sequence[CommandRequest]
+        self, requests: Sequence[CommandRequest], before: Results = NOTHING
     ) -> tuple[Loaded, list[AcceptedDecision | FailedDecision]]:
         """Decide each request on the loaded streams and the results of the requests before it."""
         requests = [await self._completed(request) for request in requests]
@@ -260,18 +279,19 @@ class _Deciding:
         seats = SeatCache()
         ids = [self._handling.new_ids() for _ in requests]
         while True:
-            decisions = self._handling.run(requests, loaded, seats.known, ids)
+            decisions = self._handling.run(requests, loaded, seats.known, ids, before)
             decided = [d for d in decisions if not isinstance(d, NeedsLoading)]
             if len(decided) == len(decisions):
                 self._seats.adopt(seats)
                 return loaded, decided
             if any(isinstance(d, Outdated) for d in decisions):
                 raise _Changed
-            if missing := {d.id for d in decisions if isinstance(d, NotLoaded)}:
+            if missing := {id for d in decisions if isinstance(d, NotLoaded) for id in d.ids}:
                 missing |= seats.next_in_line(missing, len(requests)) - loaded.keys()
                 loaded |= await self._streams.load(self._connection, missing)
-            if unknown := [d.visitor for d in decisions if isinstance(d, PersonNotKnown)]:
-                await self._people.look_up(self._connection, unknown)
+            unknown = [d.visitors for d in decisions if isinstance(d, PersonNotKnown)]
+            if visitors := list(chain.from_iterable(unknown)):
+                await self._people.look_up(self._connection, visitors)
             of_events = {d.event_id for d in decisions if isinstance(d, SeatsNotLoaded)}
             if of_events and not await seats.load(self._connection, of_events, loaded):
                 raise _Changed

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 
-from domain.core.aggregate import Metadata, RecordedEvent
+from domain.core.aggregate import Aggregate, Metadata, RecordedEvent
 from domain.core.commands import Application, CommandType, People, Touches
 from domain.core.ids import Identity
 from domain.core.seats import Counters, EventSeats, Outdated, SeatsNotLoaded
@@ -55,6 +55,22 @@ class NewIds:
             yield id
 
 
+class Results(msgspec.Struct, frozen=True):
+    """What commands led to that were decided, and not appended."""
+
+    aggregates: dict[UUID, Aggregate] = {}
+    seats: dict[UUID, EventSeats] = {}
+    events: list[RecordedEvent] = []
+
+    def add(self, work: Work) -> None:
+        self.aggregates.update(work.changed)
+        self.seats.update(work.seats)
+        self.events.extend(work.recorded)
+
+
+NOTHING = Results()
+
+
 class Handling:
     """The handlers of the application, and their environment."""
 
@@ -86,13 +102,17 @@ class Handling:
         loaded: Loaded,
         counters: Mapping[UUID, Counters],
         ids: Sequence[NewIds],
+        before: Results = NOTHING,
     ) -> list[AcceptedDecision | FailedDecision | NeedsLoading]:
         """One decision for each request, in order, with its new ids. `counters` are those of seats,
-        by event."""
-        staged, decisions = dict(loaded), list[AcceptedDecision | FailedDecision | NeedsLoading]()
-        seats = dict[UUID, EventSeats]()
-        events = list[RecordedEvent]()
-        person = partial(self._people.person, events)
+        by event; `before` is what earlier batches led to."""
+        decisions = list[AcceptedDecision | FailedDecision | NeedsLoading]()
+        staged = {**loaded, **before.aggregates}
+        seats, events = dict(before.seats), list(before.events)
+
+        def find_person(own: Sequence[RecordedEvent], visitor: Aggregate) -> UUID | None:
+            return self._people.person(chain(events, own), visitor)
+
         now = self._environment.now()
         for request, new_ids in zip(requests, ids, strict=True):
             command, origin = request.command, request.origin
@@ -105,7 +125,7 @@ class Handling:
             environment = Environment(
                 self._environment.now, iter(new_ids).__next__, self._environment.new_code
             )
-            work = Work(staged, self._identity, environment, metadata, person, counters, seats)
+            work = Work(staged, self._identity, environment, metadata, find_person, counters, seats)
             try:
                 value = self._application.decide(command, work)
             except (NotLoaded, PersonNotKnown, SeatsNotLoaded, Outdated) as unknown:

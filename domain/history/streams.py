@@ -74,7 +74,7 @@ class Streams:
         rows = await cursor.fetchall()
         for id, version, topic, state in rows:
             loaded[id] = _advanced(loaded[id], id, version, topic, state)
-        if len(rows) >= LONG_STREAM:
+        if len(rows) >= LONG_STREAM and is_committing(connection):
             lengths = Counter(id for id, *_ in rows)
             long = [a for a in loaded.values() if a and lengths[a.id] >= LONG_STREAM]
             await _take_snapshots(connection, long)

@@ -10,7 +10,7 @@ import pytest
 from httpx import AsyncClient
 from redis.asyncio import Redis
 
-from api import metrics
+from api import metrics, visitor_export, visitor_import
 from api.database import probe
 from api.http import rate_counter
 from api.http.login_throttle import LoginThrottle
@@ -124,3 +124,9 @@ async def keyed(
 @pytest.fixture
 async def organizer(lone_api: Api) -> Organizer:
     return Organizer(lone_api, await lone_api.account("ada", "organizer"))
+
+
+@pytest.fixture
+def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visitor_import, "PORTION", 3)
+    monkeypatch.setattr(visitor_export, "PAGE_SIZE", 2)

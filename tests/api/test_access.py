@@ -37,6 +37,8 @@ WHO = {
     "POST /api/events/{event_id}/register": Who.ANYONE,
     "GET /api/events/{event_id}/visitors": Who.ORGANIZER,
     "POST /api/events/{event_id}/visitors": Who.ORGANIZER,
+    "GET /api/events/{event_id}/visitors.csv": Who.ORGANIZER,
+    "POST /api/events/{event_id}/visitors/import": Who.ORGANIZER,
     "GET /api/events/{event_id}/waiting-list": Who.ORGANIZER,
     "GET /api/visitors/{visitor_id}": Who.ORGANIZER,
     "PATCH /api/visitors/{visitor_id}": Who.ORGANIZER,

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.application import APPLICATION
-from domain.core.aggregate import Aggregate, DomainEvent, Metadata
+from domain.core.aggregate import Aggregate, DomainEvent, Metadata, RecordedEvent
 from domain.core.ids import Identity
 from domain.core.seats import Counters, SeatsNotLoaded
 from domain.core.unit_of_work import Environment, NotLoaded, Work
@@ -91,12 +91,13 @@ class Scenario:
             try:
                 return APPLICATION.decide(command, work), work
             except NotLoaded as missing:
-                loaded[missing.id] = self.state(missing.id)
+                loaded |= {id: self.state(id) for id in missing.ids}
             except SeatsNotLoaded as missing:
                 counters[missing.event_id] = self.seats(missing.event_id)
 
-    def _person(self, visitor: Aggregate) -> UUID | None:
-        for event in reversed(self.streams[visitor.id]):
+    def _person(self, recorded: Sequence[RecordedEvent], visitor: Aggregate) -> UUID | None:
+        own = [one.event for one in recorded if one.originator_id == visitor.id]
+        for event in reversed([*self.streams.get(visitor.id, []), *own]):
             if isinstance(event, HOLDS_PERSON) and event.person:
                 return identity.other_visitor(event.event_id, Email(event.person.email))
         return None

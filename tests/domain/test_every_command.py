@@ -45,7 +45,7 @@ from domain.history.store import connect, last_position, read_events
 from domain.notifications import QueueAgain, RecordDelivery
 from domain.privacy.keys import InstallationKeys
 from domain.provider_items import FollowProvider, SyncEvent
-from domain.registrations import AddVisitor, CorrectVisitor, RegisterVisitor
+from domain.registrations import AddVisitor, AddVisitors, CorrectVisitor, NewPerson, RegisterVisitor
 from domain.syncs import Counts, RecordFailedSync, RecordSync
 from domain.waiting_list import PromoteVisitor, PromoteWaiting
 from domain.webhooks import (
@@ -174,6 +174,23 @@ def _joins_late(rows: Rows, world: World) -> None:
     rows.queues[world.full].append(id)
 
 
+def _two_late(world: World) -> AddVisitors:
+    people = [visitor(world.full, number) for number in (9, 10, 9)]
+    return AddVisitors(
+        event_id=world.full,
+        people=[NewPerson(person.full_name, person.email) for person in people],
+        join_waiting_list=True,
+    )
+
+
+def _join_late(rows: Rows, world: World) -> None:
+    for person in _two_late(world).people[:2]:
+        id = world.ids.visitor(world.full, person.email)
+        rows.personal_keys.add((id, 1))
+        rows.seats[world.full][1] += 1
+        rows.queues[world.full].append(id)
+
+
 def _passes_seat_on(rows: Rows, world: World) -> None:
     rows.seats[world.full][1] -= 1
     rows.queues[world.full].remove(world.first)
@@ -253,6 +270,7 @@ COMMANDS: dict[type, Given] = {
         lambda _: RecordFailedSync(started_at=NOW, full=True, reason="HTTP 500"), ["Sync.Failed"]
     ),
     RegisterVisitor: Given(_third, ["Visitor.Registered"], _registers_third),
+    AddVisitors: Given(_two_late, ["Visitor.Waitlisted", "Visitor.Waitlisted"], _join_late),
     AddVisitor: Given(_late, ["Visitor.Waitlisted"], _joins_late),
     CancelVisitor: Given(
         lambda w: CancelVisitor(visitor_id=w.seated),

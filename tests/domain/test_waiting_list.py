@@ -22,7 +22,7 @@ from domain.departures import (
 from domain.details import WaitingList
 from domain.event_cancellation import CancelEvent, ReinstateEvent
 from domain.event_editing import ChangeEvent
-from domain.registrations import AddVisitor, CorrectVisitor, RegisterVisitor
+from domain.registrations import AddVisitor, AddVisitors, CorrectVisitor, NewPerson, RegisterVisitor
 from domain.visitors import (
     AlreadyWaiting,
     CancellationClosed,
@@ -32,7 +32,9 @@ from domain.visitors import (
     LinkExpired,
     NotRegistered,
     NotWaiting,
+    Registered,
     Visitor,
+    Waitlisted,
 )
 from domain.waiting_list import PromoteVisitor, PromoteWaiting
 from tests.domain.fair import FAIR, a_fair
@@ -331,6 +333,18 @@ def test_a_resent_message_has_a_new_id() -> None:
     scenario.when(CancelVisitor(visitor_id=ada.id))
     with pytest.raises(NotRegistered):
         scenario.when(ResendMessage(visitor_id=ada.id))
+
+
+def test_people_who_are_added_together_get_seats_and_places_in_their_order() -> None:
+    names = ["ada", "grace", "ada", "joan"]
+    people = [NewPerson(FullName(name), Email(f"{name}@example.com")) for name in names]
+    added = a_small_fair().when(AddVisitors(event_id=FAIR, people=people, join_waiting_list=True))
+    people_of = [
+        (type(event), event.person and event.person.full_name)
+        for event in added
+        if isinstance(event, Registered | Waitlisted)
+    ]
+    assert people_of == [(Registered, "ada"), (Waitlisted, "grace"), (Waitlisted, "joan")]
 
 
 def test_an_organizer_can_add_a_visitor_at_any_time_and_over_the_capacity() -> None:

@@ -1,0 +1,1 @@
+"""CSV files (RFC 4180) that people open in spreadsheets."""
