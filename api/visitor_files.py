@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Annotated, Any, cast
@@ -20,7 +20,7 @@ from api.database.query import run_query
 from api.event_visitors import Status
 from api.http.access import Permission
 from api.http.bodies import UnsupportedMediaType, has_media_type
-from api.http.dispatch import origin_of
+from api.http.dispatch import answered_once, origin_of
 from api.http.examples import VISITOR_ID, example
 from api.http.reads import MinEventPosition, read
 from api.http.requests import Request
@@ -36,8 +36,10 @@ from api.visitor_import import (
 )
 from domain.application import APPLICATION
 from domain.core.errors import NotFound
-from domain.history.batch import Execute
+from domain.history.batch import Done, Execute
+from domain.history.idempotency import Once
 from domain.history.rehearsal import rehearsal
+from domain.history.replays import done_before, done_once
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import EventCancelled, VisitorStatus
 from projections.event_visitors import next_visitors
@@ -143,13 +145,40 @@ class VisitorFileCalls(Controller):
         terms = Terms(
             over_capacity=over_capacity, join_waiting_list=join_waiting_list, notify=notify
         )
-        lines, position = list[ImportedLine](), 0
-        async with executing(request, dry_run=dry_run) as execute:
-            async for portion in imported(records, event_id, terms, execute, origin_of(request)):
-                lines += portion.lines
-                position = portion.position
-        content = VisitorImport(data=counts_of(lines), meta=ImportMeta(lines=lines))
-        return json_response(content, position=position)
+
+        async def write() -> Done:
+            async with executing(request, dry_run=dry_run) as execute:
+                lines, position = list[ImportedLine](), 0
+                async for portion in imported(
+                    records, event_id, terms, execute, origin_of(request)
+                ):
+                    lines += portion.lines
+                    position = portion.position
+            return Done(lines, position)
+
+        return await answered_once(request, partial(_once, request, write), _reported)
+
+
+def _reported(lines: list[ImportedLine]) -> Response[VisitorImport]:
+    return json_response(VisitorImport(data=counts_of(lines), meta=ImportMeta(lines=lines)))
+
+
+async def _once(request: Request, write: Callable[[], Awaitable[Done]], once: Once | None) -> Done:
+    """An import is many transactions, so its response is stored after the last of them. Until then
+    the same call imports again, which changes nothing more."""
+    if once is None:
+        return await write()
+    primary = request.connections.primary
+    async with primary.connection() as connection:
+        for before in (await done_before(connection, [once])).values():
+            return before.or_raise()
+    done = await write()
+    async with primary.connection() as connection, connection.transaction():
+        return await done_once(connection, once, lambda: _at_once(done))
+
+
+async def _at_once(done: Done) -> Done:
+    return done
 
 
 @asynccontextmanager

@@ -11,7 +11,8 @@ from psycopg import AsyncConnection
 from domain.core.commands import Application
 from domain.history.batch import CommandRequest, Done, Execute, Origin
 from domain.history.decider import Decider
-from domain.history.handling import Results
+from domain.history.handling import FailedDecision, Results
+from domain.history.store import last_position
 from domain.privacy.keys import InstallationKeys
 
 
@@ -29,7 +30,10 @@ async def rehearsal(
         deciding, results = Decider(keys, application).deciding(connection), Results()
 
         async def execute(command: Any, origin: Origin) -> Done:
-            outcome = await deciding.rehearse(CommandRequest(command, origin), results)
-            return outcome.or_raise()
+            _, (decision,) = await deciding.load_and_run([CommandRequest(command, origin)], results)
+            if isinstance(decision, FailedDecision):
+                raise decision.error
+            results.add(decision.work)
+            return Done(decision.value, await last_position(connection))
 
         yield execute

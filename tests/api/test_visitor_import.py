@@ -257,3 +257,14 @@ async def test_two_imports_at_once_sell_no_seat_twice_and_add_nobody_twice(
     assert registered == 7
     seats = await organizer.listed("seats")
     assert (seats.json()["data"]["taken"], seats.json()["data"]["over_by"]) == (7, 0)
+
+
+async def test_an_import_with_an_idempotency_key_gets_the_same_response_again(api: Api) -> None:
+    organizer = await organizer_of(api, capacity=None)
+    organizer.headers |= {"Idempotency-Key": "import-1"}
+    first = await sent(organizer, people(3))
+    again = await sent(organizer, people(3))
+    assert outcomes(again) == outcomes(first) == ["registered"] * 3
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.headers["Event-Position"] == first.headers["Event-Position"]
+    assert refusal(await sent(organizer, people(2))) == (422, "idempotency-key-reused")

@@ -234,7 +234,7 @@ async def test_a_password_replaces_only_the_one_that_was_verified(
 async def test_a_locked_row_refuses_its_command_and_lets_the_others_go_on(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("domain.history.decider.ROW_LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr("domain.history.deciding.ROW_LOCK_TIMEOUT", "50ms")
     (ada,) = await installation.give(an_account("ada"))
     grant = GrantRole(account_id=ada.id, role="admin")
     async with await connect(installation.database_url) as other, other.transaction():
