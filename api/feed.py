@@ -11,7 +11,6 @@ from litestar import Response, get
 from litestar.params import QueryParameter
 from psycopg import AsyncConnection
 
-from api.database.feed_watch import Wanted
 from api.database.query import run_query
 from api.http.access import Permission
 from api.http.connections import Connections
@@ -25,9 +24,12 @@ from domain.audit.point_in_time import LAST_POSITION
 from domain.core.errors import NotFound
 from domain.feed import reading
 from domain.feed.item import FeedItem
-from domain.feed.reading import FeedStopped, NotInHistory
+from domain.feed.positions import NotInHistory
+from domain.feed.reading import FeedStopped
+from domain.feed.wanted import Wanted
 from domain.history.codec import to_json
 from domain.history.store import stream_exists
+from projections.feed_blocks import find_blocks
 
 MAX_WAIT = 20
 """Seconds."""
@@ -157,13 +159,14 @@ async def _read(
         personal=personal,
         types=wanted.types,
         of_events=wanted.of_events,
+        find_blocks=find_blocks,
     )
     body = to_json(Feed(data=page.items, meta=FeedMeta(position=page.position)))
     return _Read(page.position, not page.items, body)
 
 
 async def _events(request: Request, event_id: str) -> frozenset[UUID] | None:
-    """The events that the caller asks for. Raises OutsideOfEvents; and NotFound, so that nobody waits
+    """The events that the caller asks for. Raises OutsideOfEvents; NotFound, so that nobody waits
     for an event that there never was."""
     allowed = request.event_ids
     if not event_id:

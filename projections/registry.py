@@ -7,6 +7,7 @@ from projections.accounts import ACCOUNTS
 from projections.areas import AREAS
 from projections.delivery_counts import DELIVERIES
 from projections.events import EVENTS
+from projections.feed_blocks import FEED_BLOCKS
 from projections.outbox import OUTBOX
 from projections.projector.projection import Projection
 from projections.registration_counts import REGISTRATIONS
@@ -20,6 +21,7 @@ ALL: tuple[Projection, ...] = (
     REGISTRATIONS,
     OUTBOX,
     DELIVERIES,
+    FEED_BLOCKS,
     SYNC_RESULTS,
     ACCOUNTS,
 )

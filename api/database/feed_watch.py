@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import structlog
@@ -15,8 +14,8 @@ from psycopg.sql import SQL, Identifier
 from api.database.single_flight import SharedReads
 from domain.core.availability import UNAVAILABLE
 from domain.core.errors import ProblemError
-from domain.feed.item import FeedItem
 from domain.feed.reading import read_feed
+from domain.feed.wanted import Wanted
 from domain.history.store import CHANNEL, CONNECTION_TIMEOUTS, SESSION, last_position
 from domain.privacy.keys import InstallationKeys
 
@@ -35,20 +34,6 @@ IDLE_LIFETIME = 30.0
 ITEMS_PER_READ = 1_000
 
 log = structlog.get_logger()
-
-
-class Wanted(msgspec.Struct, frozen=True):
-    """Which items a request is for."""
-
-    types: frozenset[str] = frozenset()
-    """Empty: all types."""
-    of_events: frozenset[UUID] | None = None
-    """None: all events."""
-
-    def includes(self, item: FeedItem) -> bool:
-        return (not self.types or item.type in self.types) and (
-            self.of_events is None or item.event_id in self.of_events
-        )
 
 
 class _Waiting(msgspec.Struct, eq=False):

@@ -2,24 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any, cast
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from psycopg import AsyncConnection
 
 from domain import areas
 from domain.core.aggregate import RecordedEvent
+from domain.events import Event
 from domain.history.codec import decode
-from domain.visitors import Registered, Waitlisted
+from domain.visitors import Registered, Visitor, Waitlisted
 
 
-async def event_ids(
+class Concerned(NamedTuple):
+    event_id: UUID | None
+    visitor_id: UUID | None
+
+
+async def whom_they_concern(
+    connection: AsyncConnection[Any], recorded: Sequence[RecordedEvent]
+) -> list[Concerned]:
+    """For each domain event. The event of a visitor is looked up where the domain event does not
+    name it."""
+    named = [Concerned(_event_id(e), _visitor_id(e)) for e in recorded]
+    lacking = {visitor for event, visitor in named if visitor and not event}
+    if not lacking:
+        return named
+    found = await _events_of(connection, lacking)
+    return [
+        Concerned(event or (visitor and found.get(visitor)), visitor) for event, visitor in named
+    ]
+
+
+def _event_id(recorded: RecordedEvent) -> UUID | None:
+    if recorded.event.aggregate_class is Event:
+        return recorded.originator_id
+    id: UUID | None = getattr(recorded.event, "event_id", None)
+    return id
+
+
+def _visitor_id(recorded: RecordedEvent) -> UUID | None:
+    if recorded.event.aggregate_class is Visitor:
+        return recorded.originator_id
+    id: UUID | None = getattr(recorded.event, "visitor_id", None)
+    return id
+
+
+async def _events_of(
     connection: AsyncConnection[Any], visitor_ids: Collection[UUID]
 ) -> Mapping[UUID, UUID]:
-    """The event of each of these visitors: their first domain event names it."""
-    if not visitor_ids:
-        return {}
+    """The first domain event of a visitor names the event."""
     cursor = await connection.execute(
         """
         SELECT originator_id, originator_version, topic, state FROM history_events
@@ -33,7 +66,7 @@ async def event_ids(
 
 
 async def area_names(
-    connection: AsyncConnection[Any], recorded: Iterable[RecordedEvent]
+    connection: AsyncConnection[Any], recorded: Sequence[RecordedEvent]
 ) -> Mapping[int, str]:
     """The names of the areas that these domain events name by id, as they were then; by the
     position of the domain event."""

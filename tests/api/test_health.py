@@ -30,6 +30,7 @@ async def test_the_api_is_ready_when_all_dependencies_are_healthy(api: Api) -> N
         "areas",
         "deliveries",
         "events",
+        "feed_blocks",
         "outbox",
         "registrations",
         "sync_results",

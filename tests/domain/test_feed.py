@@ -15,9 +15,10 @@ from domain.core.aggregate import EVENT_TYPES, DomainEvent, Metadata, RecordedEv
 from domain.core.values import Capacity, Email, FullName, Reason, StoredText
 from domain.departures import CancelVisitor, EraseVisitor
 from domain.event_editing import ChangeEvent, CleanUpEvent, DeleteEvent
-from domain.feed import reading
+from domain.feed import stretches
 from domain.feed.item import ITEM_TYPES, FeedItem
-from domain.feed.reading import FeedStopped, NotInHistory, read_feed
+from domain.feed.positions import NotInHistory
+from domain.feed.reading import FeedStopped, read_feed
 from domain.feed.sources import NO_ITEMS, SOURCES
 from domain.history.codec import encode
 from domain.history.store import skip_positions
@@ -143,7 +144,7 @@ async def test_a_message_that_must_not_be_sent_any_more_did_not_fail(
 async def test_a_filtered_feed_has_just_the_items_that_match(
     morning: Installation, monkeypatch: pytest.MonkeyPatch, read_ahead: int
 ) -> None:
-    monkeypatch.setattr(reading, "READ_AHEAD", read_ahead)
+    monkeypatch.setattr(stretches, "AT_ONCE", read_ahead)
     fair, gala = await morning.event("Fair"), await morning.event("Fête")
     for number in range(3):
         await morning.register(fair, f"ada{number}@example.com")
