@@ -144,7 +144,7 @@ class FeedWatch:
             page = await read_feed(
                 connection, self._keys, after=self._position, limit=ITEMS_PER_READ
             )
-            more = len(page.items) == ITEMS_PER_READ
+            more = page.more
             self._position = page.position
             newest = {
                 wanted: max((i.position for i in page.items if wanted.includes(i)), default=0)

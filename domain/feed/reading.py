@@ -45,6 +45,8 @@ class FeedPage(msgspec.Struct, frozen=True):
     items: list[FeedItem]
     position: int
     """Where the next page continues: the last position that was looked at."""
+    more: bool
+    """Whether there may be another page now."""
 
 
 async def read_feed(
@@ -74,7 +76,7 @@ async def read_feed(
                 if wanted.includes(item):
                     items.append(item)
                     if len(items) == limit:
-                        return FeedPage(items, item.position)
+                        return FeedPage(items, item.position, more=True)
             if len(recorded) < len(rows):
                 position = recorded[-1].position if recorded else position
                 if position == after:
@@ -83,7 +85,7 @@ async def read_feed(
             position, searched = reached, searched + 1
             if searched == MAX_STRETCHES:
                 break
-    return FeedPage(items, position)
+    return FeedPage(items, position, more=position < end)
 
 
 def _readable(rows: Sequence[Row]) -> Iterator[RecordedEvent]:

@@ -24,9 +24,11 @@ from psycopg import AsyncConnection
 from domain.core.availability import UNAVAILABLE
 from domain.endpoints import Endpoint
 from domain.feed.item import FeedItem
-from domain.feed.reading import FeedPage, FeedStopped, NotInHistory, read_feed
+from domain.feed.positions import NotInHistory
+from domain.feed.reading import FeedPage, FeedStopped, read_feed
 from domain.privacy.keys import InstallationKeys
 from domain.webhook_secrets import open_secret
+from projections.feed_blocks import find_blocks
 from projections.webhook_deliveries import TEST_POSITION, UNKNOWN_ITEM
 from workers.delivery.http_connection import NotStarted
 from workers.delivery.leases import clock
@@ -186,7 +188,7 @@ class Sender:
                 page = await self._read(connection, after, WINDOW)
                 up_to_here = [i.position for i in page.items if i.position <= position]
                 found = up_to_here[-1] if up_to_here else found
-                if len(page.items) < WINDOW or len(up_to_here) < len(page.items):
+                if not page.more or len(up_to_here) < len(page.items):
                     break
                 after = page.position
             if found is not None or page_begins == first:
@@ -204,6 +206,7 @@ class Sender:
             personal=endpoint.personal,
             types=endpoint.types,
             of_events=None if endpoint.event_id is None else {endpoint.event_id},
+            find_blocks=find_blocks,
         )
 
     async def _work(self) -> None:
@@ -262,7 +265,7 @@ class Sender:
             log.warning("a webhook waits", reason=str(error), **error.members)
             return
         self._window.add(page)
-        self._is_behind |= len(page.items) == wanted
+        self._is_behind |= page.more
 
     async def _read_due(self, connection: AsyncConnection[Any]) -> None:
         """Read the parked items that are due."""
