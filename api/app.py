@@ -20,7 +20,7 @@ from api.areas import AreaCalls
 from api.audit import AuditCalls
 from api.auth import AuthCalls
 from api.erasures import erase
-from api.event_list import event_list
+from api.event_list import list_events
 from api.event_visitors import EventVisitorCalls
 from api.events import EventCalls
 from api.feed import read_feed
@@ -52,7 +52,7 @@ from runtime.settings import Settings
 ROUTES: Sequence[ControllerRouterHandler] = [
     AreaCalls,
     EventCalls,
-    event_list,
+    list_events,
     register,
     EventVisitorCalls,
     VisitorFileCalls,

@@ -18,7 +18,8 @@ from api.http.requests import Request
 from api.http.responses import Listing, Pagination
 from domain.core.errors import InvalidFields
 from domain.core.times import parse_deadline, parse_moment
-from projections.event_list import EventFilter, list_events, list_version
+from projections import event_list
+from projections.event_list import EventFilter, list_version
 from projections.lists.cursor import BadCursor, Page
 
 _From = Annotated[
@@ -60,9 +61,9 @@ _Cursor = Annotated[
     ["/api/events/", "/api/events/list"],
     summary="List events",
     tags=["events"],
-    opt={"access": Who.ANYONE},
+    opt={"access": Who.ANYONE, "former_path": "/api/events/list"},
 )
-async def event_list(
+async def list_events(
     request: Request,
     name: NameFragment = "",
     begins_from: _From = "",
@@ -90,7 +91,7 @@ async def event_list(
     )
 
     async def listing(connection: AsyncConnection[Any]) -> tuple[Page[Any], Listing[Event]]:
-        page = await list_events(
+        page = await event_list.list_events(
             connection,
             request.connections.totals,
             wanted,

@@ -17,7 +17,7 @@ from api.identity.passwords import Password, Secret
 from domain.api_keys import MAX_EVENTS, GraceSeconds, Scope
 from domain.core.characters import CONTROL, NOT_FOR_NAMES
 from domain.core.durations import Duration, LongDuration
-from domain.core.times import Timezone, parse_deadline, parse_moment, timezones
+from domain.core.times import Timezone, parse_deadline, parse_moment
 from domain.core.values import (
     Capacity,
     Description,
@@ -196,7 +196,11 @@ _TYPES: dict[frozenset[Any], FieldType] = {
     ),
     frozenset({Timezone}): FieldType(
         Timezone.parse,
-        Schema(type=_STRING, enum=sorted(timezones()), description="The IANA name of a time zone."),
+        Schema(
+            type=_STRING,
+            pattern=r"^[A-Za-z0-9/_+-]+$",
+            description="Such as Europe/Berlin.",
+        ),
     ),
     frozenset({tuple[Duration, ...]}): FieldType(
         _parse_reminders,

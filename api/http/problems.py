@@ -88,15 +88,18 @@ def problem_of(request: Request[Any, Any, Any], error: Exception) -> tuple[Probl
     headers = shown.headers
     if isinstance(error, HTTPException) and error.headers:
         headers = {**headers, **error.headers}
-    problem = Problem(
-        type=f"/problems/{shown.slug}",
-        title=shown.title,
-        status=shown.status,
-        detail=str(shown),
-        errors=[FieldProblem(field, [message]) for field, message in shown.messages.items()],
-        request_id=id_of(request.scope),
+    return problem_from(shown, id_of(request.scope)), dict(headers)
+
+
+def problem_from(error: ProblemError, request_id: str) -> Problem:
+    return Problem(
+        type=f"/problems/{error.slug}",
+        title=error.title,
+        status=error.status,
+        detail=str(error),
+        errors=[FieldProblem(field, [message]) for field, message in error.messages.items()],
+        request_id=request_id,
     )
-    return problem, dict(headers)
 
 
 def _shown(request: Request[Any, Any, Any], error: Exception) -> ProblemError:

@@ -44,7 +44,10 @@ TAGS = {
 }
 
 
-RATE_LIMIT_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+RATE_LIMIT_HEADERS = (
+    *("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
+    *("RateLimit", "RateLimit-Policy"),
+)
 
 
 def _header(description: str, **schema: Any) -> dict[str, Any]:
@@ -81,7 +84,17 @@ COMPONENTS: dict[str, dict[str, Any]] = {
         "X-RateLimit-Limit": _limit_header("Calls that the strictest limit allows.", 1),
         "X-RateLimit-Remaining": _limit_header("Calls that remain of it.", 0),
         "X-RateLimit-Reset": _limit_header("Seconds until the limit is reset.", 0),
-        "WWW-Authenticate": _header("The authentication scheme: `Bearer`.", type="string"),
+        "RateLimit": {
+            "description": 'The same, as the draft standard has it: `"default";r=599;t=60`.',
+            "schema": {"type": "string"},
+        },
+        "RateLimit-Policy": {
+            "description": 'Calls in a number of seconds: `"default";q=600;w=60`.',
+            "schema": {"type": "string"},
+        },
+        "WWW-Authenticate": _header(
+            "`Bearer`, with an `error` if a token was sent (RFC 6750).", type="string"
+        ),
     },
     "parameters": {
         "Min-Event-Position": {

@@ -10,7 +10,8 @@ A route declares in `opt` what its types do not say:
 - `command`: False if it changes something without writing history;
 - `example`: of a response that is not a struct;
 - `accepts`: the media type of a body that is not JSON, and that the handler reads itself;
-- `sends`: an example of that body.
+- `sends`: an example of that body;
+- `former_path`: a path that is deprecated.
 
 Problems that follow from the route's shape (a malformed body, an expired token) are added here, so
 that the document names every problem that a call can answer.
@@ -21,58 +22,41 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
+from itertools import chain
 from typing import Any
-from uuid import UUID
 
 import msgspec
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Tag
-from litestar.types import ControllerRouterHandler
+from litestar.types import ControllerRouterHandler, Method
 
-from api.http.access import (
-    Permission,
-    Who,
-    WritePolicy,
-    is_by_write_policy,
-    scope_of,
-    who_may,
-)
-from api.http.bodies import JsonBody, MalformedBody, UnsupportedMediaType, takes_body
-from api.http.body_limits import BodyTimeout, TooManyBodies
-from api.http.failures import BadRequest, InternalError, PayloadTooLarge
+from api.http.access import Permission, Who, WritePolicy, is_by_write_policy, scope_of, who_may
+from api.http.bodies import JsonBody, takes_body
 from api.http.idempotency import HEADER, REPLAYED
-from api.http.limits import EVERY_CALL, RateLimited
 from api.http.problems import Problem
-from api.http.reads import Lagging
-from api.http.refusals import Forbidden
-from api.http.requests import HeadersTooLarge, Request, UriTooLong
-from api.identity.tokens import TokenInvalid, TokenMissing
+from api.http.requests import Request
 from api.openapi import examples, webhooks
 from api.openapi.components import COMPONENTS, DESCRIPTION, RATE_LIMIT_HEADERS, TAGS
-from domain.core.errors import ChangedMeanwhile, InvalidFields, NotFound, ProblemError
-from domain.history.group_commit import Overloaded
-from domain.history.idempotency import IdempotencyKeyReused
+from api.openapi.failures import failures
+from api.openapi.parts import (
+    ROLES,
+    Json,
+    headers,
+    honours_if_match,
+    is_done_once,
+    is_limited,
+    is_tagged,
+    ref,
+)
+from api.openapi.schemas import structs_of, with_plain_schemas
+from api.openapi.shared_responses import with_shared_responses
+from domain.feed.item import ITEM_TYPES
 from runtime.release import release
 
-Json = dict[str, Any]
-
-_OF_HEAD = {BadRequest, HeadersTooLarge, PayloadTooLarge, UriTooLong}
-"""Errors before routing."""
-
-_OF_UNUSED_BODY = {BodyTimeout, InvalidFields, TooManyBodies, UnsupportedMediaType}
-"""Errors of a body that the call does not take."""
-
-_OF_BODY = _OF_UNUSED_BODY | {MalformedBody}
-"""Errors of a body that the call takes."""
-
-_ROLES = {
-    Who.ORGANIZER: "For accounts with the role `organizer`.",
-    Who.AUDITOR: "For accounts with the role `auditor`.",
-    Who.STAFF: "For accounts with a role.",
-    Who.ADMIN: "For accounts with the role `admin`.",
-}
+_METHODS = ("get", "put", "post", "patch", "delete")
+"""In this order."""
 
 
 def document(routes: Sequence[ControllerRouterHandler], write_policy: WritePolicy) -> Json:
@@ -102,83 +86,44 @@ def document(routes: Sequence[ControllerRouterHandler], write_policy: WritePolic
     for path, method, operation in _operations(drawn):
         handler = handlers[path, method.upper()]
         _complete(operation, handler)
+        del operation["deprecated"]
+        if handler.opt.get("former_path") == path:
+            operation["deprecated"] = True
         _describe_access(operation, handler.opt["access"], write_policy)
     _link(drawn)
     for kind, parts in COMPONENTS.items():
         drawn["components"].setdefault(kind, {}).update(parts)
     drawn["components"]["schemas"] |= webhooks.data_schemas()
     drawn["webhooks"] = webhooks.webhooks()
-    return _named_plainly(drawn)
+    structs = structs_of(
+        Problem, *ITEM_TYPES.values(), *chain.from_iterable(map(_types_of, handlers.values()))
+    )
+    plain = with_plain_schemas(_named_plainly(drawn), structs)
+    return _in_order(with_shared_responses(plain))
 
 
-def _operation_id(handler: HTTPRouteHandler, _: object, path: Sequence[object]) -> str:
-    """The handler's name; if it has several paths, with the last part of this one."""
-    return handler.handler_name + (f"_at_{path[-1]}" if len(handler.paths) > 1 else "")
+def _types_of(handler: HTTPRouteHandler) -> Iterator[Any]:
+    """The types of body and answer."""
+    signature = handler.parsed_fn_signature
+    yield signature.return_type.annotation
+    if takes_body(handler):
+        yield signature.parameters["data"].annotation
 
 
-def problems_of(handler: HTTPRouteHandler) -> list[type[ProblemError]]:
-    """All problems that the call can answer: one error class for each slug."""
-    found: set[type[ProblemError]] = {InternalError, *_OF_HEAD, *handler.opt.get("problems", ())}
-    if not _is_probe(handler):
-        found.add(Overloaded)
-    if _is_limited(handler):
-        found.add(RateLimited)
-    if handler.opt["access"] is not Who.ANYONE:
-        found |= {TokenInvalid, TokenMissing}
-    if who_may(handler.opt["access"]) in _ROLES:
-        found.add(Forbidden)
-    if "accepts" in handler.opt:
-        found |= _OF_UNUSED_BODY - {UnsupportedMediaType}
-    elif takes_body(handler):
-        found |= _OF_BODY
-    elif "GET" not in handler.http_methods:
-        found |= _OF_UNUSED_BODY
-    if _reads(handler):
-        found.add(Lagging)
-    parameters = set(_parameter_types(handler).values())
-    if UUID in parameters:
-        found.add(NotFound)
-    if parameters - {UUID}:
-        found.add(InvalidFields)
-    if _honours_if_match(handler):
-        found.add(ChangedMeanwhile)
-    if _is_done_once(handler):
-        found.add(IdempotencyKeyReused)
-    by_slug = {kind.slug: kind for kind in found}
-    return [by_slug[slug] for slug in sorted(by_slug)]
+def _in_order(drawn: Json) -> Json:
+    """With paths, methods and schemas in an order that does not change from process to process."""
+    drawn["paths"] = {
+        path: {method: item[method] for method in _METHODS if method in item}
+        for path, item in sorted(drawn["paths"].items())
+    }
+    drawn["components"]["schemas"] = dict(sorted(drawn["components"]["schemas"].items()))
+    return drawn
 
 
-def _parameter_types(handler: HTTPRouteHandler) -> dict[str, Any]:
-    fields = handler.parsed_fn_signature.parameters
-    return {name: fields[name].annotation for name in fields.keys() - {"self", "request", "data"}}
-
-
-def _is_probe(handler: HTTPRouteHandler) -> bool:
-    return "health" in handler.resolve_tags()
-
-
-def _is_limited(handler: HTTPRouteHandler) -> bool:
-    return handler.opt.get("limit", EVERY_CALL) is not None
-
-
-def _reads(handler: HTTPRouteHandler) -> bool:
-    """Whether it answers from the read tables."""
-    return "min_event_position" in handler.parsed_fn_signature.parameters
-
-
-def _is_tagged(handler: HTTPRouteHandler) -> bool:
-    """Whether an answer that is known already is a 304."""
-    return bool(handler.opt.get("tagged", _reads(handler)))
-
-
-def _honours_if_match(handler: HTTPRouteHandler) -> bool:
-    """What is only being created has no version to compare with."""
-    return bool(handler.opt.get("versioned")) and handler.status_code != 201
-
-
-def _is_done_once(handler: HTTPRouteHandler) -> bool:
-    """Whether it honours `Idempotency-Key`: every call that changes something."""
-    return "GET" not in handler.http_methods
+def _operation_id(handler: HTTPRouteHandler, method: Method, path: Sequence[object]) -> str:
+    """The handler's name, marked at its former path."""
+    former = handler.opt.get("former_path") == "/".join(["", *map(str, path)])
+    return handler.handler_name + ("_at_former_path" if former else "")
 
 
 def _operations(drawn: Json) -> Iterator[tuple[str, str, Json]]:
@@ -190,12 +135,12 @@ def _operations(drawn: Json) -> Iterator[tuple[str, str, Json]]:
 def _complete(operation: Json, handler: HTTPRouteHandler) -> None:
     """Add what does not follow from the types of the operation."""
     parameters = [_parameter(drawn) for drawn in operation.pop("parameters", [])]
-    if _is_tagged(handler):
-        parameters.append(_ref("parameters", "If-None-Match"))
-    if _honours_if_match(handler):
-        parameters.append(_ref("parameters", "If-Match"))
-    if _is_done_once(handler):
-        parameters.append(_ref("parameters", HEADER))
+    if is_tagged(handler):
+        parameters.append(ref("parameters", "If-None-Match"))
+    if honours_if_match(handler):
+        parameters.append(ref("parameters", "If-Match"))
+    if is_done_once(handler):
+        parameters.append(ref("parameters", HEADER))
     if parameters:
         operation["parameters"] = parameters
     if accepted := handler.opt.get("accepts"):
@@ -208,14 +153,14 @@ def _complete(operation: Json, handler: HTTPRouteHandler) -> None:
         body["content"]["application/json"]["example"] = examples.body(sent.annotation)
     success = str(handler.status_code)
     responses = {success: _success(operation["responses"][success], handler)}
-    if _is_tagged(handler):
+    if is_tagged(handler):
         responses["304"] = {
             "description": "It is what `If-None-Match` named",
-            "headers": _headers("X-Request-ID", "ETag"),
+            "headers": headers("X-Request-ID", "ETag", *_limit_headers(handler)),
         }
     for status in map(str, handler.responses or ()):
-        responses[status] = operation["responses"][status] | {"headers": _headers("X-Request-ID")}
-    operation["responses"] = dict(sorted((responses | _failures(handler)).items()))
+        responses[status] = operation["responses"][status] | {"headers": headers("X-Request-ID")}
+    operation["responses"] = dict(sorted((responses | failures(handler)).items()))
 
 
 def _describe_access(operation: Json, access: Who | Permission, write_policy: WritePolicy) -> None:
@@ -225,8 +170,8 @@ def _describe_access(operation: Json, access: Who | Permission, write_policy: Wr
         return
     is_open = write_policy == "anyone" and is_by_write_policy(access)
     operation["security"] = [{}, {"bearer": []}] if is_open else [{"bearer": []}]
-    if who in _ROLES and not is_open:
-        operation["description"] += f"\n\n{_ROLES[who]}"
+    if who in ROLES and not is_open:
+        operation["description"] += f"\n\n{ROLES[who]}"
     if scope := scope_of(access):
         operation["security"].append({"apiKey": [scope]})
         operation["description"] += f"\n\nFor API keys with the scope `{scope}`."
@@ -235,31 +180,32 @@ def _describe_access(operation: Json, access: Who | Permission, write_policy: Wr
 def _parameter(drawn: Json) -> Json:
     """A parameter without what says nothing, and by name where several calls have it."""
     if drawn["name"] in COMPONENTS["parameters"]:
-        return _ref("parameters", drawn["name"])
+        return ref("parameters", drawn["name"])
     schema = drawn["schema"]
     schema.pop("description", None)
     alternatives = [one for one in schema.pop("oneOf", []) if one != {"type": "null"}]
     for alternative in alternatives:
         schema |= alternative
+    if None in schema.get("enum", ()):  # a parameter that is left out
+        schema["enum"] = [choice for choice in schema["enum"] if choice is not None]
     kept = {key: drawn[key] for key in ("name", "in", "description", "required") if key in drawn}
     return kept | {"schema": schema}
 
 
 def _success(drawn: Json, handler: HTTPRouteHandler) -> Json:
     """What the call answers when all is well."""
-    headers = ["X-Request-ID"]
+    names = ["X-Request-ID"]
     if "GET" not in handler.http_methods and handler.opt.get("command", True):
-        headers.append("Event-Position")
-    if handler.status_code != 204 and (_is_tagged(handler) or handler.opt.get("versioned")):
-        headers.append("ETag")
+        names.append("Event-Position")
+    if handler.status_code != 204 and (is_tagged(handler) or handler.opt.get("versioned")):
+        names.append("ETag")
     if handler.status_code == 201:
-        headers.append("Location")
-    if _is_done_once(handler):
-        headers.append(REPLAYED)
-    if _is_limited(handler):
-        headers += RATE_LIMIT_HEADERS
+        names.append("Location")
+    if is_done_once(handler):
+        names.append(REPLAYED)
+    names += _limit_headers(handler)
     description = HTTPStatus(handler.status_code).phrase
-    response: Json = {"description": description, "headers": _headers(*headers)}
+    response: Json = {"description": description, "headers": headers(*names)}
     if handler.status_code != 204:
         (answered,) = handler.parsed_fn_signature.return_type.inner_types
         ((media_type, media),) = drawn["content"].items()
@@ -268,43 +214,13 @@ def _success(drawn: Json, handler: HTTPRouteHandler) -> Json:
     return response
 
 
-def _failures(handler: HTTPRouteHandler) -> Json:
-    """The problems by status; several may have the same status."""
-    by_status: dict[str, list[type[ProblemError]]] = {}
-    for kind in problems_of(handler):
-        by_status.setdefault(str(kind.status), []).append(kind)
-    return {status: _failure(status, kinds) for status, kinds in by_status.items()}
-
-
-def _failure(status: str, kinds: Sequence[type[ProblemError]]) -> Json:
-    headers = ["X-Request-ID"]
-    if status in {"429", "503"}:
-        headers.append("Retry-After")
-    if status == "429":
-        headers += RATE_LIMIT_HEADERS
-    if status == "401":
-        headers.append("WWW-Authenticate")
-    return {
-        "description": ", or ".join(kind.title.lower() for kind in kinds).capitalize(),
-        "headers": _headers(*headers),
-        "content": {
-            "application/problem+json": {
-                "schema": {
-                    "allOf": [_ref("schemas", Problem.__name__)],
-                    "properties": {
-                        "type": {"enum": [f"/problems/{kind.slug}" for kind in kinds]},
-                        "status": {"const": int(status)},
-                    },
-                },
-                "examples": {kind.slug: {"value": examples.problem(kind)} for kind in kinds},
-            }
-        },
-    }
+def _limit_headers(handler: HTTPRouteHandler) -> Sequence[str]:
+    return RATE_LIMIT_HEADERS if is_limited(handler) else ()
 
 
 def _link(drawn: Json) -> None:
     """What was created is found, changed and deleted by its id."""
-    at_least = _ref("parameters", "Min-Event-Position")
+    at_least = ref("parameters", "Min-Event-Position")
     for path, _, operation in list(_operations(drawn)):
         created = operation["responses"].get("201")
         if created is None:
@@ -321,18 +237,11 @@ def _link(drawn: Json) -> None:
                 }
 
 
-def _headers(*names: str) -> Json:
-    return {name: _ref("headers", name) for name in names}
-
-
-def _ref(kind: str, name: str) -> Json:
-    return {"$ref": f"#/components/{kind}/{name}"}
-
-
 _GENERIC = re.compile(r"(Answer|Listing)_(?:\w+\.)*(\w+)_")
 
 
 def _named_plainly(drawn: Json) -> Json:
     """With `AreaAnswer` for what Litestar names `Answer_api.areas.Area_`."""
-    named: Json = msgspec.json.decode(_GENERIC.sub(r"\2\1", msgspec.json.encode(drawn).decode()))
+    encoded = _GENERIC.sub(r"\2\1", msgspec.json.encode(drawn).decode())
+    named: Json = msgspec.json.decode(encoded.replace("NoneTypeAnswer", "EmptyAnswer"))
     return named

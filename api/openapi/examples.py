@@ -1,4 +1,4 @@
-"""What the OpenAPI document shows for each body, answer and problem."""
+"""What the OpenAPI document shows for each body and answer."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from api.http.examples import EXAMPLES, REQUEST_ID
-from api.http.problems import FieldProblem, Problem
+from api.http.examples import EXAMPLES
 from api.http.responses import Answer, Listing, Pagination
-from domain.core.errors import InvalidFields, ProblemError
 
 
 class MissingExample(Exception):
@@ -36,18 +34,3 @@ def answer(annotation: Any) -> Any:
 
 def _data(kind: type) -> Any:
     return None if kind is type(None) else msgspec.convert(body(kind), kind)
-
-
-def problem(kind: type[ProblemError]) -> Any:
-    """The problem as a body."""
-    wrong = [FieldProblem("name", ["must not be empty"])]
-    return msgspec.to_builtins(
-        Problem(
-            type=f"/problems/{kind.slug}",
-            title=kind.title,
-            status=kind.status,
-            detail="In words: what was wrong, and what can be done about it",
-            errors=wrong if issubclass(kind, InvalidFields) else [],
-            request_id=REQUEST_ID,
-        )
-    )

@@ -23,6 +23,9 @@ from domain.history.store import open_all
 from domain.privacy.encryption import CannotOpen
 from domain.privacy.keys import InstallationKeys
 
+PersonalState = Literal["sealed", "open", "erased"]
+"""Of personal data in an entry: left out, shown, or erased."""
+
 
 class LoggedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """`time`, `actor` and the other fields of the state are None when the state is unreadable."""
@@ -40,7 +43,7 @@ class LoggedEvent(msgspec.Struct, frozen=True, kw_only=True):
     data: Any
     """The stored JSON without secrets, or the whole state as text when it is not JSON; None when
     that text could contain secrets."""
-    personal: Literal["sealed", "open", "erased"] | None = None
+    personal: PersonalState | None = None
     """State of the personal data in `data`; None without personal data."""
     unreadable: str | None = None
     """Why this release cannot read the event; None when it can."""

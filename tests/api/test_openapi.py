@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,9 +15,12 @@ import pytest
 from openapi_spec_validator import validate
 
 from api.app import ROUTES
+from api.http.examples import EVENT_ID
 from api.http.problems import problem_types
 from api.openapi.document import document
+from runtime.release import release
 from tests.api.serving import Api
+from tests.support.processes import run
 
 pytestmark = pytest.mark.anyio
 
@@ -24,9 +30,15 @@ DRAWN = document(ROUTES, "organizer")
 
 
 def operations() -> Iterator[tuple[str, Json]]:
+    """With each response in full."""
+    shared = DRAWN["components"]["responses"]
     for path, item in DRAWN["paths"].items():
         for method, operation in item.items():
-            yield f"{method.upper()} {path}", operation
+            responses = {
+                status: shared.get(response.get("$ref", "").rpartition("/")[2], response)
+                for status, response in operation["responses"].items()
+            }
+            yield f"{method.upper()} {path}", operation | {"responses": responses}
 
 
 CALLS = dict(operations())
@@ -87,6 +99,81 @@ def test_every_example_matches_its_schema(call: str) -> None:
             named = [example["value"] for example in media.get("examples", {}).values()]
             for example in [media["example"]] if "example" in media else named:
                 jsonschema.validate(example, schema, jsonschema.Draft202012Validator)
+
+
+def test_every_body_and_every_enum_has_a_name() -> None:
+    for call, operation in CALLS.items():
+        for media in operation.get("requestBody", {}).get("content", {}).values():
+            assert "$ref" in media["schema"], call
+    named = {id(schema) for schema in DRAWN["components"]["schemas"].values()}
+    unnamed = [
+        (place, schema["enum"])
+        for place, schema in schemas(DRAWN)
+        if len(schema.get("enum", ())) > 1 and id(schema) not in named and place != "type"
+    ]
+    assert not unnamed, "name these in api/openapi/names.py"
+
+
+def schemas(node: Any, place: str = "") -> Iterator[tuple[str, Json]]:
+    """Every object of the document, with the key that it is below."""
+    if isinstance(node, dict):
+        yield place, node
+        for key, value in node.items():
+            yield from schemas(value, key)
+    elif isinstance(node, list):
+        for value in node:
+            yield from schemas(value, place)
+
+
+def test_every_field_says_what_it_is() -> None:
+    silent = [
+        f"{name}.{field}"
+        for name, schema in DRAWN["components"]["schemas"].items()
+        for field, of_field in schema.get("properties", {}).items()
+        if not of_field.get("description")
+    ]
+    assert not silent, "write a docstring below the field, or name it in field_descriptions.py"
+
+
+def test_each_operation_has_an_id_of_its_own() -> None:
+    ids = [operation["operationId"] for operation in CALLS.values()]
+    assert len(set(ids)) == len(ids)
+    assert CALLS["GET /api/events"]["operationId"] == "list_events"
+    assert CALLS["GET /api/events/list"]["deprecated"]
+
+
+def test_the_document_is_the_same_in_every_process() -> None:
+    program = (
+        "import msgspec, sys\nfrom api.app import ROUTES\n"
+        "from api.openapi.document import document\n"
+        "sys.stdout.buffer.write(msgspec.json.encode(document(ROUTES, 'organizer')))"
+    )
+    drawn = {
+        run([sys.executable, "-c", program], env=os.environ | {"PYTHONHASHSEED": seed}).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(drawn) == 1
+    assert json.loads(drawn.pop())["info"]["version"] == release()
+
+
+async def test_the_example_of_a_problem_is_what_the_call_answers(lone_api: Api) -> None:
+    call = "POST /api/events/{event_id}/register"
+    path = f"/api/events/{EVENT_ID}/register"
+    body = CALLS[call]["requestBody"]["content"]["application/json"]["example"]
+    answers = {
+        ("404", "NotFound"): await lone_api.http.post(path, json=body),
+        ("422", "InvalidFields"): await lone_api.http.post(
+            path, json={"full_name": {}, "unknown": True}
+        ),
+        ("415", "UnsupportedMediaType"): await lone_api.http.post(path, content=b"{}"),
+        ("400", "MalformedBody"): await lone_api.http.post(
+            path, content=b"{", headers={"Content-Type": "application/json"}
+        ),
+    }
+    for (status, name), answer in answers.items():
+        content = CALLS[call]["responses"][status]["content"]["application/problem+json"]
+        example = content["examples"][name]["value"]
+        assert answer.json() | {"request_id": ""} == example | {"request_id": ""}
 
 
 def test_the_problems_of_an_operation_are_those_it_can_answer() -> None:
@@ -187,7 +274,8 @@ def test_parameters_and_headers_are_described() -> None:
 
 def test_the_schema_of_a_text_has_its_limits() -> None:
     body = CALLS["POST /api/events/{event_id}/register"]["requestBody"]["content"]
-    schema = body["application/json"]["schema"]
+    assert body["application/json"]["schema"] == {"$ref": "#/components/schemas/Registration"}
+    schema = DRAWN["components"]["schemas"]["Registration"]
     assert schema["required"] == ["full_name", "email"]
     name = schema["properties"]["full_name"]
     assert (name["type"], name["minLength"], name["maxLength"]) == ("string", 1, 128)

@@ -1,0 +1,35 @@
+"""Schemas that no struct gives a name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from api import health
+from domain.accounts import Role
+from domain.api_keys import Scope
+from domain.audit.entry import PersonalState
+from domain.details import Availability, Status, WaitingList
+from domain.visitors import VisitorStatus
+from projections.status import State
+
+_ENUMS: Mapping[str, Sequence[str]] = {
+    "EventStatus": get_args(Status),
+    "EventStatusFilter": (*get_args(Status), "any"),
+    "WaitingList": get_args(WaitingList),
+    "Availability": get_args(Availability),
+    "VisitorStatus": [status for status in get_args(VisitorStatus) if status != "none"],
+    "Role": get_args(Role),
+    "Scope": get_args(Scope),
+    "Order": ("asc", "desc"),
+    "PersonalState": get_args(PersonalState),
+    "CheckStatus": get_args(health.Status),
+    "ProjectionState": get_args(State),
+}
+"""Name -> values. Each Literal with more than one value is named here."""
+
+COMMON: Mapping[str, dict[str, Any]] = {
+    **{name: {"type": "string", "enum": list(values)} for name, values in _ENUMS.items()},
+    "Meta": {"type": "object", "additionalProperties": {"type": "string"}},
+}
+"""Schemas that many others refer to."""
