@@ -92,9 +92,11 @@ COMPONENTS: dict[str, dict[str, Any]] = {
             "description": 'Calls in a number of seconds: `"default";q=600;w=60`.',
             "schema": {"type": "string"},
         },
-        "WWW-Authenticate": _header(
-            "`Bearer`, with an `error` if a token was sent (RFC 6750).", type="string"
-        ),
+        "WWW-Authenticate": {
+            "description": "With every 401, and with a 403 for a missing scope: `Bearer`, and an "
+            "`error` if a token was sent (RFC 6750).",
+            "schema": {"type": "string"},
+        },
     },
     "parameters": {
         "Min-Event-Position": {
