@@ -141,7 +141,7 @@ def _occurrence(kind: type[ProblemError], handler: HTTPRouteHandler) -> ProblemE
     if kind is InvalidFields:
         return _invalid_fields(handler)
     if kind is NotFound:
-        *_, argument = _ids_in_path(handler)
+        *_, argument = "event_id", *_ids_in_path(handler)  # an event may be named in the query
         return NotFound(argument.removesuffix("_id"), UUID(EVENT_ID))
     if kind is ScopeMissing:
         return ScopeMissing(cast("Scope", scope_of(handler.opt["access"])))

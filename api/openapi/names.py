@@ -10,7 +10,9 @@ from domain.accounts import Role
 from domain.api_keys import Scope
 from domain.audit.entry import PersonalState
 from domain.details import Availability, Status, WaitingList
-from domain.visitors import VisitorStatus
+from domain.feed.sources import TYPES
+from domain.feed.visitor_data import Seated
+from domain.visitors import CancelledBy, VisitorStatus
 from projections.status import State
 
 _ENUMS: Mapping[str, Sequence[str]] = {
@@ -19,6 +21,11 @@ _ENUMS: Mapping[str, Sequence[str]] = {
     "WaitingList": get_args(WaitingList),
     "Availability": get_args(Availability),
     "VisitorStatus": [status for status in get_args(VisitorStatus) if status != "none"],
+    "SeatedStatus": get_args(Seated),
+    "ConfirmedStatus": ("registered", "waiting"),
+    "CancelledBy": get_args(CancelledBy),
+    "DeletedBy": ("organizer", "cleanup"),
+    "ItemType": TYPES,
     "Role": get_args(Role),
     "Scope": get_args(Scope),
     "Order": ("asc", "desc"),
