@@ -33,7 +33,7 @@ from litestar.openapi.spec import Tag
 from litestar.types import ControllerRouterHandler, Method
 
 from api.http.access import Permission, Who, WritePolicy, is_by_write_policy, scope_of, who_may
-from api.http.bodies import JsonBody, takes_body
+from api.http.bodies import JsonBody
 from api.http.idempotency import HEADER, REPLAYED
 from api.http.problems import Problem
 from api.http.requests import Request
@@ -106,7 +106,7 @@ def _types_of(handler: HTTPRouteHandler) -> Iterator[Any]:
     """The types of body and answer."""
     signature = handler.parsed_fn_signature
     yield signature.return_type.annotation
-    if takes_body(handler):
+    if "data" in signature.parameters:
         yield signature.parameters["data"].annotation
 
 

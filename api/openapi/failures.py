@@ -158,8 +158,8 @@ def _ids_in_path(handler: HTTPRouteHandler) -> list[str]:
 
 def _invalid_fields(handler: HTTPRouteHandler) -> InvalidFields:
     """The answer to a body, or to a query, with a wrong and an unknown member."""
-    if takes_body(handler):
-        return _wrong_body(handler.parsed_fn_signature.parameters["data"].annotation)
+    if body := handler.parsed_fn_signature.parameters.get("data"):
+        return _wrong_body(body.annotation)
     for argument, parameter in parameters_of(handler).items():
         if parameter.annotation is not UUID:
             return InvalidParameters(**{name_of(parameter, argument): what_is_wrong(parameter)})

@@ -73,6 +73,10 @@ FIELDS: Mapping[str, str] = {
     "access_token": "For `Authorization: Bearer`; valid for 15 minutes.",
     "refresh_token": "Gets the next tokens, once.",
     "refresh": "The refresh token.",
+    "ImportCounts.registered": "Lines of people who got a seat.",
+    "ImportCounts.waiting": "Lines of people who wait for one.",
+    "ImportCounts.refused": "Lines that changed nothing, each with its reason in `meta.lines`.",
+    "ImportedLine.outcome": "What became of it.",
     # of keys
     "scopes": "What the key may do.",
     "event_ids": "The only events that it reaches; null: all.",

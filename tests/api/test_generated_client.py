@@ -18,6 +18,8 @@ from tests.support.processes import STDOUT
 
 pytestmark = pytest.mark.anyio
 
+CONFIG = Path(__file__).parents[2] / "docs" / "client.yaml"
+
 PACKAGE = "events_face_client"
 
 
@@ -28,6 +30,7 @@ async def generate(api: Api, into: Path) -> None:
         *(sys.executable, "-m", "openapi_python_client", "generate"),
         *("--url", f"{api.http.base_url}/api/schema/"),
         *("--meta", "none", "--output-path", str(into), "--fail-on-warning"),
+        *("--config", str(CONFIG)),
     ]
     environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
     done = await anyio.run_process(command, env=environment, check=False, stderr=STDOUT)

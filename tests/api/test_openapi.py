@@ -103,8 +103,8 @@ def test_every_example_matches_its_schema(call: str) -> None:
 
 def test_every_body_and_every_enum_has_a_name() -> None:
     for call, operation in CALLS.items():
-        for media in operation.get("requestBody", {}).get("content", {}).values():
-            assert "$ref" in media["schema"], call
+        for kind, media in operation.get("requestBody", {}).get("content", {}).items():
+            assert "$ref" in media["schema"] or kind == "text/csv", call
     named = {id(schema) for schema in DRAWN["components"]["schemas"].values()}
     unnamed = [
         (place, schema["enum"])
