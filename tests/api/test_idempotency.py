@@ -9,6 +9,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from runtime.embedded.services import Services
+from runtime.settings import Settings
+from tests.api.retrying import AT_ONCE, check, retry_all
 from tests.api.serving import EVENT, PASSWORD, Api, problem
 
 pytestmark = pytest.mark.anyio
@@ -320,3 +323,12 @@ async def test_eight_at_once_have_one_effect_and_one_answer(
         assert {response.status_code for response in responses} == {201}
         assert len({response.content for response in responses}) == 1
         assert sum("Idempotent-Replayed" not in response.headers for response in responses) == 1
+
+
+def test_each_key_has_one_effect_though_a_process_is_killed_on_the_way(
+    settings: Settings, services: Services
+) -> None:
+    outcome = retry_all(settings, services, keys=100)
+    check(outcome)
+    assert outcome.replayed >= outcome.keys * (AT_ONCE - 1)
+    assert outcome.unknown > 0, "nobody noticed that a process was killed"
