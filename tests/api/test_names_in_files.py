@@ -1,5 +1,5 @@
-"""No name and no email of a visitor is in any file of the database: not before an erasure, and so
-not after one either."""
+"""No name and no email of a visitor is in any file of the database, stored answers included: not
+before an erasure, and so not after one either."""
 
 from __future__ import annotations
 
@@ -83,21 +83,28 @@ async def test_no_file_of_the_cluster_holds_a_name_or_an_email(
                 assert (await api.http.post(path, json=other)).status_code == 201
             await until_async(lambda: caught_up(connection))
             await deliver(settings, services, keys, answer)
+        key, event = a_name(), await api.event()
+        again = {**admin.bearer, "Idempotency-Key": key}
+        for _ in range(2):
+            added = await api.http.post(f"/api/events/{event}/visitors", json=person, headers=again)
+            assert added.json()["data"]["email"] == email.lower()
+        assert added.headers["Idempotent-Replayed"] == "true"
+        await until_async(lambda: caught_up(connection))
         for asked in (first, f"{first} {last}", email, f"{domain}.org"):
             found = await search(connection, keys, text=asked)
-            assert [visitor.email for visitor in found.rows] == [email.lower()] * 2
+            assert [visitor.email for visitor in found.rows] == [email.lower()] * 3
         await rebuild_tables(services.database_url, keys, [VISITORS, OUTBOX])
         write_everything(services.database_url)
-        assert files_with(servers_dir, [first, last, mailbox, domain]) == set()
+        assert files_with(servers_dir, [first, last, mailbox, domain, key]) == set()
 
         answered = await api.http.post(
             "/api/visitors/erase", json={"email": email}, headers=admin.bearer
         )
-        assert answered.json()["data"]["registrations"] == 2
+        assert answered.json()["data"]["registrations"] == 3
         await until_async(lambda: caught_up(connection))
         assert (await search(connection, keys, text=email)).rows == []
         write_everything(services.database_url)
-        assert files_with(servers_dir, [first, last, mailbox, domain]) == set()
+        assert files_with(servers_dir, [first, last, mailbox, domain, key]) == set()
 
 
 async def test_the_search_of_files_finds_what_a_table_holds(
