@@ -5,11 +5,18 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 _NAT64 = ip_network("64:ff9b::/96")
-_NAT64_LOCAL = ip_network("64:ff9b:1::/48")
-_IPV4_COMPATIBLE = ip_network("::/96")
 
-_SERVICES_OF_HOSTERS = frozenset({ip_address("168.63.129.16")})
-"""Public by its number, but it answers as a service of the machine's own hoster (Azure)."""
+_NOT_PUBLIC = [
+    ip_network(network)
+    for network in (
+        "64:ff9b:1::/48",  # NAT64 of a private network
+        "::/96",  # IPv4 inside IPv6, as it was at first
+        "192.0.0.0/24",  # IETF protocols, and metadata of Oracle's machines
+        "192.88.99.0/24",  # relays of 6to4
+        "168.63.129.16/32",  # metadata of Azure's machines
+    )
+]
+"""Besides those of `ipaddress`, whose list differs between versions of Python."""
 
 
 def is_public(address: str) -> bool:
@@ -20,7 +27,7 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     if isinstance(ip, IPv6Address):
-        if ip in _NAT64_LOCAL or ip in _IPV4_COMPATIBLE or ip.is_site_local or ip.teredo:
+        if ip.is_site_local or ip.teredo:
             return False
         embedded = ip.ipv4_mapped or ip.sixtofour or _after_nat64(ip)
         if embedded is not None:
@@ -50,5 +57,5 @@ def _is_global(ip: IPv4Address | IPv6Address) -> bool:
         ip.is_global
         and not ip.is_multicast
         and not ip.is_reserved
-        and ip not in _SERVICES_OF_HOSTERS
+        and not any(ip in network for network in _NOT_PUBLIC)
     )

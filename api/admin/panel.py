@@ -24,6 +24,7 @@ from api.admin.sign_in import sign_in, sign_in_page, sign_out
 from api.admin.syncs import SyncPages
 from api.admin.visitor_changes import VisitorChangePages
 from api.admin.visitors import VisitorPages
+from api.admin.webhooks import WebhookPages
 from api.http.access import COOKIE
 from api.http.hosts import Check, in_turn
 
@@ -46,6 +47,7 @@ def panel(checks: Sequence[Check | None]) -> Router:
             VisitorChangePages,
             NotificationPages,
             SyncPages,
+            WebhookPages,
             HistoryPages,
             AccountPages,
             KeyPages,

@@ -6,6 +6,7 @@ from events_face.commands.audit_table import AUDIT_COMMANDS
 from events_face.commands.backup_table import BACKUP_COMMANDS
 from events_face.commands.key_table import KEY_COMMANDS
 from events_face.commands.options import AS_JSON, QUEUES, Command, Option, count, queues, seconds
+from events_face.commands.webhook_table import WEBHOOK_COMMANDS
 from runtime.variables import days, port
 
 HOST = Option(
@@ -236,6 +237,7 @@ COMMANDS: dict[str, Command] = {
             ),
         ),
     ),
+    **WEBHOOK_COMMANDS,
     "rotate-keys": Command(
         help="replace the data key that encrypts the keys of personal data",
         example="events-face rotate-keys",
@@ -279,5 +281,6 @@ GROUPS = {
     "keys": "manage the API keys of other systems",
     "seats": "recount the seats of events",
     "projections": "manage the read tables",
+    "webhooks": "see how webhooks are sent, and send items again",
     "audit": "read history, and prove that it was not changed",
 }

@@ -14,7 +14,9 @@ from domain.application import APPLICATION
 from domain.history.decider import Decider
 from domain.webhook_secrets import new_secret, seal_secret
 from domain.webhooks import CreateWebhook, WebhookUrl
+from projections.webhook_deliveries import Attempt, count_attempts, list_attempts
 from tests.support.installation import Installation
+from tests.support.waiting import until_async
 from workers.webhooks.senders import send_webhooks
 
 
@@ -52,3 +54,33 @@ async def sending(
         worker.cancel()
         with suppress(asyncio.CancelledError):
             await worker
+
+
+async def attempts_of(
+    installation: Installation, webhook: MadeWebhook, count: int
+) -> list[Attempt]:
+    """Its newest attempts, once there are so many."""
+
+    async def are_there() -> bool:
+        return await count_attempts(installation.connection, webhook.id) >= count
+
+    await until_async(are_there)
+    return await list_attempts(installation.connection, webhook.id, limit=count)
+
+
+async def make_due(installation: Installation) -> None:
+    """All items that wait for another try."""
+    await installation.connection.execute(
+        "UPDATE webhook_parked SET due_at = now() WHERE due_at IS NOT NULL"
+    )
+    await installation.connection.execute("NOTIFY webhooks")
+
+
+async def due_in(installation: Installation) -> float:
+    """Seconds until the next try of the only item that waits for one."""
+    cursor = await installation.connection.execute(
+        "SELECT extract(epoch FROM due_at - now())::float8 FROM webhook_parked"
+    )
+    ((seconds,),) = await cursor.fetchall()
+    found: float = seconds
+    return found

@@ -58,11 +58,14 @@ class Endpoint:
     async def has(self, count: int) -> list[Received]:
         """All requests, once there are so many."""
 
-        async def are_there() -> bool:
-            return len(self.received) >= count
-
-        await until_async(are_there)
+        await self.until(lambda: len(self.received) >= count)
         return self.received
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async def holds() -> bool:
+            return condition()
+
+        await until_async(holds)
 
     def answer_next(self, *answers: Answer) -> None:
         """To the next requests, in their order."""

@@ -39,6 +39,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool
     is_free: bool
     """Whether no worker has the lease."""
+    lease_token: UUID | None
+    """Of the last lease, unless the cursor was moved since."""
     is_behind: bool
     """Whether history has events after the cursor."""
     due_in: float | None
@@ -90,7 +92,7 @@ async def standings(connection: AsyncConnection[Any]) -> list[Standing]:
         await cursor.execute(
             """
             SELECT w.id, w.version, w.enabled,
-                   coalesce(c.leased_until <= now(), true) AS is_free,
+                   coalesce(c.leased_until <= now(), true) AS is_free, c.lease_token,
                    coalesce(c.position, w.created_position)
                        < (SELECT max(notification_id) FROM history_events) AS is_behind,
                    (SELECT extract(epoch FROM p.due_at - now())::float8 FROM webhook_parked p
@@ -135,6 +137,7 @@ async def renew(connection: AsyncConnection[Any], tokens: Collection[UUID]) -> s
 
 
 async def release(connection: AsyncConnection[Any], lease: Lease) -> None:
+    """All workers look whether there is more to send."""
     await connection.execute(
         """
         UPDATE webhook_cursors SET lease_token = NULL, leased_until = '-infinity'
@@ -142,6 +145,7 @@ async def release(connection: AsyncConnection[Any], lease: Lease) -> None:
         """,
         [lease.webhook_id, lease.lease_token],
     )
+    await connection.execute("NOTIFY webhooks")
 
 
 async def settle(connection: AsyncConnection[Any], lease: Lease, done: Settlement) -> Settled:

@@ -149,10 +149,11 @@ class Senders:
         self._network.threads.shutdown(wait=False, cancel_futures=True)
 
     def _stop_outdated(self, now: Iterable[Standing]) -> None:
-        """Stop senders of webhooks that were changed: they begin anew."""
-        versions = {standing.id: standing.version for standing in now}
+        """Stop senders of webhooks that were changed, or whose cursor was moved: they begin
+        anew."""
+        known = {standing.id: (standing.version, standing.lease_token) for standing in now}
         for id, (sender, _) in self._running.items():
-            if versions.get(id) != sender.endpoint.version:
+            if known.get(id) != (sender.endpoint.version, sender.lease.lease_token):
                 sender.stop()
 
     async def _start(self, connection: AsyncConnection[Any], id: UUID) -> None:
@@ -176,10 +177,10 @@ class Senders:
             log.exception("bug in sending to a webhook", webhook=str(id))
             await asyncio.sleep(SWEEP_INTERVAL)
         finally:
+            del self._running[id]
             with suppress(*UNAVAILABLE):
                 async with self._pool.connection() as connection:
                     await cursors.release(connection, sender.lease)
-            del self._running[id]
 
     async def _renew(self, connection: AsyncConnection[Any]) -> None:
         self._renewed_at, leased_at = monotonic(), clock()

@@ -16,9 +16,11 @@ from api.admin.kit.cookies import seen
 from api.admin.kit.forms import whole_number
 from api.admin.kit.pages import fragment, page
 from api.admin.system_status import system_status
+from api.database.query import run_query
 from api.http.access import Permission, may
 from api.http.reads import Lagging, read
 from api.http.requests import Request
+from domain.endpoints import Endpoint, list_endpoints
 
 DISTINGUISHING = (Permission.READ_HISTORY, Permission.REBUILD_TABLES)
 """Permissions that change what the cards show."""
@@ -33,6 +35,7 @@ async def dashboard(request: Request) -> Response[str]:
         "dashboard/page.html",
         figures=await _figures(request, seen(request)),
         status=await system_status(request),
+        disabled_webhooks=await _disabled_webhooks(request),
     )
 
 
@@ -77,6 +80,14 @@ async def _figures(request: Request, at_least: int) -> Figures | None:
         return await read(request, at_least, figures, TABLES)
     except (Lagging, UndefinedTable, UndefinedColumn):
         return None
+
+
+async def _disabled_webhooks(request: Request) -> list[Endpoint]:
+    """Those that Events-Face disabled, for who may enable them."""
+    if not may(request.account.roles, Permission.MANAGE_WEBHOOKS):
+        return []
+    rows = await run_query(request.connections.primary, list_endpoints)
+    return [row for row in rows if row.disabled_because]
 
 
 def _kind(request: Request) -> Kind:
