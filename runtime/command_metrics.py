@@ -17,7 +17,8 @@ from runtime.metrics import COUNTS, REGISTRY, SECONDS
 
 COMMANDS = Counter(
     "events_face_commands",
-    "Decided commands; the outcome is `accepted`, the slug of the refusal, or the kind of failure.",
+    "Decided commands; the outcome is `accepted`, `replayed` (done before under the same"
+    " Idempotency-Key), the slug of the refusal, or the kind of failure.",
     ["command", "outcome"],
     registry=REGISTRY,
 )
@@ -131,7 +132,7 @@ def _conflicts(batch: Batch) -> int:
 
 def _name(outcome: Done | CommandFailure) -> str:
     if isinstance(outcome, Done):
-        return "accepted"
+        return "accepted" if outcome.replayed is None else "replayed"
     match outcome.error:
         case DomainError() as refusal:
             return refusal.slug

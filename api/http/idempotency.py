@@ -22,6 +22,10 @@ from domain.history.idempotency import Completion, Once
 from domain.privacy.encryption import seal, unseal
 
 HEADER = "Idempotency-Key"
+_NAME = HEADER.lower().encode()
+
+_OF_THE_CALL = {b"content-type", b"if-match"}
+"""Headers that make it another call."""
 
 REPLAYED = "Idempotent-Replayed"
 """The header of a response that is sent again."""
@@ -94,18 +98,19 @@ async def keyed_call(
     request: Request, respond: Callable[[Any], Response[Any]], complete: Completion | None
 ) -> KeyedCall | None:
     """The request with its key; None without one. Raises InvalidFields."""
-    sent = request.headers.getall(HEADER, [])
+    # From the scope: to build `request.headers` would cost a registration more than this look-up.
+    sent = [value for name, value in request.scope["headers"] if name == _NAME]
     if not sent:
         return None
     key = parse_key(sent)
     return KeyedCall(request, key, await _fingerprint(request), respond, complete)
 
 
-def parse_key(sent: list[str]) -> str:
+def parse_key(sent: list[bytes]) -> str:
     """The key in the lines of the header: `"abc"` is `abc`. Raises InvalidFields."""
     if len(sent) > 1:
         raise InvalidFields(**{HEADER: "is there more than once"})
-    key = sent[0]
+    key = sent[0].decode("latin-1")
     if not re.fullmatch(PATTERN, key):
         raise InvalidFields(
             **{HEADER: "must have 1 to 255 visible ASCII characters, bare or in double quotes"}
@@ -121,8 +126,7 @@ async def _fingerprint(request: Request) -> bytes:
             request.method,
             request.scope["path"].rstrip("/"),
             request.scope["query_string"],
-            request.headers.getall("Content-Type", []),
-            request.headers.getall("If-Match", []),
+            [field for field in request.scope["headers"] if field[0] in _OF_THE_CALL],
             await request.body(),
         ]
     )

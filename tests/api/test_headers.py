@@ -93,6 +93,7 @@ async def test_a_configured_site_may_read_answers_and_problems(serving: Serving)
             answer = await api.http.get(path, headers={"Origin": SITE})
             assert answer.headers["Access-Control-Allow-Origin"] == SITE
             assert "Event-Position" in answer.headers["Access-Control-Expose-Headers"]
+            assert "Idempotent-Replayed" in answer.headers["Access-Control-Expose-Headers"]
             assert "Access-Control-Allow-Credentials" not in answer.headers
             assert answer.headers["Vary"] == "Origin"
 
@@ -110,13 +111,14 @@ async def test_a_configured_site_may_ask_before_it_changes_something(serving: Se
         asked_first = {
             "Origin": SITE,
             "Access-Control-Request-Method": "PATCH",
-            "Access-Control-Request-Headers": "authorization, content-type, if-match",
+            "Access-Control-Request-Headers": "authorization, content-type, idempotency-key",
         }
         answer = await api.http.options("/api/events/areas/1", headers=asked_first)
         assert answer.status_code == 204
         assert answer.headers["Access-Control-Allow-Origin"] == SITE
         assert "PATCH" in answer.headers["Access-Control-Allow-Methods"]
         assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
+        assert "Idempotency-Key" in answer.headers["Access-Control-Allow-Headers"]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 

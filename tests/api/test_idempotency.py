@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from domain.history.batch import OutcomeUnknown
+from domain.history.group_commit import Writer
+from domain.privacy.keys import InstallationKeys
+from projections.rebuild.rebuild import rebuild_tables
+from projections.registry import ALL
 from runtime.embedded.services import Services
 from runtime.settings import Settings
+from runtime.variables import Rate
 from tests.api.retrying import AT_ONCE, check, retry_all
-from tests.api.serving import EVENT, PASSWORD, Api, problem
+from tests.api.serving import EVENT, PASSWORD, Api, Serving, problem
 
 pytestmark = pytest.mark.anyio
 
@@ -282,6 +289,45 @@ async def test_an_answer_that_is_a_day_old_counts_as_absent(lone_api: Api) -> No
     assert second.status_code == 201
     assert second.headers["Location"] != created.headers["Location"]
     assert same(second, await lone_api.http.post("/api/events/", json=EVENT, headers=keyed("e")))
+
+
+async def test_a_rebuild_of_all_read_tables_keeps_the_answers(
+    lone_api: Api, services: Services, keys: InstallationKeys
+) -> None:
+    first = await lone_api.http.post("/api/events/", json=EVENT, headers=keyed("a-key"))
+    await rebuild_tables(services.database_url, keys, ALL)
+    assert same(first, await lone_api.http.post("/api/events/", json=EVENT, headers=keyed("a-key")))
+
+
+async def test_a_repeated_call_counts_for_rate_limits(serving: Serving) -> None:
+    async with serving(rate_limits=True, rate_limit_register=Rate(2, 60)) as api:
+        path = f"/api/events/{await api.event()}/register"
+        statuses = [
+            (await api.http.post(path, json=ADA, headers=keyed("a-key"))).status_code
+            for _ in range(3)
+        ]
+    assert statuses == [201, 201, 429]
+
+
+async def test_an_unknown_outcome_says_that_the_call_can_be_sent_again(
+    lone_api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event was created, and the answer got lost."""
+    execute = Writer.execute
+
+    async def lost(*given: Any, **more: Any) -> None:
+        await execute(*given, **more)
+        raise OutcomeUnknown
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Writer, "execute", lost)
+        unknown = await lone_api.http.post("/api/events/", json=EVENT, headers=keyed("a-key"))
+    assert problem(unknown) == (503, "overloaded")
+    assert "With an Idempotency-Key it is safe to send the same call again" in unknown.text
+    again = await lone_api.http.post("/api/events/", json=EVENT, headers=keyed("a-key"))
+    assert again.status_code == 201
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert (await topics(lone_api))["Event.Created"] == 1
 
 
 async def test_an_erasure_is_answered_again_and_deletes_the_answers_about_the_person(

@@ -190,6 +190,20 @@ async def test_all_free_seats_are_passed_on_in_one_sweep(installation: Installat
     assert await swept(installation, A_WEEK_BEFORE) == Swept(promoted=240 - MOST_AT_ONCE)
 
 
+async def test_stored_answers_are_deleted_when_they_have_expired(
+    installation: Installation,
+) -> None:
+    await installation.connection.execute(
+        """
+        INSERT INTO idempotency_keys (key, fingerprint, answer, position, expires_at)
+        SELECT convert_to(n::text, 'UTF8'), '', '', 0, now() + (n * interval '1 hour')
+        FROM generate_series(-2, 1) AS n
+        """
+    )
+    assert await swept(installation, A_WEEK_BEFORE) == Swept(answers=3)
+    assert len(await installation.rows("idempotency_keys")) == 1
+
+
 async def test_a_read_table_of_another_release_stops_only_what_reads_it(
     installation: Installation,
 ) -> None:
