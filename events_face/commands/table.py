@@ -2,10 +2,19 @@
 
 import os
 
-from events_face.commands.audit_table import AUDIT_COMMANDS
+from events_face.commands.audit_table import AUDIT_COMMANDS, PERSONAL
 from events_face.commands.backup_table import BACKUP_COMMANDS
 from events_face.commands.key_table import KEY_COMMANDS
-from events_face.commands.options import AS_JSON, QUEUES, Command, Option, count, queues, seconds
+from events_face.commands.options import (
+    AS_JSON,
+    QUEUES,
+    Command,
+    Option,
+    count,
+    position,
+    queues,
+    seconds,
+)
 from events_face.commands.webhook_table import WEBHOOK_COMMANDS
 from runtime.variables import days, port
 
@@ -218,6 +227,26 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     **KEY_COMMANDS,
+    "feed": Command(
+        help="print the feed, one line of JSON for each item",
+        example="events-face feed --after 4711 --follow",
+        function="events_face.commands.feed:feed",
+        options=(
+            Option(
+                flag="--after",
+                name="after",
+                help="only items after this position",
+                more={"type": position, "default": 0, "metavar": "POSITION"},
+            ),
+            Option(
+                flag="--follow",
+                name="follow",
+                help="wait for new items, and print each as it happens",
+                more={"action": "store_true"},
+            ),
+            PERSONAL,
+        ),
+    ),
     "erase": Command(
         help="erase the personal data of one person, also from history",
         example="events-face erase ada@example.com",
