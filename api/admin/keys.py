@@ -14,7 +14,7 @@ from litestar.params import FromPath
 from psycopg import AsyncConnection
 
 from api.admin.kit.forms import Form, parsed, refused, sent_form
-from api.admin.kit.history_entries import timeline_for
+from api.admin.kit.history_entries import ids_of, timeline_for, who
 from api.admin.kit.pages import page, see
 from api.admin.kit.paging import Pages, page_number
 from api.database.key_list import KeyRow, find_key, list_keys
@@ -139,6 +139,7 @@ async def _shown(request: Request, id: UUID, form: Form | None = None) -> Respon
         status_code=409 if form else 200,
         key=row,
         names=names,
+        made_by=who(row.created_by, names),
         graces=GRACES.items(),
         form=form or Form(),
         timeline=timeline,
@@ -146,15 +147,19 @@ async def _shown(request: Request, id: UUID, form: Form | None = None) -> Respon
 
 
 async def _row(request: Request, id: UUID) -> tuple[KeyRow, Mapping[UUID, str]]:
-    """The key, and the names of its events. Raises NotFound."""
+    """The key, and the names of its events and of who made it. Raises NotFound."""
 
     async def query(
         connection: AsyncConnection[Any],
     ) -> tuple[KeyRow | None, Mapping[UUID, str]]:
         row = await find_key(connection, id)
-        return row, await names_of(connection, row.event_ids or ()) if row else {}
+        return row, await names_of(connection, _ids_in(row)) if row else {}
 
     row, names = await run_query(request.connections.primary, query)
     if row is None:
         raise NotFound("API key", id)
     return row, names
+
+
+def _ids_in(row: KeyRow) -> set[UUID]:
+    return {*(row.event_ids or ()), *ids_of([row.created_by])}

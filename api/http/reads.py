@@ -119,11 +119,13 @@ async def read_listing(
     """The listing as a response. `listing` returns it with the page that it shows; while `version`
     gives the same version as for the cached response, the tables are not read. Raises as `read`."""
     key = f"{request.scope['path']}?{request.scope['query_string'].decode('latin-1')}"
-    if request.event_ids is not None:
-        key = f"{request.actor} {key}"  # it sees only its events
+    viewer = request.actor if request.event_ids is not None else ""  # it sees only its events
+    key = f"{viewer} {key}"
     connections = request.connections
     await _catch_up(connections, TABLES, at_least)
-    found = await _cached(connections, key, version) or await _read(connections, key, listing)
+    found = await _cached(connections, key, version) or await _read(
+        connections, key, listing, viewer
+    )
     return unless_known(request, found.response)
 
 
@@ -136,23 +138,28 @@ async def _cached(
 
 
 async def _read(
-    connections: Connections, key: str, listing: Query[tuple[Page[Any], Listing[Any]]]
+    connections: Connections,
+    key: str,
+    listing: Query[tuple[Page[Any], Listing[Any]]],
+    viewer: str,
 ) -> Entry[Ready]:
     page, content = await run_query(connections.readers, listing)
     body = to_json(content)
-    response = Ready(body, headers=tagged(_etag(page)), media_type="application/json")
+    response = Ready(body, headers=tagged(_etag(page, viewer)), media_type="application/json")
     entry = Entry(page.version, response, len(body), page.valid)
     connections.response_cache.store(key, entry)
     return entry
 
 
-def _etag(page: Page[Any]) -> str:
+def _etag(page: Page[Any], viewer: str) -> str:
     """If a page depends on the clock, its version may have several results; the end of the page's
     period identifies the result."""
-    if page.valid is None:
-        return f'"{page.version}"'
-    end = page.valid.end.isoformat() if page.valid.end else "ever"
-    return f'"{page.version}.until-{end}"'
+    parts = [page.version]
+    if page.valid is not None:
+        parts.append(f"until-{page.valid.end.isoformat() if page.valid.end else 'ever'}")
+    if viewer:
+        parts.append(viewer)
+    return f'"{".".join(parts)}"'
 
 
 def unless_known(request: Request, response: Ready) -> Response[Any]:

@@ -98,7 +98,8 @@ def _summary(end: End, result: RecoveryResult) -> str:
         f"lost: every change {later}; `audit verify --checkpoint FILE` shows whether a pinned"
         " checkpoint had more events\n"
         f"undone: every erasure {later}: names and emails are back, erase those people again; and"
-        " every account disabled, role revoked and password changed\n"
+        " every account disabled, role revoked and password changed; and every API key revoked or"
+        " rolled: see `events-face keys list`\n"
         f"sessions: {result.sessions} ended; users must sign in again\n"
         f"notifications: {_notifications(result)}\n"
     )

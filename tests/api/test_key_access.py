@@ -108,6 +108,10 @@ async def test_the_list_of_a_restricted_key_has_its_events(keyed: Keyed) -> None
         assert found["pagination"]["total"] == len(found["data"])
         return {event["id"] for event in found["data"]}
 
+    everybody = await keyed.http.get("/api/events/")
+    known = {"If-None-Match": everybody.headers["ETag"]}
+    assert (await keyed.http.get("/api/events/", headers=known)).status_code == 304
+    assert (await keyed.http.get("/api/events/", headers=known | restricted)).status_code == 200
     for _ in range(2):  # then from the cache
         assert await listed({}) == {ours, other}
         assert await listed(restricted) == {ours}

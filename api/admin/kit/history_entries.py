@@ -128,13 +128,13 @@ async def entries_of(connection: AsyncConnection[Any], steps: Sequence[Step]) ->
 async def facts_of(connection: AsyncConnection[Any], state: Mapping[str, Any]) -> list[Fact]:
     """The fields of a state."""
     flat = flattened(state)
-    names = await names_of(connection, set(_ids(flat.values())))
+    names = await names_of(connection, set(ids_of(flat.values())))
     return [Fact(label(field), _shown(field, value, names)) for field, value in flat.items()]
 
 
 async def changes_of(connection: AsyncConnection[Any], changes: Sequence[Change]) -> list[Fact]:
     """The fields that changed."""
-    names = await names_of(connection, set(_ids(v for c in changes for v in (c.old, c.new))))
+    names = await names_of(connection, set(ids_of(v for c in changes for v in (c.old, c.new))))
     return [_fact(_last_name(c.field), c.new, c.old, True, names) for c in changes]
 
 
@@ -169,7 +169,7 @@ def shown(value: Any, names: Mapping[UUID, str]) -> Value:
         return ", ".join(str(shown(item, names)) for item in value)
     if isinstance(value, dict):
         return ", ".join(f"{label(key)}: {shown(item, names)}" for key, item in value.items())
-    for id in _ids([value]):
+    for id in ids_of([value]):
         return names.get(id, str(id))
     if isinstance(value, str) and "T" in value:
         with suppress(msgspec.ValidationError):
@@ -183,8 +183,8 @@ def _ids_in(steps: Sequence[Step]) -> set[UUID]:
     ids: set[UUID] = set()
     for step in steps:
         ids.add(step.event.aggregate_id)
-        ids |= set(_ids([step.event.actor, *_data(step.event).values()]))
-        ids |= set(_ids(flattened(step.before or {}).values()))
+        ids |= set(ids_of([step.event.actor, *_data(step.event).values()]))
+        ids |= set(ids_of(flattened(step.before or {}).values()))
     return ids
 
 
@@ -192,7 +192,7 @@ def _entry(step: Step, names: Mapping[UUID, str], removed: Mapping[UUID, str]) -
     """`names` are those of what exists, `removed` those of removed events."""
     event = step.event
     key = (event.actor or "").startswith(OF_KEY)
-    account = None if key else next(_ids([event.actor]), None)
+    account = None if key else next(ids_of([event.actor]), None)
     page = PAGES.get(event.aggregate_type)
     exists = event.aggregate_type in LASTING or event.aggregate_id in names
     short = str(event.aggregate_id)[:8]
@@ -201,7 +201,7 @@ def _entry(step: Step, names: Mapping[UUID, str], removed: Mapping[UUID, str]) -
         position=event.position,
         time=event.time,
         actor=event.actor,
-        who=_who(event.actor, names),
+        who=who(event.actor, names),
         is_account=account is not None,
         what=phrase(event.type),
         facts=[_fact(*found, known) for found in _found(step)],
@@ -214,8 +214,9 @@ def _entry(step: Step, names: Mapping[UUID, str], removed: Mapping[UUID, str]) -
     )
 
 
-def _who(actor: str | None, names: Mapping[UUID, str]) -> str:
-    for id in _ids([actor]):
+def who(actor: str | None, names: Mapping[UUID, str]) -> str:
+    """The actor for people. `names` has those of accounts and API keys."""
+    for id in ids_of([actor]):
         name = names.get(id, str(id)[:8])
         return f"API key {name}" if str(actor).startswith(OF_KEY) else name
     return (actor or "unknown").replace("system:", "system: ")
@@ -264,7 +265,8 @@ def _data(event: LoggedEvent) -> dict[str, Any]:
     return {field: value for field, value in event.data.items() if field not in closed}
 
 
-def _ids(values: Iterable[Any]) -> Iterator[UUID]:
+def ids_of(values: Iterable[Any]) -> Iterator[UUID]:
+    """Of values that are an id, or an actor with an id."""
     for value in values:
         if isinstance(value, str) and len(id := value.removeprefix(OF_KEY)) == 36:
             with suppress(ValueError):
