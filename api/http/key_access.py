@@ -76,10 +76,7 @@ class KeyAccess:
 def key_of(request: Request) -> str | None:
     """What has the prefix of an API key in `Authorization`, valid or not. The panel and calls
     without a limit, such as probes, take no keys."""
-    sent = next(
-        (value for name, value in request.scope["headers"] if name == b"authorization"), b""
-    )
-    scheme, _, token = sent.partition(b" ")
+    scheme, _, token = _authorization(request).partition(b" ")
     token = token.strip()
     if not token.startswith(_PREFIX) or scheme.lower() != b"bearer":
         return None
@@ -90,3 +87,10 @@ def key_of(request: Request) -> str | None:
 
 
 _PREFIX = PREFIX.encode()
+
+
+def _authorization(request: Request) -> bytes:
+    for name, value in request.scope["headers"]:
+        if name == b"authorization":
+            return value
+    return b""
