@@ -24,7 +24,7 @@ from api.http.responses import Answer, json_response
 from domain.core.errors import ChangedMeanwhile, NotFound
 from domain.core.values import Email, FullName, Reason
 from domain.departures import CancelVisitor, ResendMessage
-from domain.history.batch import Done
+from domain.history.batch import CommandFailure, Done
 from domain.history.idempotency import Completion, Once
 from domain.history.replays import done_before
 from domain.history.store import last_position
@@ -210,10 +210,8 @@ async def correct(
     for tries_left in reversed(range(TRIES)):
         row, position = await present(request, visitor_id)
         # After the visitor was read: if that is the result of this call, its key is there.
-        if before := await run_query(
-            request.connections.primary, lambda connection: done_before(connection, [once])
-        ):
-            return before[0].or_raise()
+        if once and (before := await _done_before(request, once)):
+            return before.or_raise()
         if expected is not None and row.version not in expected:
             raise ChangedMeanwhile(row.version)
         if row.person is None:
@@ -233,6 +231,13 @@ async def correct(
             if expected is not None or not tries_left:
                 raise
     raise AssertionError("unreachable")
+
+
+async def _done_before(request: Request, once: Once) -> Done | CommandFailure | None:
+    found = await run_query(
+        request.connections.primary, lambda connection: done_before(connection, [once])
+    )
+    return found.get(0)
 
 
 async def present(request: Request, visitor_id: UUID) -> tuple[VisitorRow, int]:

@@ -1,5 +1,7 @@
-"""What an `Idempotency-Key` on every registration costs in the writer of a process, in turns with
-registrations without one. `benchmarks.integrations` measures it over HTTP.
+"""What an `Idempotency-Key` on every registration costs the writer of a process, in turns with
+registrations without one. Processor time is that of the writer and of its session in PostgreSQL: it
+says something on a machine that does other things too. `benchmarks.integrations` measures it over
+HTTP.
 
     python -m benchmarks.idempotency [--rounds 20]
 """
@@ -14,10 +16,11 @@ import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import perf_counter
-from typing import Any
+from time import perf_counter, process_time
+from typing import Any, NamedTuple
 
 import msgspec
+import psutil
 
 from api.http.idempotency import StoredResponse
 from benchmarks.contenders import SECRET_KEY
@@ -43,23 +46,43 @@ BATCHES = {1: 30, 16: 10, 64: 6}
 """Commands in a batch -> batches in a turn."""
 
 
+class Took(NamedTuple):
+    """Microseconds for each registration."""
+
+    elapsed: float
+    writer: float
+    """Of processor time, as is `session`."""
+    session: float
+
+
 class Writing:
     """Registrations given to a decider as the writer of a process does."""
 
     def __init__(self, decider: Decider, connection: Any, fairs: list[Any]) -> None:
         self._decider = decider
         self._connection = connection
+        self._session = psutil.Process(connection.info.backend_pid)
         self._fairs = fairs
         self._number = 0
 
-    async def turn(self, size: int, batches: int, *, keyed: bool) -> float:
-        """Microseconds for each registration."""
+    async def turn(self, size: int, batches: int, *, keyed: bool) -> Took:
         rounds = [[self._request(keyed=keyed) for _ in range(size)] for _ in range(batches)]
-        begun = perf_counter()
+        begun = self._took()
         for requests in rounds:
             for outcome in await self._decider.execute(self._connection, requests):
                 outcome.or_raise()
-        return (perf_counter() - begun) / (size * batches) * 1e6
+        ended = self._took()
+        number = size * batches / 1e6
+        return Took(
+            (ended.elapsed - begun.elapsed) / number,
+            (ended.writer - begun.writer) / number,
+            (ended.session - begun.session) / number,
+        )
+
+    def _took(self) -> Took:
+        """In seconds so far."""
+        session = self._session.cpu_times()
+        return Took(perf_counter(), process_time(), session.user + session.system)
 
     def _request(self, *, keyed: bool) -> CommandRequest:
         self._number += 1
@@ -83,8 +106,8 @@ def _once() -> Once:
     return Once(key=key, fingerprint=new_key(), answer=answer)
 
 
-async def in_writer(url: str, keys: InstallationKeys, rounds: int) -> Mapping[str, list[float]]:
-    figures: dict[str, list[float]] = {}
+async def in_writer(url: str, keys: InstallationKeys, rounds: int) -> Mapping[str, list[Took]]:
+    figures: dict[str, list[Took]] = {}
     async with await connect(url) as connection:
         decider = Decider(keys, APPLICATION)
         at = datetime.now(UTC) + timedelta(days=30)
@@ -119,9 +142,13 @@ def main() -> None:
         run([sys.executable, "-P", "-m", "events_face", "migrate"], environment)
         keys = _keys(database)
         figures = asyncio.run(in_writer(database.url, keys, given.rounds))
-    for name, values in figures.items():
+    for name, turns in figures.items():
+        elapsed = statistics.median(took.elapsed for took in turns)
+        writer = statistics.mean(took.writer for took in turns)
+        session = statistics.mean(took.session for took in turns)
         sys.stdout.write(
-            f"{name}: {min(values):,.0f} µs at best, {statistics.median(values):,.0f} µs usually\n"
+            f"{name}: {elapsed:,.0f} µs; processor {writer + session:,.0f} µs"
+            f" (writer {writer:,.0f}, PostgreSQL {session:,.0f})\n"
         )
 
 

@@ -67,7 +67,7 @@ BEGIN
     ) AS appended;
 
     IF cardinality(positions) > 0 THEN
-        -- What is there has expired.
+        -- What is there has expired, unless another kind of call uses the key at this moment.
         INSERT INTO idempotency_keys (key, fingerprint, answer, position, about)
         SELECT new.key, new.fingerprint, new.answer, positions[new.at], new.about
         FROM unnest(call_keys, fingerprints, answers, answered_at, about_ids)
