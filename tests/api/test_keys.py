@@ -12,9 +12,12 @@ import pytest
 from httpx import AsyncClient
 
 from domain.key_secrets import KeySecret
+from runtime.embedded.services import Services
+from runtime.ports import free_port
+from runtime.settings import Settings
 from tests.api.keyed import Keyed, bearer
-from tests.api.serving import problem
-from tests.support.waiting import until_async
+from tests.api.serving import api_process, problem
+from tests.support.waiting import DEADLINE, until_async
 
 pytestmark = pytest.mark.anyio
 
@@ -204,6 +207,20 @@ async def test_the_last_use_is_listed_after_it_is_written(keyed: Keyed) -> None:
     await keyed.http.get(AREAS, headers=key)
     await keyed.api.connections.api_keys.uses.write()
     assert str(await last_use()) > first
+
+
+async def test_a_process_that_stops_writes_the_last_use(
+    keyed: Keyed, settings: Settings, services: Services
+) -> None:
+    key = await keyed.key("events:read")
+    port = free_port()
+    with api_process(settings, services, port) as process:
+        async with AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
+            assert (await http.get(AREAS, headers=key)).status_code == 200
+        process.terminate()
+        await asyncio.to_thread(process.wait, DEADLINE)
+    (listed,) = (await keyed.http.get("/api/keys/", headers=keyed.admin)).json()["data"]
+    assert listed["last_used_at"] is not None
 
 
 async def test_history_has_the_key_as_the_actor(keyed: Keyed) -> None:

@@ -8,6 +8,7 @@ import httpx
 import msgspec
 import pytest
 
+from domain.key_secrets import KeySecret
 from runtime.embedded.services import Services
 from runtime.ports import free_port
 from runtime.settings import Settings
@@ -19,7 +20,9 @@ PASSWORD = "correct-horse-battery"
 EMAIL = "ada.lovelace@example.com"
 TOKEN = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.forged"
 JSON = {"Content-Type": "application/json"}
-SECRETS = [PASSWORD, EMAIL, EMAIL.upper(), TOKEN, "forged"]
+KEY = KeySecret.new().reveal()
+"""Of no installation."""
+SECRETS = [PASSWORD, EMAIL, EMAIL.upper(), TOKEN, "forged", KEY[4:20]]
 
 
 def test_failing_logins_and_registrations_leave_no_secret_behind(
@@ -48,6 +51,8 @@ def test_failing_logins_and_registrations_leave_no_secret_behind(
             client.post("/api/auth/logout", json={"refresh": TOKEN}, headers=bearer),
             client.get("/api/auth/me", headers=bearer),
             client.get("/api/accounts/", headers=bearer),
+            client.get("/api/accounts/", headers={"Authorization": f"Bearer {KEY}"}),
+            client.get("/api/accounts/", headers={"Authorization": f"Bearer {KEY}x"}),
         ]
         unready = client.get("/health/ready", params={"token": TOKEN})
         process.terminate()  # it logs everything before it ends
