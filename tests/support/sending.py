@@ -12,6 +12,7 @@ import msgspec
 
 from domain.application import APPLICATION
 from domain.history.decider import Decider
+from domain.history.store import last_position
 from domain.webhook_secrets import new_secret, seal_secret
 from domain.webhooks import CreateWebhook, WebhookUrl
 from projections.webhook_deliveries import Attempt, count_attempts, list_attempts
@@ -23,6 +24,8 @@ from workers.webhooks.senders import send_webhooks
 class MadeWebhook(msgspec.Struct, frozen=True):
     id: UUID
     secret: str
+    position: int
+    """Items after it are sent."""
 
 
 async def a_webhook(installation: Installation, url: str, **fields: Any) -> MadeWebhook:
@@ -31,7 +34,7 @@ async def a_webhook(installation: Installation, url: str, **fields: Any) -> Made
         url=WebhookUrl(url), sealed_secret=seal_secret(installation.keys, secret), **fields
     )
     (webhook,) = await installation.give(command)
-    return MadeWebhook(webhook.id, secret)
+    return MadeWebhook(webhook.id, secret, await last_position(installation.connection))
 
 
 @asynccontextmanager

@@ -37,7 +37,7 @@ from runtime.embedded.services import Services
 from runtime.settings import Settings
 from tests.support.http_server import Answer
 from tests.support.installation import a_registration, an_event, installation_on
-from tests.support.processes import Process, environment, events_face_command, start, started
+from tests.support.processes import Process, environment, start, started
 from tests.support.sending import a_webhook
 from tests.support.waiting import until, until_async
 from tests.support.webhook_endpoint import Endpoint, Received, webhook_endpoint
@@ -181,9 +181,16 @@ async def items_of(database_url: str, keys: InstallationKeys, after: int) -> dic
 
 
 async def rage(
-    settings: Settings, services: Services, keys: InstallationKeys, options: argparse.Namespace
+    settings: Settings,
+    services: Services,
+    keys: InstallationKeys,
+    options: argparse.Namespace,
+    *,
+    first: str = "",
 ) -> dict[str, Figures]:
-    command = events_face_command("worker", "--queues", "webhooks")
+    """What a worker does `first` is Python."""
+    program = f"{first}\nfrom events_face.cli import main\nmain()"
+    command = [sys.executable, "-c", program, "worker", "--queues", "webhooks"]
     env = environment(settings, services) | {"WEBHOOK_PRIVATE_NETWORKS": "on"}
     log = settings.data_dir / "workers.log"
     with ExitStack() as held:
@@ -202,8 +209,8 @@ async def rage(
             rate = registrations / (monotonic() - begun)
         killing.cancel()
         _say(f"{registrations} registrations, {rate:.0f}/s; {await killing} workers were killed")
-        first = installation_position(services.database_url, webhook.id)
-        expected = await items_of(services.database_url, keys, first)
+        begins = installation_position(services.database_url, webhook.id)
+        expected = await items_of(services.database_url, keys, begins)
         await _until_taken([good, flaky], expected)
         parked = _end_the_outage(services.database_url, webhook.id)
         _say(f"the dead endpoint comes back: {parked} items wait for another try")

@@ -140,7 +140,7 @@ class Sender:
         try:
             async with self._office.connection() as connection:
                 self._window = await self._opened(connection)
-            while not self._is_over() or self._sending or self._has_unrecorded():
+            while not self._is_finished():
                 try:
                     await self._work()
                 except UNAVAILABLE as error:
@@ -152,7 +152,8 @@ class Sender:
                     await asyncio.sleep(RETRY_INTERVAL)
                 else:
                     lost = False
-                    await self._wait()
+                    if not self._is_finished():
+                        await self._wait()
         except LeaseLost:
             log.debug("the lease of a webhook was lost", webhook=str(self.endpoint.id))
         finally:
@@ -164,6 +165,9 @@ class Sender:
         now = monotonic()
         is_idle = now - self._busy_at > LINGER and not self._is_behind and not self._due
         return self._stopping or self._gone or is_idle or now - self._begun_at > MAX_TIME
+
+    def _is_finished(self) -> bool:
+        return self._is_over() and not self._sending and not self._has_unrecorded()
 
     def _has_unrecorded(self) -> bool:
         self._window.advance()
