@@ -129,18 +129,38 @@ async def read_feed(
         shared: _Read = await connections.feed.pages(key, lambda: read(after, connections.primary))
         return shared
 
+    async def read_next(position: int) -> _Read:
+        """The next page with an item. An empty one if the time is over, the client is gone, or the
+        process has to end."""
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + wait
+        gone = asyncio.create_task(_gone(request), name="feed client")
+        try:
+            while True:
+                left = ends - loop.time()
+                page = await read_shared(await connections.feed.wait(wanted, position, left, gone))
+                is_over = gone.done() or connections.ending.is_set() or loop.time() >= ends
+                if is_over or not page.is_empty:
+                    return page
+                position = page.position
+        finally:
+            gone.cancel()
+
     try:
         page = await read(after, connections.readers)
     except NotInHistory:
         if not connections.reads_replica:
             raise
         page = await read(after, connections.primary)  # the replica lags behind it
-    loop = asyncio.get_running_loop()
-    ends = loop.time() + wait
-    while page.is_empty and loop.time() < ends and not connections.ending.is_set():
-        seen = await connections.feed.wait(wanted, page.position, ends - loop.time())
-        page = await read_shared(seen)
+    if page.is_empty and wait:
+        page = await read_next(page.position)
     return Ready(page.body, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+async def _gone(request: Request) -> None:
+    """Returns when the client has left."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _read(

@@ -73,22 +73,30 @@ class FeedWatch:
         """Requests that wait."""
         return len(self._waiting)
 
-    async def wait(self, wanted: Wanted, after: int, seconds: float) -> int:
+    async def wait(
+        self, wanted: Wanted, after: int, seconds: float, gone: asyncio.Future[None]
+    ) -> int:
         """Wait until there may be an item after the position. Returns the position up to which
         there is none: later than `after` if only other items came. Returns at once when the process
-        has to end."""
+        has to end, and when the client is gone."""
         if self._ending.is_set() or (self._position is not None and after < self._position):
             return after
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="feed watch")
         waiting = _Waiting(wanted, after, asyncio.get_running_loop().create_future())
         self._waiting.add(waiting)
+
+        def leave(_: object) -> None:
+            self._wake(waiting)
+
+        gone.add_done_callback(leave)
         try:
             async with asyncio.timeout(seconds):
                 await waiting.woken
         except TimeoutError:
             pass
         finally:
+            gone.remove_done_callback(leave)
             self._waiting.discard(waiting)
         return waiting.after
 

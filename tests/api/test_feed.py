@@ -179,6 +179,16 @@ async def has_waiting(api: Api, count: int) -> bool:
     return api.connections.feed.waiting == count
 
 
+async def test_a_client_that_leaves_is_not_waited_for(lone_api: Api) -> None:
+    follower = await an_organizer(lone_api)
+    await lone_api.event()
+    await follower.reads()
+    waiting = asyncio.create_task(follower.reads(wait=20))
+    await until_async(lambda: has_waiting(lone_api, 1))
+    waiting.cancel()  # it closes the connection
+    await until_async(lambda: has_waiting(lone_api, 0), within=10)
+
+
 async def test_nobody_waits_for_an_event_that_there_never_was(lone_api: Api) -> None:
     follower = await an_organizer(lone_api)
     answer = await follower.asks(event_id=str(uuid4()), wait=20)
