@@ -23,13 +23,26 @@ from api.visitors import Visitor, VisitorWithTicket, as_now, visitor_for, with_t
 from domain.core.errors import InvalidFields, NotFound
 from domain.core.values import Email, FullName
 from domain.registrations import AddVisitor
-from domain.visitors import AlreadyWaiting, DuplicateRegistration, EventCancelled, EventFull
+from domain.visitors import (
+    AlreadyWaiting,
+    DuplicateRegistration,
+    EventCancelled,
+    EventFull,
+    VisitorStatus,
+)
 from projections import events
 from projections.event_visitors import VisitorsPage, list_visitors, list_waiting
 from projections.lists.cursor import BadCursor
 from projections.visitors import VisitorRow
 
-Status = Literal["registered", "waiting", "unconfirmed", "cancelled", "lapsed", "erased"]
+StatusFilter = Annotated[
+    Literal["registered", "waiting", "unconfirmed", "cancelled", "lapsed", "erased", "any"],
+    QueryParameter(description="Only visitors with this status."),
+]
+
+
+def wanted(status: StatusFilter) -> VisitorStatus | None:
+    return None if status == "any" else status
 
 
 @example(full_name="Ada Lovelace", email="ada@example.com", over_capacity=True)
@@ -71,9 +84,7 @@ class EventVisitorCalls(Controller):
         self,
         request: Request,
         event_id: FromPath[UUID],
-        status: Annotated[
-            Status | None, QueryParameter(description="Only visitors with this status.")
-        ] = None,
+        status: StatusFilter = "any",
         q: Annotated[
             str,
             QueryParameter(
@@ -101,7 +112,7 @@ class EventVisitorCalls(Controller):
                 connection,
                 keys,
                 event_id,
-                status=status,
+                status=wanted(status),
                 text=q,
                 limit=limit,
                 offset=offset,

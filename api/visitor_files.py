@@ -17,7 +17,7 @@ from psycopg import AsyncConnection
 
 from api.csv_files.reading import MalformedFile
 from api.database.query import run_query
-from api.event_visitors import Status
+from api.event_visitors import StatusFilter, wanted
 from api.http.access import Permission
 from api.http.bodies import UnsupportedMediaType, has_media_type
 from api.http.dispatch import answered_once, origin_of
@@ -90,9 +90,7 @@ class VisitorFileCalls(Controller):
         self,
         request: Request,
         event_id: FromPath[UUID],
-        status: Annotated[
-            Status | None, QueryParameter(description="Only visitors with this status.")
-        ] = None,
+        status: StatusFilter = "any",
         min_event_position: MinEventPosition = 0,
     ) -> Response[str]:
         """As a CSV file, those who registered first come first. No cell is a formula: a text that
@@ -100,7 +98,7 @@ class VisitorFileCalls(Controller):
         return await visitor_file(
             request,
             event_id,
-            status=status,
+            status=wanted(status),
             at_least=min_event_position,
             personal=request.may_read_personal,
         )

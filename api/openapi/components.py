@@ -59,7 +59,8 @@ def _limit_header(description: str, minimum: int) -> dict[str, Any]:
     return {"description": description, "schema": {"type": "integer", "minimum": minimum}}
 
 
-_POSITION = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
+_POSITION = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
+"""The largest integer that every JSON library reads exactly; no position will be larger."""
 
 _, _PROBLEM = msgspec.json.schema_components([Problem], ref_template="#/components/schemas/{name}")
 

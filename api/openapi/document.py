@@ -38,7 +38,12 @@ from api.http.idempotency import HEADER, REPLAYED
 from api.http.problems import Problem
 from api.http.requests import Request
 from api.openapi import examples, webhooks
-from api.openapi.components import COMPONENTS, DESCRIPTION, RATE_LIMIT_HEADERS, TAGS
+from api.openapi.components import (
+    COMPONENTS,
+    DESCRIPTION,
+    RATE_LIMIT_HEADERS,
+    TAGS,
+)
 from api.openapi.failures import failures
 from api.openapi.parts import (
     ROLES,

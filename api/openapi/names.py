@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from api import health
+from api.event_visitors import StatusFilter
+from api.visitor_import import Outcome
 from domain.accounts import Role
 from domain.api_keys import Scope
 from domain.audit.entry import PersonalState
@@ -21,11 +23,13 @@ _ENUMS: Mapping[str, Sequence[str]] = {
     "WaitingList": get_args(WaitingList),
     "Availability": get_args(Availability),
     "VisitorStatus": [status for status in get_args(VisitorStatus) if status != "none"],
+    "VisitorStatusFilter": get_args(get_args(StatusFilter)[0]),
     "SeatedStatus": get_args(Seated),
     "ConfirmedStatus": ("registered", "waiting"),
     "CancelledBy": get_args(CancelledBy),
     "DeletedBy": ("organizer", "cleanup"),
     "ItemType": TYPES,
+    "ImportOutcome": get_args(Outcome),
     "Role": get_args(Role),
     "Scope": get_args(Scope),
     "Order": ("asc", "desc"),

@@ -38,21 +38,19 @@ async def test_schemathesis_finds_no_fault(
 ) -> None:
     """`enough`: cases; with fewer, no fault says nothing."""
     async with projector_on(services, keys), serving(write_policy="organizer") as api:
-        admin = await api.account("operator", "admin")
+        admin, other = await api.account("operator", "admin"), await api.account("other")
         schema = tmp_path / "schema.json"
         schema.write_bytes((await api.http.get("/api/schema/")).content)
         environ = os.environ | {
             "API_URL": str(api.http.base_url),
-            "ADMIN_ID": admin.id,
-            "ADMIN_TOKEN": admin.access_token,
-            "SCHEMATHESIS_HOOKS": "schemathesis_hooks",
-            "PYTHONPATH": str(HERE),
+            "OTHER_ID": other.id,
         }
         done = await anyio.run_process(
             [
                 *(sys.executable, "-m", "schemathesis.cli", "--no-color"),
                 *("--config-file", str(HERE / "schemathesis.toml")),
                 *("run", str(schema)),
+                *("--header", f"Authorization: Bearer {admin.access_token}"),
                 *("--phases", phases, "--seed", str(seed)),
             ],
             env=environ,
