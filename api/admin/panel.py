@@ -23,6 +23,7 @@ from api.admin.seals import SealPages
 from api.admin.sign_in import sign_in, sign_in_page, sign_out
 from api.admin.syncs import SyncPages
 from api.admin.visitor_changes import VisitorChangePages
+from api.admin.visitor_files import VisitorFilePages
 from api.admin.visitors import VisitorPages
 from api.admin.webhooks import WebhookPages
 from api.http.access import COOKIE
@@ -45,6 +46,7 @@ def panel(checks: Sequence[Check | None]) -> Router:
             EventTabs,
             VisitorPages,
             VisitorChangePages,
+            VisitorFilePages,
             NotificationPages,
             SyncPages,
             WebhookPages,

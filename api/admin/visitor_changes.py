@@ -10,7 +10,7 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
 from api.admin.kit.cookies import seen
-from api.admin.kit.forms import Form, parsed, refused, sent_form
+from api.admin.kit.forms import Form, parsed, refused, sent_form, with_boxes
 from api.admin.kit.pages import page, see
 from api.event_visitors import NewVisitor
 from api.http.access import Permission
@@ -46,7 +46,7 @@ class VisitorChangePages(Controller):
     async def add_visitor(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
         sent = await sent_form(request)
         try:
-            new = parsed(NewVisitor, _with_boxes(sent, NewVisitor))
+            new = parsed(NewVisitor, with_boxes(sent, NewVisitor))
             done = await execute(
                 request, AddVisitor(event_id=event_id, **msgspec.structs.asdict(new))
             )
@@ -85,7 +85,7 @@ class VisitorChangePages(Controller):
     async def cancel(self, request: Request, visitor_id: FromPath[UUID]) -> Response[Any]:
         sent = await sent_form(request)
         try:
-            fields = parsed(VisitorCancellation, _with_boxes(sent, VisitorCancellation))
+            fields = parsed(VisitorCancellation, with_boxes(sent, VisitorCancellation))
             command = CancelVisitor(visitor_id=visitor_id, **msgspec.structs.asdict(fields))
             done = await execute(request, command)
         except NotFound:
@@ -103,7 +103,7 @@ class VisitorChangePages(Controller):
     async def promote(self, request: Request, visitor_id: FromPath[UUID]) -> Response[Any]:
         sent = await sent_form(request)
         try:
-            over = parsed(Promotion, _with_boxes(sent, Promotion)).over_capacity
+            over = parsed(Promotion, with_boxes(sent, Promotion)).over_capacity
             command = PromoteVisitor(visitor_id=visitor_id, over_capacity=over)
             done = await execute(request, command)
         except NotFound:
@@ -118,13 +118,6 @@ class VisitorChangePages(Controller):
         done = await execute(request, ResendMessage(visitor_id=visitor_id))
         notice = "The message will be sent again."
         return see(request, f"{VISITORS}{visitor_id}", position=done.position, notice=notice)
-
-
-def _with_boxes(sent: dict[str, str], kind: type[msgspec.Struct]) -> dict[str, object]:
-    """A box that is not ticked is not in the form."""
-    fields = msgspec.structs.fields(kind)
-    boxes = {field.name: field.name in sent for field in fields if field.type is bool}
-    return {**sent, **boxes}
 
 
 async def _form_for_new(

@@ -21,6 +21,8 @@ FIELD = "csrf_token"
 HEADER = "X-CSRF-Token"
 SAFE = {"GET", "HEAD", "OPTIONS"}
 FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+"""Of a form with a file; its route declares `opt={"accepts": MULTIPART}`."""
 
 
 class CsrfTokenMissing(ProblemError):
@@ -31,7 +33,7 @@ class CsrfTokenMissing(ProblemError):
 
 
 class NotAForm(UnsupportedMediaType):
-    """The body must be a form: application/x-www-form-urlencoded"""
+    """The body must be a form of this page"""
 
 
 def known_secret(request: Request) -> str | None:
@@ -51,8 +53,9 @@ async def check_csrf(request: Request) -> None:
     """Runs before each request to the panel. Raises CsrfTokenMissing, NotAForm."""
     if request.method in SAFE:
         return
-    if request.content_type[0] != FORM:
+    if request.content_type[0] != request.route_handler.opt.get("accepts", FORM):
         raise NotAForm
+    await request.body()  # within its limit; the form is parsed from it
     secret = known_secret(request)
     given = request.headers.get(HEADER) or (await request.form()).get(FIELD, "")
     if not secret or not hmac.compare_digest(token_for(secret).encode(), str(given).encode()):

@@ -41,6 +41,13 @@ def parsed(kind: type[T], values: Mapping[str, object]) -> T:
     return read
 
 
+def with_boxes(sent: dict[str, str], kind: type[msgspec.Struct]) -> dict[str, object]:
+    """A box that is not ticked is not in the form."""
+    fields = msgspec.structs.fields(kind)
+    boxes = {field.name: field.name in sent for field in fields if field.type is bool}
+    return {**sent, **boxes}
+
+
 def whole_number(text: str) -> int | None:
     """None unless the text is a whole number of at most 18 digits."""
     return int(text) if len(text) <= 18 and text.isascii() and text.isdigit() else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Response
 from litestar.enums import MediaType
-from litestar.response import Redirect
+from litestar.response import Redirect, Stream
 from litestar_htmx import HTMXDetails
 
 from api.admin import names
@@ -61,6 +61,32 @@ def page(
     if cookies.NOTICE in request.cookies:
         cookies.forget(response, cookies.NOTICE)
     return response
+
+
+PROGRESS = "<!-- progress -->"
+"""Where the template of a streamed page shows the progress."""
+
+
+def streamed_page(
+    request: Request,
+    template: str,
+    *,
+    progress: AsyncIterator[str],
+    result: Callable[[], Mapping[str, Any]],
+    **content: Any,
+) -> Response[Any]:
+    """The page, sent while something is done: first what is before `PROGRESS`, with `result` None;
+    then each part of the progress; at its end the rest, rendered with what `result` returns."""
+    begun = page(request, template, result=None, **content)
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield begun.content.partition(PROGRESS)[0].encode()
+        async for part in progress:
+            yield part.encode()
+        whole = page(request, template, **content, **result())
+        yield whole.content.partition(PROGRESS)[2].encode()
+
+    return Stream(parts(), media_type=MediaType.HTML, headers=begun.headers, cookies=begun.cookies)
 
 
 def fragment(template: str, **content: Any) -> str:
