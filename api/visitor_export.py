@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from datetime import datetime
 from functools import partial
 from io import StringIO
 from uuid import UUID
@@ -48,7 +47,15 @@ async def exported(
     """Parts of the file, in the order in which the visitors came. Without `personal`, names and
     emails are empty."""
     yield _lines([COLUMNS])
-    after = BEGINNING
+    async for rows in pages_of(run_query, keys, event_id, status):
+        yield _lines(_cells(row, personal=personal) for row in rows)
+
+
+async def pages_of(
+    run_query: RunQuery, keys: InstallationKeys, event_id: UUID, status: VisitorStatus | None
+) -> AsyncIterator[Rows]:
+    """The visitors of the event, in the order in which they came."""
+    place = BEGINNING
     while True:
         rows = await run_query(
             partial(
@@ -56,31 +63,28 @@ async def exported(
                 keys=keys,
                 event_id=event_id,
                 status=status,
-                after=after,
+                after=place,
                 limit=PAGE_SIZE,
             )
         )
-        yield _lines(_cells(row, personal=personal) for row in rows)
+        yield rows
         if len(rows) < PAGE_SIZE:
             return
-        after = Place(rows[-1].registered_at, rows[-1].position)
+        place = Place(rows[-1].registered_at, rows[-1].position)
 
 
 def _cells(row: VisitorRow, *, personal: bool) -> Iterable[object]:
     """A cell of None is empty. No visitor is checked in in this release."""
+    person = row.person
     return (
         row.id,
-        escaped(row.full_name) if personal and row.full_name else None,
-        escaped(row.email) if personal and row.email else None,
-        "erased" if row.person is None else row.status,
+        escaped(person.full_name) if personal and person else None,
+        escaped(person.email) if personal and person else None,
+        row.status if person else "erased",
         row.queue_position,
-        _moment(row.registered_at),
+        row.registered_at.isoformat().replace("+00:00", "Z"),
         None,
     )
-
-
-def _moment(time: datetime) -> str:
-    return time.isoformat().replace("+00:00", "Z")
 
 
 def _lines(rows: Iterable[Iterable[object]]) -> str:

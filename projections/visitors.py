@@ -130,12 +130,12 @@ async def with_people_and_places(
     connection: AsyncConnection[Any], keys: InstallationKeys, rows: Sequence[VisitorRow]
 ) -> list[VisitorRow]:
     """The same rows, with the people and their places in line."""
-    waiting = [row for row in rows if row.status == "waiting"]
-    places = await places_in_line(connection, [row.id for row in waiting])
-    return [
-        msgspec.structs.replace(row, queue_position=places.get(row.id))
-        for row in await with_people(connection, keys, rows)
-    ]
+    named = await with_people(connection, keys, rows)
+    waiting = [row.id for row in rows if row.status == "waiting"]
+    if not waiting:
+        return named
+    places = await places_in_line(connection, waiting)
+    return [msgspec.structs.replace(row, queue_position=places.get(row.id)) for row in named]
 
 
 async def count(connection: AsyncConnection[Any]) -> int:

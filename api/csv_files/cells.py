@@ -23,7 +23,12 @@ _TO_ESCAPE = re.compile(f"{_BEGINNING}{_FORMULA}")
 _ESCAPED = re.compile(f"{_BEGINNING}'{_FORMULA}")
 
 
+_SEPARATES = re.compile(r"[,;\t\r\n]")
+
+
 def escaped(text: str) -> str:
+    if text[:1].isalnum() and not _SEPARATES.search(text):
+        return text  # as most are
     return _TO_ESCAPE.sub("'", text)
 
 

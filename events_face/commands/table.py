@@ -15,6 +15,7 @@ from events_face.commands.options import (
     queues,
     seconds,
 )
+from events_face.commands.visitor_table import VISITOR_COMMANDS
 from events_face.commands.webhook_table import WEBHOOK_COMMANDS
 from runtime.variables import days, port
 
@@ -247,6 +248,7 @@ COMMANDS: dict[str, Command] = {
             PERSONAL,
         ),
     ),
+    **VISITOR_COMMANDS,
     "erase": Command(
         help="erase the personal data of one person, also from history",
         example="events-face erase ada@example.com",
@@ -308,6 +310,7 @@ COMMANDS: dict[str, Command] = {
 
 GROUPS = {
     "keys": "manage the API keys of other systems",
+    "visitors": "list, export and import the visitors of an event",
     "seats": "recount the seats of events",
     "projections": "manage the read tables",
     "webhooks": "see how webhooks are sent, and send items again",

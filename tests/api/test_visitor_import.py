@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
@@ -11,8 +12,12 @@ import pytest
 
 from api.csv_files.cells import unescaped
 from domain.history.store import last_position
+from runtime.embedded.services import Services
+from runtime.ports import free_port
+from runtime.settings import Settings
 from tests.api.organizing import Organizer, organizer_of, refusal, rows_of
-from tests.api.serving import Api
+from tests.api.serving import Api, api_process
+from tests.support.waiting import until_async
 
 pytestmark = pytest.mark.anyio
 
@@ -268,3 +273,34 @@ async def test_an_import_with_an_idempotency_key_gets_the_same_response_again(ap
     assert again.headers["Idempotent-Replayed"] == "true"
     assert again.headers["Event-Position"] == first.headers["Event-Position"]
     assert refusal(await sent(organizer, people(2))) == (422, "idempotency-key-reused")
+
+
+async def test_the_same_file_completes_an_import_whose_process_was_killed(
+    api: Api, settings: Settings, services: Services
+) -> None:
+    organizer = await organizer_of(api, capacity=None)
+    path = f"/api/events/{organizer.event}/visitors/import"
+    headers = organizer.headers | {"Content-Type": "text/csv"}
+
+    async def taken() -> int:
+        return int((await organizer.listed("seats")).json()["data"]["taken"])
+
+    with api_process(settings, services, port := free_port()) as process:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as other:
+            importing = asyncio.create_task(
+                other.post(path, content=people(5_000), headers=headers)
+            )
+            await until_async(lambda: _is_more_than(0, taken))
+            process.kill()
+            with pytest.raises(httpx.TransportError):
+                await importing
+    before = await taken()
+    assert 0 < before < 5_000
+    again = await sent(organizer, people(5_000))
+    assert again.json()["data"]["registered"] == 5_000 - before
+    assert again.json()["data"]["already"] == before
+    assert await taken() == 5_000
+
+
+async def _is_more_than(least: int, count: Callable[[], Awaitable[int]]) -> bool:
+    return await count() > least

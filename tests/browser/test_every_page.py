@@ -34,6 +34,7 @@ async def test_every_kind_of_page_is_reached_by_links(pages: list[str]) -> None:
         "/admin/visitors/ID/correct/",
         "/admin/visitors/ID/erase/",
         "/admin/visitors/new/ID/",
+        "/admin/visitors/import/ID/",
         "/admin/notifications/ID/",
         "/admin/keys/",
         "/admin/keys/new/",

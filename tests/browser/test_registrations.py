@@ -74,6 +74,57 @@ async def test_an_organizer_adds_promotes_corrects_and_cancels_a_visitor(
     )
 
 
+async def test_an_organizer_imports_a_file_on_a_phone_without_scripts(
+    site: Api, people: People
+) -> None:
+    event, _ = await a_full_event(site, "Fair to fill")
+    lines = "".join(f"Visitor {i};visitor{i}@example.org\r\n" for i in range(250))
+    file = f"\ufefffull_name;email\r\nAda;ada@example.org\r\n{lines}".encode()
+    page = await people("organizer", java_script_enabled=False, **PHONE)
+    await page.goto(f"/admin/visitors/?event={event}")
+    await follow(page, "Import CSV", to="Import visitors")
+    assert await fits(page)
+    upload = {"name": "visitors.csv", "mimeType": "text/csv", "buffer": file}
+    await field(page, "File").set_input_files(upload)  # type: ignore[arg-type]
+    await field(page, "Put on the waiting list if no seat is free").check()
+    await button(page, "Try it out").click()
+    heading = page.get_by_role("heading", level=1)
+    await expect(heading).to_have_text("Dry run: nothing was imported yet")
+    await expect(page.locator("dl.facts")).to_contain_text("Would wait 250")
+    await expect(page.locator(".portions")).to_be_hidden()
+    await expect(page.locator("tbody tr")).to_have_count(251)
+    assert await fits(page)
+    await button(page, "Import").click()
+    await expect(heading).to_have_text("Import of visitors")
+    await expect(page.locator("tbody tr").first).to_contain_text("already")
+    await expect(page.locator("dl.facts")).to_contain_text("Waiting 250")
+    assert await fits(page)
+
+
+async def test_the_pages_of_an_import_are_accessible_and_an_export_is_downloaded(
+    site: Api, people: People
+) -> None:
+    event, _ = await a_full_event(site, "Fair to copy")
+    page = await people("organizer")
+    await page.goto(f"/admin/visitors/?event={event}")
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="Export CSV").click()
+    exported = await download.value
+    assert exported.suggested_filename == "visitors-fair-to-copy.csv"
+    await follow(page, "Import CSV", to="Import visitors")
+    await field(page, "File").set_input_files(await exported.path())
+    await button(page, "Try it out").click()
+    await expect(page.locator("tbody tr")).to_have_count(3)
+    assert await violations(page) == []
+    await expect(button(page, "Import")).to_have_count(0)
+    await follow(page, "Choose another file", to="Import visitors")
+    upload = {"name": "a.csv", "mimeType": "text/csv", "buffer": b"full_name\nLyn\n"}
+    await field(page, "File").set_input_files(upload)  # type: ignore[arg-type]
+    await button(page, "Try it out").click()
+    await expect(page.locator(".wrong strong")).to_contain_text("email is missing")
+    assert await violations(page) == []
+
+
 async def test_the_tabs_of_an_event_and_a_message_are_reached_by_keyboard(
     site: Api, people: People
 ) -> None:

@@ -22,6 +22,12 @@ async def chosen(panel: Panel, event: str, file: str | bytes, **typed: str) -> P
     return panel.page
 
 
+WRONG_COLUMNS = (
+    "This file cannot be imported: full_name is missing; name is not a column: use full_name and "
+    "email."
+)
+
+
 def facts(page: Page) -> dict[str, str]:
     boxes = page.root.one("dl", class_="facts").all("div")
     return {box.one("dt").text: box.one("dd").text for box in boxes}
@@ -73,8 +79,7 @@ async def bearer(api: Api) -> dict[str, str]:
     [
         (
             "name,email\n",
-            "This file cannot be imported: full_name is missing; name is not a column: "
-            "use full_name and email.",
+            WRONG_COLUMNS,
         ),
         (
             'full_name,email\n"Ada,a@example.com\n',
