@@ -26,7 +26,6 @@ _ENUMS: Mapping[str, Sequence[str]] = {
     "VisitorStatusFilter": get_args(get_args(StatusFilter)[0]),
     "SeatedStatus": get_args(Seated),
     "ConfirmedStatus": ("registered", "waiting"),
-    "ImportOutcome": get_args(Outcome),
     "CancelledBy": get_args(CancelledBy),
     "DeletedBy": ("organizer", "cleanup"),
     "ItemType": TYPES,
