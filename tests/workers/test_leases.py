@@ -23,7 +23,7 @@ from tests.workers.outboxes import (
     seconds_until,
     the_row,
 )
-from workers.delivery import abandoned, leases
+from workers.delivery import abandoned, leases, liveness
 from workers.delivery import deliverer as delivering
 from workers.delivery import notification_service as calling
 from workers.delivery.abandoned import AbandonedLeases
@@ -194,11 +194,11 @@ async def test_rows_leased_by_a_lost_worker_are_due_soon(
     monkeypatch.setattr(abandoned, "MIN_LEASE_AGE", 0.0)
     monkeypatch.setattr(abandoned, "CHECK_INTERVAL", 0.0)
     await registered(installation, *crowd(2))
-    holders = [abandoned.new_worker_id() for _ in range(2)]
+    holders = [liveness.new_worker_id() for _ in range(2)]
     sessions = [await connect(installation.database_url) for _ in holders]
     for holder, session in zip(holders, sessions, strict=True):
-        await abandoned.hold_liveness_lock(session, holder)
-        await leases.lease(session, installation.keys, 1, token=abandoned.new_token(holder))
+        await liveness.hold_liveness_lock(session, holder)
+        await leases.lease(session, installation.keys, 1, token=liveness.new_token(holder))
     watching = AbandonedLeases()
     await watching.free(installation.connection)
     assert await leases.lease(installation.connection, installation.keys, 10) == []

@@ -37,7 +37,7 @@ from runtime.command_metrics import count_batch
 from runtime.errors import CommandFailed
 from runtime.logging import correlation_id
 from runtime.settings import Settings
-from workers.delivery import abandoned, leases, pause
+from workers.delivery import leases, liveness, pause
 from workers.delivery.abandoned import AbandonedLeases
 from workers.delivery.concurrency import ConcurrencyLimit
 from workers.delivery.http_connection import NotStarted
@@ -131,7 +131,7 @@ class Delivery:
         self._decider = decider
         self._public_url = public_url
         self._holds = holds
-        self._worker_id = abandoned.new_worker_id()
+        self._worker_id = liveness.new_worker_id()
         self._connection: AsyncConnection[Any] | None = None
         self._liveness: AsyncConnection[Any] | None = None
         """Holds the liveness lock, never in a transaction: PostgreSQL ends sessions that are idle
@@ -266,7 +266,7 @@ class Delivery:
             await release_held(connection)
         begun = perf_counter()
         take_expired = due_by is not None or time.monotonic() >= self._takeover_at
-        token = abandoned.new_token(self._worker_id)
+        token = liveness.new_token(self._worker_id)
         rows = await leases.lease(
             connection, self._keys, wanted, due_by, take_expired=take_expired, token=token
         )
@@ -362,6 +362,6 @@ class Delivery:
             self._connection = await connect(self._database_url)
             self._liveness = await connect(self._database_url)
             for connection in (self._connection, self._liveness):
-                await abandoned.hold_liveness_lock(connection, self._worker_id)
+                await liveness.hold_liveness_lock(connection, self._worker_id)
             self._abandoned = AbandonedLeases()  # other workers reconnect, too
         return self._connection

@@ -40,7 +40,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     is_free: bool
     """Whether no worker has the lease."""
     lease_token: UUID | None
-    """Of the last lease, unless the cursor was moved since."""
+    """Of the last lease, unless it was given back, or the cursor was moved since."""
     is_behind: bool
     """Whether history has events after the cursor."""
     due_in: float | None
@@ -136,15 +136,21 @@ async def renew(connection: AsyncConnection[Any], tokens: Collection[UUID]) -> s
     return {token for (token,) in await cursor.fetchall()}
 
 
-async def release(connection: AsyncConnection[Any], lease: Lease) -> None:
-    """All workers look whether there is more to send."""
-    await connection.execute(
+async def free(connection: AsyncConnection[Any], tokens: Collection[UUID]) -> int:
+    """End these leases; returns how many."""
+    cursor = await connection.execute(
         """
         UPDATE webhook_cursors SET lease_token = NULL, leased_until = '-infinity'
-        WHERE webhook_id = %s AND lease_token = %s
+        WHERE lease_token = ANY(%s::uuid[])
         """,
-        [lease.webhook_id, lease.lease_token],
+        [list(tokens)],
     )
+    return cursor.rowcount
+
+
+async def release(connection: AsyncConnection[Any], lease: Lease) -> None:
+    """All workers look whether there is more to send."""
+    await free(connection, [lease.lease_token])
     await connection.execute("NOTIFY webhooks")
 
 

@@ -163,7 +163,8 @@ class Sender:
 
     def _is_over(self) -> bool:
         now = monotonic()
-        is_idle = now - self._busy_at > LINGER and not self._is_behind and not self._due
+        has_more = self._is_behind or self._due or self._window
+        is_idle = now - self._busy_at > LINGER and not has_more
         return self._stopping or self._gone or is_idle or now - self._begun_at > MAX_TIME
 
     def _is_finished(self) -> bool:

@@ -1,5 +1,6 @@
 """The senders of one worker: each webhook that has something to send gets one, in whichever worker
-takes its lease first.
+takes its lease first. What a dead worker had leased is free after a few seconds
+(`workers.delivery.liveness`).
 
 History's notifications wake them, as does a request for a test or for sending again. While nothing
 is to be sent, a worker asks the database once in `SWEEP_INTERVAL`.
@@ -8,11 +9,12 @@ is to be sent, a worker asks the database once in `SWEEP_INTERVAL`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any, NoReturn
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 from psycopg import AsyncConnection
@@ -26,7 +28,9 @@ from domain.history.decider import Decider
 from domain.privacy.keys import InstallationKeys
 from domain.webhooks import DisableWebhook
 from projections.webhook_deliveries import CHANNEL
+from workers.delivery import liveness
 from workers.delivery.leases import clock
+from workers.delivery.liveness import MissingWorkers
 from workers.webhooks import cursors
 from workers.webhooks.cleanup import remove_old_rows
 from workers.webhooks.cursors import Standing
@@ -42,6 +46,16 @@ MIN_WAKE_UP_INTERVAL = 0.05
 
 RENEWAL_INTERVAL = 5.0
 """Seconds between two renewals of all leases of this worker."""
+
+RECONNECTION_INTERVAL = 1.0
+"""Seconds between two attempts to reach the database again."""
+
+DEAD_AFTER = 5.0
+"""Seconds without a session, after which a worker is dead: before, it may connect again. One that
+lives after all repeats items under their ids, and loses its lease with its next record."""
+
+LIVENESS_INTERVAL = 2.0
+"""Seconds between two looks for dead workers."""
 
 CLEANUP_INTERVAL = 3600.0
 """Seconds."""
@@ -83,7 +97,7 @@ async def send_webhooks(
                     await _follow(database_url, senders)
                 except UNAVAILABLE as error:
                     log.warning("webhooks wait for the database", error=str(error))
-                    await asyncio.sleep(SWEEP_INTERVAL)
+                    await asyncio.sleep(RECONNECTION_INTERVAL)
         finally:
             await senders.close()
 
@@ -93,6 +107,7 @@ async def _follow(database_url: str, senders: Senders) -> NoReturn:
     async with await store.connect(database_url) as connection:
         await connection.execute(f"LISTEN {store.CHANNEL}")
         await connection.execute(f"LISTEN {CHANNEL}")
+        await senders.connected(connection)
         while True:
             require_writes(connection)
             wait = await senders.look(connection)
@@ -113,6 +128,9 @@ class Senders:
         self._decider, self._deciding = decider, asyncio.Lock()
         self._network = network
         self._running = dict[UUID, tuple[Sender, asyncio.Task[None]]]()
+        self._worker_id = liveness.new_worker_id()
+        self._missing = MissingWorkers()
+        self._looked_for_dead_at = -math.inf
         self._renewed_at = self._cleaned_at = monotonic()
         self._office = Office(
             keys=keys,
@@ -123,10 +141,17 @@ class Senders:
             max_calls=lambda: max(1, ALL_CALLS // max(1, len(self._running))),
         )
 
+    async def connected(self, connection: AsyncConnection[Any]) -> None:
+        """The connection shows others that this worker lives. It is in no transaction for long."""
+        await liveness.hold_liveness_lock(connection, self._worker_id)
+        self._missing = MissingWorkers()  # other workers reconnect, too
+
     async def look(self, connection: AsyncConnection[Any]) -> float:
         """Start, wake and stop senders as the webhooks are now; returns the seconds until the next
         look, unless there is a notification before. Raises `UNAVAILABLE`."""
         now = await cursors.standings(connection)
+        if await self._free_abandoned(connection, now):
+            now = await cursors.standings(connection)
         self._stop_outdated(now)
         for standing in now:
             is_due = standing.due_in is not None and standing.due_in <= 0
@@ -140,13 +165,27 @@ class Senders:
             self._cleaned_at = monotonic()
             await remove_old_rows(connection)
         waits = [s.due_in for s in now if s.due_in is not None and s.due_in > 0]
-        return min([SWEEP_INTERVAL, *waits])
+        return min([LIVENESS_INTERVAL if self._missing else SWEEP_INTERVAL, *waits])
 
     async def close(self) -> None:
         for sender, _ in self._running.values():
             sender.stop()
         await asyncio.gather(*(task for _, task in self._running.values()))
         self._network.threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _free_abandoned(
+        self, connection: AsyncConnection[Any], now: Sequence[Standing]
+    ) -> bool:
+        """End the leases of dead workers; returns whether there were some."""
+        if monotonic() - self._looked_for_dead_at < LIVENESS_INTERVAL:
+            return False
+        self._looked_for_dead_at = monotonic()
+        held = [s.lease_token for s in now if s.lease_token and not s.is_free]
+        dead = await self._missing.dead(connection, held, DEAD_AFTER)
+        if dead and (freed := await cursors.free(connection, dead)):
+            log.warning("a worker died: others send to its webhooks", webhooks=freed)
+            return True
+        return False
 
     def _stop_outdated(self, now: Iterable[Standing]) -> None:
         """Stop senders of webhooks that were changed, or whose cursor was moved: they begin
@@ -158,7 +197,7 @@ class Senders:
 
     async def _start(self, connection: AsyncConnection[Any], id: UUID) -> None:
         leased_at = clock()
-        lease = await cursors.acquire(connection, id, uuid4())
+        lease = await cursors.acquire(connection, id, liveness.new_token(self._worker_id))
         if lease is None:
             return
         endpoint = await get_endpoint(connection, id)
