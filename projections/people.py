@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import msgspec
 from psycopg import AsyncConnection
 
-from domain.history.store import open_all, read_at
+from domain.history.store import read_personal_data
 from domain.privacy.keys import InstallationKeys
-from domain.visitors import HOLDS_PERSON, Person
+from domain.visitors import Person
 
 
 class _AtPosition(msgspec.Struct, frozen=True):
@@ -52,9 +52,5 @@ async def people_at(
     connection: AsyncConnection[Any], keys: InstallationKeys, positions: Iterable[int]
 ) -> Mapping[int, Person]:
     """People by the position of their registration, without those who were erased."""
-    events = await open_all(connection, await read_at(connection, positions), keys)
-    return {
-        recorded.position: recorded.event.person
-        for recorded in events
-        if isinstance(recorded.event, HOLDS_PERSON) and recorded.event.person
-    }
+    found = await read_personal_data(connection, list(positions), keys)
+    return {position: data for position, data in found.items() if isinstance(data, Person)}

@@ -125,11 +125,19 @@ def open_personal(recorded: RecordedEvent, personal_key: bytes) -> RecordedEvent
     return msgspec.structs.replace(recorded, event=event, sealed=None)
 
 
+def decode_personal_data(topic: str, state: bytes, personal_key: bytes, bound_to: bytes) -> Any:
+    """Only the personal data of a stored event; None without any. Raises `UnknownEvent`,
+    `encryption.CannotOpen`."""
+    stored = decode_state(state)
+    event_class = _event_class(topic, stored)
+    if stored.sealed is None or event_class.personal_field is None:
+        return None
+    return _personal_decoder(event_class).decode(unseal(personal_key, stored.sealed, bound_to))
+
+
 def decode_event(topic: str, stored: State) -> DomainEvent[Any]:
     """The domain event in a decoded state. Raises `UnknownEvent`."""
-    event_class = EVENT_TYPES.get(topic)
-    if event_class is None or stored.schema_version > event_class.schema_version:
-        raise UnknownEvent(f"{topic} version {stored.schema_version}: is this an older release?")
+    event_class = _event_class(topic, stored)
     event: DomainEvent[Any]
     if stored.schema_version == event_class.schema_version:
         event = _event_decoder(event_class).decode(stored.data)
@@ -139,6 +147,13 @@ def decode_event(topic: str, stored: State) -> DomainEvent[Any]:
             data = upcast(data)
         event = msgspec.convert(data, event_class)
     return event
+
+
+def _event_class(topic: str, stored: State) -> type[DomainEvent[Any]]:
+    event_class = EVENT_TYPES.get(topic)
+    if event_class is None or stored.schema_version > event_class.schema_version:
+        raise UnknownEvent(f"{topic} version {stored.schema_version}: is this an older release?")
+    return event_class
 
 
 @cache

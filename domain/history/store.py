@@ -8,7 +8,7 @@ the streams that a decision has read, nor append for many commands at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, LiteralString, cast
 from uuid import UUID
 
@@ -16,7 +16,7 @@ import msgspec
 from psycopg import AsyncConnection, Connection
 
 from domain.core.aggregate import RecordedEvent
-from domain.history.codec import decode, encode, open_personal
+from domain.history.codec import decode, decode_personal_data, encode, open_personal
 from domain.history.idempotency import NewAnswer
 from domain.history.seats import NONE, SeatChanges
 from domain.privacy.encryption import CannotOpen, new_key, rewrap
@@ -252,21 +252,6 @@ async def stream_exists(connection: AsyncConnection[Any], id: UUID) -> bool:
     return await cursor.fetchone() is not None
 
 
-async def read_at(
-    connection: AsyncConnection[Any], positions: Iterable[int]
-) -> list[RecordedEvent]:
-    """The events at these positions, in any order, with personal data still encrypted."""
-    cursor = await connection.execute(
-        """
-        SELECT originator_id, originator_version, topic, state, notification_id
-        FROM history_events WHERE notification_id = ANY(%b::bigint[])
-        """,
-        [list(positions)],
-        binary=True,
-    )
-    return [decode(*row) for row in await cursor.fetchall()]
-
-
 async def last_position(connection: AsyncConnection[Any]) -> int:
     """Position of the newest event; 0 when there is none."""
     cursor = await connection.execute("SELECT max(notification_id) FROM history_events")
@@ -300,6 +285,38 @@ async def open_all(
     except UnknownGeneration:
         await refresh_keys(connection, keys)
         return _opened(events, await _personal_keys(connection, sealed), keys)
+
+
+async def read_personal_data(
+    connection: AsyncConnection[Any], positions: Collection[int], keys: InstallationKeys
+) -> dict[int, Any]:
+    """The decrypted personal data of the events at these positions, by position; without those
+    whose key was deleted. Faster than `open_all`, as it reads nothing else of the events."""
+    try:
+        return await _personal_data(connection, positions, keys)
+    except UnknownGeneration:
+        await refresh_keys(connection, keys)
+        return await _personal_data(connection, positions, keys)
+
+
+async def _personal_data(
+    connection: AsyncConnection[Any], positions: Collection[int], keys: InstallationKeys
+) -> dict[int, Any]:
+    cursor = await connection.execute(
+        """
+        SELECT e.notification_id, e.topic, e.state, e.originator_id, e.originator_version, k.wrapped
+        FROM history_events e JOIN personal_keys k USING (originator_id, originator_version)
+        WHERE e.notification_id = ANY(%b::bigint[])
+        """,
+        [list(positions)],
+        binary=True,
+    )
+    found = dict[int, Any]()
+    for position, topic, state, id, version, wrapped in await cursor.fetchall():
+        bound_to = binding_of(id, version)
+        personal_key = unwrap(keys, wrapped, bound_to)
+        found[position] = decode_personal_data(topic, state, personal_key, bound_to)
+    return found
 
 
 async def delete_personal_keys(
