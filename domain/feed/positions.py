@@ -13,8 +13,10 @@ LARGE_GAP = 1_000_000
 
 
 class NotInHistory(ProblemError):
-    """History does not have this position. Was a backup restored? What was read after the
-    `position` of this problem did not happen here"""
+    """History does not have this position: was an older backup restored?
+
+    The member `position` is the last one before it that history has: what was read after that did
+    not happen here."""
 
     def __init__(self, position: int) -> None:
         super().__init__(position)

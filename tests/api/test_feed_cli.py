@@ -70,7 +70,7 @@ def test_a_position_beyond_history_is_refused(
     make(a_registration)
     refused = events_face(environment(settings, services), "feed", "--after", "1000", "--follow")
     assert refused.code == 1
-    assert refused.err.startswith("events-face: History does not have this position.")
+    assert refused.err.startswith("events-face: History does not have this position: was")
     assert refused.err.count("\n") == 1
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -267,7 +266,9 @@ async def test_two_keys_are_refused(lone_api: Api) -> None:
     ]
 
 
-@pytest.mark.parametrize("key", ["!", "~" * 255, str(uuid4()), 'a"b', '"\\"\\\\"'])
+@pytest.mark.parametrize(
+    "key", ["!", "~" * 255, "4b21f0a6-07c8-4b2f-b4e8-6a980edc33cf", 'a"b', '"\\"\\\\"']
+)
 async def test_any_visible_ascii_is_a_key(lone_api: Api, key: str) -> None:
     body = {"name": "Hall"}
     first = await lone_api.http.post("/api/events/areas/", json=body, headers=keyed(key))
