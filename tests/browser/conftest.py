@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
@@ -66,6 +67,7 @@ async def site(
     anyio_backend: str, settings: Settings, services_of_site: Services
 ) -> AsyncIterator[Api]:
     """With something on every page, and the accounts above."""
+    settings = msgspec.structs.replace(settings, webhook_private_networks=True)
     with psycopg.connect(services_of_site.database_url) as connection:
         keys = load_keys(connection, settings.secret_keys)
     async with (

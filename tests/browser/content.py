@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 
@@ -15,9 +15,15 @@ from domain.history.store import read_events
 from domain.notifications import RecordDelivery
 from domain.syncs import Counts, RecordFailedSync, RecordSync, SkippedItem
 from domain.visitors import Registered
+from domain.webhook_secrets import new_secret, seal_secret
+from domain.webhooks import CreateWebhook, DisableWebhook, WebhookUrl
+from projections.webhook_deliveries import Attempt
 from tests.api.serving import OPERATOR, Api
 from tests.support.provider import CONFERENCES
 from workers.provider.items import UsableItem, read_item
+from workers.webhooks import cursors
+from workers.webhooks.cursors import Parked, Settlement
+from workers.webhooks.sender import GONE
 
 FULL = "A Very Long Name of a Fair for Everything That Anybody Could Ever Want to Show to Anyone"
 
@@ -66,6 +72,7 @@ async def fill(api: Api) -> None:
         ),
         RecordFailedSync(started_at=NOW, full=False, reason="the provider answered 502"),
     )
+    await _webhook(api, UUID(event))
     await api.settled()
 
 
@@ -77,6 +84,42 @@ async def notifications(api: Api) -> list[UUID]:
 
 
 REFUSAL = "422: there is no mailbox with the name that this address has"
+
+
+async def _webhook(api: Api, event_id: UUID) -> None:
+    """Which was called, and then disabled."""
+    url = WebhookUrl(f"https://hooks.example.org/{'a-very-long-path/' * 10}")
+    sealed = seal_secret(api.connections.keys, new_secret())
+    command = CreateWebhook(url=url, sealed_secret=sealed, event_id=event_id)
+    webhook = (await api.connections.writer.execute(command, OPERATOR)).value
+    async with api.connections.primary.connection() as connection:
+        lease = await cursors.acquire(connection, webhook.id, uuid4())
+        assert lease is not None
+        position, stream = lease.position + 1, uuid4()
+        waiting = Parked(position=position, stream=stream, previous=None, tries=1, wait=300.0)
+        outcomes = [(204, None), (410, GONE), (None, "no answer within 15 s")]
+        done = Settlement(
+            position=position,
+            previous=position,
+            taken_ahead=(),
+            attempts=[
+                Attempt(
+                    position=position,
+                    type="visitor.waiting_list_joined",
+                    at=NOW,
+                    status=status,
+                    answer_ms=15_000,
+                    error=error,
+                )
+                for status, error in outcomes
+            ],
+            parked=[waiting],
+            concluded=(),
+            streams={stream},
+        )
+        await cursors.settle(connection, lease, done)
+        await cursors.free(connection, [lease.lease_token])
+    await _give(api, DisableWebhook(webhook_id=webhook.id, reason=GONE))
 
 
 async def _give(api: Api, *commands: Any) -> None:

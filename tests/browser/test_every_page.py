@@ -40,6 +40,11 @@ async def test_every_kind_of_page_is_reached_by_links(pages: list[str]) -> None:
         "/admin/keys/new/",
         "/admin/keys/ID/",
         "/admin/keys/ID/revoke/",
+        "/admin/webhooks/",
+        "/admin/webhooks/new/",
+        "/admin/webhooks/ID/",
+        "/admin/webhooks/ID/edit/",
+        "/admin/webhooks/ID/delete/",
         "/admin/rebuilds/accounts/",
         "/admin/seals/",
     }
