@@ -267,8 +267,8 @@ class WebhookCalls(Controller):
         limit: Limit = 10,
         offset: Offset = 0,
     ) -> Response[Listing[Attempt]]:
-        """The newest first; they are kept for seven days. `error` is null if the item was taken;
-        `status` is null without an answer."""
+        """The newest first, 10,000 at most; they are kept for seven days. `error` is null if the
+        item was taken; `status` is null without an answer."""
         await existing_endpoint(request, webhook_id)
         primary = request.connections.primary
         total = await run_query(primary, lambda c: webhook_deliveries.count_attempts(c, webhook_id))

@@ -19,6 +19,9 @@ TEST_POSITION = 0
 UNKNOWN_ITEM = -1
 """As `previous` of a cursor: it was moved, and the item before it must be looked up."""
 
+LISTED = 10_000
+"""Attempts of a webhook that can be seen, the newest: there may be a hundred million in a week."""
+
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     position: int
@@ -58,8 +61,14 @@ async def progress_of(connection: AsyncConnection[Any], webhook_id: UUID) -> Pro
 
 
 async def count_attempts(connection: AsyncConnection[Any], webhook_id: UUID) -> int:
+    """`LISTED` at most."""
     cursor = await connection.execute(
-        "SELECT count(*) FROM webhook_attempts WHERE webhook_id = %s", [webhook_id]
+        """
+        SELECT count(*) FROM (
+            SELECT FROM webhook_attempts WHERE webhook_id = %s ORDER BY id DESC LIMIT %s
+        ) AS newest
+        """,
+        [webhook_id, LISTED],
     )
     row = await cursor.fetchone()
     return row[0] if row else 0
@@ -68,14 +77,14 @@ async def count_attempts(connection: AsyncConnection[Any], webhook_id: UUID) -> 
 async def list_attempts(
     connection: AsyncConnection[Any], webhook_id: UUID, *, limit: int, offset: int = 0
 ) -> list[Attempt]:
-    """The newest first."""
+    """The newest first, of the newest `LISTED`."""
     async with connection.cursor(row_factory=class_row(Attempt)) as cursor:
         await cursor.execute(
             """
             SELECT position, type, at, status, answer_ms, error FROM webhook_attempts
             WHERE webhook_id = %s ORDER BY id DESC LIMIT %s OFFSET %s
             """,
-            [webhook_id, limit, offset],
+            [webhook_id, max(0, min(limit, LISTED - offset)), min(offset, LISTED)],
         )
         return await cursor.fetchall()
 

@@ -22,7 +22,11 @@ from tests.support.processes import environment, events_face
 
 
 def troubles(settings: Settings) -> dict[str, Finding]:
-    return {found.check: found for found in examine(settings) if found.level != "ok"}
+    return {_check(found): found for found in examine(settings) if found.level != "ok"}
+
+
+def _check(found: Finding) -> str:
+    return "webhook" if found.check.startswith("webhook ") else found.check
 
 
 def test_a_healthy_installation_has_no_findings(healthy: Settings) -> None:
@@ -44,6 +48,19 @@ REBUILD = """
 INSERT INTO rebuild_requests (projection, actor, correlation_id, failed_at, failed_because)
 VALUES ('events', 'ada', '', now(), 'no room')
 """
+WEBHOOK = """
+WITH made AS (
+    INSERT INTO webhooks (id, version, url, types, personal, enabled, disabled_because, secret,
+                          made_by, created_at, created_position)
+    VALUES (gen_random_uuid(), 1, 'https://a.example/', '{{}}', false, {reason} IS NULL, {reason},
+            '', '', now(), 0)
+    RETURNING id
+)
+INSERT INTO webhook_cursors (webhook_id, position, failing_since)
+SELECT id, 0, now() - {failing} FROM made
+"""
+GONE = WEBHOOK.format(reason="'410 Gone'", failing="NULL::interval")
+FAILING = WEBHOOK.format(reason="NULL", failing="interval '1 hour'")
 MISCOUNTED = "INSERT INTO event_seats VALUES (gen_random_uuid(), 1, 0)"
 CHANGED = "UPDATE schema_migrations SET checksum = '' WHERE name = 'seals'"
 OF_A_NEWER_RELEASE = """
@@ -53,6 +70,7 @@ LONG_AGO = """
 INSERT INTO history_events
 VALUES (gen_random_uuid(), 1, 'A.Riddle', '{"timestamp":"2001-01-01T00:00:00Z"}')
 """
+LATE = WEBHOOK.format(reason="NULL", failing="interval '1 minute'") + f"; {LONG_AGO}"
 FOREIGN_SEAL = """
 INSERT INTO history_seals
 VALUES (0, 1, '\\x00', 1, now(), '\\x00', '\\x00', int8multirange(int8range(1, 2)), '\\x00')
@@ -76,8 +94,11 @@ VALUES (0, 1, '\\x00', 1, now(), '\\x00', '\\x00', int8multirange(int8range(1, 2
         (REFUSED, "outbox", "error", "refuses the token: HTTP 401"),
         (NOTIFICATION.format("waiting"), "outbox", "error", "has been due for 3600 s"),
         (NOTIFICATION.format("failed"), "failed notifications", "warning", "refused 1"),
+        (GONE, "webhook", "warning", "was disabled: 410 Gone; enable it"),
+        (FAILING, "webhook", "warning", "takes nothing"),
+        (LATE, "webhook", "error", "start `events-face worker`"),
         ("DROP TABLE outbox", "outbox", "error", "run `events-face migrate`"),
-        ("DROP TABLE schema_migrations", "migrations", "error", "11 are due: domain/0001_history"),
+        ("DROP TABLE schema_migrations", "migrations", "error", "are due: domain/0001_history"),
         (CHANGED, "migrations", "error", "domain/0003_seals has changed since 0.1.0 applied it"),
         (OF_A_NEWER_RELEASE, "migrations", "warning", "9.9.9 has applied domain/0099_next"),
         ("DROP TABLE installation_keys", "keys", "error", "run `events-face migrate`"),

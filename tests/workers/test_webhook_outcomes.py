@@ -184,3 +184,29 @@ async def test_attempts_are_removed_after_seven_days_and_those_of_a_deleted_webh
     assert {row["webhook_id"] for row in await installation.rows("webhook_cursors")} == {
         str(kept.id)
     }
+
+
+async def test_the_newest_attempts_can_be_listed_and_older_ones_are_not_counted(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook_deliveries, "LISTED", 5)
+    webhook = await a_webhook(installation, "https://a.example/")
+    connection = installation.connection
+    await connection.execute(
+        """
+        INSERT INTO webhook_attempts (webhook_id, position, type, at, answer_ms)
+        SELECT %s, n, 'event.created', now(), 1 FROM generate_series(1, 9) AS n
+        """,
+        [webhook.id],
+    )
+    assert await webhook_deliveries.count_attempts(connection, webhook.id) == 5
+
+    async def listed(limit: int, offset: int) -> list[int]:
+        found = await webhook_deliveries.list_attempts(
+            connection, webhook.id, limit=limit, offset=offset
+        )
+        return [attempt.position for attempt in found]
+
+    assert await listed(2, 0) == [9, 8]
+    assert await listed(3, 3) == [6, 5]
+    assert await listed(3, 2**60) == []

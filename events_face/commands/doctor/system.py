@@ -1,4 +1,5 @@
-"""Checks of the system through its database: keys, projections, outbox, scheduler, seals."""
+"""Checks of the system through its database: keys, projections, outbox, webhooks, scheduler,
+seals."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from psycopg import AsyncConnection
 from domain.core.availability import BRING_BACK, TABLES_MISSING, missing_table
 from domain.seals.lag import seal_lag
 from domain.seals.sealing import Sealer, SealsDamaged
+from events_face.commands.doctor import webhooks
 from projections.backlog import count_refused, read_backlog
 from projections.rebuild import requests
 from projections.registry import ALL
@@ -148,6 +150,7 @@ CHECKS: Mapping[str, SystemCheck] = {
     **CHECKS_AT_REST,
     "projector": _projector,
     "outbox": _outbox,
+    "webhooks": webhooks.examine,
     "scheduler": _scheduler,
     "sealing": _sealing,
 }
