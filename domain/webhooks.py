@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import ClassVar, Self
+import re
+from typing import ClassVar, Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
@@ -59,20 +60,33 @@ class WebhookUrl(str):
 
 _EXAMPLE = "must look like https://example.com/path"
 
+_NUMBER = re.compile("[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
+
+Ip = TypeVar("Ip", ipaddress.IPv4Address, ipaddress.IPv6Address)
+
 
 def _ascii_host(host: str) -> str:
     if ":" in host:
-        try:
-            return f"[{ipaddress.IPv6Address(host)}]"
-        except ValueError:
-            raise Invalid(_EXAMPLE) from None
+        return f"[{_ip(ipaddress.IPv6Address, host)}]"
     try:
         name = host if host.isascii() else idna.encode(host, uts46=True).decode()
     except idna.IDNAError:
         raise Invalid("must have a host that is a valid domain name") from None
     if len(name) > 253 or not all(_is_label(label) for label in name.rstrip(".").split(".")):
         raise Invalid("must have a host that is a valid domain name")
+    if _NUMBER.fullmatch(name.rstrip(".").rpartition(".")[2]):  # no domain ends in a number
+        return str(_ip(ipaddress.IPv4Address, name))
     return name
+
+
+def _ip(kind: type[Ip], text: str) -> Ip:
+    """Raises Invalid, also for an address with a zone, which is of this machine only."""
+    try:
+        if "%" not in text:
+            return kind(text)
+    except ValueError:
+        pass
+    raise Invalid("must have a host that is a domain name or an IP address")
 
 
 def _is_label(label: str) -> bool:

@@ -41,6 +41,8 @@ def a_webhook() -> Scenario:
         ("http://Example.com:8080/a?b=c", "http://example.com:8080/a?b=c"),
         ("https://müller.example/x", "https://xn--mller-kva.example/x"),
         ("http://[2001:DB8::1]:9000/", "http://[2001:db8::1]:9000/"),
+        ("http://192.0.2.1/", "http://192.0.2.1/"),
+        ("http://1.example/", "http://1.example/"),
     ],
 )
 def test_an_address_has_one_spelling(given: str, url: str) -> None:
@@ -67,6 +69,13 @@ def test_an_address_has_one_spelling(given: str, url: str) -> None:
         f"https://{'a' * 64}.example/",
         "https://example..com/",
         "https://[::1/",
+        "http://999.1.1.1/",
+        "http://0177.0.0.1/",
+        "http://0x7f.1/",
+        "http://2130706433/",
+        "http://example.7./",
+        "http://[fe80::1%eth0]/",
+        "http://[fe80::1%é]/",
         "https://example.com/" + "a" * 2048,
     ],
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
 from domain.endpoints import get_endpoint
 from domain.event_editing import ChangeEvent
+from domain.notifications import RecordDelivery
 from domain.webhooks import ChangeWebhook, DeleteWebhook, Disabled
 from projections import webhook_deliveries
 from tests.support.http_server import Answer
@@ -74,6 +77,59 @@ async def test_it_is_disabled_after_five_days_without_success(
         )
         await make_due(installation)
         assert await is_disabled(installation, webhook) == "every try failed for five days"
+
+
+async def test_the_five_days_begin_anew_once_it_is_enabled_again(
+    installation: Installation, endpoint: Endpoint
+) -> None:
+    webhook = await a_webhook(installation, endpoint.url)
+    await installation.event("Fair")
+    endpoint.answer = lambda _: Answer(status=500)
+    async with sending(installation):
+        await attempts_of(installation, webhook, 1)
+        await installation.connection.execute(
+            "UPDATE webhook_cursors SET failing_since = failing_since - interval '5 days'"
+        )
+        await installation.give(ChangeWebhook(webhook_id=webhook.id, enabled=False))
+
+        async def is_forgotten() -> bool:
+            progress = await webhook_deliveries.progress_of(installation.connection, webhook.id)
+            return progress is not None and progress.failing_since is None
+
+        await until_async(is_forgotten)
+        await installation.give(ChangeWebhook(webhook_id=webhook.id, enabled=True))
+        await make_due(installation)
+        await attempts_of(installation, webhook, 2)
+    row = await get_endpoint(installation.connection, webhook.id)
+    assert row is not None
+    assert row.enabled
+
+
+async def test_a_webhook_that_cannot_be_sent_to_stops_no_other(
+    installation: Installation, endpoint: Endpoint
+) -> None:
+    broken = await a_webhook(installation, endpoint.url)
+    await installation.connection.execute(
+        "UPDATE webhooks SET url = 'http://999.1.1.1/', created_position = 0 WHERE id = %s",
+        [broken.id],
+    )
+    await a_webhook(installation, endpoint.url)
+    async with sending(installation):
+        await installation.event("Fair")
+        await endpoint.has(1)
+
+
+async def test_items_that_name_nobody_are_sent(
+    installation: Installation, endpoint: Endpoint
+) -> None:
+    """As those of messages that an earlier release gave up."""
+    await a_webhook(installation, endpoint.url)
+    await installation.give(RecordDelivery(notification_id=UUID(int=7), failure="HTTP 400"))
+    async with sending(installation):
+        await endpoint.has(1)
+    (received,) = endpoint.received
+    assert received.item["type"] == "notification.failed"
+    assert received.item["visitor_id"] is None
 
 
 async def test_one_success_within_the_five_days_is_enough(

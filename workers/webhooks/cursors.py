@@ -43,6 +43,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """Of the last lease, unless it was given back, or the cursor was moved since."""
     is_behind: bool
     """Whether history has events after the cursor."""
+    is_failing: bool
+    """Whether every try since some time has failed."""
     due_in: float | None
     """Seconds until the next item that waits is tried again; None without one."""
 
@@ -95,6 +97,7 @@ async def standings(connection: AsyncConnection[Any]) -> list[Standing]:
                    coalesce(c.leased_until <= now(), true) AS is_free, c.lease_token,
                    coalesce(c.position, w.created_position)
                        < (SELECT max(notification_id) FROM history_events) AS is_behind,
+                   c.failing_since IS NOT NULL AS is_failing,
                    (SELECT extract(epoch FROM p.due_at - now())::float8 FROM webhook_parked p
                     WHERE p.webhook_id = w.id AND p.due_at IS NOT NULL
                       AND (w.enabled OR p.position = %s)
@@ -104,6 +107,14 @@ async def standings(connection: AsyncConnection[Any]) -> list[Standing]:
             [TEST_POSITION],
         )
         return await cursor.fetchall()
+
+
+async def forget_failures(connection: AsyncConnection[Any], webhook_ids: Collection[UUID]) -> None:
+    """The next failure is the first one."""
+    await connection.execute(
+        "UPDATE webhook_cursors SET failing_since = NULL WHERE webhook_id = ANY(%s::uuid[])",
+        [list(webhook_ids)],
+    )
 
 
 async def acquire(connection: AsyncConnection[Any], webhook_id: UUID, token: UUID) -> Lease | None:

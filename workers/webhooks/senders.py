@@ -153,6 +153,8 @@ class Senders:
         if await self._free_abandoned(connection, now):
             now = await cursors.standings(connection)
         self._stop_outdated(now)
+        if disabled := [s.id for s in now if s.is_failing and not s.enabled]:
+            await cursors.forget_failures(connection, disabled)
         for standing in now:
             is_due = standing.due_in is not None and standing.due_in <= 0
             if running := self._running.get(standing.id):
@@ -203,7 +205,11 @@ class Senders:
         endpoint = await get_endpoint(connection, id)
         if endpoint is None:
             return
-        sender = Sender(endpoint, lease, leased_at, self._office)
+        try:
+            sender = Sender(endpoint, lease, leased_at, self._office)
+        except Exception:  # the others go on; tried again when the lease is over
+            log.exception("bug in sending to a webhook", webhook=str(id))
+            return
         self._running[id] = sender, asyncio.create_task(self._run(sender))
 
     async def _run(self, sender: Sender) -> None:
