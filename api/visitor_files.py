@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -139,7 +140,8 @@ class VisitorFileCalls(Controller):
         same file again changes nothing more, so repeat an import that was interrupted."""
         if not has_media_type(request.scope["headers"], b"text/csv"):
             raise NotCsv
-        records = visitors_in(await request.body())
+        # In a thread: a file of blank lines takes seconds, and other requests go on meanwhile.
+        records = await asyncio.to_thread(visitors_in, await request.body())
         terms = Terms(
             over_capacity=over_capacity, join_waiting_list=join_waiting_list, notify=notify
         )

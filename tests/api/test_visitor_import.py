@@ -49,6 +49,18 @@ def people(count: int) -> str:
     return HEADER + "".join(f"Visitor {i},visitor{i}@example.com\n" for i in range(count))
 
 
+async def test_other_requests_are_answered_while_a_long_file_is_read(api: Api) -> None:
+    organizer = await organizer_of(api, capacity=None)
+    others = 10
+    importing = asyncio.create_task(sent(organizer, HEADER + ",\n" * 1_500_000))
+    answered = 0
+    while not importing.done() and answered < others:
+        assert (await organizer.listed("visitors", limit=1)).status_code == 200
+        answered += 1
+    assert answered == others
+    assert outcomes(await importing) == []
+
+
 async def test_a_file_is_imported_and_the_same_file_again_changes_nothing(api: Api) -> None:
     organizer = await organizer_of(api, capacity=None)
     file = people(250)
