@@ -13,8 +13,10 @@ import pytest
 
 from runtime.ports import free_port
 from runtime.settings import Settings
+from tests.support.installation import Installation
 from tests.support.processes import environment, role
-from tests.support.waiting import until
+from tests.support.sending import a_webhook, sending
+from tests.support.waiting import until, until_async
 from workers.sink.access import Access, page_url, token
 from workers.sink.announcement import running_at
 
@@ -80,6 +82,58 @@ def test_the_page_shows_and_escapes_received_notifications(own_settings: Setting
         assert "<script" not in page.text
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.text
         assert re.search(r"ada@example\.org", page.text)
+
+
+ITEM = {
+    "position": 42,
+    "type": "visitor.registered",
+    "version": 1,
+    "occurred_at": "2030-01-01T00:00:00Z",
+    "event_id": "0197a3f2-6c1e-7d4a-8b55-3e9f0c2a7d11",
+    "visitor_id": None,
+    "data": {"name": "<script>"},
+    "previous": 41,
+}
+
+
+def test_items_of_webhooks_are_kept_once_and_shown(own_settings: Settings) -> None:
+    with sink(own_settings) as client:
+        page = client.get("/").text
+        address = re.search(r"<code>(http://[^<]+/webhooks/[^<]+)</code>", page)
+        assert address is not None
+        del client.headers["Authorization"]  # a webhook has none
+        for id in ("msg_1_42", "msg_1_42", "msg_2_42"):
+            answer = client.post(address[1], json=ITEM, headers={"webhook-id": id})
+            assert answer.status_code == 204
+        for wrong in (f"{address[1]}x", "/webhooks/", "/webhooks/wrong"):
+            refused = client.post(wrong, json=ITEM, headers={"webhook-id": "msg_3_42"})
+            assert refused.status_code == 401
+        assert client.post(address[1], json=ITEM).status_code == 400
+        assert client.get("/webhooks").status_code == 401
+        client.headers["Authorization"] = f"Bearer {token(own_settings)}"
+        listing = client.get("/webhooks").json()
+        assert (listing["total"], listing["repeats"]) == (2, 1)
+        assert [each["id"] for each in listing["items"]] == ["msg_2_42", "msg_1_42"]
+        assert listing["items"][0]["item"] == ITEM
+        page = client.get("/").text
+        assert "msg_2_42" in page
+        assert "<script" not in page
+
+
+@pytest.mark.anyio
+async def test_a_webhook_can_send_to_it(own_settings: Settings, installation: Installation) -> None:
+    with sink(own_settings) as client:
+        path = Access(token(own_settings), ()).webhook_path
+        await a_webhook(installation, str(client.base_url.join(path)))
+        await installation.event("Fair")
+
+        async def has_items() -> bool:
+            return bool(client.get("/webhooks").json()["items"])
+
+        async with sending(installation):
+            await until_async(has_items)
+        (received,) = client.get("/webhooks").json()["items"]
+    assert (received["item"]["type"], received["item"]["previous"]) == ("event.created", None)
 
 
 def test_a_body_that_is_not_a_notification_is_refused(own_settings: Settings) -> None:
@@ -178,7 +232,9 @@ def test_its_files_are_readable_for_its_own_account_only(own_settings: Settings)
         notify(client, "a")
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
-        assert modes == dict.fromkeys(("notifications.jsonl", "token", "url"), 0o600)
+        assert modes == dict.fromkeys(
+            ("notifications.jsonl", "webhooks.jsonl", "token", "url"), 0o600
+        )
 
 
 def test_a_running_sink_can_be_found_by_its_data_dir(own_settings: Settings) -> None:

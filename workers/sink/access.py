@@ -28,6 +28,10 @@ HEADERS = (
 """Of every answer: the page's address holds the token."""
 
 
+WEBHOOKS = "/webhooks/"
+"""Before the token, in the address for webhooks: they send no other."""
+
+
 class Refusal(msgspec.Struct, frozen=True):
     status: int
     detail: str
@@ -53,7 +57,13 @@ class Access:
         self._token = token.encode()
         self._hosts = {"localhost", *(host.lower() for host in hosts)}
 
-    def refusal(self, method: str, headers: Mapping[bytes, bytes], query: bytes) -> Refusal | None:
+    @property
+    def webhook_path(self) -> str:
+        return f"{WEBHOOKS}{quote(self._token, safe='')}"
+
+    def refusal(
+        self, method: str, headers: Mapping[bytes, bytes], query: bytes, path: str = "/"
+    ) -> Refusal | None:
         """Why a request is not answered, if it is not."""
         host = headers.get(b"host", b"").decode("latin-1")
         if not self._is_ours(host):
@@ -65,6 +75,8 @@ class Access:
         if reads and not given:
             asked = parse_qs(query.decode("latin-1"), encoding="latin-1")  # takes every byte
             given = b"Bearer " + asked.get("token", [""])[0].encode("latin-1")
+        elif not given and path.startswith(WEBHOOKS):
+            given = b"Bearer " + path.removeprefix(WEBHOOKS).encode()
         if not hmac.compare_digest(given, b"Bearer " + self._token):
             return Refusal(
                 401,

@@ -1,4 +1,5 @@
-"""The local sink: a real, small notification service, so that a person sees what is sent.
+"""The local sink: a real, small notification service, and an endpoint of webhooks, so that a person
+sees what is sent.
 
 It keeps what it gets in a file under DATA_DIR, one JSON line each, and shows it on a page, to those
 who know its token (`workers.sink.access`).
@@ -22,11 +23,12 @@ from litestar.response import Template
 from litestar.template import TemplateConfig
 from litestar.types import Message, Scope
 
-from workers.sink.access import HEADERS, Access
-from workers.sink.store import Received, SinkStore
+from workers.sink.access import HEADERS, WEBHOOKS, Access
+from workers.sink.received import Item, ReceivedItem, ReceivedNotification
+from workers.sink.store import SinkStore
 
 SHOWN = 50
-"""Notifications on the page, and in an answer to a query without a limit."""
+"""Of each kind on the page, and in an answer to a query without a limit."""
 
 LARGEST_BODY = 64 * 1024
 
@@ -39,6 +41,8 @@ log = structlog.get_logger()
 
 AnyRequest = Request[Any, Any, Any]
 
+AtMost = Annotated[int, QueryParameter(ge=0, le=1_000_000_000)]
+
 
 class Notification(msgspec.Struct):
     id: str
@@ -50,46 +54,73 @@ class Notification(msgspec.Struct):
 class Listing(msgspec.Struct):
     total: int
     repeats: int
-    notifications: list[Received]
+    notifications: list[ReceivedNotification]
+
+
+class ItemListing(msgspec.Struct):
+    total: int
+    repeats: int
+    items: list[ReceivedItem]
+
+
+Notifications = SinkStore[ReceivedNotification]
+Items = SinkStore[ReceivedItem]
 
 
 @post(["/", "/notifications"])
 async def take(
     data: Notification,
-    store: SinkStore,
+    notifications: Notifications,
     key: Annotated[str, HeaderParameter(name="Idempotency-Key")] = "",
 ) -> Response[dict[str, str]]:
-    received = Received(
+    received = ReceivedNotification(
         at=datetime.now(UTC),
         id=data.id,
         owner_id=data.owner_id,
         email=data.email,
         message=data.message,
     )
-    if store.take(key or data.id, received):
+    if notifications.take(key or data.id, received):
         return Response({"status": "taken"}, status_code=201)
     return Response({"status": "known"}, status_code=200)
 
 
+@post(f"{WEBHOOKS}{{token:path}}", status_code=204)
+async def take_item(
+    data: Item, items: Items, id: Annotated[str, HeaderParameter(name="webhook-id")]
+) -> None:
+    items.take(id, ReceivedItem(at=datetime.now(UTC), id=id, item=data))
+
+
 @route("/", http_method=READ)
-async def show(store: SinkStore) -> Template:
+async def show(
+    request: AnyRequest, notifications: Notifications, items: Items, access: Access
+) -> Template:
     return Template(
         "page.html",
         context={
-            "total": store.total,
-            "repeats": store.repeats,
-            "notifications": list(store.newest(SHOWN)),
+            "notifications": _shown(notifications),
+            "items": _shown(items),
+            "webhook_url": f"http://{request.url.netloc}{access.webhook_path}",
         },
     )
 
 
+def _shown(store: SinkStore[Any]) -> dict[str, Any]:
+    return {"total": store.total, "repeats": store.repeats, "newest": list(store.newest(SHOWN))}
+
+
 @route("/notifications", http_method=READ)
 async def list_newest(
-    store: SinkStore,
-    limit: Annotated[int, QueryParameter(ge=0, le=1_000_000_000)] = SHOWN,
-    email: str | None = None,
+    notifications: Notifications, limit: AtMost = SHOWN, email: str | None = None
 ) -> Listing:
-    return Listing(store.total, store.repeats, list(store.newest(limit, email=email)))
+    found = notifications.newest(limit, where=lambda each: email in (None, each.email))
+    return Listing(notifications.total, notifications.repeats, list(found))
+
+
+@route("/webhooks", http_method=READ)
+async def list_newest_items(items: Items, limit: AtMost = SHOWN) -> ItemListing:
+    return ItemListing(items.total, items.repeats, list(items.newest(limit)))
 
 
 @get("/health")
@@ -97,13 +128,18 @@ async def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-def create_app(store: SinkStore, access: Access) -> Litestar:
+HANDLERS = [take, take_item, show, list_newest, list_newest_items]
+
+
+def create_app(notifications: Notifications, items: Items, access: Access) -> Litestar:
     """`/health` answers everyone. Without access every other request is refused alike, also for
     unknown paths."""
 
     def refused(request: AnyRequest) -> Response[Any] | None:
         scope = request.scope
-        refusal = access.refusal(scope["method"], dict(scope["headers"]), scope["query_string"])
+        refusal = access.refusal(
+            scope["method"], dict(scope["headers"]), scope["query_string"], scope["path"]
+        )
         return _problem(refusal.status, refusal.detail) if refusal else None
 
     async def check(request: AnyRequest) -> Response[Any] | None:
@@ -116,8 +152,12 @@ def create_app(store: SinkStore, access: Access) -> Litestar:
         return refused(request) or _failure(error)
 
     return Litestar(
-        [health, Router("/", route_handlers=[take, show, list_newest], before_request=check)],
-        dependencies={"store": Provide(lambda: store, sync_to_thread=False)},
+        [health, Router("/", route_handlers=HANDLERS, before_request=check)],
+        dependencies={
+            "notifications": Provide(lambda: notifications, sync_to_thread=False),
+            "items": Provide(lambda: items, sync_to_thread=False),
+            "access": Provide(lambda: access, sync_to_thread=False),
+        },
         exception_handlers={Exception: answer_failure},
         before_send=[_harden],
         template_config=TemplateConfig(directory=Path(__file__).parent, engine=JinjaTemplateEngine),

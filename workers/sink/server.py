@@ -17,6 +17,7 @@ from runtime.settings import Settings
 from workers.sink.access import Access, page_url, token
 from workers.sink.announcement import LOOPBACK, announced
 from workers.sink.app import create_app
+from workers.sink.received import ReceivedItem, ReceivedNotification
 from workers.sink.store import SinkStore
 
 log = structlog.get_logger()
@@ -29,9 +30,13 @@ def run(settings: Settings, host: str, port: int) -> None:
     folder.chmod(0o700)
     secret = token(settings)
     access = Access(secret, {host, _host_of(settings.notification_service_url)})
-    with SinkStore(folder / "notifications.jsonl") as store, announced(folder, port):
+    with (
+        SinkStore(folder / "notifications.jsonl", ReceivedNotification) as notifications,
+        SinkStore(folder / "webhooks.jsonl", ReceivedItem) as items,
+        announced(folder, port),
+    ):
         log.info("the sink is open", page=page_url(port, secret))
-        uvloop.run(_serve(create_app(store, access), host, port))
+        uvloop.run(_serve(create_app(notifications, items, access), host, port))
 
 
 async def _serve(app: Litestar, host: str, port: int) -> None:

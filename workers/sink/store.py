@@ -1,55 +1,49 @@
-"""What the sink has received: all of it in a file, the newest in memory."""
+"""What the sink has received of one kind: all of it in a file, the newest in memory."""
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 import msgspec
 
 KEPT = 10_000
-"""Notifications in memory."""
+"""In memory."""
 
 KEYS_KNOWN = 100_000
-"""Idempotency keys that a repeat is recognised by, the newest."""
+"""Keys that a repeat is recognised by, the newest."""
 
 
-class Received(msgspec.Struct, frozen=True, kw_only=True):
-    at: datetime
-    id: str
-    owner_id: str
-    email: str
-    message: str
+R = TypeVar("R")
 
 
-class _Line(msgspec.Struct, frozen=True):
+class _Line(msgspec.Struct, Generic[R], frozen=True):
     """Of the file."""
 
     key: str
-    received: Received
+    received: R
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(_Line).decode
 
 
-class SinkStore:
-    """Begins with what the file holds; each notification is in the file before it is answered for.
+class SinkStore(Generic[R]):
+    """Begins with what the file holds; what is received is in the file before it is answered for.
 
     The file is not synced to disk: it is for looking at, and survives the process, not the machine.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kind: type[R]) -> None:
         self.total = 0
-        """Notifications received, each counted once."""
+        """Received, each counted once."""
         self.repeats = 0
         """How often one came again, since the start."""
-        self._newest = deque[Received](maxlen=KEPT)
+        self._decode = msgspec.json.Decoder(_Line[kind]).decode  # type: ignore[valid-type]
+        self._newest = deque[R](maxlen=KEPT)
         self._keys = OrderedDict[str, None]()
         path.touch(mode=0o600)
         path.chmod(0o600)
@@ -70,7 +64,7 @@ class SinkStore:
     ) -> None:
         self._file.close()
 
-    def take(self, key: str, received: Received) -> bool:
+    def take(self, key: str, received: R) -> bool:
         """Keep it, unless the key is known; answers whether it was new."""
         if key in self._keys:
             self.repeats += 1
@@ -79,11 +73,10 @@ class SinkStore:
         self._keep(key, received)
         return True
 
-    def newest(self, limit: int, *, email: str | None = None) -> Iterator[Received]:
-        found = (r for r in reversed(self._newest) if email is None or r.email == email)
-        return islice(found, limit)
+    def newest(self, limit: int, *, where: Callable[[R], bool] = lambda _: True) -> Iterator[R]:
+        return islice(filter(where, reversed(self._newest)), limit)
 
-    def _keep(self, key: str, received: Received) -> None:
+    def _keep(self, key: str, received: R) -> None:
         self.total += 1
         self._newest.append(received)
         self._keys[key] = None
@@ -92,7 +85,7 @@ class SinkStore:
 
     def _load(self, line: bytes) -> None:
         try:
-            loaded = _decode(line)
+            loaded = self._decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return  # an empty line, or one that a dying process left half written
         self._keep(loaded.key, loaded.received)

@@ -1,0 +1,36 @@
+"""What the sink receives."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+
+class ReceivedNotification(msgspec.Struct, frozen=True, kw_only=True):
+    at: datetime
+    id: str
+    owner_id: str
+    email: str
+    message: str
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the feed, as a webhook sends it."""
+
+    position: int
+    type: str
+    version: int
+    occurred_at: datetime
+    event_id: str | None
+    visitor_id: str | None
+    data: dict[str, Any]
+    previous: int | None
+
+
+class ReceivedItem(msgspec.Struct, frozen=True, kw_only=True):
+    at: datetime
+    id: str
+    """`webhook-id`."""
+    item: Item
