@@ -23,8 +23,10 @@ _SMALLER = "Send less. The limits are in the OpenAPI document."
 
 WHAT_TO_DO = {
     400: "Correct the request. Sent again as it is, it fails again.",
-    401: "Sign in again, or refresh the access token, and send the request with the new one.",
-    403: "Sign in with an account that has the role, or ask an admin for the role.",
+    401: "Sign in again, or refresh the access token, and send the request with the new one."
+    " Replace an API key that was revoked or has expired.",
+    403: "Sign in with an account that has the role, or ask an admin for the role. An API key needs"
+    " the scope that the answer names: ask an admin for another key.",
     404: "Check the address and the ids in it. What was there may be deleted.",
     405: "Use a method that the `Allow` header names.",
     408: "Send the request again, the whole body within 15 seconds.",
@@ -41,6 +43,14 @@ WHAT_TO_DO = {
     503: _LATER,
 }
 """By status."""
+
+WHAT_TO_DO_ABOUT = {
+    "idempotency-key-reused": "Send each new call with a new key, and a call that you send"
+    " again exactly as it was.",
+    "not-in-history": "Take back what you read after the `position` of the answer, and go on from"
+    " there.",
+}
+"""By slug, where the status does not say it."""
 
 
 class ProblemType(msgspec.Struct, frozen=True):
@@ -72,7 +82,7 @@ def _all() -> dict[str, ProblemType]:
             title=kinds[0].title,
             status=kinds[0].status,
             happens_when=sorted({(kind.__doc__ or "").partition("\n")[0] for kind in kinds}),
-            what_to_do=WHAT_TO_DO[kinds[0].status],
+            what_to_do=WHAT_TO_DO_ABOUT.get(slug) or WHAT_TO_DO[kinds[0].status],
         )
         for slug, kinds in problem_types().items()
     }

@@ -44,7 +44,7 @@ class TokenMissing(ProblemError):
 
 
 class TokenInvalid(ProblemError):
-    """The token is not valid, or its session has ended"""
+    """The token is not valid, has expired or was revoked, or its session has ended"""
 
     status = 401
     headers: Mapping[str, str] = {

@@ -19,7 +19,7 @@ WEBHOOK_COMMANDS: dict[str, Command] = {
         options=(AS_JSON,),
     ),
     "webhooks attempts": Command(
-        help="print the newest calls of a webhook",
+        help="print the newest attempts to send items to a webhook",
         example="events-face webhooks attempts 0197a3f2-6c1e-7d4a-8b55-3e9f0c2a7d11",
         function="events_face.commands.webhooks:attempts",
         options=(_ID, AS_JSON),

@@ -1,4 +1,4 @@
-"""The commands `webhooks`: which there are, how their calls went, and sending again."""
+"""The commands `webhooks`: which there are, how the attempts to send went, and sending again."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def list_all(settings: Settings, services: Services, *, json: bool) -> None:
 
 
 def attempts(settings: Settings, services: Services, *, webhook_id: UUID, json: bool) -> None:
-    """Print the newest calls of a webhook."""
+    """Print the newest attempts to send items to a webhook."""
 
     async def query(connection: AsyncConnection[Any]) -> list[Attempt]:
         await _existing(connection, webhook_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from api.admin.problem_pages import WHAT_TO_DO_ABOUT
 from api.http.problems import problem_types
 from tests.api.serving import Api
 
@@ -22,6 +23,21 @@ async def test_each_type_has_a_page_and_the_same_as_json(lone_api: Api) -> None:
         assert (shown["type"], shown["status"]) == (f"/problems/{slug}", kind.status)
         assert shown["happens_when"]
         assert shown["what_to_do"]
+
+
+def test_the_message_of_each_problem_is_whole() -> None:
+    """A reader gets the first line of the docstring."""
+    cut = [
+        kind.__name__
+        for kinds in problem_types().values()
+        for kind in kinds
+        if (kind.__doc__ or "").partition("\n")[2].partition("\n")[0].strip()
+    ]
+    assert cut == []
+
+
+def test_advice_about_a_type_is_about_one_that_exists() -> None:
+    assert problem_types().keys() >= WHAT_TO_DO_ABOUT.keys()
 
 
 async def test_a_type_leads_to_its_page(lone_api: Api) -> None:
