@@ -71,14 +71,18 @@ async def test_every_page_fits_a_phone_and_has_one_heading_and_a_title_of_its_ow
 ) -> None:
     page = await people("admin", viewport={"width": 390, "height": 844}, has_touch=True)
     wide = {}
+    unreachable = {}
     for address in pages:
         await page.goto(address)
         width = await page.evaluate("document.scrollingElement.scrollWidth")
         if width > 390:
             wide[address] = (width, await page.evaluate(WIDEST))
+        if rows := await page.evaluate(ROWS_WITH_HIDDEN_LINKS):
+            unreachable[address] = rows
         assert await page.locator("h1").count() == 1, address
         assert re.fullmatch(r"(?!Events-Face).+ · Events-Face", await page.title()), address
     assert wide == {}
+    assert unreachable == {}
 
 
 WIDEST = """
@@ -86,3 +90,11 @@ WIDEST = """
         .filter((element) => element.getBoundingClientRect().right > innerWidth + 1)
         .map((element) => element.outerHTML.slice(0, 100)).slice(0, 5)
 """
+
+ROWS_WITH_HIDDEN_LINKS = """
+    [...document.querySelectorAll("main tbody tr")]
+        .filter((row) => row.querySelector("a") && row.checkVisibility())
+        .filter((row) => ![...row.querySelectorAll("a")].some((link) => link.checkVisibility()))
+        .map((row) => row.innerText).slice(0, 5)
+"""
+"""Rows of tables that lead somewhere on a wide screen only."""

@@ -1,7 +1,8 @@
 """Console sessions in our Markdown, run as a reader types them, and compared with what they show.
 
-A session shows the ids, links and secrets of the day it was written; a run has others. Each is replaced by
-the one that the run prints in its place, also in later commands, where a reader would replace it.
+A session shows the ids, links and secrets of the day it was written; a run has others. Each is
+replaced by the one that the run prints in its place, also in later commands, where a reader would
+replace it.
 In printed lines `...` matches anything, and a confirmation code matches any other.
 """
 
