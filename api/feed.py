@@ -24,11 +24,11 @@ from domain.audit.point_in_time import LAST_POSITION
 from domain.core.errors import NotFound
 from domain.feed import reading
 from domain.feed.item import FeedItem
+from domain.feed.lookups import is_event
 from domain.feed.positions import NotInHistory
 from domain.feed.reading import FeedStopped
 from domain.feed.wanted import Wanted
 from domain.history.codec import to_json
-from domain.history.store import stream_exists
 from projections.feed_blocks import find_blocks
 
 MAX_WAIT = 20
@@ -129,6 +129,14 @@ async def read_feed(
         shared: _Read = await connections.feed.pages(key, lambda: read(after, connections.primary))
         return shared
 
+    async def read_first() -> _Read:
+        try:
+            return await read(after, connections.readers)
+        except NotInHistory:
+            if not connections.reads_replica:
+                raise
+            return await read(after, connections.primary)  # the replica lags behind it
+
     async def read_next(position: int) -> _Read:
         """The next page with an item. An empty one if the time is over, the client is gone, or the
         process has to end."""
@@ -146,12 +154,7 @@ async def read_feed(
         finally:
             gone.cancel()
 
-    try:
-        page = await read(after, connections.readers)
-    except NotInHistory:
-        if not connections.reads_replica:
-            raise
-        page = await read(after, connections.primary)  # the replica lags behind it
+    page = await (read_shared(after) if wait else read_first())
     if page.is_empty and wait:
         page = await read_next(page.position)
     return Ready(page.body, media_type="application/json", headers={"Cache-Control": "no-store"})
@@ -195,7 +198,7 @@ async def _events(request: Request, event_id: str) -> frozenset[UUID] | None:
     if allowed is not None and asked not in allowed:
         raise OutsideOfEvents
     if not await run_query(
-        request.connections.primary, lambda connection: stream_exists(connection, asked)
+        request.connections.primary, lambda connection: is_event(connection, asked)
     ):
         raise NotFound("event", asked)
     return frozenset([asked])

@@ -12,7 +12,7 @@ from domain.core.aggregate import Aggregate, DomainEvent, stored_as
 from domain.core.errors import InvalidFields, NotFound, Refused
 from domain.core.unit_of_work import Work
 from domain.core.values import Invalid, Text
-from domain.events import Event
+from domain.events import event_exists
 
 Scope = Literal[
     "events:read",
@@ -115,7 +115,7 @@ def create_key(command: CreateKey, work: Work) -> ApiKey:
     wrong = dict[str, str]()
     if command.expires_at is not None and command.expires_at <= work.now:
         wrong["expires_at"] = "must be in the future"
-    if unknown := [id for id in command.event_ids or () if not _is_event(id, work)]:
+    if unknown := [id for id in command.event_ids or () if not event_exists(id, work)]:
         wrong["event_ids"] = f"there is no event with the id {unknown[0]}"
     if wrong:
         raise InvalidFields(**wrong)
@@ -147,10 +147,3 @@ def _existing_key(id: UUID, work: Work) -> ApiKey:
     if not key.exists:
         raise NotFound("API key", id)
     return key
-
-
-def _is_event(id: UUID, work: Work) -> bool:
-    try:
-        return work.get(Event, id).exists
-    except NotFound:
-        return False

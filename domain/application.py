@@ -227,6 +227,7 @@ COMMANDS = (
     CommandType(
         webhooks.CreateWebhook,
         webhooks.create_webhook,
+        touches=lambda c, _: Touches([c.event_id] if c.event_id else []),
         completed_by=endpoints.with_number_of_webhooks,
         inline=endpoints.insert_endpoint,
     ),

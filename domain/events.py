@@ -345,3 +345,11 @@ def existing_event(id: UUID, work: Work) -> Event:
     if not event.exists:
         raise NotFound("event", id)
     return event
+
+
+def event_exists(id: UUID, work: Work) -> bool:
+    try:
+        existing_event(id, work)
+    except NotFound:
+        return False
+    return True

@@ -12,9 +12,10 @@ import idna
 import msgspec
 
 from domain.core.aggregate import Aggregate, DomainEvent, Expected, stored_as
-from domain.core.errors import NotFound, Refused
+from domain.core.errors import InvalidFields, NotFound, Refused
 from domain.core.unit_of_work import Work, check_version
 from domain.core.values import Invalid
+from domain.events import event_exists
 
 MAX_WEBHOOKS = 100
 
@@ -222,6 +223,8 @@ class Deleted(DomainEvent[Webhook], frozen=True, kw_only=True):
 def create_webhook(command: CreateWebhook, work: Work) -> Webhook:
     if command.existing >= MAX_WEBHOOKS:
         raise TooManyWebhooks
+    if command.event_id is not None and not event_exists(command.event_id, work):
+        raise InvalidFields(event_id="there is no event with this id")
     created = Created(
         url=command.url,
         host=command.url.host,

@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 
 from domain import areas
 from domain.core.aggregate import RecordedEvent
-from domain.events import Event
+from domain.events import Created, Event
 from domain.history.codec import decode
 from domain.visitors import Registered, Visitor, Waitlisted
 
@@ -18,6 +18,15 @@ from domain.visitors import Registered, Visitor, Waitlisted
 class Concerned(NamedTuple):
     event_id: UUID | None
     visitor_id: UUID | None
+
+
+async def is_event(connection: AsyncConnection[Any], id: UUID) -> bool:
+    """Whether this is the id of an event, removed or not."""
+    cursor = await connection.execute(
+        "SELECT FROM history_events WHERE originator_id = %b AND topic = %b LIMIT 1",
+        [id, Created.topic],
+    )
+    return await cursor.fetchone() is not None
 
 
 async def whom_they_concern(

@@ -245,13 +245,6 @@ async def read_stream(connection: AsyncConnection[Any], id: UUID) -> list[Record
     return [decode(*row) for row in await cursor.fetchall()]
 
 
-async def stream_exists(connection: AsyncConnection[Any], id: UUID) -> bool:
-    cursor = await connection.execute(
-        "SELECT FROM history_events WHERE originator_id = %b LIMIT 1", [id]
-    )
-    return await cursor.fetchone() is not None
-
-
 async def last_position(connection: AsyncConnection[Any]) -> int:
     """Position of the newest event; 0 when there is none."""
     cursor = await connection.execute("SELECT max(notification_id) FROM history_events")

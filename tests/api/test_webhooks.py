@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_new_webhook_shows_its_secret_this_once(organizer: Organizer) -> None:
-    event_id = str(uuid4())
+    event_id = await organizer.event()
     fields = {"url": URL, "types": ["event.closed"], "event_id": event_id, "personal": True}
     answer = await organizer.call("POST", "/", json=fields)
     created = answer.json()["data"]
@@ -57,6 +57,7 @@ async def test_a_new_webhook_shows_its_secret_this_once(organizer: Organizer) ->
         ({"types": "event.closed"}, "types"),
         ({"types": [None]}, "types"),
         ({"event_id": "7"}, "event_id"),
+        ({"event_id": str(UUID(int=7))}, "event_id"),
         ({"personal": "yes"}, "personal"),
         ({"secret": "mine"}, "secret"),
     ],

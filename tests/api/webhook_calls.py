@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from httpx import Response
@@ -9,6 +10,8 @@ from httpx import Response
 from tests.api.serving import Account, Api
 
 WEBHOOKS = "/api/webhooks"
+
+IN_A_YEAR = (datetime.now(UTC) + timedelta(days=365)).isoformat()
 
 URL = "https://example.com/hooks"
 
@@ -24,6 +27,13 @@ class Organizer:
             headers=self.account.bearer | more.pop("headers", {}),
             **more,
         )
+
+    async def event(self) -> str:
+        """The id of a new event."""
+        fields = {"name": "Fair", "event_datetime": IN_A_YEAR, "registration_deadline": IN_A_YEAR}
+        answer = await self.api.http.post("/api/events/", json=fields, headers=self.account.bearer)
+        id: str = answer.json()["data"]["id"]
+        return id
 
     async def webhook(self, **fields: Any) -> dict[str, Any]:
         answer = await self.call("POST", json={"url": URL} | fields)
