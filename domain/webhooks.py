@@ -8,7 +8,6 @@ from typing import ClassVar, Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
-import idna
 import msgspec
 
 from domain.core.aggregate import Aggregate, DomainEvent, Expected, stored_as
@@ -69,10 +68,7 @@ Ip = TypeVar("Ip", ipaddress.IPv4Address, ipaddress.IPv6Address)
 def _ascii_host(host: str) -> str:
     if ":" in host:
         return f"[{_ip(ipaddress.IPv6Address, host)}]"
-    try:
-        name = host if host.isascii() else idna.encode(host, uts46=True).decode()
-    except idna.IDNAError:
-        raise Invalid("must have a host that is a valid domain name") from None
+    name = host if host.isascii() else _a_labels(host)
     if len(name) > 253 or not all(_is_label(label) for label in name.rstrip(".").split(".")):
         raise Invalid("must have a host that is a valid domain name")
     if _NUMBER.fullmatch(name.rstrip(".").rpartition(".")[2]):  # no domain ends in a number
@@ -88,6 +84,15 @@ def _ip(kind: type[Ip], text: str) -> Ip:
     except ValueError:
         pass
     raise Invalid("must have a host that is a domain name or an IP address")
+
+
+def _a_labels(host: str) -> str:
+    import idna  # only here: it costs each process memory, and few hosts need it
+
+    try:
+        return idna.encode(host, uts46=True).decode()
+    except idna.IDNAError:
+        raise Invalid("must have a host that is a valid domain name") from None
 
 
 def _is_label(label: str) -> bool:

@@ -43,6 +43,8 @@ TABLES = [
     *("signing_key", "history_seals", "history_seal_nodes", "projections"),
     *("credentials", "sessions", "delivery_pause"),
     *("sync_requests", "rebuild_requests", "event_seats", "event_queue"),
+    *("api_keys", "api_key_secrets", "idempotency_keys"),
+    *("webhooks", "webhook_cursors", "webhook_parked", "webhook_attempts"),
 ]
 """Created by `migrate`, except read tables and the tables of rooms above."""
 

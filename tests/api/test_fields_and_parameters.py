@@ -33,6 +33,8 @@ async def test_each_call_refuses_fields_that_it_does_not_know(guarded_api: Api) 
     calls = 0
     for path, item in document(ROUTES, "organizer")["paths"].items():
         for method in item.keys() - {"get"}:
+            if "text/csv" in item[method].get("requestBody", {}).get("content", {}):
+                continue
             address = re.sub(r"\{role\}", "organizer", path)
             address = re.sub(r"\{\w+\}", str(uuid4()), address)
             answer = await guarded_api.http.request(

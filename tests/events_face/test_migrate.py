@@ -50,12 +50,23 @@ APPEND_ARGUMENTS: LiteralString = (
     " uuid[], int[], int[], int[], int[], int[], int[], uuid[], uuid[], uuid[], int[], uuid[]"
 )
 
+KEYED_ARGUMENTS: LiteralString = "bytea[], bytea[], bytea[], int[], uuid[]"
+
+TABLES_SINCE: tuple[LiteralString, ...] = (
+    "api_key_secrets",
+    "api_keys",
+    "event_queue",
+    "event_seats",
+    "idempotency_keys",
+    "webhook_attempts",
+    "webhook_cursors",
+    "webhook_parked",
+    "webhooks",
+)
 MADE_SINCE: tuple[LiteralString, ...] = (
-    "TABLE api_key_secrets",
-    "TABLE api_keys",
-    "TABLE event_seats",
-    "TABLE event_queue",
+    *(f"TABLE {table}" for table in TABLES_SINCE),
     f"FUNCTION append_to_history({APPEND_ARGUMENTS})",
+    f"FUNCTION append_to_history({APPEND_ARGUMENTS}, {KEYED_ARGUMENTS})",
 )
 """What numbered migrations make that databases from before them do not have."""
 
@@ -133,11 +144,11 @@ def test_it_prints_what_it_has_changed(
     with psycopg.connect(database_url) as others:
         make_older(others, "INDEX sessions_of_account", "TABLE delivery_pause")
     migrate(settings, services)
+    tables = sorted([*TABLES_SINCE, "delivery_pause", "schema_migrations"])
+    added = "; ".join(f"added table {table}" for table in tables)
     assert capsys.readouterr().out == (
-        "applied migrations domain 1-8, projections 1-2, workers 1; added table"
-        " api_key_secrets; added table api_keys; added table delivery_pause; added table"
-        " event_queue; added table event_seats; added table schema_migrations;"
-        " added index sessions_of_account\n"
+        "applied migrations domain 1-10, projections 1-3, workers 1;"
+        f" {added}; added index sessions_of_account\n"
     )
     migrate(settings, services)
     assert capsys.readouterr().out == "nothing to change\n"

@@ -25,7 +25,7 @@ EVERY_ROLE = {
 }  # fmt: skip
 
 WITH_A_BROKER = EVERY_ROLE | {
-    "aiohappyeyeballs", "dramatiq", "httptools", "httpx", "opentelemetry", "redis",
+    "aiohappyeyeballs", "dramatiq", "httptools", "httpx", "idna", "opentelemetry", "redis",
 }  # fmt: skip
 
 LIBRARIES = {
