@@ -39,7 +39,7 @@ LIBRARIES = {
 }  # fmt: skip
 """The product's direct dependencies that each role loads; `eventsourcing` is not one of them."""
 
-MODULES = {"api": 1_400, "projector": 650, "worker": 910, "scheduler": 910}
+MODULES = {"api": 1_430, "projector": 660, "worker": 960, "scheduler": 920}
 """Modules that each role loads at most, those of libraries and of Python included."""
 
 PROGRAM = """
