@@ -22,7 +22,7 @@ PAGE = 20
 DIFFERENT = 200
 """Pages that are requested in turn."""
 
-NEVER_ASKED = "&never="
+NEVER_ASKED = "&_="
 """A unique text makes each request new, so that its response is not cached."""
 
 WORDS = ("Rust", "Python", "Data", "Zürich")

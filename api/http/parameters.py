@@ -48,12 +48,13 @@ _WHOLE_NUMBER = "must be a whole number"
 
 async def refuse_unknown_and_repeated(request: Request[Any, Any, Any]) -> None:
     """The query has parameters that the call knows, each with one value. Pages and probes ignore
-    parameters that they do not know. Raises InvalidParameters."""
+    parameters that they do not know, and each call those that begin with `_`: clients add them to
+    get around caches. Raises InvalidParameters."""
     if not request.scope["query_string"]:
         return
     known = _names_in_query(request.route_handler)
     given = Counter(name for name, _ in request.query_params.multi_items())
-    unknown = [name for name in given if name not in known] if _is_call(request) else []
+    unknown = [n for n in given if n not in known and n[:1] != "_"] if _is_call(request) else []
     repeated = [name for name in given if given[name] > 1 and name in known]
     if unknown or repeated:
         raise InvalidParameters(

@@ -272,3 +272,9 @@ async def test_extreme_times_are_accepted_or_refused(api: Api) -> None:
         for name in ("from", "until"):
             log = await api.http.get(LOG, params={name: sent}, headers=auditor.bearer)
             assert log.status_code == (422 if answered is None else 200), (name, sent)
+
+
+async def test_parameters_that_begin_with_an_underscore_are_ignored(lone_api: Api) -> None:
+    assert (await lone_api.http.get("/api/events/list?_=1&_=2")).status_code == 200
+    refused = await lone_api.http.get("/api/events/list?never=1")
+    assert wrong(refused) == {"never": "is not a parameter of this call"}
