@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -15,7 +15,7 @@ from api.http.authentication import authenticated, password_changed
 from api.http.dispatch import answered, answered_once
 from api.http.examples import ACCOUNT_ID, example
 from api.http.requests import Request
-from api.http.responses import Answer, created, json_response, no_content
+from api.http.responses import Answer, created, json_response, no_content, not_stored
 from api.identity.credentials import InvalidCredentials, read_credential
 from api.identity.passwords import Password, Secret
 from api.identity.sessions import TokenPair
@@ -24,8 +24,6 @@ from domain.accounts import Account, PasswordHash, RegisterAccount, Role, Userna
 from domain.core.values import Line, Username
 from domain.history.batch import Done
 from domain.history.idempotency import Once
-
-T = TypeVar("T")
 
 _PASSWORD, _NEXT_PASSWORD = "see you at the fair", "until the next fair"
 _TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9..."  # noqa: S105  in examples only
@@ -167,7 +165,7 @@ class AuthCalls(Controller):
         """The account of the token, with its current roles."""
         account = request.account
         me = Me(id=account.id, username=account.username, roles=account.roles)
-        return _private(json_response(Answer(data=me)))
+        return not_stored(json_response(Answer(data=me)))
 
     @post(
         "/password",
@@ -194,18 +192,12 @@ def _registered(new: NewSession) -> Response[Answer[RegisteredAccount]]:
     account = RegisteredAccount(id=new.account.id, username=new.account.username)
     tokens = msgspec.structs.asdict(new.pair) if new.pair else {}
     answer = Answer(data=account, meta={"message": "Successful registration"} | tokens)
-    return _private(created(answer, f"{AuthCalls.path}/me"))
+    return not_stored(created(answer, f"{AuthCalls.path}/me"))
 
 
 def _tokens(pair: TokenPair) -> Response[Answer[TokenPair]]:
-    return _private(json_response(Answer(data=pair)))
+    return not_stored(json_response(Answer(data=pair)))
 
 
 def _signed_out(_: None) -> Response[Answer[None]]:
     return json_response(Answer(data=None, meta={"message": "Successful logout"}))
-
-
-def _private(response: Response[T]) -> Response[T]:
-    """For one reader only: no cache may store it."""
-    response.headers["Cache-Control"] = "no-store"
-    return response

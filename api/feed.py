@@ -189,8 +189,8 @@ async def _read(
 
 
 async def _events(request: Request, event_id: str) -> frozenset[UUID] | None:
-    """The events that the caller asks for. Raises OutsideOfEvents; NotFound, so that nobody waits
-    for an event that there never was."""
+    """The events that the caller asks for. Raises OutsideOfEvents; NotFound for an id that was
+    never an event's, since waiting for its items would never end."""
     allowed = request.event_ids
     if not event_id:
         return allowed

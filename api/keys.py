@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -19,13 +19,19 @@ from api.http.dispatch import answered
 from api.http.examples import ACCOUNT_ID, EVENT_ID, KEY_ID, example
 from api.http.reads import Limit, Offset, unless_known
 from api.http.requests import Request
-from api.http.responses import Answer, Listing, Pagination, created, json_response, no_content
+from api.http.responses import (
+    Answer,
+    Listing,
+    Pagination,
+    created,
+    json_response,
+    no_content,
+    not_stored,
+)
 from domain.api_keys import ApiKey, CreateKey, GraceSeconds, KeyExpired, RevokeKey, RollKey, Scope
 from domain.core.errors import NotFound
 from domain.core.values import Text
 from domain.key_secrets import KeySecret
-
-T = TypeVar("T")
 
 _EXAMPLE: Mapping[str, Any] = {
     "name": "Ticket shop",
@@ -88,7 +94,6 @@ class Roll(msgspec.Struct, frozen=True, kw_only=True):
 
 AT_ONCE = Roll()
 
-PRIVATE = {"Cache-Control": "no-store"}
 """Headers of an answer with a secret."""
 
 
@@ -107,7 +112,9 @@ class KeyCalls(Controller):
         command = CreateKey(**msgspec.structs.asdict(data), secret_hash=secret.hash)
 
         def respond(key: ApiKey) -> Response[Any]:
-            return _private(created(Answer(data=with_secret(key, secret)), f"{self.path}/{key.id}"))
+            return not_stored(
+                created(Answer(data=with_secret(key, secret)), f"{self.path}/{key.id}")
+            )
 
         return await answered(request, command, respond)
 
@@ -156,14 +163,9 @@ class KeyCalls(Controller):
         command = RollKey(key_id=key_id, grace=grace, secret_hash=secret.hash)
 
         def respond(key: ApiKey) -> Response[Any]:
-            return _private(json_response(Answer(data=with_secret(key, secret))))
+            return not_stored(json_response(Answer(data=with_secret(key, secret))))
 
         return await answered(request, command, respond)
-
-
-def _private(response: Response[T]) -> Response[T]:
-    response.headers.update(PRIVATE)
-    return response
 
 
 def with_secret(key: ApiKey, secret: KeySecret) -> KeyWithSecret:

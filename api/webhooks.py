@@ -27,6 +27,7 @@ from api.http.responses import (
     created,
     json_response,
     no_content,
+    not_stored,
 )
 from domain.core.errors import InvalidFields, NotFound
 from domain.core.values import Position
@@ -156,7 +157,7 @@ class WebhookCalls(Controller):
         def respond(webhook: WebhookAggregate) -> Response[Any]:
             answer = Answer(data=_with_secret(webhook, secret))
             location = f"{self.path}/{webhook.id}"
-            return _private(created(answer, location, version=webhook.version))
+            return not_stored(created(answer, location, version=webhook.version))
 
         return await answered(request, command, respond)
 
@@ -238,7 +239,7 @@ class WebhookCalls(Controller):
         command = RollWebhookSecret(webhook_id=webhook_id, sealed_secret=sealed)
 
         def respond(webhook: WebhookAggregate) -> Response[Any]:
-            return _private(json_response(Answer(data=_with_secret(webhook, secret))))
+            return not_stored(json_response(Answer(data=_with_secret(webhook, secret))))
 
         return await answered(request, command, respond)
 
@@ -339,11 +340,6 @@ def _check_event(request: Request, event_id: UUID | None) -> None:
 
 def _given(value: Any) -> Any:
     return None if value is UNSET else value
-
-
-def _private(response: Response[Any]) -> Response[Any]:
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 def _with_secret(webhook: WebhookAggregate, secret: str) -> WebhookWithSecret:

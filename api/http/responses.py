@@ -14,6 +14,7 @@ from api.http.etags import of_gzip
 from domain.history.codec import to_json
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Response[Any])
 
 
 class Answer(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
@@ -94,6 +95,12 @@ def created(content: Any, location: str, *, version: int | None = None) -> Ready
     """201 for a new resource, which can be read at `location`."""
     response = json_response(content, status_code=201, version=version)
     response.headers["Location"] = location
+    return response
+
+
+def not_stored(response: R) -> R:
+    """The response, which no cache may store: it has a secret, or shows an account."""
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 

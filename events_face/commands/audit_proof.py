@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -16,7 +15,6 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from domain.audit.entry import log_entry
 from domain.history.codec import to_json
-from domain.history.store import connect
 from domain.seals.checkpoints import Checkpoint, is_signed_by
 from domain.seals.proofs import BadProof, CannotProve, Proof
 from domain.seals.proofs import check as check_against
@@ -27,6 +25,7 @@ from domain.seals.verifying import Verdict
 from domain.seals.verifying import verify as verify_history
 from events_face.commands import seats
 from events_face.commands.audit_output import printable
+from events_face.commands.connection import with_connection
 from runtime.embedded.services import Services, has_installation
 from runtime.embedded.services import services as services_of
 from runtime.errors import CommandFailed
@@ -37,15 +36,13 @@ from runtime.settings import Settings
 MAX_SEAL_LAG = 10.0
 """Seconds without a seal, after which a warning is printed."""
 
-T = TypeVar("T")
-
 
 def verify(settings: Settings, services: Services, *, checkpoint: Path | None, json: bool) -> None:
     """Print the verdict. Raises `CommandFailed` unless history is as it was sealed, and the seats
     as it says."""
     key = signing_key(settings, services.database_url).public_key()
     pinned = _pinned(checkpoint, key) if checkpoint else []
-    verdict = _with_connection(services, lambda connection: _verify(connection, key, pinned))
+    verdict = with_connection(services, lambda connection: _verify(connection, key, pinned))
     if json:
         _print(msgspec.json.encode(verdict).decode())
     if trouble := _failure(verdict):
@@ -66,7 +63,7 @@ def verify(settings: Settings, services: Services, *, checkpoint: Path | None, j
 def checkpoint(settings: Settings, services: Services) -> None:
     """Print the newest checkpoint."""
     key = signing_key(settings, services.database_url).public_key()
-    newest = _with_connection(services, lambda connection: newest_checkpoint(connection, key))
+    newest = with_connection(services, lambda connection: newest_checkpoint(connection, key))
     if newest.tree_size == 0:
         raise CommandFailed("nothing is sealed yet: does a scheduler run?")
     _print(msgspec.json.encode(newest).decode())
@@ -81,7 +78,7 @@ def prove(settings: Settings, services: Services, *, position: int) -> None:
     """Print the proof as JSON."""
     key = signing_key(settings, services.database_url).public_key()
     try:
-        proof = _with_connection(
+        proof = with_connection(
             services, lambda connection: prove_position(connection, key, position)
         )
     except CannotProve as error:
@@ -198,14 +195,6 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise CommandFailed(f"{file} cannot be read: {error.strerror}") from None
-
-
-def _with_connection(services: Services, use: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> T:
-    async def run() -> T:
-        async with await connect(services.database_url) as connection:
-            return await use(connection)
-
-    return asyncio.run(run())
 
 
 def _print(text: str) -> None:

@@ -5,11 +5,10 @@ A new secret is all that goes to stdout, so that a script can take it: KEY=$(eve
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
@@ -26,14 +25,12 @@ from domain.application import APPLICATION
 from domain.core.errors import InvalidFields, NotFound
 from domain.history.batch import Done, Origin
 from domain.history.decider import Decider
-from domain.history.store import connect
 from domain.key_secrets import KeySecret
+from events_face.commands.connection import with_connection
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed, WrongUsage
 from runtime.installation import installation_keys
 from runtime.settings import Settings
-
-T = TypeVar("T")
 
 MAX_LISTED = 10_000
 
@@ -70,7 +67,8 @@ def list_all(settings: Settings, services: Services, *, json: bool) -> None:
         rows, _ = await list_keys(connection, limit=MAX_LISTED)
         return rows
 
-    rows = _run(settings, services, query)
+    installation_keys(settings, services.database_url)  # fails if the database is another's
+    rows = with_connection(services, query)
     if json:
         sys.stdout.write(_as_json([key_of(row) for row in rows]))
     else:
@@ -98,25 +96,11 @@ def _execute(settings: Settings, services: Services, command: Any) -> Done:
         return await Decider(keys, APPLICATION).execute_one(connection, command, origin)
 
     try:
-        return _run(settings, services, execute)
+        return with_connection(services, execute)
     except InvalidFields as error:
         raise CommandFailed(_in_words(error)) from None
     except (KeyExpired, NotFound) as error:
         raise CommandFailed(str(error)) from None
-
-
-def _run(
-    settings: Settings,
-    services: Services,
-    use: Callable[[AsyncConnection[Any]], Awaitable[T]],
-) -> T:
-    installation_keys(settings, services.database_url)
-
-    async def run() -> T:
-        async with await connect(services.database_url) as connection:
-            return await use(connection)
-
-    return asyncio.run(run())
 
 
 _OPTIONS = {"scopes": "--scope", "event_ids": "--event", "expires_at": "--expires"}

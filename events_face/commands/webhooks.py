@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
@@ -15,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from domain.endpoints import Endpoint, get_endpoint, list_endpoints
-from domain.history.store import connect, last_position
+from domain.history.store import last_position
+from events_face.commands.connection import with_connection
 from projections import webhook_deliveries
 from projections.webhook_deliveries import Attempt, Progress, progress_of
 from runtime.embedded.services import Services
@@ -109,13 +109,8 @@ def _run(
     services: Services,
     use: Callable[[AsyncConnection[Any]], Awaitable[T]],
 ) -> T:
-    installation_keys(settings, services.database_url)
-
-    async def run() -> T:
-        async with await connect(services.database_url) as connection:
-            return await use(connection)
-
-    return asyncio.run(run())
+    installation_keys(settings, services.database_url)  # fails if the database is another's
+    return with_connection(services, use)
 
 
 def _line(endpoint: Endpoint, progress: Progress | None) -> Line:
