@@ -11,7 +11,8 @@ from api.database.query import run_query
 from api.http.etags import versions_in
 from api.http.idempotency import keyed_call
 from api.http.requests import Request
-from domain.history.batch import Done, Origin
+from domain.core.availability import UNAVAILABLE
+from domain.history.batch import Done, Origin, OutcomeUnknown
 from domain.history.idempotency import Completion, Once
 
 NEVER = -1
@@ -51,14 +52,20 @@ async def answered_once(
     response = call.response(done) if call else None
     if response is None:
         value = done.value
-        if complete is not None:
-            value = await run_query(
-                request.connections.primary, lambda connection: complete(connection, value)
-            )
-        response = respond(value)
+        response = respond(await _completed(request, complete, value) if complete else value)
     if done.position:
         response.headers["Event-Position"] = str(done.position)
     return response
+
+
+async def _completed(request: Request, complete: Completion, value: Any) -> Any:
+    """Raises OutcomeUnknown, since the change was made before."""
+    try:
+        return await run_query(
+            request.connections.primary, lambda connection: complete(connection, value)
+        )
+    except UNAVAILABLE:
+        raise OutcomeUnknown from None
 
 
 async def execute(request: Request, command: Any, once: Once | None = None) -> Done:

@@ -7,8 +7,10 @@ from collections import Counter
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
+from api.http import dispatch
 from domain.history.batch import OutcomeUnknown
 from domain.history.group_commit import Writer
 from domain.privacy.keys import InstallationKeys
@@ -329,6 +331,21 @@ async def test_an_unknown_outcome_says_that_the_call_can_be_sent_again(
     assert again.status_code == 201
     assert again.headers["Idempotent-Replayed"] == "true"
     assert (await topics(lone_api))["Event.Created"] == 1
+
+
+async def test_a_database_that_is_lost_after_the_change_does_not_answer_that_nothing_was_done(
+    lone_api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(*_: Any) -> None:
+        raise psycopg.OperationalError("the connection is lost")
+
+    account = {"username": "ada", "password": "a long enough password"}
+    with monkeypatch.context() as patched:
+        patched.setattr(dispatch, "run_query", lost)
+        answer = await lone_api.http.post("/api/auth/register", json=account)
+    assert problem(answer) == (503, "overloaded")
+    assert "look first whether it was made" in answer.json()["detail"]
+    assert (await lone_api.http.post("/api/auth/login", json=account)).status_code == 200
 
 
 async def test_an_erasure_is_answered_again_and_deletes_the_answers_about_the_person(
