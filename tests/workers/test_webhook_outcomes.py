@@ -29,6 +29,13 @@ from workers.webhooks.retries import WAITS, wait_after
 pytestmark = pytest.mark.anyio
 
 
+async def five_days_pass(installation: Installation) -> None:
+    """For all webhooks that fail."""
+    await installation.connection.execute(
+        "UPDATE webhook_cursors SET failing_since = failing_since - interval '5 days'"
+    )
+
+
 async def is_disabled(installation: Installation, webhook: MadeWebhook) -> str:
     """Why, once it is."""
     found: list[str] = []
@@ -72,9 +79,7 @@ async def test_it_is_disabled_after_five_days_without_success(
     endpoint.answer = lambda _: Answer(status=500)
     async with sending(installation):
         await attempts_of(installation, webhook, 1)
-        await installation.connection.execute(
-            "UPDATE webhook_cursors SET failing_since = failing_since - interval '5 days'"
-        )
+        await five_days_pass(installation)
         await make_due(installation)
         assert await is_disabled(installation, webhook) == "every try failed for five days"
 
@@ -87,9 +92,7 @@ async def test_the_five_days_begin_anew_once_it_is_enabled_again(
     endpoint.answer = lambda _: Answer(status=500)
     async with sending(installation):
         await attempts_of(installation, webhook, 1)
-        await installation.connection.execute(
-            "UPDATE webhook_cursors SET failing_since = failing_since - interval '5 days'"
-        )
+        await five_days_pass(installation)
         await installation.give(ChangeWebhook(webhook_id=webhook.id, enabled=False))
 
         async def is_forgotten() -> bool:
