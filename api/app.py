@@ -11,11 +11,8 @@ from litestar.datastructures import State
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from api.accounts import AccountCalls
-from api.admin.home import home
 from api.admin.kit.problems import answer_problem_page
-from api.admin.own_registration import OwnRegistrationPages
 from api.admin.panel import is_of_panel, panel
-from api.admin.problem_pages import problem_type
 from api.areas import AreaCalls
 from api.audit import AuditCalls
 from api.auth import AuthCalls
@@ -25,6 +22,7 @@ from api.event_visitors import EventVisitorCalls
 from api.events import EventCalls
 from api.feed import read_feed
 from api.health import live, ready
+from api.html.files import file
 from api.http.authorization import Access, require_declarations
 from api.http.bodies import JsonBody, refuse_fields_of_no_use
 from api.http.clients import Clients
@@ -43,6 +41,9 @@ from api.keys import KeyCalls
 from api.manage import ManageCalls
 from api.metrics import Scrapes, metrics
 from api.openapi.pages import documentation
+from api.pages.home import home
+from api.pages.own_registration import OwnRegistrationPages
+from api.pages.problem_types import problem_type
 from api.registrations import register
 from api.visitor_files import VisitorFileCalls
 from api.visitors import VisitorCalls
@@ -84,6 +85,7 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
             home,
             problem_type,
             OwnRegistrationPages,
+            file,
             *ROUTES,
             *documentation(ROUTES, settings.write_policy),
             panel(checks),

@@ -11,10 +11,10 @@ from psycopg import AsyncConnection
 
 from api.admin.kit.conflicts import last_change, newest_position
 from api.admin.kit.cookies import seen
-from api.admin.kit.forms import Form, parsed, refused, seen_version, sent_form
 from api.admin.kit.history_entries import timeline_for
 from api.admin.kit.pages import page, see
 from api.admin.kit.paging import Pages, page_number
+from api.html.forms import Form, parsed, refused, seen_version, sent_form
 from api.http.access import Permission
 from api.http.dispatch import execute
 from api.http.reads import read

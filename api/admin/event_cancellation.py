@@ -10,9 +10,9 @@ from litestar.params import FromPath
 from psycopg import AsyncConnection
 
 from api.admin.kit.cookies import seen
-from api.admin.kit.forms import Form, parsed, refused, sent_form
 from api.admin.kit.pages import page, see
 from api.event_fields import EventCancellation
+from api.html.forms import Form, parsed, refused, sent_form
 from api.http.access import Permission
 from api.http.dispatch import execute
 from api.http.reads import read

@@ -13,9 +13,9 @@ from api.admin.durations import from_words, in_words
 from api.admin.kit import conflicts
 from api.admin.kit.conflicts import WAS, Difference, as_shown, differences, is_typed, merged
 from api.admin.kit.cookies import seen
-from api.admin.kit.forms import Form, whole_number
 from api.admin.kit.history_entries import Entry
 from api.admin.kit.pages import page
+from api.html.forms import Form, whole_number
 from api.http.reads import read
 from api.http.requests import Request
 from domain.core.times import timezones

@@ -24,11 +24,11 @@ from api.admin.following import LABELS, fields_from_provider
 from api.admin.kit.charts import bar_chart
 from api.admin.kit.conflicts import newest_position
 from api.admin.kit.cookies import seen
-from api.admin.kit.forms import parsed, refused, seen_version, sent_form
 from api.admin.kit.history_entries import timeline_for
 from api.admin.kit.pages import page, see
 from api.admin.kit.paging import Pages, page_number
 from api.event_fields import EventChanges
+from api.html.forms import parsed, refused, seen_version, sent_form
 from api.http.access import Permission
 from api.http.dispatch import execute
 from api.http.reads import read

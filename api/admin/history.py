@@ -12,10 +12,10 @@ from psycopg import AsyncConnection
 
 from api.admin.history_filter import asked_criteria, in_utc
 from api.admin.kit.cookies import seen
-from api.admin.kit.forms import Form, whole_number
 from api.admin.kit.history_entries import changes_of, entries_of, facts_of, timeline_of
 from api.admin.kit.history_phrases import types
 from api.admin.kit.pages import page
+from api.html.forms import Form, whole_number
 from api.http.access import Permission
 from api.http.reads import read
 from api.http.requests import Request

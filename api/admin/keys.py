@@ -13,12 +13,12 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
-from api.admin.kit.forms import Form, parsed, refused, sent_form
 from api.admin.kit.history_entries import ids_of, timeline_for, who
 from api.admin.kit.pages import page, see
 from api.admin.kit.paging import Pages, page_number
 from api.database.key_list import KeyRow, find_key, list_keys
 from api.database.query import run_query
+from api.html.forms import Form, parsed, refused, sent_form
 from api.http.access import Permission
 from api.http.dispatch import execute
 from api.http.requests import Request

@@ -15,7 +15,6 @@ from api.admin.events import EventPages
 from api.admin.history import HistoryPages
 from api.admin.keys import KeyPages
 from api.admin.kit.csrf import check_csrf
-from api.admin.kit.files import file
 from api.admin.notifications import NotificationPages
 from api.admin.password import change_password, password_page
 from api.admin.rebuilds import RebuildPages
@@ -57,7 +56,6 @@ def panel(checks: Sequence[Check | None]) -> Router:
             SealPages,
             password_page,
             change_password,
-            file,
         ],
         opt={"signed_in_by": COOKIE},
         before_request=in_turn(*checks, check_csrf),

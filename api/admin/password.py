@@ -7,9 +7,9 @@ from typing import Any
 from litestar import Response, get, post
 
 from api.admin.kit import cookies
-from api.admin.kit.forms import Form, parsed, refused, sent_form
 from api.admin.kit.pages import page, see
 from api.auth import PasswordChange
+from api.html.forms import Form, parsed, refused, sent_form
 from api.http.access import COOKIE, Who
 from api.http.authentication import password_changed
 from api.http.requests import Request

@@ -9,9 +9,9 @@ from litestar import Response, get, post
 from litestar.response import Redirect
 
 from api.admin.kit import cookies
-from api.admin.kit.forms import Form, parsed, refused, sent_form
 from api.admin.kit.pages import page
 from api.auth import Login
+from api.html.forms import Form, parsed, refused, sent_form
 from api.http.access import COOKIE, Permission, Who, may
 from api.http.authentication import authenticated
 from api.http.requests import Request

@@ -12,9 +12,9 @@ from psycopg import AsyncConnection
 
 from api.admin.kit.conflicts import newest_position
 from api.admin.kit.cookies import seen
-from api.admin.kit.forms import sent_form
 from api.admin.kit.pages import is_partial, page, see
 from api.admin.kit.paging import beyond
+from api.html.forms import sent_form
 from api.http.access import Permission
 from api.http.dispatch import origin_of
 from api.http.reads import read

@@ -10,9 +10,9 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 
 from api.admin.kit.cookies import seen
-from api.admin.kit.forms import Form, parsed, refused, sent_form, with_boxes
 from api.admin.kit.pages import page, see
 from api.event_visitors import NewVisitor
+from api.html.forms import Form, parsed, refused, sent_form, with_boxes
 from api.http.access import Permission
 from api.http.dispatch import execute
 from api.http.reads import read

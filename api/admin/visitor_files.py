@@ -18,9 +18,9 @@ from litestar.params import FromPath
 
 from api.admin.kit.cookies import seen
 from api.admin.kit.csrf import MULTIPART
-from api.admin.kit.forms import Form, parsed, sent_form, with_boxes
 from api.admin.kit.pages import fragment, page, streamed_page
 from api.csv_files.reading import MalformedFile, Record
+from api.html.forms import Form, parsed, sent_form, with_boxes
 from api.http.access import Permission
 from api.http.dispatch import origin_of
 from api.http.failures import DatabaseUnavailable

@@ -13,11 +13,11 @@ from litestar.params import FromPath
 from psycopg import AsyncConnection
 
 from api.admin.kit.conflicts import last_change
-from api.admin.kit.forms import Form, parsed, refused, seen_version, sent_form, whole_number
 from api.admin.kit.history_entries import timeline_for
 from api.admin.kit.pages import page, see
 from api.admin.kit.paging import Pages, page_number
 from api.database.query import run_query
+from api.html.forms import Form, parsed, refused, seen_version, sent_form, whole_number
 from api.http.access import Permission
 from api.http.dispatch import execute
 from api.http.requests import Request

@@ -20,7 +20,7 @@ async def test_a_browser_gets_a_page_whose_links_all_lead_somewhere(
     assert page.status_code == 200
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
-    links = re.findall(r'(?:href|src)="([^"]+)"', page.text)
+    links = re.findall(r'(?:href|src)="([^"#]+)"', page.text)
     assert {"/admin/", "/api/swagger/", "/api/redoc/", "/api/schema/", "/health/ready"} <= set(
         links
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from api.admin.problem_pages import WHAT_TO_DO_ABOUT
 from api.http.problems import problem_types
+from api.pages.problem_types import WHAT_TO_DO_ABOUT
 from tests.api.serving import Api
 
 pytestmark = pytest.mark.anyio

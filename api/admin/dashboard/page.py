@@ -13,10 +13,10 @@ from psycopg.errors import UndefinedColumn, UndefinedTable
 from api.admin.dashboard.figures import TABLES, Figures, figures
 from api.admin.dashboard.live_figures import QUERY_INTERVAL, Kind, LiveFigures, Shown
 from api.admin.kit.cookies import seen
-from api.admin.kit.forms import whole_number
 from api.admin.kit.pages import fragment, page
 from api.admin.system_status import system_status
 from api.database.query import run_query
+from api.html.forms import whole_number
 from api.http.access import Permission, may
 from api.http.reads import Lagging, read
 from api.http.requests import Request

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 from litestar import Response
 from litestar.datastructures import Cookie
 
-from api.admin.kit.forms import whole_number
+from api.html.forms import whole_number
 from api.http.access import COOKIE
 from api.http.requests import Request
 from api.identity.tokens import COOKIE_LIFE

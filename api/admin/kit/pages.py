@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Response
 from litestar.enums import MediaType
 from litestar.response import Redirect, Stream
@@ -16,19 +14,14 @@ from litestar_htmx import HTMXDetails
 from api.admin import names
 from api.admin.durations import in_words
 from api.admin.kit import cookies, csrf
-from api.admin.kit.files import address_of
-from api.admin.kit.forms import Form
+from api.html.templates import templates_of
 from api.http.access import Permission, may
 from api.http.requests import Request
 from api.identity.sessions import SignedIn
 
-_TEMPLATES = Environment(
-    loader=PackageLoader("api.admin"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_TEMPLATES = templates_of("api.admin")
+_TEMPLATES.filters |= {"duration": in_words}
+_TEMPLATES.globals |= {"may": Permission}
 
 
 def page(
@@ -105,28 +98,3 @@ def see(request: Request, address: str, *, position: int | None, notice: str) ->
     response = Redirect(address, status_code=303)
     cookies.remember(response, request, position or 0, notice)
     return response
-
-
-def _moment(value: datetime) -> str:
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _readable(value: datetime) -> str:
-    return value.astimezone(UTC).strftime("%-d %b %Y, %H:%M")
-
-
-def _with(query: Mapping[str, str], **changes: object) -> str:
-    """The page's query with changed parameters; None removes a parameter."""
-    changed = {**query, **changes}
-    return "?" + urlencode(
-        {key: value for key, value in changed.items() if value not in (None, "")}
-    )
-
-
-_TEMPLATES.filters |= {"duration": in_words, "moment": _moment, "readable": _readable}
-_TEMPLATES.globals |= {
-    "address_of": address_of,
-    "with_query": _with,
-    "blank_form": Form(),
-    "may": Permission,
-}

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import msgspec
 
-from api.admin.kit.forms import whole_number
+from api.html.forms import whole_number
 from api.http.requests import Request
 from projections.lists.cursor import BadCursor, Cursor
 from projections.lists.keyset import PageStart

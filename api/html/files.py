@@ -1,4 +1,4 @@
-"""The panel's stylesheet and scripts, cached by browsers until their content changes."""
+"""Stylesheets, scripts and pictures of pages, cached by browsers until their content changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from api.http.bundles import PANEL, installed
 from api.http.limits import UNLIMITED
 from api.http.responses import Ready
 
-_FOLDER = Path(__file__).parent.with_name("assets")
+_API = Path(__file__).parent.parent
+
+FOLDERS = [_API / "html" / "assets", _API / "admin" / "assets", _API / "pages" / "assets"]
+"""No two files have the same name."""
 
 _MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -26,7 +29,11 @@ _MEDIA_TYPES = {
 IMMUTABLE = "public, max-age=31536000, immutable"
 
 
-@get("/assets/{tag:str}/{name:str}", opt={"access": Who.ANYONE, **UNLIMITED})
+@get(
+    "/assets/{tag:str}/{name:str}",
+    include_in_schema=False,
+    opt={"access": Who.ANYONE, **UNLIMITED},
+)
 async def file(tag: FromPath[str], name: FromPath[str]) -> Response[bytes]:
     """Serves a file at the address that `address_of` gives: new content has a new address."""
     content = _contents().get(name)
@@ -37,13 +44,14 @@ async def file(tag: FromPath[str], name: FromPath[str]) -> Response[bytes]:
 
 
 def address_of(name: str) -> str:
-    return f"/admin/assets/{_tag(_contents()[name])}/{name}"
+    return f"/assets/{_tag(_contents()[name])}/{name}"
 
 
 @cache
 def _contents() -> dict[str, bytes]:
     """All files by name, so that no path is built from a name that a client sent."""
-    ours = {path.name: path for path in _FOLDER.iterdir() if path.suffix in _MEDIA_TYPES}
+    found = [path for folder in FOLDERS for path in folder.iterdir()]
+    ours = {path.name: path for path in found if path.suffix in _MEDIA_TYPES}
     files = ours | {name: installed(file) for name, file in PANEL.items()}
     return {name: path.read_bytes() for name, path in files.items()}
 

@@ -8,14 +8,14 @@ import msgspec
 from litestar import Response, get
 from litestar.params import FromPath
 
-from api.admin.home import ready, wants_json
-from api.admin.kit.pages import fragment
 from api.http.access import Who
 from api.http.failures import NothingHere
 from api.http.problems import problem_types
 from api.http.reads import unless_known
 from api.http.requests import Request
 from api.http.responses import Answer
+from api.pages.formats import ready, wants_json
+from api.pages.rendering import rendered
 from domain.history.codec import to_json
 
 _LATER = "Wait for as many seconds as `Retry-After` says, then send the same request again."
@@ -69,7 +69,7 @@ async def problem_type(request: Request, slug: FromPath[str]) -> Response[bytes]
     if wants_json(request):
         answer = ready(to_json(Answer(data=found)), "application/json")
     else:
-        page = fragment("problem_type.html", problem=found)
+        page = rendered("problem_type.html", problem=found)
         answer = ready(page.encode(), "text/html; charset=utf-8")
     return unless_known(request, answer)
 

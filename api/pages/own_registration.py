@@ -12,12 +12,12 @@ from litestar.enums import MediaType
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from api.admin.kit.pages import fragment
 from api.http.access import Who
 from api.http.dispatch import execute
 from api.http.problems import problem_of
 from api.http.requests import Request
 from api.manage import PRIVATE, Standing, confirming, current, leaving, standing_of
+from api.pages.rendering import rendered
 from domain.core.times import in_timezone
 from domain.departures import may_leave_until
 from domain.visitors import CancellationClosed, LinkExpired
@@ -25,7 +25,7 @@ from domain.visitors import CancellationClosed, LinkExpired
 
 def answer_problem_page(request: AnyRequest[Any, Any, Any], error: Exception) -> Response[Any]:
     problem, headers = problem_of(request, error)
-    content = fragment(
+    content = rendered(
         "own_registration/problem.html",
         title=problem.title,
         detail=problem.detail,
@@ -72,7 +72,7 @@ def _page(template: str, token: str, standing: Standing) -> Response[str]:
         return f"{there:%A, %-d %B %Y, %H:%M} ({zone})"
 
     until = may_leave_until(event)
-    content = fragment(
+    content = rendered(
         f"own_registration/{template}",
         token=token,
         visitor=standing.visitor,

@@ -1,0 +1,1 @@
+"""What pages for people are made of, in the panel and for visitors."""

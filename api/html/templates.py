@@ -1,0 +1,46 @@
+"""Templates of pages, and the filters and functions that all of them have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+from api.html.files import address_of
+from api.html.forms import Form
+
+
+def templates_of(package: str) -> Environment:
+    """The package's templates, which may import the shared ones of this package."""
+    templates = Environment(
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("api.html")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters |= {"moment": _moment, "readable": _readable}
+    templates.globals |= {
+        "address_of": address_of,
+        "with_query": _with,
+        "blank_form": Form(),
+    }
+    return templates
+
+
+def _moment(value: datetime) -> str:
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _readable(value: datetime) -> str:
+    return value.astimezone(UTC).strftime("%-d %b %Y, %H:%M")
+
+
+def _with(query: Mapping[str, str], **changes: object) -> str:
+    """The page's query with changed parameters; None removes a parameter."""
+    changed = {**query, **changes}
+    return "?" + urlencode(
+        {key: value for key, value in changed.items() if value not in (None, "")}
+    )

@@ -1,0 +1,1 @@
+"""Pages for visitors, and the front page. They work without scripts."""
