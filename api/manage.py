@@ -20,12 +20,12 @@ from api.database.query import run_query
 from api.event_fields import Event, event_after
 from api.http.access import Who
 from api.http.dispatch import answered
-from api.http.examples import EXAMPLES, example
+from api.http.examples import EXAMPLES, TICKET, example
 from api.http.failures import NothingHere
 from api.http.problems import answer_problem
 from api.http.requests import Request
 from api.http.responses import Answer, json_response
-from api.visitors import Visitor, visitor_of
+from api.visitors import Visitor, ticket_for, visitor_of
 from domain.areas import Area
 from domain.departures import ConfirmVisitor, LeaveEvent
 from domain.details import availability_of
@@ -49,19 +49,20 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     visitor: VisitorRow
     event: EventView
+    ticket: str | None
 
     @property
     def is_over(self) -> bool:
         return self.visitor.status not in SEATS
 
 
-@example(visitor=EXAMPLES[Visitor], event=EXAMPLES[Event], ticket=None)
+@example(visitor=EXAMPLES[Visitor], event=EXAMPLES[Event], ticket=TICKET)
 class OwnRegistration(msgspec.Struct, frozen=True, kw_only=True):
-    """`event` is null when it was deleted; `ticket` is always null in this release."""
+    """`event` is null when it was deleted; `ticket` is null unless the visitor is registered."""
 
     visitor: Visitor
     event: Event | None
-    ticket: str | None = None
+    ticket: str | None
 
 
 def answer_in_private(request: AnyRequest[Any, Any, Any], error: Exception) -> Response[Any]:
@@ -158,7 +159,11 @@ async def _read(
     visitor = await visitor_in_history(connection, keys, visitor_id)
     if visitor is None:
         raise NothingHere
-    return Standing(visitor=visitor, event=await _event(connection, visitor.event_id))
+    return Standing(
+        visitor=visitor,
+        event=await _event(connection, visitor.event_id),
+        ticket=ticket_for(keys, visitor),
+    )
 
 
 async def _event(connection: AsyncConnection[Any], id: UUID) -> EventView:
@@ -181,7 +186,7 @@ async def _event(connection: AsyncConnection[Any], id: UUID) -> EventView:
 
 def _answer(standing: Standing) -> Response[Answer[OwnRegistration]]:
     event = event_after(standing.event) if standing.event.event.exists else None
-    own = OwnRegistration(visitor=visitor_of(standing.visitor), event=event)
+    own = OwnRegistration(visitor=visitor_of(standing.visitor), event=event, ticket=standing.ticket)
     response = json_response(Answer(data=own))
     response.headers.update(PRIVATE)
     return response

@@ -17,7 +17,7 @@ from psycopg import AsyncConnection
 from api.database.query import run_query
 from api.http.access import Permission
 from api.http.dispatch import answered, answered_once, execute, expected_version
-from api.http.examples import EVENT_ID, VISITOR_ID, example
+from api.http.examples import EVENT_ID, TICKET, VISITOR_ID, example
 from api.http.reads import MinEventPosition, read, unless_known
 from api.http.requests import Request
 from api.http.responses import Answer, json_response
@@ -30,6 +30,7 @@ from domain.history.replays import done_before
 from domain.history.store import last_position
 from domain.privacy.keys import InstallationKeys
 from domain.registrations import CorrectVisitor
+from domain.tickets import ReissueTicket, ticket_of
 from domain.visitors import (
     AlreadyWaiting,
     DuplicateRegistration,
@@ -77,11 +78,11 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     answers: dict[str, Any] | None = None
 
 
-@example(**_EXAMPLE, ticket=None)
+@example(**_EXAMPLE, ticket=TICKET)
 class VisitorWithTicket(Visitor, frozen=True, kw_only=True):
-    """A visitor with the ticket, which is always null in this release."""
+    """A visitor with the ticket, which is null unless the visitor is registered."""
 
-    ticket: str | None = None
+    ticket: str | None
 
 
 @example(full_name="Ada King")
@@ -200,6 +201,20 @@ class VisitorCalls(Controller):
         command = ResendMessage(visitor_id=visitor_id, expected_version=expected_version(request))
         return await answered(request, command, partial(_sent_again, request), as_now(request))
 
+    @post(
+        "/reissue",
+        status_code=200,
+        summary="Issue a new ticket",
+        opt={"versioned": True, "problems": [NotRegistered]},
+    )
+    async def reissue_ticket(
+        self, request: Request, visitor_id: FromPath[UUID]
+    ) -> Response[Answer[VisitorWithTicket]]:
+        """For who has lost the ticket or given it away. The former one is refused at the door, as
+        `ticket-revoked`. No message is sent."""
+        command = ReissueTicket(visitor_id=visitor_id, expected_version=expected_version(request))
+        return await answered(request, command, partial(_shown, request), as_now(request))
+
 
 async def correct(
     request: Request, visitor_id: UUID, changes: VisitorChanges, once: Once | None = None
@@ -293,7 +308,16 @@ def visitor_of(row: VisitorRow) -> Visitor:
 
 def with_ticket(request: Request, row: VisitorRow) -> VisitorWithTicket:
     """As the request's caller may see the visitor."""
-    return VisitorWithTicket(**_fields(row, personal=request.may_read_personal))
+    return VisitorWithTicket(
+        **_fields(row, personal=request.may_read_personal),
+        ticket=ticket_for(request.connections.keys, row),
+    )
+
+
+def ticket_for(keys: InstallationKeys, row: VisitorRow) -> str | None:
+    if row.status != "registered" or row.person is None:
+        return None
+    return ticket_of(keys, row.event_id, row.id, row.episode, row.ticket_issue)
 
 
 def _fields(row: VisitorRow, *, personal: bool) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from domain import (
     provider_items,
     registrations,
     syncs,
+    tickets,
     waiting_list,
     webhooks,
 )
@@ -142,6 +143,11 @@ COMMANDS = (
     CommandType(
         departures.ResendMessage,
         departures.resend_message,
+        touches=lambda c, _: Touches([c.visitor_id]),
+    ),
+    CommandType(
+        tickets.ReissueTicket,
+        tickets.reissue_ticket,
         touches=lambda c, _: Touches([c.visitor_id]),
     ),
     CommandType(

@@ -98,6 +98,8 @@ class Visitor(SeatHolder, frozen=True, kw_only=True):
     status: VisitorStatus = "none"
     episode: int = 0
     """How often the person has registered or joined the waiting list."""
+    ticket_issue: int = 0
+    """How often the ticket of the episode was issued anew."""
     notification_id: UUID | None = None
     """Id of the first message of the last episode; None without one, or after an erasure."""
     last_notification_id: UUID | None = None
@@ -136,6 +138,7 @@ class Visitor(SeatHolder, frozen=True, kw_only=True):
         return msgspec.structs.replace(
             self,
             episode=self.episode + 1,
+            ticket_issue=0,
             last_notification_id=changes["notification_id"],
             moved_to=None,
             **changes,

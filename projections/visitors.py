@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS visitors (
     event_id      uuid NOT NULL,
     status        text NOT NULL,
     episode       int NOT NULL,
+    ticket_issue  int NOT NULL,
     registered_at timestamptz NOT NULL,
     confirm_by    timestamptz,
     version       bigint NOT NULL,
@@ -56,7 +57,7 @@ ALTER INDEX visitors_words ALTER COLUMN 1 SET STATISTICS 0;
 NO_KEYS = SearchKeys((), ())
 
 
-COLUMNS: LiteralString = "position, event_id, status, episode, confirm_by, version"
+COLUMNS: LiteralString = "position, event_id, status, episode, ticket_issue, confirm_by, version"
 """Those of `made`, after the time and the id."""
 
 
@@ -65,6 +66,8 @@ class VisitorRow(WithPerson, frozen=True):
     event_id: UUID
     status: VisitorStatus
     episode: int
+    ticket_issue: int
+    """How often the ticket of the episode was issued anew."""
     registered_at: datetime
     """When the person registered or joined the waiting list, in the last episode."""
     confirm_by: datetime | None
@@ -82,10 +85,21 @@ def made(
     event_id: UUID,
     status: VisitorStatus,
     episode: int,
+    ticket_issue: int,
     confirm_by: datetime | None,
     version: int,
 ) -> VisitorRow:
-    return VisitorRow(position, id, event_id, status, episode, registered_at, confirm_by, version)
+    return VisitorRow(
+        position,
+        id,
+        event_id,
+        status,
+        episode,
+        ticket_issue,
+        registered_at,
+        confirm_by,
+        version,
+    )
 
 
 async def get_visitor(
@@ -119,6 +133,7 @@ async def visitor_in_history(
         visitor.event,
         visitor.status,
         visitor.episode,
+        visitor.ticket_issue,
         visitor.confirm_by,
         visitor.version,
     )
@@ -168,6 +183,7 @@ class _Row(msgspec.Struct, frozen=True):
             visitor.event_id,
             visitor.status,
             visitor.episode,
+            visitor.ticket_issue,
             self.registered_at,
             visitor.confirm_by,
             visitor.version,
@@ -214,7 +230,8 @@ async def _load(
         return {}
     cursor = await connection.execute(
         """
-        SELECT registered_at, position, id, event_id, status, episode, confirm_by, version
+        SELECT registered_at, position, id, event_id, status, episode, ticket_issue, confirm_by,
+               version
         FROM visitors WHERE id = ANY(%b)
         """,
         [list(known)],
@@ -231,6 +248,7 @@ def _visitor(
     event_id: UUID,
     status: VisitorStatus,
     episode: int,
+    ticket_issue: int,
     confirm_by: datetime | None,
     version: int,
 ) -> Visitor:
@@ -240,6 +258,7 @@ def _visitor(
         event_id=event_id,
         status=status,
         episode=episode,
+        ticket_issue=ticket_issue,
         confirm_by=confirm_by,
         version=version,
     )
@@ -252,17 +271,18 @@ async def _write(connection: AsyncConnection[Any], rows: Sequence[_Row]) -> None
     *columns, words = zip(*(row.values() for row in rows), strict=True)
     await connection.execute(
         """
-        INSERT INTO visitors (id, event_id, status, episode, registered_at, confirm_by, version,
-                              position, indexed, words)
-        SELECT id, event_id, status, episode, registered_at, confirm_by, version, position, indexed,
-               words::int[]
+        INSERT INTO visitors (id, event_id, status, episode, ticket_issue, registered_at,
+                              confirm_by, version, position, indexed, words)
+        SELECT id, event_id, status, episode, ticket_issue, registered_at, confirm_by, version,
+               position, indexed, words::int[]
         FROM unnest(
-            %b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::timestamptz[], %b::timestamptz[],
-            %b::bigint[], %b::bigint[], %b::smallint[], %b::text[]
-        ) AS new (id, event_id, status, episode, registered_at, confirm_by, version, position,
-                  indexed, words)
+            %b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::int[], %b::timestamptz[],
+            %b::timestamptz[], %b::bigint[], %b::bigint[], %b::smallint[], %b::text[]
+        ) AS new (id, event_id, status, episode, ticket_issue, registered_at, confirm_by, version,
+                  position, indexed, words)
         ON CONFLICT (id) DO UPDATE SET
             status = EXCLUDED.status, episode = EXCLUDED.episode,
+            ticket_issue = EXCLUDED.ticket_issue,
             registered_at = EXCLUDED.registered_at, confirm_by = EXCLUDED.confirm_by,
             version = EXCLUDED.version, position = EXCLUDED.position,
             indexed = EXCLUDED.indexed, words = EXCLUDED.words
@@ -277,14 +297,16 @@ async def _update(connection: AsyncConnection[Any], visitors: Sequence[Visitor])
         return
     await connection.execute(
         """
-        UPDATE visitors SET status = new.status, confirm_by = new.confirm_by, version = new.version
-        FROM unnest(%b::uuid[], %b::text[], %b::timestamptz[], %b::bigint[])
-             AS new (id, status, confirm_by, version)
+        UPDATE visitors SET status = new.status, ticket_issue = new.ticket_issue,
+                            confirm_by = new.confirm_by, version = new.version
+        FROM unnest(%b::uuid[], %b::text[], %b::int[], %b::timestamptz[], %b::bigint[])
+             AS new (id, status, ticket_issue, confirm_by, version)
         WHERE visitors.id = new.id
         """,
         [
             [visitor.id for visitor in visitors],
             [visitor.status for visitor in visitors],
+            [visitor.ticket_issue for visitor in visitors],
             [visitor.confirm_by for visitor in visitors],
             [visitor.version for visitor in visitors],
         ],
@@ -312,6 +334,7 @@ BULK = Bulk(
                 ("event_id", "uuid"),
                 ("status", "text"),
                 ("episode", "int4"),
+                ("ticket_issue", "int4"),
                 ("registered_at", "timestamptz"),
                 ("confirm_by", "timestamptz"),
                 ("version", "int8"),
@@ -326,7 +349,7 @@ BULK = Bulk(
 
 VISITORS = Projection(
     name="visitors",
-    schema_version=5,
+    schema_version=6,
     table=TABLE,
     handles=events_of(Visitor),
     apply=apply,

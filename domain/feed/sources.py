@@ -15,6 +15,7 @@ from domain import (
     events,
     notifications,
     syncs,
+    tickets,
     visitors,
     webhooks,
 )
@@ -55,6 +56,8 @@ NO_ITEMS: frozenset[EventClass] = frozenset(
     {
         # what the provider says; separate events record what follows from it
         events.TakenFromProvider,
+        # tickets: the door's list has them
+        tickets.TicketReissued,
         # messages to visitors, which are no changes
         announcements.ChangeAnnounced,
         announcements.ReminderDue,

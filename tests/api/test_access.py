@@ -45,6 +45,7 @@ WHO = {
     "POST /api/visitors/{visitor_id}/cancel": Who.ORGANIZER,
     "POST /api/visitors/{visitor_id}/promote": Who.ORGANIZER,
     "POST /api/visitors/{visitor_id}/resend": Who.ORGANIZER,
+    "POST /api/visitors/{visitor_id}/reissue": Who.ORGANIZER,
     "GET /api/manage/{token}": Who.ANYONE,
     "POST /api/manage/{token}/cancel": Who.ANYONE,
     "POST /api/manage/{token}/confirm": Who.ANYONE,

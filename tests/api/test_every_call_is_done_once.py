@@ -89,6 +89,7 @@ async def test_each_call_is_answered_again(api: Api) -> None:
     of_grace = {"visitor_id": grace["data"]["id"]}
     await twice("PATCH /api/visitors/{visitor_id}", {"full_name": "Grace Hopper"}, **of_grace)
     await twice("POST /api/visitors/{visitor_id}/resend", **of_grace)
+    await twice("POST /api/visitors/{visitor_id}/reissue", **of_grace)
     await twice("POST /api/visitors/{visitor_id}/cancel", {"reason": "Ill"}, **of_grace)
     await twice("POST /api/visitors/{visitor_id}/promote", visitor_id=mary["data"]["id"])
 

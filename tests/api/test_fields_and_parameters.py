@@ -171,7 +171,12 @@ async def test_the_location_of_a_created_resource_can_be_read(api: Api) -> None:
         known = {"If-None-Match": found.headers["ETag"]}
         again = await api.http.get(made.headers["Location"], headers=organizer.bearer | known)
         assert again.status_code == 304
-    assert found.json()["data"] | {"id": "", "event_id": "", "registered_at": ""} == {
+    assert found.json()["data"] | {
+        "id": "",
+        "event_id": "",
+        "registered_at": "",
+        "ticket": "",
+    } == {
         "id": "",
         "event_id": "",
         "full_name": "Ada Lovelace",
@@ -181,7 +186,7 @@ async def test_the_location_of_a_created_resource_can_be_read(api: Api) -> None:
         "queue_position": None,
         "checked_in_at": None,
         "answers": None,
-        "ticket": None,
+        "ticket": "",
     }
     body = {"username": "bob", "password": "correct horse battery"}
     account = await api.http.post("/api/auth/register", json=body)

@@ -18,6 +18,7 @@ from domain.event_cancellation import CancelEvent
 from domain.event_editing import CreateEvent, DeleteEvent
 from domain.history.store import last_position
 from domain.links import manage_token
+from domain.tickets import ticket_of
 from tests.api.serving import OPERATOR, Api
 from tests.support.html import Element
 from tests.support.installation import IN_A_MONTH, a_registration, an_event
@@ -77,7 +78,16 @@ async def test_a_link_shows_the_registration_and_its_event(lone_api: Api) -> Non
     assert data["visitor"]["email"] == "ada@example.com"
     assert (data["visitor"]["status"], data["visitor"]["queue_position"]) == ("waiting", 1)
     assert data["event"]["id"] == str(event_id)
-    assert data["ticket"] is None
+    assert data["ticket"] is None  # of a visitor who waits
+
+
+async def test_a_link_shows_the_ticket_of_who_is_registered(lone_api: Api) -> None:
+    event_id = await an_event_id(lone_api)
+    token = await token_of(lone_api, event_id)
+    data = (await get(lone_api, token)).json()["data"]
+    id = UUID(data["visitor"]["id"])
+    assert data["ticket"] == ticket_of(lone_api.connections.keys, event_id, id, 1, 0)
+    assert (await post(lone_api, token, "cancel")).json()["data"]["ticket"] is None
 
 
 async def test_reading_changes_nothing(lone_api: Api, connection: AsyncConnection[Any]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from psycopg import AsyncConnection
 
 from domain.history.store import last_position
+from domain.tickets import read_ticket
 from tests.api.organizing import organizer_of, refusal
 from tests.api.serving import Api
 
@@ -65,14 +66,35 @@ async def test_the_answer_to_adding_a_visitor_is_as_specified(api: Api) -> None:
         "registered_at": data["registered_at"],
         "checked_in_at": None,
         "answers": None,
-        "ticket": None,
+        "ticket": data["ticket"],
     }
+    assert read_ticket(api.connections.keys, data["ticket"])
     assert added.headers["Location"] == f"/api/visitors/{data['id']}"
     read = await organizer.read(data["id"])
     assert read == data
     known = {"If-None-Match": added.headers["ETag"]}
     answer = await organizer.call("GET", added.headers["Location"], headers=known)
     assert answer.status_code == 304
+
+
+async def test_only_a_registered_visitor_has_a_ticket(api: Api) -> None:
+    organizer = await organizer_of(api)
+    ada, grace = await organizer.join("ada", "grace")
+    first = (await organizer.read(ada))["ticket"]
+    assert (await organizer.read(grace))["ticket"] is None
+    reissued = await organizer.do(ada, "reissue")
+    assert reissued.status_code == 200
+    second = reissued.json()["data"]["ticket"]
+    assert len({first, second, None}) == 3
+    assert (await organizer.read(ada))["ticket"] == second
+    assert refusal(await organizer.do(grace, "reissue")) == (409, "not-registered")
+
+    named = await organizer.correct(ada, full_name="Ada King")
+    assert named.json()["data"]["ticket"] == second
+    cancelled = await organizer.do(ada, "cancel")
+    assert cancelled.json()["data"]["ticket"] is None
+    assert (await organizer.read(grace))["ticket"] is not None
+    assert refusal(await organizer.do(ada, "reissue")) == (409, "not-registered")
 
 
 async def test_an_organizer_adds_beyond_the_capacity_only_when_asked_to(api: Api) -> None:
@@ -132,13 +154,14 @@ async def test_a_correction_of_an_older_version_is_refused(api: Api) -> None:
     assert refusal(late) == (412, "changed-meanwhile")
 
 
-@pytest.mark.parametrize("what", ["cancel", "promote", "resend"])
+@pytest.mark.parametrize("what", ["cancel", "promote", "resend", "reissue"])
 async def test_commands_for_an_older_version_of_a_visitor_are_refused(api: Api, what: str) -> None:
     organizer = await organizer_of(api)
-    _, grace = await organizer.join("ada", "grace")
-    seen = (await organizer.correct(grace, full_name="Grace Hopper")).headers["ETag"]
-    now = (await organizer.correct(grace, full_name="Grace")).headers["ETag"]
-    path, body = f"/api/visitors/{grace}/{what}", {"over_capacity": True}
+    seated, waiting = await organizer.join("ada", "grace")
+    one = seated if what == "reissue" else waiting
+    seen = (await organizer.correct(one, full_name="Grace Hopper")).headers["ETag"]
+    now = (await organizer.correct(one, full_name="Grace")).headers["ETag"]
+    path, body = f"/api/visitors/{one}/{what}", {"over_capacity": True}
     more = {"json": body} if what == "promote" else {}
     late = await organizer.call("POST", path, headers={"If-Match": seen}, **more)
     assert refusal(late) == (412, "changed-meanwhile")
@@ -211,6 +234,7 @@ async def test_an_unknown_visitor_is_not_found(api: Api) -> None:
         await organizer.do(unknown, "cancel"),
         await organizer.do(unknown, "promote"),
         await organizer.do(unknown, "resend"),
+        await organizer.do(unknown, "reissue"),
         await organizer.do(organizer.event, "cancel"),
         await organizer.correct(organizer.event, full_name="Nobody"),
         await organizer.call("GET", f"/api/events/{unknown}/visitors"),

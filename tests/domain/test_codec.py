@@ -25,6 +25,7 @@ from domain import (
     events,
     notifications,
     syncs,
+    tickets,
     visitors,
     webhooks,
 )
@@ -96,6 +97,7 @@ EXAMPLES: list[DomainEvent[Any]] = [
     ),
     visitors.Corrected(event_id=OTHER_ID, person=PERSON),
     visitors.MessageResent(event_id=OTHER_ID, code="0042", notification_id=SOME_ID),
+    tickets.TicketReissued(event_id=OTHER_ID),
     visitors.Erased(notification_id=SOME_ID),
     notifications.Sent(),
     notifications.Failed(reason="404 Not Found", visitor_id=OTHER_ID),

@@ -42,6 +42,7 @@ from domain.privacy.keys import InstallationKeys
 from domain.provider_items import FollowProvider, SyncEvent
 from domain.registrations import AddVisitor, AddVisitors, CorrectVisitor, NewPerson, RegisterVisitor
 from domain.syncs import Counts, RecordFailedSync, RecordSync
+from domain.tickets import ReissueTicket
 from domain.waiting_list import PromoteVisitor, PromoteWaiting
 from domain.webhooks import (
     ChangeWebhook,
@@ -236,6 +237,7 @@ COMMANDS: dict[type, Given] = {
         _takes_first_place,
     ),
     ResendMessage: Given(lambda w: ResendMessage(visitor_id=w.first), ["Visitor.MessageResent"]),
+    ReissueTicket: Given(lambda w: ReissueTicket(visitor_id=w.ada), ["Visitor.TicketReissued"]),
     PromoteVisitor: Given(
         lambda w: PromoteVisitor(visitor_id=w.second, over_capacity=True),
         ["Visitor.Promoted"],
