@@ -16,6 +16,7 @@ from api.admin.panel import is_of_panel, panel
 from api.areas import AreaCalls
 from api.audit import AuditCalls
 from api.auth import AuthCalls
+from api.calendars import CalendarCalls
 from api.erasures import erase
 from api.event_list import list_events
 from api.event_visitors import EventVisitorCalls
@@ -54,6 +55,7 @@ ROUTES: Sequence[ControllerRouterHandler] = [
     AreaCalls,
     EventCalls,
     list_events,
+    CalendarCalls,
     register,
     EventVisitorCalls,
     VisitorFileCalls,

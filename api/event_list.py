@@ -22,26 +22,26 @@ from projections import event_list
 from projections.event_list import EventFilter, list_version
 from projections.lists.cursor import BadCursor, Page
 
-_From = Annotated[
+BeginsFrom = Annotated[
     str,
     QueryParameter(
         name="from", max_length=64, description="Only events that begin at or after this time."
     ),
 ]
-_Until = Annotated[
+Until = Annotated[
     str,
     QueryParameter(
         max_length=64,
         description="Only events that begin before this time; with a date, up to the end of it.",
     ),
 ]
-_AreaId = Annotated[
+OfArea = Annotated[
     str, QueryParameter(pattern=UUID_OR_NOTHING, description="Only events of this area.")
 ]
-_Status = Annotated[
+WithStatus = Annotated[
     Literal["open", "closed", "any"], QueryParameter(description="Only events with this status.")
 ]
-_Registrable = Annotated[
+Registrable = Annotated[
     bool,
     QueryParameter(
         description="Only events that one can register for now, or join the waiting list of: they "
@@ -66,11 +66,11 @@ _Cursor = Annotated[
 async def list_events(
     request: Request,
     name: NameFragment = "",
-    begins_from: _From = "",
-    until: _Until = "",
-    area_id: _AreaId = "",
-    status: _Status = "open",
-    registrable: _Registrable = False,
+    begins_from: BeginsFrom = "",
+    until: Until = "",
+    area_id: OfArea = "",
+    status: WithStatus = "open",
+    registrable: Registrable = False,
     order_by: _Order = "desc",
     limit: Limit = 10,
     offset: Offset = 0,
@@ -79,16 +79,7 @@ async def list_events(
 ) -> Response[Listing[Event]]:
     """In pages, ordered by `event_datetime`. To read all events, pass each page's `next_cursor` as
     `cursor`: no event is repeated or skipped. Without `status`, only open events are listed."""
-    times = parsed(begins_from=("from", begins_from, parse_moment), until=("until", until, _end))
-    wanted = EventFilter(
-        name_fragment=name,
-        begins_from=times.get("begins_from"),
-        begins_before=times.get("until"),
-        area_id=UUID(area_id) if area_id else None,
-        status=None if status == "any" else status,
-        ids=request.event_ids,
-        registrable=registrable,
-    )
+    wanted = wanted_events(request, name, begins_from, until, area_id, status, registrable)
 
     async def listing(connection: AsyncConnection[Any]) -> tuple[Page[Any], Listing[Event]]:
         page = await event_list.list_events(
@@ -110,6 +101,28 @@ async def list_events(
         return await read_listing(request, min_event_position, list_version, listing)
     except BadCursor:
         raise InvalidFields(cursor="must be the next_cursor of a page") from None
+
+
+def wanted_events(
+    request: Request,
+    name: str,
+    begins_from: str,
+    until: str,
+    area_id: str,
+    status: Literal["open", "closed", "any"],
+    registrable: bool,
+) -> EventFilter:
+    """Those of these parameters that the caller may see. Raises InvalidFields."""
+    times = parsed(begins_from=("from", begins_from, parse_moment), until=("until", until, _end))
+    return EventFilter(
+        name_fragment=name,
+        begins_from=times.get("begins_from"),
+        begins_before=times.get("until"),
+        area_id=UUID(area_id) if area_id else None,
+        status=None if status == "any" else status,
+        ids=request.event_ids,
+        registrable=registrable,
+    )
 
 
 def _end(text: str) -> datetime | None:

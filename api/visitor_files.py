@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -20,6 +19,7 @@ from api.csv_files.reading import MalformedFile
 from api.database.query import run_query
 from api.event_visitors import StatusFilter, wanted
 from api.http.access import Permission
+from api.http.attachments import attachment
 from api.http.bodies import UnsupportedMediaType, has_media_type
 from api.http.dispatch import answered_once, origin_of
 from api.http.examples import VISITOR_ID, example
@@ -217,7 +217,7 @@ async def visitor_file(
         _encoded(mark, parts),
         media_type="text/csv; charset=utf-8",
         headers={
-            "Content-Disposition": f'attachment; filename="visitors-{name}.csv"',
+            **attachment(name, "csv", prefix="visitors-", otherwise=str(event_id)),
             "Cache-Control": "no-store",
         },
     )
@@ -231,10 +231,9 @@ async def _encoded(mark: str, parts: AsyncIterator[str]) -> AsyncIterator[bytes]
 
 
 async def _name(event_id: UUID, keys: InstallationKeys, connection: AsyncConnection[Any]) -> str:
-    """For the name of the file: letters, digits and hyphens. Raises NotFound when there is no such
-    event, nor anybody who registered for it."""
+    """Of the event; empty for one that was deleted. Raises NotFound when there is no such event,
+    nor anybody who registered for it."""
     event = await get_event(connection, event_id)
     if event is None and not await next_visitors(connection, keys, event_id, limit=1):
         raise NotFound("event", event_id)
-    words = re.findall("[a-z0-9]+", event.name.lower()) if event else []
-    return "-".join(words)[:60].strip("-") or str(event_id)
+    return event.name if event else ""

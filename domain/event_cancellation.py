@@ -11,7 +11,7 @@ import msgspec
 from domain.core.aggregate import DomainEvent, Expected, stored_as
 from domain.core.unit_of_work import Work, check_version
 from domain.core.values import Reason
-from domain.events import Cancellation, Event, existing_event
+from domain.events import Cancellation, Event, existing_event, revised
 from domain.visitors import confirm_by
 
 
@@ -40,7 +40,7 @@ class Cancelled(DomainEvent[Event], frozen=True, kw_only=True):
 
     def apply(self, aggregate: Event) -> Event:
         cancellation = Cancellation(at=self.at, reason=self.reason)
-        return msgspec.structs.replace(aggregate, cancelled=cancellation)
+        return revised(aggregate, cancelled=cancellation)
 
 
 @stored_as("Event.Reinstated", phrase="reinstated the event")
@@ -49,7 +49,7 @@ class Reinstated(DomainEvent[Event], frozen=True, kw_only=True):
     """None where no address must be confirmed."""
 
     def apply(self, aggregate: Event) -> Event:
-        return msgspec.structs.replace(aggregate, cancelled=None, lapses_from=self.lapses_from)
+        return revised(aggregate, cancelled=None, lapses_from=self.lapses_from)
 
 
 def cancel_event(command: CancelEvent, work: Work) -> Event:

@@ -67,6 +67,9 @@ class Event(Aggregate, frozen=True, kw_only=True):
     lapses_from: datetime | None = None
     """No registration lapses before: visitors who could not know that the event takes place after
     all have the whole time to confirm once more."""
+    sequence: int = 0
+    """Number of its revisions: changes of time and place, cancellations, removals, and what takes
+    these back. Calendar programs take over an entry whose number is higher than before."""
     had_waiting_list: bool = False
     """Whether it has or ever had one: if not, no visitor waits, and the line need not be read."""
 
@@ -210,6 +213,11 @@ class TakenFromProvider(DomainEvent[Event], frozen=True, kw_only=True):
         return msgspec.structs.replace(aggregate, said=Said(**msgspec.structs.asdict(self)))
 
 
+def revised(event: Event, **changes: Any) -> Event:
+    """The event with these fields, after one more revision."""
+    return msgspec.structs.replace(event, sequence=event.sequence + 1, **changes)
+
+
 def _with_details(event: Event, **changes: Any) -> Event:
     return msgspec.structs.replace(event, details=msgspec.structs.replace(event.details, **changes))
 
@@ -229,7 +237,7 @@ class Rescheduled(DomainEvent[Event], frozen=True, kw_only=True):
 
     def apply(self, aggregate: Event) -> Event:
         return _with_details(
-            aggregate,
+            revised(aggregate),
             event_datetime=self.event_datetime,
             registration_deadline=self.registration_deadline,
         )
@@ -240,7 +248,7 @@ class Relocated(DomainEvent[Event], frozen=True, kw_only=True):
     area_id: UUID | None = None
 
     def apply(self, aggregate: Event) -> Event:
-        return _with_details(aggregate, area_id=self.area_id)
+        return _with_details(revised(aggregate), area_id=self.area_id)
 
 
 @stored_as("Event.Opened", phrase="opened registration")
@@ -329,7 +337,7 @@ class Deleted(DomainEvent[Event], frozen=True, kw_only=True):
     """By an organizer: a sync never brings it back."""
 
     def apply(self, aggregate: Event) -> Event:
-        return msgspec.structs.replace(aggregate, exists=False)
+        return revised(aggregate, exists=False)
 
 
 @stored_as("Event.CleanedUp", phrase="removed the past event")
@@ -337,7 +345,7 @@ class CleanedUp(DomainEvent[Event], frozen=True, kw_only=True):
     """Removed because it took place long ago."""
 
     def apply(self, aggregate: Event) -> Event:
-        return msgspec.structs.replace(aggregate, exists=False, cleaned_up=True)
+        return revised(aggregate, exists=False, cleaned_up=True)
 
 
 def existing_event(id: UUID, work: Work) -> Event:

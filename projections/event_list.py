@@ -65,15 +65,10 @@ async def list_events(
     """
     folded = searchable(wanted.name_fragment)
     start = Cursor.parse(cursor) if cursor is not None else None
-    parameters = {
-        **msgspec.structs.asdict(wanted),
-        "ids": None if wanted.ids is None else list(wanted.ids),
-        "folded": folded,
-        "trigrams": trigrams(folded),
+    parameters = _parameters(wanted, folded, now) | {
         "start_time": start and start.time,
         "start_id": start and start.id,
         "offset": offset,
-        "now": now,
     }
 
     async def fetch(*, counted: bool) -> list[tuple[Any, ...]]:
@@ -110,9 +105,46 @@ async def list_events(
     )
 
 
+async def first_events(
+    connection: AsyncConnection[Any], wanted: EventFilter, *, now: datetime, limit: int
+) -> Page[EventRow]:
+    """The events that begin first. The others are not counted: the total is that of the page."""
+    folded = searchable(wanted.name_fragment)
+    statement = _statement(
+        *_conditions(wanted, folded),
+        materialized=bool(folded),
+        clocked=wanted.registrable,
+        resumed=False,
+        descending=False,
+        counted=False,
+        limit=limit,
+        skipping=False,
+    )
+    cursor = await connection.execute(statement, _parameters(wanted, folded, now), binary=True)
+    found = await cursor.fetchall()
+    events_version, areas_version, deadline = found[0][:3]
+    rows = [row_of(row[4:]) for row in found if row[4] is not None]
+    return Page(
+        rows=rows,
+        total=len(rows),
+        version=f"e{events_version}.a{areas_version}",
+        valid=Period(now, deadline) if wanted.registrable else None,
+    )
+
+
 def list_version(now: Versions) -> str:
     """The version that a page of `list_events` has at these versions of the projections."""
     return f"e{now['events']}.a{now['areas']}"
+
+
+def _parameters(wanted: EventFilter, folded: str, now: datetime) -> dict[str, object]:
+    return {
+        **msgspec.structs.asdict(wanted),
+        "ids": None if wanted.ids is None else list(wanted.ids),
+        "folded": folded,
+        "trigrams": trigrams(folded),
+        "now": now,
+    }
 
 
 def _state(found: list[tuple[Any, ...]]) -> Hashable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,8 @@ from domain.privacy.keys import InstallationKeys
 from projections.event_availability import CHANGES_SEATS, update_all, update_availability
 from projections.lists.search_text import searchable
 from projections.lists.trigrams import trigrams
-from projections.projector.projection import Projection, events_of, fold_into
+from projections.projector.projection import Projection, events_of
+from projections.removed_events import removed_before
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS events (
@@ -41,6 +43,8 @@ CREATE TABLE IF NOT EXISTS events (
     cancelled_at          timestamptz,
     cancel_reason         text,
     availability          text NOT NULL DEFAULT 'open',
+    sequence              int NOT NULL,
+    changed_at            timestamptz NOT NULL,
     version               bigint NOT NULL
 );
 CREATE INDEX IF NOT EXISTS events_open ON events (event_datetime, id) WHERE status = 'open';
@@ -61,6 +65,9 @@ class EventRow(Details, frozen=True, kw_only=True):
     """Name of the area."""
     cancelled: Cancellation | None = None
     availability: Availability = "open"
+    sequence: int = 0
+    changed_at: datetime
+    """Time of the last change of its details, or cancellation."""
     version: int
     """Version of the aggregate: a later command may expect it."""
 
@@ -68,19 +75,21 @@ class EventRow(Details, frozen=True, kw_only=True):
 EVENT_COLUMNS = SQL(
     """
     e.id, (SELECT areas.name FROM areas WHERE areas.id = e.area_id),
-    e.cancelled_at, e.cancel_reason, e.availability, e.version, {details}
+    e.cancelled_at, e.cancel_reason, e.availability, e.sequence, e.changed_at, e.version, {details}
     """
 ).format(details=SQL(", ").join(Identifier("e", field) for field in _DETAILS))
 """What `row_of` needs, from `events e`."""
 
 
 def row_of(columns: Sequence[Any]) -> EventRow:
-    id, area, cancelled_at, reason, availability, version, *details = columns
+    id, area, cancelled_at, reason, availability, sequence, changed_at, version, *details = columns
     return EventRow(
         id=id,
         area=area,
         cancelled=_cancellation(cancelled_at, reason),
         availability=availability,
+        sequence=sequence,
+        changed_at=changed_at,
         version=version,
         **_details(details),
     )
@@ -106,51 +115,86 @@ async def apply(
     return await update_availability(connection, domain_events) or bool(changes)
 
 
+class _Stored(msgspec.Struct, frozen=True):
+    """An event, and when it was changed last."""
+
+    event: Event
+    changed_at: datetime | None = None
+
+    def after(self, recorded: RecordedEvent) -> _Stored:
+        was = self.event
+        now = msgspec.structs.replace(
+            recorded.event.apply(was), version=recorded.originator_version
+        )
+        changed = (now.details, now.cancelled) != (was.details, was.cancelled)
+        return _Stored(now, recorded.metadata.timestamp if changed else self.changed_at)
+
+    def columns(self) -> dict[str, Any]:
+        event, folded = self.event, searchable(self.event.details.name)
+        return msgspec.structs.asdict(event.details) | {
+            "id": event.id,
+            "name_folded": folded,
+            "trigrams": trigrams(folded),
+            "cancelled_at": event.cancelled and event.cancelled.at,
+            "cancel_reason": event.cancelled and event.cancelled.reason,
+            "sequence": event.sequence,
+            "changed_at": self.changed_at,
+            "version": event.version,
+        }
+
+
 async def _store(connection: AsyncConnection[Any], changes: Sequence[RecordedEvent]) -> None:
-    known = await _load(connection, {e.originator_id for e in changes})
-    fold_into(known, Event, changes)
+    known = await _load(connection, changes)
+    for recorded in changes:
+        known[recorded.originator_id] = known[recorded.originator_id].after(recorded)
     await connection.execute(
         "DELETE FROM events WHERE id = ANY(%s)",
-        [[event.id for event in known.values() if not event.exists]],
+        [[id for id, stored in known.items() if not stored.event.exists]],
     )
-    stored = [_stored(event) for event in known.values() if event.exists]
-    await connection.execute(_UPSERT, [msgspec.json.encode(stored).decode()])
+    columns = [stored.columns() for stored in known.values() if stored.event.exists]
+    await connection.execute(_UPSERT, [msgspec.json.encode(columns).decode()])
 
 
-async def _load(connection: AsyncConnection[Any], ids: set[UUID]) -> dict[UUID, Event]:
-    cursor = await connection.execute(_LOAD, [list(ids)], binary=True)
-    return {
-        id: Event(
-            id=id,
-            version=version,
-            exists=True,
-            details=Details(**_details(details)),
-            cancelled=_cancellation(cancelled_at, reason),
+async def _load(
+    connection: AsyncConnection[Any], changes: Sequence[RecordedEvent]
+) -> dict[UUID, _Stored]:
+    """The events as they are before these changes."""
+    first = {e.originator_id: e.originator_version for e in reversed(changes)}
+    cursor = await connection.execute(_LOAD, [list(first)], binary=True)
+    stored = {
+        id: _Stored(
+            Event(
+                id=id,
+                version=version,
+                exists=True,
+                details=Details(**_details(details)),
+                cancelled=_cancellation(cancelled_at, reason),
+                sequence=sequence,
+            ),
+            changed_at,
         )
-        for id, version, cancelled_at, reason, *details in await cursor.fetchall()
+        for id, version, cancelled_at, reason, sequence, changed_at, *details in (
+            await cursor.fetchall()
+        )
     }
+    new = {id: version for id, version in first.items() if id not in stored}
+    removed = await removed_before(connection, {id: v for id, v in new.items() if v > 1})
+    return stored | {id: _Stored(removed.get(id) or Event(id=id)) for id in new}
 
 
 _LOAD = (
-    SQL("SELECT id, version, cancelled_at, cancel_reason, {} FROM events WHERE id = ANY(%s)")
+    SQL(
+        """
+        SELECT id, version, cancelled_at, cancel_reason, sequence, changed_at, {}
+        FROM events WHERE id = ANY(%s)
+        """
+    )
     .format(SQL(", ").join(map(Identifier, _DETAILS)))
     .as_bytes()
 )
 
 
-def _stored(event: Event) -> dict[str, Any]:
-    folded = searchable(event.details.name)
-    return msgspec.structs.asdict(event.details) | {
-        "id": event.id,
-        "name_folded": folded,
-        "trigrams": trigrams(folded),
-        "cancelled_at": event.cancelled and event.cancelled.at,
-        "cancel_reason": event.cancelled and event.cancelled.reason,
-        "version": event.version,
-    }
-
-
-_STORED = [Identifier(column) for column in _stored(Event(id=UUID(int=0)))]
+_STORED = [Identifier(column) for column in _Stored(Event(id=UUID(int=0))).columns()]
 
 _UPSERT = (
     SQL(
@@ -180,7 +224,7 @@ def _cancellation(at: Any, reason: Any) -> Cancellation | None:
 
 EVENTS = Projection(
     name="events",
-    schema_version=4,
+    schema_version=5,
     table=TABLE,
     handles=events_of(Event) | CHANGES_SEATS,
     apply=apply,

@@ -1,4 +1,4 @@
-"""Names of events that were removed: the `events` table has no row of them, history has."""
+"""Events that were removed: the `events` table has no row of them, history has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from domain.events import Created, Renamed
+from domain.events import Created, Event, Renamed
 from domain.history.codec import decode
 
 
@@ -31,3 +31,26 @@ async def names_of_removed(
         row[0]: cast("Created | Renamed", decode(*row).event).name
         for row in await cursor.fetchall()
     }
+
+
+async def removed_before(
+    connection: AsyncConnection[Any], versions: Mapping[UUID, int]
+) -> Mapping[UUID, Event]:
+    """Each event as it was before this version of it."""
+    if not versions:
+        return {}
+    cursor = await connection.execute(
+        """
+        SELECT originator_id, originator_version, topic, state
+        FROM history_events
+        JOIN unnest(%b::uuid[], %b::bigint[]) AS removed (id, version)
+            ON originator_id = id AND originator_version < version
+        ORDER BY originator_id, originator_version
+        """,
+        [list(versions), list(versions.values())],
+        binary=True,
+    )
+    events = {id: Event(id=id) for id in versions}
+    for row in await cursor.fetchall():
+        events[row[0]] = decode(*row).event.apply(events[row[0]])
+    return events

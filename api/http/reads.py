@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 from litestar import Response
@@ -17,7 +17,7 @@ from api.http.connections import Connections
 from api.http.failures import InvalidParameters
 from api.http.parameters import TEXT
 from api.http.requests import Request
-from api.http.responses import Listing, Ready, tagged
+from api.http.responses import Ready, tagged
 from domain.core.errors import TryAgain
 from domain.history.codec import to_json
 from projections.lists.cursor import Page, Versions
@@ -110,11 +110,22 @@ async def _replica_lacks(connections: Connections, tables: Sequence[str], positi
     return await run_query(connections.readers, lacks)
 
 
+Respond = Callable[[Page[Any], T, str], Awaitable[Ready]]
+"""Makes the response from the page and what is shown of it. The last argument is not empty for a
+caller who sees only some of the rows, and names that caller."""
+
+
+async def _as_json(page: Page[Any], content: Any, viewer: str) -> Ready:
+    headers = tagged(_etag(page, viewer))
+    return Ready(to_json(content), headers=headers, media_type="application/json")
+
+
 async def read_listing(
     request: Request,
     at_least: int,
     version: Callable[[Versions], str],
-    listing: Query[tuple[Page[Any], Listing[Any]]],
+    listing: Query[tuple[Page[Any], T]],
+    respond: Respond[T] = _as_json,
 ) -> Response[Any]:
     """The listing as a response. `listing` returns it with the page that it shows; while `version`
     gives the same version as for the cached response, the tables are not read. Raises as `read`."""
@@ -123,9 +134,12 @@ async def read_listing(
     key = f"{viewer} {key}"
     connections = request.connections
     await _catch_up(connections, TABLES, at_least)
-    found = await _cached(connections, key, version) or await _read(
-        connections, key, listing, viewer
-    )
+    found = await _cached(connections, key, version)
+    if found is None:
+        page, content = await run_query(connections.readers, listing)
+        response = await respond(page, content, viewer)
+        found = Entry(page.version, response, len(response.content), page.valid)
+        connections.response_cache.store(key, found)
     return unless_known(request, found.response)
 
 
@@ -135,20 +149,6 @@ async def _cached(
     if key not in connections.response_cache:
         return None
     return connections.response_cache.get(key, version(await connections.versions()))
-
-
-async def _read(
-    connections: Connections,
-    key: str,
-    listing: Query[tuple[Page[Any], Listing[Any]]],
-    viewer: str,
-) -> Entry[Ready]:
-    page, content = await run_query(connections.readers, listing)
-    body = to_json(content)
-    response = Ready(body, headers=tagged(_etag(page, viewer)), media_type="application/json")
-    entry = Entry(page.version, response, len(body), page.valid)
-    connections.response_cache.store(key, entry)
-    return entry
 
 
 def _etag(page: Page[Any], viewer: str) -> str:

@@ -87,7 +87,7 @@ def json_response(content: Any, *, status_code: int = 200, version: int | None =
     body = to_json(content)
     headers = {}
     if version is not None:
-        headers = tagged(f'"{version}-{blake2b(body, digest_size=6).hexdigest()}"')
+        headers = tagged(f'"{version}-{digest(body)}"')
     return Ready(body, status_code=status_code, headers=headers, media_type="application/json")
 
 
@@ -102,6 +102,11 @@ def not_stored(response: R) -> R:
     """The response, which no cache may store: it has a secret, or shows an account."""
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def digest(body: bytes) -> str:
+    """For an ETag."""
+    return blake2b(body, digest_size=6).hexdigest()
 
 
 def tagged(etag: str) -> dict[str, str]:

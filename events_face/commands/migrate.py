@@ -81,6 +81,7 @@ def create_tables(settings: Settings, services: Services) -> dict[str, str]:
     """Bring the database up to this release, but for the read tables that are to be rebuilt first:
     their names, each with the reason. Raises `CommandFailed` when the key does not fit, or the
     database cannot hold this release."""
+    from projections.calendar_host import keep_host
     from projections.rebuild import outdated
     from projections.registry import ALL
 
@@ -99,6 +100,7 @@ def create_tables(settings: Settings, services: Services) -> dict[str, str]:
             in_turns(connection, lambda: signing.create_key(connection, secret_keys))
         except CannotOpen as error:
             raise CommandFailed(str(error)) from None
+        in_turns(connection, lambda: keep_host(connection, settings.public_url))
         in_turns(connection, lambda: outdated.create_tables(connection, ALL))
         return outdated.due_rebuilds(connection, ALL)
 

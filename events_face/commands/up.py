@@ -44,6 +44,8 @@ def up(settings: Settings, *, host: str, port: int, workers: int, demo: bool = F
 
     Raises CommandFailed when it cannot start.
     """
+    if settings.public_url is None:
+        settings = msgspec.structs.replace(settings, public_url=reachable_url(host, port))
     with ExitStack() as held:
         held.enter_context(_exclusive_up(prepare_data_dir(settings.data_dir)))
         _check_that_port_is_free(host, port)
@@ -75,6 +77,7 @@ def _roles(settings: Settings, running: Services, host: str, port: int, workers:
     environment = {
         "DATA_DIR": str(settings.data_dir),
         "SECRET_KEY": ",".join(settings.secret_keys),
+        "PUBLIC_URL": settings.public_url or "",
         "REDIS_URL": running.redis_url or "",
         "PROMETHEUS_MULTIPROC_DIR": str(_emptied(settings.data_dir / "metrics")),
         "METRICS_PORT": "",  # the API serves the metrics of all roles
@@ -90,8 +93,6 @@ def _roles(settings: Settings, running: Services, host: str, port: int, workers:
                 is_responding=lambda: valkey.is_running(settings.data_dir),
             )
         )
-    if settings.public_url is None:
-        environment["PUBLIC_URL"] = reachable_url(host, port)
     if settings.notification_service_url is None:
         sink = free_port()
         environment["NOTIFICATION_SERVICE_URL"] = f"http://127.0.0.1:{sink}/notifications"

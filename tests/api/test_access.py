@@ -29,6 +29,8 @@ WHO = {
     "GET /api/events": Who.ANYONE,
     "GET /api/events/list": Who.ANYONE,
     "GET /api/events/{event_id}": Who.ANYONE,
+    "GET /api/events/{event_id}/calendar.ics": Who.ANYONE,
+    "GET /api/calendar.ics": Who.ANYONE,
     "PATCH /api/events/{event_id}": Who.ORGANIZER,
     "DELETE /api/events/{event_id}": Who.ORGANIZER,
     "POST /api/events/{event_id}/cancel": Who.ORGANIZER,

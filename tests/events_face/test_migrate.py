@@ -55,6 +55,7 @@ KEYED_ARGUMENTS: LiteralString = "bytea[], bytea[], bytea[], int[], uuid[]"
 TABLES_SINCE: tuple[LiteralString, ...] = (
     "api_key_secrets",
     "api_keys",
+    "calendar_host",
     "event_queue",
     "event_seats",
     "idempotency_keys",
@@ -147,7 +148,7 @@ def test_it_prints_what_it_has_changed(
     tables = sorted([*TABLES_SINCE, "delivery_pause", "schema_migrations"])
     added = "; ".join(f"added table {table}" for table in tables)
     assert capsys.readouterr().out == (
-        "applied migrations domain 1-10, projections 1-3, workers 1;"
+        "applied migrations domain 1-10, projections 1-4, workers 1;"
         f" {added}; added index sessions_of_account\n"
     )
     migrate(settings, services)

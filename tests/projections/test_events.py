@@ -9,11 +9,13 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from domain.announcements import AnnounceChange
 from domain.areas import RenameArea
 from domain.core.values import Reason, Text
 from domain.details import Details
 from domain.event_cancellation import CancelEvent, ReinstateEvent
 from domain.event_editing import ChangeEvent, CleanUpEvent, DeleteEvent
+from domain.events import TimeAndPlace
 from domain.provider_items import SyncEvent
 from projections.events import EventRow, get_event
 from projections.upcoming_events import upcoming_events
@@ -26,7 +28,9 @@ async def test_an_event_is_read_as_it_was_created(installation: Installation) ->
     area = await installation.area("Málaga")
     event = await installation.event("PyCon", area_id=area, status="closed")
     await installation.project()
-    assert await get_event(installation.connection, event) == EventRow(
+    row = await get_event(installation.connection, event)
+    assert row is not None
+    assert row == EventRow(
         id=event,
         name="PyCon",
         area="Málaga",
@@ -34,6 +38,7 @@ async def test_an_event_is_read_as_it_was_created(installation: Installation) ->
         status="closed",
         event_datetime=IN_A_MONTH,
         registration_deadline=IN_A_MONTH,
+        changed_at=row.changed_at,
         version=1,
     )
 
@@ -102,6 +107,7 @@ async def test_a_cleaned_up_event_that_a_sync_brings_back_is_read_again(
     assert row is not None
     assert row.event_datetime == IN_A_MONTH
     assert row.version == 3
+    assert row.sequence == 1  # calendars that have it must take over the new date
 
 
 DETAILS: dict[str, Any] = {
@@ -164,3 +170,41 @@ async def test_a_cancelled_event_is_not_among_the_upcoming_ones(installation: In
     await installation.project()
     upcoming = await upcoming_events(installation.connection, datetime.now(UTC))
     assert (upcoming.count, [row.name for row in upcoming.next]) == (1, ["Takes place"])
+
+
+async def test_the_sequence_counts_what_calendars_must_take_over(
+    installation: Installation,
+) -> None:
+    area = await installation.area()
+    event = await installation.event()
+    life: list[tuple[object, int]] = [
+        (ChangeEvent(event_id=event, name=Text("Renamed")), 0),
+        (ChangeEvent(event_id=event, event_datetime=IN_A_MONTH + timedelta(days=1)), 1),
+        (ChangeEvent(event_id=event, area_id=area), 2),
+        (ChangeEvent(event_id=event, event_datetime=IN_A_MONTH), 3),
+        (CancelEvent(event_id=event), 4),
+        (CancelEvent(event_id=event), 4),
+        (ReinstateEvent(event_id=event), 5),
+        (ChangeEvent(event_id=event, status="closed"), 5),
+    ]
+    for command, expected in life:
+        await installation.give(command)
+        await installation.project()
+        row = await get_event(installation.connection, event)
+        assert row is not None
+        assert row.sequence == expected, command
+
+
+async def test_an_event_is_changed_when_something_that_is_shown_of_it_changes(
+    installation: Installation,
+) -> None:
+    event = await installation.event()
+    moved_at, later = datetime.now(UTC) + timedelta(hours=1), IN_A_MONTH + timedelta(days=1)
+    await installation.at(moved_at).give(ChangeEvent(event_id=event, event_datetime=later))
+    announced = AnnounceChange(event_id=event, now=TimeAndPlace(later))
+    assert await installation.at(moved_at + timedelta(hours=1)).give(announced) == [True]
+    await installation.project()
+    row = await get_event(installation.connection, event)
+    assert row is not None
+    assert row.changed_at == moved_at
+    assert row.version == 3
