@@ -35,6 +35,11 @@ _LINE_ENDS = re.compile("\r\n?|[\u2028\u2029]")
 """Other than that of plain text; some programs would end a line of the file there."""
 
 
+Method = Literal["REQUEST", "CANCEL"]
+"""Of an invitation: it puts the event into the visitor's calendar, or changes it there; it takes it
+out, because the event or the registration is cancelled."""
+
+
 class CalendarEvent(msgspec.Struct, frozen=True, kw_only=True):
     """What calendars say of an event."""
 
@@ -85,15 +90,14 @@ def invitation(
     event: CalendarEvent,
     attendee: Attendee,
     *,
-    method: Literal["REQUEST", "CANCEL"],
+    method: Method,
     host: str,
     organizer: str,
     organizer_name: str = "",
     pages: str | None = None,
 ) -> bytes:
-    """The calendar part of a mail to a visitor, sent with the same `method` as a parameter of its
-    content type. `REQUEST` puts the event into the visitor's calendar, or changes it there;
-    `CANCEL` takes it out, because the event or the registration is cancelled."""
+    """The calendar part of a mail to a visitor; the content type of the part has the same `method`
+    as a parameter."""
     from icalendar import vCalAddress
 
     entry = _entry(event, host, pages)

@@ -25,6 +25,8 @@ CREATE TABLE IF NOT EXISTS event_versions (
     timezone       text NOT NULL,
     cancelled_at   timestamptz,
     removed        boolean NOT NULL,
+    ends_at        timestamptz,
+    sequence       int NOT NULL, -- domain.events.Event.sequence
     plan           text NOT NULL, -- JSON
     changed_at     timestamptz, -- null: visitors know the time and place
     remind_at      timestamptz, -- null: no reminder is left
@@ -86,6 +88,8 @@ class _Version(msgspec.Struct, frozen=True):
             details.timezone,
             event.cancelled.at if event.cancelled else None,
             not event.exists,
+            details.ends_at,
+            event.sequence,
             msgspec.json.encode(plan).decode(),
             self.changed_at,
             next((reminder.due_at for reminder in event.open_reminders), None),
@@ -109,7 +113,8 @@ async def apply(connection: AsyncConnection[Any], domain_events: Sequence[Record
             """
             INSERT INTO event_versions SELECT * FROM unnest(
                 %b::uuid[], %b::bigint[], %b::text[], %b::timestamptz[], %b::text[],
-                %b::timestamptz[], %b::bool[], %b::text[], %b::timestamptz[], %b::timestamptz[]
+                %b::timestamptz[], %b::bool[], %b::timestamptz[], %b::int[], %b::text[],
+                %b::timestamptz[], %b::timestamptz[]
             )
             """,
             [list(column) for column in zip(*new, strict=True)],
@@ -120,7 +125,7 @@ async def _newest(connection: AsyncConnection[Any], ids: set[UUID]) -> dict[UUID
     cursor = await connection.execute(
         """
         SELECT DISTINCT ON (event_id) event_id, name, event_datetime, timezone, cancelled_at,
-               removed, plan, changed_at
+               removed, ends_at, sequence, plan, changed_at
         FROM event_versions WHERE event_id = ANY(%b)
         ORDER BY event_id, position DESC
         """,
@@ -137,6 +142,8 @@ def _version(
     timezone: str,
     cancelled_at: datetime | None,
     removed: bool,
+    ends_at: datetime | None,
+    sequence: int,
     plan: str,
     changed_at: datetime | None,
 ) -> _Version:
@@ -147,11 +154,13 @@ def _version(
             name=name,
             event_datetime=begins,
             timezone=timezone,
+            ends_at=ends_at,
             area_id=planned.area_id,
             reminders=planned.reminders,
         ),
         cancelled=Cancellation(at=cancelled_at) if cancelled_at else None,
         exists=not removed,
+        sequence=sequence,
         announced=planned.announced,
         reminded=planned.reminded,
         lapses_from=planned.lapses_from,

@@ -27,7 +27,7 @@ def announcement_of(recorded: RecordedEvent) -> Announcement | None:
         case Cancelled(reason=reason):
             return Announcement("event_cancelled", _to_all(reason=reason))
         case Reinstated(lapses_from=confirm_by):
-            to_unconfirmed = Facts(confirm_by=confirm_by)
+            to_unconfirmed = Facts(confirm_by=confirm_by, unconfirmed=True)
             return Announcement("event_reinstated", {**_to_all(), "unconfirmed": to_unconfirmed})
         case ChangeAnnounced(area=area):
             return Announcement("changed", _to_all(area=area))
@@ -39,7 +39,10 @@ def announcement_of(recorded: RecordedEvent) -> Announcement | None:
 
 
 def _to_all(**facts: Any) -> dict[VisitorStatus, Facts]:
-    return {status: Facts(waited=seat == "waiting", **facts) for status, seat in SEATS.items()}
+    return {
+        status: Facts(waited=seat == "waiting", unconfirmed=status == "unconfirmed", **facts)
+        for status, seat in SEATS.items()
+    }
 
 
 async def fan_out(

@@ -39,6 +39,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     area: str | None = None
     """Name of the area."""
+    unconfirmed: bool = False
+    """Whether the seat is, or was, only reserved."""
 
 
 class EventFacts(msgspec.Struct, frozen=True):

@@ -8,8 +8,8 @@ same whenever it is composed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +25,7 @@ from domain.visitors import (
     Registered,
     Waitlisted,
 )
+from projections.calendar import CalendarEvent, Method
 from projections.message_texts import EventFacts, Facts, Kind, text_of
 from projections.recipients import Change
 
@@ -59,8 +60,10 @@ def message_of(change: Change) -> NewMessage | None:
         case Confirmed(notification_id=UUID() as id, code=code):
             return NewMessage(id, "registered", Facts(code=code))
         case Cancelled(notification_id=UUID() as id, reason=reason):
-            waited = change.was.visitor.status == "waiting"
-            return NewMessage(id, "cancelled", Facts(reason=reason, waited=waited))
+            was = change.was.visitor.status
+            waited, unconfirmed = was == "waiting", was == "unconfirmed"
+            facts = Facts(reason=reason, waited=waited, unconfirmed=unconfirmed)
+            return NewMessage(id, "cancelled", facts)
         case MessageResent(notification_id=id, code=code):
             return _of_standing(change, id, code)
         case _:
@@ -80,6 +83,16 @@ def _of_standing(change: Change, id: UUID, code: str) -> NewMessage | None:
             return None
 
 
+_METHODS: Mapping[Kind, Method] = {
+    "registered": "REQUEST",
+    "promoted": "REQUEST",
+    "changed": "REQUEST",
+    "event_reinstated": "REQUEST",
+    "event_cancelled": "CANCEL",
+    "cancelled": "CANCEL",
+}
+
+
 class Message(msgspec.Struct, frozen=True):
     """A message as it is sent or shown."""
 
@@ -88,11 +101,21 @@ class Message(msgspec.Struct, frozen=True):
     kind: Kind
     facts: Facts
     event: EventFacts
+    entry: CalendarEvent
     obsolete: str | None
     """Why it must not be sent any more; None when it may be."""
 
     def text(self, link: str | None = None) -> str:
         return text_of(self.kind, self.facts, self.event, link)
+
+    @property
+    def calendar_method(self) -> Method | None:
+        """What a calendar program is to do with `entry`: `REQUEST` it for who has a seat, `CANCEL`
+        it for who has none any more. None when the visitor's calendar stays as it is."""
+        if self.facts.waited or self.facts.unconfirmed or self.facts.confirm_by:
+            return None
+        method = _METHODS.get(self.kind)
+        return "CANCEL" if method and self.event.cancelled else method
 
     def without_code(self) -> Message:
         """As people other than the recipient may see it."""
@@ -108,6 +131,12 @@ async def messages_by_id(
         """
         SELECT o.id, o.visitor_id, o.episode, o.kind, o.facts,
                past.name, past.event_datetime, past.timezone, past.cancelled_at IS NOT NULL,
+               o.event_id, past.ends_at, past.sequence, o.created_at, (
+                   SELECT a.name FROM area_names a
+                   WHERE a.area_id = (past.plan::jsonb ->> 'area_id')::uuid
+                     AND a.position <= o.position
+                   ORDER BY a.position DESC LIMIT 1
+               ),
                r.episode IS NOT DISTINCT FROM o.episode
                    AND r.status IN ('registered', 'unconfirmed', 'waiting'),
                present.event_datetime = past.event_datetime
@@ -143,9 +172,14 @@ def _message(
     kind: Kind,
     facts: str,
     name: str,
-    begins: Any,
+    begins: datetime,
     timezone: str,
     cancelled: bool,
+    event_id: UUID,
+    ends: datetime | None,
+    sequence: int,
+    created_at: datetime,
+    area: str | None,
     is_recipient: bool,
     is_as_announced: bool,
     newer: Sequence[Kind],
@@ -163,5 +197,15 @@ def _message(
         kind,
         msgspec.json.decode(facts, type=Facts),
         EventFacts(name, begins, timezone, cancelled),
+        CalendarEvent(
+            id=event_id,
+            name=name,
+            begins=begins,
+            ends=ends,
+            sequence=sequence,
+            changed_at=created_at,
+            cancelled=cancelled,
+            location=area,
+        ),
         obsolete,
     )

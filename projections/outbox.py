@@ -6,8 +6,8 @@ the transaction that appends the outcome to history. The projector applies these
 because a rebuild needs them.
 
 Neither the text nor the email address is in the table: the text is composed when it is needed
-(`projections.messages`), the address is read from history (`projections.people`). Two companions
-change in the same transactions: `recipients` and `event_versions`.
+(`projections.messages`), the address is read from history (`projections.people`). Its companions
+change in the same transactions: `recipients`, `event_versions` and `area_names`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from domain.events import Event
 from domain.notifications import Failed, Notification, Requeued, Sent
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import Registered, Visitor
-from projections import event_versions, new_messages, recipients
+from projections import area_names, event_versions, new_messages, recipients
+from projections.area_names import NAMES_AREA
 from projections.erased_recipients import mark_erased
 from projections.fan_out import announcement_of, fan_out
 from projections.outcomes import outcome_of, settle
@@ -63,6 +64,7 @@ CREATE INDEX IF NOT EXISTS outbox_failed ON outbox (created_at) WHERE state = 'f
 CREATE INDEX IF NOT EXISTS outbox_of_recipient ON outbox (recipient_key, position);
 {recipients.TABLE}
 {event_versions.TABLE}
+{area_names.TABLE}
 """
 
 MAX_SEND_DELAY = 5.0
@@ -76,6 +78,7 @@ async def apply(
 ) -> bool:
     # First the table that a rebuild locks first, else both may wait for each other.
     await connection.execute("LOCK TABLE outbox IN ROW EXCLUSIVE MODE")
+    await area_names.apply(connection, domain_events)
     await event_versions.apply(connection, _of(Event, domain_events))
     added, changes = 0, list[Change]()
     for visits, announced in _before_each_announcement(domain_events):
@@ -172,10 +175,10 @@ there, too."""
 
 OUTBOX = Projection(
     name="outbox",
-    companions=("recipients", "event_versions"),
-    schema_version=6,
+    companions=("recipients", "event_versions", "area_names"),
+    schema_version=7,
     table=TABLE,
-    handles=events_of(Notification, Visitor, Event),
+    handles=events_of(Notification, Visitor, Event) | NAMES_AREA,
     apply=apply,
     carry_over=CARRY_OVER,
     bulk=Bulk(

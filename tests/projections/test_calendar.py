@@ -129,8 +129,8 @@ def test_no_text_adds_a_line(text: str) -> None:
     """Not even one from before texts were checked."""
     event = msgspec.structs.replace(EVENT, name=text, location=text, description=text)
     without_text = msgspec.structs.replace(EVENT, name="", location="x", description="x")
-    unfolded = icalendar.parser.Contentlines.from_ical(published(event))
-    assert len(unfolded) <= len(icalendar.parser.Contentlines.from_ical(published(without_text)))
+    unfolded = [file.replace(b"\r\n ", b"") for file in (published(event), published(without_text))]
+    assert unfolded[0].count(b"\r\n") <= unfolded[1].count(b"\r\n")
     assert len(published(event).decode().splitlines()) == published(event).count(b"\r\n")
 
 

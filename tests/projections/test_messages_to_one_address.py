@@ -152,7 +152,9 @@ async def test_a_bulk_load_gives_the_same_rows_also_after_the_tables_were_lost(
     await a_flood(installation)
     before = await tables(installation)
     if lost:
-        await installation.connection.execute("DROP TABLE outbox, recipients, event_versions")
+        await installation.connection.execute(
+            "DROP TABLE outbox, recipients, event_versions, area_names"
+        )
     await rebuild_tables(installation.database_url, installation.keys, [OUTBOX])
     assert await tables(installation) == before
 
