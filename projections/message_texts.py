@@ -1,4 +1,4 @@
-"""The texts of all messages to visitors, in plain text.
+"""What all messages to visitors say: the text of notifications, and the parts of mails.
 
 No text has the name of a person: anybody can register somebody else's address, and make us write
 to it. The confirmation code comes first, so that it is not mistaken for another number.
@@ -38,7 +38,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whether the visitor is, or was, on the waiting list."""
     reason: str = ""
     area: str | None = None
-    """Name of the area."""
+    """Name of the area, as it was announced."""
     unconfirmed: bool = False
     """Whether the seat is, or was, only reserved."""
 
@@ -50,19 +50,81 @@ class EventFacts(msgspec.Struct, frozen=True):
     begins: datetime
     timezone: str
     cancelled: bool = False
+    ends: datetime | None = None
+    area: str | None = None
+    """Name of the area."""
 
 
-def text_of(kind: Kind, facts: Facts, event: EventFacts, link: str | None = None) -> str:
-    """`link` leads to the visitor's own page; None when it is not known where people reach it."""
+class Link(msgspec.Struct, frozen=True):
+    """To the visitor's own page."""
+
+    purpose: str
+    label: str
+    """The same, on a button."""
+    url: str
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """What a message says, in the order in which it is read."""
+
+    heading: str
+    code: str | None
+    paragraphs: tuple[str, ...]
+    event: str
+    when: str
+    where: str | None
+    link: Link | None
+
+    @property
+    def subject(self) -> str:
+        return f"{self.heading}: {self.event}"
+
+    @property
+    def text(self) -> str:
+        parts = [
+            f"Your confirmation code is {self.code}" if self.code else "",
+            *self.paragraphs,
+            "\n".join(filter(None, [self.event, self.when, self.where])),
+            f"{self.link.purpose}: {self.link.url}" if self.link else "",
+        ]
+        return "\n\n".join(filter(None, parts))
+
+
+def content_of(kind: Kind, facts: Facts, event: EventFacts, url: str | None = None) -> Content:
+    """`url` is that of the visitor's own page; None when it is not known where people reach it."""
     paragraphs = [
-        f"Your confirmation code is {facts.code}" if facts.code else "",
         _NEWS[kind](facts, event),
         _event_cancelled(facts, event) if event.cancelled and kind != "event_cancelled" else "",
         f"Reason: {facts.reason}" if facts.reason else "",
-        "\n".join(filter(None, [event.name, _time(event.begins, event), facts.area])),
-        f"{_purpose_of_link(kind, facts)}: {link}" if link and kind not in _OVER else "",
     ]
-    return "\n\n".join(filter(None, paragraphs))
+    return Content(
+        heading=_heading(kind, facts),
+        code=facts.code,
+        paragraphs=tuple(filter(None, paragraphs)),
+        event=event.name,
+        when=_period(event),
+        where=facts.area or event.area,
+        link=Link(*_purpose_of_link(kind, facts), url) if url and kind not in _OVER else None,
+    )
+
+
+_HEADINGS: Mapping[Kind, str] = {
+    "registered": "You are registered",
+    "waiting": "You are on the waiting list",
+    "confirm": "Please confirm your email address",
+    "promoted": "You got a seat",
+    "cancelled": "Your registration is cancelled",
+    "changed": "New time or place",
+    "event_cancelled": "This event is cancelled",
+    "event_reinstated": "This event takes place after all",
+    "reminder": "This event begins soon",
+}
+
+
+def _heading(kind: Kind, facts: Facts) -> str:
+    if kind == "cancelled" and facts.waited:
+        return "You left the waiting list"
+    return _HEADINGS[kind]
 
 
 def _registered(facts: Facts, event: EventFacts) -> str:
@@ -130,19 +192,34 @@ _NEWS: Mapping[Kind, Callable[[Facts, EventFacts], str]] = {
 }
 
 
-def _purpose_of_link(kind: Kind, facts: Facts) -> str:
+def _purpose_of_link(kind: Kind, facts: Facts) -> tuple[str, str]:
     if kind == "confirm" or facts.confirm_by:
-        return "To confirm or cancel"
+        return "To confirm or cancel", "Confirm or cancel"
     if kind == "waiting" or facts.waited:
-        return "To see your place in line, or to leave it"
-    return "To see or cancel your registration"
+        return "To see your place in line, or to leave it", "Your place in line"
+    return "To see or cancel your registration", "Your registration"
 
 
 _OVER: frozenset[Kind] = frozenset({"cancelled"})
 """Messages after which the visitor's link is not valid any more."""
 
 
+def _period(event: EventFacts) -> str:
+    """When the event begins and, where that is known, ends."""
+    if event.ends is None:
+        return _time(event.begins, event)
+    begins, zone = in_timezone(event.begins, event.timezone)
+    ends, _ = in_timezone(event.ends, event.timezone)
+    if begins.date() == ends.date():
+        return f"{_day(begins)}, {begins:%H:%M} to {ends:%H:%M} ({zone})"
+    return f"{_day(begins)}, {begins:%H:%M} to {_day(ends)}, {ends:%H:%M} ({zone})"
+
+
 def _time(moment: datetime, event: EventFacts) -> str:
     """With the weekday, the date, the hour and the time zone, for people."""
     local, zone = in_timezone(moment, event.timezone)
-    return f"{local:%A}, {local.day} {local:%B} {local.year}, {local:%H:%M} ({zone})"
+    return f"{_day(local)}, {local:%H:%M} ({zone})"
+
+
+def _day(local: datetime) -> str:
+    return f"{local:%A}, {local.day} {local:%B} {local.year}"

@@ -18,15 +18,17 @@ from psycopg import AsyncConnection
 
 from domain.notifications import LEFT, OVERTAKEN, REPLACED
 from domain.visitors import (
+    SEATS,
     Cancelled,
     Confirmed,
     MessageResent,
     Promoted,
     Registered,
+    VisitorStatus,
     Waitlisted,
 )
 from projections.calendar import CalendarEvent, Method
-from projections.message_texts import EventFacts, Facts, Kind, text_of
+from projections.message_texts import Content, EventFacts, Facts, Kind, content_of
 from projections.recipients import Change
 
 LATE = timedelta(minutes=1)
@@ -104,9 +106,22 @@ class Message(msgspec.Struct, frozen=True):
     entry: CalendarEvent
     obsolete: str | None
     """Why it must not be sent any more; None when it may be."""
+    status: VisitorStatus
+    """Of the visitor now; `none` when the registration that the message is about is over."""
+    ticket_issue: int
+    calendar_host: str
+    """The end of the ids in calendars."""
+
+    @property
+    def has_ticket(self) -> bool:
+        """Whether the visitor can be let in."""
+        return self.status == "registered" and not self.event.cancelled
+
+    def content(self, link: str | None = None) -> Content:
+        return content_of(self.kind, self.facts, self.event, link)
 
     def text(self, link: str | None = None) -> str:
-        return text_of(self.kind, self.facts, self.event, link)
+        return self.content(link).text
 
     @property
     def calendar_method(self) -> Method | None:
@@ -137,8 +152,8 @@ async def messages_by_id(
                      AND a.position <= o.position
                    ORDER BY a.position DESC LIMIT 1
                ),
-               r.episode IS NOT DISTINCT FROM o.episode
-                   AND r.status IN ('registered', 'unconfirmed', 'waiting'),
+               CASE WHEN r.episode = o.episode THEN r.status ELSE 'none' END,
+               coalesce(r.ticket_issue, 0), (SELECT host FROM calendar_host),
                present.event_datetime = past.event_datetime
                    AND present.cancelled_at IS NULL AND NOT present.removed,
                CASE WHEN o.created_at < now() - %(late)b THEN ARRAY(
@@ -180,12 +195,14 @@ def _message(
     sequence: int,
     created_at: datetime,
     area: str | None,
-    is_recipient: bool,
+    status: VisitorStatus,
+    ticket_issue: int,
+    calendar_host: str,
     is_as_announced: bool,
     newer: Sequence[Kind],
 ) -> Message:
     obsolete = None
-    if kind != "cancelled" and not is_recipient:
+    if kind != "cancelled" and status not in SEATS:
         obsolete = LEFT
     elif kind == "reminder" and not is_as_announced:
         obsolete = OVERTAKEN
@@ -196,7 +213,7 @@ def _message(
         episode,
         kind,
         msgspec.json.decode(facts, type=Facts),
-        EventFacts(name, begins, timezone, cancelled),
+        EventFacts(name, begins, timezone, cancelled, ends, area),
         CalendarEvent(
             id=event_id,
             name=name,
@@ -208,4 +225,7 @@ def _message(
             location=area,
         ),
         obsolete,
+        status,
+        ticket_issue,
+        calendar_host,
     )

@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS recipients (
     event_id        uuid NOT NULL,
     status          text NOT NULL,
     episode         int NOT NULL,
+    ticket_issue    int NOT NULL,
     confirm_by      timestamptz,
     recipient_key   bigint NOT NULL, -- projections.recipient_keys
     person_position bigint NOT NULL
@@ -45,6 +46,7 @@ COPIED = BulkTable(
         ("event_id", "uuid"),
         ("status", "text"),
         ("episode", "int4"),
+        ("ticket_issue", "int4"),
         ("confirm_by", "timestamptz"),
         ("recipient_key", "int8"),
         ("person_position", "int8"),
@@ -53,7 +55,7 @@ COPIED = BulkTable(
 
 
 class Recipient(msgspec.Struct, frozen=True):
-    """The parts that messages depend on: the visitor's status, episode and time to confirm."""
+    """The parts that messages depend on: the status, episode, ticket and time to confirm."""
 
     visitor: Visitor
     address: int | None = None
@@ -85,6 +87,7 @@ class Recipient(msgspec.Struct, frozen=True):
             visitor.event_id,
             visitor.status,
             visitor.episode,
+            visitor.ticket_issue,
             visitor.confirm_by,
             self.key,
             self.person_position,
@@ -151,7 +154,8 @@ async def _load(
         return {}
     cursor = await connection.execute(
         """
-        SELECT visitor_id, event_id, status, episode, confirm_by, recipient_key, person_position
+        SELECT visitor_id, event_id, status, episode, ticket_issue, confirm_by, recipient_key,
+               person_position
         FROM recipients WHERE visitor_id = ANY(%b)
         """,
         [list(begun)],
@@ -165,12 +169,18 @@ def _recipient(
     event_id: UUID,
     status: VisitorStatus,
     episode: int,
+    ticket_issue: int,
     confirm_by: datetime | None,
     key: int,
     person_position: int,
 ) -> Recipient:
     visitor = Visitor(
-        id=id, event_id=event_id, status=status, episode=episode, confirm_by=confirm_by
+        id=id,
+        event_id=event_id,
+        status=status,
+        episode=episode,
+        ticket_issue=ticket_issue,
+        confirm_by=confirm_by,
     )
     return Recipient(visitor, None if key == key_of_visitor(id) else key, person_position)
 
@@ -200,12 +210,13 @@ async def _update(connection: AsyncConnection[Any], recipients: Collection[Recip
     await connection.execute(
         """
         UPDATE recipients SET
-            status = now.status, episode = now.episode, confirm_by = now.confirm_by,
+            status = now.status, episode = now.episode, ticket_issue = now.ticket_issue,
+            confirm_by = now.confirm_by,
             recipient_key = now.recipient_key, person_position = now.person_position
         FROM unnest(
-            %b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::timestamptz[], %b::bigint[],
-            %b::bigint[]
-        ) AS now (visitor_id, event_id, status, episode, confirm_by, recipient_key,
+            %b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::int[], %b::timestamptz[],
+            %b::bigint[], %b::bigint[]
+        ) AS now (visitor_id, event_id, status, episode, ticket_issue, confirm_by, recipient_key,
                   person_position)
         WHERE recipients.visitor_id = now.visitor_id
         """,

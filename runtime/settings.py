@@ -12,6 +12,7 @@ import msgspec
 
 from runtime import variables
 from runtime.errors import CommandFailed
+from runtime.mail import MailSettings, mail_from, mail_server
 from runtime.variables import LogFormat, LogLevel, Network, Rate
 
 
@@ -44,6 +45,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     notification_service_url: str | None = None
     notification_token: str = ""
     notification_service_owner_id: str = "events-face"
+    mail: MailSettings | None = None
+    """Messages go by mail, instead of to the notification service."""
     public_url: str | None = None
     """Where people reach this installation, without a slash at its end."""
     events_provider_url: str | None = None
@@ -102,6 +105,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             notification_service_owner_id=read(
                 "NOTIFICATION_SERVICE_OWNER_ID", str, default.notification_service_owner_id
             ),
+            mail=_mail(read),
             public_url=read("PUBLIC_URL", variables.public_url, None),
             events_provider_url=read("EVENTS_PROVIDER_URL", variables.http_url, None),
             events_provider_hosts=read("EVENTS_PROVIDER_HOSTS", variables.hosts, ()),
@@ -157,6 +161,14 @@ def _opentelemetry(read: variables.VariableReader) -> dict[str, str]:
     """All OTEL_ variables, for the OpenTelemetry library (https://opentelemetry.io/docs/specs/otel)."""
     read("OTEL_EXPORTER_OTLP_ENDPOINT", variables.http_url, None)  # only checks it
     return read.with_prefix("OTEL_")
+
+
+def _mail(read: variables.VariableReader) -> MailSettings | None:
+    server = read("MAIL_URL", mail_server, None)
+    sender = read("MAIL_FROM", mail_from, None)
+    if read.has("MAIL_URL") and not read.has("MAIL_FROM"):
+        read.errors["MAIL_FROM"] = "must be set with MAIL_URL: the address that mails come from"
+    return MailSettings(server, sender) if server and sender else None
 
 
 def _database_url(read: variables.VariableReader) -> str | None:

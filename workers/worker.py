@@ -73,8 +73,10 @@ def run(settings: Settings, services: Services, queues: Collection[str]) -> None
 def _delivers(settings: Settings, queues: Collection[str]) -> bool:
     if NOTIFICATIONS not in queues:
         return False
-    if settings.notification_service_url is None:
-        log.warning("NOTIFICATION_SERVICE_URL is not set: notifications wait in the outbox")
+    if settings.mail is None and settings.notification_service_url is None:
+        log.warning(
+            "NOTIFICATION_SERVICE_URL and MAIL_URL are not set: notifications wait in the outbox"
+        )
         return False
     return True
 

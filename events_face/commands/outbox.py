@@ -57,7 +57,7 @@ async def _drain(delivery: Delivery, now: bool) -> None:
     _print(f"sent {drained.sent}, failed {drained.failed}, waiting {drained.waiting}")
     if drained.paused:
         raise CommandFailed(
-            f"sending is paused, the notification service refuses the token: {drained.paused}"
+            f"sending is paused, the service refuses the credentials: {drained.paused}"
         )
 
 

@@ -78,11 +78,13 @@ def write_policy(settings: Settings) -> Finding:
 
 
 def notification_service(settings: Settings) -> Finding:
+    if settings.mail is not None:
+        return ok("mail", f"messages go by {settings.mail.server.address}")
     if settings.notification_service_url is None and settings.database_url is not None:
         return warning(
             "notification service",
-            "NOTIFICATION_SERVICE_URL is not set: notifications wait in the outbox",
-            "set NOTIFICATION_SERVICE_URL and NOTIFICATION_TOKEN for the workers",
+            "NOTIFICATION_SERVICE_URL and MAIL_URL are not set: notifications wait in the outbox",
+            "set NOTIFICATION_SERVICE_URL and NOTIFICATION_TOKEN, or MAIL_URL and MAIL_FROM",
         )
     if settings.notification_service_url is None:
         return ok("notification service", "the local sink, while `events-face up` runs")

@@ -29,8 +29,9 @@ from tests.support.waiting import until_async
 from workers.delivery import leases
 from workers.delivery.deliverer import Delivery
 from workers.delivery.leases import Released
-from workers.delivery.notification_service import MAX_CALLS, Rejected, TryLater
-from workers.delivery.notification_service import Answer as Outcome
+from workers.delivery.notification_service import MAX_CALLS
+from workers.delivery.sender import Answer as Outcome
+from workers.delivery.sender import Rejected, TryLater
 
 pytestmark = pytest.mark.anyio
 

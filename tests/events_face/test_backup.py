@@ -37,7 +37,7 @@ from tests.support.waiting import until_async
 from tests.workers.outboxes import history_of, rows_by_email
 from workers.delivery import leases
 from workers.delivery.deliverer import new_delivery
-from workers.delivery.notification_service import Accepted, Answer, TryLater
+from workers.delivery.sender import Accepted, Answer, TryLater
 
 pytestmark = pytest.mark.anyio
 

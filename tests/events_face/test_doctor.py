@@ -91,7 +91,7 @@ VALUES (0, 1, '\\x00', 1, now(), '\\x00', '\\x00', int8multirange(int8range(1, 2
         (LONG_AGO, "sealing", "warning", "1 events are not sealed"),
         (FOREIGN_SEAL, "seals", "error", "run `events-face audit verify`"),
         (REBUILD, "rebuild of events", "warning", "no room"),
-        (REFUSED, "outbox", "error", "refuses the token: HTTP 401"),
+        (REFUSED, "outbox", "error", "refuses the credentials: HTTP 401"),
         (NOTIFICATION.format("waiting"), "outbox", "error", "has been due for 3600 s"),
         (NOTIFICATION.format("failed"), "failed notifications", "warning", "refused 1"),
         (GONE, "webhook", "warning", "was disabled: 410 Gone; enable it"),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from projections.message_texts import EventFacts, Facts, Kind, text_of
+from projections.message_texts import EventFacts, Facts, Kind, content_of
 
 FAIR = EventFacts("Spring Fair", datetime(2030, 5, 4, 16, tzinfo=UTC), "Europe/Berlin")
 
@@ -175,19 +175,19 @@ To see or cancel your registration: https://events.example.com/r/token""",
 
 @pytest.mark.parametrize(("kind", "facts", "text"), TEXTS)
 def test_each_kind_of_message_has_this_text(kind: Kind, facts: Facts, text: str) -> None:
-    assert text_of(kind, facts, FAIR, LINK) == text
+    assert content_of(kind, facts, FAIR, LINK).text == text
 
 
 def test_other_messages_about_a_cancelled_event_say_that_it_is_cancelled() -> None:
     cancelled = msgspec.structs.replace(FAIR, cancelled=True)
     for kind, facts, text in TEXTS:
-        assert text_of(kind, facts, cancelled).count("This event is cancelled.") == 1, text
+        assert content_of(kind, facts, cancelled).text.count("This event is cancelled.") == 1, text
 
 
 def test_without_a_known_address_there_is_no_link() -> None:
     for kind, facts, text in TEXTS:
         without = text.replace(f"\n\n{text.splitlines()[-1]}", "") if LINK in text else text
-        assert text_of(kind, facts, FAIR) == without
+        assert content_of(kind, facts, FAIR).text == without
 
 
 @pytest.mark.parametrize(
@@ -211,4 +211,30 @@ def test_without_a_known_address_there_is_no_link() -> None:
     ],
 )
 def test_a_time_is_shown_in_the_zone_of_the_event(begins: datetime, zone: str, shown: str) -> None:
-    assert text_of("reminder", Facts(), EventFacts("Fair", begins, zone)).endswith(f"Fair\n{shown}")
+    content = content_of("reminder", Facts(), EventFacts("Fair", begins, zone))
+    assert content.when == shown
+    assert content.text.endswith(f"Fair\n{shown}")
+
+
+@pytest.mark.parametrize(
+    ("ends", "shown"),
+    [
+        (
+            datetime(2030, 5, 4, 18, 30, tzinfo=UTC),
+            "Saturday, 4 May 2030, 18:00 to 20:30 (Europe/Berlin)",
+        ),
+        (
+            datetime(2030, 5, 5, 0, 30, tzinfo=UTC),
+            "Saturday, 4 May 2030, 18:00 to Sunday, 5 May 2030, 02:30 (Europe/Berlin)",
+        ),
+    ],
+)
+def test_the_end_of_an_event_is_shown_where_it_is_known(ends: datetime, shown: str) -> None:
+    event = msgspec.structs.replace(FAIR, ends=ends)
+    assert content_of("reminder", Facts(), event).when == shown
+
+
+def test_the_place_is_shown_as_it_was_announced() -> None:
+    event = msgspec.structs.replace(FAIR, area="Great Hall")
+    assert content_of("reminder", Facts(), event).where == "Great Hall"
+    assert content_of("changed", Facts(area="Small Hall"), event).where == "Small Hall"

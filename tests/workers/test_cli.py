@@ -56,7 +56,7 @@ async def test_outbox_once_ends_with_the_reason_when_the_service_refuses_the_cre
     refused = events_face(surroundings, "outbox", "--once")
     assert (refused.code, refused.out) == (1, "sent 0, failed 0, waiting 1\n")
     assert refused.err.splitlines()[-1] == (
-        "events-face: sending is paused, the notification service refuses the token: HTTP 401"
+        "events-face: sending is paused, the service refuses the credentials: HTTP 401"
     )
     service.usual = Answer()
     allowed = events_face(surroundings, "outbox", "--once")
@@ -66,7 +66,7 @@ async def test_outbox_once_ends_with_the_reason_when_the_service_refuses_the_cre
 async def test_outbox_needs_a_service(settings: Settings, services: Services) -> None:
     ran = events_face(environment(settings, services), "outbox", "--once")
     assert ran.code == 1
-    assert "NOTIFICATION_SERVICE_URL is not set" in ran.err
+    assert "NOTIFICATION_SERVICE_URL and MAIL_URL are not set" in ran.err
 
 
 async def test_the_outbox_loop_delivers_new_notifications_until_it_is_stopped(

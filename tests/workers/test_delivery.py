@@ -21,6 +21,7 @@ from domain.visitors import Registered
 from runtime.settings import Settings
 from tests.support.http_server import Answer
 from tests.support.installation import IN_A_MONTH, Installation
+from tests.support.messages import outgoing
 from tests.support.notification_service import NotificationService
 from tests.workers.outboxes import (
     crowd,
@@ -34,6 +35,7 @@ from tests.workers.outboxes import (
 from workers.delivery import leases
 from workers.delivery import notification_service as calling
 from workers.delivery.deliverer import Delivery, DrainResult, new_delivery
+from workers.delivery.sender import TryLater
 
 pytestmark = pytest.mark.anyio
 
@@ -265,10 +267,12 @@ async def test_personal_data_in_an_invalid_answer_is_not_kept_as_the_reason(
     if proxied:
         monkeypatch.setenv("http_proxy", origin)
     async with server:
-        calls = calling.NotificationService("http://service.invalid/" if proxied else origin, "")
-        answered = await calls.send(calling.Notification(UUID(int=1), "o", ECHO, "1234"))
+        calls = calling.NotificationService(
+            "http://service.invalid/" if proxied else origin, "", "o"
+        )
+        answered = await calls.send(outgoing(ECHO))
         await calls.close()
-    assert isinstance(answered, calling.TryLater)
+    assert isinstance(answered, TryLater)
     assert "lovelace" not in answered.reason
 
 

@@ -19,10 +19,10 @@ from workers.delivery import http_connection
 from workers.delivery.http_connection import (
     MAX_RESPONSE_SIZE,
     Connection,
-    NotStarted,
     Response,
     post_target,
 )
+from workers.delivery.sender import NotStarted
 
 ON_BOTH_LOOPS = [("asyncio", {"use_uvloop": True}), ("asyncio", {"use_uvloop": False})]
 

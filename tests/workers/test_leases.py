@@ -28,6 +28,7 @@ from workers.delivery import deliverer as delivering
 from workers.delivery import notification_service as calling
 from workers.delivery.abandoned import AbandonedLeases
 from workers.delivery.deliverer import Delivery, new_delivery
+from workers.delivery.sender import Accepted, Rejected
 
 pytestmark = pytest.mark.anyio
 
@@ -54,10 +55,10 @@ async def test_an_outcome_is_refused_if_another_worker_has_the_lease_now(
     await make_due(installation)
     (current,) = await leases.lease(connection, installation.keys, 10)
 
-    await leases.settle(connection, decider, [(expired, calling.Rejected("too late"))])
+    await leases.settle(connection, decider, [(expired, Rejected("too late"))])
     assert (await the_row(installation))["state"] == "waiting"
     assert await history_of(installation, Sent, Failed) == []
-    await leases.settle(connection, decider, [(current, calling.Accepted())])
+    await leases.settle(connection, decider, [(current, Accepted())])
     assert (await the_row(installation))["state"] == "sent"
     assert len(await history_of(installation, Sent, Failed)) == 1
 
@@ -82,7 +83,7 @@ async def test_a_batch_reads_as_little_of_a_large_outbox_as_of_a_young_one(
 
     async def send_some() -> None:
         leased = await leases.lease(connection, installation.keys, 10)
-        await leases.settle(connection, decider, [(row, calling.Accepted()) for row in leased])
+        await leases.settle(connection, decider, [(row, Accepted()) for row in leased])
 
     for number in range(8):
         await installation.register(event_id, f"early{number}@example.org")

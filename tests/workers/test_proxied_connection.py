@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 import pytest
 
+from tests.support.messages import outgoing
 from tests.support.notification_service import NotificationService
 from workers.delivery import notification_service as calling
-from workers.delivery.notification_service import Accepted, Notification, TryLater
+from workers.delivery.sender import Accepted, Answer, TryLater
 
 pytestmark = pytest.mark.anyio
 
-NOTIFICATION = Notification(
-    id=UUID(int=7), owner_id="the-owner", email="ada@example.org", message="1234"
-)
+NOTIFICATION = outgoing("ada@example.org")
 
 
-async def sent(url: str) -> calling.Answer:
-    calls = calling.NotificationService(url, "the-token")
+async def sent(url: str) -> Answer:
+    calls = calling.NotificationService(url, "the-token", "the-owner")
     try:
         return await calls.send(NOTIFICATION)
     finally:

@@ -15,7 +15,8 @@ from workers.delivery import concurrency as windows
 from workers.delivery import leases
 from workers.delivery.concurrency import PROBE_DELAY, ConcurrencyLimit
 from workers.delivery.deliverer import Delivery
-from workers.delivery.notification_service import MAX_CALLS, Accepted, Rejected, TryLater
+from workers.delivery.notification_service import MAX_CALLS
+from workers.delivery.sender import Accepted, Rejected, TryLater
 
 pytestmark = pytest.mark.anyio
 

@@ -1,4 +1,4 @@
-"""Limits concurrent calls of the notification service: fewer while it cannot take them.
+"""Limits concurrent calls of the service: fewer while it cannot take them.
 
 Each answer that means "later" halves the limit, each other answer doubles it. A service that is
 down gets one call at a time, with a delay before each, until it is back.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import structlog
 
-from workers.delivery.notification_service import Answer, TryLater
+from workers.delivery.sender import Answer, TryLater
 
 PROBE_DELAY = 0.25
 """Seconds before each call while the service is down."""
@@ -33,7 +33,7 @@ class ConcurrencyLimit:
         )
         delay = PROBE_DELAY if later and self.calls == 1 else 0.0
         if delay and not self.delay:
-            log.warning("the notification service takes no notifications: probing it")
+            log.warning("the service takes no notifications: probing it")
         elif self.delay and not delay:
-            log.info("the notification service takes notifications again")
+            log.info("the service takes notifications again")
         self.delay = delay

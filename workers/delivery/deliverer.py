@@ -1,6 +1,6 @@
 """The delivery: leases rows of the outbox, sends many at once, and records their outcomes.
 
-No transaction is open during a call of the notification service. A notification is never lost. It
+No transaction is open during a call of the service. A notification is never lost. It
 is sent twice, with the same id, only if a worker dies between the answer and its record, or if it
 is suspended until the lease has expired.
 """
@@ -30,6 +30,7 @@ from domain.history.store import connect
 from domain.links import manage_token
 from domain.notifications import ERASED
 from domain.privacy.keys import InstallationKeys
+from domain.tickets import ticket_of
 from projections import backlog
 from projections.backlog import release_held
 from projections.messages import Message
@@ -40,16 +41,16 @@ from runtime.settings import Settings
 from workers.delivery import leases, liveness, pause
 from workers.delivery.abandoned import AbandonedLeases
 from workers.delivery.concurrency import ConcurrencyLimit
-from workers.delivery.http_connection import NotStarted
 from workers.delivery.leases import Leased, Outcome, Released
 from workers.delivery.metrics import DeliveryMetrics
-from workers.delivery.notification_service import (
-    MAX_CALLS,
+from workers.delivery.notification_service import NotificationService
+from workers.delivery.sender import (
     Accepted,
     BadCredentials,
-    Notification,
-    NotificationService,
+    NotStarted,
+    Outgoing,
     Rejected,
+    Sender,
     TryLater,
 )
 
@@ -87,24 +88,36 @@ class DrainResult(msgspec.Struct, frozen=True):
 
 
 def new_delivery(settings: Settings, database_url: str, keys: InstallationKeys) -> Delivery:
-    """A delivery to the configured service. Raises `CommandFailed` without one."""
-    if settings.notification_service_url is None:
-        raise CommandFailed(
-            "NOTIFICATION_SERVICE_URL is not set, and no local sink runs: set it to the address of"
-            " your notification service, or start `events-face up`, which has a sink"
-        )
-    service = NotificationService(settings.notification_service_url, settings.notification_token)
+    """A delivery by the configured service: mail where both are. Raises `CommandFailed` without
+    one."""
+    sender = _sender(settings)
     decider = Decider(keys, APPLICATION, observer=count_batch)
     if settings.public_url is None:
         log.warning("PUBLIC_URL is not set: messages contain no links")
     return Delivery(
         database_url,
         keys,
-        service,
-        settings.notification_service_owner_id,
+        sender,
         decider,
         settings.public_url,
         holds=settings.rate_limits,
+    )
+
+
+def _sender(settings: Settings) -> Sender:
+    if settings.mail is not None:
+        from workers.delivery.mail.sender import MailSender  # only here: it loads much
+
+        return MailSender(settings.mail, settings.public_url and f"{settings.public_url}/events")
+    if settings.notification_service_url is None:
+        raise CommandFailed(
+            "NOTIFICATION_SERVICE_URL and MAIL_URL are not set, and no local sink runs: set one of"
+            " them to your service, or start `events-face up`, which has a sink"
+        )
+    return NotificationService(
+        settings.notification_service_url,
+        settings.notification_token,
+        settings.notification_service_owner_id,
     )
 
 
@@ -115,8 +128,7 @@ class Delivery:
         self,
         database_url: str,
         keys: InstallationKeys,
-        service: NotificationService,
-        owner_id: str,
+        sender: Sender,
         decider: Decider,
         public_url: str | None = None,
         *,
@@ -126,8 +138,7 @@ class Delivery:
         whether messages wait that are held because of their address."""
         self._database_url = database_url
         self._keys = keys
-        self._service = service
-        self._owner_id = owner_id
+        self._sender = sender
         self._decider = decider
         self._public_url = public_url
         self._holds = holds
@@ -141,7 +152,7 @@ class Delivery:
         self._concluded: list[tuple[Leased, Outcome]] = []
         self._abandoned = AbandonedLeases()
         self._metrics = DeliveryMetrics()
-        self._throttled = self._limit = ConcurrencyLimit(MAX_CALLS)
+        self._throttled = self._limit = ConcurrencyLimit(sender.max_calls)
         self._progress = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -164,7 +175,7 @@ class Delivery:
     async def drain(self) -> DrainResult:
         """Make one attempt for each row that is due now. Raises `UNAVAILABLE`."""
         due_by = await leases.now(await self._connected())
-        unthrottled = ConcurrencyLimit(MAX_CALLS, minimum=MAX_CALLS)
+        unthrottled = ConcurrencyLimit(self._sender.max_calls, minimum=self._sender.max_calls)
         counts = await self._run(unthrottled, due_by=due_by)
         connection = await self._connected()
         return DrainResult(
@@ -216,7 +227,7 @@ class Delivery:
         """Stop, and disconnect when the present run has ended."""
         self.stop()
         await self._idle.wait()
-        await self._service.close()
+        await self._sender.close()
         await self._disconnect()
 
     async def _run(
@@ -297,11 +308,13 @@ class Delivery:
                 raise LookupError("the outbox does not know the event of this row")
             if row.message.obsolete:
                 return row, Rejected(row.message.obsolete)
-            notification = Notification(row.id, self._owner_id, row.email, self._text(row.message))
+            outgoing = Outgoing(
+                row.id, row.email, row.message, self._link(row.message), self._ticket(row.message)
+            )
             if self._limit.delay:
                 await asyncio.sleep(self._limit.delay)
             begun = perf_counter()
-            answer = await self._service.send(notification, row.may_start)
+            answer = await self._sender.send(outgoing, row.may_start)
         except (asyncio.CancelledError, NotStarted):
             return row, Released()
         except Exception as error:  # after a bug, too, the row must wait longer each time
@@ -311,11 +324,22 @@ class Delivery:
         self._metrics.called(row, answer, begun)
         return row, answer
 
-    def _text(self, message: Message) -> str:
+    def _link(self, message: Message) -> str | None:
         if self._public_url is None:
-            return message.text()
+            return None
         token = manage_token(self._keys, message.visitor_id, message.episode)
-        return message.text(f"{self._public_url}/r/{token}")
+        return f"{self._public_url}/r/{token}"
+
+    def _ticket(self, message: Message) -> str | None:
+        if not message.has_ticket:
+            return None
+        return ticket_of(
+            self._keys,
+            message.entry.id,
+            message.visitor_id,
+            message.episode,
+            message.ticket_issue,
+        )
 
     def _ended(self, call: asyncio.Task[tuple[Leased, Outcome]]) -> None:
         self._sending.discard(call)

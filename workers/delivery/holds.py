@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 
 from domain.history.decider import Decider
 from workers.delivery.leases import LEASE_DURATION, Leased, clock, settle
-from workers.delivery.notification_service import Rejected
+from workers.delivery.sender import Rejected
 
 BATCH_SIZE = 1_000
 """Rows in one transaction."""

@@ -22,6 +22,8 @@ import httptools
 import httpx
 import msgspec
 
+from workers.delivery.sender import NotStarted
+
 FIRST_FINAL_STATUS = 200
 """Lower statuses are interim responses, such as 100 Continue."""
 
@@ -50,10 +52,6 @@ Resolve = Callable[[str, int], Awaitable[Addresses]]
 class Response(msgspec.Struct, frozen=True):
     status: int
     retry_after: str = ""
-
-
-class NotStarted(Exception):
-    """The request may not start any more; nothing was sent"""
 
 
 class Target(msgspec.Struct, frozen=True):

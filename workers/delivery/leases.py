@@ -29,7 +29,7 @@ from projections.messages import Message, messages_by_id
 from projections.outbox import MAX_SEND_DELAY
 from projections.people import WithPerson, with_people
 from workers.delivery import pause
-from workers.delivery.notification_service import (
+from workers.delivery.sender import (
     Accepted,
     Answer,
     BadCredentials,

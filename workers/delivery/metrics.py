@@ -14,7 +14,7 @@ from runtime import tracing
 from runtime.batched_metrics import Batched, BatchHistogram
 from runtime.metrics import REGISTRY, SECONDS
 from workers.delivery.leases import Leased
-from workers.delivery.notification_service import (
+from workers.delivery.sender import (
     Accepted,
     Answer,
     BadCredentials,
@@ -30,7 +30,7 @@ TRIES = Counter(
 )
 CALL = BatchHistogram(
     "events_face_delivery_call_seconds",
-    "Duration of calls of the notification service.",
+    "Duration of calls of the notification service, or of sending a mail.",
     buckets=SECONDS,
     registry=REGISTRY,
 )

@@ -14,6 +14,14 @@ from workers.delivery.http_connection import Connection, InvalidResponse, Respon
 from workers.delivery.outside_errors import describe
 from workers.delivery.proxied_connection import ProxiedConnection
 from workers.delivery.retry_after import seconds_to_wait
+from workers.delivery.sender import (
+    Accepted,
+    Answer,
+    BadCredentials,
+    Outgoing,
+    Rejected,
+    TryLater,
+)
 
 MAX_CALLS = 64
 """Concurrent calls, each on a connection that is kept for the next call."""
@@ -24,33 +32,6 @@ ANSWER_TIMEOUT = 5.0
 MAX_RETRY_AFTER = 86_400.0
 """Seconds. The service cannot ask for a longer wait: a day later, a notification is of little
 use."""
-
-
-class Accepted(msgspec.Struct, frozen=True):
-    """The service accepted the notification."""
-
-
-class Rejected(msgspec.Struct, frozen=True):
-    """The service will never accept this notification."""
-
-    reason: str
-
-
-class TryLater(msgspec.Struct, frozen=True):
-    """The service may accept the notification later."""
-
-    reason: str
-    retry_after: float = 0.0
-    """Seconds that the service asked to wait before the next attempt."""
-
-
-class BadCredentials(msgspec.Struct, frozen=True):
-    """The service refuses the token; this says nothing about the notification."""
-
-    reason: str
-
-
-Answer = Accepted | Rejected | TryLater | BadCredentials
 
 
 class Notification(msgspec.Struct, frozen=True):
@@ -66,7 +47,10 @@ class NotificationService:
     """Calls the service, with at most `MAX_CALLS` calls at once, each on a connection that is kept
     for the next call."""
 
-    def __init__(self, url: str, token: str) -> None:
+    max_calls = MAX_CALLS
+
+    def __init__(self, url: str, token: str, owner_id: str) -> None:
+        self._owner_id = owner_id
         headers = {
             "Content-Type": "application/json",
             "Accept": "*/*",
@@ -82,10 +66,11 @@ class NotificationService:
             await connection.close()
 
     async def send(
-        self, notification: Notification, may_start: Callable[[], bool] = lambda: True
+        self, outgoing: Outgoing, may_start: Callable[[], bool] = lambda: True
     ) -> Answer:
-        """Make one attempt. Failures of the connection are returned as answers, too. Raises
-        `NotStarted` if `may_start`, which is called right before sending, returns False."""
+        """As `Sender.send`."""
+        text = outgoing.message.text(outgoing.link)
+        notification = Notification(outgoing.id, self._owner_id, outgoing.email, text)
         connection = self._idle.pop()
         try:
             response = await connection.post(

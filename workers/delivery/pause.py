@@ -1,4 +1,4 @@
-"""The pause of all deliveries while the notification service refuses the credentials.
+"""The pause of all deliveries while the service refuses the credentials.
 
 It is kept in PostgreSQL, so that all workers respect it. While it lasts, one row at a time is sent
 as a probe, at growing intervals; the first probe that is accepted ends the pause.
@@ -62,14 +62,14 @@ async def begin(connection: AsyncConnection[Any], reason: str) -> None:
         {"reason": reason, "first": FIRST_PROBE_INTERVAL},
     )
     if cursor.rowcount:
-        log.error("sending is paused: the notification service refuses the token", reason=reason)
+        log.error("sending is paused: the service refuses the credentials", reason=reason)
 
 
 async def end(connection: AsyncConnection[Any]) -> None:
     """End the pause, if there is one."""
     cursor = await connection.execute("DELETE FROM delivery_pause")
     if cursor.rowcount:
-        log.info("sending continues: the notification service accepts the token")
+        log.info("sending continues: the service accepts the credentials")
 
 
 async def reason(connection: AsyncConnection[Any]) -> str | None:

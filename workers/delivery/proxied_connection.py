@@ -16,10 +16,10 @@ import httpx
 from workers.delivery.http_connection import (
     FINAL_READ_TIME,
     MAX_RESPONSE_SIZE,
-    NotStarted,
     Response,
     wait_until,
 )
+from workers.delivery.sender import NotStarted
 
 Trace = Callable[[str, object], Awaitable[None]]
 """The callback of httpcore for each step of a request."""

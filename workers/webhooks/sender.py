@@ -30,8 +30,8 @@ from domain.privacy.keys import InstallationKeys
 from domain.webhook_secrets import open_secret
 from projections.feed_blocks import find_blocks
 from projections.webhook_deliveries import TEST_POSITION, UNKNOWN_ITEM
-from workers.delivery.http_connection import NotStarted
 from workers.delivery.leases import clock
+from workers.delivery.sender import NotStarted
 from workers.webhooks import cursors
 from workers.webhooks.cursors import MAX_LEASE_AGE, Lease, LeaseLost, Parked
 from workers.webhooks.endpoint_calls import Answer, EndpointCalls, Network

@@ -113,8 +113,11 @@ def _trouble(status: ProjectionStatus) -> Finding | None:
 async def _outbox(connection: AsyncConnection[Any]) -> list[Finding]:
     count, oldest_due = await read_backlog(connection)
     if (refused := await pause.reason(connection)) is not None:
-        remedy = "correct NOTIFICATION_TOKEN and restart the workers; no notification is lost"
-        paused = f"sending is paused, the service refuses the token: {refused}"
+        remedy = (
+            "correct NOTIFICATION_TOKEN, or MAIL_URL and MAIL_FROM, and restart the workers; no"
+            " notification is lost"
+        )
+        paused = f"sending is paused, the service refuses the credentials: {refused}"
         found = [error("outbox", paused, remedy)]
     elif oldest_due > MAX_WAIT:
         late = f"{count} wait, and the oldest has been due for {oldest_due:.0f} s"

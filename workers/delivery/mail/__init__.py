@@ -1,0 +1,1 @@
+"""Messages by mail: what a mail consists of, and sending it by SMTP."""
