@@ -39,6 +39,9 @@ from runtime.settings import Settings
 PAST = timedelta(days=31)
 """Events that began longer ago are not in a calendar, unless it is asked for them."""
 
+MAX_DESCRIPTION = 1_000
+"""Characters of each description in a calendar of many events."""
+
 _EXAMPLE = f"""\
 BEGIN:VCALENDAR\r
 VERSION:2.0\r
@@ -46,13 +49,13 @@ PRODID:-//Events-Face//Events-Face//EN\r
 CALSCALE:GREGORIAN\r
 METHOD:PUBLISH\r
 BEGIN:VEVENT\r
-SUMMARY:PyCon\r
-DTSTART:20990517T090000Z\r
-DTEND:20990519T160000Z\r
-DTSTAMP:20300101T120000Z\r
 UID:{EVENT_ID}@events.example.com\r
 SEQUENCE:0\r
+DTSTAMP:20300101T120000Z\r
 LAST-MODIFIED:20300101T120000Z\r
+DTSTART:20990517T090000Z\r
+DTEND:20990519T160000Z\r
+SUMMARY:PyCon\r
 LOCATION:Great Hall\r
 STATUS:CONFIRMED\r
 END:VEVENT\r
@@ -105,9 +108,9 @@ class CalendarCalls(Controller):
         min_event_position: MinEventPosition = 0,
     ) -> Response[str]:
         """For calendar programs that follow it, as iCalendar: up to 1,000 events, those that begin
-        first; without `from`, those that began in the last 31 days and all later ones. Cancelled
-        events are in it, as cancelled. A deleted event is not: programs take it out when they read
-        the calendar again."""
+        first; without `from`, those that began in the last 31 days and all later ones. Long
+        descriptions are cut. Cancelled events are in it, as cancelled. A deleted event is not:
+        programs take it out when they read the calendar again."""
         now = datetime.now(UTC)
         wanted = wanted_events(request, name, begins_from, until, area_id, status, registrable)
         if wanted.begins_from is None:
@@ -120,7 +123,8 @@ class CalendarCalls(Controller):
             return page, await calendar_host(connection)
 
         async def respond(page: Page[EventRow], host: str, _viewer: str) -> Ready:
-            response = await _response(request.settings, page.rows, host, _name(request.settings))
+            rows = [_shortened(row) for row in page.rows]
+            response = await _response(request.settings, rows, host, _name(request.settings))
             response.headers |= attachment("events", "ics", otherwise="events")
             return response
 
@@ -149,6 +153,13 @@ def _calendar_event(row: EventRow) -> CalendarEvent:
         location=row.area,
         description=row.description,
     )
+
+
+def _shortened(row: EventRow) -> EventRow:
+    text = row.description
+    if len(text) > MAX_DESCRIPTION:
+        row = msgspec.structs.replace(row, description=f"{text[:MAX_DESCRIPTION].rstrip()} …")
+    return row
 
 
 def _pages(settings: Settings) -> str | None:

@@ -7,12 +7,13 @@ from projections.lists.trigrams import trigrams
 
 COPY = """
 COPY events (id, name, name_folded, trigrams, status, event_datetime, registration_deadline,
-             description, timezone, waiting_list, reminders, version) FROM STDIN
+             description, timezone, waiting_list, reminders, sequence, changed_at, version)
+FROM STDIN
 """
 
 
 def row(id: str, name: str, status: str, begins: str, deadline: str) -> tuple[object, ...]:
     """The values of the columns of `COPY`; times as PostgreSQL reads them."""
     folded = searchable(name)
-    details = ("", "UTC", "off", list[str]())
+    details = ("", "UTC", "off", list[str](), 0, begins)
     return (id, name, folded, trigrams(folded), status, begins, deadline, *details, 1)

@@ -133,6 +133,16 @@ async def test_the_feed_takes_the_filters_of_the_list(api: Api) -> None:
     assert await names(name="nothing") == []
 
 
+async def test_a_long_description_is_cut_in_the_feed_only(api: Api) -> None:
+    created = await api.created_event(description="Talks. " * 300)
+    event = created.json()["data"]["id"]
+    alone = await one(api, event, created)
+    assert len(alone["DESCRIPTION"]) == len("Talks. " * 300) - 1
+    (entry,) = entries_in(await api.get("/api/calendar.ics", after=created))
+    assert str(entry["DESCRIPTION"]).endswith("Talks. …")
+    assert len(entry["DESCRIPTION"]) <= 1_002
+
+
 async def test_the_feed_shows_what_is_cancelled_and_not_what_is_deleted(api: Api) -> None:
     cancelled, deleted = await api.event(name="Cancelled"), await api.event(name="Deleted")
     await api.http.post(f"/api/events/{cancelled}/cancel")

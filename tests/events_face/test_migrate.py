@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
+import msgspec
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -166,6 +167,26 @@ def test_it_gives_up_when_another_transaction_does_not_end(
         others.execute("DELETE FROM sessions")
         with pytest.raises(CommandFailed, match="a transaction keeps a table locked"):
             migrate(settings, services)
+
+
+def test_the_host_of_calendar_ids_is_kept_once(
+    settings: Settings, database_url: str, services: Services
+) -> None:
+    urls = ["https://a.example.com:8443/events", "https://b.example.com", None]
+    installed = [msgspec.structs.replace(settings, public_url=url) for url in urls]
+
+    def hosts() -> list[str]:
+        return [host for (host,) in connection.execute("SELECT host FROM calendar_host")]
+
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("DELETE FROM calendar_host")
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda each: migrate(each, services), installed[:2]))
+        (kept,) = hosts()
+        assert kept in {"a.example.com", "b.example.com"}
+        for each in installed:
+            migrate(each, services)
+        assert hosts() == [kept]
 
 
 async def test_registrations_continue_during_two_migrations_and_a_long_query(

@@ -50,15 +50,15 @@ def test_a_published_event_says_when_and_where_it_is() -> None:
         b"CALSCALE:GREGORIAN",
         b"METHOD:PUBLISH",
         b"BEGIN:VEVENT",
-        b"SUMMARY:PyCon",
-        b"DTSTART:20300517T090000Z",
-        b"DTEND:20300517T170000Z",
-        b"DTSTAMP:20300102T030405Z",
         b"UID:00000000-0000-0000-0000-000000000001@example.com",
         b"SEQUENCE:3",
-        rb"DESCRIPTION:Talks\;\nand sprints",
+        b"DTSTAMP:20300102T030405Z",
         b"LAST-MODIFIED:20300102T030405Z",
+        b"DTSTART:20300517T090000Z",
+        b"DTEND:20300517T170000Z",
+        b"SUMMARY:PyCon",
         rb"LOCATION:Great Hall\, 2nd floor",
+        rb"DESCRIPTION:Talks\;\nand sprints",
         b"STATUS:CONFIRMED",
         b"URL:https://example.com/events/00000000-0000-0000-0000-000000000001",
         b"END:VEVENT",
@@ -84,6 +84,11 @@ def test_times_of_other_zones_are_written_in_utc() -> None:
     assert b"DTSTART:20300517T090000Z\r\n" in published(
         msgspec.structs.replace(EVENT, begins=local)
     )
+
+
+def test_a_year_has_four_digits() -> None:
+    event = msgspec.structs.replace(EVENT, begins=datetime(12, 1, 1, tzinfo=UTC))
+    assert b"\r\nDTSTART:00120101T000000Z\r\n" in published(event)
 
 
 def test_a_calendar_to_be_followed_says_its_name_and_how_often_to_read_it() -> None:

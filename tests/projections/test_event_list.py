@@ -210,8 +210,9 @@ async def test_the_query_plan_of_a_page_is_reused(installation: Installation) ->
         """
         INSERT INTO events (id, name, name_folded, trigrams, status, event_datetime,
                             registration_deadline, description, timezone, waiting_list, reminders,
-                            version)
-        SELECT gen_random_uuid(), 'Fair', 'fair', '{}', 'open', at, at, '', 'UTC', 'off', '{}', 1
+                            sequence, changed_at, version)
+        SELECT gen_random_uuid(), 'Fair', 'fair', '{}', 'open', at, at, '', 'UTC', 'off', '{}',
+               0, at, 1
         FROM generate_series(now(), now() + interval '5000 hours', '1 hour') AS at
         """
     )
