@@ -11,7 +11,7 @@ from litestar.datastructures import State
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from api.accounts import AccountCalls
-from api.admin.kit.problems import answer_problem_page
+from api.admin.kit import problems as panel_problems
 from api.admin.panel import is_of_panel, panel
 from api.areas import AreaCalls
 from api.audit import AuditCalls
@@ -23,7 +23,6 @@ from api.event_visitors import EventVisitorCalls
 from api.events import EventCalls
 from api.feed import read_feed
 from api.health import live, ready
-from api.html.files import file
 from api.http.authorization import Access, require_declarations
 from api.http.bodies import JsonBody, refuse_fields_of_no_use
 from api.http.clients import Clients
@@ -42,9 +41,8 @@ from api.keys import KeyCalls
 from api.manage import ManageCalls
 from api.metrics import Scrapes, metrics
 from api.openapi.pages import documentation
-from api.pages.home import home
-from api.pages.own_registration import OwnRegistrationPages
-from api.pages.problem_types import problem_type
+from api.pages import problems as page_problems
+from api.pages.site import pages
 from api.registrations import register
 from api.visitor_files import VisitorFileCalls
 from api.visitors import VisitorCalls
@@ -84,10 +82,7 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
     checks = (key_access.recognize, limits.check, only_hosts(settings.allowed_hosts), access.check)
     app = Litestar(
         [
-            home,
-            problem_type,
-            OwnRegistrationPages,
-            file,
+            *pages(public=settings.public_pages),
             *ROUTES,
             *documentation(ROUTES, settings.write_policy),
             panel(checks),
@@ -117,6 +112,12 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
 
 
 def _answer_failure(request: AnyRequest[Any, Any, Any], error: Exception) -> Response[Any]:
-    """With a page in the panel, also for unknown addresses; with a problem document elsewhere."""
-    for_people = is_of_panel(request.scope["path"]) and request.scope["method"] != OPTIONS
-    return (answer_problem_page if for_people else answer_problem)(request, error)
+    """With a page in the panel and where visitors look for one, also for unknown addresses; with a
+    problem document elsewhere."""
+    path = request.scope["path"]
+    if request.scope["method"] != OPTIONS:
+        if is_of_panel(path):
+            return panel_problems.answer_problem_page(request, error)
+        if page_problems.is_page(path):
+            return page_problems.answer_problem_page(request, error)
+    return answer_problem(request, error)

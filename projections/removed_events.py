@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from domain.events import Created, Event, Renamed
+from domain.events import CleanedUp, Created, Deleted, Event, Renamed
 from domain.history.codec import decode
 
 
@@ -54,3 +54,12 @@ async def removed_before(
     for row in await cursor.fetchall():
         events[row[0]] = decode(*row).event.apply(events[row[0]])
     return events
+
+
+async def was_removed(connection: AsyncConnection[Any], id: UUID) -> bool:
+    cursor = await connection.execute(
+        "SELECT 1 FROM history_events WHERE originator_id = %b AND topic = ANY(%b)",
+        [id, [Deleted.topic, CleanedUp.topic]],
+        binary=True,
+    )
+    return await cursor.fetchone() is not None

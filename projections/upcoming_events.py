@@ -46,6 +46,31 @@ async def upcoming_events(
     return UpcomingEvents(counted[0] if counted else 0, rows)
 
 
+async def count_upcoming(connection: AsyncConnection[Any], now: datetime) -> int:
+    """All of them, however many."""
+    cursor = await connection.execute(
+        SQL("SELECT count(*) FROM events WHERE {}").format(SQL(IS_UPCOMING)), {"now": now}
+    )
+    counted = await cursor.fetchone()
+    return counted[0] if counted else 0
+
+
+async def upcoming_ids(
+    connection: AsyncConnection[Any], now: datetime, *, limit: int, offset: int
+) -> list[UUID]:
+    cursor = await connection.execute(
+        SQL(
+            """
+            SELECT id FROM events WHERE {}
+            ORDER BY event_datetime, id LIMIT %(limit)s OFFSET %(offset)s
+            """
+        ).format(SQL(IS_UPCOMING)),
+        {"now": now, "limit": limit, "offset": offset},
+        binary=True,
+    )
+    return [id for (id,) in await cursor.fetchall()]
+
+
 async def events_with_seats_to_pass_on(
     connection: AsyncConnection[Any], now: datetime
 ) -> list[UUID]:

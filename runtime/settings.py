@@ -49,6 +49,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Messages go by mail, instead of to the notification service."""
     public_url: str | None = None
     """Where people reach this installation, without a slash at its end."""
+    public_pages: bool = True
+    embed_origins: tuple[str, ...] = ("*",)
+    """Sites that may show the registration form of an event in a frame; `none`: no site."""
     events_provider_url: str | None = None
     events_provider_hosts: tuple[str, ...] = ()
     events_provider_timezone: str = "UTC"
@@ -107,6 +110,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ),
             mail=_mail(read),
             public_url=read("PUBLIC_URL", variables.public_url, None),
+            public_pages=read("PUBLIC_PAGES", variables.boolean, default.public_pages),
+            embed_origins=read("EMBED_ORIGINS", variables.origins_or_none, default.embed_origins),
             events_provider_url=read("EVENTS_PROVIDER_URL", variables.http_url, None),
             events_provider_hosts=read("EVENTS_PROVIDER_HOSTS", variables.hosts, ()),
             events_provider_timezone=read(

@@ -160,6 +160,15 @@ def origins(text: str) -> tuple[str, ...]:
     return found
 
 
+def origins_or_none(text: str) -> tuple[str, ...]:
+    if text.lower() == "none":
+        return ()
+    try:
+        return origins(text)
+    except ValueError as error:
+        raise ValueError(f"{error}, or none") from None
+
+
 def write_policy(text: str) -> Literal["organizer", "anyone"]:
     match text:
         case "organizer" | "anyone":

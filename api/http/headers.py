@@ -44,16 +44,31 @@ _OF_PAGES = b"; ".join(
         b"worker-src 'self' blob:",
         b"form-action 'self'",
         b"base-uri 'none'",
-        b"frame-ancestors 'none'",
     ]
 )
 
-_PAGE = (*_ALWAYS, (b"content-security-policy", _OF_PAGES))
+_PAGE = (*_ALWAYS, (b"content-security-policy", _OF_PAGES + b"; frame-ancestors 'none'"))
 _DATA = (*_ALWAYS, (b"content-security-policy", _OF_DATA))
 _HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
+
+_CSP = b"content-security-policy"
+
+_FRAMED = tuple(header for header in _ALWAYS if header[0] != b"x-frame-options")
+"""Of pages with a policy of their own."""
+
+
+def framed_by(origins: Collection[str]) -> dict[str, str]:
+    """The policy of a page that these sites may show in a frame, `*` means all. Such a page must
+    not be answered with 304, which would forbid it."""
+    ancestors = " ".join(origins) or "'none'"
+    return {"Content-Security-Policy": f"{_OF_PAGES.decode()}; frame-ancestors {ancestors}"}
 
 
 def hardening(status: int, headers: Collection[Header], *, https: bool) -> tuple[Header, ...]:
     """The security headers for a response with this status and these headers."""
-    hardened = _PAGE if HTML in headers else _ALWAYS if status == UNCHANGED else _DATA
+    hardened = _of_page(headers) if HTML in headers else _ALWAYS if status == UNCHANGED else _DATA
     return (*hardened, _HTTPS_ONLY) if https else hardened
+
+
+def _of_page(headers: Collection[Header]) -> tuple[Header, ...]:
+    return _FRAMED if any(name == _CSP for name, _ in headers) else _PAGE

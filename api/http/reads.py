@@ -127,17 +127,35 @@ async def read_listing(
     listing: Query[tuple[Page[Any], T]],
     respond: Respond[T] = _as_json,
 ) -> Response[Any]:
-    """The listing as a response. `listing` returns it with the page that it shows; while `version`
-    gives the same version as for the cached response, the tables are not read. Raises as `read`."""
+    """The listing as a response, cached for this caller. Raises as `read`."""
     key = f"{request.scope['path']}?{request.scope['query_string'].decode('latin-1')}"
     viewer = request.actor if request.event_ids is not None else ""  # it sees only its events
-    key = f"{viewer} {key}"
+
+    async def respond_to_viewer(page: Page[Any], content: T) -> Ready:
+        return await respond(page, content, viewer)
+
+    return await read_cached(
+        request, f"{viewer} {key}", at_least, version, listing, respond_to_viewer
+    )
+
+
+async def read_cached(
+    request: Request,
+    key: str,
+    at_least: int,
+    version: Callable[[Versions], str],
+    listing: Query[tuple[Page[Any], T]],
+    respond: Callable[[Page[Any], T], Awaitable[Ready]],
+) -> Response[Any]:
+    """The response, cached under the key. `listing` returns what it shows, with the page of the
+    tables; while `version` gives the same version as for the cached response, the tables are not
+    read. Raises as `read`."""
     connections = request.connections
     await _catch_up(connections, TABLES, at_least)
     found = await _cached(connections, key, version)
     if found is None:
         page, content = await run_query(connections.readers, listing)
-        response = await respond(page, content, viewer)
+        response = await respond(page, content)
         found = Entry(page.version, response, len(response.content), page.valid)
         connections.response_cache.store(key, found)
     return unless_known(request, found.response)

@@ -1,20 +1,35 @@
-"""Pages that programs get as JSON."""
+"""Responses with pages, which programs may get as JSON."""
 
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import Any
 
-from api.http.requests import Request
+from litestar import Request as AnyRequest
+
 from api.http.responses import Ready, tagged
 
+HTML = "text/html; charset=utf-8"
 
-def wants_json(request: Request) -> bool:
+
+def wants_json(request: AnyRequest[Any, Any, Any]) -> bool:
     """Whether it comes from a program, and not from a browser."""
     accepted = request.headers.get("Accept", "")
     return "json" in accepted and "html" not in accepted
 
 
-def ready(content: bytes, media_type: str) -> Ready:
-    """A page that differs by what its reader accepts."""
+def tagged_page(content: bytes) -> Ready:
+    """A page that the client keeps until it changes."""
+    return _ready(content, HTML)
+
+
+def by_format(content: bytes, media_type: str) -> Ready:
+    """The same, where it differs by what its reader accepts."""
+    answer = _ready(content, media_type)
+    answer.headers["Vary"] = "Accept"
+    return answer
+
+
+def _ready(content: bytes, media_type: str) -> Ready:
     tag = f'"{blake2b(content, digest_size=12).hexdigest()}"'
-    return Ready(content, media_type=media_type, headers=tagged(tag) | {"Vary": "Accept"})
+    return Ready(content, media_type=media_type, headers=tagged(tag))

@@ -1,20 +1,35 @@
-"""`/`: what this service is, with links to its pages; as JSON for clients that accept it."""
+"""`/`: what this service is, upcoming events, and links to its pages; as JSON for clients that
+accept it."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 import msgspec
 from litestar import Response, get
+from psycopg import AsyncConnection
+from psycopg_pool import PoolTimeout
 
 from api.http.access import Who
-from api.http.reads import unless_known
+from api.http.reads import read_cached, unless_known
 from api.http.requests import Request
 from api.http.responses import Answer, Ready
-from api.pages.formats import ready, wants_json
+from api.pages.event_list import as_of, entries, this_hour
+from api.pages.formats import HTML, by_format, wants_json
 from api.pages.rendering import rendered
+from domain.core.availability import TABLES_MISSING, UNAVAILABLE
 from domain.history.codec import to_json
+from projections.event_list import EventFilter, list_events, list_version
+from projections.events import EventRow
+from projections.lists.cursor import Page
 from runtime.release import release
+
+NEXT = 5
+"""Events on the page."""
+
+NO_TABLES: tuple[type[Exception], ...] = (*UNAVAILABLE, *TABLES_MISSING, PoolTimeout)
 
 
 class Home(msgspec.Struct, frozen=True):
@@ -29,18 +44,42 @@ class Home(msgspec.Struct, frozen=True):
 
 
 @get("/", include_in_schema=False, opt={"access": Who.ANYONE})
-async def home(request: Request) -> Response[bytes]:
-    return unless_known(request, _data() if wants_json(request) else _page())
+async def home(request: Request) -> Response[Any]:
+    if wants_json(request):
+        return unless_known(request, _data())
+    if not request.settings.public_pages:
+        return unless_known(request, _page())
+    try:
+        return await _with_events(request)
+    except NO_TABLES:
+        return unless_known(request, _page())
 
 
-@cache
-def _page() -> Ready:
-    return ready(rendered("home.html", home=_home()).encode(), "text/html; charset=utf-8")
+async def _with_events(request: Request) -> Response[Any]:
+    hour = this_hour()
+
+    async def listing(connection: AsyncConnection[Any]) -> tuple[Page[Any], datetime]:
+        now = datetime.now(UTC)
+        wanted = EventFilter(begins_from=hour)
+        totals = request.connections.totals
+        page = await list_events(connection, totals, wanted, now=now, descending=False, limit=NEXT)
+        return as_of(page, now), now
+
+    async def respond(page: Page[EventRow], now: datetime) -> Ready:
+        return _page(entries=entries(page, now), total=page.total)
+
+    key = f"home {hour.isoformat()}"
+    return await read_cached(request, key, 0, list_version, listing, respond)
+
+
+def _page(**events: Any) -> Ready:
+    """Without events where none are to be shown, or the database cannot be reached."""
+    return by_format(rendered("home.html", home=_home(), **{"entries": None, **events}), HTML)
 
 
 @cache
 def _data() -> Ready:
-    return ready(to_json(Answer(data=_home())), "application/json")
+    return by_format(to_json(Answer(data=_home())), "application/json")
 
 
 def _home() -> Home:

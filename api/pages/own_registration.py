@@ -1,5 +1,5 @@
 """`/r/{token}`: the page behind the link in messages, where visitors see, confirm and cancel their
-own registration. It works without scripts."""
+own registration, and find their ticket."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 from litestar import Controller, Response, get, post
 from litestar import Request as AnyRequest
-from litestar.enums import MediaType
 from litestar.params import FromPath
 from litestar.response import Redirect
 
@@ -16,9 +15,12 @@ from api.http.access import Who
 from api.http.dispatch import execute
 from api.http.problems import problem_of
 from api.http.requests import Request
+from api.http.responses import Ready
 from api.manage import PRIVATE, Standing, confirming, current, leaving, standing_of
+from api.pages.formats import HTML
+from api.pages.qr import svg
 from api.pages.rendering import rendered
-from domain.core.times import in_timezone
+from api.pages.times import moment_in, when
 from domain.departures import may_leave_until
 from domain.visitors import CancellationClosed, LinkExpired
 
@@ -27,14 +29,11 @@ def answer_problem_page(request: AnyRequest[Any, Any, Any], error: Exception) ->
     problem, headers = problem_of(request, error)
     content = rendered(
         "own_registration/problem.html",
-        title=problem.title,
-        detail=problem.detail,
+        problem=problem,
         expired=isinstance(error, LinkExpired),
         too_late=isinstance(error, CancellationClosed),
     )
-    return Response(
-        content, status_code=problem.status, media_type=MediaType.HTML, headers=headers | PRIVATE
-    )
+    return Ready(content, status_code=problem.status, media_type=HTML, headers=headers | PRIVATE)
 
 
 class OwnRegistrationPages(Controller):
@@ -44,18 +43,18 @@ class OwnRegistrationPages(Controller):
     exception_handlers = {Exception: answer_problem_page}  # noqa: RUF012
 
     @get("/")
-    async def show(self, request: Request, token: FromPath[str]) -> Response[str]:
-        return _page("registration.html", token, await current(request, token))
+    async def show(self, request: Request, token: FromPath[str]) -> Response[Any]:
+        return _page(request, "registration.html", token, await current(request, token))
 
     @get("/cancel")
-    async def confirm_cancellation(self, request: Request, token: FromPath[str]) -> Response[str]:
+    async def confirm_cancellation(self, request: Request, token: FromPath[str]) -> Response[Any]:
         """Only asks."""
-        return _page("cancel.html", token, await current(request, token))
+        return _page(request, "cancel.html", token, await current(request, token))
 
     @post("/cancel", status_code=200)
-    async def cancel(self, request: Request, token: FromPath[str]) -> Response[str]:
+    async def cancel(self, request: Request, token: FromPath[str]) -> Response[Any]:
         done = await execute(request, leaving(request, token))
-        return _page("cancelled.html", token, await standing_of(request, done.value))
+        return _page(request, "cancelled.html", token, await standing_of(request, done.value))
 
     @post("/confirm")
     async def confirm(self, request: Request, token: FromPath[str]) -> Response[Any]:
@@ -63,23 +62,25 @@ class OwnRegistrationPages(Controller):
         return Redirect(f"/r/{token}", status_code=303, headers=PRIVATE)
 
 
-def _page(template: str, token: str, standing: Standing) -> Response[str]:
+def _page(request: Request, template: str, token: str, standing: Standing) -> Ready:
     event = standing.event.event
 
     def local(moment: datetime) -> str:
-        """In the event's time zone."""
-        there, zone = in_timezone(moment, event.details.timezone)
-        return f"{there:%A, %-d %B %Y, %H:%M} ({zone})"
+        return moment_in(event.details.timezone, moment)
 
     until = may_leave_until(event)
     content = rendered(
         f"own_registration/{template}",
         token=token,
+        ticket=standing.ticket,
+        code=svg(standing.ticket) if standing.ticket else None,
         visitor=standing.visitor,
         event=event,
+        when=when(event.details),
         area=standing.event.area,
         cancel_until=until,
         may_cancel=datetime.now(UTC) <= until,
+        public=request.settings.public_pages and event.exists,
         local=local,
     )
-    return Response(content, media_type=MediaType.HTML, headers=PRIVATE)
+    return Ready(content, media_type=HTML, headers=PRIVATE)

@@ -14,7 +14,7 @@ from api.http.problems import problem_types
 from api.http.reads import unless_known
 from api.http.requests import Request
 from api.http.responses import Answer
-from api.pages.formats import ready, wants_json
+from api.pages.formats import HTML, by_format, wants_json
 from api.pages.rendering import rendered
 from domain.history.codec import to_json
 
@@ -67,10 +67,10 @@ async def problem_type(request: Request, slug: FromPath[str]) -> Response[bytes]
     if found is None:
         raise NothingHere
     if wants_json(request):
-        answer = ready(to_json(Answer(data=found)), "application/json")
+        answer = by_format(to_json(Answer(data=found)), "application/json")
     else:
         page = rendered("problem_type.html", problem=found)
-        answer = ready(page.encode(), "text/html; charset=utf-8")
+        answer = by_format(page, HTML)
     return unless_known(request, answer)
 
 

@@ -9,5 +9,5 @@ from api.html.templates import templates_of
 _TEMPLATES = templates_of("api.pages")
 
 
-def rendered(template: str, **content: Any) -> str:
-    return _TEMPLATES.get_template(template).render(**content)
+def rendered(template: str, **content: Any) -> bytes:
+    return _TEMPLATES.get_template(template).render(**content).encode()

@@ -1,0 +1,143 @@
+"""`/events/{id}`: an event for visitors, and the form to register for it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, Response, get, post
+from litestar.params import FromPath
+from litestar.response import Redirect
+from psycopg import AsyncConnection
+
+from api.html.forms import Form, parsed, refused, sent_form
+from api.http.access import Who
+from api.http.dispatch import execute
+from api.http.reads import read, unless_known
+from api.http.requests import Request
+from api.http.responses import Ready
+from api.pages.formats import HTML, tagged_page
+from api.pages.problems import EventRemoved, answer_problem_page
+from api.pages.rendering import rendered
+from api.pages.same_site import require_same_site
+from api.pages.states import State, state_after, state_of
+from api.pages.structured_data import event_data
+from api.pages.times import moment_in, when
+from api.registrations import Registration
+from domain.core.errors import DomainError, NotFound, Refused
+from domain.registrations import RegisterVisitor
+from domain.visitors import AlreadyWaiting, DuplicateRegistration
+from projections.events import EventRow, get_event
+from projections.removed_events import was_removed
+
+FORM = "application/x-www-form-urlencoded"
+
+Outcome = Literal["registered", "unconfirmed", "waiting", "already"]
+"""What came of a registration; `already`: of one that was sent before."""
+
+AFTER: tuple[Outcome, ...] = ("registered", "unconfirmed", "waiting", "already")
+
+BLANK = Form()
+
+
+class EventPage(Controller):
+    path = "/events/{event_id:uuid}"
+    opt = {"access": Who.ANYONE}  # noqa: RUF012  Litestar's own type for it
+    include_in_schema = False
+    exception_handlers = {Exception: answer_problem_page}  # noqa: RUF012
+
+    @get("/")
+    async def show(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
+        event = await existing_event(request, event_id)
+        return unless_known(request, tagged_page(page_of(request, event)))
+
+    @post("/", opt={"limit": "register", "accepts": FORM})
+    async def register(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
+        outcome = await registered(request, event_id)
+        if isinstance(outcome, Rejected):
+            event = await existing_event(request, event_id)
+            return outcome.response(page_of(request, event, outcome.form, outcome.state))
+        return Redirect(f"/events/{event_id}/registered?as={outcome}", status_code=303)
+
+    @get("/registered")
+    async def after(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
+        return Ready(await page_after(request, event_id), media_type=HTML)
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """A registration that was not possible: the form with its errors, and what is now known of the
+    event."""
+
+    form: Form
+    status: int
+    state: State | None = None
+
+    def response(self, content: bytes) -> Ready:
+        headers = {"Cache-Control": "no-store"}
+        return Ready(content, status_code=self.status, media_type=HTML, headers=headers)
+
+
+async def registered(request: Request, event_id: UUID) -> Outcome | Rejected:
+    """Register whom the form names. Raises NotFromHere, NotFound."""
+    require_same_site(request)
+    sent = await sent_form(request)
+    try:
+        given = parsed(Registration, {**sent, "join_waiting_list": "join_waiting_list" in sent})
+        command = RegisterVisitor(event_id=event_id, **msgspec.structs.asdict(given))
+        visitor = (await execute(request, command)).value
+    except (DuplicateRegistration, AlreadyWaiting):
+        return "already"
+    except Refused as error:
+        return Rejected(refused(sent, error), error.status, state_after(error))
+    except NotFound:
+        raise
+    except DomainError as error:
+        return Rejected(refused(sent, error), error.status)
+    return visitor.status  # type: ignore[no-any-return]  # one of `Outcome`
+
+
+async def existing_event(request: Request, id: UUID) -> EventRow:
+    """Raises NotFound, EventRemoved."""
+
+    async def query(connection: AsyncConnection[Any]) -> tuple[EventRow | None, bool]:
+        event = await get_event(connection, id)
+        return event, event is None and await was_removed(connection, id)
+
+    event, removed = await read(request, 0, query)
+    if removed:
+        raise EventRemoved
+    if event is None:
+        raise NotFound("event", id)
+    return event
+
+
+def page_of(
+    request: Request,
+    event: EventRow,
+    form: Form = BLANK,
+    state: State | None = None,
+    template: str = "event.html",
+) -> bytes:
+    """`state` is what a command told, in case that it is newer than the event."""
+    now = datetime.now(UTC)
+    base = request.settings.public_url
+    return rendered(
+        template,
+        event=event,
+        when=when(event),
+        deadline=moment_in(event.timezone, event.registration_deadline),
+        state=state or state_of(event, now),
+        form=form,
+        address=f"{base}/events/{event.id}" if base else None,
+        data=event_data(event, base),
+    )
+
+
+async def page_after(request: Request, event_id: UUID, template: str = "registered.html") -> bytes:
+    """What to do next. It shows nothing of the registration: the address is not proven."""
+    event = await existing_event(request, event_id)
+    given = request.query_params.get("as", "")
+    outcome = next((known for known in AFTER if known == given), "registered")
+    return rendered(template, event=event, when=when(event), outcome=outcome)
