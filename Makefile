@@ -20,8 +20,8 @@ EVERYTHING := --profile sink --profile monitoring
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
 
-run: $(INSTALLED) ## run the whole system on this machine; options: ARGS="--port 9000"
-	@$(BIN)/events-face up $(ARGS)
+run: $(INSTALLED) ## run the whole system on this machine, mails go to a local sink; options: ARGS="--port 9000"
+	@$(BIN)/events-face up --mail $(ARGS)
 
 test: $(INSTALLED) ## run the whole test suite; options: ARGS="-k outbox"
 	@$(BIN)/pytest -n auto --dist worksteal $(ARGS)

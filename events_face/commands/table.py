@@ -60,6 +60,12 @@ COMMANDS: dict[str, Command] = {
                 help="fill a new installation with example data",
                 more={"action": "store_true"},
             ),
+            Option(
+                flag="--mail",
+                name="mail",
+                help="send messages as mails to the local sink, which shows them",
+                more={"action": "store_true"},
+            ),
         ),
     ),
     "api": Command(
@@ -114,6 +120,12 @@ COMMANDS: dict[str, Command] = {
                 name="port",
                 help="the port to listen at (%(default)s)",
                 more={"type": port, "default": 8001},
+            ),
+            Option(
+                flag="--mail-port",
+                name="mail_port",
+                help="take mails at this port, too; the password is the sink's token",
+                more={"type": port, "default": None},
             ),
         ),
     ),

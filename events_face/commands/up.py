@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
+from urllib.parse import quote
 
 import msgspec
 import structlog
@@ -32,15 +33,27 @@ from runtime.ports import free_port
 from runtime.settings import Settings
 from runtime.supervisor import Role, Supervisor
 from workers.sink import access
+from workers.sink.mail_listener import USER
+
+MAIL_FROM = "Events-Face <events-face@sink.test>"
+"""The sender of mails to the local sink."""
 
 BACKGROUND_NICENESS = 15  # of delivery, so that answering requests has priority
 
 log = structlog.get_logger()
 
 
-def up(settings: Settings, *, host: str, port: int, workers: int, demo: bool = False) -> None:
+def up(
+    settings: Settings,
+    *,
+    host: str,
+    port: int,
+    workers: int,
+    demo: bool = False,
+    mail: bool = False,
+) -> None:
     """Run everything until Ctrl-C or SIGTERM; `workers` is the number of API processes. `demo`: a
-    new installation gets example data.
+    new installation gets example data. `mail`: messages go to the local sink as mails.
 
     Raises CommandFailed when it cannot start.
     """
@@ -58,7 +71,7 @@ def up(settings: Settings, *, host: str, port: int, workers: int, demo: bool = F
         if demo:
             load_demo(settings, running)
         signals = held.enter_context(_collected_stop_signals())
-        roles = _roles(settings, running, host, port, workers)
+        roles = _roles(settings, running, host, port, workers, mail=mail)
         supervisor = held.enter_context(
             Supervisor(roles, stop_at_once=lambda: signals.count(signal.SIGINT) > 1)
         )
@@ -72,7 +85,9 @@ def up(settings: Settings, *, host: str, port: int, workers: int, demo: bool = F
             time.sleep(0.1)
 
 
-def _roles(settings: Settings, running: Services, host: str, port: int, workers: int) -> list[Role]:
+def _roles(
+    settings: Settings, running: Services, host: str, port: int, workers: int, *, mail: bool
+) -> list[Role]:
     """All roles. They are stopped in the order of their stages: first those that accept work."""
     environment = {
         "DATA_DIR": str(settings.data_dir),
@@ -93,21 +108,8 @@ def _roles(settings: Settings, running: Services, host: str, port: int, workers:
                 is_responding=lambda: valkey.is_running(settings.data_dir),
             )
         )
-    if settings.notification_service_url is None:
-        sink = free_port()
-        environment["NOTIFICATION_SERVICE_URL"] = f"http://127.0.0.1:{sink}/notifications"
-        environment["NOTIFICATION_TOKEN"] = token = access.token(settings)
-        command = _command("sink", "--port", str(sink))
-        roles.append(
-            Role(
-                name="sink",
-                stage=4,
-                command=command,
-                environment=environment,
-                nice=BACKGROUND_NICENESS,
-            )
-        )
-        log.info("notifications go to a local sink", page=access.page_url(sink, token))
+    if mail or (settings.notification_service_url is None and settings.mail is None):
+        roles.append(_sink(settings, environment, mail=mail))
     api = _command("api", "--host", host, "--port", str(port))
     return [
         *roles,
@@ -125,6 +127,29 @@ def _roles(settings: Settings, running: Services, host: str, port: int, workers:
             for number in range(1, workers + 1)
         ),
     ]
+
+
+def _sink(settings: Settings, environment: dict[str, str], *, mail: bool) -> Role:
+    """The local sink. `environment` gets what the other roles need to reach it."""
+    port, token = free_port(), access.token(settings)
+    command = _command("sink", "--port", str(port))
+    environment["NOTIFICATION_TOKEN"] = token
+    if mail:
+        mail_port = free_port()
+        command += ["--mail-port", str(mail_port)]
+        environment["MAIL_URL"] = f"smtp://{USER}:{quote(token, safe='')}@127.0.0.1:{mail_port}"
+        environment["MAIL_FROM"] = MAIL_FROM
+    else:
+        environment["NOTIFICATION_SERVICE_URL"] = f"http://127.0.0.1:{port}/notifications"
+    what = "mails go to a local sink" if mail else "notifications go to a local sink"
+    log.info(what, page=access.page_url(port, token))
+    return Role(
+        name="sink",
+        stage=4,
+        command=command,
+        environment=environment,
+        nice=BACKGROUND_NICENESS,
+    )
 
 
 def _emptied(folder: Path) -> Path:

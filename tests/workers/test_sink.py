@@ -233,7 +233,7 @@ def test_its_files_are_readable_for_its_own_account_only(own_settings: Settings)
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
         assert modes == dict.fromkeys(
-            ("notifications.jsonl", "webhooks.jsonl", "token", "url"), 0o600
+            ("notifications.jsonl", "mails.jsonl", "webhooks.jsonl", "token", "url"), 0o600
         )
 
 

@@ -20,12 +20,18 @@ HEADERS = (
     (b"cache-control", b"no-store"),
     (
         b"content-security-policy",
-        b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+        b"default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; frame-ancestors 'none'",
     ),
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 )
 """Of every answer: the page's address holds the token."""
+
+FRAMED = (
+    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none';"
+    " style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+)
+"""The policy of a mail's HTML: it may show its own pictures, and load and run nothing."""
 
 
 WEBHOOKS = "/webhooks/"

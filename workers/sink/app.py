@@ -1,30 +1,34 @@
 """The local sink: a real, small notification service, and an endpoint of webhooks, so that a person
 sees what is sent.
 
-It keeps what it gets in a file under DATA_DIR, one JSON line each, and shows it on a page, to those
-who know its token (`workers.sink.access`).
+It keeps what it gets in a file under DATA_DIR, one JSON line each, and shows it on pages, to those
+who know its token (`workers.sink.access`). Mails come by SMTP (`workers.sink.mail_listener`).
 """
 
 from __future__ import annotations
 
+import heapq
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import msgspec
 import structlog
 from litestar import Litestar, Request, Response, Router, get, post, route
 from litestar.contrib.jinja import JinjaTemplateEngine
 from litestar.di import Provide
-from litestar.enums import HttpMethod
-from litestar.exceptions import HTTPException
-from litestar.params import HeaderParameter, QueryParameter
+from litestar.enums import HttpMethod, MediaType
+from litestar.exceptions import HTTPException, NotFoundException
+from litestar.params import FromPath, HeaderParameter, QueryParameter
 from litestar.response import Template
 from litestar.template import TemplateConfig
 from litestar.types import Message, Scope
 
-from workers.sink.access import HEADERS, WEBHOOKS, Access
-from workers.sink.received import Item, ReceivedItem, ReceivedNotification
+from workers.sink.access import FRAMED, HEADERS, WEBHOOKS, Access
+from workers.sink.mails import shown_mail
+from workers.sink.received import Item, ReceivedItem, ReceivedMail, ReceivedNotification
 from workers.sink.store import SinkStore
 
 SHOWN = 50
@@ -64,6 +68,7 @@ class ItemListing(msgspec.Struct):
 
 
 Notifications = SinkStore[ReceivedNotification]
+Mails = SinkStore[ReceivedMail]
 Items = SinkStore[ReceivedItem]
 
 
@@ -94,13 +99,21 @@ async def take_item(
 
 @route("/", http_method=READ)
 async def show(
-    request: AnyRequest, notifications: Notifications, items: Items, access: Access
+    request: AnyRequest,
+    notifications: Notifications,
+    mails: Mails,
+    items: Items,
+    access: Access,
+    takes_mails: bool,
 ) -> Template:
     return Template(
-        "page.html",
+        "messages.html",
         context={
             "notifications": _shown(notifications),
+            "mails": _shown(mails),
             "items": _shown(items),
+            "takes_mails": takes_mails,
+            "mail_path": lambda mail: _path(request, f"/mails/{mail.id}"),
             "webhook_url": f"http://{request.url.netloc}{access.webhook_path}",
         },
     )
@@ -112,10 +125,19 @@ def _shown(store: SinkStore[Any]) -> dict[str, Any]:
 
 @route("/notifications", http_method=READ)
 async def list_newest(
-    notifications: Notifications, limit: AtMost = SHOWN, email: str | None = None
+    notifications: Notifications, mails: Mails, limit: AtMost = SHOWN, email: str | None = None
 ) -> Listing:
+    """Mails are among them, as their plain text."""
     found = notifications.newest(limit, where=lambda each: email in (None, each.email))
-    return Listing(notifications.total, notifications.repeats, list(found))
+    mailed = mails.newest(limit, where=lambda each: email in (None, each.recipient))
+    both = heapq.merge(
+        found, (mail.notification for mail in mailed), key=lambda each: each.at, reverse=True
+    )
+    return Listing(
+        notifications.total + mails.total,
+        notifications.repeats + mails.repeats,
+        list(islice(both, limit)),
+    )
 
 
 @route("/webhooks", http_method=READ)
@@ -128,10 +150,71 @@ async def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-HANDLERS = [take, take_item, show, list_newest, list_newest_items]
+@route("/mails/{id:str}", http_method=READ)
+async def show_mail(request: AnyRequest, mails: Mails, id: FromPath[str]) -> Template:
+    received = _found(mails, id)
+    return Template(
+        "mail.html",
+        context={
+            "received": received,
+            "mail": shown_mail(received.content),
+            "list_path": _path(request, "/"),
+            "html_path": _path(request, f"/mails/{id}/html"),
+            "file_path": _path(request, f"/mails/{id}/file"),
+        },
+    )
 
 
-def create_app(notifications: Notifications, items: Items, access: Access) -> Litestar:
+@route("/mails/{id:str}/html", http_method=READ)
+async def show_html(mails: Mails, id: FromPath[str]) -> Response[str]:
+    return Response(
+        shown_mail(_found(mails, id).content).html,
+        media_type=MediaType.HTML,
+        headers={"Content-Security-Policy": FRAMED},
+    )
+
+
+@route("/mails/{id:str}/file", http_method=READ)
+async def download(mails: Mails, id: FromPath[str]) -> Response[bytes]:
+    return Response(
+        _found(mails, id).content,
+        media_type="message/rfc822",
+        headers={"Content-Disposition": 'attachment; filename="mail.eml"'},
+    )
+
+
+def _found(mails: Mails, id: str) -> ReceivedMail:
+    for mail in mails.newest(1, where=lambda each: each.id == id):
+        return mail
+    raise NotFoundException("there is no such mail, or it is too old")
+
+
+def _path(request: AnyRequest, path: str) -> str:
+    """With the token, where the request has it in its address."""
+    token = request.query_params.get("token")
+    return f"{path}?token={quote(token, safe='')}" if token else path
+
+
+HANDLERS = [
+    take,
+    take_item,
+    show,
+    list_newest,
+    list_newest_items,
+    show_mail,
+    show_html,
+    download,
+]
+
+
+def create_app(
+    notifications: Notifications,
+    mails: Mails,
+    items: Items,
+    access: Access,
+    *,
+    takes_mails: bool,
+) -> Litestar:
     """`/health` answers everyone. Without access every other request is refused alike, also for
     unknown paths."""
 
@@ -155,12 +238,16 @@ def create_app(notifications: Notifications, items: Items, access: Access) -> Li
         [health, Router("/", route_handlers=HANDLERS, before_request=check)],
         dependencies={
             "notifications": Provide(lambda: notifications, sync_to_thread=False),
+            "mails": Provide(lambda: mails, sync_to_thread=False),
+            "takes_mails": Provide(lambda: takes_mails, sync_to_thread=False),
             "items": Provide(lambda: items, sync_to_thread=False),
             "access": Provide(lambda: access, sync_to_thread=False),
         },
         exception_handlers={Exception: answer_failure},
         before_send=[_harden],
-        template_config=TemplateConfig(directory=Path(__file__).parent, engine=JinjaTemplateEngine),
+        template_config=TemplateConfig(
+            directory=Path(__file__).parent / "templates", engine=JinjaTemplateEngine
+        ),
         request_max_body_size=LARGEST_BODY_READ,
         openapi_config=None,
         logging_config=None,
@@ -186,4 +273,8 @@ def _problem(status: int, detail: str, extra: object = None) -> Response[Any]:
 
 async def _harden(message: Message, _: Scope) -> None:
     if message["type"] == "http.response.start":
-        message["headers"] = [*message["headers"], *HEADERS]
+        own = {name for name, _ in message["headers"]}
+        message["headers"] = [
+            *message["headers"],
+            *((name, value) for name, value in HEADERS if name not in own),
+        ]

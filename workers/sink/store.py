@@ -12,7 +12,6 @@ from typing import Generic, Self, TypeVar
 import msgspec
 
 KEPT = 10_000
-"""In memory."""
 
 KEYS_KNOWN = 100_000
 """Keys that a repeat is recognised by, the newest."""
@@ -37,13 +36,14 @@ class SinkStore(Generic[R]):
     The file is not synced to disk: it is for looking at, and survives the process, not the machine.
     """
 
-    def __init__(self, path: Path, kind: type[R]) -> None:
+    def __init__(self, path: Path, kind: type[R], kept: int = KEPT) -> None:
+        """`kept`: how many are in memory."""
         self.total = 0
         """Received, each counted once."""
         self.repeats = 0
         """How often one came again, since the start."""
         self._decode = msgspec.json.Decoder(_Line[kind]).decode  # type: ignore[valid-type]
-        self._newest = deque[R](maxlen=KEPT)
+        self._newest = deque[R](maxlen=kept)
         self._keys = OrderedDict[str, None]()
         path.touch(mode=0o600)
         path.chmod(0o600)
