@@ -17,6 +17,7 @@ from api.areas import AreaCalls
 from api.audit import AuditCalls
 from api.auth import AuthCalls
 from api.calendars import CalendarCalls
+from api.check_ins import DoorCalls
 from api.erasures import erase
 from api.event_list import list_events
 from api.event_visitors import EventVisitorCalls
@@ -58,6 +59,7 @@ ROUTES: Sequence[ControllerRouterHandler] = [
     EventVisitorCalls,
     VisitorFileCalls,
     VisitorCalls,
+    DoorCalls,
     ManageCalls,
     erase,
     AuthCalls,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from datetime import datetime
 from functools import partial
 from io import StringIO
 from uuid import UUID
@@ -74,7 +75,7 @@ async def pages_of(
 
 
 def _cells(row: VisitorRow, *, personal: bool) -> Iterable[object]:
-    """A cell of None is empty. No visitor is checked in in this release."""
+    """A cell of None is empty."""
     person = row.person
     return (
         row.id,
@@ -82,9 +83,13 @@ def _cells(row: VisitorRow, *, personal: bool) -> Iterable[object]:
         escaped(person.email) if personal and person else None,
         row.status if person else "erased",
         row.queue_position,
-        row.registered_at.isoformat().replace("+00:00", "Z"),
-        None,
+        _time(row.registered_at),
+        _time(row.checked_in_at),
     )
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat().replace("+00:00", "Z") if moment else None
 
 
 def _lines(rows: Iterable[Iterable[object]]) -> str:

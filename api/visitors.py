@@ -64,8 +64,7 @@ _EXAMPLE: Mapping[str, Any] = {
 class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     """One person at one event. The name and email of an erased person are null, and so are all for
     an API key without the scope `personal`. `queue_position` is the place in line of a waiting
-    visitor, from 1. `checked_in_at` and `answers` are always null in
-    this release."""
+    visitor, from 1. `answers` is always null in this release."""
 
     id: UUID
     event_id: UUID
@@ -74,7 +73,7 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     status: VisitorStatus
     queue_position: int | None
     registered_at: datetime
-    checked_in_at: datetime | None = None
+    checked_in_at: datetime | None
     answers: dict[str, Any] | None = None
 
 
@@ -329,4 +328,5 @@ def _fields(row: VisitorRow, *, personal: bool) -> dict[str, Any]:
         "status": "erased" if row.person is None else row.status,
         "queue_position": row.queue_position,
         "registered_at": row.registered_at,
+        "checked_in_at": row.checked_in_at,
     }

@@ -8,6 +8,7 @@ from domain import (
     announcements,
     api_keys,
     areas,
+    check_ins,
     credentials,
     departures,
     endpoints,
@@ -165,6 +166,22 @@ COMMANDS = (
         departures.erase_visitor,
         touches=lambda c, _: Touches([c.visitor_id]),
         inline=departures.forget_person,
+    ),
+    # the door
+    CommandType(
+        check_ins.CheckIn,
+        check_ins.check_in,
+        touches=lambda c, ids: check_ins.touches_of(c.event_id, [c.scanned], ids),
+    ),
+    CommandType(
+        check_ins.RecordScans,
+        check_ins.record_scans,
+        touches=lambda c, ids: check_ins.touches_of(c.event_id, c.scanned, ids),
+    ),
+    CommandType(
+        check_ins.UndoCheckIn,
+        check_ins.undo_check_in,
+        touches=lambda c, ids: Touches([ids.scan(c.event_id, c.nonce)]),
     ),
     # notifications
     CommandType(

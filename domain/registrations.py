@@ -12,6 +12,7 @@ from domain.core.aggregate import Expected
 from domain.core.errors import NotFound, Refused
 from domain.core.unit_of_work import Missing, Work, check_version
 from domain.core.values import Email, FullName
+from domain.entries import take_entries_along
 from domain.events import Event
 from domain.visitors import (
     Corrected,
@@ -148,6 +149,7 @@ def correct_visitor(command: CorrectVisitor, work: Work) -> Visitor:
         other = _register(
             other, event, person, work, until, moved_from=visitor.id, notify=event.exists
         )
+        other = take_entries_along(visitor, other, work)
     record_cancellation(visitor, "correction", work, moved_to=other.id, notify=False)
     return other
 

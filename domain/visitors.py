@@ -94,6 +94,16 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     email: str
 
 
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """The visitor entered, as was scanned at the door (`domain.entries`)."""
+
+    nonce: str
+    at: datetime
+    received_at: datetime
+    gate: str | None = None
+    offline: bool = False
+
+
 class Visitor(SeatHolder, frozen=True, kw_only=True):
     status: VisitorStatus = "none"
     episode: int = 0
@@ -110,6 +120,10 @@ class Visitor(SeatHolder, frozen=True, kw_only=True):
     confirm_by: datetime | None = None
     moved_to: UUID | None = None
     """The visitor with the corrected email, after a correction."""
+    entries: tuple[Entry, ...] = ()
+    """Of the episode, the earliest first."""
+    checked_in_at: datetime | None = None
+    """The earliest time of the entries."""
 
     @property
     def seat(self) -> Seat | None:
@@ -141,6 +155,8 @@ class Visitor(SeatHolder, frozen=True, kw_only=True):
             ticket_issue=0,
             last_notification_id=changes["notification_id"],
             moved_to=None,
+            entries=(),
+            checked_in_at=None,
             **changes,
         )
 
@@ -271,12 +287,16 @@ class Cancelled(DomainEvent[Visitor], frozen=True, kw_only=True):
     """The visitor with the corrected email."""
 
     def apply(self, aggregate: Visitor) -> Visitor:
+        """Who was let in has been let in, unless that was the visitor with the corrected email."""
+        moves = self.moved_to is not None
         return msgspec.structs.replace(
             aggregate,
             status="cancelled",
             last_notification_id=self.notification_id or aggregate.last_notification_id,
             confirm_by=None,
             moved_to=self.moved_to,
+            entries=() if moves else aggregate.entries,
+            checked_in_at=None if moves else aggregate.checked_in_at,
         )
 
 

@@ -18,6 +18,7 @@ from domain.feed.blocks import BLOCK, Found
 from domain.feed.lookups import whom_they_concern
 from domain.feed.sources import SOURCES
 from domain.privacy.keys import InstallationKeys
+from domain.tickets import TicketReissued
 from projections.projector.projection import Projection
 
 TABLE = """
@@ -77,7 +78,7 @@ async def apply(
     found = {
         (subject, e.position // BLOCK)
         for e, (event_id, _) in zip(domain_events, concerned, strict=True)
-        for subject in (SOURCES[type(e.event)].type, event_id and str(event_id))
+        for subject in (_type_of(e), event_id and str(event_id))
         if subject
     }
     cursor = await connection.execute(
@@ -91,10 +92,15 @@ async def apply(
     return cursor.rowcount > 0
 
 
+def _type_of(recorded: RecordedEvent) -> str | None:
+    data = SOURCES.get(type(recorded.event))
+    return data.type if data else None
+
+
 FEED_BLOCKS = Projection(
     name="feed_blocks",
     schema_version=1,
     table=TABLE,
-    handles=frozenset(SOURCES),
+    handles=frozenset({*SOURCES, TicketReissued}),  # the door's list has it
     apply=apply,
 )

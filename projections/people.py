@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
+from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
 
 from domain.history.store import read_personal_data
 from domain.privacy.keys import InstallationKeys
-from domain.visitors import Person
+from domain.visitors import HOLDS_PERSON, Person
 
 
 class _AtPosition(msgspec.Struct, frozen=True):
@@ -46,6 +47,23 @@ async def with_people(
     """The same rows, each with its person."""
     people = await people_at(connection, keys, [row.position for row in rows])
     return [msgspec.structs.replace(row, person=people.get(row.position)) for row in rows]
+
+
+async def name_of(
+    connection: AsyncConnection[Any], keys: InstallationKeys, visitor_id: UUID
+) -> str | None:
+    """The present name in history; None when the person was erased."""
+    cursor = await connection.execute(
+        """
+        SELECT max(notification_id) FROM history_events
+        WHERE originator_id = %b AND topic = ANY(%b)
+        """,
+        [visitor_id, [kind.topic for kind in HOLDS_PERSON]],
+        binary=True,
+    )
+    row = await cursor.fetchone()
+    people = await people_at(connection, keys, [row[0]] if row and row[0] else [])
+    return next((person.full_name for person in people.values()), None)
 
 
 async def people_at(

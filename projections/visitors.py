@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS visitors (
     ticket_issue  int NOT NULL,
     registered_at timestamptz NOT NULL,
     confirm_by    timestamptz,
+    checked_in_at timestamptz,
     version       bigint NOT NULL,
     position      bigint NOT NULL,
     indexed       smallint NOT NULL,
@@ -57,7 +58,9 @@ ALTER INDEX visitors_words ALTER COLUMN 1 SET STATISTICS 0;
 NO_KEYS = SearchKeys((), ())
 
 
-COLUMNS: LiteralString = "position, event_id, status, episode, ticket_issue, confirm_by, version"
+COLUMNS: LiteralString = (
+    "position, event_id, status, episode, ticket_issue, confirm_by, checked_in_at, version"
+)
 """Those of `made`, after the time and the id."""
 
 
@@ -72,6 +75,7 @@ class VisitorRow(WithPerson, frozen=True):
     """When the person registered or joined the waiting list, in the last episode."""
     confirm_by: datetime | None
     """Until when the address must be confirmed."""
+    checked_in_at: datetime | None
     version: int
     """Version of the aggregate: a later command may expect it."""
     queue_position: int | None = None
@@ -87,6 +91,7 @@ def made(
     episode: int,
     ticket_issue: int,
     confirm_by: datetime | None,
+    checked_in_at: datetime | None,
     version: int,
 ) -> VisitorRow:
     return VisitorRow(
@@ -98,6 +103,7 @@ def made(
         ticket_issue,
         registered_at,
         confirm_by,
+        checked_in_at,
         version,
     )
 
@@ -112,6 +118,18 @@ async def get_visitor(
     )
     found = [made(*row) for row in await cursor.fetchall()]
     return next(iter(await with_people_and_places(connection, keys, found)), None)
+
+
+async def rows_with_ids(
+    connection: AsyncConnection[Any], ids: Iterable[UUID], event_id: UUID
+) -> list[VisitorRow]:
+    """Those of the event, without people and places."""
+    cursor = await connection.execute(
+        f"SELECT registered_at, id, {COLUMNS} FROM visitors WHERE id = ANY(%s) AND event_id = %s",  # noqa: S608
+        [list(ids), event_id],
+        binary=True,
+    )
+    return [made(*row) for row in await cursor.fetchall()]
 
 
 async def visitor_in_history(
@@ -135,6 +153,7 @@ async def visitor_in_history(
         visitor.episode,
         visitor.ticket_issue,
         visitor.confirm_by,
+        visitor.checked_in_at,
         visitor.version,
     )
     (found,) = await with_people_and_places(connection, keys, [found])
@@ -186,6 +205,7 @@ class _Row(msgspec.Struct, frozen=True):
             visitor.ticket_issue,
             self.registered_at,
             visitor.confirm_by,
+            visitor.checked_in_at,
             visitor.version,
             self.position,
             len(keys.indexed),
@@ -231,7 +251,7 @@ async def _load(
     cursor = await connection.execute(
         """
         SELECT registered_at, position, id, event_id, status, episode, ticket_issue, confirm_by,
-               version
+               checked_in_at, version
         FROM visitors WHERE id = ANY(%b)
         """,
         [list(known)],
@@ -250,6 +270,7 @@ def _visitor(
     episode: int,
     ticket_issue: int,
     confirm_by: datetime | None,
+    checked_in_at: datetime | None,
     version: int,
 ) -> Visitor:
     """With the fields that are in the table."""
@@ -260,6 +281,7 @@ def _visitor(
         episode=episode,
         ticket_issue=ticket_issue,
         confirm_by=confirm_by,
+        checked_in_at=checked_in_at,
         version=version,
     )
 
@@ -272,18 +294,19 @@ async def _write(connection: AsyncConnection[Any], rows: Sequence[_Row]) -> None
     await connection.execute(
         """
         INSERT INTO visitors (id, event_id, status, episode, ticket_issue, registered_at,
-                              confirm_by, version, position, indexed, words)
-        SELECT id, event_id, status, episode, ticket_issue, registered_at, confirm_by, version,
-               position, indexed, words::int[]
+                              confirm_by, checked_in_at, version, position, indexed, words)
+        SELECT id, event_id, status, episode, ticket_issue, registered_at, confirm_by,
+               checked_in_at, version, position, indexed, words::int[]
         FROM unnest(
             %b::uuid[], %b::uuid[], %b::text[], %b::int[], %b::int[], %b::timestamptz[],
-            %b::timestamptz[], %b::bigint[], %b::bigint[], %b::smallint[], %b::text[]
-        ) AS new (id, event_id, status, episode, ticket_issue, registered_at, confirm_by, version,
-                  position, indexed, words)
+            %b::timestamptz[], %b::timestamptz[], %b::bigint[], %b::bigint[], %b::smallint[],
+            %b::text[]
+        ) AS new (id, event_id, status, episode, ticket_issue, registered_at, confirm_by,
+                  checked_in_at, version, position, indexed, words)
         ON CONFLICT (id) DO UPDATE SET
             status = EXCLUDED.status, episode = EXCLUDED.episode,
-            ticket_issue = EXCLUDED.ticket_issue,
-            registered_at = EXCLUDED.registered_at, confirm_by = EXCLUDED.confirm_by,
+            ticket_issue = EXCLUDED.ticket_issue, registered_at = EXCLUDED.registered_at,
+            confirm_by = EXCLUDED.confirm_by, checked_in_at = EXCLUDED.checked_in_at,
             version = EXCLUDED.version, position = EXCLUDED.position,
             indexed = EXCLUDED.indexed, words = EXCLUDED.words
         """,
@@ -298,9 +321,10 @@ async def _update(connection: AsyncConnection[Any], visitors: Sequence[Visitor])
     await connection.execute(
         """
         UPDATE visitors SET status = new.status, ticket_issue = new.ticket_issue,
-                            confirm_by = new.confirm_by, version = new.version
-        FROM unnest(%b::uuid[], %b::text[], %b::int[], %b::timestamptz[], %b::bigint[])
-             AS new (id, status, ticket_issue, confirm_by, version)
+            confirm_by = new.confirm_by, checked_in_at = new.checked_in_at, version = new.version
+        FROM unnest(%b::uuid[], %b::text[], %b::int[], %b::timestamptz[], %b::timestamptz[],
+                    %b::bigint[])
+             AS new (id, status, ticket_issue, confirm_by, checked_in_at, version)
         WHERE visitors.id = new.id
         """,
         [
@@ -308,6 +332,7 @@ async def _update(connection: AsyncConnection[Any], visitors: Sequence[Visitor])
             [visitor.status for visitor in visitors],
             [visitor.ticket_issue for visitor in visitors],
             [visitor.confirm_by for visitor in visitors],
+            [visitor.checked_in_at for visitor in visitors],
             [visitor.version for visitor in visitors],
         ],
     )
@@ -337,6 +362,7 @@ BULK = Bulk(
                 ("ticket_issue", "int4"),
                 ("registered_at", "timestamptz"),
                 ("confirm_by", "timestamptz"),
+                ("checked_in_at", "timestamptz"),
                 ("version", "int8"),
                 ("position", "int8"),
                 ("indexed", "int2"),
@@ -349,7 +375,7 @@ BULK = Bulk(
 
 VISITORS = Projection(
     name="visitors",
-    schema_version=6,
+    schema_version=7,
     table=TABLE,
     handles=events_of(Visitor),
     apply=apply,

@@ -62,6 +62,7 @@ class Permission(Enum):
         Who.ORGANIZER,
         "visitors:write",
     )
+    CHECK_IN = "check visitors in, and read the door's list", Who.ORGANIZER, "check_in"
     MANAGE_WEBHOOKS = "create, change and delete webhooks", Who.ORGANIZER, "webhooks"
     SEND_AGAIN = "send failed notifications again", Who.ORGANIZER
     SYNCHRONIZE = "start a synchronisation with the events provider", Who.ORGANIZER

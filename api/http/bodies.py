@@ -10,7 +10,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import Any, ClassVar, Generic, TypeVar
+from itertools import islice
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
 import msgspec
 from litestar import Request
@@ -20,7 +21,7 @@ from litestar.openapi.spec import OpenAPIType, Schema
 from litestar.typing import FieldDefinition
 from msgspec import UNSET
 
-from api.http.fields import field_type
+from api.http.fields import FieldType, field_type
 from domain.core.errors import InvalidFields, ProblemError
 from domain.core.values import Invalid
 
@@ -160,7 +161,7 @@ class Reader(Generic[T]):
         self._as_sent = as_sent
         self._judge = _JUDGES.get(body_type, _no_judge)
         self._decoder = msgspec.json.Decoder(as_sent)
-        typed = [(field.name, field_type(field.type), field.required) for field in fields]
+        typed = [(field.name, _type_of(field.type), field.required) for field in fields]
         self._fields = [(name, type.parse, required) for name, type, required in typed]
         self.schema = Schema(
             title=body_type.__name__,
@@ -184,6 +185,12 @@ class Reader(Generic[T]):
         sent, _ = self._sorted_out(fields)
         return self._parsed(sent)
 
+    def read_item(self, item: object) -> T:
+        """The same for an object in a list. Raises Invalid, InvalidFields."""
+        if not isinstance(item, dict):
+            raise Invalid("must be an object")
+        return self._parsed(*self._sorted_out(item))
+
     def _sorted_out(self, members: Mapping[str, object]) -> tuple[Any, list[str]]:
         """The known fields, and the names of the unknown ones."""
         known = {name: members[name] for name, _, _ in self._fields if name in members}
@@ -197,15 +204,23 @@ class Reader(Generic[T]):
             if raw is not UNSET:
                 try:
                     values[name] = parse(raw)
+                except InvalidItems as error:
+                    wrong |= {f"{name}.{part}": text for part, text in error.messages.items()}
                 except Invalid as error:
                     wrong[name] = str(error)
             elif required:
                 wrong[name] = "is required"
         if wrong or unknown:
             wrong |= self._judge(values)
-            in_order = {name: wrong[name] for name, _, _ in self._fields if name in wrong}
-            raise InvalidFields(**in_order, **dict.fromkeys(unknown[:MAX_NAMED_FIELDS], UNKNOWN))
+            raise InvalidFields(**self._in_order(wrong), **_useless(unknown))
         return self._body_type(**values)
+
+    def _in_order(self, wrong: Mapping[str, str]) -> dict[str, str]:
+        """The messages in the order of the fields."""
+        places = {name: place for place, (name, _, _) in enumerate(self._fields)}
+        names = {field: field.partition(".")[0] for field in wrong}
+        known = [field for field, name in names.items() if name in places]
+        return {field: wrong[field] for field in sorted(known, key=lambda f: places[names[f]])}
 
     def _decode(self, body: bytes) -> tuple[Any, list[str]]:
         """The raw fields, and the names of unknown ones. Raises MalformedBody, or InvalidFields if
@@ -220,6 +235,48 @@ class Reader(Generic[T]):
         if not isinstance(members, dict):
             raise InvalidFields(body="must be a JSON object")
         return self._sorted_out(members)
+
+
+def _useless(unknown: Sequence[str]) -> dict[str, str]:
+    return dict.fromkeys(unknown[:MAX_NAMED_FIELDS], UNKNOWN)
+
+
+class InvalidItems(Invalid):
+    """Some items of a list are invalid. Messages by place and field, such as `3.nonce`."""
+
+    def __init__(self, messages: Mapping[str, str]) -> None:
+        super().__init__(messages)
+        self.messages = messages
+
+
+def _type_of(annotation: Any) -> FieldType:
+    """As `field_type`; for a list of structs, `Annotated[tuple[Kind, ...], Meta(max_length=...)]`,
+    one that parses each with a `Reader`."""
+    if get_origin(annotation) is not Annotated:
+        return field_type(annotation)
+    items, limits = get_args(annotation)
+    return _list_of(Reader(get_args(items)[0]), limits.max_length)
+
+
+def _list_of(reader: Reader[Any], most: int) -> FieldType:
+    def parse(raw: object) -> object:
+        if not isinstance(raw, list):
+            raise Invalid("must be a list of objects")
+        if len(raw) > most:
+            raise Invalid(f"must have at most {most} items, has {len(raw)}")
+        values, wrong = list[Any](), dict[str, str]()
+        for place, item in enumerate(raw):
+            try:
+                values.append(reader.read_item(item))
+            except InvalidFields as error:
+                wrong |= {f"{place}.{field}": text for field, text in error.messages.items()}
+            except Invalid as error:
+                wrong[str(place)] = str(error)
+        if wrong:
+            raise InvalidItems(dict(islice(wrong.items(), MAX_NAMED_FIELDS)))
+        return tuple(values)
+
+    return FieldType(parse, Schema(type=OpenAPIType.ARRAY, items=reader.schema, max_items=most))
 
 
 def _require_single_names(body: bytes) -> None:

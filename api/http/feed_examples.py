@@ -8,13 +8,20 @@ from uuid import UUID
 
 import msgspec
 
-from api.http.examples import AREA_ID, EVENT_ID, VISITOR_ID
+from api.http.examples import AREA_ID, EVENT_ID, NONCE, VISITOR_ID
 from domain.feed.item import ITEM_TYPES, FeedItem
 
 Json = dict[str, Any]
 
 _BEGINS, _DEADLINE = "2030-05-17T09:00:00Z", "2030-05-16T09:00:00Z"
 _OTHER_VISITOR_ID = "c0ffee00-0000-5000-8000-00000000000b"
+_ENTRY: Json = {
+    "at": "2030-05-17T08:55:03Z",
+    "received_at": "2030-05-17T09:20:00Z",
+    "nonce": NONCE,
+    "gate": "North",
+    "offline": True,
+}
 _ADA: Json = {"full_name": "Ada Lovelace", "email": "ada@example.com"}
 
 EXAMPLES: dict[str, Json] = {
@@ -51,6 +58,9 @@ EXAMPLES: dict[str, Json] = {
     "visitor.lapsed": {},
     "visitor.changed": _ADA,
     "visitor.erased": {},
+    "check_in.recorded": {**_ENTRY, "has_seat": True},
+    "check_in.repeated": {**_ENTRY, "checked_in_at": "2030-05-17T08:41:12Z"},
+    "check_in.undone": {"nonce": NONCE, "checked_in_at": None},
     "notification.failed": {"reason": "HTTP 422"},
 }
 """The data of an item, by its type."""

@@ -15,6 +15,7 @@ from msgspec import UnsetType
 
 from api.identity.passwords import Password, Secret
 from domain.api_keys import MAX_EVENTS, GraceSeconds, Scope
+from domain.check_ins import Gate, Nonce, ScannedText
 from domain.core.characters import CONTROL, NOT_FOR_NAMES
 from domain.core.durations import Duration, LongDuration
 from domain.core.times import Timezone, parse_deadline, parse_moment
@@ -215,6 +216,11 @@ _TYPES: dict[frozenset[Any], FieldType] = {
     ),
     frozenset({Position}): FieldType(
         Position.parse, Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=Position.most)
+    ),
+    frozenset({Nonce}): FieldType(Nonce.parse, Schema(type=_STRING, pattern=Nonce.pattern)),
+    frozenset({Gate}): _text(Gate),
+    frozenset({ScannedText}): FieldType(
+        ScannedText.parse, Schema(type=_STRING, max_length=ScannedText.max_length)
     ),
     frozenset({LongDuration}): FieldType(LongDuration.parse, _DURATION),
     frozenset({UUID}): FieldType(_parse_id, Schema(type=_STRING, format=OpenAPIFormat.UUID)),

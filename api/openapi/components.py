@@ -34,6 +34,7 @@ TAGS = {
     "areas": "Venues of events.",
     "events": "Events, and registration for them.",
     "visitors": "Registered visitors, for organizers and admins.",
+    "door": "Checking visitors in.",
     "auth": "Your own account: register, sign in, sign out.",
     "accounts": "All accounts and their roles, for admins.",
     "feed": "What happened, in order, for other systems.",

@@ -32,5 +32,7 @@ def answer(annotation: Any) -> Any:
     return msgspec.to_builtins(_data(annotation))
 
 
-def _data(kind: type) -> Any:
+def _data(kind: Any) -> Any:
+    if get_origin(kind) is list:
+        return [_data(*get_args(kind))]
     return None if kind is type(None) else msgspec.convert(body(kind), kind)

@@ -107,6 +107,10 @@ FIELDS: Mapping[str, str] = {
     "changes": "The fields that differ.",
     "new": "The value at the second moment.",
     "from_provider": "Whether it came from the events provider.",
+    "received_at": "When the scan arrived here.",
+    "nonce": "Identifies the scan.",
+    "gate": "Where; null: not said.",
+    "offline": "Whether it was scanned without a network.",
     "confirm_by": "Until when the address must be confirmed; null: it need not.",
     "moved_to": "The id of the visitor who has the seat now: the email was corrected.",
     # of webhooks

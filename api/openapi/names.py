@@ -11,6 +11,7 @@ from api.visitor_import import Outcome
 from domain.accounts import Role
 from domain.api_keys import Scope
 from domain.audit.entry import PersonalState
+from domain.check_ins import BatchOutcome
 from domain.details import Availability, Status, WaitingList
 from domain.feed.sources import TYPES
 from domain.feed.visitor_data import Seated
@@ -30,6 +31,7 @@ _ENUMS: Mapping[str, Sequence[str]] = {
     "DeletedBy": ("organizer", "cleanup"),
     "ItemType": TYPES,
     "ImportOutcome": get_args(Outcome),
+    "ScanOutcome": get_args(BatchOutcome),
     "Role": get_args(Role),
     "Scope": get_args(Scope),
     "Order": ("asc", "desc"),

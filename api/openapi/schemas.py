@@ -73,6 +73,9 @@ def _named(schema: Json, schemas: Json) -> Json:
     if "title" not in schema:
         return schema
     name = schema["title"]
+    for of_field in schema["properties"].values():
+        if "items" in of_field:
+            of_field["items"] = _named(of_field["items"], schemas)
     if schemas.setdefault(name, schema) != schema:
         raise NameTaken(f"{NameTaken.__doc__}: {name}")
     return {"$ref": f"#/components/schemas/{name}"}

@@ -59,6 +59,10 @@ class Identity:
         """Unique for each person: used when another person has the id of `visitor`."""
         return self._derive(b"other visitor", event_id.bytes + email.person.encode())
 
+    def scan(self, event_id: UUID, nonce: str) -> UUID:
+        """Of what was scanned at the door."""
+        return self._derive(b"scan", event_id.bytes + nonce.encode())
+
     def _with_former(self, kind: bytes, name: Line) -> list[UUID]:
         different = dict.fromkeys([fold_formerly(name), name.folded])
         return [self._derive(kind, folded.encode()) for folded in different]

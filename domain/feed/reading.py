@@ -21,6 +21,7 @@ from domain.feed.blocks import FindBlocks
 from domain.feed.item import FeedItem
 from domain.feed.making import items_of
 from domain.feed.positions import end_of_history
+from domain.feed.sources import ignored_topics
 from domain.feed.stretches import Row, stretches
 from domain.feed.wanted import Wanted
 from domain.history.codec import decode
@@ -69,7 +70,9 @@ async def read_feed(
     end = await end_of_history(connection, after)
     wanted = Wanted(frozenset(types), None if of_events is None else frozenset(of_events))
     position, items, searched = after, list[FeedItem](), 0
-    async with aclosing(stretches(connection, after, end, wanted, limit, find_blocks)) as parts:
+    ignored = ignored_topics(types)
+    parts = stretches(connection, after, end, wanted, limit, find_blocks, ignored)
+    async with aclosing(parts):
         async for rows, reached in parts:
             recorded = list(_readable(rows))
             for item in await items_of(connection, keys, recorded, personal=personal):

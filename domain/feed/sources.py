@@ -11,6 +11,7 @@ from domain import (
     announcements,
     api_keys,
     areas,
+    entries,
     event_cancellation,
     events,
     notifications,
@@ -21,7 +22,7 @@ from domain import (
 )
 from domain.audit import disclosures
 from domain.core.aggregate import DomainEvent
-from domain.feed import event_data, notification_data, visitor_data
+from domain.feed import check_in_data, event_data, notification_data, visitor_data
 from domain.feed.item import ITEM_TYPES, ItemData
 
 EventClass = type[DomainEvent[Any]]
@@ -46,6 +47,10 @@ SOURCES: dict[EventClass, type[ItemData]] = {
     visitors.Lapsed: visitor_data.VisitorLapsedData,
     visitors.Corrected: visitor_data.VisitorChangedData,
     visitors.Erased: visitor_data.VisitorErasedData,
+    entries.CheckedIn: check_in_data.CheckInRecordedData,
+    entries.EnteredWithoutSeat: check_in_data.CheckInRecordedData,
+    entries.EnteredAgain: check_in_data.CheckInRepeatedData,
+    entries.CheckInUndone: check_in_data.CheckInUndoneData,
     notifications.Failed: notification_data.NotificationFailedData,
 }
 
@@ -58,6 +63,9 @@ NO_ITEMS: frozenset[EventClass] = frozenset(
         events.TakenFromProvider,
         # tickets: the door's list has them
         tickets.TicketReissued,
+        # what the entries of visitors are from
+        entries.ScanRecorded,
+        entries.ScanUndone,
         # messages to visitors, which are no changes
         announcements.ChangeAnnounced,
         announcements.ReminderDue,

@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 
 from domain.events import Event
 from domain.feed.blocks import BLOCK, FindBlocks
-from domain.feed.sources import SOURCES, ignored_topics
+from domain.feed.sources import NO_ITEMS, SOURCES
 from domain.feed.wanted import Wanted
 
 AT_ONCE = 2_000
@@ -35,9 +35,11 @@ async def stretches(
     wanted: Wanted,
     limit: int,
     find_blocks: FindBlocks | None,
+    ignored: Sequence[str],
 ) -> AsyncGenerator[Stretch, None]:
-    """Up to the end. Each has at most `limit` rows if everything is wanted."""
-    ignored, may_concern = ignored_topics(wanted.types), _may_concern(wanted.of_events)
+    """Up to the end, without the `ignored` topics. Each has at most `limit` rows if everything is
+    wanted."""
+    may_concern = _may_concern(wanted.of_events)
     if find_blocks is not None and not wanted.is_all:
         while (found := await find_blocks(connection, wanted.subjects, after=after)).up_to > after:
             rows = await _rows(connection, found.ranges(after), ignored, BLOCK)
@@ -82,7 +84,7 @@ async def _rows(
 
 _NAME_THE_EVENT = {
     kind.topic
-    for kind in SOURCES
+    for kind in (*SOURCES, *NO_ITEMS)
     if kind.aggregate_class is Event or "event_id" in kind.__struct_fields__
 }
 """Topics whose domain events have the id of the event: in the stream's id, or as text in the

@@ -90,6 +90,11 @@ async def test_each_call_is_answered_again(api: Api) -> None:
     await twice("PATCH /api/visitors/{visitor_id}", {"full_name": "Grace Hopper"}, **of_grace)
     await twice("POST /api/visitors/{visitor_id}/resend", **of_grace)
     await twice("POST /api/visitors/{visitor_id}/reissue", **of_grace)
+    scan = {"visitor_id": grace["data"]["id"], "nonce": "nonce-01"}
+    await twice("POST /api/events/{event_id}/check-ins", scan, event_id=event)
+    scans = {"entries": [scan | {"nonce": "nonce-02"}]}
+    await twice("POST /api/events/{event_id}/check-ins/batch", scans, event_id=event)
+    await twice("DELETE /api/events/{event_id}/check-ins/{nonce}", event_id=event, nonce="nonce-01")
     await twice("POST /api/visitors/{visitor_id}/cancel", {"reason": "Ill"}, **of_grace)
     await twice("POST /api/visitors/{visitor_id}/promote", visitor_id=mary["data"]["id"])
 

@@ -14,6 +14,7 @@ from psycopg import AsyncConnection
 from domain.api_keys import CreateKey
 from domain.application import APPLICATION
 from domain.areas import CreateArea
+from domain.check_ins import CheckIn, Nonce, Scanned
 from domain.core.durations import Duration, LongDuration
 from domain.core.ids import Identity
 from domain.core.values import Capacity, Text
@@ -38,6 +39,8 @@ from tests.support.installation import ORIGIN, an_account, an_event, visitor
 NOW = datetime.now(UTC)
 
 MOVED_TO = NOW + timedelta(hours=23)
+
+ENTERED = Nonce("has-entered")
 
 A_URL = WebhookUrl("https://example.com/")
 
@@ -73,7 +76,7 @@ class World(msgspec.Struct, kw_only=True):
     moved: UUID
     """An event whose visitors do not know yet that it begins at `MOVED_TO`, with a reminder due."""
     ada: UUID
-    """A visitor of the fair, like the one after her."""
+    """A visitor of the fair, like the one after her, who was checked in as `ENTERED`."""
     ada_notification: UUID
     full: UUID
     """An event with one seat, which `seated` has; `first` and `second` wait."""
@@ -103,7 +106,8 @@ async def world_of(
     synced = uuid4()
     await do(a_synced_event(synced))
     await do(ChangeEvent(event_id=synced, name=Text("Renamed here")))
-    ada, _ = [(await do(visitor(fair, number))).id for number in (1, 2)]
+    ada, entered = [(await do(visitor(fair, number))).id for number in (1, 2)]
+    await do(CheckIn(event_id=fair, scanned=Scanned(nonce=ENTERED, visitor_id=entered)))
     sent, failed = [
         e.event.notification_id
         for e in await read_events(connection, after=0, limit=100)

@@ -22,6 +22,7 @@ from domain.api_keys import CreateKey, RevokeKey, RollKey
 from domain.application import APPLICATION
 from domain.areas import CreateArea, DeleteArea, RenameArea
 from domain.audit.disclosures import RecordDisclosure
+from domain.check_ins import CheckIn, Nonce, RecordScans, Scanned, UndoCheckIn
 from domain.core.values import Email, FullName, Text, Username
 from domain.departures import (
     CancelVisitor,
@@ -52,7 +53,16 @@ from domain.webhooks import (
     RollWebhookSecret,
     WebhookUrl,
 )
-from tests.domain.command_world import MOVED_TO, NOW, Rows, World, a_synced_event, rows_of, world_of
+from tests.domain.command_world import (
+    ENTERED,
+    MOVED_TO,
+    NOW,
+    Rows,
+    World,
+    a_synced_event,
+    rows_of,
+    world_of,
+)
 from tests.support.installation import ORIGIN, an_event, visitor
 
 pytestmark = pytest.mark.anyio
@@ -175,6 +185,14 @@ def _creates_webhook(rows: Rows, world: World) -> None:
     rows.webhooks.append(rows.webhooks[0] | {"url": ANOTHER_URL})
 
 
+def _of_ada(world: World) -> Scanned:
+    return Scanned(nonce=Nonce("scan-of-ada"), visitor_id=world.ada)
+
+
+def _of_second(world: World) -> Scanned:
+    return Scanned(nonce=Nonce("scan-of-second"), visitor_id=world.second)
+
+
 COMMANDS: dict[type, Given] = {
     CreateArea: Given(
         lambda _: CreateArea(name=Text("Annex")), ["AreaName.Claimed", "Area.Created"]
@@ -250,6 +268,18 @@ COMMANDS: dict[type, Given] = {
         lambda w: EraseVisitor(visitor_id=w.ada),
         ["Notification.Failed", "Visitor.Cancelled", "Visitor.Erased"],
         _erases,
+    ),
+    CheckIn: Given(
+        lambda w: CheckIn(event_id=w.fair, scanned=_of_ada(w)),
+        ["Visitor.CheckedIn", "Scan.Recorded"],
+    ),
+    RecordScans: Given(
+        lambda w: RecordScans(event_id=w.full, scanned=[_of_second(w)]),
+        ["Visitor.EnteredWithoutSeat", "Scan.Recorded"],
+    ),
+    UndoCheckIn: Given(
+        lambda w: UndoCheckIn(event_id=w.fair, nonce=ENTERED),
+        ["Visitor.CheckInUndone", "Scan.Undone"],
     ),
     RecordDelivery: Given(
         lambda w: RecordDelivery(notification_id=w.ada_notification), ["Notification.Sent"]

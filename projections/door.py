@@ -1,0 +1,89 @@
+"""The door's list: the visitors of an event in the order of their last changes, so that a scanner
+that has read up to a position goes on after it.
+
+The order is that of history, and the rows are those of `visitors`. The position of that table is
+read before its rows, and no page goes beyond it: so each row includes all changes up to the
+position that the reader goes on after, and a later change is at a later position.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+
+from domain.feed.positions import end_of_history
+from domain.feed.sources import NO_ITEMS, SOURCES
+from domain.feed.stretches import stretches
+from domain.feed.wanted import Wanted
+from domain.privacy.keys import InstallationKeys
+from domain.visitors import MessageResent, Visitor
+from projections.feed_blocks import find_blocks
+from projections.people import with_people
+from projections.visitors import VISITORS, VisitorRow, rows_with_ids
+
+MAX_STRETCHES = 50
+"""Parts of history that are searched for one page; after them it ends, perhaps without rows."""
+
+_IGNORED = [
+    kind.topic
+    for kind in (*SOURCES, *NO_ITEMS)
+    if kind.aggregate_class is not Visitor or kind is MessageResent
+]
+
+
+class DoorPage(msgspec.Struct, frozen=True):
+    rows: list[VisitorRow]
+    position: int
+    """What the next page is after."""
+    more: bool
+    """Whether there may be another page now."""
+
+
+async def read_door(
+    connection: AsyncConnection[Any],
+    keys: InstallationKeys,
+    event_id: UUID,
+    *,
+    after: int,
+    limit: int,
+    personal: bool,
+) -> DoorPage:
+    """The visitors of the event who changed after the position, at most `limit`. Without
+    `personal`, they have no names. Raises `NotInHistory`."""
+    end = min(await end_of_history(connection, after), await _position(connection))
+    if end <= after:
+        return DoorPage([], after, more=False)
+    changed, position, searched = dict[UUID, None](), after, 0
+    wanted = Wanted(of_events=frozenset([event_id]))
+    parts = stretches(connection, after, end, wanted, limit, find_blocks, _IGNORED)
+    async with aclosing(parts):
+        async for rows, reached in parts:
+            for id, *_, at in rows:
+                is_full = len(changed) == limit and id not in changed
+                if is_full or at > end:
+                    break
+                changed[id], position = None, at
+            else:
+                is_full = False
+            if is_full:
+                break
+            position, searched = min(reached, end), searched + 1
+            if searched == MAX_STRETCHES or position == end:
+                break
+    found = {row.id: row for row in await rows_with_ids(connection, changed, event_id)}
+    ordered = [found[id] for id in changed if id in found]
+    if personal:
+        ordered = await with_people(connection, keys, ordered)
+    return DoorPage(ordered, position, more=position < end)
+
+
+async def _position(connection: AsyncConnection[Any]) -> int:
+    cursor = await connection.execute(
+        "SELECT position FROM projections WHERE name = %s", [VISITORS.name]
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else 0
