@@ -86,7 +86,7 @@ async def test_a_filtered_feed_goes_on_after_what_it_left_out(lone_api: Api) -> 
 async def test_parameters_that_make_no_sense_are_refused_by_name(lone_api: Api) -> None:
     follower = await an_organizer(lone_api)
     for query, message in (
-        ({"types": "visitor.danced"}, "separated by commas: event.created, "),
+        ({"types": "visitor.danced"}, "separated by commas: check_in.recorded, "),
         ({"types": "event.created,"}, "must be types of items, separated by commas: "),
         ({"event_id": "7"}, "must be a UUID"),
         ({"limit": 1001}, "must be a whole number from 1 to 1000"),
