@@ -6,19 +6,21 @@ client reads slowly. Each page is of one moment; a visitor who stays is in the f
 
 from __future__ import annotations
 
+import asyncio
 import csv
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from datetime import datetime
 from functools import partial
 from io import StringIO
 from uuid import UUID
+
+import msgspec
 
 from api.csv_files.cells import escaped
 from api.database.query import Query
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import VisitorStatus
 from projections.event_visitors import BEGINNING, Place, next_visitors
-from projections.visitors import VisitorRow
+from projections.visitors import VisitorRow, with_people_and_places
 
 COLUMNS = (
     "id",
@@ -30,7 +32,7 @@ COLUMNS = (
     "checked_in_at",
 )
 
-PAGE_SIZE = 250
+PAGE_SIZE = 500
 """Visitors that are read at once: to decrypt their names takes about 10 ms of the event loop."""
 
 Rows = list[VisitorRow]
@@ -55,23 +57,27 @@ async def exported(
 async def pages_of(
     run_query: RunQuery, keys: InstallationKeys, event_id: UUID, status: VisitorStatus | None
 ) -> AsyncIterator[Rows]:
-    """The visitors of the event, in the order in which they came."""
-    place = BEGINNING
-    while True:
-        rows = await run_query(
-            partial(
-                next_visitors,
-                keys=keys,
-                event_id=event_id,
-                status=status,
-                after=place,
-                limit=PAGE_SIZE,
-            )
+    """The visitors of the event, in the order in which they came. While a page is decrypted and
+    sent, the database finds the next one. Its names are read last, so that nobody is in it whose
+    erasure was complete before."""
+
+    def page_after(place: Place) -> asyncio.Task[Rows]:
+        query = partial(
+            next_visitors, event_id=event_id, status=status, after=place, limit=PAGE_SIZE
         )
-        yield rows
-        if len(rows) < PAGE_SIZE:
-            return
-        place = Place(rows[-1].registered_at, rows[-1].position)
+        return asyncio.ensure_future(run_query(query))
+
+    coming = page_after(BEGINNING)
+    try:
+        while True:
+            rows = await coming
+            if is_full := len(rows) == PAGE_SIZE:
+                coming = page_after(Place(rows[-1].registered_at, rows[-1].position))
+            yield await run_query(partial(with_people_and_places, keys=keys, rows=rows))
+            if not is_full:
+                return
+    finally:
+        coming.cancel()
 
 
 def _cells(row: VisitorRow, *, personal: bool) -> Iterable[object]:
@@ -83,16 +89,13 @@ def _cells(row: VisitorRow, *, personal: bool) -> Iterable[object]:
         escaped(person.email) if personal and person else None,
         row.status if person else "erased",
         row.queue_position,
-        _time(row.registered_at),
-        _time(row.checked_in_at),
+        row.registered_at,
+        row.checked_in_at,
     )
-
-
-def _time(moment: datetime | None) -> str | None:
-    return moment.isoformat().replace("+00:00", "Z") if moment else None
 
 
 def _lines(rows: Iterable[Iterable[object]]) -> str:
     text = StringIO()
-    csv.writer(text).writerows(rows)
+    # msgspec writes ids and times five times as fast as Python's own methods.
+    csv.writer(text).writerows(msgspec.to_builtins(list(rows)))
     return text.getvalue()

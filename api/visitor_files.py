@@ -41,7 +41,6 @@ from domain.history.batch import Done, Execute
 from domain.history.idempotency import Once
 from domain.history.rehearsal import rehearsal
 from domain.history.replays import done_before, done_once
-from domain.privacy.keys import InstallationKeys
 from domain.visitors import EventCancelled, VisitorStatus
 from projections.event_visitors import next_visitors
 from projections.events import get_event
@@ -205,7 +204,7 @@ async def visitor_file(
     mark: str = "",
 ) -> Response[str]:
     """The file, after a byte order mark if that is the `mark`. Raises NotFound."""
-    name = await read(request, at_least, partial(_name, event_id, request.connections.keys))
+    name = await read(request, at_least, partial(_name, event_id))
     parts = exported(
         partial(run_query, request.connections.readers),
         request.connections.keys,
@@ -230,10 +229,10 @@ async def _encoded(mark: str, parts: AsyncIterator[str]) -> AsyncIterator[bytes]
         mark = ""
 
 
-async def _name(event_id: UUID, keys: InstallationKeys, connection: AsyncConnection[Any]) -> str:
+async def _name(event_id: UUID, connection: AsyncConnection[Any]) -> str:
     """Of the event; empty for one that was deleted. Raises NotFound when there is no such event,
     nor anybody who registered for it."""
     event = await get_event(connection, event_id)
-    if event is None and not await next_visitors(connection, keys, event_id, limit=1):
+    if event is None and not await next_visitors(connection, event_id, limit=1):
         raise NotFound("event", event_id)
     return event.name if event else ""

@@ -65,15 +65,14 @@ BEGINNING = Place(datetime.min.replace(tzinfo=UTC), 0)
 
 async def next_visitors(
     connection: AsyncConnection[Any],
-    keys: InstallationKeys,
     event_id: UUID,
     *,
     status: VisitorStatus | None = None,
     after: Place = BEGINNING,
     limit: int,
 ) -> list[VisitorRow]:
-    """The visitors behind a place, those who came first come first. Visitors of the same time were
-    appended together, in the order of their positions."""
+    """The visitors behind a place, without people and places in line; those who came first come
+    first. Visitors of the same time were appended together, in the order of their positions."""
     statement = SQL(
         """
         SELECT registered_at, id, {} FROM visitors
@@ -88,8 +87,7 @@ async def next_visitors(
         "limit": limit,
     }
     cursor = await connection.execute(statement, values, binary=True)
-    rows = [made(*row) for row in await cursor.fetchall()]
-    return await with_people_and_places(connection, keys, rows)
+    return [made(*row) for row in await cursor.fetchall()]
 
 
 async def _count(

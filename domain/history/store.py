@@ -297,7 +297,8 @@ async def _personal_data(
 ) -> dict[int, Any]:
     cursor = await connection.execute(
         """
-        SELECT e.notification_id, e.topic, e.state, e.originator_id, e.originator_version, k.wrapped
+        SELECT e.notification_id, e.topic, e.state, k.wrapped,
+               uuid_send(e.originator_id) || int8send(e.originator_version) -- as `binding_of`
         FROM history_events e JOIN personal_keys k USING (originator_id, originator_version)
         WHERE e.notification_id = ANY(%b::bigint[])
         """,
@@ -305,8 +306,7 @@ async def _personal_data(
         binary=True,
     )
     found = dict[int, Any]()
-    for position, topic, state, id, version, wrapped in await cursor.fetchall():
-        bound_to = binding_of(id, version)
+    for position, topic, state, wrapped, bound_to in await cursor.fetchall():
         personal_key = unwrap(keys, wrapped, bound_to)
         found[position] = decode_personal_data(topic, state, personal_key, bound_to)
     return found

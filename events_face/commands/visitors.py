@@ -55,7 +55,7 @@ def list_all(
 
     async def run() -> None:
         async with await connect(services.database_url) as connection:
-            await _require_event(connection, keys, event_id)
+            await _require_event(connection, event_id)
             print_text(HEADER)
             async for rows in pages_of(lambda query: query(connection), keys, event_id, status):
                 print_text(*map(_line, rows))
@@ -79,7 +79,7 @@ def export(
         """Returns the number of lines."""
         lines = 0
         async with await connect(services.database_url) as connection:
-            await _require_event(connection, keys, event_id)
+            await _require_event(connection, event_id)
             async for part in exported(
                 lambda query: query(connection), keys, event_id, status=status
             ):
@@ -156,11 +156,9 @@ async def _executing(
             yield writer.execute
 
 
-async def _require_event(
-    connection: AsyncConnection[Any], keys: InstallationKeys, id: UUID
-) -> None:
+async def _require_event(connection: AsyncConnection[Any], id: UUID) -> None:
     """Raises CommandFailed when there is no such event, nor anybody who registered for it."""
-    if await get_event(connection, id) or await next_visitors(connection, keys, id, limit=1):
+    if await get_event(connection, id) or await next_visitors(connection, id, limit=1):
         return
     raise CommandFailed(str(NotFound("event", id)))
 
