@@ -163,7 +163,9 @@ def _shortened(row: EventRow) -> EventRow:
 
 
 def _pages(settings: Settings) -> str | None:
-    return settings.public_url and f"{settings.public_url}/events"
+    return (
+        f"{settings.public_url}/events" if settings.public_pages and settings.public_url else None
+    )
 
 
 def _name(settings: Settings) -> str:

@@ -15,6 +15,7 @@ from api.database.query import run_query
 from api.http.access import Permission
 from api.http.connections import Connections
 from api.http.feed_examples import item_example
+from api.http.key_access import require_key
 from api.http.parameters import FEED_TYPES, UUID_OR_NOTHING
 from api.http.refusals import OutsideOfEvents
 from api.http.requests import Request
@@ -157,6 +158,7 @@ async def read_feed(
     page = await (read_shared(after) if wait else read_first())
     if page.is_empty and wait:
         page = await read_next(page.position)
+        await require_key(request)  # it may have been revoked meanwhile
     return Ready(page.body, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 

@@ -16,6 +16,9 @@ from domain.core.errors import InvalidFields, ProblemError
 SEPARATORS = ",;\t"
 """Spreadsheets write the one that is usual in their country."""
 
+_DECLARED = re.compile(rf"sep=([{SEPARATORS}])[ \t]*(?:\r\n|\r|\n|$)", re.IGNORECASE)
+"""The first line of files for Excel that name their separator."""
+
 MAX_RECORDS = 10_000
 
 MAX_NAMED = 20
@@ -88,7 +91,11 @@ def _text_of(data: bytes) -> str:
 
 def _rows(text: str, known: Collection[str]) -> Iterator[tuple[int, list[str]]]:
     """The rows that have text, each with its first line. Raises MalformedFile."""
-    rows = csv.reader(StringIO(text, newline=""), delimiter=_separator_of(text, known), strict=True)
+    declared = _DECLARED.match(text)
+    separator = declared[1] if declared else _separator_of(text, known)
+    rows = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True)
+    if declared:
+        next(rows)
     while True:
         line = rows.line_num + 1
         try:

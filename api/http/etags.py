@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 _MEMBER = re.compile(r'(W/)?("[!#-~\x80-\xff]*")|[^\s,"]+|"')
 """A valid tag, or other text."""
@@ -40,7 +41,9 @@ def _is_any(lines: Sequence[str]) -> bool:
 
 def _tags(lines: Sequence[str]) -> list[tuple[bool, str]]:
     """Whether each is weak, and the tag itself."""
-    members = list(_MEMBER.finditer(",".join(lines)))
-    if not all(member[2] for member in members):
+    text = ",".join(lines)
+    members = list(_MEMBER.finditer(text))
+    gaps = (text[one.end() : other.start()] for one, other in pairwise(members))
+    if not all(member[2] for member in members) or not all("," in gap for gap in gaps):
         return []
     return [(bool(member[1]), member[2]) for member in members]

@@ -73,6 +73,14 @@ class KeyAccess:
         return await run_query(self._primary, query)
 
 
+async def require_key(request: Request) -> None:
+    """The key of a request that has one is still valid. Raises TokenInvalid."""
+    if isinstance(request.caller, KnownKey):
+        secret = KeySecret.parse(key_of(request) or "")
+        if secret is None or await request.connections.api_keys.of(secret) is None:
+            raise TokenInvalid
+
+
 def key_of(request: Request) -> str | None:
     """What has the prefix of an API key in `Authorization`, valid or not. The panel and calls
     without a limit, such as probes, take no keys."""

@@ -55,6 +55,8 @@ def test_the_tag_of_a_compressed_body_has_the_same_version_and_matches_itself_on
         [f'{TAG}, "open'],
         ['"7-0af3'],
         ['"a b", ' + TAG],
+        [f'"a"{TAG}'],
+        [f'"a" {TAG}'],
         ["'7-0af3'"],
     ],
 )

@@ -9,6 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from tests.api.keyed import Keyed
 from tests.api.serving import Account, Api, problem
 from tests.support.waiting import until_async
 
@@ -187,6 +188,18 @@ async def test_a_client_that_leaves_is_not_waited_for(lone_api: Api) -> None:
     await until_async(lambda: has_waiting(lone_api, 1))
     waiting.cancel()  # it closes the connection
     await until_async(lambda: has_waiting(lone_api, 0), within=10)
+
+
+async def test_a_key_that_is_revoked_while_it_waits_gets_nothing(keyed: Keyed) -> None:
+    key = await keyed.key("feed")
+    position = (await keyed.http.get(FEED, headers=key)).json()["meta"]["position"]
+    query = {"after": position, "wait": 20}
+    waiting = asyncio.create_task(keyed.http.get(FEED, params=query, headers=key))
+    await until_async(lambda: has_waiting(keyed.api, 1))
+    (id,) = await keyed.key_ids()
+    await keyed.http.delete(f"/api/keys/{id}", headers=keyed.admin)
+    await keyed.event()
+    assert problem(await waiting) == (401, "token-invalid")
 
 
 async def test_nobody_waits_for_an_event_that_there_never_was(lone_api: Api) -> None:

@@ -151,6 +151,8 @@ async def test_an_exported_file_can_be_imported_for_another_event(api: Api) -> N
     [
         "full_name,email\r\nAda,ada@example.com\r\n",
         "\ufefffull_name;email\nAda;ada@example.com",
+        "\ufeffsep=;\r\nfull_name;email\r\nAda;ada@example.com\r\n",
+        "sep=,\nfull_name,email\nAda,ada@example.com\n",
         "Email\tFull_Name\tstatus\r\n\r\nada@example.com\tAda\tcancelled\r\n \t\t\r\n",
         '"email","full_name",\r"ada@example.com"," Ada ",\r',
         'registered_at;id;email;full_name\n"a;b";"c\nd";ada@example.com;Ada\n',
