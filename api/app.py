@@ -18,6 +18,8 @@ from api.audit import AuditCalls
 from api.auth import AuthCalls
 from api.calendars import CalendarCalls
 from api.check_ins import DoorCalls
+from api.door_page.frames import read_frame
+from api.door_page.page import door_file, door_page, door_worker
 from api.erasures import erase
 from api.event_list import list_events
 from api.event_visitors import EventVisitorCalls
@@ -85,6 +87,14 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
     app = Litestar(
         [
             *pages(public=settings.public_pages),
+            home,
+            problem_type,
+            OwnRegistrationPages,
+            file,
+            door_page,
+            door_worker,
+            door_file,
+            read_frame,
             *ROUTES,
             *documentation(ROUTES, settings.write_policy),
             panel(checks),

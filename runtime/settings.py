@@ -65,6 +65,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rate_limit_login: Rate = Rate(10, 60)
     rate_limit_accounts: Rate = Rate(30, 60)
     rate_limit_register: Rate = Rate(600, 60)
+    rate_limit_frames: Rate = Rate(3000, 60)
+    """Of the cameras at one address, on phones that cannot read QR codes."""
     trusted_proxies: tuple[Network, ...] = ()
     cors_origins: tuple[str, ...] = ()
     cleanup_days: int = 7
@@ -133,6 +135,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             rate_limit_register=read(
                 "RATE_LIMIT_REGISTER", variables.rate, default.rate_limit_register
             ),
+            rate_limit_frames=read("RATE_LIMIT_FRAMES", variables.rate, default.rate_limit_frames),
             trusted_proxies=read("TRUSTED_PROXIES", variables.networks, ()),
             cors_origins=read("CORS_ORIGINS", variables.origins, ()),
             cleanup_days=read("CLEANUP_DAYS", variables.days, default.cleanup_days),

@@ -9,6 +9,7 @@ from litestar import Router
 from api.admin.accounts import AccountPages
 from api.admin.areas import AreaPages
 from api.admin.dashboard.page import dashboard, live_dashboard
+from api.admin.door import DoorPages
 from api.admin.event_cancellation import EventCancellationPages
 from api.admin.event_tabs import EventTabs
 from api.admin.events import EventPages
@@ -43,6 +44,7 @@ def panel(checks: Sequence[Check | None]) -> Router:
             EventPages,
             EventCancellationPages,
             EventTabs,
+            DoorPages,
             VisitorPages,
             VisitorChangePages,
             VisitorFilePages,

@@ -12,6 +12,8 @@ from psycopg.sql import SQL
 
 from domain.api_keys import Scope
 
+DOOR_SCOPES: tuple[Scope, ...] = ("check_in", "personal")
+
 
 class KeyRow(msgspec.Struct, frozen=True):
     id: UUID
@@ -27,6 +29,14 @@ class KeyRow(msgspec.Struct, frozen=True):
     last_used_at: datetime | None
     version: int
     """Version of the aggregate."""
+
+    def is_of_door(self, event_id: UUID) -> bool:
+        """Whether it can do nothing but check in at this event."""
+        return (
+            self.event_ids == [event_id]
+            and "check_in" in self.scopes
+            and {*self.scopes} <= {*DOOR_SCOPES}
+        )
 
 
 _COLUMNS = SQL(
@@ -63,3 +73,17 @@ async def find_key(connection: AsyncConnection[Any], id: UUID) -> KeyRow | None:
     )
     row = await cursor.fetchone()
     return KeyRow(*row) if row else None
+
+
+async def list_door_keys(connection: AsyncConnection[Any], event_id: UUID) -> list[KeyRow]:
+    """Those that `KeyRow.is_of_door` is true of and that are not revoked, the newest first."""
+    cursor = await connection.execute(
+        SQL("""
+        SELECT {} FROM api_keys
+        WHERE event_ids = ARRAY[%(event_id)s]::uuid[] AND revoked_at IS NULL
+          AND 'check_in' = ANY(scopes) AND scopes <@ %(door_scopes)s
+        ORDER BY created_at DESC, id
+        """).format(_COLUMNS),
+        {"event_id": event_id, "door_scopes": list(DOOR_SCOPES)},
+    )
+    return [KeyRow(*row) for row in await cursor.fetchall()]

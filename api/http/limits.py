@@ -91,6 +91,7 @@ class Limits:
             "login": Limit(settings.rate_limit_login),
             "accounts": Limit(settings.rate_limit_accounts),
             "register": Limit(settings.rate_limit_register, _event, with_key=False),
+            "frames": Limit(settings.rate_limit_frames),
         }
         if settings.rate_limits and broker is None:
             log.warning("no Redis is configured (REDIS_URL): rate limits are suspended")

@@ -78,6 +78,11 @@ class Sessions:
             begun = await _begin(connection, claims, credential, unused_token, COOKIE_LIFE)
         return self._tokens.cookie(claims) if begun else None
 
+    def access_in_browser(self, account: SignedIn) -> str:
+        """An access token of a session that a browser has a cookie of; it ends with the session."""
+        claims = Claims(account_id=account.id, session_id=account.session_id)
+        return self._tokens.access(claims, account.roles)
+
     async def signed_in(self, token: str, kind: Kind = "access") -> SignedIn:
         """The account of the token."""
         claims = self._tokens.read(token, kind)
