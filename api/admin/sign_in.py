@@ -11,6 +11,7 @@ from litestar.response import Redirect
 from api.admin.kit import cookies
 from api.admin.kit.pages import page
 from api.auth import Login
+from api.door_page.files import folder
 from api.html.forms import Form, parsed, refused, sent_form
 from api.http.access import COOKIE, Permission, Who, may
 from api.http.authentication import authenticated
@@ -29,7 +30,7 @@ WRONG = "Wrong username or password."
 
 @get("/sign-in", opt={"access": Who.ANYONE})
 async def sign_in_page(request: Request) -> Response[str]:
-    return page(request, "sign_in.html", form=Form())
+    return _page(request, Form())
 
 
 @post("/sign-in", opt={"access": Who.ANYONE, "limit": "login"})
@@ -63,7 +64,18 @@ async def sign_out(request: Request) -> Response[Any]:
 
 def _again(request: Request, form: Form) -> Response[str]:
     values = {key: value for key, value in form.values.items() if key != "password"}
-    return page(request, "sign_in.html", status_code=422, form=Form(values, form.errors))
+    return _page(request, Form(values, form.errors), status_code=422)
+
+
+def _page(request: Request, form: Form, status_code: int = 200) -> Response[str]:
+    """Its script takes from the browser what the door page has read by sessions that have ended."""
+    return page(
+        request,
+        "sign_in.html",
+        status_code=status_code,
+        form=form,
+        forgets_doors=f"{folder()}/forget_sessions.js",
+    )
 
 
 def _next(request: Request) -> str:

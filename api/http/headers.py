@@ -48,6 +48,12 @@ _OF_PAGES = b"; ".join(
 )
 
 _PAGE = (*_ALWAYS, (b"content-security-policy", _OF_PAGES + b"; frame-ancestors 'none'"))
+PERMISSIONS = b"permissions-policy"
+"""Which devices a page may use; a page that needs one sends its own header."""
+
+_NO_DEVICES = (PERMISSIONS, b"camera=(), microphone=(), geolocation=()")
+
+_PAGE = (*_ALWAYS, (b"content-security-policy", _OF_PAGES))
 _DATA = (*_ALWAYS, (b"content-security-policy", _OF_DATA))
 _HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 
@@ -67,6 +73,12 @@ def framed_by(origins: Collection[str]) -> dict[str, str]:
 def hardening(status: int, headers: Collection[Header], *, https: bool) -> tuple[Header, ...]:
     """The security headers for a response with this status and these headers."""
     hardened = _of_page(headers) if HTML in headers else _ALWAYS if status == UNCHANGED else _DATA
+    if HTML not in headers:
+        hardened = _ALWAYS if status == UNCHANGED else _DATA
+    elif any(name == PERMISSIONS for name, _ in headers):
+        hardened = _PAGE
+    else:
+        hardened = (*_PAGE, _NO_DEVICES)
     return (*hardened, _HTTPS_ONLY) if https else hardened
 
 

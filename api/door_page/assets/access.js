@@ -4,7 +4,7 @@
 // The key comes in the fragment of the address, which browsers send to no server. It is kept in
 // this phone's database, and taken out of the address bar at once.
 
-import { read, write } from "./database.js";
+import { ofEvent, read, write } from "./database.js";
 
 const KEY = /^#(evf_[0-9A-Za-z]{49})$/;
 
@@ -68,6 +68,6 @@ export class Access {
 export async function forget(eventId) {
   await write(["doors", "visitors"], ({ doors, visitors }) => {
     doors.delete(eventId);
-    visitors.delete(IDBKeyRange.bound([eventId], [eventId, []]));
+    visitors.delete(ofEvent(eventId));
   });
 }

@@ -12,6 +12,7 @@ export async function watch(video, reader, scanned) {
     video: { facingMode: "environment", width: { ideal: 1280 }, height: { ideal: 720 } },
   });
   video.srcObject = stream;
+  video.hidden = false;
   await video.play();
   keepAwake();
   follow(video, reader, scanned);

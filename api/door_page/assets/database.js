@@ -21,6 +21,11 @@ function open() {
   return opened;
 }
 
+/** Whether the door page was ever used in this browser. */
+export async function exists() {
+  return (await indexedDB.databases()).some(({ name }) => name === NAME);
+}
+
 /** All of one event, in a store whose keys begin with it. */
 export const ofEvent = (eventId) => IDBKeyRange.bound([eventId], [eventId, []]);
 

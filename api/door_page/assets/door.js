@@ -202,8 +202,11 @@ class Door {
     if (!entry) return;
     this.asking = null;
     if (isLetIn) await this.scans.letInAnyway(entry);
-    const [colour, word] = isLetIn ? ["green", "Let in"] : ["red", "Turned away"];
-    view.showVerdict({ colour, word, reason: isLetIn ? "You decided. It is checked later." : "Nothing was recorded." });
+    const verdict = isLetIn
+      ? { colour: "green", word: "Let in", reason: "You decided. It is checked later." }
+      : { colour: "red", word: "Turned away", reason: "Nothing was recorded." };
+    view.showVerdict(verdict);
+    view.addRecent(verdict);
     this.show();
   }
 
@@ -247,5 +250,8 @@ class Door {
     }
   }
 }
+
+// Another link, opened where the page is open already.
+addEventListener("hashchange", () => location.reload());
 
 begin();
