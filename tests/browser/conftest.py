@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from api.door_page.files import folder
 from api.http.access import COOKIE
 from domain.accounts import Role
 from domain.core.values import Text
@@ -20,8 +21,10 @@ from domain.history.store import load_keys
 from runtime.embedded.services import Services
 from runtime.settings import Settings
 from tests.api.serving import Api, api_on, projector_on
+from tests.browser import door_phones
 from tests.browser.content import fill
 from tests.browser.crawling import one_of_each_kind
+from tests.browser.door_phones import Phone, Phones, Run
 from tests.browser.looking import People
 from tests.browser.watching import Watch
 from tests.support import chromium
@@ -108,6 +111,43 @@ async def people(browser: Browser, site: Api) -> AsyncIterator[People]:
 
         yield person
     assert [complaint for watch in watches for complaint in watch.complaints] == []
+
+
+@pytest.fixture
+async def phones(browser: Browser, site: Api) -> AsyncIterator[Phones]:
+    """As `people`, at doors."""
+    watches: list[Watch] = []
+    async with AsyncExitStack() as contexts:
+        origin = str(site.http.base_url)
+
+        async def phone(link: str, **options: Any) -> Phone:
+            context = await browser.new_context(base_url=origin, **door_phones.SIZE | options)
+            contexts.push_async_callback(context.close)
+            context.set_default_timeout(PATIENCE)
+            phone = Phone(context, await context.new_page(), link, origin)
+            watches.append(phone.watch)
+            await phone.open()
+            await phone.ready()
+            return phone
+
+        yield phone
+    assert [complaint for watch in watches for complaint in watch.complaints] == []
+
+
+@pytest.fixture
+async def run(browser: Browser, site: Api) -> AsyncIterator[Run]:
+    """Runs a script of the door page without the page."""
+    page = await browser.new_page(base_url=str(site.http.base_url))
+    await page.goto("/door")
+
+    async def call(script: str, function: str, *arguments: Any) -> Any:
+        return await page.evaluate(
+            "([script, name, values]) => import(script).then((it) => it[name](...values))",
+            [f"{folder()}/{script}", function, arguments],
+        )
+
+    yield call
+    await page.close()
 
 
 async def _session(site: Api, username: str) -> str:
