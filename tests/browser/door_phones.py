@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
-from domain.tickets import ticket_of
 from playwright.async_api import BrowserContext, Page, expect
 
 from domain.api_keys import CreateKey, Scope
 from domain.core.values import Text
 from domain.key_secrets import KeySecret
+from domain.tickets import ticket_of
 from tests.api.serving import OPERATOR, Api
 from tests.browser.watching import Watch
 

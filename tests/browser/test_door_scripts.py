@@ -6,8 +6,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from domain.tickets import ticket_hash, ticket_of
 
+from domain.tickets import ticket_hash, ticket_of
 from tests.api.serving import Api
 from tests.browser.door_phones import Run
 
