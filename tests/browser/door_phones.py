@@ -12,7 +12,7 @@ from domain.api_keys import CreateKey, Scope
 from domain.core.values import Text
 from domain.key_secrets import KeySecret
 from domain.tickets import ticket_of
-from tests.api.serving import OPERATOR, Api
+from tests.api.serving import OPERATOR, PASSWORD, Api
 from tests.browser.watching import Watch
 
 SIZE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
@@ -101,3 +101,10 @@ async def visitors_of(site: Api, event: str, *names: str) -> dict[str, str]:
         tickets[name] = ticket_of(site.connections.keys, UUID(event), id, 1, 0)
     await site.settled()
     return tickets
+
+
+async def organizer_of(site: Api) -> dict[str, str]:
+    """Signed in to the API."""
+    body = {"username": "organizer", "password": PASSWORD}
+    answer = await site.http.post("/api/auth/login", json=body)
+    return {"Authorization": f"Bearer {answer.json()['data']['access_token']}"}

@@ -15,6 +15,7 @@ from tests.browser.door_phones import (
     Phones,
     door_link,
     door_link_and_key,
+    organizer_of,
     visitors_of,
 )
 from tests.browser.looking import People, field, notice
@@ -25,9 +26,14 @@ pytestmark = pytest.mark.anyio
 
 async def entered(site: Api, event: str) -> list[dict[str, Any]]:
     """Who came in, as the API says."""
-    account = site.organizer.bearer
+    account = await organizer_of(site)
     answer = await site.http.get(f"/api/events/{event}/visitors?limit=100", headers=account)
     return [visitor for visitor in answer.json()["data"] if visitor["checked_in_at"]]
+
+
+def forged(ticket: str) -> str:
+    """Of the same event, with another seal."""
+    return ticket[:-1] + ("B" if ticket[-1] == "A" else "A")
 
 
 async def test_each_scan_gets_a_verdict_in_words_and_the_last_can_be_undone(
@@ -47,7 +53,7 @@ async def test_each_scan_gets_a_verdict_in_words_and_the_last_can_be_undone(
     await phone.sees("Stop", "Already inside")
     await phone.scan(elsewhere["Ada Lovelace"])
     await phone.sees("Stop", "another event")
-    await phone.scan("A" * 43 + tickets["Ada Lovelace"][43:])
+    await phone.scan(forged(tickets["Ada Lovelace"]))
     await phone.sees("Stop", "no ticket of ours")
     await phone.press("Undo the last")
     await phone.sees("Undone")
@@ -99,7 +105,7 @@ async def test_fifty_scans_without_a_network_survive_a_closed_page_and_are_recor
     for name in names[30:50]:
         await phone.scan(tickets[name])
         await phone.sees("Let in", name)
-    await phone.scan("ABCDEFGH" * 3 + tickets[names[0]][24:])
+    await phone.scan(forged(tickets[names[0]]))
     await phone.sees("Ask", "Not in the list of this phone")
     await phone.press("Turn away")
     await phone.press("Undo the last")
@@ -115,7 +121,7 @@ async def test_fifty_scans_without_a_network_survive_a_closed_page_and_are_recor
 
 async def recorded(site: Api, event: str) -> int:
     """Entries in history, repeated ones too."""
-    account = site.organizer.bearer
+    account = await organizer_of(site)
     types = "check_in.recorded,check_in.repeated"
     query = f"/api/feed?event_id={event}&types={types}&limit=1000"
     return len((await site.http.get(query, headers=account)).json()["data"])

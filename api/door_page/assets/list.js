@@ -1,6 +1,7 @@
 // The door's list: who has which ticket, and who is inside. Held in memory, and in the database so
 // that the page can begin without a network.
 
+import { AccessLost } from "./access.js";
 import { ofEvent, read, readAll, write } from "./database.js";
 
 const PORTION = 1_000;
@@ -27,10 +28,13 @@ export class DoorList {
   async update(progress = () => {}) {
     for (;;) {
       const { data, meta, problem } = await this.calls.list(this.position, PORTION);
-      if (problem) throw new Error(problem.detail);
-      await this.#store(data.map((item) => this.#hold(item)), Number(meta.position));
-      progress();
-      if (data.length < PORTION) return;
+      if (problem?.slug === "not-in-history") await this.#beginAgain();
+      else if (problem) throw new AccessLost("gone");
+      else {
+        await this.#store(data.map((item) => this.#hold(item)), meta.position);
+        progress();
+        if (!meta.more) return;
+      }
     }
   }
 
@@ -79,6 +83,14 @@ export class DoorList {
     this.#visitors.set(visitor.visitor_id, visitor);
     for (const hash of hashes) this.#byHash.set(hash, visitor.visitor_id);
     return visitor;
+  }
+
+  /** After the server was restored from a backup that is older than this list. */
+  async #beginAgain() {
+    this.#visitors.clear();
+    this.#byHash.clear();
+    await write(["visitors"], ({ visitors }) => visitors.delete(ofEvent(this.eventId)));
+    this.position = 0;
   }
 
   async #store(changed, position) {
