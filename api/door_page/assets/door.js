@@ -97,6 +97,7 @@ class Door {
         await this.queue.send();
         if (!this.named) await this.#learnName();
         await this.list.update(() => this.show());
+        await this.#rememberClock();
       });
       view.showDoor();
     } catch (error) {
@@ -109,7 +110,14 @@ class Door {
     if (problem) throw new AccessLost("gone");
     this.named = true;
     view.showEvent(data.name);
-    await this.#remember({ event_name: data.name, clock_offset: clock.difference() });
+    await this.#remember({ event_name: data.name });
+  }
+
+  /** For when the network is away. */
+  async #rememberClock() {
+    if (this.clockOffset === clock.difference()) return;
+    this.clockOffset = clock.difference();
+    await this.#remember({ clock_offset: this.clockOffset });
   }
 
   async #remember(facts) {
