@@ -87,10 +87,6 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
     app = Litestar(
         [
             *pages(public=settings.public_pages),
-            home,
-            problem_type,
-            OwnRegistrationPages,
-            file,
             door_page,
             door_worker,
             door_file,

@@ -63,7 +63,6 @@ class Permission(Enum):
         "visitors:write",
     )
     CHECK_IN = "check visitors in, and read the door's list", Who.ORGANIZER, "check_in"
-    CHECK_IN = "check visitors in at the door", Who.ORGANIZER, "check_in"
     MANAGE_DOOR_LINKS = "create and revoke the links of an event's door", Who.ORGANIZER
     MANAGE_WEBHOOKS = "create, change and delete webhooks", Who.ORGANIZER, "webhooks"
     SEND_AGAIN = "send failed notifications again", Who.ORGANIZER

@@ -48,16 +48,13 @@ _OF_PAGES = b"; ".join(
 )
 
 _PAGE = (*_ALWAYS, (b"content-security-policy", _OF_PAGES + b"; frame-ancestors 'none'"))
-PERMISSIONS = b"permissions-policy"
-"""Which devices a page may use; a page that needs one sends its own header."""
-
-_NO_DEVICES = (PERMISSIONS, b"camera=(), microphone=(), geolocation=()")
-
-_PAGE = (*_ALWAYS, (b"content-security-policy", _OF_PAGES))
 _DATA = (*_ALWAYS, (b"content-security-policy", _OF_DATA))
 _HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 
-_CSP = b"content-security-policy"
+_CSP, _PERMISSIONS = b"content-security-policy", b"permissions-policy"
+
+_NO_DEVICES = (_PERMISSIONS, b"camera=(), microphone=(), geolocation=()")
+"""Of pages without a policy of their own."""
 
 _FRAMED = tuple(header for header in _ALWAYS if header[0] != b"x-frame-options")
 """Of pages with a policy of their own."""
@@ -73,14 +70,10 @@ def framed_by(origins: Collection[str]) -> dict[str, str]:
 def hardening(status: int, headers: Collection[Header], *, https: bool) -> tuple[Header, ...]:
     """The security headers for a response with this status and these headers."""
     hardened = _of_page(headers) if HTML in headers else _ALWAYS if status == UNCHANGED else _DATA
-    if HTML not in headers:
-        hardened = _ALWAYS if status == UNCHANGED else _DATA
-    elif any(name == PERMISSIONS for name, _ in headers):
-        hardened = _PAGE
-    else:
-        hardened = (*_PAGE, _NO_DEVICES)
     return (*hardened, _HTTPS_ONLY) if https else hardened
 
 
 def _of_page(headers: Collection[Header]) -> tuple[Header, ...]:
-    return _FRAMED if any(name == _CSP for name, _ in headers) else _PAGE
+    own = {name for name, _ in headers}
+    hardened = _FRAMED if _CSP in own else _PAGE
+    return hardened if _PERMISSIONS in own else (*hardened, _NO_DEVICES)
