@@ -81,6 +81,16 @@ async def read_door(
     return DoorPage(ordered, position, more=position < end)
 
 
+async def count_entered(connection: AsyncConnection[Any], event_id: UUID) -> int:
+    """How many visitors of the event are checked in."""
+    cursor = await connection.execute(
+        "SELECT count(*) FROM visitors WHERE event_id = %s AND checked_in_at IS NOT NULL",
+        [event_id],
+    )
+    (count,) = await cursor.fetchone() or (0,)
+    return int(count)
+
+
 async def _position(connection: AsyncConnection[Any]) -> int:
     cursor = await connection.execute(
         "SELECT position FROM projections WHERE name = %s", [VISITORS.name]

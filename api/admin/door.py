@@ -22,12 +22,14 @@ from api.database.query import run_query
 from api.html.forms import Form, parsed, refused, sent_form, with_boxes
 from api.http.access import Permission
 from api.http.dispatch import execute
+from api.http.reads import read
 from api.http.requests import Request
 from api.http.responses import json_response, not_stored
 from domain.api_keys import CreateKey, RevokeKey, Scope
 from domain.core.errors import InvalidFields, NotFound
 from domain.core.values import Text
 from domain.key_secrets import KeySecret
+from projections.door import count_entered
 from projections.events import EventRow
 
 WORKS_AFTER_THE_END = timedelta(days=1)
@@ -108,12 +110,16 @@ async def _shown(
         return await list_door_keys(connection, event_id)
 
     links = await run_query(request.connections.primary, query)
+    entered = await read(
+        request, 0, lambda connection: count_entered(connection, event_id), ["visitors"]
+    )
     return page(
         request,
         "door/page.html",
         status_code=status_code,
         event=event,
         seats=seats,
+        entered=entered,
         links=links,
         form=form or Form({"personal": "on"}),
         is_secure=_origin(request).startswith(("https:", "http://localhost", "http://127.0.0.1")),

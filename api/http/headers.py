@@ -12,6 +12,8 @@ Header = tuple[bytes, bytes]
 HTML = (b"content-type", b"text/html; charset=utf-8")
 """The content type of pages."""
 
+SCRIPT = (b"content-type", b"text/javascript; charset=utf-8")
+
 UNCHANGED = 304
 """The client keeps the stored response with its policy."""
 
@@ -48,6 +50,9 @@ _OF_PAGES = b"; ".join(
 )
 
 _PAGE = (*_ALWAYS, (b"content-security-policy", _OF_PAGES + b"; frame-ancestors 'none'"))
+_SCRIPT = (*_ALWAYS, (b"content-security-policy", b"default-src 'none'; connect-src 'self'"))
+"""The policy of a worker is that of its script."""
+
 _DATA = (*_ALWAYS, (b"content-security-policy", _OF_DATA))
 _HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 
@@ -69,7 +74,12 @@ def framed_by(origins: Collection[str]) -> dict[str, str]:
 
 def hardening(status: int, headers: Collection[Header], *, https: bool) -> tuple[Header, ...]:
     """The security headers for a response with this status and these headers."""
-    hardened = _of_page(headers) if HTML in headers else _ALWAYS if status == UNCHANGED else _DATA
+    if HTML in headers:
+        hardened = _of_page(headers)
+    elif SCRIPT in headers:
+        hardened = _SCRIPT
+    else:
+        hardened = _ALWAYS if status == UNCHANGED else _DATA
     return (*hardened, _HTTPS_ONLY) if https else hardened
 
 

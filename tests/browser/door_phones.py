@@ -37,7 +37,7 @@ class Phone:
     async def ready(self) -> None:
         """Online, with the list, and kept for when the network is away."""
         await expect(self.page.locator("#connection")).to_contain_text("Online · list is")
-        await self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        await expect(self.page.locator("html")).to_have_attribute("data-kept", "true")
 
     async def reopened(self) -> Phone:
         """The page closed, and opened once more without the key in its address."""

@@ -69,7 +69,7 @@ async def test_names_are_found_by_the_beginnings_of_their_words(run: Run) -> Non
     assert await found("  ") == []
     many = [{"full_name": f"Ada {number}"} for number in range(30)]
     result = await run("names.js", "search", many, "ada")
-    assert (len(result["found"]), result["more"]) == (20, True)
+    assert (len(result["found"]), result["more"]) == (8, True)
 
 
 async def test_a_wrong_clock_is_noticed_and_a_slow_answer_is_none(run: Run) -> None:

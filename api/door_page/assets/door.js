@@ -34,13 +34,26 @@ const eventId = location.pathname.split("/")[2];
 async function begin() {
   if (!isSecureContext) return fail("insecure");
   if (!eventId) return fail("nowhere");
-  navigator.serviceWorker?.register("/door/worker.js", { scope: "/door/" });
+  keep();
   navigator.storage?.persist?.();
   const access = await Access.of(eventId);
   const door = new Door(access);
   await door.load();
   door.listen();
   await door.run();
+}
+
+/** The page, for when the network is away. */
+async function keep() {
+  if (!navigator.serviceWorker) return; // in private windows of some browsers
+  try {
+    await navigator.serviceWorker.register("/door/worker.js", { scope: "/door/" });
+    await navigator.serviceWorker.ready;
+    document.documentElement.dataset.kept = true;
+  } catch {
+    // offline, and kept already
+    document.documentElement.dataset.kept = navigator.serviceWorker.controller !== null;
+  }
 }
 
 function fail(reason, waiting = 0) {

@@ -1,6 +1,6 @@
 // Finds visitors by name, in the list of this phone.
 
-const MOST = 20;
+const MOST = 8;
 
 /** Without accents and case: `Müller` is found by `muller`. */
 export function folded(text) {
