@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 import pytest
 from playwright.async_api import expect
@@ -276,9 +275,9 @@ async def test_the_page_is_accessible_and_fits(site: Api, phones: Phones, width:
     event = await site.event(name="A fair with a long name for all who can read it")
     tickets = await visitors_of(site, event, "Ada Lovelace")
     phone = await phones(await door_link(site, event), viewport={"width": width, "height": 844})
-    for text in (tickets["Ada Lovelace"], tickets["Ada Lovelace"]):
+    assert await violations(phone.page) == []
+    for word in ("Let in", "Stop"):
+        await phone.scan(tickets["Ada Lovelace"])
+        await phone.sees(word, "Ada Lovelace")
         assert await violations(phone.page) == []
-        await phone.scan(text)
-        await phone.sees("Let in" if text else "Stop")
     assert await phone.page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
-    assert UUID(event)
