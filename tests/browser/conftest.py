@@ -30,7 +30,7 @@ from tests.browser.watching import Watch
 from tests.support import chromium
 from tests.support.databases import Databases
 
-PATIENCE = 20_000
+PATIENCE = 60_000
 """Milliseconds that a page may take to be as a test expects it."""
 
 ACCOUNTS: dict[str, tuple[Role, ...]] = {
