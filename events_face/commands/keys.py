@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 import msgspec
 from psycopg import AsyncConnection
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from api.database.key_list import KeyRow, list_keys
@@ -33,6 +33,9 @@ from runtime.installation import installation_keys
 from runtime.settings import Settings
 
 MAX_LISTED = 10_000
+
+SHOWN_OF_ACTOR = 15
+"""Characters: all of `system:operator`, and enough of an account's id."""
 
 WIDTH_WITHOUT_TERMINAL = 200
 """Columns."""
@@ -128,16 +131,18 @@ def _as_json(shown: object) -> str:
 
 
 def _print_table(rows: Sequence[KeyRow]) -> None:
-    table = Table("id", "name", "scopes", "events", "expires", "created by", "last used")
+    """In few columns; `--json` shows all of each key."""
+    id = Column("id", no_wrap=True)
+    table = Table(id, "name", "scopes", "events", "expires", "created by", "last used")
     for row in rows:
         table.add_row(
             str(row.id),
             Text(row.name),
-            " ".join(row.scopes),
-            "all" if row.event_ids is None else " ".join(map(str, row.event_ids)),
-            f"{row.expires_at:%Y-%m-%d %H:%M}" if row.expires_at else "never",
-            row.created_by,
-            f"{row.last_used_at:%Y-%m-%d %H:%M}" if row.last_used_at else "never",
+            "\n".join(row.scopes),
+            "all" if row.event_ids is None else str(len(row.event_ids)),
+            f"{row.expires_at:%Y-%m-%d}" if row.expires_at else "never",
+            row.created_by[:SHOWN_OF_ACTOR],
+            f"{row.last_used_at:%Y-%m-%d}" if row.last_used_at else "never",
         )
     console = Console()
     if not console.is_terminal:
