@@ -31,7 +31,7 @@ CONFIGURATION_CHECKS: dict[str, tuple[Callable[[Settings], Finding], ...]] = {
         configuration.rate_limits,
         configuration.write_policy,
     ),
-    "worker": (configuration.notification_token,),
+    "worker": (configuration.notification_token, configuration.mail_encryption),
 }
 """Checks of settings, by the role that uses the setting: only that role logs the finding."""
 

@@ -91,6 +91,19 @@ def notification_service(settings: Settings) -> Finding:
     return ok("notification service", f"at {urlsplit(settings.notification_service_url).hostname}")
 
 
+def mail_encryption(settings: Settings) -> Finding:
+    if settings.mail is None:
+        return ok("mail encryption", "no mails are sent")
+    server = settings.mail.server
+    if server.encryption in ("offered", "off") and not is_private(server.host):
+        return warning(
+            "mail encryption",
+            f"mails may go to {server.host} without encryption",
+            "use smtps:// in MAIL_URL, or ?starttls=required",
+        )
+    return ok("mail encryption", "mails are encrypted, or stay in a private network")
+
+
 def notification_token(settings: Settings) -> Finding:
     parts = urlsplit(settings.notification_service_url or "")
     if parts.scheme == "http" and not is_private(parts.hostname or ""):

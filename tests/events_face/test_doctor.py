@@ -18,6 +18,7 @@ from runtime.checks.finding import Finding
 from runtime.settings import Settings
 from tests.support.certificates import write_certificate
 from tests.support.listening import listener
+from tests.support.mail_server import by_mail, mail_server
 from tests.support.processes import environment, events_face
 
 
@@ -150,6 +151,20 @@ def test_services_that_cannot_be_reached_are_found(healthy: Settings) -> None:
     found = troubles(away)
     assert set(found) == {"replica", "broker", "notifications", "events provider"}
     assert b"hunter2" not in msgspec.json.encode(found)
+
+
+def test_the_mail_server_is_logged_in_to(settings: Settings) -> None:
+    with mail_server(password="right") as server:
+        right = by_mail(settings, server.url).mail
+        wrong = by_mail(settings, server.url.replace("right", "hunter2")).mail
+        assert right is not None
+        assert wrong is not None
+        assert surroundings.mail_server(right).level == "ok"
+        refused = surroundings.mail_server(wrong)
+        assert server.received == []
+    assert (refused.level, refused.check) == ("error", "mail")
+    assert refused.message.endswith("does not let us in: SMTP 535 to AUTH")
+    assert "hunter2" not in refused.message
 
 
 def test_an_untrusted_certificate_is_found(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ CONFIGURATION = (
     configuration.write_policy,
     configuration.notification_service,
     configuration.notification_token,
+    configuration.mail_encryption,
 )
 
 DATABASE = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import socket
 import ssl
@@ -13,7 +14,9 @@ import psycopg
 
 from runtime.checks.addresses import database_address
 from runtime.checks.finding import Finding, error, in_one_line, ok, warning
+from runtime.mail import MailSettings
 from runtime.settings import Settings
+from workers.delivery.mail.trial import trouble_with
 
 CONNECT_TIMEOUT = 5.0
 """Seconds until each must answer."""
@@ -26,7 +29,9 @@ _PORTS = {"http": 80, "https": 443}
 
 def examine(settings: Settings) -> list[Finding]:
     found = [disk(settings.data_dir)]
-    if settings.notification_service_url is not None:
+    if settings.mail is not None:
+        found.append(mail_server(settings.mail))
+    elif settings.notification_service_url is not None:
         found.append(reachable("notifications", settings.notification_service_url))
     if settings.events_provider_url is not None:
         found.append(reachable("events provider", settings.events_provider_url))
@@ -61,6 +66,16 @@ def reachable(check: str, url: str) -> Finding:
         reason = f"{host}:{port} cannot be reached: {in_one_line(failure)}"
         return error(check, reason, "check its host, the network and the address")
     return ok(check, f"{host}:{port} can be reached")
+
+
+def mail_server(mail: MailSettings) -> Finding:
+    """Whether it lets us in, with the password and the encryption of MAIL_URL. Sends no mail."""
+    where = mail.server.address
+    trouble = asyncio.run(trouble_with(mail, within=CONNECT_TIMEOUT))
+    if trouble is not None:
+        reason = f"{where} does not let us in: {trouble}"
+        return error("mail", reason, "correct MAIL_URL, or check the server and the network")
+    return ok("mail", f"{where} lets us in")
 
 
 def replica(url: str) -> Finding:
