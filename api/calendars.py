@@ -137,7 +137,9 @@ async def _response(
     """Tagged by its content: what calendars do not show does not make programs read it again."""
     events = [_calendar_event(row) for row in rows]
     # In a thread: the first time, 1,000 events take half a second, and other requests go on.
-    body = await asyncio.to_thread(calendar, events, host=host, pages=_pages(settings), name=name)
+    body = await asyncio.to_thread(
+        calendar, events, host=host, pages=settings.event_pages, name=name
+    )
     return Ready(body, headers=tagged(f'"{digest(body)}"'), media_type=MEDIA_TYPE)
 
 
@@ -160,12 +162,6 @@ def _shortened(row: EventRow) -> EventRow:
     if len(text) > MAX_DESCRIPTION:
         row = msgspec.structs.replace(row, description=f"{text[:MAX_DESCRIPTION].rstrip()} …")
     return row
-
-
-def _pages(settings: Settings) -> str | None:
-    return (
-        f"{settings.public_url}/events" if settings.public_pages and settings.public_url else None
-    )
 
 
 def _name(settings: Settings) -> str:

@@ -78,6 +78,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def in_production(self) -> bool:
         return self.database_url is not None and not self.debug
 
+    @property
+    def event_pages(self) -> str | None:
+        """The address under which each event has a page; None where none has."""
+        return f"{self.public_url}/events" if self.public_url and self.public_pages else None
+
     @classmethod
     def load(
         cls, environ: Mapping[str, str] = os.environ, dotenv: Path | None = Path(".env")

@@ -108,7 +108,7 @@ def _sender(settings: Settings) -> Sender:
     if settings.mail is not None:
         from workers.delivery.mail.sender import MailSender  # only here: it loads much
 
-        return MailSender(settings.mail, settings.public_url and f"{settings.public_url}/events")
+        return MailSender(settings.mail, settings.event_pages)
     if settings.notification_service_url is None:
         raise CommandFailed(
             "NOTIFICATION_SERVICE_URL and MAIL_URL are not set, and no local sink runs: set one of"
