@@ -101,6 +101,15 @@ async def _count(
     return row[0] if row else 0
 
 
+async def count_entered(connection: AsyncConnection[Any], event_id: UUID) -> int:
+    """Visitors who are checked in, also those who have left since."""
+    cursor = await connection.execute(
+        "SELECT count(checked_in_at) FROM visitors WHERE event_id = %s", [event_id]
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else 0
+
+
 async def list_waiting(
     connection: AsyncConnection[Any],
     keys: InstallationKeys,

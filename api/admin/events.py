@@ -38,6 +38,7 @@ from domain.event_editing import ChangeEvent, CreateEvent, DeleteEvent
 from domain.provider_items import FollowProvider
 from projections import events, registration_counts
 from projections.event_search import count_by_date, search
+from projections.event_visitors import count_entered
 from projections.seats import seats_of
 
 EVENTS = "/admin/events/"
@@ -112,9 +113,10 @@ class EventPages(Controller):
                 "chart": series and bar_chart(series, "registrations", "Registrations"),
                 "provided": await fields_from_provider(connection, event_id),
                 "timeline": await timeline_for(request, connection, event_id),
+                "entered": await count_entered(connection, event_id),
             }
 
-        content = await read(request, seen(request), query, ["registrations"])
+        content = await read(request, seen(request), query, ["registrations", "visitors"])
         return page(request, "events/event.html", event=row, seats=seats, **content)
 
     @get("/{event_id:uuid}/edit")

@@ -21,6 +21,7 @@ from api.visitors import Promotion, VisitorCancellation, VisitorChanges, correct
 from domain.core.errors import DomainError, NotFound
 from domain.departures import CancelVisitor, ResendMessage
 from domain.registrations import AddVisitor
+from domain.tickets import ReissueTicket
 from domain.visitors import VisitorStatus
 from domain.waiting_list import PromoteVisitor
 from projections.events import EventRow, get_event
@@ -117,6 +118,12 @@ class VisitorChangePages(Controller):
     async def resend(self, request: Request, visitor_id: FromPath[UUID]) -> Response[Any]:
         done = await execute(request, ResendMessage(visitor_id=visitor_id))
         notice = "The message will be sent again."
+        return see(request, f"{VISITORS}{visitor_id}", position=done.position, notice=notice)
+
+    @post("/{visitor_id:uuid}/reissue")
+    async def reissue(self, request: Request, visitor_id: FromPath[UUID]) -> Response[Any]:
+        done = await execute(request, ReissueTicket(visitor_id=visitor_id))
+        notice = "The visitor has a new ticket. The former one is not valid any more."
         return see(request, f"{VISITORS}{visitor_id}", position=done.position, notice=notice)
 
 

@@ -126,7 +126,7 @@ async def test_a_visitors_page_shows_the_event_and_the_notification(
     assert tags == ["registered", "waiting"]
     assert page.links["Registered"].startswith("/admin/notifications/")
     assert page.links["Fair"].startswith("/admin/visitors/?event=")
-    assert page.buttons == ["Resend the last message", "Show"]  # how it was
+    assert page.buttons == ["Resend the last message", "Issue a new ticket", "Show"]  # how it was
     assert (await auditor.open(f"{VISITORS}{event}")).status == 404
 
 
