@@ -1,13 +1,15 @@
 """The door's list: the visitors of an event in the order of their last changes, so that a scanner
 that has read up to a position goes on after it.
 
-The order is that of history, and the rows are those of `visitors`. The position of that table is
-read before its rows, and no page goes beyond it: so each row includes all changes up to the
-position that the reader goes on after, and a later change is at a later position.
+The order is that of history, and the rows are those of `visitors`: each visitor is listed where the
+row's version is. The position of that table is read before its rows, and no page goes beyond it: so
+each row includes all changes up to the position that the reader goes on after, and a later change
+is at a later position.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any
 from uuid import UUID
@@ -20,7 +22,7 @@ from domain.feed.sources import NO_ITEMS, SOURCES
 from domain.feed.stretches import stretches
 from domain.feed.wanted import Wanted
 from domain.privacy.keys import InstallationKeys
-from domain.visitors import MessageResent, Visitor
+from domain.visitors import Visitor
 from projections.feed_blocks import find_blocks
 from projections.people import with_people
 from projections.visitors import VISITORS, VisitorRow, rows_with_ids
@@ -28,11 +30,7 @@ from projections.visitors import VISITORS, VisitorRow, rows_with_ids
 MAX_STRETCHES = 50
 """Parts of history that are searched for one page; after them it ends, perhaps without rows."""
 
-_IGNORED = [
-    kind.topic
-    for kind in (*SOURCES, *NO_ITEMS)
-    if kind.aggregate_class is not Visitor or kind is MessageResent
-]
+_IGNORED = [kind.topic for kind in (*SOURCES, *NO_ITEMS) if kind.aggregate_class is not Visitor]
 
 
 class DoorPage(msgspec.Struct, frozen=True):
@@ -57,28 +55,37 @@ async def read_door(
     end = min(await end_of_history(connection, after), await _position(connection))
     if end <= after:
         return DoorPage([], after, more=False)
-    changed, position, searched = dict[UUID, None](), after, 0
+    page, position, searched = list[VisitorRow](), after, 0
     wanted = Wanted(of_events=frozenset([event_id]))
     parts = stretches(connection, after, end, wanted, limit, find_blocks, _IGNORED)
     async with aclosing(parts):
         async for rows, reached in parts:
-            for id, *_, at in rows:
-                is_full = len(changed) == limit and id not in changed
-                if is_full or at > end:
+            last = {id: (at, version) for id, version, _, _, at in rows if at <= end}
+            for at, row in await _at_their_last_change(connection, event_id, last):
+                if len(page) == limit:
                     break
-                changed[id], position = None, at
+                page.append(row)
+                position = at
             else:
-                is_full = False
-            if is_full:
-                break
-            position, searched = min(reached, end), searched + 1
-            if searched == MAX_STRETCHES or position == end:
-                break
-    found = {row.id: row for row in await rows_with_ids(connection, changed, event_id)}
-    ordered = [found[id] for id in changed if id in found]
-    if personal:
-        ordered = await with_people(connection, keys, ordered)
-    return DoorPage(ordered, position, more=position < end)
+                position, searched = min(reached, end), searched + 1
+                if position < end and searched < MAX_STRETCHES:
+                    continue
+            break
+    shown = await with_people(connection, keys, page) if personal else page
+    return DoorPage(shown, position, more=position < end)
+
+
+async def _at_their_last_change(
+    connection: AsyncConnection[Any], event_id: UUID, changes: Mapping[UUID, tuple[int, int]]
+) -> list[tuple[int, VisitorRow]]:
+    """The visitors whose rows have the versions of these changes (position and version by id), in
+    order. The others come again at a later position."""
+    rows = await rows_with_ids(connection, changes, event_id)
+    found = ((*changes[row.id], row) for row in rows)
+    return sorted(
+        ((at, row) for at, version, row in found if row.version == version),
+        key=lambda change: change[0],
+    )
 
 
 async def count_entered(connection: AsyncConnection[Any], event_id: UUID) -> int:

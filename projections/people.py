@@ -13,9 +13,9 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
-from domain.history.store import read_personal_data
+from domain.history.store import read_last_personal_data, read_personal_data
 from domain.privacy.keys import InstallationKeys
-from domain.visitors import HOLDS_PERSON, Person
+from domain.visitors import Person
 
 
 class _AtPosition(msgspec.Struct, frozen=True):
@@ -53,17 +53,8 @@ async def name_of(
     connection: AsyncConnection[Any], keys: InstallationKeys, visitor_id: UUID
 ) -> str | None:
     """The present name in history; None when the person was erased."""
-    cursor = await connection.execute(
-        """
-        SELECT max(notification_id) FROM history_events
-        WHERE originator_id = %b AND topic = ANY(%b)
-        """,
-        [visitor_id, [kind.topic for kind in HOLDS_PERSON]],
-        binary=True,
-    )
-    row = await cursor.fetchone()
-    people = await people_at(connection, keys, [row[0]] if row and row[0] else [])
-    return next((person.full_name for person in people.values()), None)
+    person = await read_last_personal_data(connection, visitor_id, keys)
+    return person.full_name if isinstance(person, Person) else None
 
 
 async def people_at(

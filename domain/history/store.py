@@ -312,6 +312,38 @@ async def _personal_data(
     return found
 
 
+async def read_last_personal_data(
+    connection: AsyncConnection[Any], originator_id: UUID, keys: InstallationKeys
+) -> Any:
+    """The decrypted personal data of the stream's last event that has some; None without one, and
+    when its key was deleted."""
+    try:
+        return await _last_personal_data(connection, originator_id, keys)
+    except UnknownGeneration:
+        await refresh_keys(connection, keys)
+        return await _last_personal_data(connection, originator_id, keys)
+
+
+async def _last_personal_data(
+    connection: AsyncConnection[Any], id: UUID, keys: InstallationKeys
+) -> Any:
+    cursor = await connection.execute(
+        """
+        SELECT e.topic, e.state, originator_version, k.wrapped
+        FROM personal_keys k JOIN history_events e USING (originator_id, originator_version)
+        WHERE originator_id = %b ORDER BY originator_version DESC LIMIT 1
+        """,
+        [id],
+        binary=True,
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        return None
+    topic, state, version, wrapped = row
+    bound_to = binding_of(id, version)
+    return decode_personal_data(topic, state, unwrap(keys, wrapped, bound_to), bound_to)
+
+
 async def delete_personal_keys(
     connection: AsyncConnection[Any], originator_id: UUID, *, before: int
 ) -> None:

@@ -78,8 +78,6 @@ async def test_the_list_has_all_visitors_and_then_each_change(api: Api) -> None:
     await organizer.call("DELETE", f"{path}/nonce-01")
     assert [each["checked_in_at"] for each in await phone.read()] == [None]
 
-    await organizer.do(grace, "resend")
-    assert await phone.read() == []
     admin = await api.account("root", "admin")
     erased = await api.http.post(
         "/api/visitors/erase", json={"email": "grace@example.com"}, headers=admin.bearer
@@ -87,6 +85,23 @@ async def test_the_list_has_all_visitors_and_then_each_change(api: Api) -> None:
     organizer.position = int(erased.headers["Event-Position"])
     (gone,) = [each for each in await phone.read() if each["visitor_id"] == grace]
     assert (gone["full_name"], gone["status"]) == (None, "erased")
+
+
+async def test_a_phone_that_begins_late_gets_each_visitor_once(api: Api) -> None:
+    organizer = await organizer_of(api, capacity=None)
+    ids = await organizer.join(*(f"v{n}" for n in range(8)))
+    path = f"/api/events/{organizer.event}/check-ins"
+    entries = [{"visitor_id": id, "nonce": f"nonce-{id}"} for id in ids[:5]]
+    await organizer.call("POST", f"{path}/batch", json={"entries": entries})
+    await organizer.do(ids[6], "resend")
+    for limit in (1, 3, 1000):
+        came = await Phone(organizer).read(limit)
+        assert [each["visitor_id"] for each in came] == [ids[5], ids[7], *ids[:5], ids[6]]
+        assert [each["checked_in_at"] is not None for each in came] == [
+            *[False] * 2,
+            *[True] * 5,
+            False,
+        ]
 
 
 async def test_a_corrected_email_shows_both_visitors(api: Api) -> None:
