@@ -152,4 +152,4 @@ def _origin(request: Request) -> str:
 def _qr_code(text: str) -> str:
     import segno
 
-    return segno.make(text, error="m").svg_inline(scale=5, border=3, light="#fff")
+    return segno.make(text, error="m").svg_inline(border=3, light="#fff", omitsize=True)

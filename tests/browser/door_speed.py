@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from domain.tickets import ticket_of
 from tests.api.serving import Api
@@ -89,9 +89,7 @@ async def fill(site: Api, event: str) -> list[str]:
 
 
 async def whole_list(page: Page) -> None:
-    await page.wait_for_function(
-        f"document.getElementById('registered').textContent === '{VISITORS:,}'"
-    )
+    await expect(page.locator("#registered")).to_have_text(f"{VISITORS:,}")
 
 
 @asynccontextmanager

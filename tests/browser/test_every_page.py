@@ -22,6 +22,7 @@ async def test_every_kind_of_page_is_reached_by_links(pages: list[str]) -> None:
         "/admin/events/ID/",
         "/admin/events/ID/edit/",
         "/admin/events/ID/cancel/",
+        "/admin/events/ID/door/",
         "/admin/events/ID/messages/",
         "/admin/events/ID/waiting-list/",
         "/admin/events/ID/delete/",
