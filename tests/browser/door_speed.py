@@ -23,7 +23,7 @@ from tests.browser.door_phones import Phones, door_link, organizer_of
 pytestmark = pytest.mark.anyio
 
 VISITORS = 10_000
-SCANS = 300
+SCANS = 200
 REGISTRATIONS = 100
 """A second."""
 

@@ -281,3 +281,29 @@ async def test_the_page_is_accessible_and_fits(site: Api, phones: Phones, width:
         await phone.sees(word, "Ada Lovelace")
         assert await violations(phone.page) == []
     assert await phone.page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+
+
+async def test_a_scan_that_fails_unexpectedly_does_not_stop_those_after_it(
+    site: Api, phones: Phones
+) -> None:
+    event = await site.event(name="Fair with a full disk")
+    tickets = await visitors_of(site, event, "Ada Lovelace")
+    phone = await phones(await door_link(site, event))
+    await phone.counts(inside="0 of 1", waiting=0)
+    await phone.context.set_offline(True)
+    await phone.page.evaluate(FULL_DISK)
+    await phone.scan(tickets["Ada Lovelace"])
+    await phone.sees("Scan again", "the disk is full")
+    await phone.page.evaluate(FREE_DISK)
+    await phone.scan(tickets["Ada Lovelace"])
+    await phone.sees("Let in", "Ada Lovelace")
+
+
+FULL_DISK = """
+    () => {
+        globalThis.realPut = IDBObjectStore.prototype.put;
+        IDBObjectStore.prototype.put = () => { throw new Error("the disk is full"); };
+    }
+"""
+
+FREE_DISK = "() => { IDBObjectStore.prototype.put = globalThis.realPut; }"

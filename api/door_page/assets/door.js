@@ -28,6 +28,9 @@ const PROBLEMS = {
   gone: ["There is no such event", "It was deleted, or this link is for another event. Ask the organizer for a link."],
 };
 
+/** For what should never happen: the scans after it go on. */
+const AGAIN = { colour: "red", word: "Scan again" };
+
 const element = (id) => document.getElementById(id);
 const eventId = location.pathname.split("/")[2];
 
@@ -204,7 +207,7 @@ class Door {
       try {
         this.tell(await decide());
       } catch (error) {
-        await this.#failed(error);
+        await this.#failed(error).catch(() => this.tell({ ...AGAIN, reason: error.message }));
       }
     });
     return this.judging;
