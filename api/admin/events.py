@@ -117,7 +117,9 @@ class EventPages(Controller):
             }
 
         content = await read(request, seen(request), query, ["registrations", "visitors"])
-        return page(request, "events/event.html", event=row, seats=seats, **content)
+        settings = request.settings
+        public = (settings.public_url or "") if settings.public_pages else None
+        return page(request, "events/event.html", event=row, seats=seats, public=public, **content)
 
     @get("/{event_id:uuid}/edit")
     async def edit(self, request: Request, event_id: FromPath[UUID]) -> Response[str]:

@@ -18,6 +18,7 @@ def templates_of(package: str) -> Environment:
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("api.html")]),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )
