@@ -9,6 +9,7 @@ import pytest
 
 from tests.api.pages.visiting import PERSON, a_visitor
 from tests.api.serving import Api, Serving
+from tests.support.html import Element
 
 pytestmark = pytest.mark.anyio
 
@@ -92,3 +93,20 @@ async def test_without_public_pages_only_what_messages_lead_to_is_there(serving:
         assert (await api.http.get("/r/x")).status_code == 404
         assert "Disallow: /events/" in (await api.http.get("/robots.txt")).text
         assert (await api.register(event)).status_code == 201
+
+
+async def test_the_panel_has_the_lines_that_another_site_needs(api: Api, serving: Serving) -> None:
+    event = await api.event(name='"Fair" <b>')
+    await api.settled()
+    await api.account("ada", "organizer")
+    async with (
+        serving(public_url="https://x.example") as public,
+        a_visitor(public) as browser,
+    ):
+        await browser.sign_in("ada")
+        page = await browser.open(f"/admin/events/{event}")
+        assert page.links[f"https://x.example/events/{event}"] == f"/events/{event}"
+        lines = Element.parse(page.root.one("pre", class_="code").text)
+        frame = lines.one("iframe")
+        assert frame.get("src") == f"https://x.example/events/{event}/embed"
+        assert frame.get("title") == 'Register: "Fair" <b>'
