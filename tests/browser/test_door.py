@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from domain.api_keys import RevokeKey
 from tests.api.serving import OPERATOR, Api
@@ -148,6 +149,35 @@ async def test_two_phones_without_a_network_are_told_of_the_same_ticket_afterwar
     assert await violations(south.page) == []
     await south.press("Done")
     await expect(south.page.locator("#told")).to_be_hidden()
+
+
+async def test_a_scan_that_the_server_cannot_take_holds_up_no_other(
+    site: Api, phones: Phones
+) -> None:
+    event = await site.event(name="Fair with a strange gate")
+    names = ["Ada Lovelace", "Grace Hopper", "Alan Turing"]
+    tickets = await visitors_of(site, event, *names)
+    phone = await phones(await door_link(site, event))
+    await phone.counts(inside="0 of 3", waiting=0)
+
+    async def spoil(route: Route) -> None:
+        sent = json.loads(route.request.post_data or "")
+        for entry in sent["entries"]:
+            if entry["ticket"] == tickets["Ada Lovelace"]:
+                entry["gate"] = "\0"
+        await route.continue_(post_data=json.dumps(sent))
+
+    await phone.context.route("**/check-ins/batch", spoil)
+    await phone.context.set_offline(True)
+    for name in names:
+        await phone.scan(tickets[name])
+        await phone.sees("Let in", name)
+    await phone.context.set_offline(False)
+    await phone.counts(inside="2 of 3", waiting=0)
+    await expect(phone.page.locator("#told")).to_contain_text("the server does not take the scan")
+    await site.settled()
+    found = [visitor["full_name"] for visitor in await entered(site, event)]
+    assert sorted(found) == ["Alan Turing", "Grace Hopper"]
 
 
 async def test_who_registered_after_the_list_was_read_is_amber_and_let_in_by_hand(

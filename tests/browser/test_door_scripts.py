@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from domain.check_ins import Gate
 from domain.tickets import ticket_hash, ticket_of
 from tests.api.serving import Api
 from tests.browser.door_phones import Run
@@ -25,6 +26,23 @@ async def test_a_ticket_is_read_as_the_server_reads_it(run: Run, site: Api) -> N
         assert not await run("tickets.js", "isOfEvent", ticket, other)
     for text in ("", "A" * 47, "A" * 49, "1" * 48, "https://example.org/r/abc", "Ä" * 48):
         assert not await run("tickets.js", "isTicket", text), text
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        (" North\tEast ", "North East"),
+        ("a\x00\u2028b", "a b"),
+        ("👨\u200d👩 ß", "👨\u200d👩 ß"),
+        ("\u200b \u3164", ""),
+        ("", ""),
+    ],
+)
+async def test_the_name_of_a_gate_is_one_that_the_server_takes(
+    run: Run, typed: str, name: str
+) -> None:
+    assert await run("scans.js", "gateOf", typed) == name
+    assert name == "" or Gate.parse(name) == name
 
 
 ADA = {"full_name": "Ada", "status": "registered"}

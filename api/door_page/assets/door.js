@@ -10,7 +10,7 @@ import { reader } from "./frames.js";
 import { DoorList } from "./list.js";
 import { search } from "./names.js";
 import { Queue } from "./queue.js";
-import { Scans } from "./scans.js";
+import { Scans, gateOf } from "./scans.js";
 import * as sounds from "./sounds.js";
 import { isTicket } from "./tickets.js";
 import { listen } from "./typing.js";
@@ -168,7 +168,7 @@ class Door {
     element("sound").addEventListener("change", (event) => sounds.mute(!event.target.checked));
     element("gate-form").addEventListener("submit", (event) => {
       event.preventDefault();
-      this.scans.gate = element("gate").value.trim();
+      this.scans.gate = element("gate").value = gateOf(element("gate").value);
       this.#remember({ gate: this.scans.gate });
       element("settings").open = false;
     });

@@ -1,6 +1,7 @@
 // Scans that the server does not know yet. Each is on the disk before somebody is let in, and has a
 // nonce, so sending it twice records it once.
 
+import { AccessLost } from "./access.js";
 import { ofEvent, readAll, write } from "./database.js";
 
 const PORTION = 200;
@@ -83,9 +84,20 @@ export class Queue {
 
   async #sendPortion(portion) {
     for (const entry of portion) entry.tried = true;
-    const { data, problem } = await this.calls.sendQueued(portion.map(asSent));
-    if (problem) throw new Error(problem.detail);
-    const outcomes = new Map(data.map((answer) => [answer.nonce, answer.outcome]));
+    const { status, data, problem } = await this.calls.sendQueued(portion.map(asSent));
+    if (problem && status !== 422) throw new AccessLost("gone");
+    if (!problem) await this.#settle(portion, data);
+    else if (portion.length === 1) await this.#settle(portion, [{ ...portion[0], outcome: "refused" }]);
+    else {
+      // One that the server cannot take must not keep the others from it.
+      const half = Math.ceil(portion.length / 2);
+      await this.#sendPortion(portion.slice(0, half));
+      await this.#sendPortion(portion.slice(half));
+    }
+  }
+
+  async #settle(portion, answers) {
+    const outcomes = new Map(answers.map((answer) => [answer.nonce, answer.outcome]));
     const told = portion
       .map((entry) => ({ ...entry, outcome: outcomes.get(entry.nonce) }))
       .filter((entry) => entry.outcome && entry.outcome !== "entered");

@@ -5,6 +5,12 @@ import { Unreachable } from "./calls.js";
 import { canonical, hashOf, isOfEvent, isTicket } from "./tickets.js";
 import { NOT_A_TICKET, OF_ANOTHER_EVENT, TOO_NEW, decided, letIn, refused } from "./verdicts.js";
 
+/** The name of a gate as the server takes it; empty if nothing of it can be seen. */
+export function gateOf(typed) {
+  const name = typed.replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]+/gu, " ").trim();
+  return /[^\p{DI}\p{Z}]/u.test(name) ? name : "";
+}
+
 export class Scans {
   /** The last one that let somebody in, to be undone. */
   last = null;

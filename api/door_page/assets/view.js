@@ -98,6 +98,7 @@ const TOLD = {
   entered_again: "came in twice: the same ticket was used at another time or gate",
   entered_without_seat: "came in without a seat",
   unknown_ticket: "came in with something that is no ticket of this event",
+  refused: "came in, but the server does not take the scan: nothing was recorded",
 };
 
 /** `nameOf`: of an entry. */

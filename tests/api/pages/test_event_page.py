@@ -180,6 +180,7 @@ async def test_a_form_of_another_site_registers_nobody(api: Api) -> None:
         {"Sec-Fetch-Site": "cross-site", "Origin": "null"},
         {"Origin": "https://example.net"},
         {"Origin": f"http://{host}.example.net"},
+        {"Origin": "https://[no-address"},
     ):
         for address in (f"/events/{event}", f"/events/{event}/embed"):
             answer = await api.http.post(address, data=PERSON, headers=headers)
