@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from email import message_from_bytes
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.policy import default
 from typing import Any
@@ -172,6 +173,27 @@ def test_nothing_that_people_write_becomes_a_header_or_markup() -> None:
     assert shown["Bcc"] is None
     assert "\n" not in shown["Subject"]
     assert "<script>" not in text_of(shown, "text/html")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "=?utf-8?q?A=0D=0ABcc:_ada@example.com?=",
+        "=?utf-8?b?!?= and more",
+        "名 " * 100 + "名",
+        "Ü" * 255,
+        "\N{PARTY POPPER}" * 255,
+        "a" * 120 + " ß " + "b" * 120,
+    ],
+)
+def test_names_are_read_as_they_were_written(name: str) -> None:
+    event = msgspec.structs.replace(FAIR, name=name)
+    sender = Mailbox(name, "events@example.org")
+    mail = parsed(outgoing(event=event), sender)
+    assert mail["Subject"] == f"You are registered: {name}"
+    assert not mail["Subject"].defects
+    raw = message_from_bytes(compose(outgoing(event=event), sender).content)["From"]
+    assert str(make_header(decode_header(raw))) == f"{name} <events@example.org>"
 
 
 @given(name=st.text(min_size=1, max_size=300), reason=st.text(max_size=1_000))

@@ -74,9 +74,7 @@ def _recipient(email: str) -> str:
 def _headers(outgoing: Outgoing, sender: Mailbox, recipient: str) -> bytes:
     message = outgoing.message
     headers = {
-        "From": str(Address(one_line(sender.name), addr_spec=sender.address)),
         "To": str(Address("", *recipient.rsplit("@", 1))),
-        "Subject": one_line(message.content().subject),
         "Date": format_datetime(message.entry.changed_at),
         "Message-ID": f"<{outgoing.id}@{sender.domain}>",
         "Auto-Submitted": "auto-generated",
@@ -86,8 +84,18 @@ def _headers(outgoing: Outgoing, sender: Mailbox, recipient: str) -> bytes:
     }
     if message.kind == "reminder" and outgoing.link:
         headers["List-Unsubscribe"] = f"<{outgoing.link}>"
-    utf8 = not recipient.isascii()
-    return b"".join(mime.header(name, value, utf8=utf8) for name, value in headers.items())
+    return (
+        mime.header("From", *_written(sender))
+        + mime.header("Subject", *mime.words(one_line(message.content().subject)))
+        + b"".join(mime.header(name, value) for name, value in headers.items())
+    )
+
+
+def _written(mailbox: Mailbox) -> list[str]:
+    name = one_line(mailbox.name)
+    if not name or mime.is_plain(name):
+        return [str(Address(name, addr_spec=mailbox.address))]
+    return [*mime.words(name), f"<{mailbox.address}>"]
 
 
 def one_line(text: str) -> str:

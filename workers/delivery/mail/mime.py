@@ -6,10 +6,9 @@ The library `email` would take ten times as long, and would choose other boundar
 from __future__ import annotations
 
 import re
-from base64 import encodebytes
+from base64 import b64encode, encodebytes
 from binascii import b2a_qp
 from collections.abc import Sequence
-from email.policy import SMTP, SMTPUTF8
 
 CRLF = b"\r\n"
 
@@ -17,17 +16,38 @@ _LINE_END = re.compile("\r\n?|[\x85\u2028\u2029]")
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
-_SIMPLE = re.compile(r"[!-~](?:[ -~]{0,900}[!-~])?")
+_PLAIN = re.compile(r"(?!.*=\?)[!-~](?:[ -~]{0,900}[!-~])?")
+"""Text that a header may have as it is. With `=?`, readers could take a part for an encoded word."""
+
+_ENCODED_AT_ONCE = 39
+"""Bytes in an encoded word: with the name of a header, a line has at most 76 characters."""
 
 
-def header(name: str, value: str, *, utf8: bool = False) -> bytes:
-    """A line, or several, with the value encoded where needed. `utf8`: the value as it is. Raises
-    ValueError for a value with a line break."""
-    if _SIMPLE.fullmatch(value):
-        return f"{name}: {value}\r\n".encode()
-    policy = SMTPUTF8 if utf8 else SMTP
-    folded: str = policy.header_factory(name, value).fold(policy=policy)
-    return folded.encode()
+def header(name: str, *lines: str) -> bytes:
+    """A header with a value of one line or several. Raises ValueError for a line break in them."""
+    if any(_CONTROL.search(line) or "\n" in line for line in lines):
+        raise ValueError(f"{name} has a line break")
+    value = "\r\n ".join(lines)
+    return f"{name}: {value}\r\n".encode()
+
+
+def is_plain(text: str) -> bool:
+    return _PLAIN.fullmatch(text) is not None
+
+
+def words(text: str) -> list[str]:
+    """The lines of a header with this text: encoded words, unless it is plain.
+
+    Those of the library `email` lose spaces, and it decodes what looks like an encoded word."""
+    if is_plain(text):
+        return [text]
+    pieces = [b""]
+    for character in text:
+        encoded = character.encode()
+        if len(pieces[-1]) + len(encoded) > _ENCODED_AT_ONCE:
+            pieces.append(b"")
+        pieces[-1] += encoded
+    return [f"=?utf-8?b?{b64encode(piece).decode()}?=" for piece in pieces]
 
 
 def text(subtype: str, content: str) -> bytes:
