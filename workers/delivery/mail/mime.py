@@ -17,7 +17,7 @@ _LINE_END = re.compile("\r\n?|[\x85\u2028\u2029]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 _PLAIN = re.compile(r"(?!.*=\?)[!-~](?:[ -~]{0,900}[!-~])?")
-"""Text that a header may have as it is. With `=?`, readers could take a part for an encoded word."""
+"""Text that a header may have as it is. Readers could take what has `=?` for an encoded word."""
 
 _ENCODED_AT_ONCE = 39
 """Bytes in an encoded word: with the name of a header, a line has at most 76 characters."""
