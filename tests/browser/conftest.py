@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +38,10 @@ ACCOUNTS: dict[str, tuple[Role, ...]] = {
     "admin": ("admin",),
 }
 
-find_chromium = cache(chromium.find)
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = [item for item in items if Path(__file__).parent in item.path.parents]
-    if here and find_chromium() is None:
+    if here and chromium.found() is None:
         for item in here:
             item.add_marker(pytest.mark.skip(reason=chromium.NO_BROWSER))
 
@@ -53,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         options = ["--disable-gpu", "--disable-dev-shm-usage"]
-        launched = await playwright.chromium.launch(executable_path=find_chromium(), args=options)
+        launched = await playwright.chromium.launch(executable_path=chromium.found(), args=options)
         expect.set_options(timeout=PATIENCE)
         yield launched
         await launched.close()

@@ -8,8 +8,8 @@ import pytest
 from playwright.async_api import BrowserContext, Playwright, async_playwright, expect
 
 from tests.api.serving import Api
-from tests.browser.conftest import find_chromium
 from tests.browser.door_phones import SIZE, Phone, door_link, visitors_of
+from tests.support import chromium
 from tests.support.qr_codes import video
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +23,7 @@ async def with_camera(
     file.write_bytes(film)
     return await playwright.chromium.launch_persistent_context(
         folder / "browser",
-        executable_path=find_chromium(),
+        executable_path=chromium.found(),
         base_url=str(site.http.base_url),
         args=[
             "--disable-gpu",
@@ -108,7 +108,7 @@ async def test_a_refused_camera_is_said_and_typing_works_on(site: Api, tmp_path:
     event = await site.event(name="Fair without cameras")
     tickets = await visitors_of(site, event, "Ada Lovelace")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=find_chromium())
+        browser = await playwright.chromium.launch(executable_path=chromium.found())
         context = await browser.new_context(base_url=str(site.http.base_url), **SIZE)
         link = await door_link(site, event)
         phone = Phone(context, await context.new_page(), link, str(site.http.base_url))

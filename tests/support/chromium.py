@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from playwright.async_api import async_playwright
@@ -30,6 +31,12 @@ def find() -> str | None:
         return installed
     own = asyncio.run(_playwrights_own())
     return own if Path(own).exists() else None
+
+
+@cache
+def found() -> str | None:
+    """As `find`, looked for once."""
+    return find()
 
 
 async def _playwrights_own() -> str:
