@@ -5,16 +5,19 @@ const day = new Intl.DateTimeFormat(undefined, { dateStyle: "full" });
 const hour = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const both = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
 
+// With the day only if the reader does not know it yet.
+const clock = (moment, known) => (day.format(moment) === known ? hour : both).format(moment);
+
 // The time of an event in the reader's zone, under that in the zone of the event.
 function ownTime(time) {
   const begins = new Date(time.dateTime);
-  const elsewhere = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short", timeZone: time.dataset.zone });
-  if (elsewhere.format(begins) === both.format(begins)) return;
+  const there = (style) => new Intl.DateTimeFormat(undefined, { ...style, timeZone: time.dataset.zone }).format(begins);
+  if (there({ dateStyle: "full", timeStyle: "short" }) === both.format(begins)) return;
   const ends = time.dataset.ends && new Date(time.dataset.ends);
   const line = document.createElement("div");
   line.className = "own soft small";
-  line.textContent = `Your time (${own}): ${both.format(begins)}` + (ends
-    ? ` – ${day.format(ends) === day.format(begins) ? hour.format(ends) : both.format(ends)}` : "");
+  line.textContent = `Your time (${own}): ${clock(begins, there({ dateStyle: "full" }))}`
+    + (ends ? ` – ${clock(ends, day.format(begins))}` : "");
   time.append(line);
 }
 
