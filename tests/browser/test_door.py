@@ -62,6 +62,28 @@ async def test_each_scan_gets_a_verdict_in_words_and_the_last_can_be_undone(
     await phone.sees("Let in", "Ada Lovelace")
 
 
+async def test_a_scanner_that_reads_something_else_is_told_and_reads_tickets_after_it(
+    site: Api, phones: Phones
+) -> None:
+    event = await site.event(name="Fair with other codes")
+    tickets = await visitors_of(site, event, "Ada Lovelace")
+    phone = await phones(await door_link(site, event))
+    await phone.counts(inside="0 of 1", waiting=0)
+    await phone.scan("https://example.org/a-page")
+    await phone.sees("Stop", "This is no ticket")
+    await phone.scan(tickets["Ada Lovelace"])
+    await phone.sees("Let in", "Ada Lovelace")
+
+
+async def test_an_address_of_no_event_is_said_also_when_the_page_is_kept(
+    site: Api, phones: Phones
+) -> None:
+    phone = await phones(await door_link(site, await site.event(name="Fair with a door")))
+    await phone.ready()
+    await phone.page.goto("/door/of-no-event")
+    await expect(phone.page.locator("#problem")).to_contain_text("Which event?")
+
+
 async def test_a_visitor_is_found_by_name_and_checked_in_at_a_named_gate(
     site: Api, phones: Phones
 ) -> None:
@@ -310,6 +332,9 @@ async def test_the_page_is_accessible_and_fits(site: Api, phones: Phones, width:
         await phone.scan(tickets["Ada Lovelace"])
         await phone.sees(word, "Ada Lovelace")
         assert await violations(phone.page) == []
+    await phone.context.set_offline(True)
+    await phone.scan(forged(tickets["Ada Lovelace"]))
+    await phone.sees("Ask")
     assert await phone.page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
 
 

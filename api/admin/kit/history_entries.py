@@ -52,6 +52,7 @@ APART = {"said"}
 
 IMPLIED_FIELDS = {
     "cleaned_up",
+    "entries",
     "event_count",
     "exists",
     "had_waiting_list",

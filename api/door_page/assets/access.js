@@ -57,6 +57,7 @@ export class Access {
   async #tokenOfSession() {
     const answer = await fetch(`/admin/events/${this.eventId}/door/token`, { redirect: "manual" });
     if (answer.type === "opaqueredirect") throw new AccessLost("signed-out"); // to the sign-in page
+    if (answer.status === 404) throw new AccessLost("gone");
     if (answer.status === 403) throw new AccessLost("forbidden");
     if (!answer.ok) throw new TypeError(`the panel answers ${answer.status}`);
     return (await answer.json()).access_token;

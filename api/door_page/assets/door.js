@@ -21,7 +21,7 @@ const UPDATE_EVERY = 5_000;
 const PROBLEMS = {
   none: ["No right to check in", "Open the link that the organizer gave you, or sign in as an organizer."],
   ended: ["This link has ended", "It was revoked, or has expired. Ask the organizer for another link."],
-  "signed-out": ["You are signed out", "Sign in, or open a link that the organizer gave you."],
+  "signed-out": ["You are signed out", "Sign in, or open the whole link that the organizer gave you."],
   forbidden: ["Not allowed", "This account or link may not check visitors in. Ask the organizer for a link."],
   insecure: ["Open this page by https", "Browsers give the camera, and what scanning without a network needs, only to pages that come by https."],
   nowhere: ["Which event?", "Open the door from the page of an event, or by a link that the organizer gave you."],
@@ -32,7 +32,7 @@ const PROBLEMS = {
 const AGAIN = { colour: "red", word: "Scan again" };
 
 const element = (id) => document.getElementById(id);
-const eventId = location.pathname.split("/")[2];
+const eventId = /^\/door\/([0-9a-f-]{36})$/i.exec(location.pathname)?.[1];
 
 async function begin() {
   if (!isSecureContext) return fail("insecure");
@@ -154,7 +154,8 @@ class Door {
       changed: (text) => this.find(text),
       entered: (text, clear) => {
         sounds.unlock();
-        if (isTicket(text) || !this.hasNames) {
+        const isName = search(this.list.visitors, text).found.length > 0;
+        if (isTicket(text) || !isName) {
           clear();
           this.scan(text);
         }
