@@ -199,6 +199,7 @@ async def test_a_new_ticket_is_issued_and_a_check_in_is_shown(api: Api, historia
     page = await historian.open(f"/admin/visitors/{ada}")
     assert "Checked in" in page.text
     assert "checked the visitor in" in page.text
+    assert "entries:" not in page.text
     page = await historian.open(f"/admin/events/{event}")
     assert page.root.one("section", class_="seats").text.endswith("Checked in1")
 
