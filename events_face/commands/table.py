@@ -63,7 +63,7 @@ COMMANDS: dict[str, Command] = {
             Option(
                 flag="--mail",
                 name="mail",
-                help="send messages as mails to the local sink, which shows them",
+                help="the local sink gets messages as mails, and shows them",
                 more={"action": "store_true"},
             ),
         ),

@@ -53,7 +53,7 @@ def up(
     mail: bool = False,
 ) -> None:
     """Run everything until Ctrl-C or SIGTERM; `workers` is the number of API processes. `demo`: a
-    new installation gets example data. `mail`: messages go to the local sink as mails.
+    new installation gets example data. `mail`: the local sink, if messages go there, gets mails.
 
     Raises CommandFailed when it cannot start.
     """
@@ -108,7 +108,7 @@ def _roles(
                 is_responding=lambda: valkey.is_running(settings.data_dir),
             )
         )
-    if mail or (settings.notification_service_url is None and settings.mail is None):
+    if settings.notification_service_url is None and settings.mail is None:
         roles.append(_sink(settings, environment, mail=mail))
     api = _command("api", "--host", host, "--port", str(port))
     return [
