@@ -11,6 +11,7 @@ from psycopg_pool import PoolTimeout
 
 from api.identity.credentials import Pool
 from domain.core.availability import UNAVAILABLE
+from domain.history.answering import NoAnswer
 
 T = TypeVar("T")
 
@@ -24,7 +25,7 @@ async def run_query(readers: Pool, query: Query[T]) -> T:
             async with readers.connection() as connection:
                 return await query(connection)
         except UNAVAILABLE as error:
-            if last_try or isinstance(error, PoolTimeout | psycopg.errors.QueryCanceled):
+            if last_try or isinstance(error, PoolTimeout | psycopg.errors.QueryCanceled | NoAnswer):
                 raise
             await readers.check()  # replaces connections that died while idle
     raise AssertionError("unreachable")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Self
 
 import psycopg
-from psycopg import AsyncConnection
 
+from domain.history.answering import AnsweringConnection
 from domain.history.pooling import HAS_MARK, refuses_options
 
 
-class ReadConnection(AsyncConnection[Any]):
+class ReadConnection(AnsweringConnection):
     """Uses neither prepared statements nor a statement timeout where a pooler may give each
     transaction another session; PgBouncer has timeouts of its own."""
 

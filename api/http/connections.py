@@ -30,6 +30,7 @@ from api.identity.passwords import Passwords
 from api.identity.sessions import Sessions
 from api.identity.tokens import Tokens
 from domain.application import APPLICATION
+from domain.history.answering import AnsweringConnection
 from domain.history.decider import Decider
 from domain.history.group_commit import Writer
 from domain.history.pooling import SESSION_MARK
@@ -154,6 +155,7 @@ def account_pool(database_url: str) -> Pool:
         database_url,
         ACCOUNT_CONNECTIONS,
         BY_KEY,
+        connection_class=AnsweringConnection,
         check=AsyncConnectionPool.check_connection,
     )
 
@@ -165,6 +167,7 @@ def probe_pool(database_url: str) -> Pool:
         database_url,
         PROBE_CONNECTIONS,
         min_size=0,
+        connection_class=AnsweringConnection,
         check=AsyncConnectionPool.check_connection,
     )
 

@@ -17,6 +17,7 @@ from psycopg import AsyncConnection
 
 from domain.core.availability import UNAVAILABLE, only_reads
 from domain.core.errors import TryAgain
+from domain.history.answering import AnsweringConnection
 from domain.history.batch import CommandFailure, CommandRequest, Done, Origin
 from domain.history.decider import Decider
 from domain.history.idempotency import Once
@@ -124,7 +125,7 @@ class Writer:
         try:
             if self._connection is None or _has_ended(self._connection):
                 await self._disconnect()
-                self._connection = await connect(self._database_url)
+                self._connection = await connect(self._database_url, AnsweringConnection)
             return await self._decider.execute(self._connection, requests)
         except UNAVAILABLE as error:
             await self._disconnect()

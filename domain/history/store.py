@@ -99,9 +99,11 @@ async def refresh_keys(connection: AsyncConnection[Any], keys: InstallationKeys)
     keys.learn(wrapped)
 
 
-async def connect(database_url: str) -> AsyncConnection[Any]:
+async def connect(
+    database_url: str, kind: type[AsyncConnection[Any]] = AsyncConnection
+) -> AsyncConnection[Any]:
     """A connection in autocommit mode, for statements that read by key or in index order."""
-    return await AsyncConnection.connect(
+    return await kind.connect(
         database_url,
         autocommit=True,
         prepare_threshold=1,
