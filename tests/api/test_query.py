@@ -6,18 +6,19 @@ from typing import Any
 
 import pytest
 from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
 
 from api.database.query import run_query
+from api.http.connections import account_pool, probe_pool, read_pool
 from domain.history import answering
-from domain.history.answering import AnsweringConnection, NoAnswer
+from domain.history.answering import NoAnswer
 from runtime.embedded.services import Services
+from runtime.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_a_query_without_an_answer_is_not_run_again(
-    services: Services, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(answering, "ANSWER_TIMEOUT", 0.3)
     runs = 0
@@ -28,7 +29,9 @@ async def test_a_query_without_an_answer_is_not_run_again(
         await connection.execute("SELECT pg_sleep(600)")
 
     url = services.database_url
-    async with AsyncConnectionPool(url, connection_class=AnsweringConnection, min_size=1) as pool:
-        with pytest.raises(NoAnswer):
-            await run_query(pool, query)
-    assert runs == 1
+    pools = read_pool(settings, services), account_pool(url), probe_pool(url)
+    for pool in pools:
+        async with pool:
+            with pytest.raises(NoAnswer):
+                await run_query(pool, query)
+    assert runs == len(pools)
