@@ -27,7 +27,10 @@ COUNT_LIMIT = 10_000
 
 FIRST_PAGE = PageStart()
 
-_COLUMNS = "position, event_id, status, (SELECT name FROM events WHERE events.id = event_id)"
+_COLUMNS = (
+    "position, event_id, status,"
+    " (SELECT name FROM events WHERE events.id = event_id), checked_in_at"
+)
 
 HAS_STATUS: dict[VisitorStatus, LiteralString] = {
     "registered": "status = 'registered'",
@@ -50,6 +53,8 @@ class FoundVisitor(WithPerson, frozen=True):
     status: VisitorStatus
     event: str | None
     """Name of the event."""
+    checked_in_at: datetime | None
+    """When the visitor entered."""
     is_removed: bool = False
     """Whether the event was removed."""
     queue_position: int | None = None

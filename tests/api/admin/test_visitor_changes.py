@@ -202,6 +202,8 @@ async def test_a_new_ticket_is_issued_and_a_check_in_is_shown(api: Api, historia
     assert "entries:" not in page.text
     page = await historian.open(f"/admin/events/{event}")
     assert page.root.one("section", class_="seats").text.endswith("Checked in1")
+    page = await historian.open("/admin/visitors/")
+    assert "checked in" in page.root.one("tbody").text
 
 
 async def test_visitors_of_a_removed_event_keep_its_name(api: Api, organizer: Panel) -> None:
