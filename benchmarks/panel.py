@@ -39,9 +39,9 @@ WORDS = "COPY found_by (number, indexed, words) FROM STDIN (FORMAT binary)"
 
 FILL: tuple[LiteralString, ...] = (
     """
-    INSERT INTO visitors (id, event_id, status, episode, registered_at, version, position, indexed,
-                          words)
-    SELECT gen_random_uuid(), event.id, 'registered', 1, now() - n * interval '30 s', 1,
+    INSERT INTO visitors (id, event_id, status, episode, ticket_issue, registered_at, version,
+                          position, indexed, words)
+    SELECT gen_random_uuid(), event.id, 'registered', 1, 0, now() - n * interval '30 s', 1,
            registration.position, indexed, words
     FROM found_by AS f (n, indexed, words)
     JOIN (SELECT id, row_number() OVER () - 1 AS place FROM events) AS event

@@ -76,9 +76,9 @@ class Rows(PostgresTrackingRecorder):
             found_by = word_keys(self.keys).of_person(person) if person else NO_KEYS
             cursor.execute(
                 """
-                INSERT INTO library_visitors (id, event_id, status, episode, registered_at, version,
-                                              position, indexed, words)
-                VALUES (%s, %s, 'registered', 1, %s, %s, %s, %s, %s)
+                INSERT INTO library_visitors (id, event_id, status, episode, ticket_issue,
+                                              registered_at, version, position, indexed, words)
+                VALUES (%s, %s, 'registered', 1, 0, %s, %s, %s, %s, %s)
                 ON CONFLICT (id) DO NOTHING -- a visitor who came back
                 """,
                 [
