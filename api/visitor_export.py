@@ -58,8 +58,8 @@ async def pages_of(
     run_query: RunQuery, keys: InstallationKeys, event_id: UUID, status: VisitorStatus | None
 ) -> AsyncIterator[Rows]:
     """The visitors of the event, in the order in which they came. While a page is decrypted and
-    sent, the database finds the next one. Its names are read last, so that nobody is in it whose
-    erasure was complete before."""
+    sent, the database finds the next one. Its names are read last, so that it contains
+    no person whose erasure was complete before."""
 
     def page_after(place: Place) -> asyncio.Task[Rows]:
         query = partial(

@@ -22,32 +22,30 @@ MAX_ENTRIES = 100
 """Entries of one visitor that are kept in mind: those with the earliest times."""
 
 
-@stored_as("Visitor.CheckedIn", phrase="checked the visitor in")
-class CheckedIn(DomainEvent[Visitor], frozen=True, kw_only=True):
-    """The first entry that was received."""
+class _CameIn(DomainEvent[Visitor], frozen=True, kw_only=True):
+    """Somebody came in."""
 
     event_id: UUID
     at: datetime
-    """When the visitor entered, by the scanner's clock, but not after `received_at`."""
+    """By the scanner's clock, but not after `received_at`."""
     received_at: datetime
     nonce: str
     gate: str | None = None
     offline: bool = False
+
+
+@stored_as("Visitor.CheckedIn", phrase="checked the visitor in")
+class CheckedIn(_CameIn, frozen=True, kw_only=True):
+    """The first entry that was received."""
 
     def apply(self, aggregate: Visitor) -> Visitor:
         return _entered(aggregate, self, self.at)
 
 
 @stored_as("Visitor.EnteredAgain", phrase="let the visitor in again")
-class EnteredAgain(DomainEvent[Visitor], frozen=True, kw_only=True):
+class EnteredAgain(_CameIn, frozen=True, kw_only=True):
     """Another entry with the same ticket, which may have been earlier than those before."""
 
-    event_id: UUID
-    at: datetime
-    received_at: datetime
-    nonce: str
-    gate: str | None = None
-    offline: bool = False
     checked_in_at: datetime
     """The earliest of all entries."""
 
@@ -56,16 +54,9 @@ class EnteredAgain(DomainEvent[Visitor], frozen=True, kw_only=True):
 
 
 @stored_as("Visitor.EnteredWithoutSeat", phrase="let somebody in without a seat")
-class EnteredWithoutSeat(DomainEvent[Visitor], frozen=True, kw_only=True):
+class EnteredWithoutSeat(_CameIn, frozen=True, kw_only=True):
     """Somebody came in with a ticket that was not valid any more, or without a registration. The
     visitor is not checked in by it."""
-
-    event_id: UUID
-    at: datetime
-    received_at: datetime
-    nonce: str
-    gate: str | None = None
-    offline: bool = False
 
 
 @stored_as("Visitor.CheckInUndone", phrase="undid the check-in")

@@ -120,7 +120,7 @@ def page_of(
     state: State | None = None,
     template: str = "event.html",
 ) -> bytes:
-    """`state` is what a command told, in case that it is newer than the event."""
+    """`state` follows from a command, and may be newer than the event."""
     now = datetime.now(UTC)
     base = request.settings.public_url
     return rendered(

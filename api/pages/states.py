@@ -27,7 +27,7 @@ def state_of(event: EventRow, now: datetime) -> State:
 
 
 def state_after(refusal: DomainError) -> State | None:
-    """The state that a refused registration tells of: the read tables may not show it yet."""
+    """The state that follows from a refused registration; the read tables may not show it yet."""
     if isinstance(refusal, EventFull):
         return "waiting" if refusal.members["waiting_list"] else "full"
     return _TOLD_BY.get(type(refusal))
