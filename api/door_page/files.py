@@ -10,7 +10,8 @@ from pathlib import Path
 
 from api.html.files import address_of
 
-ICON = "icon.svg"
+BASE, ICON = "base.css", "icon.svg"
+"""Shared with other pages."""
 
 PAGE, WORKER = "door.html", "worker.js"
 """Which have addresses of their own."""
@@ -43,4 +44,4 @@ def folder() -> str:
 def to_keep() -> list[str]:
     """The addresses of what the page loads."""
     ours = [f"{folder()}/{name}" for name in contents() if name not in {PAGE, WORKER}]
-    return [*ours, address_of(ICON)]
+    return [*ours, address_of(BASE), address_of(ICON)]

@@ -12,7 +12,17 @@ from litestar import Response, get
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from api.door_page.files import ICON, MEDIA_TYPES, PAGE, WORKER, contents, folder, release, to_keep
+from api.door_page.files import (
+    BASE,
+    ICON,
+    MEDIA_TYPES,
+    PAGE,
+    WORKER,
+    contents,
+    folder,
+    release,
+    to_keep,
+)
 from api.html.files import IMMUTABLE, address_of
 from api.http.access import Who
 from api.http.limits import UNLIMITED
@@ -26,6 +36,7 @@ UP_TO_DATE = {"Cache-Control": "no-cache"}
 @get(["/door", "/door/{event_id:uuid}"], opt={"access": Who.ANYONE}, include_in_schema=False)
 async def door_page() -> Response[bytes]:
     html = contents()[PAGE].replace(b"{assets}", folder().encode())
+    html = html.replace(b"{base}", address_of(BASE).encode())
     html = html.replace(b"{icon}", address_of(ICON).encode())
     return Ready(html, media_type=MEDIA_TYPES[".html"], headers=WITH_CAMERA | UP_TO_DATE)
 
