@@ -26,6 +26,7 @@ from domain.registrations import CorrectVisitor
 from domain.tickets import ReissueTicket
 from domain.visitors import LinkExpired, Visitor
 from domain.waiting_list import PromoteVisitor
+from projections.places_in_line import places_in_line
 from projections.rebuild.rebuild import rebuild_tables
 from projections.registration_counts import REGISTRATIONS, total
 from projections.visitor_search import search
@@ -87,6 +88,17 @@ async def test_places_in_line_move_up_when_someone_leaves(installation: Installa
         ("cancelled", None),
         ("waiting", 1),
     ]
+
+
+async def test_places_in_the_lines_of_two_events_are_read_at_once(
+    installation: Installation,
+) -> None:
+    first, second = await a_small_event(installation), await a_small_event(installation)
+    _, grace, joan, mary = await join(installation, first, "ada", "grace", "joan", "mary")
+    _, hedy, lise = await join(installation, second, "ada", "hedy", "lise")
+    of_all = await places_in_line(installation.connection, [lise, grace, mary, hedy])
+    assert of_all == {grace: 1, mary: 3, hedy: 1, lise: 2}
+    assert await places_in_line(installation.connection, [mary, joan]) == {joan: 2, mary: 3}
 
 
 async def test_who_comes_back_begins_a_new_episode(installation: Installation) -> None:
