@@ -7,8 +7,8 @@ visitor leaves, is erased, or the event is removed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Literal, cast
 from uuid import UUID
 
@@ -54,7 +54,8 @@ MIN_UNITS = 12
 
 
 class Series(msgspec.Struct, frozen=True):
-    """Counts of consecutive hours, days or weeks (from Monday) in UTC, including zero counts."""
+    """Counts of consecutive hours, days or weeks (from Monday), including zero counts. Each begins in
+    the time zone of the series."""
 
     unit: Unit
     counts: list[DateCount]
@@ -70,7 +71,7 @@ async def total(connection: AsyncConnection[Any], event_id: UUID = ALL_EVENTS) -
 
 
 async def complete_series(
-    connection: AsyncConnection[Any], event_id: UUID = ALL_EVENTS
+    connection: AsyncConnection[Any], event_id: UUID = ALL_EVENTS, *, zone: tzinfo = UTC
 ) -> Series | None:
     """From the first registration to the last, in the unit that suits this period, and at least
     `MIN_UNITS` long; None without registrations."""
@@ -82,7 +83,7 @@ async def complete_series(
         return None
     unit: Unit = next((u for u in MAX_DURATIONS if last - first < MAX_DURATIONS[u]), "week")
     first = min(first, last - (MIN_UNITS - 1) * UNIT_LENGTHS[unit])
-    return await series_between(connection, unit, first, last, event_id)
+    return await series_between(connection, unit, first, last, event_id, zone=zone)
 
 
 async def series_between(
@@ -91,22 +92,29 @@ async def series_between(
     first: datetime,
     last: datetime,
     event_id: UUID = ALL_EVENTS,
+    *,
+    zone: tzinfo = UTC,
 ) -> Series:
-    """Counts from the unit that contains `first` to the one that contains `last`."""
-    begin, length = _begin_of(unit, first), UNIT_LENGTHS[unit]
-    end = _begin_of(unit, last) + length
+    """Counts from the unit that contains `first` to the one that contains `last`, in this time
+    zone. The total of all events is only kept by days and weeks of UTC. An hour that belongs to two
+    days, in time zones such as India's, counts to the day in which it begins.
+    """
+    begins = list(_begins(unit, first.astimezone(zone), last.astimezone(zone)))
     cursor = await connection.execute(
         """
-        SELECT date_trunc(%(unit)s, hour, 'UTC') AS begin, sum(count)::bigint
-        FROM registrations
+        SELECT hour, count FROM registrations
         WHERE event_id = %(event_id)s AND hour >= %(begin)s AND hour < %(end)s
-        GROUP BY begin
         """,
-        {"unit": unit, "event_id": _series_id(event_id, unit), "begin": begin, "end": end},
+        {
+            "event_id": _series_id(event_id, unit),
+            "begin": begins[0],
+            "end": _next(unit, begins[-1]),
+        },
     )
-    counted: dict[datetime, int] = dict(await cursor.fetchall())
-    begins = [begin + n * length for n in range((end - begin) // length)]
-    return Series(unit, [DateCount(begin, counted.get(begin, 0)) for begin in begins])
+    counted = Counter[float]()  # by timestamp: the two hours that share a name differ in it
+    for hour, count in await cursor.fetchall():
+        counted[_begin_of(unit, hour.astimezone(zone)).timestamp()] += count
+    return Series(unit, [DateCount(begin, counted[begin.timestamp()]) for begin in begins])
 
 
 async def count_by_date(
@@ -173,11 +181,27 @@ def _gets_seat(event: object) -> UUID | None:
     return None
 
 
+def _begins(unit: Unit, first: datetime, last: datetime) -> Iterator[datetime]:
+    """When each unit begins, from the one with `first` to the one with `last`."""
+    begin = _begin_of(unit, first)
+    while begin.timestamp() <= last.timestamp():
+        yield begin
+        begin = _next(unit, begin)
+
+
 def _begin_of(unit: Unit, moment: datetime) -> datetime:
-    hour = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    """In the time zone of the moment."""
+    hour = moment.replace(minute=0, second=0, microsecond=0)
     if unit == "hour":
         return hour
-    return hour.replace(hour=0) - timedelta(days=hour.weekday() if unit == "week" else 0)
+    return hour.replace(hour=0, fold=0) - timedelta(days=hour.weekday() if unit == "week" else 0)
+
+
+def _next(unit: Unit, begin: datetime) -> datetime:
+    """When the unit after it begins: days with a change of clocks have 23 or 25 hours."""
+    if unit == "hour":
+        return (begin.astimezone(UTC) + UNIT_LENGTHS[unit]).astimezone(begin.tzinfo)
+    return begin + UNIT_LENGTHS[unit]
 
 
 REGISTRATIONS = Projection(

@@ -3,37 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 from litestar import Response
 from psycopg import AsyncConnection
 
 from api.admin.durations import from_words, in_words
+from api.admin.event_times import as_sent, as_typed
 from api.admin.kit import conflicts
 from api.admin.kit.conflicts import WAS, Difference, as_shown, differences, is_typed, merged
 from api.admin.kit.cookies import seen
 from api.admin.kit.history_entries import Entry
 from api.admin.kit.pages import page
-from api.html.forms import Form, whole_number
+from api.html.forms import Form, parsed, whole_number
 from api.http.reads import read
 from api.http.requests import Request
+from domain.core.errors import InvalidFields
 from domain.core.times import timezones
+from domain.core.values import Invalid
 from projections import areas
 from projections.events import EventRow
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 FIELDS = {
     "name": "Name",
     "description": "Description",
-    "event_datetime": "Begins (UTC)",
-    "ends_at": "Ends (UTC)",
     "timezone": "Time zone",
+    "event_datetime": "Begins",
+    "ends_at": "Ends",
     "area_id": "Area",
     "status": "Registration",
-    "registration_deadline": "Registration ends (UTC)",
+    "registration_deadline": "Registration ends",
     "capacity": "Seats",
     "waiting_list": "Waiting list",
-    "cancel_until": "Visitors may cancel until (UTC)",
+    "cancel_until": "Visitors may cancel until",
     "confirm_within": "Confirm the address within",
     "reminders": "Reminders",
 }
@@ -75,6 +80,7 @@ async def event_form(
         areas=offered,
         area_names=dict(offered),
         timezones=sorted(timezones()),
+        own_zone=form is NEW,
     )
 
 
@@ -103,19 +109,33 @@ def filled(row: EventRow) -> Form:
     return Form(as_shown(_values(row)))
 
 
-def as_body(sent: Mapping[str, str]) -> dict[str, object]:
-    """The form's fields as a body of the API, without unchanged fields: the form shows no fractions
-    of a second, so sending an unchanged time would change it."""
-    body: dict[str, object] = {name: sent[name] for name in FIELDS if is_typed(sent, name)}
-    for name, text in body.items():
-        body[name] = None if name in MAY_BE_NULL and text == "" else _parsed(name, str(text))
-    return body
+def fields_of(kind: type[T], sent: Mapping[str, str]) -> T:
+    """The form's fields without unchanged ones: the form shows no fractions of a second, so sending
+    an unchanged time would change it. In another time zone all times change, since the form has the
+    local ones. Raises InvalidFields."""
+    zone = sent.get("timezone", "UTC")
+    moved = is_typed(sent, "timezone")
+    body: dict[str, object] = {}
+    wrong: dict[str, str] = {}
+    for name in FIELDS:
+        if not (is_typed(sent, name) or (moved and name in TIMES and name in sent)):
+            continue
+        text = sent[name]
+        try:
+            empty = name in MAY_BE_NULL and text == ""
+            body[name] = None if empty else _parsed(name, text, zone)
+        except Invalid as error:
+            body[name], wrong[name] = "", str(error)
+    try:
+        return parsed(kind, body)
+    except InvalidFields as error:
+        raise InvalidFields(**{**error.messages, **wrong}) from None
 
 
-def _parsed(name: str, text: str) -> object:
-    """As JSON has it; the text itself if it is not valid."""
-    if name in TIMES and text.count("T") == 1 and not text.endswith("Z"):
-        return f"{text}:00Z" if text.count(":") == 1 else f"{text}Z"
+def _parsed(name: str, text: str, zone: str) -> object:
+    """As JSON has it; the text itself if it is not valid. Raises `Invalid` for a time."""
+    if name in TIMES:
+        return as_sent(text, zone)
     if name == "capacity":
         number = whole_number(text)
         return text if number is None else number
@@ -130,23 +150,16 @@ def _values(row: EventRow) -> dict[str, str]:
     return {
         "name": row.name,
         "description": row.description,
-        "event_datetime": _input(row.event_datetime),
-        "ends_at": _input(row.ends_at),
+        "event_datetime": as_typed(row.event_datetime, row.timezone),
+        "ends_at": as_typed(row.ends_at, row.timezone),
         "timezone": row.timezone,
         "area_id": str(row.area_id or ""),
         "status": row.status,
-        "registration_deadline": _input(row.registration_deadline),
+        "registration_deadline": as_typed(row.registration_deadline, row.timezone),
         "capacity": "" if row.capacity is None else str(row.capacity),
         "waiting_list": row.waiting_list,
-        "cancel_until": _input(row.cancel_until),
+        "cancel_until": as_typed(row.cancel_until, row.timezone),
         "confirm_within": in_words(row.confirm_within) if row.confirm_within else "",
         "reminders": ", ".join(map(in_words, row.reminders)),
         "version": str(row.version),
     }
-
-
-def _input(moment: datetime | None) -> str:
-    """The value of a `datetime-local` input, in UTC."""
-    if moment is None:
-        return ""
-    return moment.strftime("%Y-%m-%dT%H:%M" if moment.second == 0 else "%Y-%m-%dT%H:%M:%S")

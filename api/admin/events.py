@@ -15,8 +15,8 @@ from api.admin.event_filter import asked_filter, asked_order
 from api.admin.event_form import (
     NEW,
     after_conflict,
-    as_body,
     event_form,
+    fields_of,
     filled,
     offered_areas,
 )
@@ -34,6 +34,7 @@ from api.http.dispatch import execute
 from api.http.reads import read
 from api.http.requests import Request
 from domain.core.errors import ChangedMeanwhile, InvalidFields, NotFound
+from domain.core.times import zone_of
 from domain.event_editing import ChangeEvent, CreateEvent, DeleteEvent
 from domain.provider_items import FollowProvider
 from projections import events, registration_counts
@@ -77,7 +78,7 @@ class EventPages(Controller):
     async def create_event(self, request: Request) -> Response[Any]:
         sent = await sent_form(request)
         try:
-            done = await execute(request, parsed(CreateEvent, as_body(sent)))
+            done = await execute(request, fields_of(CreateEvent, sent))
         except InvalidFields as error:
             return await event_form(request, None, refused(sent, error), status_code=422)
         created = done.value.event
@@ -106,11 +107,12 @@ class EventPages(Controller):
     @get("/{event_id:uuid}", opt={"access": Permission.USE_PANEL})
     async def event(self, request: Request, event_id: FromPath[UUID]) -> Response[str]:
         row, seats = await event_and_seats(request, event_id)
+        zone = zone_of(row.timezone)
 
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
-            series = await registration_counts.complete_series(connection, event_id)
+            series = await registration_counts.complete_series(connection, event_id, zone=zone)
             return {
-                "chart": series and bar_chart(series, "registrations", "Registrations"),
+                "chart": series and bar_chart(series, "registrations", "Registrations", str(zone)),
                 "provided": await fields_from_provider(connection, event_id),
                 "timeline": await timeline_for(request, connection, event_id),
                 "entered": await count_entered(connection, event_id),
@@ -132,7 +134,7 @@ class EventPages(Controller):
         sent = await sent_form(request)
         row = await _row(request, event_id, seen(request))
         try:
-            changes = parsed(EventChanges, as_body(sent))
+            changes = fields_of(EventChanges, sent)
             command = ChangeEvent(
                 event_id=event_id,
                 expected_version=seen_version(sent),

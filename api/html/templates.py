@@ -10,6 +10,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from api.html.files import address_of
 from api.html.forms import Form
+from api.html.times import short_moment
 
 
 def templates_of(package: str) -> Environment:
@@ -22,7 +23,7 @@ def templates_of(package: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"moment": _moment, "readable": _readable}
+    templates.filters |= {"moment": _moment, "readable": _readable, "in_zone": short_moment}
     templates.globals |= {
         "address_of": address_of,
         "with_query": _with,

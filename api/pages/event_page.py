@@ -13,6 +13,7 @@ from litestar.response import Redirect
 from psycopg import AsyncConnection
 
 from api.html.forms import Form, parsed, refused, sent_form
+from api.html.times import moment_in, when
 from api.http.access import Who
 from api.http.dispatch import execute
 from api.http.reads import read, unless_known
@@ -24,7 +25,6 @@ from api.pages.rendering import rendered
 from api.pages.same_site import require_same_site
 from api.pages.states import State, state_after, state_of
 from api.pages.structured_data import event_data
-from api.pages.times import moment_in, when
 from api.registrations import Registration
 from domain.core.errors import DomainError, NotFound, Refused
 from domain.registrations import RegisterVisitor

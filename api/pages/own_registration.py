@@ -11,6 +11,7 @@ from litestar import Request as AnyRequest
 from litestar.params import FromPath
 from litestar.response import Redirect
 
+from api.html.times import moment_in, when
 from api.http.access import Who
 from api.http.dispatch import execute
 from api.http.problems import problem_of
@@ -20,7 +21,6 @@ from api.manage import PRIVATE, Standing, confirming, current, leaving, standing
 from api.pages.formats import HTML
 from api.pages.qr import svg
 from api.pages.rendering import rendered
-from api.pages.times import moment_in, when
 from domain.departures import may_leave_until
 from domain.visitors import CancellationClosed, LinkExpired
 

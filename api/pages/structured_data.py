@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.pages.times import when
+from api.html.times import when
 from projections.events import EventRow
 
 SCHEMA = "https://schema.org"

@@ -122,6 +122,14 @@ def timezones() -> frozenset[str]:
     return frozenset(available_timezones() - _OF_NO_PLACE)
 
 
+def zone_of(timezone: str) -> tzinfo:
+    """UTC where the time zone is unknown here."""
+    try:
+        return ZoneInfo(timezone)
+    except ZoneInfoNotFoundError:
+        return UTC
+
+
 def in_timezone(moment: datetime, timezone: str) -> tuple[datetime, str]:
     """The moment as people in the time zone see it, and the name of its zone: UTC where the time
     zone is unknown here, or the moment is too close to the first or the last of all times."""

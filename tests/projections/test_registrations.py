@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -107,6 +108,36 @@ async def test_a_longer_period_is_counted_by_the_day_and_a_very_long_one_by_the_
         DateCount(at("2030-05-20T00:00"), 1),
         DateCount(at("2030-12-30T00:00"), 1),
     ]
+
+
+async def test_days_and_hours_are_those_of_the_time_zone(installation: Installation) -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    await registered(
+        installation,
+        (FAIR, "2030-10-26T21:59"),  # the last minute of the day
+        (FAIR, "2030-10-26T22:00"),
+        (FAIR, "2030-10-27T00:30"),  # 02:30, the first time
+        (FAIR, "2030-10-27T01:30"),  # 02:30, the second time
+        (FAIR, "2030-10-27T22:59"),  # the last minute of a day of 25 hours
+        (FAIR, "2030-10-27T23:00"),
+    )
+    first, last = at("2030-10-26T21:59"), at("2030-10-27T23:00")
+    connection = installation.connection
+    by_day = await series_between(connection, "day", first, last, FAIR, zone=berlin)
+    assert by_day.counts == [
+        DateCount(datetime(2030, 10, day, tzinfo=berlin), count)
+        for day, count in ((26, 1), (27, 4), (28, 1))
+    ]
+    by_hour = await series_between(connection, "hour", first, last, FAIR, zone=berlin)
+    assert [f"{c.begin:%d. %H}" for c in by_hour.counts if c.count] == [
+        "26. 23",
+        "27. 00",
+        "27. 02",
+        "27. 02",
+        "27. 23",
+        "28. 00",
+    ]
+    assert len(by_hour.counts) == 27
 
 
 async def test_without_registrations_there_are_no_counts(installation: Installation) -> None:

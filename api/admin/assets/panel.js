@@ -1,11 +1,22 @@
 // Progressive enhancement: every page works without scripts.
 
-// Shows times in the reader's zone; the title keeps UTC.
-const formatter = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+// Shows times in the reader's zone, which it names; the title keeps UTC. Times of an event stay in the
+// zone of the event.
+const formatter = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short",
+});
 
 function localTimes(root) {
-  for (const time of root.querySelectorAll("time[datetime]")) {
+  for (const time of root.querySelectorAll("time[datetime]:not(.zoned)")) {
     time.textContent = formatter.format(new Date(time.dateTime));
+  }
+}
+
+// A new event takes place in the reader's zone, unless they choose another.
+function ownZone(root) {
+  for (const input of root.querySelectorAll("input[data-own-zone]")) {
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    if (input.value === input.defaultValue && input.list?.querySelector(`option[value="${zone}"]`)) input.value = zone;
   }
 }
 
@@ -17,7 +28,7 @@ function localHints(root) {
       : input.insertAdjacentElement("afterend", document.createElement("output"));
     const show = () => {
       const moment = new Date(`${input.value}Z`);
-      hint.textContent = Number.isNaN(moment.getTime()) ? "" : `${formatter.format(moment)} in your time zone`;
+      hint.textContent = Number.isNaN(moment.getTime()) ? "" : formatter.format(moment);
     };
     input.addEventListener("input", show);
     show();
@@ -95,6 +106,7 @@ function renew(shown, html) {
 function enhance(root) {
   localTimes(root);
   localHints(root);
+  ownZone(root);
   checkAll(root);
   follow();
 }

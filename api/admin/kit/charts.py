@@ -7,7 +7,7 @@ table lists the numbers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
@@ -40,6 +40,8 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     description: str
     unit: Unit
+    zone: str
+    """The time zone of its labels."""
     bars: Sequence[Bar]
     scale: Sequence[int]
     """Labels of the scale, from the top to zero."""
@@ -51,8 +53,9 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
         return sum(bar.count for bar in self.bars)
 
 
-def bar_chart(series: Series, name: str, title: str) -> Chart:
-    """The series as bars, the earliest on the left."""
+def bar_chart(series: Series, name: str, title: str, zone: str = "UTC") -> Chart:
+    """The series as bars, the earliest on the left; `zone` names the time zone that it is counted
+    in."""
     counts = series.counts
     most = max(counts, key=lambda c: c.count)
     top = _top(most.count)
@@ -66,9 +69,11 @@ def bar_chart(series: Series, name: str, title: str) -> Chart:
         title=title,
         description=(
             f"{sum(c.count for c in counts)} in total, per {series.unit}, from {labels[0]} to "
-            f"{labels[-1]} (UTC); the maximum, {most.count}, on {_label(series.unit, most.begin)}."
+            f"{labels[-1]} ({zone}); the maximum, {most.count}, on "
+            f"{_label(series.unit, most.begin)}."
         ),
         unit=series.unit,
+        zone=zone,
         bars=bars,
         scale=[top, top // 2, 0] if top % 2 == 0 else [top, 0],
         labels=_spread(labels),
@@ -90,5 +95,4 @@ def _spread(labels: Sequence[str]) -> list[str]:
 
 
 def _label(unit: Unit, begin: datetime) -> str:
-    moment = begin.astimezone(UTC)
-    return f"{moment:%-d %b, %H:%M}" if unit == "hour" else f"{moment:%-d %b %Y}"
+    return f"{begin:%-d %b, %H:%M}" if unit == "hour" else f"{begin:%-d %b %Y}"

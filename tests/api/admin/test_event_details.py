@@ -34,15 +34,20 @@ async def test_each_detail_of_an_event_is_entered_shown_and_cleared(
     created = (await api.http.get(f"/api/events/{id}")).json()["data"]
     assert {name: created[name] for name in DETAILS} == {
         "description": "Talks,\nand sprints.",
-        "ends_at": "2099-05-19T16:00:00Z",
+        "ends_at": "2099-05-19T14:00:00Z",
         "timezone": "Europe/Berlin",
         "capacity": 300,
         "waiting_list": "automatic",
-        "cancel_until": "2099-05-15T09:00:00Z",
+        "cancel_until": "2099-05-15T07:00:00Z",
         "confirm_within": "P2D",
         "reminders": ["P1D", "PT2H30M"],
     }
-    for shown in ("Europe/Berlin", "19 May 2099", "0 of 300", "1 day, 2 hours 30 minutes"):
+    for shown in (
+        "17 May 2099, 09:00 Europe/Berlin",
+        "19 May 2099, 16:00 Europe/Berlin",
+        "0 of 300",
+        "1 day, 2 hours 30 minutes",
+    ):
         assert shown in page.text
     page = await organizer.follow("Edit")
     as_typed = DETAILS | {"description": "Talks,\nand sprints."}

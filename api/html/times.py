@@ -1,4 +1,4 @@
-"""Times as visitors read them: in the zone of the event, in words."""
+"""Times of an event as people read them: in its zone, without seconds."""
 
 from __future__ import annotations
 
@@ -47,3 +47,9 @@ def moment_in(timezone: str, moment: datetime) -> str:
     """`Sunday, 17 May 2099, 11:00 (Europe/Berlin)`"""
     there, zone = in_timezone(moment, timezone)
     return f"{there:%A, %-d %B %Y, %H:%M} ({zone})"
+
+
+def short_moment(moment: datetime, timezone: str) -> str:
+    """`17 May 2099, 11:00 Europe/Berlin`"""
+    there, zone = in_timezone(moment, timezone)
+    return f"{there:%-d %b %Y, %H:%M} {zone}"
