@@ -15,7 +15,7 @@ from api.http.examples import AREA_ID, EVENT_ID, example
 from domain.core.durations import LongDuration
 from domain.core.errors import InvalidFields
 from domain.core.times import Timezone
-from domain.core.values import Capacity, Description, Reason, StoredText
+from domain.core.values import Capacity, Days, Description, Reason, StoredText
 from domain.details import Availability, Status, WaitingList, check_details
 from domain.event_editing import CreateEvent, EventView, Reminders
 from domain.events import Cancellation
@@ -34,6 +34,7 @@ _GIVEN = {
     "cancel_until": "2099-05-15T09:00:00Z",
     "reminders": ["P1D", "PT2H"],
     "confirm_within": "P2D",
+    "retention_days": 90,
 }
 
 example(**_GIVEN)(CreateEvent)
@@ -73,6 +74,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """ISO 8601 durations before it begins."""
     confirm_within: str | None
     """ISO 8601 duration in which visitors must confirm their address; null: they need not."""
+    retention_days: int | None
+    """How many days after its end the visitors are kept; null: as the setting `RETENTION_DAYS`
+    says."""
     cancelled: Cancellation | None
     availability: Availability
     """Whether a newcomer gets a seat (`open`), may wait for one (`waiting`), or neither."""
@@ -96,6 +100,7 @@ class EventChanges(msgspec.Struct, frozen=True, kw_only=True):
     cancel_until: datetime | date | None | UnsetType = UNSET
     reminders: Reminders | UnsetType = UNSET
     confirm_within: LongDuration | None | UnsetType = UNSET
+    retention_days: Days | None | UnsetType = UNSET
 
 
 @example(reason="The hall is flooded.")

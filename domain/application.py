@@ -18,6 +18,7 @@ from domain import (
     notifications,
     provider_items,
     registrations,
+    retention,
     syncs,
     tickets,
     waiting_list,
@@ -165,7 +166,18 @@ COMMANDS = (
         departures.EraseVisitor,
         departures.erase_visitor,
         touches=lambda c, _: Touches([c.visitor_id]),
-        inline=departures.forget_person,
+        inline=departures.forget_people,
+    ),
+    CommandType(
+        retention.ForgetVisitors,
+        retention.forget_visitors,
+        touches=lambda c, _: Touches([c.event_id, *c.visitor_ids]),
+        inline=departures.forget_people,
+    ),
+    CommandType(
+        retention.RecordRetention,
+        retention.record_retention,
+        touches=lambda *_: Touches([retention.POLICY_ID]),
     ),
     # the door
     CommandType(

@@ -144,9 +144,16 @@ def resend_message(command: ResendMessage, work: Work) -> Visitor:
 def erase_visitor(command: EraseVisitor, work: Work) -> ErasureOutcome:
     """If the event is still to come, the seat is passed on."""
     visitor = work.get(Visitor, command.visitor_id)
-    registered_with = visitor.notification_id
-    if registered_with is None or command.notification_id not in {None, registered_with}:
+    if not visitor.is_known or command.notification_id not in {None, visitor.notification_id}:
         return "not registered"
+    return record_erasure(visitor, work)
+
+
+def record_erasure(visitor: Visitor, work: Work) -> ErasureOutcome:
+    """Of a visitor who is known."""
+    registered_with = visitor.notification_id
+    if registered_with is None:
+        raise ValueError("the visitor is not known")
     abandoned = False
     for id in visitor.abandoned_by_erasure:
         notification = work.get(Notification, id)
@@ -158,12 +165,15 @@ def erase_visitor(command: EraseVisitor, work: Work) -> ErasureOutcome:
     return "erased before notified" if abandoned else "erased"
 
 
-async def forget_person(connection: AsyncConnection[Any], _: EraseVisitor, work: Work) -> None:
-    """Deletes the keys of the erased person's data in the stream, and the answers that were stored
-    to be sent again. If the same batch has registered the next person in it, their keys stay."""
-    for recorded in work.recorded:
-        if isinstance(recorded.event, Erased):
-            await delete_personal_keys(
-                connection, recorded.originator_id, before=recorded.originator_version
-            )
-            await forget(connection, recorded.originator_id)
+async def forget_people(connection: AsyncConnection[Any], _: object, work: Work) -> None:
+    """Deletes the keys of the erased people's data in their streams, and the answers that were
+    stored to be sent again. If the same batch has registered the next person in a stream, their
+    keys stay."""
+    erased = {
+        recorded.originator_id: recorded.originator_version
+        for recorded in work.recorded
+        if isinstance(recorded.event, Erased)
+    }
+    if erased:
+        await delete_personal_keys(connection, erased)
+        await forget(connection, erased)

@@ -46,6 +46,13 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
     """ISO 8601 durations before it begins, the longest first."""
     confirm_within: str | None = None
     """ISO 8601 duration in which visitors confirm their address; None: they need not."""
+    retention_days: int | None = None
+    """How long after its end the visitors are kept; None: as `RETENTION_DAYS` says."""
+
+    @property
+    def ended_at(self) -> datetime:
+        """When it ends or has ended: when it begins, if the end is not known."""
+        return self.ends_at or self.event_datetime
 
 
 def availability_of(details: Details, taken: int, waiting: int) -> Availability:

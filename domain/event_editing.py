@@ -15,7 +15,7 @@ from domain.core.durations import Duration, LongDuration
 from domain.core.errors import NotFound
 from domain.core.times import Timezone
 from domain.core.unit_of_work import Work, check_version
-from domain.core.values import Capacity, Description, StoredText, Text, wrong_name
+from domain.core.values import Capacity, Days, Description, StoredText, Text, wrong_name
 from domain.details import (
     Availability,
     Details,
@@ -43,6 +43,7 @@ class CreateEvent(msgspec.Struct, frozen=True, kw_only=True):
     cancel_until: datetime | date | None = None
     reminders: Reminders = ()
     confirm_within: LongDuration | None = None
+    retention_days: Days | None = None
 
 
 class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +63,7 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
     cancel_until: datetime | date | None | UnsetType = UNSET
     reminders: Reminders | UnsetType = UNSET
     confirm_within: LongDuration | None | UnsetType = UNSET
+    retention_days: Days | None | UnsetType = UNSET
     expected_version: Expected = None
 
 

@@ -314,6 +314,11 @@ class ConfirmWithinChanged(OneFieldChanged, frozen=True, kw_only=True):
     confirm_within: str | None
 
 
+@stored_as("Event.RetentionChanged", phrase="changed how long visitors are kept")
+class RetentionChanged(OneFieldChanged, frozen=True, kw_only=True):
+    retention_days: int | None
+
+
 CHANGES_OF_ONE_FIELD: Mapping[str, type[OneFieldChanged]] = {
     changed.__struct_fields__[0]: changed
     for changed in (
@@ -325,6 +330,7 @@ CHANGES_OF_ONE_FIELD: Mapping[str, type[OneFieldChanged]] = {
         CancelUntilChanged,
         RemindersChanged,
         ConfirmWithinChanged,
+        RetentionChanged,
     )
 }
 """The class of domain event by the name of its field."""

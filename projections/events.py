@@ -40,6 +40,7 @@ CREATE TABLE IF NOT EXISTS events (
     cancel_until          timestamptz,
     reminders             text[] NOT NULL,
     confirm_within        text,
+    retention_days        int,
     cancelled_at          timestamptz,
     cancel_reason         text,
     availability          text NOT NULL DEFAULT 'open',
@@ -224,7 +225,7 @@ def _cancellation(at: Any, reason: Any) -> Cancellation | None:
 
 EVENTS = Projection(
     name="events",
-    schema_version=5,
+    schema_version=6,
     table=TABLE,
     handles=events_of(Event) | CHANGES_SEATS,
     apply=apply,

@@ -11,6 +11,7 @@ from projections.feed_blocks import FEED_BLOCKS
 from projections.outbox import OUTBOX
 from projections.projector.projection import Projection
 from projections.registration_counts import REGISTRATIONS
+from projections.retention import RETENTION
 from projections.sync_results import SYNC_RESULTS
 from projections.visitors import VISITORS
 
@@ -23,5 +24,6 @@ ALL: tuple[Projection, ...] = (
     DELIVERIES,
     FEED_BLOCKS,
     SYNC_RESULTS,
+    RETENTION,
     ACCOUNTS,
 )

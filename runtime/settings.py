@@ -72,6 +72,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cleanup_days: int = 7
     cleanup_schedule: str = "0 3 * * *"
     sync_schedule: str = "0 * * * *"
+    retention_days: int | None = None
+    """Visitors of events that ended so long ago are forgotten; None: they are kept."""
+    retention_schedule: str = "45 3 * * *"
     token_cleanup_schedule: str = "30 3 * * *"  # noqa: S105 - a schedule
 
     @property
@@ -145,6 +148,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             cors_origins=read("CORS_ORIGINS", variables.origins, ()),
             cleanup_days=read("CLEANUP_DAYS", variables.days, default.cleanup_days),
             cleanup_schedule=read("CLEANUP_SCHEDULE", variables.cron, default.cleanup_schedule),
+            retention_days=read("RETENTION_DAYS", variables.days, None),
+            retention_schedule=read(
+                "RETENTION_SCHEDULE", variables.cron, default.retention_schedule
+            ),
             sync_schedule=read("SYNC_SCHEDULE", variables.cron, default.sync_schedule),
             token_cleanup_schedule=read(
                 "TOKEN_CLEANUP_SCHEDULE", variables.cron, default.token_cleanup_schedule

@@ -85,6 +85,7 @@ def _schedule(
 def schedules_of(settings: Settings) -> dict[PeriodicTask, Schedule]:
     schedules: dict[PeriodicTask, Schedule] = {
         "cleanup": Schedule.parse(settings.cleanup_schedule),
+        "retention": Schedule.parse(settings.retention_schedule),
         "token_cleanup": Schedule.parse(settings.token_cleanup_schedule),
         "sweep": SWEEP_SCHEDULE,
     }
@@ -115,6 +116,8 @@ def schedule_while_active(
         if not take_lead_now(connection, "scheduler"):
             return
         log.info("this scheduler is active", tasks=list(schedules))
+        if "retention" in schedules:  # a changed setting is recorded, and what follows is logged
+            enqueue("retention")
         while not stopping.is_set():
             now = clock(connection)
             for task, schedule in schedules.items():

@@ -7,6 +7,7 @@ periodic        sync                 the scheduler
 periodic        requested_sync       the scheduler, after a user requested one
 periodic        requested_rebuilds   the scheduler, after a user requested some
 periodic        cleanup              the scheduler
+periodic        retention            the scheduler, when due and when it starts
 periodic        token_cleanup        the scheduler
 periodic        sweep                the scheduler
 """
@@ -37,6 +38,7 @@ from workers.provider.client import configured_source
 from workers.provider.sync import SyncFailed, run_requested_sync, run_sync
 from workers.upkeep.cleanup import clean_up
 from workers.upkeep.rebuilds import run_requested_rebuilds
+from workers.upkeep.retention import Behind, BeingDone, forget_by_setting
 from workers.upkeep.session_cleanup import remove_expired_sessions
 from workers.upkeep.sweeps import Swept
 from workers.upkeep.sweeps import sweep as sweep_what_is_due
@@ -52,7 +54,13 @@ ENQUEUED_KEY = "events-face:asked-for:{task}"
 """Redis key with the id of the last message for the task."""
 
 PeriodicTask = Literal[
-    "sync", "requested_sync", "requested_rebuilds", "cleanup", "token_cleanup", "sweep"
+    "sync",
+    "requested_sync",
+    "requested_rebuilds",
+    "cleanup",
+    "retention",
+    "token_cleanup",
+    "sweep",
 ]
 
 log = structlog.get_logger()
@@ -143,6 +151,12 @@ def declare_periodic(
         removed = await run_in_own_loop(clean_up(database_url, keys, settings.cleanup_days))
         log.info("removed past events", removed=removed)
 
+    async def retention() -> None:
+        try:
+            await run_in_own_loop(forget_by_setting(database_url, keys, settings.retention_days))
+        except (Behind, BeingDone) as reason:
+            log.warning("no visitors were forgotten now", reason=reason.__doc__)
+
     async def token_cleanup() -> None:
         log.info("removed expired sessions", removed=await remove_expired_sessions(database_url))
 
@@ -155,5 +169,13 @@ def declare_periodic(
         if swept != Swept():
             log.info("swept what was due", **msgspec.structs.asdict(swept))
 
-    for task in (sync, requested_sync, requested_rebuilds, cleanup, token_cleanup, sweep):
+    for task in (
+        sync,
+        requested_sync,
+        requested_rebuilds,
+        cleanup,
+        retention,
+        token_cleanup,
+        sweep,
+    ):
         dramatiq.actor(broker=broker, queue_name=PERIODIC, notify_shutdown=True)(task)

@@ -21,6 +21,7 @@ from domain.core.durations import Duration, LongDuration
 from domain.core.times import Timezone, parse_deadline, parse_moment
 from domain.core.values import (
     Capacity,
+    Days,
     Description,
     Email,
     FullName,
@@ -192,6 +193,9 @@ _TYPES: dict[frozenset[Any], FieldType] = {
     ),
     frozenset({Description}): _lines(Description),
     frozenset({Reason}): _lines(Reason),
+    frozenset({Days}): FieldType(
+        Days.parse, Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=Days.most)
+    ),
     frozenset({Capacity}): FieldType(
         Capacity.parse, Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=Capacity.most)
     ),

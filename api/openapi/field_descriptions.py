@@ -39,6 +39,8 @@ FIELDS: Mapping[str, str] = {
     "reminders": "ISO 8601 durations before the event begins.",
     "confirm_within": "ISO 8601 duration in which visitors must confirm their address, or lose the "
     "seat; null: they need not.",
+    "retention_days": "How many days after its end the event's visitors are kept; null: as the "
+    "setting RETENTION_DAYS says. 36500, a hundred years, means for ever.",
     "timezone": "The IANA name of the zone of times in messages and on pages for visitors.",
     "cancelled": "When and why the event was cancelled; null if it was not.",
     "at": "When.",

@@ -146,6 +146,19 @@ class Capacity(int):
         return cls(raw)
 
 
+class Days(int):
+    """A number of days, 0 to 36,500: a hundred years."""
+
+    __slots__ = ()
+    most: ClassVar[int] = 36_500
+
+    @classmethod
+    def parse(cls, raw: object) -> Self:
+        if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= cls.most:
+            raise Invalid(f"must be a whole number of days, from 0 to {cls.most}")
+        return cls(raw)
+
+
 class Position(int):
     """A position in history; 0 is before its first event."""
 

@@ -43,6 +43,7 @@ class EventChangedData(ItemData, frozen=True, kw_only=True):
     cancel_until: datetime | UnsetType | None = UNSET
     reminders: tuple[str, ...] | UnsetType = UNSET
     confirm_within: str | UnsetType | None = UNSET
+    retention_days: int | UnsetType | None = UNSET
 
 
 @item_type("event.rescheduled", "An event got another time or another registration deadline")

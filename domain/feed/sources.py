@@ -15,6 +15,7 @@ from domain import (
     event_cancellation,
     events,
     notifications,
+    retention,
     syncs,
     tickets,
     visitors,
@@ -63,6 +64,8 @@ NO_ITEMS: frozenset[EventClass] = frozenset(
         events.TakenFromProvider,
         # tickets: the door's list has them
         tickets.TicketReissued,
+        # what the erasures of visitors are from
+        retention.VisitorsForgotten,
         # what the entries of visitors are from
         entries.ScanRecorded,
         entries.ScanUndone,
@@ -83,6 +86,7 @@ NO_ITEMS: frozenset[EventClass] = frozenset(
         # the installation's own affairs
         syncs.Completed,
         syncs.Failed,
+        retention.RetentionSettingChanged,
         disclosures.PersonalDataRead,
         accounts.Registered,
         accounts.RoleGranted,

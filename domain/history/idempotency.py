@@ -7,7 +7,7 @@ says that a call is in progress: who comes second waits for a lock, and finds th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -115,9 +115,11 @@ async def complete(connection: AsyncConnection[Any], once: Once | None, value: A
         )
 
 
-async def forget(connection: AsyncConnection[Any], visitor_id: UUID) -> None:
-    """Delete the answers about this visitor: they may show the name and the email."""
-    await connection.execute("DELETE FROM idempotency_keys WHERE about = %b", [visitor_id])
+async def forget(connection: AsyncConnection[Any], visitor_ids: Iterable[UUID]) -> None:
+    """Delete the answers about these visitors: they may show the names and the emails."""
+    await connection.execute(
+        "DELETE FROM idempotency_keys WHERE about = ANY(%b::uuid[])", [list(visitor_ids)]
+    )
 
 
 async def delete_expired(connection: AsyncConnection[Any]) -> int:

@@ -347,13 +347,16 @@ async def _last_personal_data(
 
 
 async def delete_personal_keys(
-    connection: AsyncConnection[Any], originator_id: UUID, *, before: int
+    connection: AsyncConnection[Any], before: Mapping[UUID, int]
 ) -> None:
-    """Those of a stream's events before the version: what they opened is unreadable from now on,
-    in history and in every copy of it."""
+    """Those of each stream's events before the version: what they opened is unreadable from now
+    on, in history and in every copy of it."""
     await connection.execute(
-        "DELETE FROM personal_keys WHERE originator_id = %b AND originator_version < %b",
-        [originator_id, before],
+        """
+        DELETE FROM personal_keys USING unnest(%b::uuid[], %b::bigint[]) AS erased (id, version)
+        WHERE originator_id = id AND originator_version < version
+        """,
+        [list(before), list(before.values())],
     )
 
 

@@ -200,6 +200,25 @@ COMMANDS: dict[str, Command] = {
             ),
         ),
     ),
+    "retention": Command(
+        help="forget the visitors of events that ended long ago",
+        example="events-face retention --dry-run",
+        function="events_face.commands.retention:retention",
+        options=(
+            Option(
+                flag="--dry-run",
+                name="dry_run",
+                help="only print what would be forgotten now, and in the next 7 days",
+                more={"action": "store_true"},
+            ),
+            Option(
+                flag="--yes",
+                name="yes",
+                help="do not ask first",
+                more={"action": "store_true"},
+            ),
+        ),
+    ),
     "createsuperuser": Command(
         help="create an account with every role",
         example="events-face createsuperuser --username root",

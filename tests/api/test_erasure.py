@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -221,9 +221,9 @@ async def test_many_registrations_are_erased_in_batches_in_one_transaction(
 
     deleted = 0
 
-    async def fails_in_the_end(on: AsyncConnection[Any], id: UUID, *, before: int) -> None:
+    async def fails_in_the_end(on: AsyncConnection[Any], before: Mapping[UUID, int]) -> None:
         nonlocal deleted
-        await delete_personal_keys(on, id, before=before)
+        await delete_personal_keys(on, before)
         deleted += 1
         if deleted == 5:
             raise psycopg.OperationalError("the database went away")

@@ -33,6 +33,7 @@ async def test_the_api_is_ready_when_all_dependencies_are_healthy(api: Api) -> N
         "feed_blocks",
         "outbox",
         "registrations",
+        "retention",
         "sync_results",
         "visitors",
     }

@@ -17,7 +17,7 @@ from domain.areas import CreateArea
 from domain.check_ins import CheckIn, Nonce, Scanned
 from domain.core.durations import Duration, LongDuration
 from domain.core.ids import Identity
-from domain.core.values import Capacity, Text
+from domain.core.values import Capacity, Email, FullName, Text
 from domain.departures import (
     CancelVisitor,
 )
@@ -30,6 +30,7 @@ from domain.history.store import read_events
 from domain.notifications import RecordDelivery
 from domain.privacy.keys import InstallationKeys
 from domain.provider_items import SyncEvent
+from domain.registrations import AddVisitor
 from domain.webhooks import (
     CreateWebhook,
     WebhookUrl,
@@ -39,6 +40,8 @@ from tests.support.installation import ORIGIN, an_account, an_event, visitor
 NOW = datetime.now(UTC)
 
 MOVED_TO = NOW + timedelta(hours=23)
+
+A_LATE_EMAIL = Email("late@example.com")
 
 ENTERED = Nonce("has-entered")
 
@@ -70,7 +73,9 @@ class World(msgspec.Struct, kw_only=True):
     empty_area: UUID
     fair: UUID
     synced: UUID
-    """An event of the provider, renamed here."""
+    """An event of the provider, renamed here, that took place yesterday."""
+    late: UUID
+    """The visitor of that event, without a message."""
     cancelled: UUID
     """An event."""
     moved: UUID
@@ -141,12 +146,16 @@ async def world_of(
     await Decider(keys, without_policies).execute_one(
         connection, CancelVisitor(visitor_id=seated), ORIGIN
     )
+    late = await do(
+        AddVisitor(event_id=synced, full_name=FullName("Ada"), email=A_LATE_EMAIL, notify=False)
+    )
     return World(
         ids=Identity(keys.identity),
         hall=hall,
         empty_area=(await do(CreateArea(name=Text("Empty")))).id,
         fair=fair,
         synced=synced,
+        late=late.id,
         cancelled=cancelled,
         moved=moved,
         ada=ada,

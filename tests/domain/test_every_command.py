@@ -42,6 +42,7 @@ from domain.notifications import QueueAgain, RecordDelivery
 from domain.privacy.keys import InstallationKeys
 from domain.provider_items import FollowProvider, SyncEvent
 from domain.registrations import AddVisitor, AddVisitors, CorrectVisitor, NewPerson, RegisterVisitor
+from domain.retention import ForgetVisitors, RecordRetention
 from domain.syncs import Counts, RecordFailedSync, RecordSync
 from domain.tickets import ReissueTicket
 from domain.waiting_list import PromoteVisitor, PromoteWaiting
@@ -178,6 +179,11 @@ def _erases(rows: Rows, world: World) -> None:
     rows.seats[world.fair][0] -= 1
 
 
+def _forgets(rows: Rows, world: World) -> None:
+    rows.personal_keys.remove((world.late, 1))
+    rows.seats[world.synced][0] -= 1
+
+
 ANOTHER_URL = WebhookUrl("https://example.org/")
 
 
@@ -269,6 +275,12 @@ COMMANDS: dict[type, Given] = {
         ["Notification.Failed", "Visitor.Cancelled", "Visitor.Erased"],
         _erases,
     ),
+    ForgetVisitors: Given(
+        lambda w: ForgetVisitors(event_id=w.synced, visitor_ids=[w.late], days=1),
+        ["Visitor.Erased", "Event.VisitorsForgotten"],
+        _forgets,
+    ),
+    RecordRetention: Given(lambda _: RecordRetention(days=365), ["Retention.SettingChanged"]),
     CheckIn: Given(
         lambda w: CheckIn(event_id=w.fair, scanned=_of_ada(w)),
         ["Visitor.CheckedIn", "Scan.Recorded"],

@@ -156,9 +156,15 @@ def test_a_task_that_no_worker_has_taken_is_enqueued_once(redis_url: str) -> Non
 
 
 def test_a_sync_is_scheduled_only_with_a_provider(settings: Settings) -> None:
-    assert set(schedules_of(settings)) == {"cleanup", "token_cleanup", "sweep"}
+    assert set(schedules_of(settings)) == {"cleanup", "retention", "token_cleanup", "sweep"}
     with_provider = msgspec.structs.replace(settings, events_provider_url="http://provider.example")
-    assert set(schedules_of(with_provider)) == {"cleanup", "token_cleanup", "sweep", "sync"}
+    assert set(schedules_of(with_provider)) == {
+        "cleanup",
+        "retention",
+        "token_cleanup",
+        "sweep",
+        "sync",
+    }
 
 
 def test_the_process_sends_tasks_to_the_workers_through_redis(

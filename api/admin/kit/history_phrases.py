@@ -6,6 +6,7 @@ from domain.core.aggregate import EVENT_TYPES
 
 KINDS = {
     "ApiKey": "API key",
+    "RetentionPolicy": "Setting",
     "AreaName": "Name of an area",
     "Sync": "Synchronisation",
 }
@@ -25,6 +26,7 @@ LABELS = {
     "holder": "held by",
     "notification_id": "notification",
     "registration_deadline": "registration ends",
+    "retention_days": "visitors are kept for (days)",
     "said_area_id": "provider: area here",
     "said_area_name": "provider: area",
     "said_event_datetime": "provider: begins",

@@ -1,0 +1,180 @@
+"""Events whose visitors are to be forgotten, now or soon, removed events included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, LiteralString
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+
+from domain.retention import ALWAYS, RetentionPolicy
+
+LATE_ROWS = timedelta(days=1)
+"""The clocks of hosts may differ: visitors who registered so long before an event was forgotten are
+looked at once more."""
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """By which visitors are forgotten."""
+
+    days: int | None
+    """Of events without days of their own; None: their visitors are kept."""
+    applies_from: datetime = ALWAYS
+    with_notice: bool = True
+    """Whether a change of the days applies only after a notice."""
+
+    @classmethod
+    def of(cls, policy: RetentionPolicy) -> Terms:
+        return cls(policy.days, policy.applies_from)
+
+
+class ForgottenEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event whose visitors are to be forgotten."""
+
+    id: UUID
+    name: str
+    ended_at: datetime
+    forget_at: datetime
+    removed: bool
+    forgotten_before: datetime | None
+    """The last time that visitors of it were forgotten."""
+
+
+_TIME_BY_SETTING: LiteralString = """
+    greatest(ended_at + %(days)s::int * interval '24 hours', %(applies_from)s::timestamptz,
+             CASE WHEN %(with_notice)s::bool THEN applies_from END)
+"""
+
+_OWN_TIME: LiteralString = (
+    "CASE WHEN %(with_notice)s::bool THEN greatest(own_time, applies_from) ELSE own_time END"
+)
+
+_IS_KNOWN: LiteralString = """
+    v.event_id = due.event_id AND v.status <> 'erased'
+    AND v.registered_at > coalesce(due.forgotten_at - %(late)s, '-infinity')
+"""
+
+_DUE: LiteralString = f"""
+    SELECT * FROM (
+        SELECT *, {_TIME_BY_SETTING} AS forget_at FROM retention
+        WHERE days IS NULL
+          AND ended_at <= %(until)s::timestamptz - %(days)s::int * interval '24 hours'
+        UNION ALL
+        SELECT *, {_OWN_TIME} FROM retention WHERE own_time <= %(until)s::timestamptz
+    ) AS in_time
+    WHERE forget_at <= %(until)s::timestamptz
+"""  # noqa: S608
+
+
+async def events_to_forget(
+    connection: AsyncConnection[Any], terms: Terms, until: datetime, *, limit: int | None = None
+) -> list[ForgottenEvent]:
+    """Those with visitors who are due until then; the first ones come first."""
+    cursor = await connection.execute(
+        f"""
+        SELECT event_id, name, ended_at, forget_at, removed, forgotten_at FROM ({_DUE}) AS due
+        WHERE EXISTS (SELECT FROM visitors v WHERE {_IS_KNOWN})
+        ORDER BY forget_at, event_id LIMIT %(limit)s::bigint
+        """,  # noqa: S608
+        {**_values(terms, until), "limit": limit},
+    )
+    return [
+        ForgottenEvent(
+            id=id,
+            name=name,
+            ended_at=ended_at,
+            forget_at=forget_at,
+            removed=removed,
+            forgotten_before=forgotten_before,
+        )
+        for id, name, ended_at, forget_at, removed, forgotten_before in await cursor.fetchall()
+    ]
+
+
+async def count_to_forget(
+    connection: AsyncConnection[Any], terms: Terms, until: datetime, *, limit: int | None = None
+) -> int:
+    """Visitors who are to be forgotten until then; they are counted up to `limit`."""
+    cursor = await connection.execute(
+        f"""
+        SELECT count(*) FROM (
+            SELECT FROM ({_DUE}) AS due JOIN visitors v ON {_IS_KNOWN} LIMIT %(limit)s::bigint
+        ) AS counted
+        """,  # noqa: S608
+        {**_values(terms, until), "limit": limit},
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else 0
+
+
+async def count_known(connection: AsyncConnection[Any], event_id: UUID) -> int:
+    """Visitors of the event who are not erased."""
+    cursor = await connection.execute(
+        "SELECT count(*) FROM visitors WHERE event_id = %s AND status <> 'erased'", [event_id]
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else 0
+
+
+async def time_to_forget(
+    connection: AsyncConnection[Any], terms: Terms, event_id: UUID
+) -> datetime | None:
+    """When the visitors of this event will be forgotten; None: they are kept."""
+    cursor = await connection.execute(
+        f"""
+        SELECT CASE WHEN days IS NULL THEN {_TIME_BY_SETTING} ELSE {_OWN_TIME} END
+        FROM retention
+        WHERE event_id = %(event)s AND (days IS NOT NULL OR %(days)s::int IS NOT NULL)
+        """,  # noqa: S608
+        {**_values(terms, None), "event": event_id},
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Some visitors of one event, those who came first."""
+
+    ids: Sequence[UUID]
+    last: tuple[datetime, int] | None
+    """The place after which the next batch begins; None for the last batch."""
+
+
+async def next_known(
+    connection: AsyncConnection[Any],
+    event_id: UUID,
+    after: tuple[datetime, int] | None,
+    limit: int,
+) -> Batch:
+    """Those who are not erased, behind a place."""
+    cursor = await connection.execute(
+        """
+        SELECT id, registered_at, position FROM visitors
+        WHERE event_id = %(event)s AND status <> 'erased'
+          AND (registered_at, position)
+              > (coalesce(%(at)s::timestamptz, '-infinity'::timestamptz), %(position)s::bigint)
+        ORDER BY registered_at, position LIMIT %(limit)s::bigint
+        """,
+        {
+            "event": event_id,
+            "at": after and after[0],
+            "position": after[1] if after else 0,
+            "limit": limit + 1,
+        },
+    )
+    rows = await cursor.fetchall()
+    more = rows[:limit] if len(rows) > limit else []
+    return Batch([id for id, *_ in rows[:limit]], (more[-1][1], more[-1][2]) if more else None)
+
+
+def _values(terms: Terms, until: datetime | None) -> dict[str, object]:
+    return {
+        "days": terms.days,
+        "applies_from": None if terms.applies_from == ALWAYS else terms.applies_from,
+        "with_notice": terms.with_notice,
+        "until": until,
+        "late": LATE_ROWS,
+    }
