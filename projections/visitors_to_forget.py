@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
-from domain.retention import ALWAYS, RetentionPolicy
+from domain.retention import ALWAYS, RetentionPolicy, present_policy
 
 LATE_ROWS = timedelta(days=1)
 """The clocks of hosts may differ: visitors who registered so long before an event was forgotten are
@@ -133,6 +133,11 @@ async def time_to_forget(
     )
     row = await cursor.fetchone()
     return row[0] if row else None
+
+
+async def planned_for(connection: AsyncConnection[Any], event_id: UUID) -> datetime | None:
+    """When the visitors of this event will be forgotten by themselves; None: they are kept."""
+    return await time_to_forget(connection, Terms.of(await present_policy(connection)), event_id)
 
 
 class Batch(msgspec.Struct, frozen=True):

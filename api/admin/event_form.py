@@ -41,15 +41,18 @@ FIELDS = {
     "cancel_until": "Visitors may cancel until",
     "confirm_within": "Confirm the address within",
     "reminders": "Reminders",
+    "retention_days": "Keep the visitors for so many days",
 }
 """Name -> label."""
 
 TIMES = ("event_datetime", "ends_at", "registration_deadline", "cancel_until")
 
-MAY_BE_NULL = ("ends_at", "area_id", "capacity", "cancel_until", "confirm_within")
+MAY_BE_NULL = ("ends_at", "area_id", "capacity", "cancel_until", "confirm_within", "retention_days")
 """Fields whose input may be empty."""
 
 NEW = Form({"status": "open", "timezone": "UTC", "waiting_list": "off"})
+
+NUMBERS = ("capacity", "retention_days")
 
 AREAS_OFFERED = 1_000
 
@@ -77,6 +80,7 @@ async def event_form(
         hidden=["version", *(WAS + name for name in FIELDS)],
         labels=FIELDS,
         times=TIMES,
+        setting=request.settings.retention_days,
         areas=offered,
         area_names=dict(offered),
         timezones=sorted(timezones()),
@@ -136,7 +140,7 @@ def _parsed(name: str, text: str, zone: str) -> object:
     """As JSON has it; the text itself if it is not valid. Raises `Invalid` for a time."""
     if name in TIMES:
         return as_sent(text, zone)
-    if name == "capacity":
+    if name in NUMBERS:
         number = whole_number(text)
         return text if number is None else number
     if name == "confirm_within":
@@ -161,5 +165,6 @@ def _values(row: EventRow) -> dict[str, str]:
         "cancel_until": as_typed(row.cancel_until, row.timezone),
         "confirm_within": in_words(row.confirm_within) if row.confirm_within else "",
         "reminders": ", ".join(map(in_words, row.reminders)),
+        "retention_days": "" if row.retention_days is None else str(row.retention_days),
         "version": str(row.version),
     }

@@ -41,6 +41,7 @@ from projections import events, registration_counts
 from projections.event_search import count_by_date, search
 from projections.event_visitors import count_entered
 from projections.seats import seats_of
+from projections.visitors_to_forget import planned_for
 
 EVENTS = "/admin/events/"
 PAGE_SIZE = 50
@@ -116,9 +117,12 @@ class EventPages(Controller):
                 "provided": await fields_from_provider(connection, event_id),
                 "timeline": await timeline_for(request, connection, event_id),
                 "entered": await count_entered(connection, event_id),
+                "forget_at": await planned_for(connection, event_id),
             }
 
-        content = await read(request, seen(request), query, ["registrations", "visitors"])
+        content = await read(
+            request, seen(request), query, ["registrations", "visitors", "retention"]
+        )
         settings = request.settings
         public = (settings.public_url or "") if settings.public_pages else None
         return page(request, "events/event.html", event=row, seats=seats, public=public, **content)

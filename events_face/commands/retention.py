@@ -54,7 +54,7 @@ async def _print_plan(database_url: str, terms: Terms) -> None:
     _write(f"would forget {_counted(due)} now, {_counted(later)} more within {NOTICE.days} days")
     if policy.days != terms.days:
         _write(
-            f"RETENTION_DAYS is {_days(terms.days)}; the scheduler still has {_days(policy.days)}"
+            f"RETENTION_DAYS is {_days(terms.days)}; the scheduler has seen: {_days(policy.days)}"
         )
     elif policy.days is not None and policy.applies_from > now:
         _write(f"the scheduler uses RETENTION_DAYS={policy.days} from {_time(policy.applies_from)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -48,7 +49,7 @@ def ada(email: str = "ada@example.com") -> UUID:
 
 def forgotten(
     scenario: Scenario, days: int | None, *emails: str, event: UUID = FAIR
-) -> Sequence[DomainEvent[object]]:
+) -> Sequence[DomainEvent[Any]]:
     return scenario.when(
         ForgetVisitors(event_id=event, visitor_ids=[ada(email) for email in emails], days=days)
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import msgspec
 import pytest
 
@@ -123,3 +125,37 @@ async def test_cleanup_prints_the_number_of_removed_events(
     await installation.project()
     assert events_face(surroundings, "cleanup", "--days", "36500").out == "removed 0\n"
     assert events_face(surroundings, "cleanup").out == "removed 1\n"
+
+
+async def test_retention_prints_what_it_would_forget_and_forgets_it(
+    installation: Installation, worker_settings: Settings, services: Services
+) -> None:
+    now = datetime.now(UTC)
+    before = installation.at(now - timedelta(days=60))
+    old = await before.event("Old fair", at=now - timedelta(days=31))
+    soon = await before.event("Late fair", at=now - timedelta(days=27))
+    for event in (old, soon):
+        await before.register(event, "ada@example.org")
+    await installation.project()
+    surroundings = environment(worker_settings, services) | {"RETENTION_DAYS": "30"}
+    ran = events_face(surroundings, "retention", "--dry-run")
+    now_line, later, *summary = ran.out.splitlines()
+    assert now_line.startswith(f"now\t1 visitor\tOld fair ({old}), ended ")
+    assert later.startswith(f"{now + timedelta(days=3):%Y-%m-%d %H:%M}Z\t1 visitor\tLate fair")
+    assert summary == [
+        "would forget 1 visitor now, 1 visitor more within 7 days",
+        "RETENTION_DAYS is 30; the scheduler has seen: not set",
+    ]
+    ran = events_face(surroundings, "retention")
+    assert (ran.code, ran.err) == (0, "")
+    first, last = ran.out.splitlines()
+    assert first.startswith("forgotten\t1 visitor\tOld fair")
+    assert last == "forgot 1 visitor of 1 event"
+    await installation.project()
+    statuses = {row["event_id"]: row["status"] for row in await installation.rows("visitors")}
+    assert statuses == {str(old): "erased", str(soon): "registered"}
+    without = environment(worker_settings, services)
+    assert events_face(without, "retention").out == "forgot 0 visitors of 0 events\n"
+    wrong = events_face(without | {"RETENTION_DAYS": "-1"}, "retention")
+    assert wrong.code == 1
+    assert "RETENTION_DAYS must be a number of days, 0 to 36500" in wrong.err

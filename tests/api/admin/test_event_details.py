@@ -21,6 +21,7 @@ DETAILS = {
     "cancel_until": "2099-05-15T09:00",
     "confirm_within": "2 days",
     "reminders": "1 day, 2 hours 30 minutes",
+    "retention_days": "90",
 }
 
 
@@ -41,12 +42,14 @@ async def test_each_detail_of_an_event_is_entered_shown_and_cleared(
         "cancel_until": "2099-05-15T07:00:00Z",
         "confirm_within": "P2D",
         "reminders": ["P1D", "PT2H30M"],
+        "retention_days": 90,
     }
     for shown in (
         "17 May 2099, 09:00 Europe/Berlin",
         "19 May 2099, 16:00 Europe/Berlin",
         "0 of 300",
         "1 day, 2 hours 30 minutes",
+        "17 Aug 2099, 16:00 Europe/Berlin",
     ):
         assert shown in page.text
     page = await organizer.follow("Edit")
@@ -74,6 +77,7 @@ async def test_errors_of_details_are_shown_beside_their_fields(organizer: Panel)
         "cancel_until": "2100-01-01T00:00",
         "confirm_within": "soon",
         "reminders": "1 day, 3 moons",
+        "retention_days": "36501",
     }
     page = await organizer.submit(**TYPED | wrong)
     assert (page.status, page.errors.keys()) == (422, wrong.keys())
@@ -94,6 +98,7 @@ async def test_history_shows_each_change_of_a_detail_with_its_phrase(
         "changed the description", "changed the end", "changed the time zone",
         "changed the number of seats", "changed the kind of waiting list",
         "changed until when visitors may cancel", "changed the reminders",
-        "changed the time to confirm an address", "cancelled the event", "Flooded",
+        "changed the time to confirm an address", "changed how long visitors are kept",
+        "cancelled the event", "Flooded",
     ):  # fmt: skip
         assert phrase in text
