@@ -8,16 +8,36 @@ from uuid import UUID
 
 import msgspec
 from litestar import Controller, Response, delete, get, post
-from litestar.params import FromPath
+from litestar.params import FromPath, JSONBody
 from psycopg import AsyncConnection
 
+from api.account_invitations import (
+    Invitation,
+    InvitedAccount,
+    NewPasswordLink,
+    credential_of,
+    invitation_answer,
+    link_answer,
+)
 from api.http.access import Permission
 from api.http.dispatch import answered
 from api.http.examples import ACCOUNT_ID, example
-from api.http.reads import Limit, MinEventPosition, Offset, read_listing
+from api.http.reads import Limit, MinEventPosition, Offset, read, read_listing, unless_known
 from api.http.requests import Request
-from api.http.responses import Listing, Pagination, no_content
-from domain.accounts import DisableAccount, GrantRole, LastAdmin, RevokeRole, Role
+from api.http.responses import Answer, Listing, Pagination, json_response, no_content
+from domain.accounts import (
+    AccountDisabled,
+    DisableAccount,
+    EnableAccount,
+    GrantRole,
+    InviteAccount,
+    LastAdmin,
+    MakePasswordLink,
+    RevokeRole,
+    Role,
+    UsernameTaken,
+)
+from domain.core.errors import NotFound
 from projections import accounts
 from projections.lists.cursor import Page
 
@@ -27,6 +47,7 @@ from projections.lists.cursor import Page
     username="ada",
     roles=["organizer"],
     disabled=False,
+    invited=False,
     registered_at="2030-05-17T09:00:00Z",
 )
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +55,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     username: str
     roles: list[Role]
     disabled: bool
+    invited: bool
     registered_at: datetime
 
 
@@ -50,7 +72,7 @@ class AccountCalls(Controller):
         offset: Offset = 0,
         min_event_position: MinEventPosition = 0,
     ) -> Response[Listing[Account]]:
-        """All accounts, disabled ones included, in pages."""
+        """All accounts, invited and disabled ones included, in pages."""
 
         async def listing(connection: AsyncConnection[Any]) -> tuple[Page[Any], Listing[Account]]:
             page = await accounts.list_accounts(connection, limit=limit, offset=offset)
@@ -58,6 +80,34 @@ class AccountCalls(Controller):
             return page, Listing(data=[_account(row) for row in page.rows], pagination=pagination)
 
         return await read_listing(request, min_event_position, accounts.list_version, listing)
+
+    @post("/", summary="Invite a person", opt={"problems": [UsernameTaken]})
+    async def invite(
+        self, request: Request, data: JSONBody[Invitation]
+    ) -> Response[Answer[InvitedAccount]]:
+        """Creates an account without a password. Give `link` to the person, who sets a password
+        there; it is good once, and for a day."""
+        command = InviteAccount(username=data.username, roles=data.roles)
+        respond = invitation_answer(request, self.path)
+        return await answered(request, command, respond, credential_of)
+
+    @get("/{account_id:uuid}", summary="Read an account", opt={"tagged": True})
+    async def read_account(
+        self,
+        request: Request,
+        account_id: FromPath[UUID],
+        min_event_position: MinEventPosition = 0,
+    ) -> Response[Answer[Account]]:
+        """An invited or disabled one, too."""
+
+        async def query(connection: AsyncConnection[Any]) -> accounts.AccountRow | None:
+            return await accounts.get_account(connection, account_id)
+
+        row = await read(request, min_event_position, query, ["accounts"])
+        if row is None:
+            raise NotFound("account", account_id)
+        answer = Answer(data=_account(row))
+        return unless_known(request, json_response(answer, version=row.version))
 
     @post("/{account_id:uuid}/roles/{role:str}", status_code=204, summary="Grant a role")
     async def grant_role(
@@ -87,10 +137,32 @@ class AccountCalls(Controller):
         opt={"problems": [LastAdmin]},
     )
     async def disable_account(self, request: Request, account_id: FromPath[UUID]) -> Response[None]:
-        """Permanent: its sessions end and it can no longer sign in. Its name stays taken. The last
-        admin cannot be disabled."""
+        """Its sessions end, and it can no longer sign in, until it is enabled. Its name stays
+        taken. The last admin cannot be disabled."""
         command = DisableAccount(account_id=account_id)
         return await answered(request, command, no_content)
+
+    @post("/{account_id:uuid}/enable", status_code=204, summary="Enable an account")
+    async def enable_account(self, request: Request, account_id: FromPath[UUID]) -> Response[None]:
+        """It can sign in again, with the password and the roles that it had. Links to set the
+        password that were made before are not good any more."""
+        command = EnableAccount(account_id=account_id)
+        return await answered(request, command, no_content)
+
+    @post(
+        "/{account_id:uuid}/password-link",
+        status_code=200,
+        summary="Make a link to set a password",
+        opt={"problems": [AccountDisabled]},
+    )
+    async def make_password_link(
+        self, request: Request, account_id: FromPath[UUID]
+    ) -> Response[Answer[NewPasswordLink]]:
+        """For a person who forgot the password, or whose invitation has expired. The link is good
+        once, and for a day; the present password works until a new one is set. History records
+        that the link was made."""
+        command = MakePasswordLink(account_id=account_id)
+        return await answered(request, command, link_answer(request), credential_of)
 
 
 def _account(row: accounts.AccountRow) -> Account:
@@ -99,5 +171,6 @@ def _account(row: accounts.AccountRow) -> Account:
         username=row.username,
         roles=row.roles,
         disabled=row.disabled,
+        invited=row.invited,
         registered_at=row.registered_at,
     )

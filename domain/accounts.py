@@ -31,6 +31,10 @@ class LastAdmin(Refused):
     """This is the last admin: make another account an admin first"""
 
 
+class AccountDisabled(Refused):
+    """This account is disabled: enable it first"""
+
+
 class PasswordHash:
     """The stored form of a password. A command carries it to the row in `credentials` and nowhere
     else: neither logs nor JSON contain it; only `reveal` returns it."""
@@ -51,6 +55,19 @@ class RegisterAccount(msgspec.Struct, frozen=True, kw_only=True):
     username: Username
     password_hash: PasswordHash
     roles: tuple[Role, ...] = ()
+
+
+class InviteAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """Registers an account without a password: the person sets it, by a link."""
+
+    username: Username
+    roles: tuple[Role, ...] = ()
+
+
+class MakePasswordLink(msgspec.Struct, frozen=True, kw_only=True):
+    """History records that a link was made. The link itself is not stored anywhere."""
+
+    account_id: UUID
 
 
 class GrantRole(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,23 +101,30 @@ class DisableAccount(msgspec.Struct, frozen=True, kw_only=True):
     """As of `RevokeRole`."""
 
 
+class EnableAccount(msgspec.Struct, frozen=True, kw_only=True):
+    account_id: UUID
+
+
 class Account(Aggregate, frozen=True, kw_only=True):
     username: str = ""
     roles: tuple[Role, ...] = ()
     """In the order of `ROLES`."""
     disabled: bool = False
+    invited: bool = False
+    """Has no password yet, so nobody can sign in."""
     exists: bool = False
 
     @property
     def is_admin(self) -> bool:
         """Whether the account can act as an admin."""
-        return "admin" in self.roles and not self.disabled
+        return "admin" in self.roles and not self.disabled and not self.invited
 
-    def register(self, command: RegisterAccount) -> list[DomainEvent[Account]]:
+    def begin(
+        self, first: DomainEvent[Account], roles: Iterable[Role]
+    ) -> list[DomainEvent[Account]]:
         if self.exists:
             raise UsernameTaken
-        granted = [RoleGranted(role=role) for role in ROLES if role in command.roles]
-        return [Registered(username=command.username), *granted]
+        return [first, *(RoleGranted(role=role) for role in ROLES if role in roles)]
 
     def grant(self, role: Role) -> list[DomainEvent[Account]]:
         return [] if role in self.roles else [RoleGranted(role=role)]
@@ -111,6 +135,9 @@ class Account(Aggregate, frozen=True, kw_only=True):
     def disable(self) -> list[DomainEvent[Account]]:
         return [] if self.disabled else [Disabled()]
 
+    def enable(self) -> list[DomainEvent[Account]]:
+        return [Enabled()] if self.disabled else []
+
 
 @stored_as("Account.Registered", phrase="registered the account")
 class Registered(DomainEvent[Account], frozen=True, kw_only=True):
@@ -118,6 +145,14 @@ class Registered(DomainEvent[Account], frozen=True, kw_only=True):
 
     def apply(self, aggregate: Account) -> Account:
         return msgspec.structs.replace(aggregate, username=self.username, exists=True)
+
+
+@stored_as("Account.Invited", phrase="invited the account")
+class Invited(DomainEvent[Account], frozen=True, kw_only=True):
+    username: str
+
+    def apply(self, aggregate: Account) -> Account:
+        return msgspec.structs.replace(aggregate, username=self.username, invited=True, exists=True)
 
 
 @stored_as("Account.RoleGranted", phrase="granted a role")
@@ -138,9 +173,15 @@ class RoleRevoked(DomainEvent[Account], frozen=True, kw_only=True):
         return msgspec.structs.replace(aggregate, roles=left)
 
 
+@stored_as("Account.PasswordLinkMade", phrase="made a link to set the password")
+class PasswordLinkMade(DomainEvent[Account], frozen=True, kw_only=True):
+    pass
+
+
 @stored_as("Account.PasswordChanged", phrase="changed the password")
 class PasswordChanged(DomainEvent[Account], frozen=True, kw_only=True):
-    pass
+    def apply(self, aggregate: Account) -> Account:
+        return msgspec.structs.replace(aggregate, invited=False)
 
 
 @stored_as("Account.Disabled", phrase="disabled the account")
@@ -149,10 +190,26 @@ class Disabled(DomainEvent[Account], frozen=True, kw_only=True):
         return msgspec.structs.replace(aggregate, disabled=True)
 
 
+@stored_as("Account.Enabled", phrase="enabled the account")
+class Enabled(DomainEvent[Account], frozen=True, kw_only=True):
+    def apply(self, aggregate: Account) -> Account:
+        return msgspec.structs.replace(aggregate, disabled=False)
+
+
 def register_account(command: RegisterAccount, work: Work) -> Account:
-    accounts = [work.get(Account, id) for id in work.identity.accounts(command.username)]
-    account = next((a for a in accounts if a.exists), accounts[-1])
-    return work.record(account, *account.register(command))
+    account = _account_named(command.username, work)
+    first = Registered(username=command.username)
+    return work.record(account, *account.begin(first, command.roles))
+
+
+def invite_account(command: InviteAccount, work: Work) -> Account:
+    account = _account_named(command.username, work)
+    first = Invited(username=command.username)
+    return work.record(account, *account.begin(first, command.roles))
+
+
+def make_password_link(command: MakePasswordLink, work: Work) -> Account:
+    return work.record(_enabled_account(command.account_id, work), PasswordLinkMade())
 
 
 def grant_role(command: GrantRole, work: Work) -> Account:
@@ -168,13 +225,31 @@ def revoke_role(command: RevokeRole, work: Work) -> Account:
 
 
 def change_password(command: ChangePassword, work: Work) -> Account:
-    return work.record(_existing_account(command.account_id, work), PasswordChanged())
+    return work.record(_enabled_account(command.account_id, work), PasswordChanged())
 
 
 def disable_account(command: DisableAccount, work: Work) -> Account:
     account = _existing_account(command.account_id, work)
     _keep_an_admin(account, command.other_admins, work)
     return work.record(account, *account.disable())
+
+
+def enable_account(command: EnableAccount, work: Work) -> Account:
+    account = _existing_account(command.account_id, work)
+    return work.record(account, *account.enable())
+
+
+def _account_named(username: Username, work: Work) -> Account:
+    """The account that looks so; else the empty one that the name gets."""
+    accounts = [work.get(Account, id) for id in work.identity.accounts(username)]
+    return next((a for a in accounts if a.exists), accounts[-1])
+
+
+def _enabled_account(id: UUID, work: Work) -> Account:
+    account = _existing_account(id, work)
+    if account.disabled:
+        raise AccountDisabled
+    return account
 
 
 def _existing_account(id: UUID, work: Work) -> Account:

@@ -214,6 +214,17 @@ COMMANDS = (
         inline=credentials.insert_credentials,
     ),
     CommandType(
+        accounts.InviteAccount,
+        accounts.invite_account,
+        touches=lambda c, ids: Touches(begun=[ids.account(c.username)]),
+        inline=credentials.insert_credentials,
+    ),
+    CommandType(
+        accounts.MakePasswordLink,
+        accounts.make_password_link,
+        touches=lambda c, _: Touches([c.account_id]),
+    ),
+    CommandType(
         accounts.GrantRole,
         accounts.grant_role,
         touches=lambda c, _: Touches([c.account_id]),
@@ -238,6 +249,12 @@ COMMANDS = (
         touches=lambda c, _: Touches([c.account_id, *c.other_admins]),
         completed_by=credentials.with_other_admins,
         inline=credentials.disable_credentials,
+    ),
+    CommandType(
+        accounts.EnableAccount,
+        accounts.enable_account,
+        touches=lambda c, _: Touches([c.account_id]),
+        inline=credentials.enable_credentials,
     ),
     # API keys
     CommandType(

@@ -19,7 +19,9 @@ from domain.accounts import (
     Account,
     ChangePassword,
     DisableAccount,
+    EnableAccount,
     GrantRole,
+    InviteAccount,
     RegisterAccount,
     RevokeRole,
 )
@@ -31,6 +33,10 @@ MAX_OTHER_ADMINS = 10
 """Other accounts whose history is checked before an admin loses the role."""
 
 
+NO_PASSWORD = ""
+"""In the place of the hash while an account is only invited."""
+
+
 class PasswordReplaced(Exception):
     """The password that was verified is no longer the current one."""
 
@@ -40,9 +46,12 @@ class CredentialsNotWritten(Exception):
 
 
 async def insert_credentials(
-    connection: AsyncConnection[Any], command: RegisterAccount, work: Work
+    connection: AsyncConnection[Any], command: RegisterAccount | InviteAccount, work: Work
 ) -> None:
     account = work.get(Account, work.recorded[0].originator_id)
+    password = (
+        command.password_hash.reveal() if isinstance(command, RegisterAccount) else NO_PASSWORD
+    )
     with _no_row_in_the_message():
         await connection.execute(
             """
@@ -53,7 +62,7 @@ async def insert_credentials(
             [
                 account.id,
                 account.username,
-                command.password_hash.reveal(),
+                password,
                 account.version,
                 list(account.roles),
             ],
@@ -100,15 +109,27 @@ async def disable_credentials(
     await _end_sessions(connection, command.account_id)
 
 
+async def enable_credentials(
+    connection: AsyncConnection[Any], command: EnableAccount, work: Work
+) -> None:
+    """The new version ends the links that were made before the account was disabled."""
+    account = work.get(Account, command.account_id)
+    with _no_row_in_the_message():
+        await connection.execute(
+            "UPDATE credentials SET disabled = false, password_version = %b WHERE account_id = %b",
+            [account.version, account.id],
+        )
+
+
 async def with_other_admins(connection: AsyncConnection[Any], command: C) -> C:
     """The command with accounts that may be admins; the handler checks their history."""
     cursor = await connection.execute(
         """
         SELECT account_id FROM credentials
-        WHERE 'admin' = ANY (roles) AND NOT disabled AND account_id <> %b
+        WHERE 'admin' = ANY (roles) AND NOT disabled AND password_hash <> %b AND account_id <> %b
         LIMIT %b
         """,
-        [command.account_id, MAX_OTHER_ADMINS],
+        [NO_PASSWORD, command.account_id, MAX_OTHER_ADMINS],
     )
     others = tuple(id for (id,) in await cursor.fetchall())
     return msgspec.structs.replace(command, other_admins=others)

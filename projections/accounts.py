@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
-from domain.accounts import Account, Registered, Role
+from domain.accounts import Account, Invited, Registered, Role
 from domain.core.aggregate import RecordedEvent
 from domain.privacy.keys import InstallationKeys
 from projections.lists.cursor import Page, Versions
@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS accounts (
     username_folded text NOT NULL,
     roles           text[] NOT NULL,
     disabled        boolean NOT NULL,
+    invited         boolean NOT NULL,
     registered_at   timestamptz NOT NULL,
     version         bigint NOT NULL
 );
@@ -44,6 +45,7 @@ class AccountRow(msgspec.Struct, frozen=True):
     username: str
     roles: list[Role]
     disabled: bool
+    invited: bool
     registered_at: datetime
     version: int
     """Version of the aggregate."""
@@ -60,8 +62,8 @@ async def list_accounts(
             LIMIT %(limit)s OFFSET %(offset)s
         )
         SELECT p.version, (SELECT count(*) FROM accounts),
-               page.id, page.username, page.roles, page.disabled, page.registered_at,
-               page.version
+               page.id, page.username, page.roles, page.disabled, page.invited,
+               page.registered_at, page.version
         FROM projections p LEFT JOIN page ON true
         WHERE p.name = 'accounts'
         ORDER BY page.username_folded, page.username
@@ -112,7 +114,7 @@ async def find(
             WHERE {matching} AND ({key}) {comparison} (%(folded)s, %(username)s)
             ORDER BY {order} LIMIT %(limit)s
         )
-        SELECT id, username, roles, disabled, registered_at, version,
+        SELECT id, username, roles, disabled, invited, registered_at, version,
                EXISTS (SELECT FROM accounts WHERE {matching} AND ({key})
                        < (SELECT {key} FROM page ORDER BY {key} LIMIT 1)),
                EXISTS (SELECT FROM accounts WHERE {matching} AND ({key})
@@ -138,7 +140,8 @@ async def find(
 async def get_account(connection: AsyncConnection[Any], id: UUID) -> AccountRow | None:
     cursor = await connection.execute(
         """
-        SELECT id, username, roles, disabled, registered_at, version FROM accounts WHERE id = %s
+        SELECT id, username, roles, disabled, invited, registered_at, version
+        FROM accounts WHERE id = %s
         """,
         [id],
     )
@@ -158,7 +161,8 @@ async def apply(
         """
         INSERT INTO accounts SELECT * FROM jsonb_populate_recordset(NULL::accounts, %s::jsonb)
         ON CONFLICT (id) DO UPDATE SET
-            roles = EXCLUDED.roles, disabled = EXCLUDED.disabled, version = EXCLUDED.version
+            roles = EXCLUDED.roles, disabled = EXCLUDED.disabled, invited = EXCLUDED.invited,
+            version = EXCLUDED.version
         """,
         [msgspec.json.encode([_stored(a, since[a.id]) for a in known.values()]).decode()],
     )
@@ -171,20 +175,21 @@ async def _load(
     """Accounts by id, and the time when each was registered."""
     cursor = await connection.execute(
         """
-        SELECT id, version, username, roles, disabled, registered_at
+        SELECT id, version, username, roles, disabled, invited, registered_at
         FROM accounts WHERE id = ANY(%s)
         """,
         [list(ids)],
         binary=True,
     )
     known, since = dict[UUID, Account](), dict[UUID, datetime]()
-    for id, version, username, roles, disabled, registered_at in await cursor.fetchall():
+    for id, version, username, roles, disabled, invited, registered_at in await cursor.fetchall():
         known[id] = Account(
             id=id,
             version=version,
             username=username,
             roles=tuple(roles),
             disabled=disabled,
+            invited=invited,
             exists=True,
         )
         since[id] = registered_at
@@ -192,7 +197,7 @@ async def _load(
 
 
 def _is_registration(recorded: RecordedEvent) -> bool:
-    return isinstance(recorded.event, Registered)
+    return isinstance(recorded.event, Registered | Invited)
 
 
 def _stored(account: Account, registered_at: datetime) -> dict[str, object]:
@@ -202,11 +207,12 @@ def _stored(account: Account, registered_at: datetime) -> dict[str, object]:
         "username_folded": searchable(account.username),
         "roles": account.roles,
         "disabled": account.disabled,
+        "invited": account.invited,
         "registered_at": registered_at,
         "version": account.version,
     }
 
 
 ACCOUNTS = Projection(
-    name="accounts", schema_version=2, table=TABLE, handles=events_of(Account), apply=apply
+    name="accounts", schema_version=3, table=TABLE, handles=events_of(Account), apply=apply
 )

@@ -17,7 +17,15 @@ from api.http.access import COOKIE, Permission
 from api.http.dispatch import execute
 from api.http.reads import read
 from api.http.requests import Request
-from domain.accounts import ROLES, DisableAccount, GrantRole, LastAdmin, RevokeRole, Role
+from domain.accounts import (
+    ROLES,
+    DisableAccount,
+    EnableAccount,
+    GrantRole,
+    LastAdmin,
+    RevokeRole,
+    Role,
+)
 from domain.core.errors import NotFound
 from projections import accounts
 
@@ -107,6 +115,12 @@ class AccountPages(Controller):
         response = see(request, "/admin/sign-in", position=done.position, notice=notice)
         cookies.forget(response, COOKIE)
         return response
+
+    @post("/{account_id:uuid}/enable")
+    async def enable(self, request: Request, account_id: FromPath[UUID]) -> Response[Any]:
+        done = await execute(request, EnableAccount(account_id=account_id))
+        notice = f"“{done.value.username}” was enabled."
+        return see(request, f"{ACCOUNTS}{account_id}", position=done.position, notice=notice)
 
 
 async def _shown(

@@ -78,7 +78,7 @@ class DoorPages(Controller):
             key = (await execute(request, command)).value
         except InvalidFields as error:
             return await _shown(request, event_id, refused(sent, error), status_code=422)
-        address = f"{_origin(request)}/door/{event_id}#{secret.reveal()}"
+        address = f"{request.public_url}/door/{event_id}#{secret.reveal()}"
         return page(
             request, "door/link.html", event=event, key=key, address=address, qr=_qr_code(address)
         )
@@ -122,7 +122,7 @@ async def _shown(
         entered=entered,
         links=links,
         form=form or Form({"personal": "on"}),
-        is_secure=_origin(request).startswith(("https:", "http://localhost", "http://127.0.0.1")),
+        is_secure=request.public_url.startswith(("https:", "http://localhost", "http://127.0.0.1")),
     )
 
 
@@ -141,12 +141,6 @@ async def _door_key(request: Request, event_id: UUID, key_id: UUID) -> KeyRow:
     if key is None or key.revoked_at or not key.is_of_door(event_id):
         raise NotFound("link", key_id)
     return key
-
-
-def _origin(request: Request) -> str:
-    """Where phones reach this installation."""
-    scheme = "https" if request.came_by_https else "http"
-    return request.settings.public_url or f"{scheme}://{request.headers.get('Host', '')}"
 
 
 def _qr_code(text: str) -> str:

@@ -14,10 +14,12 @@ from api.admin.event_cancellation import EventCancellationPages
 from api.admin.event_tabs import EventTabs
 from api.admin.events import EventPages
 from api.admin.history import HistoryPages
+from api.admin.invitations import InvitationPages
 from api.admin.keys import KeyPages
 from api.admin.kit.csrf import check_csrf
 from api.admin.notifications import NotificationPages
 from api.admin.password import change_password, password_page
+from api.admin.password_link import PasswordLinkPages
 from api.admin.rebuilds import RebuildPages
 from api.admin.seals import SealPages
 from api.admin.sign_in import sign_in, sign_in_page, sign_out
@@ -53,11 +55,13 @@ def panel(checks: Sequence[Check | None]) -> Router:
             WebhookPages,
             HistoryPages,
             AccountPages,
+            InvitationPages,
             KeyPages,
             RebuildPages,
             SealPages,
             password_page,
             change_password,
+            PasswordLinkPages,
         ],
         opt={"signed_in_by": COOKIE},
         before_request=in_turn(*checks, check_csrf),

@@ -21,7 +21,7 @@ CHANGED = "Your password was changed and all your sessions ended. Sign in with t
 
 @get("/password", opt={"access": Who.SIGNED_IN})
 async def password_page(request: Request) -> Response[str]:
-    return page(request, "password.html", form=Form())
+    return page(request, "password/change.html", form=Form())
 
 
 @post("/password", opt={"access": Who.SIGNED_IN, "limit": "login"})
@@ -34,10 +34,10 @@ async def change_password(request: Request) -> Response[Any]:
             raise InvalidFields(again="is not the same as above")
         done = await password_changed(request, change.current, change.password)
     except InvalidFields as error:
-        return page(request, "password.html", status_code=422, form=refused({}, error))
+        return page(request, "password/change.html", status_code=422, form=refused({}, error))
     except InvalidCredentials:
         form = Form({}, {"current": "is not your current password"})
-        return page(request, "password.html", status_code=422, form=form)
+        return page(request, "password/change.html", status_code=422, form=form)
     response = see(request, "/admin/sign-in", position=done.position, notice=CHANGED)
     cookies.forget(response, COOKIE)
     return response

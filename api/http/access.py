@@ -69,7 +69,10 @@ class Permission(Enum):
     SYNCHRONIZE = "start a synchronisation with the events provider", Who.ORGANIZER
     READ_FEED = "read the feed; without names for auditors", Who.STAFF, "feed"
     READ_HISTORY = "read history and its proofs", Who.AUDITOR
-    MANAGE_ACCOUNTS = "grant and revoke roles, disable accounts", Who.ADMIN
+    MANAGE_ACCOUNTS = (
+        "invite people, make password links, grant and revoke roles, disable and enable accounts",
+        Who.ADMIN,
+    )
     MANAGE_KEYS = "create, roll and revoke API keys", Who.ADMIN
     ERASE_PEOPLE = "erase a person", Who.ADMIN
     REBUILD_TABLES = "rebuild read tables", Who.ADMIN

@@ -1,15 +1,16 @@
-"""Checks a username and password, and changes the password."""
+"""Checks a username and password, or a link, and changes the password."""
 
 from __future__ import annotations
 
 from api.http.dispatch import execute
 from api.http.requests import Request
 from api.identity.credentials import Credential, InvalidCredentials
+from api.identity.password_links import PasswordLinkExpired
 from api.identity.passwords import Password, Secret
-from domain.accounts import ChangePassword, PasswordHash
+from domain.accounts import AccountDisabled, ChangePassword, PasswordHash
 from domain.core.values import Line
 from domain.credentials import PasswordReplaced
-from domain.history.batch import Done
+from domain.history.batch import Done, Origin
 from domain.history.idempotency import Once
 
 
@@ -35,6 +36,8 @@ async def authenticated(request: Request, username: Line, password: Secret) -> C
 async def _renew_hash(request: Request, credential: Credential, password: Secret) -> None:
     """Replace a hash that was made with other parameters."""
     connections = request.connections
+    if credential.password_hash is None:
+        return
     renewed = await connections.passwords.renewed(password, credential.password_hash)
     if renewed is not None:
         await connections.credentials.renew_hash(credential, renewed)
@@ -63,3 +66,31 @@ async def password_changed(
         return await execute(request, command, once)
     except PasswordReplaced:
         raise InvalidCredentials from None
+
+
+async def linked_account(request: Request, token: str) -> Credential:
+    """The account whose password the link can set. Raises PasswordLinkExpired."""
+    connections = request.connections
+    link = connections.password_links.read(token)
+    credential = await connections.credentials.by_id(link.account_id)
+    if credential is None or not link.fits(credential):
+        raise PasswordLinkExpired
+    return credential
+
+
+async def password_set_by_link(request: Request, token: str, password: Password) -> Done:
+    """Set the password of the link's account, which ends all its sessions and all its links.
+
+    Raises PasswordLinkExpired, `passwords.PasswordsWaiting`.
+    """
+    credential = await linked_account(request, token)
+    command = ChangePassword(
+        account_id=credential.account_id,
+        password_hash=PasswordHash(await request.connections.passwords.hash(password)),
+        replaces=credential.password_version,
+    )
+    holder = Origin(actor=str(credential.account_id), correlation_id=request.id)
+    try:
+        return await request.connections.writer.execute(command, holder)
+    except (PasswordReplaced, AccountDisabled):
+        raise PasswordLinkExpired from None

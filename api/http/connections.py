@@ -26,6 +26,7 @@ from api.database.single_flight import SingleFlight
 from api.http.connection_limits import Peer
 from api.http.responses import Ready
 from api.identity.credentials import Credentials, Pool
+from api.identity.password_links import PasswordLinks
 from api.identity.passwords import Passwords
 from api.identity.sessions import Sessions
 from api.identity.tokens import Tokens
@@ -87,6 +88,7 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
     api_keys: ApiKeys
     erasures: Erasures
     passwords: Passwords
+    password_links: PasswordLinks
     sessions: Sessions
     watch: DatabaseWatch
     feed: FeedWatch
@@ -132,6 +134,7 @@ async def connected(
             api_keys=ApiKeys(accounts, await held.enter_async_context(uses_written(accounts))),
             erasures=Erasures(accounts, keys),
             passwords=await held.enter_async_context(Passwords()),
+            password_links=PasswordLinks(settings.secret_keys),
             sessions=Sessions(accounts, Tokens(settings.secret_keys)),
             watch=DatabaseWatch(probes, readers if reads_replica else None),
             feed=await held.enter_async_context(FeedWatch(services.database_url, keys, ending)),

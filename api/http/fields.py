@@ -14,6 +14,7 @@ from litestar.openapi.spec import OpenAPIFormat, OpenAPIType, Schema
 from msgspec import UnsetType
 
 from api.identity.passwords import Password, Secret
+from domain.accounts import Role
 from domain.api_keys import MAX_EVENTS, GraceSeconds, Scope
 from domain.check_ins import Gate, Nonce, ScannedText
 from domain.core.characters import CONTROL, NOT_FOR_NAMES
@@ -169,7 +170,9 @@ def _set_of(each: FieldType, what: str, *, least: int = 1, most: int | None = No
             raise Invalid(f"must have at most {most} {what}")
         return values
 
-    schema = Schema(type=OpenAPIType.ARRAY, items=each.schema, min_items=least, max_items=most)
+    schema = Schema(
+        type=OpenAPIType.ARRAY, items=each.schema, min_items=least or None, max_items=most
+    )
     return FieldType(parse, schema)
 
 
@@ -234,6 +237,7 @@ _TYPES: dict[frozenset[Any], FieldType] = {
         most=MAX_EVENTS,
     ),
     frozenset({tuple[Scope, ...]}): _set_of(_choice(Scope), "scopes"),
+    frozenset({tuple[Role, ...]}): _set_of(_choice(Role), "roles", least=0),
     frozenset({GraceSeconds}): FieldType(
         GraceSeconds.parse,
         Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=GraceSeconds.most),

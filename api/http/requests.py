@@ -108,6 +108,12 @@ class Request(litestar.Request[SignedIn | KnownKey, None, State]):
         return cast("Clients", self.app.state["clients"]).came_by_https(self.scope)
 
     @property
+    def public_url(self) -> str:
+        """Where people reach this installation, without a slash at its end."""
+        scheme = "https" if self.came_by_https else "http"
+        return self.settings.public_url or f"{scheme}://{self.headers.get('Host', '')}"
+
+    @property
     def connections(self) -> Connections:
         return cast("Connections", self.app.state["connections"])
 

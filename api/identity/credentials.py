@@ -15,6 +15,7 @@ from domain.accounts import Role
 from domain.core.errors import ProblemError
 from domain.core.ids import Identity
 from domain.core.values import Line
+from domain.credentials import NO_PASSWORD
 from domain.privacy.keys import InstallationKeys
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
@@ -32,9 +33,10 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
 
     account_id: UUID
     username: str
-    password_hash: str
+    password_hash: str | None
+    """None while the account is only invited."""
     password_version: int
-    """The account's version when the password was set."""
+    """The account's version when the password was set, or when it was last enabled after that."""
     roles: tuple[Role, ...]
     disabled: bool
 
@@ -84,7 +86,7 @@ async def read_credential(connection: AsyncConnection[Any], account_id: UUID) ->
     return Credential(
         account_id=account_id,
         username=username,
-        password_hash=password_hash,
+        password_hash=None if password_hash == NO_PASSWORD else password_hash,
         password_version=password_version,
         roles=tuple(roles),
         disabled=disabled,

@@ -1,4 +1,5 @@
-"""The commands `createsuperuser`, `grant` and `revoke`: an operator manages roles."""
+"""The commands `createsuperuser`, `grant`, `revoke` and `reset-password`: an operator manages
+accounts."""
 
 from __future__ import annotations
 
@@ -13,13 +14,16 @@ from uuid import UUID, uuid4
 from psycopg.errors import UndefinedTable
 
 from api.http.connections import account_pool
-from api.identity.credentials import Credentials, Pool
+from api.identity.credentials import Credential, Credentials, Pool
 from api.identity.password_hasher import ARGON2ID
+from api.identity.password_links import PasswordLink, PasswordLinks
 from api.identity.passwords import Password
 from domain.accounts import (
     ROLES,
+    AccountDisabled,
     GrantRole,
     LastAdmin,
+    MakePasswordLink,
     PasswordHash,
     RegisterAccount,
     RevokeRole,
@@ -31,6 +35,7 @@ from domain.core.values import Invalid, Line, Username
 from domain.history.batch import Done, Origin
 from domain.history.decider import Decider
 from domain.privacy.keys import InstallationKeys
+from events_face.commands.announcement import reachable_url
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.installation import installation_keys
@@ -83,6 +88,25 @@ def revoke(
     )
 
 
+def reset_password(settings: Settings, services: Services, username: str) -> None:
+    """Print a link where a new password is set; until then the present one works."""
+    name = _parsed("username", Line.parse, username)
+
+    async def make_link(accounts: _Accounts) -> Credential:
+        credential = await accounts.named(name)
+        try:
+            await accounts.execute(MakePasswordLink(account_id=credential.account_id))
+        except AccountDisabled:
+            raise CommandFailed(
+                f"{credential.username} is disabled: an admin has to enable it first"
+            ) from None
+        return await accounts.named(name)
+
+    link = PasswordLink.to(_run(settings, services, make_link))
+    origin = settings.public_url or reachable_url(settings.app_host, settings.app_port)
+    _print_line(PasswordLinks(settings.secret_keys).address(origin, link))
+
+
 def _change_roles(
     settings: Settings,
     services: Services,
@@ -92,9 +116,7 @@ def _change_roles(
     name = _parsed("username", Line.parse, username)
 
     async def change_them(accounts: _Accounts) -> str:
-        credential = await accounts.credentials.of(name)
-        if credential is None:
-            raise CommandFailed(f"there is no account {name}")
+        credential = await accounts.named(name)
         try:
             done = await accounts.execute(change(credential.account_id))
         except LastAdmin:
@@ -115,7 +137,15 @@ class _Accounts:
         self._pool = pool
         self._decider = Decider(keys, APPLICATION)
 
-    async def execute(self, command: GrantRole | RegisterAccount | RevokeRole) -> Done:
+    async def named(self, username: Line) -> Credential:
+        credential = await self.credentials.of(username)
+        if credential is None:
+            raise CommandFailed(f"there is no account {username}")
+        return credential
+
+    async def execute(
+        self, command: GrantRole | MakePasswordLink | RegisterAccount | RevokeRole
+    ) -> Done:
         origin = Origin(actor="system:cli", correlation_id=str(uuid4()))
         async with self._pool.connection() as connection:
             return await self._decider.execute_one(connection, command, origin)

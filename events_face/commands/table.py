@@ -258,6 +258,12 @@ COMMANDS: dict[str, Command] = {
             ),
         ),
     ),
+    "reset-password": Command(
+        help="print a link, good once and for a day, where a new password is set",
+        example="events-face reset-password ada",
+        function="events_face.commands.accounts:reset_password",
+        options=(USER,),
+    ),
     **KEY_COMMANDS,
     "feed": Command(
         help="print the feed, one line of JSON for each item",

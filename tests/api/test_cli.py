@@ -1,16 +1,19 @@
-"""`createsuperuser`, `grant`, `revoke` and `erase`, as an operator uses them."""
+"""`createsuperuser`, `grant`, `revoke`, `reset-password` and `erase`, as an operator uses them."""
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import nullcontext
 from io import StringIO
 
+import msgspec
 import psycopg
 import pytest
 
+from api.identity.password_links import PasswordLinks
 from events_face.commands import accounts
-from events_face.commands.accounts import createsuperuser, grant, revoke
+from events_face.commands.accounts import createsuperuser, grant, reset_password, revoke
 from events_face.commands.erase import erase
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
@@ -51,6 +54,23 @@ def test_the_last_admin_loses_the_role_only_by_force(
     revoke(settings, services, username="root", role="organizer")
     revoke(settings, services, username="root", role="admin", force=True)
     assert capsys.readouterr().out.splitlines()[-2:] == ["Root: auditor, admin", "Root: auditor"]
+
+
+def test_a_link_to_set_a_password_is_printed(
+    settings: Settings, services: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    createsuperuser(settings, services, username="Root", password=PASSWORD)
+    elsewhere = msgspec.structs.replace(settings, public_url="https://events.example.com")
+    for used, origin in [
+        (settings, "http://127.0.0.1:8000"),
+        (elsewhere, "https://events.example.com"),
+    ]:
+        reset_password(used, services, username="ROOT")
+        printed = capsys.readouterr().out.splitlines()[-1]
+        assert re.fullmatch(rf"{origin}/admin/password/[a-z2-7]{{72}}/", printed)
+        PasswordLinks(settings.secret_keys).read(printed.split("/")[-2])
+    with pytest.raises(CommandFailed, match="there is no account nobody"):
+        reset_password(settings, services, username="nobody")
 
 
 def test_the_password_comes_from_the_environment_when_it_is_not_given(

@@ -134,6 +134,9 @@ async def test_each_call_is_answered_again(api: Api) -> None:
     change = {"current": PASSWORD, "password": "another password"}
     await twice("POST /api/auth/password", change, bearer=bearer)
     await twice("POST /api/accounts/{account_id}/disable", account_id=account)
+    await twice("POST /api/accounts/{account_id}/enable", account_id=account)
+    await twice("POST /api/accounts", {"username": "eve", "roles": ["auditor"]})
+    await twice("POST /api/accounts/{account_id}/password-link", account_id=account)
     await twice("DELETE /api/events/{event_id}", event_id=event)
 
     assert caller.tried == CALLS, "send each call twice here"

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import msgspec
 from psycopg import AsyncConnection
 
+from domain.accounts import DisableAccount
 from domain.api_keys import CreateKey
 from domain.application import APPLICATION
 from domain.areas import CreateArea
@@ -96,6 +97,8 @@ class World(msgspec.Struct, kw_only=True):
     root: UUID
     """An admin who is signed in, like the other one."""
     other_admin: UUID
+    disabled: UUID
+    """A disabled account."""
     key: UUID
     webhook: UUID
 
@@ -128,6 +131,8 @@ async def world_of(
             """,
             [uuid4(), admin],
         )
+    disabled = (await do(an_account("disabled"))).id
+    await do(DisableAccount(account_id=disabled))
     cancelled = (await do(an_event())).event.id
     await do(CancelEvent(event_id=cancelled))
     moved = (await do(an_event())).event.id
@@ -169,6 +174,7 @@ async def world_of(
         unconfirmed=await _unconfirmed(do, connection, keys, fair),
         root=admins[0],
         other_admin=admins[1],
+        disabled=disabled,
         key=(await do(CreateKey(name=Text("Door"), scopes=("feed",), secret_hash=b"its hash"))).id,
         webhook=(await do(CreateWebhook(url=A_URL, sealed_secret=b"a secret"))).id,
     )

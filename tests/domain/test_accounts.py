@@ -1,4 +1,4 @@
-"""Accounts: usernames are unique in any case, roles are granted and revoked, disabling is final."""
+"""Accounts: usernames are unique in any case, and there always is an admin who can sign in."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -8,10 +8,14 @@ import pytest
 from domain import accounts
 from domain.accounts import (
     Account,
+    AccountDisabled,
     ChangePassword,
     DisableAccount,
+    EnableAccount,
     GrantRole,
+    InviteAccount,
     LastAdmin,
+    MakePasswordLink,
     RevokeRole,
     UsernameTaken,
 )
@@ -71,6 +75,45 @@ def test_a_disabled_account_stays_so_and_keeps_its_name() -> None:
         scenario.when(an_account("ada"))
 
 
+def test_an_enabled_account_has_the_roles_that_it_had() -> None:
+    scenario = ada().given(ADA, accounts.RoleGranted(role="auditor"), accounts.Disabled())
+    assert scenario.when(EnableAccount(account_id=ADA)) == [accounts.Enabled()]
+    assert (scenario.value.roles, scenario.value.disabled) == (("auditor",), False)
+    assert scenario.when(EnableAccount(account_id=ADA)) == []
+
+
+def test_an_account_is_invited_until_a_password_is_set() -> None:
+    scenario = Scenario()
+    command = InviteAccount(username=Username("Ada"), roles=("admin", "organizer"))
+    assert scenario.when(command) == [
+        accounts.Invited(username="Ada"),
+        accounts.RoleGranted(role="organizer"),
+        accounts.RoleGranted(role="admin"),
+    ]
+    assert (scenario.value.invited, scenario.value.is_admin) == (True, False)
+    with pytest.raises(UsernameTaken):
+        scenario.when(command)
+    with pytest.raises(UsernameTaken):
+        scenario.when(an_account("ADA"))
+    scenario.when(ChangePassword(account_id=ADA, password_hash=A_HASH))
+    assert (scenario.value.invited, scenario.value.is_admin) == (False, True)
+
+
+def test_history_records_that_a_link_was_made() -> None:
+    made = ada().when(MakePasswordLink(account_id=ADA))
+    assert made == [accounts.PasswordLinkMade()]
+
+
+def test_a_disabled_account_gets_no_password() -> None:
+    scenario = ada().given(ADA, accounts.Disabled())
+    for command in (
+        MakePasswordLink(account_id=ADA),
+        ChangePassword(account_id=ADA, password_hash=A_HASH),
+    ):
+        with pytest.raises(AccountDisabled):
+            scenario.when(command)
+
+
 BOB = identity.account(Username("Bob"))
 
 ADMIN = accounts.RoleGranted(role="admin")
@@ -103,6 +146,15 @@ def test_the_last_admin_stays_one(command: object, of_bob: Sequence[DomainEvent[
 
 
 @pytest.mark.parametrize("command", GIVING_UP)
+def test_an_invited_admin_is_not_another_admin(command: object) -> None:
+    scenario = ada().given(ADA, ADMIN).given(BOB, accounts.Invited(username="Bob"), ADMIN)
+    with pytest.raises(LastAdmin):
+        scenario.when(command)
+    scenario.given(BOB, accounts.PasswordChanged())
+    assert len(scenario.when(command)) == 1
+
+
+@pytest.mark.parametrize("command", GIVING_UP)
 def test_an_admin_can_be_removed_while_there_is_another(command: object) -> None:
     assert len(two(ADMIN).when(command)) == 1
 
@@ -132,6 +184,8 @@ def test_history_records_that_a_password_changed_but_not_the_password() -> None:
         RevokeRole(account_id=UUID(int=7), role="admin"),
         ChangePassword(account_id=UUID(int=7), password_hash=A_HASH),
         DisableAccount(account_id=UUID(int=7)),
+        EnableAccount(account_id=UUID(int=7)),
+        MakePasswordLink(account_id=UUID(int=7)),
     ],
 )
 def test_an_unknown_account_is_not_found(command: object) -> None:

@@ -133,10 +133,13 @@ EXAMPLES: list[DomainEvent[Any]] = [
         criteria={"type": "Visitor"}, first_position=7, last_position=4711, count=12
     ),
     accounts.Registered(username="Zoë"),
+    accounts.Invited(username="Zoë"),
     accounts.RoleGranted(role="organizer"),
     accounts.RoleRevoked(role="organizer"),
+    accounts.PasswordLinkMade(),
     accounts.PasswordChanged(),
     accounts.Disabled(),
+    accounts.Enabled(),
     api_keys.Created(
         name="Ticket shop", scopes=("events:read", "personal"), event_ids=(OTHER_ID,),
         expires_at=SOON,

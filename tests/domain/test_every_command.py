@@ -12,7 +12,10 @@ import pytest
 from domain.accounts import (
     ChangePassword,
     DisableAccount,
+    EnableAccount,
     GrantRole,
+    InviteAccount,
+    MakePasswordLink,
     PasswordHash,
     RegisterAccount,
     RevokeRole,
@@ -90,6 +93,11 @@ def _registers(rows: Rows, world: World) -> None:
         "roles": ["auditor"],
         "disabled": False,
     }
+
+
+def _invites(rows: Rows, world: World) -> None:
+    _registers(rows, world)
+    rows.credentials[world.ids.account(Username("Grace"))]["password_hash"] = ""
 
 
 def _changes_password(rows: Rows, world: World) -> None:
@@ -320,6 +328,19 @@ COMMANDS: dict[type, Given] = {
         lambda w: ChangePassword(account_id=w.root, password_hash=PasswordHash("another hash")),
         ["Account.PasswordChanged"],
         _changes_password,
+    ),
+    InviteAccount: Given(
+        lambda _: InviteAccount(username=Username("Grace"), roles=("auditor",)),
+        ["Account.Invited", "Account.RoleGranted"],
+        _invites,
+    ),
+    MakePasswordLink: Given(
+        lambda w: MakePasswordLink(account_id=w.root), ["Account.PasswordLinkMade"]
+    ),
+    EnableAccount: Given(
+        lambda w: EnableAccount(account_id=w.disabled),
+        ["Account.Enabled"],
+        lambda rows, w: rows.credentials[w.disabled].update(disabled=False, password_version=3),
     ),
     DisableAccount: Given(
         lambda w: DisableAccount(account_id=w.root), ["Account.Disabled"], _disables

@@ -48,6 +48,19 @@ function checkAll(root) {
   }
 }
 
+// Buttons that copy the text of a field, which can be selected without scripts.
+function copying(root) {
+  for (const button of root.querySelectorAll("button[data-copies]")) {
+    button.hidden = !navigator.clipboard; // only secure pages have it
+    button.addEventListener("click", async () => {
+      const field = document.getElementById(button.dataset.copies);
+      field.select();
+      await navigator.clipboard.writeText(field.value);
+      button.textContent = "Copied";
+    });
+  }
+}
+
 // Live cards, while the page is visible.
 const STALE_AFTER = 10_000; // milliseconds without a connection
 const RETRY_INTERVAL = 30_000; // milliseconds, after the server refused a stream
@@ -108,6 +121,7 @@ function enhance(root) {
   localHints(root);
   ownZone(root);
   checkAll(root);
+  copying(root);
   follow();
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -70,8 +71,56 @@ async def test_an_admin_disables_an_account_after_confirmation(api: Api, admin: 
     assert "your own account" not in page.text
     page = await admin.submit()
     assert page.notice == "“Ada” was disabled."
-    assert page.buttons == ["Revoke organizer", "Show"]
+    assert page.buttons == ["Revoke organizer", "Enable this account", "Show"]
     assert (await api.http.get("/api/auth/me", headers=ada.bearer)).status_code == 401
+    page = await admin.submit(button="Enable this account")
+    assert page.notice == "“Ada” was enabled."
+    assert "Enable this account" not in page.buttons
+
+
+async def test_an_admin_invites_a_person_who_sets_a_password(admin: Panel, stranger: Panel) -> None:
+    await admin.open(ACCOUNTS)
+    await admin.follow("Invite a person")
+    typed: dict[str, Any] = {"username": "A", "role auditor": ["on"]}
+    page = await admin.submit(**typed)
+    assert (page.status, list(page.errors)) == (422, ["username"])
+    page = await admin.submit(username="Admin")
+    assert page.errors == {"username": "An account with this username exists already."}
+    page = await admin.submit(username="Ada")
+    assert (page.status, page.heading) == (200, "Invite “Ada”")
+    link = page.root.one("input", id="link").get("value")
+    page = await found(admin, "Ada")
+    assert ("invited" in page.text, page.column(2)) == (True, ["no", "yes", "no"])
+    assert link not in page.answer.text
+    page = await stranger.open(link)
+    assert (page.heading, "Ada" in page.text) == ("Set your password", True)
+    page = await stranger.submit(password="short", again="short")
+    assert (page.status, list(page.errors)) == (422, ["password"])
+    page = await stranger.submit(password="battery staple", again="battery stable")
+    assert page.errors == {"again": "is not the same as above"}
+    assert page.value("password") == ""
+    page = await stranger.submit(password="battery staple", again="battery staple")
+    assert page.notice == "The password is set. Sign in with it."
+    assert (await stranger.sign_in("Ada", "battery staple")).heading == "Dashboard"
+    assert (await stranger.open(link)).heading == "This link is not good any more"
+    assert "active" in (await found(admin, "Ada")).text
+
+
+async def test_an_admin_makes_a_link_for_a_person_who_forgot_the_password(
+    browsers: Browsers, admin: Panel, stranger: Panel
+) -> None:
+    ada = await browsers("Ada", "organizer")
+    await found(admin, "Ada")
+    page = await admin.submit(button="Make a password link")
+    assert page.heading == "New password for “Ada”"
+    link = page.root.one("input", id="link").get("value")
+    assert (await ada.open("/admin/events/")).heading == "Events"
+    await stranger.open(link)
+    await stranger.submit(password="battery staple", again="battery staple")
+    assert (await ada.open("/admin/events/")).heading == "Sign in"
+    assert (await ada.sign_in("Ada")).status == 422
+    assert (await ada.sign_in("Ada", "battery staple")).heading == "Dashboard"
+    assert "made a link to set the password" in (await found(admin, "Ada")).text
 
 
 async def test_the_last_admin_cannot_be_removed(admin: Panel) -> None:
