@@ -158,11 +158,13 @@ class AuditCalls(Controller):
 
         Continue until `next_cursor` is null: a page can be short or empty before the end, because
         the number of events examined for one page is limited. `total` is null in a long history."""
+        times = parsed(since=("from", since, parse_time), until=("until", until, parse_time))
         criteria = Criteria(
             aggregate_id=UUID(aggregate_id) if aggregate_id else None,
             type=type or None,
             actor=actor or None,
-            **parsed(since=("from", since, parse_time), until=("until", until, parse_time)),
+            since=times.get("since"),
+            until=times.get("until"),
         )
 
         async def look(connection: AsyncConnection[Any]) -> tuple[Page, int | None]:

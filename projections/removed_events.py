@@ -1,4 +1,4 @@
-"""Events that were removed: the `events` table has no row of them, history has."""
+"""What was removed: no read table has a row of it, history has."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
+from domain import areas
 from domain.events import CleanedUp, Created, Deleted, Event, Renamed
 from domain.history.codec import decode
 
@@ -15,7 +16,7 @@ from domain.history.codec import decode
 async def names_of_removed(
     connection: AsyncConnection[Any], ids: Collection[UUID]
 ) -> Mapping[UUID, str]:
-    """The last name of each."""
+    """The last name of each event and area."""
     if not ids:
         return {}
     cursor = await connection.execute(
@@ -24,13 +25,17 @@ async def names_of_removed(
         FROM history_events WHERE originator_id = ANY(%b::uuid[]) AND topic = ANY(%b)
         ORDER BY originator_id, originator_version DESC
         """,
-        [list(ids), [Created.topic, Renamed.topic]],
+        [list(ids), [kind.topic for kind in _NAMING]],
         binary=True,
     )
     return {
         row[0]: cast("Created | Renamed", decode(*row).event).name
         for row in await cursor.fetchall()
     }
+
+
+_NAMING = (Created, Renamed, areas.Created, areas.Renamed)
+"""The domain events with a name."""
 
 
 async def removed_before(

@@ -10,15 +10,25 @@ from litestar import Controller, Response, get
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
-from api.admin.history_filter import asked_criteria, in_utc
+from api.admin.history_filter import asked_criteria, has_filter, in_utc
 from api.admin.kit.cookies import seen
-from api.admin.kit.history_entries import changes_of, entries_of, facts_of, timeline_of
+from api.admin.kit.history_entries import (
+    changes_of,
+    entries_of,
+    facts_of,
+    folded,
+    ids_in,
+    timeline_of,
+)
+from api.admin.kit.history_names import Names, for_reader, names_for_all, with_visitors
 from api.admin.kit.history_phrases import types
+from api.admin.kit.history_values import Words, flattened, ids_of
 from api.admin.kit.pages import page
 from api.html.forms import Form, whole_number
 from api.http.access import Permission
 from api.http.reads import read
 from api.http.requests import Request
+from domain.audit.entry import LoggedEvent
 from domain.audit.log import Criteria, read_page
 from domain.audit.point_in_time import (
     LAST_POSITION,
@@ -27,12 +37,16 @@ from domain.audit.point_in_time import (
     parse_position_or_time,
     state_as_of,
 )
-from domain.audit.timeline import Step
+from domain.audit.timeline import steps_of
 from domain.core.errors import InvalidFields, NotFound
 from domain.core.values import Invalid
+from domain.privacy.keys import InstallationKeys
 from projections.lists.names import TABLES
 
 PAGE_SIZE = 50
+
+WITH_STATES = {"Account", "ApiKey", "Area", "Event", "Webhook"}
+"""Aggregates whose changed fields are shown as they were before."""
 
 MAX_EXAMINED = 50_000
 """Events of history that are examined for one page of the log."""
@@ -62,15 +76,28 @@ class HistoryPages(Controller):
                 newest_first=True,
                 scan=MAX_EXAMINED,
             )
-            steps = [Step(event=event) for event in found.events]
+            changed = {event.aggregate_id for event in found.events if _has_states(event)}
+            steps = await steps_of(connection, found.events, changed)
+            ids = ids_in(steps)
+            names = await names_for_all(connection, ids)
             return {
-                "entries": await entries_of(connection, steps),
+                "steps": steps,
+                "names": await with_visitors(connection, request.connections.keys, names, ids),
                 "older": found.next_after,
                 "is_full": len(found.events) == PAGE_SIZE,
             }
 
-        content = await read(request, seen(request), query, TABLES)
-        return _log_page(request, Form(values), **content)
+        content = await read(request, seen(request), query, [*TABLES, "visitors"])
+        steps, names = content.pop("steps"), content.pop("names")
+        entries = entries_of(steps, await for_reader(request, names))
+        return _log_page(
+            request,
+            Form(values),
+            groups=folded(entries),
+            by_people=criteria.by_people,
+            has_visitors=bool(names.visitors),
+            **content,
+        )
 
     @get("/{aggregate_id:uuid}")
     async def aggregate(self, request: Request, aggregate_id: FromPath[UUID]) -> Response[str]:
@@ -81,12 +108,14 @@ class HistoryPages(Controller):
             form = Form({"at": text})
         except Invalid as error:
             moment, form = None, Form({"at": text}, {"at": str(error)})
+        keys = request.connections.keys
         content = await read(
             request,
             seen(request),
-            lambda connection: _as_of(connection, aggregate_id, moment),
+            lambda connection: _as_of(connection, keys, aggregate_id, moment),
             TABLES,
         )
+        content["name"] = await _name(request, aggregate_id, content.pop("names"))
         if moment is not None:
             last = content["state"] and content["state"].last_event.time
             form = Form({"at": _picked(last if isinstance(moment, int) else moment)})
@@ -107,7 +136,7 @@ def _log_page(
     given = form.value("type")
     if given and given not in dict(options):
         options.append((given, given))
-    empty: dict[str, Any] = {"entries": [], "older": None, "is_full": False}
+    empty: dict[str, Any] = {"groups": [], "older": None, "is_full": False, "by_people": True}
     return page(
         request,
         "history/log.html",
@@ -115,12 +144,23 @@ def _log_page(
         form=form,
         types=options,
         scan=MAX_EXAMINED,
-        **{**empty, **content},
+        has_filter=has_filter(request),
+        **{"has_visitors": False, **empty, **content},
     )
 
 
+def _has_states(event: LoggedEvent) -> bool:
+    """Whether the page shows what it was before: of visitors only their events say what changed."""
+    return event.aggregate_version > 1 and event.aggregate_type in WITH_STATES
+
+
+async def _name(request: Request, id: UUID, names: Names) -> str | None:
+    """As the reader may see it."""
+    return (await for_reader(request, names, about=id)).all.get(id)
+
+
 async def _as_of(
-    connection: AsyncConnection[Any], id: UUID, moment: Moment | None
+    connection: AsyncConnection[Any], keys: InstallationKeys, id: UUID, moment: Moment | None
 ) -> dict[str, Any]:
     """The content of the page. Raises NotFound."""
     timeline = await timeline_of(connection, id)
@@ -130,13 +170,19 @@ async def _as_of(
     position = state.last_event.position if state else 0
     since = await difference(connection, id, position) if moment is not None and state else None
     later = await read_page(connection, Criteria(aggregate_id=id), after=position, limit=1)
+    shown = (state and state.state) or {}
+    changes = since.changes if since else []
+    values = [*flattened(shown).values(), *(v for c in changes for v in (c.old, c.new))]
+    names = await names_for_all(connection, {id, *ids_of(values)})
+    words = Words(names.all, names.zones.get(id))
     return {
+        "names": await with_visitors(connection, keys, names, {id}),
         "subject": timeline.entries[0],
         "timeline": timeline,
         "state": state,
-        "facts": await facts_of(connection, (state and state.state) or {}),
+        "facts": facts_of(shown, words),
         "since": since,
-        "changes": [] if since is None else await changes_of(connection, since.changes),
+        "changes": changes_of(changes, words),
         "previous": position - 1 if state and state.version > 1 else None,
         "next": later.events[0].position if later.events else None,
     }

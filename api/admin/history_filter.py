@@ -16,6 +16,11 @@ from domain.core.values import Invalid, Line
 
 T = TypeVar("T")
 
+SHOW = "show"
+"""The query parameter that says whose events are shown: `people` or `everything`."""
+
+FILTERS = ("type", "actor", "from", "until", "aggregate")
+
 _LONGEST = 64
 
 _TOPIC = re.compile(r"[A-Za-z.]+", re.ASCII)
@@ -48,7 +53,17 @@ async def asked_criteria(request: Request) -> Criteria:
             wrong["actor"] = "is not the username or id of an account"
     if wrong:
         raise InvalidFields(**wrong)
-    return Criteria(**fields)
+    return Criteria(**fields, by_people=_by_people(request))
+
+
+def has_filter(request: Request) -> bool:
+    return any(request.query_params.get(name, "").strip() for name in FILTERS)
+
+
+def _by_people(request: Request) -> bool:
+    """Unless everything is asked for: who looks for something finds all of it."""
+    asked = request.query_params.get(SHOW)
+    return asked == "people" or (asked != "everything" and not has_filter(request))
 
 
 def in_utc(text: str) -> str:

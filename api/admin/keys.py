@@ -13,7 +13,9 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
-from api.admin.kit.history_entries import ids_of, timeline_for, who
+from api.admin.kit.history_entries import timeline_for
+from api.admin.kit.history_phrases import actor_in_words
+from api.admin.kit.history_values import ids_of
 from api.admin.kit.pages import page, see
 from api.admin.kit.paging import Pages, page_number
 from api.database.key_list import KeyRow, find_key, list_keys
@@ -139,7 +141,7 @@ async def _shown(request: Request, id: UUID, form: Form | None = None) -> Respon
         status_code=409 if form else 200,
         key=row,
         names=names,
-        made_by=who(row.created_by, names),
+        made_by=actor_in_words(row.created_by, names),
         graces=GRACES.items(),
         form=form or Form(),
         timeline=timeline,

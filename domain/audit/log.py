@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import msgspec
@@ -30,6 +30,9 @@ class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Conditions on events; None matches all."""
 
     aggregate_id: UUID | None = None
+    by_people: bool = False
+    """Without what Events-Face does by itself: events of the actors `system:<role>`, and those that
+    keep records beside the event of somebody's act (`BOOKKEEPING`)."""
     type: str | None = None
     """A topic, such as `Event.Closed`, or a type of aggregate, such as `Event`."""
     actor: str | None = None
@@ -37,6 +40,19 @@ class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     until: datetime | None = None
     """Before this time. Each event has the time of the host that wrote it, so times may not be in
     the order of positions."""
+
+
+OPERATOR = "system:cli"
+"""The actor of people at the command line."""
+
+BOOKKEEPING = (
+    "Area.EventAdded",
+    "Area.EventRemoved",
+    "AreaName.Claimed",
+    "AreaName.Released",
+    "Scan.Recorded",
+    "Scan.Undone",
+)
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -176,12 +192,13 @@ def _fulfilled(criteria: Criteria) -> Composable:
         conditions.append(SQL("e.originator_id = %(aggregate_id)b"))
     if criteria.type is not None:
         conditions.append(SQL("(e.topic = %(type)b OR starts_with(e.topic, %(type)b || '.'))"))
-    if criteria.actor is not None:  # after a time of whole seconds, or one of microseconds
+    if criteria.actor is not None:
+        conditions.append(_has_actor("actor"))
+    if criteria.by_people:
         conditions.append(
-            SQL("""%(actor)b IN (
-                substring(e.state FROM 35 FOR length(%(actor)b)),
-                substring(e.state FROM 42 FOR length(%(actor)b))
-            )""")
+            SQL("(e.topic = ANY(%(bookkeeping)b)) IS NOT TRUE AND (NOT {} OR {})").format(
+                _has_actor("system"), _has_actor("operator")
+            )
         )
     if criteria.since is not None:
         conditions.append(SQL("{} >= %(since)b").format(TIME))
@@ -190,8 +207,20 @@ def _fulfilled(criteria: Criteria) -> Composable:
     return SQL(" AND ").join(conditions)
 
 
+def _has_actor(parameter: LiteralString) -> Composable:
+    """Whether this stands at the actor's place: after a time of whole seconds, or of
+    microseconds."""
+    return SQL("""{given} IN (
+        substring(e.state FROM 35 FOR length({given})),
+        substring(e.state FROM 42 FOR length({given}))
+    )""").format(given=SQL(f"%({parameter})b"))
+
+
 def _parameters(criteria: Criteria) -> dict[str, Any]:
     return {
+        "bookkeeping": list(BOOKKEEPING),
+        "system": b'","actor":"system:',
+        "operator": b'","actor":' + to_json(OPERATOR),
         "aggregate_id": criteria.aggregate_id,
         "type": criteria.type,
         "actor": criteria.actor and b'","actor":' + to_json(criteria.actor) + b',"correlation_id":',

@@ -1,8 +1,11 @@
-"""The newest events of one aggregate, each with the state before and after it."""
+"""Events with the state before and after them: the newest of one aggregate, or given ones."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -40,18 +43,39 @@ async def timeline(connection: AsyncConnection[Any], id: UUID, *, limit: int) ->
     rows = await cursor.fetchall()
     is_whole = bool(rows) and rows[-1][2] == 1
     states = _states(rows[::-1]) if is_whole else []
-    steps = []
-    for row in rows[:limit]:
-        version = row[2]
-        known = version <= len(states)
-        steps.append(
-            Step(
-                event=log_entry(*row),
-                before=states[version - 2] if known and version > 1 else None,
-                after=states[version - 1] if known else None,
-            )
-        )
-    return steps
+    return [_step(log_entry(*row), states) for row in rows[:limit]]
+
+
+async def steps_of(
+    connection: AsyncConnection[Any], events: Sequence[LoggedEvent], replayed: Iterable[UUID]
+) -> list[Step]:
+    """The events, newest first, with the states of the aggregates that are to be replayed."""
+    last = {event.aggregate_id: event.aggregate_version for event in reversed(events)}
+    ids = [id for id in set(replayed) if last[id] <= MAX_REPLAYED]
+    cursor = await connection.execute(
+        """
+        SELECT e.notification_id, e.originator_id, e.originator_version, e.topic, e.state
+        FROM unnest(%b::uuid[], %b::bigint[]) AS wanted (id, last)
+        JOIN history_events e ON e.originator_id = id AND e.originator_version <= last
+        ORDER BY e.originator_id, e.originator_version
+        """,
+        [ids, [last[id] for id in ids]],
+        binary=True,
+    )
+    rows = groupby(await cursor.fetchall(), key=itemgetter(1)) if ids else ()
+    states = {id: _states(list(of_one)) for id, of_one in rows}
+    return [_step(event, states.get(event.aggregate_id, [])) for event in events]
+
+
+def _step(event: LoggedEvent, states: Sequence[dict[str, Any]]) -> Step:
+    """`states` are those of the aggregate after each of its events, from the first on."""
+    version = event.aggregate_version
+    known = version <= len(states)
+    return Step(
+        event=event,
+        before=states[version - 2] if known and version > 1 else None,
+        after=states[version - 1] if known else None,
+    )
 
 
 def _states(rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:

@@ -30,3 +30,11 @@ async def names_of(connection: AsyncConnection[Any], ids: Collection[UUID]) -> d
         binary=True,
     )
     return dict(await cursor.fetchall())
+
+
+async def timezones_of(connection: AsyncConnection[Any], ids: Collection[UUID]) -> dict[UUID, str]:
+    """Of the events among them."""
+    cursor = await connection.execute(
+        "SELECT id, timezone FROM events WHERE id = ANY(%s)", [list(ids)], binary=True
+    )
+    return dict(await cursor.fetchall())

@@ -1,54 +1,59 @@
 """Events of history for pages: who did what to which aggregate, and the values that changed.
 
-Personal data stays sealed.
+What one request did to one aggregate is one entry. Names of visitors are shown to readers who may
+see them; all other personal data stays sealed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
 
-from api.admin.durations import in_words
-from api.admin.kit.history_phrases import kind, label, phrase
+from api.admin.kit.history_names import Names, names_for_all
+from api.admin.kit.history_phrases import actor_in_words, in_one_sentence, kind, phrase_by_visitor
+from api.admin.kit.history_values import OF_KEY, Fact, Words, flattened, ids_of, last_name, short
 from api.http.access import Permission, may
 from api.http.requests import Request
 from domain.audit.entry import LoggedEvent
 from domain.audit.point_in_time import Change
 from domain.audit.timeline import Step, timeline
 from domain.core.aggregate import EVENT_TYPES
-from projections.lists.names import names_of
-from projections.removed_events import names_of_removed
 
 TIMELINE_LENGTH = 20
 """Events that a timeline shows."""
 
-MAX_LISTED = 10
-"""Items of a list that are shown one by one."""
+FOLDED = 4
+"""Entries in a row that are folded into one if they say the same of different things, at least."""
 
 PAGES = {
     "Account": "/admin/accounts/",
     "ApiKey": "/admin/keys/",
     "Area": "/admin/areas/",
     "Event": "/admin/events/",
+    "Notification": "/admin/notifications/",
     "Sync": "/admin/syncs/",
     "Visitor": "/admin/visitors/",
+    "Webhook": "/admin/webhooks/",
 }
 """Type of aggregate -> address of its page, without the id at its end."""
 
-LASTING = {"Sync", "Visitor"}
-"""Aggregates without a name, whose page always exists."""
+LASTING = {"Event", "Notification", "Sync", "Visitor"}
+"""Aggregates whose page always exists, also when they were removed."""
 
-HIDDEN_FIELDS = {"last_notification_id", "notification_id"}
-"""Fields that only serve the message to a visitor."""
-
-APART = {"said"}
-"""Fields with nested fields whose names repeat those beside them."""
+HIDDEN_FIELDS = {
+    "last_notification_id",
+    "nonce",
+    "notification_id",
+    "received_at",
+    "sequence",
+}
+"""Fields that only serve messages, calendars and the door."""
 
 IMPLIED_FIELDS = {
     "cleaned_up",
@@ -61,28 +66,17 @@ IMPLIED_FIELDS = {
 }
 """Fields whose change the event's phrase and data already show."""
 
-DURATIONS = {"confirm_within", "reminders"}
-"""Fields with a duration, or with several."""
-
-OF_KEY = "key:"
-"""Before the id of an API key that is the actor."""
-
-Value = str | datetime
-
-
-class Fact(msgspec.Struct, frozen=True):
-    label: str
-    value: Value
-    old: Value | None = None
-    """None when the fact is not about a change."""
-
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     position: int
+    """Of its last event."""
+    first_position: int
     time: datetime | None
     actor: str | None
     who: str
     is_account: bool
+    is_own: bool
+    """Whether the visitor whom it is about did it."""
     what: str
     facts: list[Fact]
     note: str | None
@@ -107,7 +101,7 @@ async def timeline_of(
     """Without entries for an unknown aggregate."""
     steps = await timeline(connection, id, limit=limit)
     more = bool(steps) and steps[-1].event.aggregate_version > 1
-    return Timeline(id, await entries_of(connection, steps), more)
+    return Timeline(id, entries_of(steps, await names_for_all(connection, ids_in(steps))), more)
 
 
 async def timeline_for(
@@ -119,67 +113,22 @@ async def timeline_for(
     return await timeline_of(connection, id)
 
 
-async def entries_of(connection: AsyncConnection[Any], steps: Sequence[Step]) -> list[Entry]:
-    ids = _ids_in(steps)
-    names = await names_of(connection, ids)
-    removed = await names_of_removed(connection, ids - names.keys())
-    return [_entry(step, names, removed) for step in steps]
+def entries_of(steps: Sequence[Step], names: Names) -> list[Entry]:
+    """From steps that are the newest first."""
+    requests = groupby(steps, key=_request_of)
+    return [_entry(list(done)[::-1], names) for _, done in requests]
 
 
-async def facts_of(connection: AsyncConnection[Any], state: Mapping[str, Any]) -> list[Fact]:
-    """The fields of a state."""
-    flat = flattened(state)
-    names = await names_of(connection, set(ids_of(flat.values())))
-    return [Fact(label(field), _shown(field, value, names)) for field, value in flat.items()]
+def folded(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """The entries; those in a row that say the same of different things are together."""
+    groups: list[list[Entry]] = []
+    for _, same in groupby(entries, key=lambda entry: (entry.actor, entry.what)):
+        run = list(same)
+        groups += [run] if len(run) >= FOLDED else [[entry] for entry in run]
+    return groups
 
 
-async def changes_of(connection: AsyncConnection[Any], changes: Sequence[Change]) -> list[Fact]:
-    """The fields that changed."""
-    names = await names_of(connection, set(ids_of(v for c in changes for v in (c.old, c.new))))
-    return [_fact(_last_name(c.field), c.new, c.old, True, names) for c in changes]
-
-
-def _last_name(path: str) -> str:
-    """The field's name as `flattened` gives it."""
-    *outer, name = path.split(".")
-    return f"{outer[-1]}_{name}" if outer and outer[-1] in APART else name
-
-
-def flattened(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields with nested ones moved up."""
-    flat: dict[str, Any] = {}
-    for name, value in state.items():
-        if not isinstance(value, dict):
-            flat[name] = value
-        elif name in APART:
-            flat |= {f"{name}_{inner}": v for inner, v in flattened(value).items()}
-        else:
-            flat |= flattened(value)
-    return flat
-
-
-def shown(value: Any, names: Mapping[UUID, str]) -> Value:
-    """A value of a stored event as text; an id is replaced by its name if it has one."""
-    if value in (None, "", [], ()):
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | tuple):
-        if len(value) > MAX_LISTED:
-            return f"{len(value):,} items"
-        return ", ".join(str(shown(item, names)) for item in value)
-    if isinstance(value, dict):
-        return ", ".join(f"{label(key)}: {shown(item, names)}" for key, item in value.items())
-    for id in ids_of([value]):
-        return names.get(id, str(id))
-    if isinstance(value, str) and "T" in value:
-        with suppress(msgspec.ValidationError):
-            moment = msgspec.convert(value, datetime)
-            return moment if moment.tzinfo else value
-    return str(value)
-
-
-def _ids_in(steps: Sequence[Step]) -> set[UUID]:
+def ids_in(steps: Iterable[Step]) -> set[UUID]:
     """The ids of all aggregates that occur in the events."""
     ids: set[UUID] = set()
     for step in steps:
@@ -189,72 +138,79 @@ def _ids_in(steps: Sequence[Step]) -> set[UUID]:
     return ids
 
 
-def _entry(step: Step, names: Mapping[UUID, str], removed: Mapping[UUID, str]) -> Entry:
-    """`names` are those of what exists, `removed` those of removed events."""
+def facts_of(state: Mapping[str, Any], words: Words) -> list[Fact]:
+    """The fields of a state."""
+    fields = flattened(state).items()
+    return [words.fact(field, value) for field, value in fields if field not in HIDDEN_FIELDS]
+
+
+def changes_of(changes: Sequence[Change], words: Words) -> list[Fact]:
+    """The fields that changed."""
+    fields = [(last_name(change.field), change) for change in changes]
+    return [
+        words.change(field, change.old, change.new)
+        for field, change in fields
+        if field not in HIDDEN_FIELDS
+    ]
+
+
+def _request_of(step: Step) -> tuple[UUID, str | None, str | None | int]:
     event = step.event
-    key = (event.actor or "").startswith(OF_KEY)
-    account = None if key else next(ids_of([event.actor]), None)
+    return event.aggregate_id, event.actor, event.correlation_id or event.position
+
+
+def _entry(steps: Sequence[Step], found: Names) -> Entry:
+    """Of what one request did, the oldest first."""
+    first, event = steps[0].event, steps[-1].event
+    names = found.all
+    words = Words(names, found.zones.get(event.aggregate_id))
     page = PAGES.get(event.aggregate_type)
-    exists = event.aggregate_type in LASTING or event.aggregate_id in names
-    short = str(event.aggregate_id)[:8]
-    known = {id: f"{name} (removed)" for id, name in removed.items()} | {**names}
+    is_key = (event.actor or "").startswith(OF_KEY)
+    account = None if is_key else next(ids_of([event.actor]), None)
+    by_visitor = phrase_by_visitor(event.type) if event.actor == "anonymous" else None
+    is_new = first.aggregate_version == 1
+    what = [first.type] if is_new else [step.event.type for step in steps]
+    name = names.get(event.aggregate_id, short(event.aggregate_id))
+    facts = [fact for step in steps for fact in _facts(step, words)]
     return Entry(
         position=event.position,
+        first_position=first.position,
         time=event.time,
         actor=event.actor,
-        who=who(event.actor, names),
+        who="the visitor" if by_visitor else actor_in_words(event.actor, names),
         is_account=account is not None,
-        what=phrase(event.type),
-        facts=[_fact(*found, known) for found in _found(step)],
+        is_own=by_visitor is not None,
+        what=by_visitor or in_one_sentence(what),
+        facts=[msgspec.structs.replace(fact, old=None) for fact in facts] if is_new else facts,
         note=_note(event),
         aggregate_id=event.aggregate_id,
         kind=kind(event.aggregate_type),
-        name=known.get(event.aggregate_id, short),
-        page=f"{page}{event.aggregate_id}" if page and exists else None,
+        name=name,
+        page=f"{page}{event.aggregate_id}"
+        if page and (event.aggregate_type in LASTING or event.aggregate_id in found.existing)
+        else None,
         needs_admin=event.aggregate_type in {"Account", "ApiKey"},
     )
-
-
-def who(actor: str | None, names: Mapping[UUID, str]) -> str:
-    """The actor for people. `names` has those of accounts and API keys."""
-    for id in ids_of([actor]):
-        name = names.get(id, str(id)[:8])
-        return f"API key {name}" if str(actor).startswith(OF_KEY) else name
-    return (actor or "unknown").replace("system:", "system: ")
 
 
 def _note(event: LoggedEvent) -> str | None:
     if event.unreadable:
         return f"This release cannot read this event: {event.unreadable}"
-    return {"sealed": "name and email are sealed", "erased": "name and email are erased"}.get(
-        event.personal or ""
-    )
+    return "name and email are erased" if event.personal == "erased" else None
 
 
-def _found(step: Step) -> Iterator[tuple[str, Any, Any, bool]]:
-    """(field, value, old value, whether there is an old value)."""
+def _facts(step: Step, words: Words) -> Iterator[Fact]:
+    """What the event says, and what it changed."""
     data = _data(step.event)
     if step.before is None or step.after is None:
-        yield from ((field, value, None, False) for field, value in data.items())
+        yield from (words.fact(field, value) for field, value in data.items() if value is not None)
         return
     before, after = flattened(step.before), flattened(step.after)
     for field, value in after.items():
         if value != before.get(field) and field not in IMPLIED_FIELDS | HIDDEN_FIELDS:
-            yield field, value, before.get(field), True
+            yield words.change(field, before.get(field), value)
     shown_before = after.keys() | {field.removeprefix("said_") for field in after}
-    yield from ((f, value, None, False) for f, value in data.items() if f not in shown_before)
-
-
-def _fact(field: str, value: Any, old: Any, is_change: bool, names: Mapping[UUID, str]) -> Fact:
-    return Fact(
-        label(field), _shown(field, value, names), _shown(field, old, names) if is_change else None
-    )
-
-
-def _shown(field: str, value: Any, names: Mapping[UUID, str]) -> Value:
-    if field in DURATIONS and value:
-        value = in_words(value) if isinstance(value, str) else [in_words(each) for each in value]
-    return shown(value, names)
+    yield from (words.fact(f, value) for f, value in data.items() if f not in shown_before)
 
 
 def _data(event: LoggedEvent) -> dict[str, Any]:
@@ -264,11 +220,3 @@ def _data(event: LoggedEvent) -> dict[str, Any]:
     known = EVENT_TYPES.get(event.type)
     closed = HIDDEN_FIELDS | ({known.personal_field} if known else set())
     return {field: value for field, value in event.data.items() if field not in closed}
-
-
-def ids_of(values: Iterable[Any]) -> Iterator[UUID]:
-    """Of values that are an id, or an actor with an id."""
-    for value in values:
-        if isinstance(value, str) and len(id := value.removeprefix(OF_KEY)) == 36:
-            with suppress(ValueError):
-                yield UUID(id)

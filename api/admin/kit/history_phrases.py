@@ -1,8 +1,32 @@
-"""History in words: the phrase of each event, and labels for aggregates and fields."""
+"""History in words: actors, the phrase of each event, and labels for aggregates and fields."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from api.admin.kit.history_values import OF_KEY, ids_of, short
 from domain.core.aggregate import EVENT_TYPES
+from domain.visitors import Cancelled, Confirmed, Registered, Waitlisted
+
+ACTORS = {
+    "anonymous": "somebody without an account",
+    "system:cleanup": "the cleanup",
+    "system:cli": "the command line",
+    "system:demo": "the demo",
+    "system:promoter": "the waiting list",
+    "system:scheduler": "the scheduler",
+    "system:sync": "the sync",
+    "system:worker": "the delivery of messages",
+}
+
+BY_VISITOR = {
+    Cancelled.topic: "cancelled the registration",
+    Confirmed.topic: "confirmed the address",
+    Registered.topic: "registered",
+    Waitlisted.topic: "joined the waiting list",
+}
+"""What visitors did themselves."""
 
 KINDS = {
     "ApiKey": "API key",
@@ -11,32 +35,6 @@ KINDS = {
     "Sync": "Synchronisation",
 }
 """Types of aggregate whose name does not say it."""
-
-LABELS = {
-    "area_id": "area",
-    "capacity": "seats",
-    "confirm_within": "confirm the address within",
-    "ends_at": "ends",
-    "timezone": "time zone",
-    "cleaned_up": "removed as past",
-    "event_count": "events",
-    "event_datetime": "begins",
-    "event_id": "event",
-    "full": "in full",
-    "holder": "held by",
-    "notification_id": "notification",
-    "registration_deadline": "registration ends",
-    "retention_days": "visitors are kept for (days)",
-    "said_area_id": "provider: area here",
-    "said_area_name": "provider: area",
-    "said_event_datetime": "provider: begins",
-    "said_is_known": "from the provider",
-    "said_name": "provider: name",
-    "said_registration_deadline": "provider: registration ends",
-    "said_status": "provider: registration",
-    "status": "registration",
-}
-"""Field -> label, where its name will not do."""
 
 
 def phrase(topic: str) -> str:
@@ -49,8 +47,23 @@ def kind(aggregate_type: str) -> str:
     return KINDS.get(aggregate_type, aggregate_type)
 
 
-def label(field: str) -> str:
-    return LABELS.get(field, field.replace("_", " "))
+def phrase_by_visitor(topic: str) -> str | None:
+    """If it is an event that visitors cause themselves."""
+    return BY_VISITOR.get(topic)
+
+
+def in_one_sentence(topics: Sequence[str]) -> str:
+    """What these events did, one after the other."""
+    *before, last = dict.fromkeys(map(phrase, topics))
+    return f"{', '.join(before)} and {last}" if before else last
+
+
+def actor_in_words(actor: str | None, names: Mapping[UUID, str]) -> str:
+    """`names` has those of accounts and API keys."""
+    for id in ids_of([actor]):
+        name = names.get(id, short(id))
+        return f"API key {name}" if str(actor).startswith(OF_KEY) else name
+    return ACTORS.get(actor or "", (actor or "unknown").replace("system:", "system: "))
 
 
 def types() -> list[tuple[str, str]]:
