@@ -13,6 +13,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from api.accounts import AccountCalls
 from api.admin.kit import problems as panel_problems
 from api.admin.panel import is_of_panel, panel
+from api.answers import name_wrong_answers
 from api.areas import AreaCalls
 from api.audit import AuditCalls
 from api.auth import AuthCalls
@@ -46,6 +47,7 @@ from api.metrics import Scrapes, metrics
 from api.openapi.pages import documentation
 from api.pages import problems as page_problems
 from api.pages.site import pages
+from api.questions import QuestionCalls
 from api.registrations import register
 from api.visitor_files import VisitorFileCalls
 from api.visitors import VisitorCalls
@@ -56,6 +58,7 @@ ROUTES: Sequence[ControllerRouterHandler] = [
     AreaCalls,
     EventCalls,
     list_events,
+    QuestionCalls,
     CalendarCalls,
     register,
     EventVisitorCalls,
@@ -108,6 +111,7 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
         dto=JsonBody,
         return_dto=None,
         before_request=in_turn(*checks, refuse_unknown_and_repeated, refuse_fields_of_no_use),
+        after_exception=[name_wrong_answers],
         exception_handlers={Exception: answer_failure},
         openapi_config=None,
         logging_config=None,

@@ -20,6 +20,7 @@ from api.http.refusals import ScopeMissing
 from api.http.requests import Request
 from api.http.responses import Answer, Listing, Pagination, created, json_response
 from api.visitors import Visitor, VisitorWithTicket, as_now, visitor_for, with_ticket
+from domain.answers import NO_ANSWERS, GivenAnswers
 from domain.core.errors import InvalidFields, NotFound
 from domain.core.values import Email, FullName
 from domain.registrations import AddVisitor
@@ -49,6 +50,8 @@ def wanted(status: StatusFilter) -> VisitorStatus | None:
 class NewVisitor(msgspec.Struct, frozen=True, kw_only=True):
     full_name: FullName
     email: Email
+    answers: GivenAnswers = NO_ANSWERS
+    """Required ones may be left out."""
     over_capacity: bool = False
     """Whether to give a seat although none is free."""
     join_waiting_list: bool = False
@@ -68,6 +71,7 @@ class EventVisitorCalls(Controller):
         opt={
             "access": Permission.CHANGE_VISITORS,
             "versioned": True,
+            "answers_of": "organizers",
             "problems": [EventCancelled, DuplicateRegistration, AlreadyWaiting, EventFull],
         },
     )

@@ -13,6 +13,7 @@ from api.http.dispatch import answered
 from api.http.examples import VISITOR_ID, example
 from api.http.requests import Request
 from api.http.responses import Answer, created
+from domain.answers import NO_ANSWERS, GivenAnswers
 from domain.core.values import Email, FullName
 from domain.registrations import RegisterVisitor
 from domain.visitors import (
@@ -31,6 +32,7 @@ from domain.visitors import (
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
     full_name: FullName
     email: Email
+    answers: GivenAnswers = NO_ANSWERS
     join_waiting_list: bool = False
     """Whether to wait for a seat when none is free."""
 
@@ -48,6 +50,7 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
     opt={
         "access": Who.ANYONE,
         "limit": "register",
+        "answers_of": "visitors",
         "problems": [
             EventCancelled,
             EventClosed,

@@ -15,7 +15,7 @@ import msgspec
 
 from api.csv_files.reading import Record, records_of
 from api.visitor_export import COLUMNS
-from domain.core.errors import DomainError
+from domain.core.errors import DomainError, InvalidFields
 from domain.core.values import Email, FullName, Invalid
 from domain.history.batch import Done, Execute, Origin
 from domain.history.group_commit import Overloaded
@@ -134,4 +134,7 @@ def _became(line: int, outcome: Visitor | DomainError) -> ImportedLine:
         return ImportedLine(line, "waiting" if outcome.status == "waiting" else "registered")
     if isinstance(outcome, DuplicateRegistration | AlreadyWaiting):
         return ImportedLine(line, "already", str(outcome))
+    if isinstance(outcome, InvalidFields):
+        wrong = "; ".join(f"{field} {text}" for field, text in outcome.messages.items())
+        return ImportedLine(line, "refused", wrong)
     return ImportedLine(line, "refused", str(outcome))

@@ -21,6 +21,7 @@ from api.http.examples import EVENT_ID, TICKET, VISITOR_ID, example
 from api.http.reads import MinEventPosition, read, unless_known
 from api.http.requests import Request
 from api.http.responses import Answer, json_response
+from domain.answers import NO_ANSWERS, Answers, GivenAnswers, changed_answers
 from domain.core.errors import ChangedMeanwhile, NotFound
 from domain.core.values import Email, FullName, Reason
 from domain.departures import CancelVisitor, ResendMessage
@@ -56,15 +57,15 @@ _EXAMPLE: Mapping[str, Any] = {
     "queue_position": None,
     "registered_at": "2030-05-17T09:00:00Z",
     "checked_in_at": None,
-    "answers": None,
+    "answers": {"meal": "Vegan"},
 }
 
 
 @example(**_EXAMPLE)
 class Visitor(msgspec.Struct, frozen=True, kw_only=True):
-    """One person at one event. The name and email of an erased person are null, and so are all for
-    an API key without the scope `personal`. `queue_position` is the place in line of a waiting
-    visitor, from 1. `answers` is always null in this release."""
+    """One person at one event. The name, email and answers of an erased person are null, and so are
+    all for an API key without the scope `personal`. `queue_position` is the place in line of a
+    waiting visitor, from 1."""
 
     id: UUID
     event_id: UUID
@@ -74,7 +75,7 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     queue_position: int | None
     registered_at: datetime
     checked_in_at: datetime | None
-    answers: dict[str, Any] | None = None
+    answers: Answers | None
 
 
 @example(**_EXAMPLE, ticket=TICKET)
@@ -90,6 +91,8 @@ class VisitorChanges(msgspec.Struct, frozen=True, kw_only=True):
 
     full_name: FullName | UnsetType = UNSET
     email: Email | UnsetType = UNSET
+    answers: GivenAnswers = NO_ANSWERS
+    """Answers that are left out stay unchanged, too; null takes an answer away."""
 
 
 @example(reason="The hall is smaller than planned.")
@@ -132,9 +135,10 @@ class VisitorCalls(Controller):
 
     @patch(
         "/",
-        summary="Correct a visitor's name or email",
+        summary="Correct a visitor's name, email or answers",
         opt={
             "versioned": True,
+            "answers_of": "organizers",
             "problems": [NotRegistered, DuplicateRegistration, AlreadyWaiting],
         },
     )
@@ -234,10 +238,17 @@ async def correct(
             row.person.full_name if changes.full_name is UNSET else changes.full_name
         )
         email = Email(row.person.email if changes.email is UNSET else changes.email)
-        if (full_name, email) == (row.full_name, row.email):
+        if (full_name, email) == (row.full_name, row.email) and not any(
+            changed_answers(changes.answers, row.person.answers)
+        ):
             return Done(row, position)
         command = CorrectVisitor(
-            visitor_id=visitor_id, full_name=full_name, email=email, expected_version=row.version
+            visitor_id=visitor_id,
+            full_name=full_name,
+            email=email,
+            kept_answers=row.person.answers,
+            answers=changes.answers,
+            expected_version=row.version,
         )
         try:
             return await execute(request, command, once)
@@ -325,6 +336,7 @@ def _fields(row: VisitorRow, *, personal: bool) -> dict[str, Any]:
         "event_id": row.event_id,
         "full_name": row.full_name if personal else None,
         "email": row.email if personal else None,
+        "answers": row.person.answers if personal and row.person else None,
         "status": "erased" if row.person is None else row.status,
         "queue_position": row.queue_position,
         "registered_at": row.registered_at,

@@ -17,6 +17,7 @@ from domain import (
     key_rows,
     notifications,
     provider_items,
+    question_editing,
     registrations,
     retention,
     syncs,
@@ -83,6 +84,11 @@ COMMANDS = (
     CommandType(
         event_editing.CleanUpEvent,
         event_editing.clean_up_event,
+        touches=lambda c, _: Touches([c.event_id]),
+    ),
+    CommandType(
+        question_editing.ChangeQuestions,
+        question_editing.change_questions,
         touches=lambda c, _: Touches([c.event_id]),
     ),
     # items of the provider

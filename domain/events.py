@@ -24,6 +24,7 @@ from domain.details import (
     WaitingList,
 )
 from domain.following import Said
+from domain.questions import Question
 
 
 class Cancellation(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +71,7 @@ class Event(Aggregate, frozen=True, kw_only=True):
     sequence: int = 0
     """Number of its revisions: changes of time and place, cancellations, removals, and what takes
     these back. Calendar programs take over an entry whose number is higher than before."""
+    questions: tuple[Question, ...] = ()
     had_waiting_list: bool = False
     """Whether it has or ever had one: if not, no visitor waits, and the line need not be read."""
 

@@ -8,12 +8,13 @@ from uuid import UUID
 
 import msgspec
 
+from domain.answers import NO_ANSWERS, Answers, GivenAnswers, checked_answers
 from domain.core.aggregate import Expected
-from domain.core.errors import NotFound, Refused
+from domain.core.errors import InvalidFields, Refused
 from domain.core.unit_of_work import Missing, Work, check_version
 from domain.core.values import Email, FullName
 from domain.entries import take_entries_along
-from domain.events import Event
+from domain.events import Event, existing_event
 from domain.visitors import (
     Corrected,
     DeadlinePassed,
@@ -35,16 +36,19 @@ class RegisterVisitor(msgspec.Struct, frozen=True, kw_only=True):
     event_id: UUID
     full_name: FullName
     email: Email
+    answers: GivenAnswers = NO_ANSWERS
     join_waiting_list: bool = False
     """Whether to wait for a seat when none is free."""
 
 
 class AddVisitor(msgspec.Struct, frozen=True, kw_only=True):
-    """An organizer registers somebody, also after the deadline and when registration is closed."""
+    """An organizer registers somebody, also after the deadline and when registration is closed, and
+    without answers to required questions."""
 
     event_id: UUID
     full_name: FullName
     email: Email
+    answers: GivenAnswers = NO_ANSWERS
     over_capacity: bool = False
     join_waiting_list: bool = False
     notify: bool = True
@@ -53,6 +57,7 @@ class AddVisitor(msgspec.Struct, frozen=True, kw_only=True):
 class NewPerson(msgspec.Struct, frozen=True):
     full_name: FullName
     email: Email
+    answers: GivenAnswers = NO_ANSWERS
 
 
 class AddVisitors(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,25 +72,29 @@ class AddVisitors(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CorrectVisitor(msgspec.Struct, frozen=True, kw_only=True):
-    """An organizer corrects the name or the email. With another email the visitor has another id,
-    and keeps the seat or the place in line."""
+    """An organizer corrects the name, the email or answers. With another email the visitor has
+    another id, and keeps the seat or the place in line."""
 
     visitor_id: UUID
     full_name: FullName
     email: Email
+    kept_answers: Answers = {}
+    """Those that were given before."""
+    answers: GivenAnswers = NO_ANSWERS
+    """Those that change; None takes one away."""
     expected_version: Expected = None
 
 
 def register_visitor(command: RegisterVisitor, work: Work) -> Visitor:
-    event = work.get(Event, command.event_id)
+    event = existing_event(command.event_id, work)
     visitor = _visitor(command.event_id, command.email, work)
+    person = _person(command, event, required=True)
     _expect_to_take_place(event)
     if not event.is_open:
         raise EventClosed
     if work.now > event.details.registration_deadline:
         raise DeadlinePassed
     visitor.refuse_second()
-    person = Person(full_name=command.full_name, email=command.email)
     if _has_room(event, work):
         return _register(visitor, event, person, work, confirm_by(event, work))
     if not command.join_waiting_list or event.details.waiting_list == "off":
@@ -94,11 +103,11 @@ def register_visitor(command: RegisterVisitor, work: Work) -> Visitor:
 
 
 def add_visitor(command: AddVisitor, work: Work) -> Visitor:
-    event = work.get(Event, command.event_id)
+    event = existing_event(command.event_id, work)
     visitor = _visitor(command.event_id, command.email, work)
+    person = _person(command, event)
     _expect_to_take_place(event)
     visitor.refuse_second()
-    person = Person(full_name=command.full_name, email=command.email)
     if command.over_capacity or _has_room(event, work):
         return _register(visitor, event, person, work, notify=command.notify)
     if not command.join_waiting_list or event.details.waiting_list == "off":
@@ -106,24 +115,27 @@ def add_visitor(command: AddVisitor, work: Work) -> Visitor:
     return _join_waiting_list(visitor, event, person, work, notify=command.notify)
 
 
-def add_visitors(command: AddVisitors, work: Work) -> list[Visitor | Refused]:
+def add_visitors(command: AddVisitors, work: Work) -> list[Visitor | Refused | InvalidFields]:
     """The visitor that each person has become, or the refusal. Raises what refuses all of them:
     `NotFound`, `EventCancelled`."""
-    _expect_to_take_place(work.get(Event, command.event_id))
-    outcomes, missing = list[Visitor | Refused](), Missing()
+    _expect_to_take_place(existing_event(command.event_id, work))
+    outcomes, missing = list[Visitor | Refused | InvalidFields](), Missing()
     for person in command.people:
         add = AddVisitor(
             event_id=command.event_id,
             full_name=person.full_name,
             email=person.email,
+            answers=person.answers,
             over_capacity=command.over_capacity,
             join_waiting_list=command.join_waiting_list,
             notify=command.notify,
         )
         with missing.collected():
             try:
+                # Before the answers: the file that an event once wrote changes nothing.
+                _visitor(command.event_id, person.email, work).refuse_second()
                 outcomes.append(add_visitor(add, work))
-            except Refused as refusal:
+            except (Refused, InvalidFields) as refusal:
                 outcomes.append(refusal)
     missing.require_nothing()
     return outcomes
@@ -135,7 +147,7 @@ def correct_visitor(command: CorrectVisitor, work: Work) -> Visitor:
     event = work.get(Event, visitor.event)
     if not visitor.seat:
         raise NotRegistered
-    person = Person(full_name=command.full_name, email=command.email)
+    person = _person(command, event, kept=command.kept_answers)
     other = _visitor(event.id, command.email, work)
     if other.id == visitor.id:
         return work.record(visitor, Corrected(event_id=event.id, person=person))
@@ -154,9 +166,22 @@ def correct_visitor(command: CorrectVisitor, work: Work) -> Visitor:
     return other
 
 
+def _person(
+    command: RegisterVisitor | AddVisitor | CorrectVisitor,
+    event: Event,
+    *,
+    required: bool = False,
+    kept: Answers | None = None,
+) -> Person:
+    """With the answers, of which the required ones must be there if they are `required`. Raises
+    `InvalidFields`."""
+    answers: Answers = {}
+    if event.questions or command.answers or kept:
+        answers = checked_answers(event.questions, command.answers, required=required, kept=kept)
+    return Person(full_name=command.full_name, email=command.email, answers=answers)
+
+
 def _expect_to_take_place(event: Event) -> None:
-    if not event.exists:
-        raise NotFound("event", event.id)
     if event.cancelled is not None:
         raise EventCancelled
 

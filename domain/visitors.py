@@ -20,6 +20,7 @@ from uuid import UUID
 
 import msgspec
 
+from domain.answers import Answers
 from domain.core.aggregate import DomainEvent, new_fields_have_their_defaults, stored_as
 from domain.core.durations import LongDuration
 from domain.core.errors import NotFound, Refused
@@ -87,11 +88,13 @@ SEATS: dict[VisitorStatus, Seat] = {
 }
 
 
-class Person(msgspec.Struct, frozen=True, kw_only=True):
+class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Personal data: history stores it encrypted, under a key that an erasure deletes."""
 
     full_name: str
     email: str
+    answers: Answers = {}
+    """To the questions of the event."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,7 +177,7 @@ class Visitor(SeatHolder, frozen=True, kw_only=True):
 @stored_as(
     "Visitor.Registered",
     phrase="registered the visitor",
-    version=2,
+    version=3,
     written_as=1,  # a release that ignores the newer fields counts the seat just so
     personal="person",
     secret=["code"],
@@ -207,10 +210,16 @@ class Registered(DomainEvent[Visitor], frozen=True, kw_only=True):
 
     @classmethod
     def upcasters(cls) -> tuple[Callable[[dict[str, Any]], dict[str, Any]], ...]:
-        return (new_fields_have_their_defaults,)
+        return (new_fields_have_their_defaults, new_fields_have_their_defaults)
 
 
-@stored_as("Visitor.Waitlisted", phrase="put the visitor on the waiting list", personal="person")
+@stored_as(
+    "Visitor.Waitlisted",
+    phrase="put the visitor on the waiting list",
+    version=2,
+    written_as=1,
+    personal="person",
+)
 class Waitlisted(DomainEvent[Visitor], frozen=True, kw_only=True):
     event_id: UUID
     notification_id: UUID
@@ -230,6 +239,10 @@ class Waitlisted(DomainEvent[Visitor], frozen=True, kw_only=True):
             joined=aggregate.version + 1,
             takes_place_of=self.moved_from,
         )
+
+    @classmethod
+    def upcasters(cls) -> tuple[Callable[[dict[str, Any]], dict[str, Any]], ...]:
+        return (new_fields_have_their_defaults,)
 
 
 @stored_as("Visitor.Promoted", phrase="gave the waiting visitor a seat", secret=["code"])
@@ -300,10 +313,20 @@ class Cancelled(DomainEvent[Visitor], frozen=True, kw_only=True):
         )
 
 
-@stored_as("Visitor.Corrected", phrase="corrected the name", personal="person")
+@stored_as(
+    "Visitor.Corrected",
+    phrase="corrected the name or the answers",
+    version=2,
+    written_as=1,
+    personal="person",
+)
 class Corrected(DomainEvent[Visitor], frozen=True, kw_only=True):
     event_id: UUID
     person: Person | None = None
+
+    @classmethod
+    def upcasters(cls) -> tuple[Callable[[dict[str, Any]], dict[str, Any]], ...]:
+        return (new_fields_have_their_defaults,)
 
 
 HOLDS_PERSON = (Registered, Waitlisted, Corrected)

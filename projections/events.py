@@ -11,7 +11,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier
 
-from domain import event_cancellation  # noqa: F401  registers its domain events
+from domain import event_cancellation, question_editing  # noqa: F401  register domain events
 from domain.core.aggregate import RecordedEvent
 from domain.details import Availability, Details
 from domain.events import Cancellation, Event

@@ -53,8 +53,16 @@ async def name_of(
     connection: AsyncConnection[Any], keys: InstallationKeys, visitor_id: UUID
 ) -> str | None:
     """The present name in history; None when the person was erased."""
+    person = await person_of(connection, keys, visitor_id)
+    return person.full_name if person else None
+
+
+async def person_of(
+    connection: AsyncConnection[Any], keys: InstallationKeys, visitor_id: UUID
+) -> Person | None:
+    """As history has the person now; None when the person was erased."""
     person = await read_last_personal_data(connection, visitor_id, keys)
-    return person.full_name if isinstance(person, Person) else None
+    return person if isinstance(person, Person) else None
 
 
 async def people_at(

@@ -47,6 +47,15 @@ class MalformedBody(ProblemError):
     slug = "malformed-body"  # of its subclasses too
 
 
+class InvalidBody(InvalidFields):
+    """Some fields are not valid"""
+
+    def __init__(self, values: Mapping[str, Any], messages: Mapping[str, str]) -> None:
+        super().__init__(**messages)
+        self.values = values
+        """The valid ones, by field."""
+
+
 class RepeatedName(MalformedBody):
     """The body has a name more than once in one object"""
 
@@ -127,7 +136,8 @@ def takes_body(handler: BaseRouteHandler) -> bool:
 
 
 def judges(*body_types: type[msgspec.Struct]) -> Callable[[Judge], Judge]:
-    """Registers a function that finds valid fields of a body that are wrong in combination.
+    """Registers a function that finds valid fields of a body that are wrong in combination. What it
+    takes a query to find is added by `api.answers`.
 
     It is called only if other fields are invalid, so that one error names all of them. If all
     fields are valid, the domain checks the combination.
@@ -212,7 +222,7 @@ class Reader(Generic[T]):
                 wrong[name] = "is required"
         if wrong or unknown:
             wrong |= self._judge(values)
-            raise InvalidFields(**self._in_order(wrong), **_useless(unknown))
+            raise InvalidBody(values, self._in_order(wrong) | _useless(unknown))
         return self._body_type(**values)
 
     def _in_order(self, wrong: Mapping[str, str]) -> dict[str, str]:

@@ -22,7 +22,7 @@ _SENDABLE = (
 )
 
 _PREFLIGHT: tuple[Header, ...] = (
-    (b"access-control-allow-methods", b"GET, HEAD, POST, PATCH, DELETE"),
+    (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
     (b"access-control-allow-headers", b", ".join(_SENDABLE)),
     (b"access-control-max-age", b"600"),
 )

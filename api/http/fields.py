@@ -15,6 +15,7 @@ from msgspec import UnsetType
 
 from api.identity.passwords import Password, Secret
 from domain.accounts import Role
+from domain.answers import GivenAnswers
 from domain.api_keys import MAX_EVENTS, GraceSeconds, Scope
 from domain.check_ins import Gate, Nonce, ScannedText
 from domain.core.characters import CONTROL, NOT_FOR_NAMES
@@ -37,6 +38,7 @@ from domain.core.values import (
 from domain.details import MAX_REMINDERS
 from domain.feed import sources  # noqa: F401  registers all types of items
 from domain.feed.item import ITEM_TYPES, ItemType
+from domain.questions import MaxLength, Option, Options, QuestionId
 from domain.webhooks import WebhookUrl
 
 Parse = Callable[[object], object]
@@ -182,6 +184,16 @@ def _parse_item_type(raw: object) -> object:
     return raw
 
 
+_ANSWER = Schema(
+    one_of=[
+        Schema(type=OpenAPIType.NULL),
+        Schema(type=_STRING),
+        Schema(type=OpenAPIType.BOOLEAN),
+        Schema(type=OpenAPIType.NUMBER),
+        Schema(type=OpenAPIType.ARRAY, items=Schema(type=_STRING)),
+    ]
+)
+
 _TYPES: dict[frozenset[Any], FieldType] = {
     frozenset({Line}): _text(Line),
     frozenset({StoredText}): _text(StoredText),
@@ -241,6 +253,29 @@ _TYPES: dict[frozenset[Any], FieldType] = {
     frozenset({GraceSeconds}): FieldType(
         GraceSeconds.parse,
         Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=GraceSeconds.most),
+    ),
+    frozenset({QuestionId}): FieldType(
+        QuestionId.parse, Schema(type=_STRING, pattern=QuestionId.pattern)
+    ),
+    frozenset({Options}): FieldType(
+        Options.parse,
+        Schema(
+            type=OpenAPIType.ARRAY,
+            items=_text(Option).schema,
+            unique_items=True,
+            max_items=Options.most,
+        ),
+    ),
+    frozenset({MaxLength}): FieldType(
+        MaxLength.parse, Schema(type=OpenAPIType.INTEGER, minimum=1, maximum=MaxLength.most)
+    ),
+    frozenset({GivenAnswers}): FieldType(
+        GivenAnswers.parse,
+        Schema(
+            type=OpenAPIType.OBJECT,
+            additional_properties=_ANSWER,
+            max_properties=GivenAnswers.most,
+        ),
     ),
     frozenset({bool}): FieldType(_parse_boolean, Schema(type=OpenAPIType.BOOLEAN)),
     frozenset({datetime}): FieldType(parse_moment, _TIME),

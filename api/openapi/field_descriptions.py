@@ -48,6 +48,16 @@ FIELDS: Mapping[str, str] = {
     "taken": "Seats that are taken.",
     "waiting": "People on the waiting list.",
     "over_by": "Seats taken beyond the capacity.",
+    # of questions
+    "questions": "What visitors are asked when they register, in this order.",
+    "Question.id": "Names the answers to the question.",
+    "Question.type": "What kind of answer is asked for.",
+    "NewQuestion.type": "What kind of answer is asked for.",
+    "label": "The question, as people read it.",
+    "required": "Whether visitors must answer it. Organizers may leave it out.",
+    "options": "The answers to choose from, for `choice` and `choices`.",
+    "max_length": "Characters of an answer, at most, for `text` (null: 255) and `long_text` (null: "
+    "2,000).",
     # of visitors
     "event_id": "The id of the event.",
     "visitor_id": "The id of the visitor: one person at one event.",

@@ -15,12 +15,14 @@ from domain.check_ins import BatchOutcome
 from domain.details import Availability, Status, WaitingList
 from domain.feed.sources import TYPES
 from domain.feed.visitor_data import Seated
+from domain.questions import QUESTION_TYPES
 from domain.visitors import CancelledBy, VisitorStatus
 from projections.status import State
 
 _ENUMS: Mapping[str, Sequence[str]] = {
     "EventStatus": get_args(Status),
     "EventStatusFilter": (*get_args(Status), "any"),
+    "QuestionType": QUESTION_TYPES,
     "WaitingList": get_args(WaitingList),
     "Availability": get_args(Availability),
     "VisitorStatus": [status for status in get_args(VisitorStatus) if status != "none"],

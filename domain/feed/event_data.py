@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 from domain.details import Status, WaitingList
 from domain.events import CleanedUp
 from domain.feed.item import ItemData, item_type
+from domain.questions import Question
 
 
 @item_type("event.created", "An event was created, or a removed one came back from the provider")
@@ -44,6 +45,7 @@ class EventChangedData(ItemData, frozen=True, kw_only=True):
     reminders: tuple[str, ...] | UnsetType = UNSET
     confirm_within: str | UnsetType | None = UNSET
     retention_days: int | UnsetType | None = UNSET
+    questions: tuple[Question, ...] | UnsetType = UNSET
 
 
 @item_type("event.rescheduled", "An event got another time or another registration deadline")

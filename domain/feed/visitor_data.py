@@ -1,5 +1,5 @@
-"""Data of the items about a visitor. Names and emails are None without permission to read personal
-data, and when the person was erased."""
+"""Data of the items about a visitor. Names, emails and answers are None without permission to read
+personal data, and when the person was erased."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
+from domain.answers import Answers
 from domain.feed.item import ItemData, item_type
 from domain.visitors import CancelledBy, Confirmed, Corrected, Promoted, Registered, Waitlisted
 
@@ -17,9 +18,11 @@ def _seated(event: Registered | Promoted) -> Seated:
     return "unconfirmed" if event.confirm_by else "registered"
 
 
-def _person(event: Registered | Waitlisted | Corrected) -> dict[str, str]:
+def _person(event: Registered | Waitlisted | Corrected) -> dict[str, Any]:
     person = event.person
-    return {"full_name": person.full_name, "email": person.email} if person else {}
+    if person is None:
+        return {}
+    return {"full_name": person.full_name, "email": person.email, "answers": person.answers}
 
 
 @item_type("visitor.registered", "A visitor got a seat by registering")
@@ -29,6 +32,7 @@ class VisitorRegisteredData(ItemData, frozen=True, kw_only=True):
     confirm_by: datetime | None = None
     full_name: str | None = None
     email: str | None = None
+    answers: Answers | None = None
     moved_from: UUID | None = None
     """The visitor with the former email, whose seat this one takes over."""
 
@@ -46,6 +50,7 @@ class VisitorRegisteredData(ItemData, frozen=True, kw_only=True):
 class VisitorWaitingData(ItemData, frozen=True, kw_only=True):
     full_name: str | None = None
     email: str | None = None
+    answers: Answers | None = None
     moved_from: UUID | None = None
     """The visitor with the former email, whose place in line this one takes over."""
 
@@ -87,16 +92,17 @@ class VisitorLapsedData(ItemData, frozen=True, kw_only=True):
     pass
 
 
-@item_type("visitor.changed", "A visitor's name was corrected")
+@item_type("visitor.changed", "A visitor's name or answers were corrected")
 class VisitorChangedData(ItemData, frozen=True, kw_only=True):
     full_name: str | None = None
     email: str | None = None
+    answers: Answers | None = None
 
     @classmethod
     def of(cls, event: Any) -> Self:
         return cls(**_person(event))
 
 
-@item_type("visitor.erased", "A person was erased: forget the name and the email, too")
+@item_type("visitor.erased", "A person was erased: forget the name, the email and the answers, too")
 class VisitorErasedData(ItemData, frozen=True, kw_only=True):
-    """In all items of the visitor up to here, names and emails are null from now on."""
+    """In all items of the visitor up to here, names, emails and answers are null from now on."""

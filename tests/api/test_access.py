@@ -33,6 +33,8 @@ WHO = {
     "GET /api/calendar.ics": Who.ANYONE,
     "PATCH /api/events/{event_id}": Who.ORGANIZER,
     "DELETE /api/events/{event_id}": Who.ORGANIZER,
+    "GET /api/events/{event_id}/questions": Who.ANYONE,
+    "PUT /api/events/{event_id}/questions": Who.ORGANIZER,
     "POST /api/events/{event_id}/cancel": Who.ORGANIZER,
     "POST /api/events/{event_id}/reinstate": Who.ORGANIZER,
     "GET /api/events/{event_id}/seats": Who.ORGANIZER,

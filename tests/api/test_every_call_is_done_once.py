@@ -81,6 +81,8 @@ async def test_each_call_is_answered_again(api: Api) -> None:
     await twice("POST /api/events/{event_id}/reinstate", event_id=event)
 
     await twice("POST /api/events/{event_id}/register", person("ada"), event_id=event)
+    asked = {"questions": [{"id": "age", "type": "number", "label": "Age?"}]}
+    await twice("PUT /api/events/{event_id}/questions", asked, event_id=event)
     grace = await twice("POST /api/events/{event_id}/visitors", person("grace"), event_id=event)
     waits = person("mary") | {"join_waiting_list": True}
     mary = await twice("POST /api/events/{event_id}/visitors", waits, event_id=event)

@@ -65,7 +65,7 @@ async def test_the_answer_to_adding_a_visitor_is_as_specified(api: Api) -> None:
         "queue_position": None,
         "registered_at": data["registered_at"],
         "checked_in_at": None,
-        "answers": None,
+        "answers": {},
         "ticket": data["ticket"],
     }
     assert read_ticket(api.connections.keys, data["ticket"])

@@ -26,6 +26,7 @@ from domain import (
     events,
     notifications,
     retention,
+    question_editing,
     syncs,
     tickets,
     visitors,
@@ -36,6 +37,7 @@ from domain.core.aggregate import EVENT_TYPES, DomainEvent, Metadata, RecordedEv
 from domain.history.codec import UnknownEvent, decode, encode, open_personal
 from domain.privacy.encryption import CannotOpen, seal
 from domain.privacy.keys import binding_of
+from domain.questions import Question
 from domain.syncs import Counts, KeptItem, SkippedItem
 from tests.support.processes import run
 
@@ -44,7 +46,12 @@ KEY = b"a key that only tests would use "
 SOME_ID = UUID("6f8a4a5e-0000-4000-8000-000000000001")
 OTHER_ID = UUID("6f8a4a5e-0000-4000-8000-000000000002")
 SOON, LATER = datetime(2030, 5, 1, 9, tzinfo=UTC), datetime(2030, 6, 1, 9, tzinfo=UTC)
-PERSON = visitors.Person(full_name="Zoë Žižek", email="zoe@example.com")
+PERSON = visitors.Person(
+    full_name="Zoë Žižek", email="zoe@example.com", answers={"meal": "Vegan", "days": ("Sa", "So")}
+)
+QUESTION = Question(
+    id="meal", type="choice", label="Was isst du?", required=True, options=("Alles", "Vegan")
+)
 
 EXAMPLES: list[DomainEvent[Any]] = [
     areas.Created(name="Große Halle"),
@@ -74,6 +81,7 @@ EXAMPLES: list[DomainEvent[Any]] = [
     events.WaitingListChanged(waiting_list="automatic"),
     events.CancelUntilChanged(cancel_until=SOON),
     events.RemindersChanged(reminders=("P1D", "PT2H")),
+    question_editing.QuestionsChanged(questions=(QUESTION,)),
     events.ConfirmWithinChanged(confirm_within="PT1H"),
     events.RetentionChanged(retention_days=90),
     retention.VisitorsForgotten(count=312),

@@ -44,6 +44,8 @@ from domain.history.store import connect, last_position, read_events
 from domain.notifications import QueueAgain, RecordDelivery
 from domain.privacy.keys import InstallationKeys
 from domain.provider_items import FollowProvider, SyncEvent
+from domain.question_editing import ChangeQuestions
+from domain.questions import Question
 from domain.registrations import AddVisitor, AddVisitors, CorrectVisitor, NewPerson, RegisterVisitor
 from domain.retention import ForgetVisitors, RecordRetention
 from domain.syncs import Counts, RecordFailedSync, RecordSync
@@ -222,6 +224,12 @@ COMMANDS: dict[type, Given] = {
     ChangeEvent: Given(lambda w: ChangeEvent(event_id=w.fair, status="closed"), ["Event.Closed"]),
     DeleteEvent: Given(
         lambda w: DeleteEvent(event_id=w.fair), ["Event.Deleted", "Area.EventRemoved"]
+    ),
+    ChangeQuestions: Given(
+        lambda w: ChangeQuestions(
+            event_id=w.fair, questions=(Question(id="age", type="number", label="Age?"),)
+        ),
+        ["Event.QuestionsChanged"],
     ),
     CancelEvent: Given(lambda w: CancelEvent(event_id=w.fair), ["Event.Cancelled"]),
     ReinstateEvent: Given(lambda w: ReinstateEvent(event_id=w.cancelled), ["Event.Reinstated"]),
