@@ -93,7 +93,7 @@ async def test_visitors_items_name_the_event_and_people_only_on_demand(
         CorrectVisitor(visitor_id=ben, full_name=FullName("Ben"), email=Email("ben@example.com")),
         CancelVisitor(visitor_id=ben, reason=Reason("Asked to")),
     )
-    ada_says = {"full_name": "Ada Lovelace", "email": "ada@example.com"}
+    ada_says = {"full_name": "Ada Lovelace", "email": "ada@example.com", "answers": {}}
     items = (await everything(morning, personal=True))[1:]
     assert [item.visitor_id for item in items] == [ada, ben, ben, ben]
     assert {item.event_id for item in items} == {fair}
@@ -101,13 +101,13 @@ async def test_visitors_items_name_the_event_and_people_only_on_demand(
     assert said(items[0]) == ("visitor.registered", {**registered, **ada_says})
     assert said(items[2]) == (
         "visitor.changed",
-        {"full_name": "Ben", "email": "ben@example.com"},
+        {"full_name": "Ben", "email": "ben@example.com", "answers": {}},
     )
     assert said(items[3]) == (
         "visitor.cancelled",
         {"by": "organizer", "reason": "Asked to", "moved_to": None},
     )
-    nobody = {"full_name": None, "email": None}
+    nobody = {"full_name": None, "email": None, "answers": None}
     silent = (await everything(morning))[1:]
     assert said(silent[0]) == ("visitor.registered", {**registered, **nobody})
     assert said(silent[2]) == ("visitor.changed", nobody)
