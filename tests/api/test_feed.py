@@ -59,7 +59,7 @@ async def test_a_follower_reads_what_happened_page_by_page(lone_api: Api) -> Non
             "confirm_by": None,
             "full_name": "Ada Lovelace",
             "email": "ada@example.com",
-                "answers": {},
+            "answers": {},
             "moved_from": None,
         },
     }
