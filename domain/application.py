@@ -14,6 +14,7 @@ from domain import (
     endpoints,
     event_cancellation,
     event_editing,
+    event_restoration,
     key_rows,
     notifications,
     provider_items,
@@ -60,6 +61,12 @@ COMMANDS = (
         event_editing.DeleteEvent,
         event_editing.delete_event,
         touches=lambda c, _: Touches([c.event_id]),
+    ),
+    CommandType(
+        event_restoration.RestoreEvent,
+        event_restoration.restore_event,
+        touches=lambda c, _: Touches([c.event_id]),
+        answer=event_editing.view_of,
     ),
     CommandType(
         event_cancellation.CancelEvent,

@@ -73,7 +73,7 @@ class DeleteEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CleanUpEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """Removes the event if it took place before `before`."""
+    """Removes the event if it took place before `before`, unless somebody restored it since."""
 
     event_id: UUID
     before: datetime
@@ -125,7 +125,7 @@ def delete_event(command: DeleteEvent, work: Work) -> None:
 
 def clean_up_event(command: CleanUpEvent, work: Work) -> bool:
     event = work.get(Event, command.event_id)
-    if not event.exists or event.details.event_datetime >= command.before:
+    if not event.exists or event.is_kept or event.details.event_datetime >= command.before:
         return False
     _remove(event, CleanedUp(), work)
     return True

@@ -61,6 +61,8 @@ class Event(Aggregate, frozen=True, kw_only=True):
     """The provider's last values; the initial values of an event that is not from the provider."""
     exists: bool = False
     cleaned_up: bool = False
+    is_kept: bool = False
+    """Whether it was restored after it had taken place: the cleanup leaves it."""
     cancelled: Cancellation | None = None
     announced: TimeAndPlace | None = None
     """As in the last message about it; before the first one, as when the event was created."""

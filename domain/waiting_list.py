@@ -12,6 +12,7 @@ from domain.core.errors import NotFound
 from domain.core.seats import Outdated
 from domain.core.unit_of_work import Work, check_version
 from domain.event_cancellation import Reinstated
+from domain.event_restoration import Restored
 from domain.events import CapacityChanged, Event, Opened, Rescheduled, WaitingListChanged
 from domain.visitors import (
     Cancelled,
@@ -36,6 +37,7 @@ FREES_SEATS: set[type[DomainEvent[Event]] | type[DomainEvent[Visitor]]] = {
     Opened,
     Reinstated,
     Rescheduled,
+    Restored,
 }
 """After these there may be both a free seat and a visitor who waits for it."""
 

@@ -54,8 +54,8 @@ MIN_UNITS = 12
 
 
 class Series(msgspec.Struct, frozen=True):
-    """Counts of consecutive hours, days or weeks (from Monday), including zero counts. Each begins in
-    the time zone of the series."""
+    """Counts of consecutive hours, days or weeks (from Monday), including zero counts; when each
+    begins is in the time zone of the series."""
 
     unit: Unit
     counts: list[DateCount]

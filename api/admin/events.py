@@ -36,6 +36,7 @@ from api.http.requests import Request
 from domain.core.errors import ChangedMeanwhile, InvalidFields, NotFound
 from domain.core.times import zone_of
 from domain.event_editing import ChangeEvent, CreateEvent, DeleteEvent
+from domain.event_restoration import RestoreEvent
 from domain.provider_items import FollowProvider
 from projections import events, registration_counts
 from projections.event_search import count_by_date, search
@@ -183,7 +184,14 @@ class EventPages(Controller):
     @post("/{event_id:uuid}/delete")
     async def delete(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
         done = await execute(request, DeleteEvent(event_id=event_id))
-        return see(request, EVENTS, position=done.position, notice="The event was deleted.")
+        where = f"{EVENTS}?deleted={event_id}"
+        return see(request, where, position=done.position, notice="The event was deleted.")
+
+    @post("/{event_id:uuid}/restore")
+    async def restore(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
+        done = await execute(request, RestoreEvent(event_id=event_id))
+        notice = f"“{done.value.event.details.name}” was restored, with its visitors as before."
+        return see(request, f"{EVENTS}{event_id}", position=done.position, notice=notice)
 
 
 async def _row(request: Request, id: UUID, at_least: int) -> events.EventRow:

@@ -6,17 +6,20 @@ from datetime import datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from domain.details import Status, WaitingList
+from domain.event_restoration import Restored
 from domain.events import CleanedUp
 from domain.feed.item import ItemData, item_type
 from domain.questions import Question
 
 
-@item_type("event.created", "An event was created, or a removed one came back from the provider")
+@item_type("event.created", "An event was created, or a removed one came back")
 class EventCreatedData(ItemData, frozen=True, kw_only=True):
-    """Fields that are not here have their defaults; `event.changed` items follow for others."""
+    """Fields that are not here have their defaults; `event.changed` items follow for others. A
+    restored event has the fields and visitors that it had before."""
 
     name: str
     event_datetime: datetime
@@ -26,6 +29,15 @@ class EventCreatedData(ItemData, frozen=True, kw_only=True):
     """The area's name at that time."""
     status: Status
     from_provider: bool = False
+    restored: bool | UnsetType = UNSET
+    """True for an event that had been removed and is there again, with its visitors as before."""
+
+    @classmethod
+    def of(cls, event: Any) -> Self | None:
+        item = super().of(event)
+        if item and isinstance(event, Restored):
+            return msgspec.structs.replace(item, restored=True)
+        return item
 
 
 @item_type("event.changed", "Fields of an event got other values; times are in event.rescheduled")

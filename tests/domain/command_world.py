@@ -23,7 +23,7 @@ from domain.departures import (
     CancelVisitor,
 )
 from domain.event_cancellation import CancelEvent
-from domain.event_editing import ChangeEvent
+from domain.event_editing import ChangeEvent, DeleteEvent
 from domain.history.batch import CommandRequest
 from domain.history.decider import Decider
 from domain.history.group_commit import Writer
@@ -79,6 +79,8 @@ class World(msgspec.Struct, kw_only=True):
     """The visitor of that event, without a message."""
     cancelled: UUID
     """An event."""
+    removed: UUID
+    """An event that was in the hall."""
     moved: UUID
     """An event whose visitors do not know yet that it begins at `MOVED_TO`, with a reminder due."""
     ada: UUID
@@ -135,6 +137,8 @@ async def world_of(
     await do(DisableAccount(account_id=disabled))
     cancelled = (await do(an_event())).event.id
     await do(CancelEvent(event_id=cancelled))
+    removed = (await do(msgspec.structs.replace(an_event(), area_id=hall))).event.id
+    await do(DeleteEvent(event_id=removed))
     moved = (await do(an_event())).event.id
     reminders = (Duration("P1D"),)
     await do(
@@ -162,6 +166,7 @@ async def world_of(
         synced=synced,
         late=late.id,
         cancelled=cancelled,
+        removed=removed,
         moved=moved,
         ada=ada,
         ada_notification=sent,

@@ -23,6 +23,7 @@ from domain import (
     areas,
     entries,
     event_cancellation,
+    event_restoration,
     events,
     notifications,
     question_editing,
@@ -92,6 +93,10 @@ EXAMPLES: list[DomainEvent[Any]] = [
     announcements.ReminderDue(offset="P1D", event_datetime=SOON),
     events.Deleted(),
     events.CleanedUp(),
+    event_restoration.Restored(
+        name="PyCon", event_datetime=LATER, registration_deadline=SOON, area_id=OTHER_ID,
+        status="closed", from_provider=True, lapses_from=LATER, is_kept=True,
+    ),
     visitors.Registered(
         event_id=OTHER_ID, code="0042", notification_id=SOME_ID, person=PERSON, confirm_by=LATER,
         moved_from=SOME_ID, notify=False,

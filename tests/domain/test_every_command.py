@@ -37,6 +37,7 @@ from domain.departures import (
 )
 from domain.event_cancellation import CancelEvent, ReinstateEvent
 from domain.event_editing import ChangeEvent, CleanUpEvent, CreateEvent, DeleteEvent
+from domain.event_restoration import RestoreEvent
 from domain.events import Reminder, TimeAndPlace
 from domain.history.decider import Decider
 from domain.history.group_commit import Writer
@@ -232,6 +233,9 @@ COMMANDS: dict[type, Given] = {
         ["Event.QuestionsChanged"],
     ),
     CancelEvent: Given(lambda w: CancelEvent(event_id=w.fair), ["Event.Cancelled"]),
+    RestoreEvent: Given(
+        lambda w: RestoreEvent(event_id=w.removed), ["Event.Restored", "Area.EventAdded"]
+    ),
     ReinstateEvent: Given(lambda w: ReinstateEvent(event_id=w.cancelled), ["Event.Reinstated"]),
     AnnounceChange: Given(
         lambda w: AnnounceChange(event_id=w.moved, now=TimeAndPlace(MOVED_TO)),

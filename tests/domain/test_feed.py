@@ -15,6 +15,7 @@ from domain.core.aggregate import EVENT_TYPES, DomainEvent, Metadata, RecordedEv
 from domain.core.values import Capacity, Email, FullName, Reason, StoredText
 from domain.departures import CancelVisitor, EraseVisitor
 from domain.event_editing import ChangeEvent, CleanUpEvent, DeleteEvent
+from domain.event_restoration import RestoreEvent
 from domain.feed import stretches
 from domain.feed.item import ITEM_TYPES, FeedItem
 from domain.feed.positions import NotInHistory
@@ -82,6 +83,19 @@ async def test_items_say_what_happened_as_it_was_then(morning: Installation) -> 
     assert {(item.event_id, item.visitor_id, item.version) for item in items} == {(fair, None, 1)}
     assert [item.occurred_at - MORNING for item in items] == [timedelta()] * 6 + [HOUR]
     assert items[0].position < items[-1].position
+
+
+async def test_a_restored_event_is_created_again_with_all_its_fields(
+    morning: Installation,
+) -> None:
+    hall = await morning.area("Great Hall")
+    fair = await morning.event("Fair", area_id=hall)
+    await morning.give(ChangeEvent(event_id=fair, capacity=Capacity(2)))
+    await morning.give(DeleteEvent(event_id=fair))
+    await morning.give(RestoreEvent(event_id=fair))
+    created, *_, restored = await everything(morning)
+    assert (restored.type, restored.event_id) == ("event.created", fair)
+    assert said(restored)[1] == {**said(created)[1], "restored": True}
 
 
 async def test_visitors_items_name_the_event_and_people_only_on_demand(

@@ -40,6 +40,7 @@ from domain.departures import (
 from domain.details import WaitingList
 from domain.event_cancellation import CancelEvent, ReinstateEvent
 from domain.event_editing import ChangeEvent, CleanUpEvent, DeleteEvent
+from domain.event_restoration import RestoreEvent
 from domain.history.batch import CommandFailure, CommandRequest, Origin
 from domain.history.decider import Decider
 from domain.history.store import connect, last_position, read_events
@@ -148,6 +149,7 @@ ABOUT_EVENTS: dict[str, Make] = {
 
 REMOVALS: dict[str, Make] = {
     "delete": lambda w: DeleteEvent(event_id=w.event),
+    "restore": lambda w: RestoreEvent(event_id=w.event),
     "clean up": lambda w: CleanUpEvent(event_id=w.event, before=w.now),
 }
 

@@ -41,8 +41,8 @@ async def test_an_organizer_creates_changes_closes_opens_and_deletes_an_event(
     page = await organizer.follow("Delete")
     assert page.heading == "Delete “EuroPython”?"
     page = await organizer.submit()
-    assert (page.address, page.notice) == (EVENTS, "The event was deleted.")
-    assert "There are no events yet" in page.text
+    assert page.notice == "The event was deleted."
+    assert "EuroPython" not in page.links
 
 
 async def test_history_shows_which_account_did_it(api: Api, stranger: Panel) -> None:
