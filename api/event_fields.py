@@ -14,6 +14,7 @@ from api.http.bodies import judges
 from api.http.examples import AREA_ID, EVENT_ID, example
 from domain.core.durations import LongDuration
 from domain.core.errors import InvalidFields
+from domain.core.languages import Language
 from domain.core.times import Timezone
 from domain.core.values import Capacity, Days, Description, Reason, StoredText
 from domain.details import Availability, Status, WaitingList, check_details
@@ -35,6 +36,7 @@ _GIVEN = {
     "reminders": ["P1D", "PT2H"],
     "confirm_within": "P2D",
     "retention_days": 90,
+    "language": "de",
 }
 
 example(**_GIVEN)(CreateEvent)
@@ -77,6 +79,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     retention_days: int | None
     """How many days after its end the visitors are kept; null: as the setting `RETENTION_DAYS`
     says."""
+    language: Language | None
+    """Of its pages and messages for visitors; null: that of each visitor."""
     cancelled: Cancellation | None
     availability: Availability
     """Whether a newcomer gets a seat (`open`), may wait for one (`waiting`), or neither."""
@@ -101,6 +105,7 @@ class EventChanges(msgspec.Struct, frozen=True, kw_only=True):
     reminders: Reminders | UnsetType = UNSET
     confirm_within: LongDuration | None | UnsetType = UNSET
     retention_days: Days | None | UnsetType = UNSET
+    language: Language | None | UnsetType = UNSET
 
 
 @example(reason="The hall is flooded.")

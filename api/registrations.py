@@ -8,6 +8,7 @@ import msgspec
 from litestar import Response, post
 from litestar.params import FromPath, JSONBody
 
+from api.http.accept_language import accepted_language
 from api.http.access import Who
 from api.http.dispatch import answered
 from api.http.examples import VISITOR_ID, example
@@ -65,8 +66,13 @@ async def register(
     request: Request, event_id: FromPath[UUID], data: JSONBody[Registration]
 ) -> Response[Answer[Registered]]:
     """Once per event and email, regardless of case. The visitor receives a notification with the
-    confirmation code. Organizers can read the visitor at `Location`."""
-    command = RegisterVisitor(event_id=event_id, **msgspec.structs.asdict(data))
+    confirmation code, in the language of the event, or else in the one that `Accept-Language` asks
+    for. Organizers can read the visitor at `Location`."""
+    command = RegisterVisitor(
+        event_id=event_id,
+        language=accepted_language(request.headers.get("Accept-Language")),
+        **msgspec.structs.asdict(data),
+    )
     return await answered(request, command, _registered)
 
 

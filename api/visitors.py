@@ -248,6 +248,7 @@ async def correct(
             email=email,
             kept_answers=row.person.answers,
             answers=changes.answers,
+            language=row.person.language,
             expected_version=row.version,
         )
         try:

@@ -11,6 +11,7 @@ import msgspec
 
 from domain.core.durations import Duration
 from domain.core.errors import InvalidFields
+from domain.core.languages import Language
 from domain.core.times import end_of, end_of_day
 
 Status = Literal["open", "closed"]
@@ -46,6 +47,8 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
     """ISO 8601 durations before it begins, the longest first."""
     confirm_within: str | None = None
     """ISO 8601 duration in which visitors confirm their address; None: they need not."""
+    language: Language | None = None
+    """Of its pages and messages; None: that of each visitor."""
     retention_days: int | None = None
     """How long after its end the visitors are kept; None: as `RETENTION_DAYS` says."""
 

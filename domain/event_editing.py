@@ -13,6 +13,7 @@ from domain.areas import Area, EventAdded, EventRemoved, existing_area
 from domain.core.aggregate import Expected
 from domain.core.durations import Duration, LongDuration
 from domain.core.errors import NotFound
+from domain.core.languages import Language
 from domain.core.times import Timezone
 from domain.core.unit_of_work import Work, check_version
 from domain.core.values import Capacity, Days, Description, StoredText, Text, wrong_name
@@ -44,6 +45,7 @@ class CreateEvent(msgspec.Struct, frozen=True, kw_only=True):
     reminders: Reminders = ()
     confirm_within: LongDuration | None = None
     retention_days: Days | None = None
+    language: Language | None = None
 
 
 class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +66,7 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
     reminders: Reminders | UnsetType = UNSET
     confirm_within: LongDuration | None | UnsetType = UNSET
     retention_days: Days | None | UnsetType = UNSET
+    language: Language | None | UnsetType = UNSET
     expected_version: Expected = None
 
 

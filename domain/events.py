@@ -323,6 +323,12 @@ class RetentionChanged(OneFieldChanged, frozen=True, kw_only=True):
     retention_days: int | None
 
 
+@stored_as("Event.LanguageChanged", phrase="changed the language of pages and messages")
+class LanguageChanged(OneFieldChanged, frozen=True, kw_only=True):
+    language: str | None
+    """Another release may know more languages."""
+
+
 CHANGES_OF_ONE_FIELD: Mapping[str, type[OneFieldChanged]] = {
     changed.__struct_fields__[0]: changed
     for changed in (
@@ -335,6 +341,7 @@ CHANGES_OF_ONE_FIELD: Mapping[str, type[OneFieldChanged]] = {
         RemindersChanged,
         ConfirmWithinChanged,
         RetentionChanged,
+        LanguageChanged,
     )
 }
 """The class of domain event by the name of its field."""

@@ -11,6 +11,7 @@ import msgspec
 from domain.answers import NO_ANSWERS, Answers, GivenAnswers, checked_answers
 from domain.core.aggregate import Expected
 from domain.core.errors import InvalidFields, Refused
+from domain.core.languages import ENGLISH
 from domain.core.unit_of_work import Missing, Work, check_version
 from domain.core.values import Email, FullName
 from domain.entries import take_entries_along
@@ -39,6 +40,8 @@ class RegisterVisitor(msgspec.Struct, frozen=True, kw_only=True):
     answers: GivenAnswers = NO_ANSWERS
     join_waiting_list: bool = False
     """Whether to wait for a seat when none is free."""
+    language: str = ENGLISH
+    """In which the visitor reads."""
 
 
 class AddVisitor(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +81,7 @@ class CorrectVisitor(msgspec.Struct, frozen=True, kw_only=True):
     visitor_id: UUID
     full_name: FullName
     email: Email
+    language: str = ENGLISH
     kept_answers: Answers = {}
     """Those that were given before."""
     answers: GivenAnswers = NO_ANSWERS
@@ -88,7 +92,7 @@ class CorrectVisitor(msgspec.Struct, frozen=True, kw_only=True):
 def register_visitor(command: RegisterVisitor, work: Work) -> Visitor:
     event = existing_event(command.event_id, work)
     visitor = _visitor(command.event_id, command.email, work)
-    person = _person(command, event, required=True)
+    person = _person(command, event, required=True, language=command.language)
     _expect_to_take_place(event)
     if not event.is_open:
         raise EventClosed
@@ -147,7 +151,7 @@ def correct_visitor(command: CorrectVisitor, work: Work) -> Visitor:
     event = work.get(Event, visitor.event)
     if not visitor.seat:
         raise NotRegistered
-    person = _person(command, event, kept=command.kept_answers)
+    person = _person(command, event, kept=command.kept_answers, language=command.language)
     other = _visitor(event.id, command.email, work)
     if other.id == visitor.id:
         return work.record(visitor, Corrected(event_id=event.id, person=person))
@@ -172,13 +176,16 @@ def _person(
     *,
     required: bool = False,
     kept: Answers | None = None,
+    language: str = ENGLISH,
 ) -> Person:
     """With the answers, of which the required ones must be there if they are `required`. Raises
     `InvalidFields`."""
     answers: Answers = {}
     if event.questions or command.answers or kept:
         answers = checked_answers(event.questions, command.answers, required=required, kept=kept)
-    return Person(full_name=command.full_name, email=command.email, answers=answers)
+    return Person(
+        full_name=command.full_name, email=command.email, answers=answers, language=language
+    )
 
 
 def _expect_to_take_place(event: Event) -> None:

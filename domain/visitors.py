@@ -24,6 +24,7 @@ from domain.answers import Answers
 from domain.core.aggregate import DomainEvent, new_fields_have_their_defaults, stored_as
 from domain.core.durations import LongDuration
 from domain.core.errors import NotFound, Refused
+from domain.core.languages import ENGLISH
 from domain.core.seats import Seat, SeatHolder
 from domain.core.unit_of_work import Work
 from domain.events import Event
@@ -95,6 +96,9 @@ class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     email: str
     answers: Answers = {}
     """To the questions of the event."""
+    language: str = ENGLISH
+    """In which the person gets messages, unless the event has a language. Another release may know
+    more languages."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,7 +181,7 @@ class Visitor(SeatHolder, frozen=True, kw_only=True):
 @stored_as(
     "Visitor.Registered",
     phrase="registered the visitor",
-    version=3,
+    version=4,
     written_as=1,  # a release that ignores the newer fields counts the seat just so
     personal="person",
     secret=["code"],
@@ -210,13 +214,13 @@ class Registered(DomainEvent[Visitor], frozen=True, kw_only=True):
 
     @classmethod
     def upcasters(cls) -> tuple[Callable[[dict[str, Any]], dict[str, Any]], ...]:
-        return (new_fields_have_their_defaults, new_fields_have_their_defaults)
+        return (new_fields_have_their_defaults,) * 3
 
 
 @stored_as(
     "Visitor.Waitlisted",
     phrase="put the visitor on the waiting list",
-    version=2,
+    version=3,
     written_as=1,
     personal="person",
 )
@@ -242,7 +246,7 @@ class Waitlisted(DomainEvent[Visitor], frozen=True, kw_only=True):
 
     @classmethod
     def upcasters(cls) -> tuple[Callable[[dict[str, Any]], dict[str, Any]], ...]:
-        return (new_fields_have_their_defaults,)
+        return (new_fields_have_their_defaults,) * 2
 
 
 @stored_as("Visitor.Promoted", phrase="gave the waiting visitor a seat", secret=["code"])
@@ -316,7 +320,7 @@ class Cancelled(DomainEvent[Visitor], frozen=True, kw_only=True):
 @stored_as(
     "Visitor.Corrected",
     phrase="corrected the name or the answers",
-    version=2,
+    version=3,
     written_as=1,
     personal="person",
 )
@@ -326,7 +330,7 @@ class Corrected(DomainEvent[Visitor], frozen=True, kw_only=True):
 
     @classmethod
     def upcasters(cls) -> tuple[Callable[[dict[str, Any]], dict[str, Any]], ...]:
-        return (new_fields_have_their_defaults,)
+        return (new_fields_have_their_defaults,) * 2
 
 
 HOLDS_PERSON = (Registered, Waitlisted, Corrected)

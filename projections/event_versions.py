@@ -13,6 +13,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from domain.core.aggregate import RecordedEvent
+from domain.core.languages import Language
 from domain.details import Details
 from domain.events import Cancellation, Event, Reminder, TimeAndPlace
 
@@ -26,6 +27,7 @@ CREATE TABLE IF NOT EXISTS event_versions (
     cancelled_at   timestamptz,
     removed        boolean NOT NULL,
     ends_at        timestamptz,
+    language       text,
     sequence       int NOT NULL, -- domain.events.Event.sequence
     plan           text NOT NULL, -- JSON
     changed_at     timestamptz, -- null: visitors know the time and place
@@ -89,6 +91,7 @@ class _Version(msgspec.Struct, frozen=True):
             event.cancelled.at if event.cancelled else None,
             not event.exists,
             details.ends_at,
+            details.language,
             event.sequence,
             msgspec.json.encode(plan).decode(),
             self.changed_at,
@@ -113,8 +116,8 @@ async def apply(connection: AsyncConnection[Any], domain_events: Sequence[Record
             """
             INSERT INTO event_versions SELECT * FROM unnest(
                 %b::uuid[], %b::bigint[], %b::text[], %b::timestamptz[], %b::text[],
-                %b::timestamptz[], %b::bool[], %b::timestamptz[], %b::int[], %b::text[],
-                %b::timestamptz[], %b::timestamptz[]
+                %b::timestamptz[], %b::bool[], %b::timestamptz[], %b::text[], %b::int[],
+                %b::text[], %b::timestamptz[], %b::timestamptz[]
             )
             """,
             [list(column) for column in zip(*new, strict=True)],
@@ -125,7 +128,7 @@ async def _newest(connection: AsyncConnection[Any], ids: set[UUID]) -> dict[UUID
     cursor = await connection.execute(
         """
         SELECT DISTINCT ON (event_id) event_id, name, event_datetime, timezone, cancelled_at,
-               removed, ends_at, sequence, plan, changed_at
+               removed, ends_at, language, sequence, plan, changed_at
         FROM event_versions WHERE event_id = ANY(%b)
         ORDER BY event_id, position DESC
         """,
@@ -143,6 +146,7 @@ def _version(
     cancelled_at: datetime | None,
     removed: bool,
     ends_at: datetime | None,
+    language: Language | None,
     sequence: int,
     plan: str,
     changed_at: datetime | None,
@@ -155,6 +159,7 @@ def _version(
             event_datetime=begins,
             timezone=timezone,
             ends_at=ends_at,
+            language=language,
             area_id=planned.area_id,
             reminders=planned.reminders,
         ),

@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS events (
     reminders             text[] NOT NULL,
     confirm_within        text,
     retention_days        int,
+    language              text,
     cancelled_at          timestamptz,
     cancel_reason         text,
     availability          text NOT NULL DEFAULT 'open',
@@ -225,7 +226,7 @@ def _cancellation(at: Any, reason: Any) -> Cancellation | None:
 
 EVENTS = Projection(
     name="events",
-    schema_version=6,
+    schema_version=7,
     table=TABLE,
     handles=events_of(Event) | CHANGES_SEATS,
     apply=apply,

@@ -6,13 +6,14 @@ to it. The confirmation code comes first, so that it is not mistaken for another
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
 from domain.core.times import in_timezone
+from runtime.languages.locale import IN_ENGLISH, Locale
 
 Kind = Literal[
     "registered",
@@ -67,6 +68,7 @@ class Link(msgspec.Struct, frozen=True):
 class Content(msgspec.Struct, frozen=True, kw_only=True):
     """What a message says, in the order in which it is read."""
 
+    locale: Locale
     heading: str
     code: str | None
     paragraphs: tuple[str, ...]
@@ -77,149 +79,184 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def subject(self) -> str:
-        return f"{self.heading}: {self.event}"
+        return self._labelled(self.heading, self.event)
 
     @property
     def text(self) -> str:
+        _ = self.locale.gettext
         parts = [
-            f"Your confirmation code is {self.code}" if self.code else "",
+            _("Your confirmation code is %(code)s", code=self.code) if self.code else "",
             *self.paragraphs,
             "\n".join(filter(None, [self.event, self.when, self.where])),
-            f"{self.link.purpose}: {self.link.url}" if self.link else "",
+            self._labelled(self.link.purpose, self.link.url) if self.link else "",
         ]
         return "\n\n".join(filter(None, parts))
 
+    def _labelled(self, label: str, text: str) -> str:
+        return self.locale.gettext("%(label)s: %(text)s", label=label, text=text)
 
-def content_of(kind: Kind, facts: Facts, event: EventFacts, url: str | None = None) -> Content:
+
+def content_of(
+    kind: Kind,
+    facts: Facts,
+    event: EventFacts,
+    url: str | None = None,
+    locale: Locale = IN_ENGLISH,
+) -> Content:
     """`url` is that of the visitor's own page; None when it is not known where people reach it."""
-    paragraphs = [
-        _NEWS[kind](facts, event),
-        _event_cancelled(facts, event) if event.cancelled and kind != "event_cancelled" else "",
-        f"Reason: {facts.reason}" if facts.reason else "",
-    ]
-    return Content(
-        heading=_heading(kind, facts),
-        code=facts.code,
-        paragraphs=tuple(filter(None, paragraphs)),
-        event=event.name,
-        when=_period(event),
-        where=facts.area or event.area,
-        link=Link(*_purpose_of_link(kind, facts), url) if url and kind not in _OVER else None,
-    )
-
-
-_HEADINGS: Mapping[Kind, str] = {
-    "registered": "You are registered",
-    "waiting": "You are on the waiting list",
-    "confirm": "Please confirm your email address",
-    "promoted": "You got a seat",
-    "cancelled": "Your registration is cancelled",
-    "changed": "New time or place",
-    "event_cancelled": "This event is cancelled",
-    "event_reinstated": "This event takes place after all",
-    "reminder": "This event begins soon",
-}
-
-
-def _heading(kind: Kind, facts: Facts) -> str:
-    if kind == "cancelled" and facts.waited:
-        return "You left the waiting list"
-    return _HEADINGS[kind]
-
-
-def _registered(facts: Facts, event: EventFacts) -> str:
-    return "You are registered for this event."
-
-
-def _waiting(facts: Facts, event: EventFacts) -> str:
-    place = f" You are number {facts.place} in line." if facts.place else ""
-    return (
-        f"You are on the waiting list of this event.{place} "
-        "You get a message as soon as there is a seat for you."
-    )
-
-
-def _confirm(facts: Facts, event: EventFacts) -> str:
-    return f"A seat of this event is reserved for you. {_please_confirm(facts, event)}"
-
-
-def _please_confirm(facts: Facts, event: EventFacts) -> str:
-    by = f" by {_time(facts.confirm_by, event)}" if facts.confirm_by else ""
-    return f"Please confirm your email address{by}; after that, the seat goes to somebody else."
-
-
-def _promoted(facts: Facts, event: EventFacts) -> str:
-    return "You got a seat: you were on the waiting list, and now you are registered."
-
-
-def _cancelled(facts: Facts, event: EventFacts) -> str:
-    if facts.waited:
-        return "You are no longer on the waiting list of this event."
-    return "Your registration for this event is cancelled."
-
-
-def _changed(facts: Facts, event: EventFacts) -> str:
-    return "The time or the place of this event has changed. Now it takes place:"
-
-
-def _event_cancelled(facts: Facts, event: EventFacts) -> str:
-    return "This event is cancelled. It does not take place."
-
-
-def _event_reinstated(facts: Facts, event: EventFacts) -> str:
-    news = "This event was cancelled, but it takes place after all."
-    if facts.waited:
-        return f"{news} You keep your place on the waiting list."
-    if facts.confirm_by:
-        return f"{news} Your seat is still reserved for you. {_please_confirm(facts, event)}"
-    return f"{news} You need not register again."
-
-
-def _reminder(facts: Facts, event: EventFacts) -> str:
-    return "This event begins soon, and you are registered for it."
-
-
-_NEWS: Mapping[Kind, Callable[[Facts, EventFacts], str]] = {
-    "registered": _registered,
-    "waiting": _waiting,
-    "confirm": _confirm,
-    "promoted": _promoted,
-    "cancelled": _cancelled,
-    "changed": _changed,
-    "event_cancelled": _event_cancelled,
-    "event_reinstated": _event_reinstated,
-    "reminder": _reminder,
-}
-
-
-def _purpose_of_link(kind: Kind, facts: Facts) -> tuple[str, str]:
-    if kind == "confirm" or facts.confirm_by:
-        return "To confirm or cancel", "Confirm or cancel"
-    if kind == "waiting" or facts.waited:
-        return "To see your place in line, or to leave it", "Your place in line"
-    return "To see or cancel your registration", "Your registration"
+    return _Writer(kind, facts, event, locale).content(url)
 
 
 _OVER: frozenset[Kind] = frozenset({"cancelled"})
 """Messages after which the visitor's link is not valid any more."""
 
 
-def _period(event: EventFacts) -> str:
-    """When the event begins and, where that is known, ends."""
-    if event.ends is None:
-        return _time(event.begins, event)
-    begins, zone = in_timezone(event.begins, event.timezone)
-    ends, _ = in_timezone(event.ends, event.timezone)
-    if begins.date() == ends.date():
-        return f"{_day(begins)}, {begins:%H:%M} to {ends:%H:%M} ({zone})"
-    return f"{_day(begins)}, {begins:%H:%M} to {_day(ends)}, {ends:%H:%M} ({zone})"
+class _Writer(msgspec.Struct, frozen=True):
+    kind: Kind
+    facts: Facts
+    event: EventFacts
+    locale: Locale
 
+    def content(self, url: str | None) -> Content:
+        news: Callable[[], str] = getattr(self, f"_{self.kind}")
+        paragraphs = [news(), self._event_is_off(), self._reason()]
+        return Content(
+            locale=self.locale,
+            heading=self._heading(),
+            code=self.facts.code,
+            paragraphs=tuple(filter(None, paragraphs)),
+            event=self.event.name,
+            when=self._period(),
+            where=self.facts.area or self.event.area,
+            link=Link(*self._purpose_of_link(), url) if url and self.kind not in _OVER else None,
+        )
 
-def _time(moment: datetime, event: EventFacts) -> str:
-    """With the weekday, the date, the hour and the time zone, for people."""
-    local, zone = in_timezone(moment, event.timezone)
-    return f"{_day(local)}, {local:%H:%M} ({zone})"
+    def _heading(self) -> str:
+        _ = self.locale.gettext
+        match self.kind:
+            case "registered":
+                return _("You are registered")
+            case "waiting":
+                return _("You are on the waiting list")
+            case "confirm":
+                return _("Please confirm your email address")
+            case "promoted":
+                return _("You got a seat")
+            case "cancelled" if self.facts.waited:
+                return _("You left the waiting list")
+            case "cancelled":
+                return _("Your registration is cancelled")
+            case "changed":
+                return _("New time or place")
+            case "event_cancelled":
+                return _("This event is cancelled")
+            case "event_reinstated":
+                return _("This event takes place after all")
+            case "reminder":
+                return _("This event begins soon")
 
+    def _registered(self) -> str:
+        return self.locale.gettext("You are registered for this event.")
 
-def _day(local: datetime) -> str:
-    return f"{local:%A}, {local.day} {local:%B} {local.year}"
+    def _waiting(self) -> str:
+        _ = self.locale.gettext
+        if self.facts.place:
+            return _(
+                "You are on the waiting list of this event. You are number %(place)s in line. You"
+                " get a message as soon as there is a seat for you.",
+                place=self.facts.place,
+            )
+        return _(
+            "You are on the waiting list of this event. You get a message as soon as there is a"
+            " seat for you."
+        )
+
+    def _confirm(self) -> str:
+        reserved = self.locale.gettext("A seat of this event is reserved for you.")
+        return f"{reserved} {self._please_confirm()}"
+
+    def _please_confirm(self) -> str:
+        _ = self.locale.gettext
+        if self.facts.confirm_by is None:
+            return _(
+                "Please confirm your email address; after that, the seat goes to somebody else."
+            )
+        return _(
+            "Please confirm your email address by %(time)s; after that, the seat goes to somebody"
+            " else.",
+            time=self._moment(self.facts.confirm_by),
+        )
+
+    def _promoted(self) -> str:
+        return self.locale.gettext(
+            "You got a seat: you were on the waiting list, and now you are registered."
+        )
+
+    def _cancelled(self) -> str:
+        _ = self.locale.gettext
+        if self.facts.waited:
+            return _("You are no longer on the waiting list of this event.")
+        return _("Your registration for this event is cancelled.")
+
+    def _changed(self) -> str:
+        return self.locale.gettext(
+            "The time or the place of this event has changed. Now it takes place:"
+        )
+
+    def _event_cancelled(self) -> str:
+        return self.locale.gettext("This event is cancelled. It does not take place.")
+
+    def _event_reinstated(self) -> str:
+        _ = self.locale.gettext
+        news = _("This event was cancelled, but it takes place after all.")
+        if self.facts.waited:
+            then = _("You keep your place on the waiting list.")
+        elif self.facts.confirm_by:
+            reserved = _("Your seat is still reserved for you.")
+            then = f"{reserved} {self._please_confirm()}"
+        else:
+            then = _("You need not register again.")
+        return f"{news} {then}"
+
+    def _reminder(self) -> str:
+        return self.locale.gettext("This event begins soon, and you are registered for it.")
+
+    def _event_is_off(self) -> str:
+        """For messages about something else."""
+        is_off = self.event.cancelled and self.kind != "event_cancelled"
+        return self._event_cancelled() if is_off else ""
+
+    def _reason(self) -> str:
+        reason = self.facts.reason
+        return self.locale.gettext("Reason: %(reason)s", reason=reason) if reason else ""
+
+    def _purpose_of_link(self) -> tuple[str, str]:
+        _ = self.locale.gettext
+        if self.kind == "confirm" or self.facts.confirm_by:
+            return _("To confirm or cancel"), _("Confirm or cancel")
+        if self.kind == "waiting" or self.facts.waited:
+            return _("To see your place in line, or to leave it"), _("Your place in line")
+        return _("To see or cancel your registration"), _("Your registration")
+
+    def _period(self) -> str:
+        """When the event begins and, where that is known, ends."""
+        event, locale = self.event, self.locale
+        if event.ends is None:
+            return self._moment(event.begins)
+        begins, zone = in_timezone(event.begins, event.timezone)
+        ends, _ = in_timezone(event.ends, event.timezone)
+        times = {"begins": locale.time(begins), "ends": locale.time(ends), "zone": zone}
+        if begins.date() == ends.date():
+            return locale.gettext(
+                "%(day)s, %(begins)s to %(ends)s (%(zone)s)", day=locale.day(begins), **times
+            )
+        return locale.gettext(
+            "%(first)s, %(begins)s to %(last)s, %(ends)s (%(zone)s)",
+            first=locale.day(begins),
+            last=locale.day(ends),
+            **times,
+        )
+
+    def _moment(self, moment: datetime) -> str:
+        """With the weekday, the date, the hour and the time zone."""
+        return self.locale.moment(*in_timezone(moment, self.event.timezone))

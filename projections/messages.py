@@ -16,12 +16,14 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
+from domain.core.languages import ENGLISH
 from domain.notifications import LEFT, OVERTAKEN, REPLACED
 from domain.visitors import (
     SEATS,
     Cancelled,
     Confirmed,
     MessageResent,
+    Person,
     Promoted,
     Registered,
     VisitorStatus,
@@ -30,6 +32,7 @@ from domain.visitors import (
 from projections.calendar import CalendarEvent, Method
 from projections.message_texts import Content, EventFacts, Facts, Kind, content_of
 from projections.recipients import Change
+from runtime.languages.locale import Locale, locale_of
 
 LATE = timedelta(minutes=1)
 """A message that waits longer, because the service did not answer or no worker ran, is not
@@ -111,14 +114,20 @@ class Message(msgspec.Struct, frozen=True):
     ticket_issue: int
     calendar_host: str
     """The end of the ids in calendars."""
+    language: str | None = None
+    """That of the event at that time; None where the visitor's decides."""
 
     @property
     def has_ticket(self) -> bool:
         """Whether the visitor can be let in."""
         return self.status == "registered" and not self.event.cancelled
 
+    @property
+    def locale(self) -> Locale:
+        return locale_of(self.language or ENGLISH)
+
     def content(self, link: str | None = None) -> Content:
-        return content_of(self.kind, self.facts, self.event, link)
+        return content_of(self.kind, self.facts, self.event, link, self.locale)
 
     def text(self, link: str | None = None) -> str:
         return self.content(link).text
@@ -131,6 +140,11 @@ class Message(msgspec.Struct, frozen=True):
             return None
         method = _METHODS.get(self.kind)
         return "CANCEL" if method and self.event.cancelled else method
+
+    def written_to(self, person: Person | None) -> Message:
+        """In the language of the person, unless the event has one."""
+        language = self.language or (person.language if person else None)
+        return msgspec.structs.replace(self, language=language)
 
     def without_code(self) -> Message:
         """As people other than the recipient may see it."""
@@ -154,6 +168,7 @@ async def messages_by_id(
                ),
                CASE WHEN r.episode = o.episode THEN r.status ELSE 'none' END,
                coalesce(r.ticket_issue, 0), (SELECT host FROM calendar_host),
+               past.language,
                present.event_datetime = past.event_datetime
                    AND present.cancelled_at IS NULL AND NOT present.removed,
                CASE WHEN o.created_at < now() - %(late)b THEN ARRAY(
@@ -198,6 +213,7 @@ def _message(
     status: VisitorStatus,
     ticket_issue: int,
     calendar_host: str,
+    language: str | None,
     is_as_announced: bool,
     newer: Sequence[Kind],
 ) -> Message:
@@ -228,4 +244,5 @@ def _message(
         status,
         ticket_issue,
         calendar_host,
+        language,
     )

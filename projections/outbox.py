@@ -176,7 +176,7 @@ there, too."""
 OUTBOX = Projection(
     name="outbox",
     companions=("recipients", "event_versions", "area_names"),
-    schema_version=8,
+    schema_version=9,
     table=TABLE,
     handles=events_of(Notification, Visitor, Event) | NAMES_AREA,
     apply=apply,

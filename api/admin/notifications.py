@@ -99,7 +99,7 @@ class NotificationPages(Controller):
             messages = await messages_by_id(connection, [found.id])
             return {
                 "notification": found,
-                "message": messages[found.id].without_code(),
+                "message": messages[found.id].written_to(found.person).without_code(),
                 "event": await get_event(connection, found.event_id),
                 "pause": await pause(connection),
                 "timeline": await timeline_for(request, connection, found.id),

@@ -8,6 +8,7 @@ import msgspec
 
 from domain.core.times import in_timezone
 from domain.details import Details
+from runtime.languages.locale import IN_ENGLISH, Locale
 
 A_NIGHT = timedelta(hours=18)
 """What ends within that time counts as an event of one day, although it ends on the next."""
@@ -28,25 +29,29 @@ class When(msgspec.Struct, frozen=True, kw_only=True):
     ends: datetime | None
 
 
-def when(event: Details) -> When:
+def when(event: Details, locale: Locale = IN_ENGLISH) -> When:
     begins, zone = in_timezone(event.event_datetime, event.timezone)
     ends = in_timezone(event.ends_at, event.timezone)[0] if event.ends_at else None
-    day, weekday = f"{begins:%A, %-d %B %Y}", f"{begins:%A}"
-    hours = f"{begins:%H:%M} to {ends:%H:%M}" if ends else f"{begins:%H:%M}"
-    if ends and ends.date() != begins.date():
-        if ends - begins < A_NIGHT:
-            hours += " the next day"
+    day, weekday, hours = locale.day(begins), locale.weekday(begins), locale.time(begins)
+    if ends:
+        times = {"begins": hours, "ends": locale.time(ends)}
+        if ends.date() == begins.date():
+            hours = locale.gettext("%(begins)s to %(ends)s", **times)
+        elif ends - begins < A_NIGHT:
+            hours = locale.gettext("%(begins)s to %(ends)s the next day", **times)
         else:
-            day = f"{begins:%a, %-d %B %Y} to {ends:%a, %-d %B %Y}"
-            weekday = f"{begins:%A} to {ends:%A, %-d %B}"
-            hours = f"begins at {begins:%H:%M}, ends at {ends:%H:%M}"
+            hours = locale.gettext("begins at %(begins)s, ends at %(ends)s", **times)
+            days = {"first": locale.short_day(begins), "last": locale.short_day(ends)}
+            weekdays = {"first": weekday, "last": locale.day_of_year(ends)}
+            day = locale.gettext("%(first)s to %(last)s", **days)
+            weekday = locale.gettext("%(first)s to %(last)s", **weekdays)
     return When(day=day, weekday=weekday, hours=hours, zone=zone, begins=begins, ends=ends)
 
 
-def moment_in(timezone: str, moment: datetime) -> str:
+def moment_in(timezone: str, moment: datetime, locale: Locale = IN_ENGLISH) -> str:
     """`Sunday, 17 May 2099, 11:00 (Europe/Berlin)`"""
     there, zone = in_timezone(moment, timezone)
-    return f"{there:%A, %-d %B %Y, %H:%M} ({zone})"
+    return locale.moment(there, zone)
 
 
 def short_moment(moment: datetime, timezone: str) -> str:

@@ -23,6 +23,7 @@ from msgspec import UNSET
 
 from api.http.fields import FieldType, field_type
 from domain.core.errors import InvalidFields, ProblemError
+from domain.core.phrases import Phrase
 from domain.core.values import Invalid
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -217,9 +218,9 @@ class Reader(Generic[T]):
                 except InvalidItems as error:
                     wrong |= {f"{name}.{part}": text for part, text in error.messages.items()}
                 except Invalid as error:
-                    wrong[name] = str(error)
+                    wrong[name] = error.message
             elif required:
-                wrong[name] = "is required"
+                wrong[name] = Phrase("is required")
         if wrong or unknown:
             wrong |= self._judge(values)
             raise InvalidBody(values, self._in_order(wrong) | _useless(unknown))
@@ -255,7 +256,7 @@ class InvalidItems(Invalid):
     """Some items of a list are invalid. Messages by place and field, such as `3.nonce`."""
 
     def __init__(self, messages: Mapping[str, str]) -> None:
-        super().__init__(messages)
+        super().__init__("has invalid items")
         self.messages = messages
 
 
@@ -281,7 +282,7 @@ def _list_of(reader: Reader[Any], most: int) -> FieldType:
             except InvalidFields as error:
                 wrong |= {f"{place}.{field}": text for field, text in error.messages.items()}
             except Invalid as error:
-                wrong[str(place)] = str(error)
+                wrong[str(place)] = error.message
         if wrong:
             raise InvalidItems(dict(islice(wrong.items(), MAX_NAMED_FIELDS)))
         return tuple(values)

@@ -97,7 +97,7 @@ def problem_from(error: ProblemError, request_id: str) -> Problem:
         title=error.title,
         status=error.status,
         detail=str(error),
-        errors=[FieldProblem(field, [message]) for field, message in error.messages.items()],
+        errors=[FieldProblem(field, [str(message)]) for field, message in error.messages.items()],
         request_id=request_id,
     )
 

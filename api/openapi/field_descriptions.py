@@ -41,6 +41,7 @@ FIELDS: Mapping[str, str] = {
     "seat; null: they need not.",
     "retention_days": "How many days after its end the event's visitors are kept; null: as the "
     "setting RETENTION_DAYS says. 36500, a hundred years, means for ever.",
+    "language": "Of pages and messages for visitors; null: that of each visitor.",
     "timezone": "The IANA name of the zone of times in messages and on pages for visitors.",
     "cancelled": "When and why the event was cancelled; null if it was not.",
     "at": "When.",

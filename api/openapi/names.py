@@ -12,6 +12,7 @@ from domain.accounts import Role
 from domain.api_keys import Scope
 from domain.audit.entry import PersonalState
 from domain.check_ins import BatchOutcome
+from domain.core.languages import LANGUAGES
 from domain.details import Availability, Status, WaitingList
 from domain.feed.sources import TYPES
 from domain.feed.visitor_data import Seated
@@ -25,6 +26,7 @@ _ENUMS: Mapping[str, Sequence[str]] = {
     "QuestionType": QUESTION_TYPES,
     "WaitingList": get_args(WaitingList),
     "Availability": get_args(Availability),
+    "Language": LANGUAGES,
     "VisitorStatus": [status for status in get_args(VisitorStatus) if status != "none"],
     "VisitorStatusFilter": get_args(get_args(StatusFilter)[0]),
     "SeatedStatus": get_args(Seated),

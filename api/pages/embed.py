@@ -27,6 +27,7 @@ from api.pages.event_page import (
     registered,
 )
 from api.pages.formats import HTML
+from api.pages.languages import reader_of
 from api.pages.problems import answer_problem_page
 
 
@@ -46,22 +47,28 @@ class EmbeddedForm(Controller):
     @get("/")
     async def show(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
         event = await existing_event(request, event_id)
-        return _framed(request, page_of(request, event, template="embed/form.html"))
+        reader = reader_of(request, event.language)
+        content = page_of(request, event, reader, template="embed/form.html")
+        return _framed(request, Ready(content, media_type=HTML, headers=reader.headers))
 
     @post("/", opt={"limit": "register", "accepts": FORM})
     async def register(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
         outcome = await registered(request, event_id)
         if isinstance(outcome, Rejected):
             event = await existing_event(request, event_id)
-            content = page_of(request, event, outcome.form, outcome.state, "embed/form.html")
-            return _framed(request, content, outcome.status)
-        return Redirect(f"/events/{event_id}/embed/registered?as={outcome}", status_code=303)
+            reader = reader_of(request, event.language)
+            content = page_of(
+                request, event, reader, outcome.form, outcome.state, "embed/form.html"
+            )
+            return _framed(request, outcome.response(content, reader))
+        after = reader_of(request).link(f"/events/{event_id}/embed/registered", **{"as": outcome})
+        return Redirect(after, status_code=303)
 
     @get("/registered")
     async def after(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
         return _framed(request, await page_after(request, event_id, "embed/registered.html"))
 
 
-def _framed(request: Request, content: bytes, status: int = 200) -> Ready:
-    headers = framed_by(request.settings.embed_origins) | {"X-Robots-Tag": "noindex"}
-    return not_stored(Ready(content, status_code=status, media_type=HTML, headers=headers))
+def _framed(request: Request, page: Ready) -> Ready:
+    page.headers.update(framed_by(request.settings.embed_origins) | {"X-Robots-Tag": "noindex"})
+    return not_stored(page)

@@ -19,11 +19,14 @@ from api.http.reads import read_cached
 from api.http.requests import Request
 from api.http.responses import Ready
 from api.pages.formats import tagged_page
+from api.pages.languages import Reader, chosen_language, reader_of
 from api.pages.rendering import rendered
 from api.pages.states import State, state_of
+from domain.core.languages import Language
 from projections.event_list import EventFilter, list_events, list_version
 from projections.events import EventRow
 from projections.lists.cursor import Page, Period
+from runtime.languages.locale import Locale
 
 PAGE_SIZE = 20
 
@@ -54,10 +57,6 @@ class Month(msgspec.Struct, frozen=True, order=True):
     def next(self) -> Month:
         return Month(self.year + self.month // 12, self.month % 12 + 1)
 
-    @property
-    def label(self) -> str:
-        return f"{self.begin:%B %Y}"
-
     def __str__(self) -> str:
         return f"{self.year:04}-{self.month:02}"
 
@@ -68,29 +67,41 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     month: Month | None = None
     page: int = 1
+    language: Language | None = None
+    """That the address names."""
 
     @classmethod
     def of(cls, request: Request) -> Wanted:
         given = request.query_params
         name = given.get("q", "").replace("\0", " ").strip()[:MAX_NAME]
         number = whole_number(given.get("page", "")) or 1
-        return cls(name=name, month=Month.parse(given.get("month", "")), page=min(number, MAX_PAGE))
+        return cls(
+            name=name,
+            month=Month.parse(given.get("month", "")),
+            page=min(number, MAX_PAGE),
+            language=chosen_language(request),
+        )
+
+    @property
+    def query(self) -> dict[str, str]:
+        """Of its address."""
+        given = {
+            "q": self.name,
+            "month": str(self.month or ""),
+            "page": str(self.page) if self.page > 1 else "",
+            "lang": self.language or "",
+        }
+        return {key: value for key, value in given.items() if value}
 
     def address(self, **changes: Any) -> str:
         """Of the same list with changes."""
-        now = msgspec.structs.replace(self, **changes)
-        given = {
-            "q": now.name,
-            "month": str(now.month or ""),
-            "page": str(now.page) if now.page > 1 else "",
-        }
-        query = urlencode({key: value for key, value in given.items() if value})
+        query = urlencode(msgspec.structs.replace(self, **changes).query)
         return f"/events/?{query}" if query else "/events/"
 
 
 @get("/events/", include_in_schema=False, opt={"access": Who.ANYONE})
 async def event_list(request: Request) -> Response[Any]:
-    wanted = Wanted.of(request)
+    wanted, reader = Wanted.of(request), reader_of(request)
     hour = this_hour()
 
     async def listing(connection: AsyncConnection[Any]) -> tuple[Page[Any], datetime]:
@@ -111,9 +122,9 @@ async def event_list(request: Request) -> Response[Any]:
         return as_of(page, now), now
 
     async def respond(page: Page[EventRow], now: datetime) -> Ready:
-        return tagged_page(_rendered(wanted, page, now))
+        return tagged_page(_rendered(reader, wanted, page, now), reader)
 
-    key = f"page {hour.isoformat()} {wanted.address()}"
+    key = f"page {hour.isoformat()} {reader.language} {wanted.address()}"
     return await read_cached(request, key, 0, list_version, listing, respond)
 
 
@@ -136,13 +147,15 @@ def as_of(page: Page[EventRow], now: datetime) -> Page[EventRow]:
     return msgspec.structs.replace(page, valid=Period(now, min([end, *moments])))
 
 
-def _rendered(wanted: Wanted, page: Page[EventRow], now: datetime) -> bytes:
+def _rendered(reader: Reader, wanted: Wanted, page: Page[EventRow], now: datetime) -> bytes:
     return rendered(
+        reader,
         "events.html",
+        query=wanted.query,
         wanted=wanted,
         months=_months(wanted, now),
-        by_month=_by_month(entries(page, now)),
-        total=page.total,
+        by_month=_by_month(entries(page, now, reader.locale), reader.locale),
+        found=_found(wanted, page.total, reader.locale),
         last_page=max(1, -(-page.total // PAGE_SIZE)),
     )
 
@@ -150,12 +163,35 @@ def _rendered(wanted: Wanted, page: Page[EventRow], now: datetime) -> bytes:
 Entry = tuple[EventRow, When, State]
 
 
-def entries(page: Page[EventRow], now: datetime) -> list[Entry]:
-    return [(event, when(event), state_of(event, now)) for event in page.rows]
+def entries(page: Page[EventRow], now: datetime, locale: Locale) -> list[Entry]:
+    return [(event, when(event, locale), state_of(event, now)) for event in page.rows]
 
 
-def _by_month(listed: list[Entry]) -> list[tuple[str, list[Entry]]]:
-    groups = groupby(listed, lambda entry: f"{entry[1].begins:%B %Y}")
+def _found(wanted: Wanted, total: int, locale: Locale) -> str:
+    """How many events there are like that."""
+    values = {"number": locale.number(total), "name": wanted.name}
+    if wanted.month is None:
+        return locale.ngettext(
+            "%(number)s event with “%(name)s” in the name.",
+            "%(number)s events with “%(name)s” in the name.",
+            total,
+            **values,
+        )
+    values["month"] = locale.month(wanted.month.begin)
+    if not wanted.name:
+        return locale.ngettext(
+            "%(number)s event in %(month)s.", "%(number)s events in %(month)s.", total, **values
+        )
+    return locale.ngettext(
+        "%(number)s event with “%(name)s” in the name in %(month)s.",
+        "%(number)s events with “%(name)s” in the name in %(month)s.",
+        total,
+        **values,
+    )
+
+
+def _by_month(listed: list[Entry], locale: Locale) -> list[tuple[str, list[Entry]]]:
+    groups = groupby(listed, lambda entry: locale.month(entry[1].begins))
     return [(month, list(group)) for month, group in groups]
 
 

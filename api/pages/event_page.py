@@ -20,6 +20,7 @@ from api.http.reads import read, unless_known
 from api.http.requests import Request
 from api.http.responses import Ready
 from api.pages.formats import HTML, tagged_page
+from api.pages.languages import Reader, in_language, reader_of
 from api.pages.problems import EventRemoved, answer_problem_page
 from api.pages.rendering import rendered
 from api.pages.same_site import require_same_site
@@ -51,19 +52,23 @@ class EventPage(Controller):
     @get("/")
     async def show(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
         event = await existing_event(request, event_id)
-        return unless_known(request, tagged_page(page_of(request, event)))
+        reader = reader_of(request, event.language)
+        return unless_known(request, tagged_page(page_of(request, event, reader), reader))
 
     @post("/", opt={"limit": "register", "accepts": FORM})
     async def register(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
         outcome = await registered(request, event_id)
         if isinstance(outcome, Rejected):
             event = await existing_event(request, event_id)
-            return outcome.response(page_of(request, event, outcome.form, outcome.state))
-        return Redirect(f"/events/{event_id}/registered?as={outcome}", status_code=303)
+            reader = reader_of(request, event.language)
+            content = page_of(request, event, reader, outcome.form, outcome.state)
+            return outcome.response(content, reader)
+        after = reader_of(request).link(f"/events/{event_id}/registered", **{"as": outcome})
+        return Redirect(after, status_code=303)
 
     @get("/registered")
     async def after(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
-        return Ready(await page_after(request, event_id), media_type=HTML)
+        return await page_after(request, event_id, "registered.html")
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -74,8 +79,8 @@ class Rejected(msgspec.Struct, frozen=True):
     status: int
     state: State | None = None
 
-    def response(self, content: bytes) -> Ready:
-        headers = {"Cache-Control": "no-store"}
+    def response(self, content: bytes, reader: Reader) -> Ready:
+        headers = reader.headers | {"Cache-Control": "no-store"}
         return Ready(content, status_code=self.status, media_type=HTML, headers=headers)
 
 
@@ -85,7 +90,11 @@ async def registered(request: Request, event_id: UUID) -> Outcome | Rejected:
     sent = await sent_form(request)
     try:
         given = parsed(Registration, {**sent, "join_waiting_list": "join_waiting_list" in sent})
-        command = RegisterVisitor(event_id=event_id, **msgspec.structs.asdict(given))
+        command = RegisterVisitor(
+            event_id=event_id,
+            language=reader_of(request).language,
+            **msgspec.structs.asdict(given),
+        )
         visitor = (await execute(request, command)).value
     except (DuplicateRegistration, AlreadyWaiting):
         return "already"
@@ -116,6 +125,7 @@ async def existing_event(request: Request, id: UUID) -> EventRow:
 def page_of(
     request: Request,
     event: EventRow,
+    reader: Reader,
     form: Form = BLANK,
     state: State | None = None,
     template: str = "event.html",
@@ -124,20 +134,31 @@ def page_of(
     now = datetime.now(UTC)
     base = request.settings.public_url
     return rendered(
+        reader,
         template,
+        query={} if request.method == "GET" else None,
         event=event,
-        when=when(event),
-        deadline=moment_in(event.timezone, event.registration_deadline),
+        when=when(event, reader.locale),
+        deadline=moment_in(event.timezone, event.registration_deadline, reader.locale),
         state=state or state_of(event, now),
-        form=form,
+        form=in_language(form, reader.locale),
         address=f"{base}/events/{event.id}" if base else None,
         data=event_data(event, base),
     )
 
 
-async def page_after(request: Request, event_id: UUID, template: str = "registered.html") -> bytes:
+async def page_after(request: Request, event_id: UUID, template: str) -> Ready:
     """What to do next. It shows nothing of the registration: the address is not proven."""
     event = await existing_event(request, event_id)
     given = request.query_params.get("as", "")
     outcome = next((known for known in AFTER if known == given), "registered")
-    return rendered(template, event=event, when=when(event), outcome=outcome)
+    reader = reader_of(request, event.language)
+    content = rendered(
+        reader,
+        template,
+        query={"as": outcome},
+        event=event,
+        when=when(event, reader.locale),
+        outcome=outcome,
+    )
+    return Ready(content, media_type=HTML, headers=reader.headers)

@@ -18,6 +18,7 @@ from api.http.requests import Request
 from api.http.responses import Answer, Ready
 from api.pages.event_list import as_of, entries, this_hour
 from api.pages.formats import HTML, by_format, wants_json
+from api.pages.languages import Reader, reader_of
 from api.pages.rendering import rendered
 from domain.core.availability import TABLES_MISSING, UNAVAILABLE
 from domain.history.codec import to_json
@@ -47,15 +48,16 @@ class Home(msgspec.Struct, frozen=True):
 async def home(request: Request) -> Response[Any]:
     if wants_json(request):
         return unless_known(request, _data())
+    reader = reader_of(request)
     if not request.settings.public_pages:
-        return unless_known(request, _page())
+        return unless_known(request, _page(reader))
     try:
-        return await _with_events(request)
+        return await _with_events(request, reader)
     except NO_TABLES:
-        return unless_known(request, _page())
+        return unless_known(request, _page(reader))
 
 
-async def _with_events(request: Request) -> Response[Any]:
+async def _with_events(request: Request, reader: Reader) -> Response[Any]:
     hour = this_hour()
 
     async def listing(connection: AsyncConnection[Any]) -> tuple[Page[Any], datetime]:
@@ -66,15 +68,16 @@ async def _with_events(request: Request) -> Response[Any]:
         return as_of(page, now), now
 
     async def respond(page: Page[EventRow], now: datetime) -> Ready:
-        return _page(entries=entries(page, now), total=page.total)
+        return _page(reader, entries=entries(page, now, reader.locale), total=page.total)
 
-    key = f"home {hour.isoformat()}"
+    key = f"home {hour.isoformat()} {reader.language} {reader.chosen}"
     return await read_cached(request, key, 0, list_version, listing, respond)
 
 
-def _page(**events: Any) -> Ready:
+def _page(reader: Reader, **events: Any) -> Ready:
     """Without events where none are to be shown, or the database cannot be reached."""
-    return by_format(rendered("home.html", home=_home(), **{"entries": None, **events}), HTML)
+    content = rendered(reader, "home.html", home=_home(), **{"entries": None, **events})
+    return by_format(content, HTML, reader)
 
 
 @cache

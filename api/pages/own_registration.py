@@ -14,26 +14,49 @@ from litestar.response import Redirect
 from api.html.times import moment_in, when
 from api.http.access import Who
 from api.http.dispatch import execute
-from api.http.problems import problem_of
+from api.http.problems import Problem
 from api.http.requests import Request
 from api.http.responses import Ready
 from api.manage import PRIVATE, Standing, confirming, current, leaving, standing_of
 from api.pages.formats import HTML
+from api.pages.languages import reader_of
+from api.pages.problems import Explanation, explanation_of, problem_page
 from api.pages.qr import svg
 from api.pages.rendering import rendered
 from domain.departures import may_leave_until
-from domain.visitors import CancellationClosed, LinkExpired
+from domain.visitors import CancellationClosed
+from runtime.languages.locale import Locale
 
 
 def answer_problem_page(request: AnyRequest[Any, Any, Any], error: Exception) -> Response[Any]:
-    problem, headers = problem_of(request, error)
-    content = rendered(
-        "own_registration/problem.html",
-        problem=problem,
-        expired=isinstance(error, LinkExpired),
-        too_late=isinstance(error, CancellationClosed),
-    )
-    return Ready(content, status_code=problem.status, media_type=HTML, headers=headers | PRIVATE)
+    page = problem_page(request, error, _explanation_of)
+    page.headers.update(PRIVATE)
+    return page
+
+
+def _explanation_of(problem: Problem, locale: Locale) -> Explanation:
+    _ = locale.gettext
+    match problem.status:
+        case 410:
+            return Explanation(
+                _("This registration is over"),
+                _(
+                    "It was cancelled, or the address was not confirmed in time. If you registered"
+                    " again since, the last message has the link that works."
+                ),
+            )
+        case 409 if problem.type.endswith(CancellationClosed.slug):
+            return Explanation(
+                _("It is too late to cancel"),
+                _("Please tell the organizers that you cannot come."),
+            )
+        case 404:
+            return Explanation(
+                _("This link does not work"),
+                _("Perhaps a part of it is missing. Open it from your message, or copy all of it."),
+            )
+        case _status:
+            return explanation_of(problem, locale)
 
 
 class OwnRegistrationPages(Controller):
@@ -59,28 +82,32 @@ class OwnRegistrationPages(Controller):
     @post("/confirm")
     async def confirm(self, request: Request, token: FromPath[str]) -> Response[Any]:
         await execute(request, confirming(request, token))
-        return Redirect(f"/r/{token}", status_code=303, headers=PRIVATE)
+        own_page = reader_of(request).link(f"/r/{token}")
+        return Redirect(own_page, status_code=303, headers=PRIVATE)
 
 
 def _page(request: Request, template: str, token: str, standing: Standing) -> Ready:
     event = standing.event.event
+    reader = reader_of(request, event.details.language)
 
     def local(moment: datetime) -> str:
-        return moment_in(event.details.timezone, moment)
+        return moment_in(event.details.timezone, moment, reader.locale)
 
     until = may_leave_until(event)
     content = rendered(
+        reader,
         f"own_registration/{template}",
+        query={} if request.method == "GET" else None,
         token=token,
         ticket=standing.ticket,
         code=svg(standing.ticket) if standing.ticket else None,
         visitor=standing.visitor,
         event=event,
-        when=when(event.details),
+        when=when(event.details, reader.locale),
         area=standing.event.area,
         cancel_until=until,
         may_cancel=datetime.now(UTC) <= until,
         public=request.settings.public_pages and event.exists,
         local=local,
     )
-    return Ready(content, media_type=HTML, headers=PRIVATE)
+    return Ready(content, media_type=HTML, headers=reader.headers | PRIVATE)

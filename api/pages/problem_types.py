@@ -15,6 +15,7 @@ from api.http.reads import unless_known
 from api.http.requests import Request
 from api.http.responses import Answer
 from api.pages.formats import HTML, by_format, wants_json
+from api.pages.languages import FOR_DEVELOPERS
 from api.pages.rendering import rendered
 from domain.history.codec import to_json
 
@@ -69,7 +70,7 @@ async def problem_type(request: Request, slug: FromPath[str]) -> Response[bytes]
     if wants_json(request):
         answer = by_format(to_json(Answer(data=found)), "application/json")
     else:
-        page = rendered("problem_type.html", problem=found)
+        page = rendered(FOR_DEVELOPERS, "problem_type.html", problem=found)
         answer = by_format(page, HTML)
     return unless_known(request, answer)
 

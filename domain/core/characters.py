@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from domain.core.phrases import Phrase
+
 _REORDERING = "\u202a-\u202e\u2066-\u2069"
 """They order the text after them from right to left or from left to right."""
 
@@ -78,16 +80,25 @@ def _folded_alone(character: str) -> str:
     return character
 
 
-def wrong_in_new(name: str) -> str | None:
+def wrong_in_new(name: str) -> Phrase | None:
     """The error message for a new name, None if it is valid. Refuses code points that show nothing
     or have no common meaning, and a combining mark without its letter. Existing names, and names
     from the provider, may have them."""
     if not name.isprintable() and (found := NOT_FOR_NAMES.search(name)):
-        reason = "is for private use" if PRIVATE.match(found[0]) else "is no character"
-        return f"must not contain {named(found[0])}, which {reason}"
+        if PRIVATE.match(found[0]):
+            return Phrase(
+                "must not contain %(character)s, which is for private use",
+                character=named(found[0]),
+            )
+        return Phrase(
+            "must not contain %(character)s, which is no character", character=named(found[0])
+        )
     first = INVISIBLE.sub("", name).lstrip()[:1]
     if first and unicodedata.category(first).startswith("M"):
-        return f"must not begin with {named(first)}, which belongs to a letter before it"
+        return Phrase(
+            "must not begin with %(character)s, which belongs to a letter before it",
+            character=named(first),
+        )
     return None
 
 

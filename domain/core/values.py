@@ -18,10 +18,23 @@ from domain.core.characters import (
     named,
     wrong_in_new,
 )
+from domain.core.phrases import Phrase
 
 
 class Invalid(ValueError):
-    """A value is invalid; the message for the client says why."""
+    """A value is invalid; the message for the client says why. Its arguments are those of
+    `Phrase`."""
+
+    def __init__(self, message: str, /, *, detail: str = "", **values: object) -> None:
+        is_ready = isinstance(message, Phrase)
+        self.message = message if is_ready else Phrase(message, detail=detail, **values)
+        super().__init__(str(self.message))
+
+
+def too_long(text: str, most: int) -> Invalid:
+    return Invalid(
+        "must have at most %(most)s characters, has %(length)s", most=most, length=len(text)
+    )
 
 
 class Line(str):
@@ -46,9 +59,9 @@ class Line(str):
         if not text:
             raise Invalid("must not be empty")
         if len(text) < cls.min_length:
-            raise Invalid(f"must have at least {cls.min_length} characters")
+            raise Invalid("must have at least %(least)s characters", least=cls.min_length)
         if len(text) > cls.max_length:
-            raise Invalid(f"must have at most {cls.max_length} characters, has {len(text)}")
+            raise too_long(text, cls.max_length)
         if cls.is_new and not text.isascii() and (wrong := wrong_in_new(text)):
             raise Invalid(wrong)
         return cls(text)
@@ -61,7 +74,9 @@ class Line(str):
         if not INVISIBLE.sub("", text).strip():
             return ""
         if found := cls.refused.search(text):
-            raise Invalid(f"must not contain {named(found[0])}, which cannot be seen")
+            raise Invalid(
+                "must not contain %(character)s, which cannot be seen", character=named(found[0])
+            )
         return text
 
     @property
@@ -120,7 +135,7 @@ class Description(str):
             raise Invalid("must be a text")
         text = raw.replace("\r\n", "\n").strip()
         if len(text) > cls.max_length:
-            raise Invalid(f"must have at most {cls.max_length} characters, has {len(text)}")
+            raise too_long(text, cls.max_length)
         if cls.refused.search(text):
             raise Invalid("must not contain control characters")
         return cls(text)
@@ -142,7 +157,7 @@ class Capacity(int):
     @classmethod
     def parse(cls, raw: object) -> Self:
         if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= cls.most:
-            raise Invalid(f"must be a whole number from 0 to {cls.most}")
+            raise Invalid("must be a whole number from 0 to %(most)s", most=cls.most)
         return cls(raw)
 
 
@@ -155,7 +170,7 @@ class Days(int):
     @classmethod
     def parse(cls, raw: object) -> Self:
         if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= cls.most:
-            raise Invalid(f"must be a whole number of days, from 0 to {cls.most}")
+            raise Invalid("must be a whole number of days, from 0 to %(most)s", most=cls.most)
         return cls(raw)
 
 
@@ -190,7 +205,7 @@ class Email(str):
             raise Invalid("must be a text")
         address = raw.strip().lower()
         if len(address) > cls.max_length:
-            raise Invalid(f"must have at most {cls.max_length} characters")
+            raise Invalid("must have at most %(most)s characters", most=cls.max_length)
         if _PLAIN_ADDRESS.fullmatch(address):
             return cls(address)
         return cls(cls._parse_unusual(address))
@@ -215,9 +230,9 @@ class Email(str):
                 address, check_deliverability=False, globally_deliverable=False, strict=True
             )
         except email_validator.EmailNotValidError as error:
-            raise Invalid(f"must be an email address: {error}") from None
+            raise Invalid("must be an email address", detail=str(error)) from None
         if "." not in checked.ascii_domain:
-            raise Invalid("must be an email address: the part after the @ needs a dot")
+            raise Invalid("must be an email address", detail="the part after the @ needs a dot")
         return checked.normalized.lower()
 
 

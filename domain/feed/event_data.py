@@ -58,6 +58,7 @@ class EventChangedData(ItemData, frozen=True, kw_only=True):
     confirm_within: str | UnsetType | None = UNSET
     retention_days: int | UnsetType | None = UNSET
     questions: tuple[Question, ...] | UnsetType = UNSET
+    language: str | UnsetType | None = UNSET
 
 
 @item_type("event.rescheduled", "An event got another time or another registration deadline")

@@ -48,7 +48,10 @@ SOME_ID = UUID("6f8a4a5e-0000-4000-8000-000000000001")
 OTHER_ID = UUID("6f8a4a5e-0000-4000-8000-000000000002")
 SOON, LATER = datetime(2030, 5, 1, 9, tzinfo=UTC), datetime(2030, 6, 1, 9, tzinfo=UTC)
 PERSON = visitors.Person(
-    full_name="Zoë Žižek", email="zoe@example.com", answers={"meal": "Vegan", "days": ("Sa", "So")}
+    full_name="Zoë Žižek",
+    email="zoe@example.com",
+    answers={"meal": "Vegan", "days": ("Sa", "So")},
+    language="de",
 )
 QUESTION = Question(
     id="meal", type="choice", label="Was isst du?", required=True, options=("Alles", "Vegan")
@@ -87,6 +90,7 @@ EXAMPLES: list[DomainEvent[Any]] = [
     events.RetentionChanged(retention_days=90),
     retention.VisitorsForgotten(count=312),
     retention.RetentionSettingChanged(days=365, applies_from=SOON),
+    events.LanguageChanged(language="de"),
     event_cancellation.Cancelled(at=SOON, reason="Flooded"),
     event_cancellation.Reinstated(),
     announcements.ChangeAnnounced(event_datetime=SOON, area_id=OTHER_ID, area="Great Hall"),

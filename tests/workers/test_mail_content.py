@@ -19,12 +19,14 @@ from projections.message_texts import Facts, Kind
 from runtime.mail import Mailbox
 from tests.support.messages import FAIR, LINK, outgoing
 from tests.support.pictures import grey_picture
-from workers.delivery.mail.composing import FOOTNOTE, CannotCompose, compose
+from workers.delivery.mail.composing import CannotCompose, compose
 from workers.delivery.sender import Outgoing
 
 SENDER = Mailbox("Town Hall", "events@example.org")
 
 TICKET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567ABCDEFGHIJKLMNOP"
+
+FOOTNOTE = "You get this mail because your address was given for a registration for this event."
 
 KINDS: list[tuple[Kind, Facts]] = [
     ("registered", Facts(code="0042")),

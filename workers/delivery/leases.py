@@ -130,9 +130,12 @@ async def lease(
     )
     leased = [Leased(*(*row, leased_at)) for row in await cursor.fetchall()]
     messages = await messages_by_id(connection, [row.id for row in leased])
+    rows = await with_people(connection, keys, leased)
     return [
-        msgspec.structs.replace(row, message=messages.get(row.id))
-        for row in await with_people(connection, keys, leased)
+        msgspec.structs.replace(row, message=message.written_to(row.person))
+        if (message := messages.get(row.id))
+        else row
+        for row in rows
     ]
 
 

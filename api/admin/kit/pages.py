@@ -18,10 +18,11 @@ from api.html.templates import templates_of
 from api.http.access import Permission, may
 from api.http.requests import Request
 from api.identity.sessions import SignedIn
+from runtime.languages.locale import NAMES
 
 _TEMPLATES = templates_of("api.admin")
 _TEMPLATES.filters |= {"duration": in_words}
-_TEMPLATES.globals |= {"may": Permission}
+_TEMPLATES.globals |= {"may": Permission, "language_names": NAMES}
 
 
 def page(

@@ -1,9 +1,13 @@
 // Adds to the pages for visitors; all of them work without it.
 
+// As this browser writes the language of the page.
+const language = document.documentElement.lang;
+const here = navigator.languages.find((known) => known.split("-")[0] === language) ?? language;
+
 const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
-const day = new Intl.DateTimeFormat(undefined, { dateStyle: "full" });
-const hour = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
-const both = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
+const day = new Intl.DateTimeFormat(here, { dateStyle: "full" });
+const hour = new Intl.DateTimeFormat(here, { timeStyle: "short" });
+const both = new Intl.DateTimeFormat(here, { dateStyle: "full", timeStyle: "short" });
 
 // With the day only if the reader does not know it yet.
 const clock = (moment, known) => (day.format(moment) === known ? hour : both).format(moment);
@@ -11,13 +15,13 @@ const clock = (moment, known) => (day.format(moment) === known ? hour : both).fo
 // The time of an event in the reader's zone, under that in the zone of the event.
 function ownTime(time) {
   const begins = new Date(time.dateTime);
-  const there = (style) => new Intl.DateTimeFormat(undefined, { ...style, timeZone: time.dataset.zone }).format(begins);
+  const there = (style) => new Intl.DateTimeFormat(here, { ...style, timeZone: time.dataset.zone }).format(begins);
   if (there({ dateStyle: "full", timeStyle: "short" }) === both.format(begins)) return;
   const ends = time.dataset.ends && new Date(time.dataset.ends);
   const line = document.createElement("div");
   line.className = "own soft small";
-  line.textContent = `Your time (${own}): ${clock(begins, there({ dateStyle: "full" }))}`
-    + (ends ? ` – ${clock(ends, day.format(begins))}` : "");
+  const period = clock(begins, there({ dateStyle: "full" })) + (ends ? ` – ${clock(ends, day.format(begins))}` : "");
+  line.textContent = time.dataset.own.replace("{zone}", own).replace("{time}", period);
   time.append(line);
 }
 

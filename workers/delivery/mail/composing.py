@@ -13,14 +13,13 @@ from email.utils import format_datetime
 import msgspec
 
 from projections.calendar import Attendee, Method, invitation
+from projections.message_texts import Content
 from projections.messages import Message
 from runtime.mail import Mailbox, ascii_domain
 from workers.delivery.mail import mime
 from workers.delivery.mail.html import html_of
 from workers.delivery.mail.qr_code import QR_CODE_ID, qr_code
 from workers.delivery.sender import Outgoing
-
-FOOTNOTE = "You get this mail because your address was given for a registration for this event."
 
 _ADDRESS = re.compile(r"[^\s<>@\x00-\x1f\x7f]+@[^\s<>@\x00-\x1f\x7f]+")
 
@@ -47,10 +46,13 @@ def compose(outgoing: Outgoing, sender: Mailbox, pages: str | None = None) -> Ma
     """`pages` is the address under which each event has a page. Raises `CannotCompose`."""
     recipient = _recipient(outgoing.email)
     content = outgoing.message.content(outgoing.link)
-    html = mime.text("html", html_of(content, FOOTNOTE, QR_CODE_ID if outgoing.ticket else None))
+    footnote = content.locale.gettext(
+        "You get this mail because your address was given for a registration for this event."
+    )
+    html = mime.text("html", html_of(content, footnote, QR_CODE_ID if outgoing.ticket else None))
     if outgoing.ticket:
         html = mime.multipart("related", "picture", [html, _picture(outgoing.ticket)])
-    parts = [mime.text("plain", f"{content.text}\n\n-- \n{FOOTNOTE}\n"), html]
+    parts = [mime.text("plain", f"{content.text}\n\n-- \n{footnote}\n"), html]
     if method := outgoing.message.calendar_method:
         entry = _calendar_entry(outgoing.message, method, recipient, sender, pages)
         parts.append(_shown(entry, method))
@@ -58,7 +60,7 @@ def compose(outgoing: Outgoing, sender: Mailbox, pages: str | None = None) -> Ma
         body = mime.multipart("mixed", "mail", [alternatives, _attached(entry)])
     else:
         body = mime.multipart("alternative", "alternatives", parts)
-    return Mail(recipient, _headers(outgoing, sender, recipient) + body)
+    return Mail(recipient, _headers(outgoing, content, sender, recipient) + body)
 
 
 def _recipient(email: str) -> str:
@@ -71,7 +73,7 @@ def _recipient(email: str) -> str:
         raise CannotCompose("the domain of the address cannot be written in A-labels") from None
 
 
-def _headers(outgoing: Outgoing, sender: Mailbox, recipient: str) -> bytes:
+def _headers(outgoing: Outgoing, content: Content, sender: Mailbox, recipient: str) -> bytes:
     message = outgoing.message
     headers = {
         "To": str(Address("", *recipient.rsplit("@", 1))),
@@ -79,14 +81,14 @@ def _headers(outgoing: Outgoing, sender: Mailbox, recipient: str) -> bytes:
         "Message-ID": f"<{outgoing.id}@{sender.domain}>",
         "Auto-Submitted": "auto-generated",
         "X-Auto-Response-Suppress": "All",
-        "Content-Language": "en",
+        "Content-Language": content.locale.language,
         "MIME-Version": "1.0",
     }
     if message.kind == "reminder" and outgoing.link:
         headers["List-Unsubscribe"] = f"<{outgoing.link}>"
     return (
         mime.header("From", *_written(sender))
-        + mime.header("Subject", *mime.words(one_line(message.content().subject)))
+        + mime.header("Subject", *mime.words(one_line(content.subject)))
         + b"".join(mime.header(name, value) for name, value in headers.items())
     )
 

@@ -19,4 +19,10 @@ _TEMPLATE = Environment(
 
 def html_of(content: Content, footnote: str, qr_code_id: str | None) -> str:
     """It loads nothing from elsewhere: the picture of the ticket is a part of the mail."""
-    return _TEMPLATE.render(content=content, footnote=footnote, qr_code_id=qr_code_id)
+    return _TEMPLATE.render(
+        content=content,
+        footnote=footnote,
+        qr_code_id=qr_code_id,
+        language=content.locale.language,
+        _=content.locale.gettext,
+    )

@@ -1,0 +1,1 @@
+"""Texts, dates and numbers in the languages of visitors."""
