@@ -1,4 +1,4 @@
-"""Open events that have not begun yet and are not cancelled, the next ones first."""
+"""Events of today, and open ones that have not begun yet and are not cancelled."""
 
 from __future__ import annotations
 
@@ -11,9 +11,15 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.sql import SQL
 
+from domain.core.times import in_timezone
 from projections.events import EVENT_COLUMNS, EventRow, row_of
 
 COUNT_LIMIT = 10_000
+
+EXAMINED = 1_000
+"""Events that are looked at for what is to be mended: the next ones."""
+
+LONGEST = SQL("interval '14 days'")
 
 IS_UPCOMING: LiteralString = (
     "status = 'open' AND cancelled_at IS NULL AND event_datetime >= %(now)s"
@@ -44,6 +50,60 @@ async def upcoming_events(
     )
     counted = await cursor.fetchone()
     return UpcomingEvents(counted[0] if counted else 0, rows)
+
+
+async def events_of_today(
+    connection: AsyncConnection[Any], now: datetime, *, limit: int = 8
+) -> list[EventRow]:
+    """Those that are going on, and those of today in their own time zones: of more than `limit` the
+    nearest, the first one first. Those that take longer than `LONGEST` are left out."""
+    cursor = await connection.execute(
+        SQL(
+            """
+            SELECT {} FROM events e
+            WHERE cancelled_at IS NULL AND event_datetime > %(now)s - {longest}
+              AND event_datetime < %(now)s + {day}
+              AND (event_datetime > %(now)s - {day} OR ends_at > %(now)s)
+            ORDER BY abs(extract(epoch FROM event_datetime - %(now)s)), id LIMIT %(most)s
+            """
+        ).format(EVENT_COLUMNS, longest=LONGEST, day=SQL("interval '24 hours'")),
+        {"now": now, "most": 8 * limit},
+    )
+    near = [row_of(row) for row in await cursor.fetchall()]
+    today = [event for event in near if _is_of_today(event, now)][:limit]
+    return sorted(today, key=lambda event: (event.event_datetime, event.id))
+
+
+def _is_of_today(event: EventRow, now: datetime) -> bool:
+    begins, _ = in_timezone(event.event_datetime, event.timezone)
+    there, _ = in_timezone(now, event.timezone)
+    is_going_on = event.ends_at is not None and begins <= now < event.ends_at
+    return is_going_on or begins.date() == there.date()
+
+
+async def events_with_seats_to_mend(
+    connection: AsyncConnection[Any], now: datetime, *, limit: int = 5
+) -> list[EventRow]:
+    """Of the next `EXAMINED` events those with more visitors than seats, and those whose seats are
+    given by hand and have a free one that somebody waits for."""
+    cursor = await connection.execute(
+        SQL(
+            """
+            SELECT {} FROM (
+                SELECT * FROM events WHERE event_datetime >= %(now)s
+                ORDER BY event_datetime, id LIMIT %(examined)s
+            ) AS e JOIN event_seats s ON s.event_id = e.id
+            WHERE e.cancelled_at IS NULL AND (
+                s.taken > e.capacity
+                OR (s.waiting > 0 AND e.waiting_list = 'manual'
+                    AND s.taken < coalesce(e.capacity, s.taken + 1))
+            )
+            ORDER BY event_datetime, id LIMIT %(limit)s
+            """
+        ).format(EVENT_COLUMNS),
+        {"now": now, "examined": EXAMINED, "limit": limit},
+    )
+    return [row_of(row) for row in await cursor.fetchall()]
 
 
 async def count_upcoming(connection: AsyncConnection[Any], now: datetime) -> int:

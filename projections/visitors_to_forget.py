@@ -81,17 +81,40 @@ async def events_to_forget(
         """,  # noqa: S608
         {**_values(terms, until), "limit": limit},
     )
-    return [
-        ForgottenEvent(
-            id=id,
-            name=name,
-            ended_at=ended_at,
-            forget_at=forget_at,
-            removed=removed,
-            forgotten_before=forgotten_before,
-        )
-        for id, name, ended_at, forget_at, removed, forgotten_before in await cursor.fetchall()
-    ]
+    return [_made(*row) for row in await cursor.fetchall()]
+
+
+def _made(
+    id: UUID,
+    name: str,
+    ended_at: datetime,
+    forget_at: datetime,
+    removed: bool,
+    forgotten_before: datetime | None,
+) -> ForgottenEvent:
+    return ForgottenEvent(
+        id=id,
+        name=name,
+        ended_at=ended_at,
+        forget_at=forget_at,
+        removed=removed,
+        forgotten_before=forgotten_before,
+    )
+
+
+async def events_forgotten_soon(
+    connection: AsyncConnection[Any], terms: Terms, now: datetime, until: datetime, *, limit: int
+) -> list[ForgottenEvent]:
+    """Events whose visitors are due between now and then; the first ones come first."""
+    cursor = await connection.execute(
+        f"""
+        SELECT event_id, name, ended_at, forget_at, removed, forgotten_at FROM ({_DUE}) AS due
+        WHERE forget_at > %(now)s AND EXISTS (SELECT FROM visitors v WHERE {_IS_KNOWN})
+        ORDER BY forget_at, event_id LIMIT %(limit)s::bigint
+        """,  # noqa: S608
+        {**_values(terms, until), "now": now, "limit": limit},
+    )
+    return [_made(*row) for row in await cursor.fetchall()]
 
 
 async def count_to_forget(

@@ -24,6 +24,7 @@ from api.admin.rebuilds import RebuildPages
 from api.admin.seals import SealPages
 from api.admin.sign_in import sign_in, sign_in_page, sign_out
 from api.admin.syncs import SyncPages
+from api.admin.system import live_system, system
 from api.admin.visitor_changes import VisitorChangePages
 from api.admin.visitor_files import VisitorFilePages
 from api.admin.visitors import VisitorPages
@@ -39,6 +40,8 @@ def panel(checks: Sequence[Check | None]) -> Router:
         route_handlers=[
             dashboard,
             live_dashboard(),
+            system,
+            live_system(),
             sign_in_page,
             sign_in,
             sign_out,

@@ -42,7 +42,7 @@ class RebuildPages(Controller):
             notice = f"Rebuild of “{known}” requested."
         else:
             notice = f"A rebuild of “{known}” is already running or requested: none was added."
-        return see(request, "/admin/", position=None, notice=notice)
+        return see(request, "/admin/system/", position=None, notice=notice)
 
 
 def _known(name: str) -> str:

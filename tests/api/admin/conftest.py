@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import httpx
 import pytest
 
-from api.admin.dashboard import live_figures
+from api.admin.kit import live_figures
 from domain.accounts import Role
 from tests.api.admin.panel import Browsers, Panel
 from tests.api.serving import Api

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg import AsyncConnection
 
 from api.admin import system_status
-from api.admin.dashboard import live_figures
+from api.admin.kit import live_figures
 from domain.seals.checkpoints import Checkpoint, is_signed_by
 from domain.seals.sealing import Sealer
 from domain.seals.signing import from_pem
@@ -25,6 +25,9 @@ from workers.upkeep.rebuilds import run_requested_rebuilds
 pytestmark = pytest.mark.anyio
 
 REBUILD_AREAS = "/admin/rebuilds/areas"
+
+SYSTEM = "/admin/system/"
+LIVE_SYSTEM = "/admin/system/live"
 
 
 def row_of(page: Page, table: str) -> list[str]:
@@ -43,7 +46,7 @@ async def test_an_admin_requests_a_rebuild_and_sees_it_done(
 ) -> None:
     await api.area("Great Hall")
     await api.settled()
-    page = await admin.open("/admin/")
+    page = await admin.open(SYSTEM)
     assert page.links["Rebuild"].startswith("/admin/rebuilds/")
     page = await admin.open(REBUILD_AREAS)
     assert page.heading == "Rebuild “areas”?"
@@ -57,7 +60,7 @@ async def test_an_admin_requests_a_rebuild_and_sees_it_done(
     before = await _oid(connection)
     await run_requested_rebuilds(database_url)
     assert await _oid(connection) != before
-    page = await admin.open("/admin/")
+    page = await admin.open(SYSTEM)
     assert row_of(page, "areas")[1:] == ["running", "up to date", "Rebuild"]
 
 
@@ -89,7 +92,7 @@ async def test_the_reason_of_a_failed_rebuild_is_shown_until_the_next(
     request = await next_request(connection)
     assert request is not None
     await conclude(connection, request, "<b>what is this?</b>")
-    page = await admin.open("/admin/")
+    page = await admin.open(SYSTEM)
     assert "rebuild failed" in row_of(page, "areas")[1]
     assert "<b>what is this?</b>" in row_of(page, "areas")[1]
     await admin.open(REBUILD_AREAS)
@@ -100,16 +103,16 @@ async def test_the_reason_of_a_failed_rebuild_is_shown_until_the_next(
 async def test_only_admins_can_rebuild(
     auditor: Panel, admin: Panel, connection: AsyncConnection[Any]
 ) -> None:
-    page = await auditor.open("/admin/")
+    page = await auditor.open(SYSTEM)
     assert "Rebuild" not in page.links
     assert row_of(page, "areas") == ["areas", "running", "up to date"]
     assert (await auditor.open(REBUILD_AREAS)).status == 403
     assert (await auditor.send(REBUILD_AREAS)).status_code == 403
     assert await rebuild_requests(connection) == {}
     assert (await admin.open("/admin/rebuilds/history_events")).status == 404
-    async with stream(auditor) as live:
+    async with stream(auditor, LIVE_SYSTEM) as live:
         assert not (await live.next())[1].all("a", href="/admin/rebuilds/areas")
-    async with stream(admin) as live:
+    async with stream(admin, LIVE_SYSTEM) as live:
         assert (await live.next())[1].all("a", href="/admin/rebuilds/areas")
 
 
@@ -117,7 +120,7 @@ async def test_progress_is_updated_live(
     admin: Panel, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_figures, "QUERY_INTERVAL", 0.05)
-    async with stream(admin) as live:
+    async with stream(admin, LIVE_SYSTEM) as live:
         await live.until("figures", "areas running")
         await lock_for_rebuild(connection, ["areas"])
         for reached in (30, 60):
@@ -129,7 +132,7 @@ async def test_a_page_is_never_replaced_by_an_older_state(
     admin: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_figures, "QUERY_INTERVAL", 1.0)  # the first query is reused
-    async with stream(admin) as live:
+    async with stream(admin, LIVE_SYSTEM) as live:
         await live.until("figures", "areas running")
     await admin.open(REBUILD_AREAS)
     page = await admin.submit(button="Rebuild")
@@ -139,15 +142,19 @@ async def test_a_page_is_never_replaced_by_an_older_state(
         assert "rebuild requested" in shown.text
 
 
-async def test_without_a_read_table_the_dashboard_explains_what_to_do(
+async def test_without_a_read_table_the_panel_explains_what_to_do(
     admin: Panel, connection: AsyncConnection[Any]
 ) -> None:
     await connection.execute("DROP TABLE areas")
     await connection.execute("UPDATE projections SET schema_version = 0 WHERE name = 'areas'")
     await connection.execute("DROP TABLE sync_results")
-    page = await admin.open("/admin/")
+    page = await admin.open(SYSTEM)
     assert page.status == 200
     assert "most figures are not available" in page.alert
+    dashboard = await admin.open("/admin/")
+    assert dashboard.links["the system"] == SYSTEM
+    needs = dashboard.root.one("section", id="needs").text
+    assert "Read tables are not up to date: areas" in needs
     assert row_of(page, "areas")[1] == "outdated its table was lost"
     assert row_of(page, "areas")[3] == "Rebuild"
 
@@ -182,11 +189,13 @@ async def test_sealing_that_is_late_is_a_warning(
     api: Api, auditor: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await api.area("Great Hall")
-    page = await auditor.open("/admin/")
+    page = await auditor.open(SYSTEM)
     assert "Check that a scheduler runs" not in page.alert
     monkeypatch.setattr(system_status, "MAX_SEAL_LAG", 0.0)
-    page = await auditor.open("/admin/")
+    page = await auditor.open(SYSTEM)
     assert "Check that a scheduler runs" in page.alert
+    needs = (await auditor.open("/admin/")).root.one("section", id="needs")
+    assert "Sealing of history is late" in needs.text
 
 
 async def test_seals_are_shown_only_after_sign_in(stranger: Panel) -> None:

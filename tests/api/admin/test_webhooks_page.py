@@ -98,9 +98,8 @@ async def test_a_webhook_that_a_worker_disabled_says_why(api: Api, organizer: Pa
     await api.connections.writer.execute(command, origin)
     page = await organizer.open(f"{WEBHOOKS}{id}")
     assert "the endpoint answered 410 Gone" in page.alert
-    page = await organizer.open("/admin/")
-    assert URL in page.alert
-    assert "the endpoint answered 410 Gone" in page.alert
+    needs = (await organizer.open("/admin/")).root.one("section", id="needs")
+    assert f"The webhook {URL} was disabled: the endpoint answered 410 Gone" in needs.text
 
 
 async def test_an_auditor_sees_no_webhooks(organizer: Panel, auditor: Panel) -> None:
