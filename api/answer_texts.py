@@ -7,7 +7,7 @@ behind it, `answers.<id>.<option>`, and is there if the option is chosen.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -57,15 +57,18 @@ def _chosen(question: Question, text: str) -> list[str]:
     return chosen
 
 
-def shown(answers: Answers, asked: Mapping[str, Question]) -> list[tuple[str, str]]:
+def shown(
+    answers: Answers, asked: Iterable[Question], yes: str = YES, no: str = NO
+) -> list[tuple[str, str]]:
     """For people: each question, or its id if it is not known, and the answer."""
-    return [
-        (
-            asked[id].label if id in asked else id,
-            ", ".join(answer) if isinstance(answer, tuple) else text_of(answer),
-        )
-        for id, answer in answers.items()
-    ]
+    labels = {question.id: question.label for question in asked}
+    return [(labels.get(id, id), _said(answer, yes, no)) for id, answer in answers.items()]
+
+
+def _said(answer: Answer, yes: str, no: str) -> str:
+    if isinstance(answer, bool):
+        return yes if answer else no
+    return ", ".join(answer) if isinstance(answer, tuple) else text_of(answer)
 
 
 def fields_of(answers: Answers) -> dict[str, str]:

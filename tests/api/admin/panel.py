@@ -63,7 +63,7 @@ class Page:
         """What is wrong, by field."""
         wrong = self.root.all("div", "fieldset", class_="wrong")
         return {
-            w.one("input", "select", "textarea").get("name"): w.one("strong").text for w in wrong
+            w.all("input", "select", "textarea")[0].get("name"): w.one("strong").text for w in wrong
         }
 
     @property
@@ -189,7 +189,9 @@ def _filled(form: Element, typed: Mapping[str, Typed]) -> dict[str, list[str]]:
         name = control.get("name")
         if control.get("type") in {"checkbox", "radio"}:
             if control.has("checked"):
-                fields.setdefault(name, []).append(control.get("value") if control.has("value") else "on")
+                fields.setdefault(name, []).append(
+                    control.get("value") if control.has("value") else "on"
+                )
         else:
             fields.setdefault(name, []).append(_value(control))
     for name, value in typed.items():
