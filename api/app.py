@@ -47,6 +47,7 @@ from api.metrics import Scrapes, metrics
 from api.openapi.pages import documentation
 from api.pages import problems as page_problems
 from api.pages.site import pages
+from api.person_exports import export as export_person
 from api.questions import QuestionCalls
 from api.registrations import register
 from api.visitor_files import VisitorFileCalls
@@ -67,6 +68,7 @@ ROUTES: Sequence[ControllerRouterHandler] = [
     DoorCalls,
     ManageCalls,
     erase,
+    export_person,
     AuthCalls,
     AccountCalls,
     read_feed,

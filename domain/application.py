@@ -322,6 +322,7 @@ COMMANDS = (
     ),
     # audit
     CommandType(disclosures.RecordDisclosure, disclosures.record_disclosure),
+    CommandType(disclosures.RecordPersonExport, disclosures.record_person_export),
 )
 
 APPLICATION = Application(

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 from psycopg import AsyncConnection
@@ -17,9 +18,11 @@ from api.admin.kit.history_entries import timeline_for
 from api.admin.kit.pages import page, see
 from api.admin.kit.paging import beyond
 from api.http.access import Permission
+from api.http.attachments import attachment
 from api.http.dispatch import origin_of
 from api.http.reads import read
 from api.http.requests import Request
+from api.person_exports import export_recorded
 from domain.core.errors import NotFound
 from domain.core.values import Email
 from domain.erasure import Erasure
@@ -29,14 +32,14 @@ from projections import notification_search, visitors
 from projections.events import get_event
 from projections.lists.keyset import PageStart
 from projections.notification_search import pause
-from projections.questions import questions_ever
 from projections.removed_events import names_of_removed
 from projections.visitor_search import COUNT_LIMIT, HAS_STATUS, count, search
 from projections.visitors import VisitorRow
+from projections.visitors_to_forget import planned_for
 
 VISITORS = "/admin/visitors/"
 PAGE_SIZE = 50
-TABLES = ["visitors", "events", "outbox"]
+TABLES = ["visitors", "events", "outbox", "retention"]
 
 
 class VisitorPages(Controller):
@@ -59,6 +62,7 @@ class VisitorPages(Controller):
                 ),
                 "count": await count(connection, keys, **wanted),
                 "event": event,
+                "forget_at": await planned_for(connection, event_id) if event_id else None,
                 "removed_event": await _name_of_removed(connection, event_id)
                 if event_id and event is None
                 else None,
@@ -91,6 +95,20 @@ class VisitorPages(Controller):
             request, [content["visitor"]], visitor_id=visitor_id
         )
         return page(request, "visitors/visitor.html", timeline=timeline, **content)
+
+    @post("/{visitor_id:uuid}/export", opt={"access": Permission.EXPORT_PEOPLE})
+    async def export(self, request: Request, visitor_id: FromPath[UUID]) -> Response[Any]:
+        """A file with all that is known of the person, at all events."""
+        row = await _row(request, visitor_id)
+        if row.email is None:
+            where, notice = f"{VISITORS}{visitor_id}", "This visitor is already erased."
+            return see(request, where, position=None, notice=notice)
+        exported = await export_recorded(request, Email.parse(row.email), seen(request))
+        return Response(
+            msgspec.json.format(msgspec.json.encode(exported)),
+            media_type="application/json",
+            headers={**attachment("", "json", otherwise="person"), "Cache-Control": "no-store"},
+        )
 
     @get("/{visitor_id:uuid}/erase", opt={"access": Permission.ERASE_PEOPLE})
     async def confirm_erasure(self, request: Request, visitor_id: FromPath[UUID]) -> Response[str]:
@@ -128,9 +146,9 @@ async def _visitor(
     row = await _found(keys, id, connection)
     return {
         "visitor": row,
-        "asked": await questions_ever(connection, row.event_id) if row.answers else {},
         "event": (event := await get_event(connection, row.event_id)),
         "removed_event": None if event else await _name_of_removed(connection, row.event_id),
+        "forget_at": await planned_for(connection, row.event_id),
         "messages": await notification_search.search(
             connection, keys, visitor_id=id, start=start, limit=PAGE_SIZE
         ),

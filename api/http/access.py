@@ -75,6 +75,7 @@ class Permission(Enum):
     )
     MANAGE_KEYS = "create, roll and revoke API keys", Who.ADMIN
     ERASE_PEOPLE = "erase a person", Who.ADMIN
+    EXPORT_PEOPLE = "export all that is known of a person; it is recorded", Who.ADMIN
     REBUILD_TABLES = "rebuild read tables", Who.ADMIN
 
     def __init__(

@@ -18,6 +18,8 @@ from domain.feed.sources import TYPES
 from domain.feed.visitor_data import Seated
 from domain.questions import QUESTION_TYPES
 from domain.visitors import CancelledBy, VisitorStatus
+from projections.message_texts import Kind
+from projections.outcomes import State as MessageState
 from projections.status import State
 
 _ENUMS: Mapping[str, Sequence[str]] = {
@@ -40,6 +42,8 @@ _ENUMS: Mapping[str, Sequence[str]] = {
     "Scope": get_args(Scope),
     "Order": ("asc", "desc"),
     "PersonalState": get_args(PersonalState),
+    "MessageKind": get_args(Kind),
+    "MessageState": get_args(MessageState),
     "CheckStatus": get_args(health.Status),
     "ProjectionState": get_args(State),
 }

@@ -12,8 +12,6 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 from psycopg import AsyncConnection
 
-from api.answer_texts import answers_in
-from api.answers import with_wrong_answers
 from api.html.forms import Form, parsed, refused, sent_form
 from api.html.times import moment_in, when
 from api.http.access import Who
@@ -33,7 +31,6 @@ from domain.core.errors import DomainError, NotFound, Refused
 from domain.registrations import RegisterVisitor
 from domain.visitors import AlreadyWaiting, DuplicateRegistration
 from projections.events import EventRow, get_event
-from projections.questions import Questions, get_questions
 from projections.removed_events import was_removed
 
 FORM = "application/x-www-form-urlencoded"
@@ -56,8 +53,7 @@ class EventPage(Controller):
     async def show(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
         event = await existing_event(request, event_id)
         reader = reader_of(request, event.language)
-        content = page_of(request, event, reader, await questions_of(request, event_id))
-        return unless_known(request, tagged_page(content, reader))
+        return unless_known(request, tagged_page(page_of(request, event, reader), reader))
 
     @post("/", opt={"limit": "register", "accepts": FORM})
     async def register(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
@@ -65,9 +61,7 @@ class EventPage(Controller):
         if isinstance(outcome, Rejected):
             event = await existing_event(request, event_id)
             reader = reader_of(request, event.language)
-            content = page_of(
-                request, event, reader, outcome.questions, outcome.form, outcome.state
-            )
+            content = page_of(request, event, reader, outcome.form, outcome.state)
             return outcome.response(content, reader)
         after = reader_of(request).link(f"/events/{event_id}/registered", **{"as": outcome})
         return Redirect(after, status_code=303)
@@ -83,7 +77,6 @@ class Rejected(msgspec.Struct, frozen=True):
 
     form: Form
     status: int
-    questions: Questions
     state: State | None = None
 
     def response(self, content: bytes, reader: Reader) -> Ready:
@@ -94,11 +87,9 @@ class Rejected(msgspec.Struct, frozen=True):
 async def registered(request: Request, event_id: UUID) -> Outcome | Rejected:
     """Register whom the form names. Raises NotFromHere, NotFound."""
     require_same_site(request)
-    sent, questions = await sent_form(request), await questions_of(request, event_id)
-    answers = answers_in(questions, sent)
+    sent = await sent_form(request)
     try:
-        waits = "join_waiting_list" in sent
-        given = parsed(Registration, {**sent, "answers": answers, "join_waiting_list": waits})
+        given = parsed(Registration, {**sent, "join_waiting_list": "join_waiting_list" in sent})
         command = RegisterVisitor(
             event_id=event_id,
             language=reader_of(request).language,
@@ -108,12 +99,11 @@ async def registered(request: Request, event_id: UUID) -> Outcome | Rejected:
     except (DuplicateRegistration, AlreadyWaiting):
         return "already"
     except Refused as error:
-        return Rejected(refused(sent, error), error.status, questions, state_after(error))
+        return Rejected(refused(sent, error), error.status, state_after(error))
     except NotFound:
         raise
     except DomainError as error:
-        error = with_wrong_answers(error, questions, answers, required=True)
-        return Rejected(refused(sent, error), error.status, questions)
+        return Rejected(refused(sent, error), error.status)
     return visitor.status  # type: ignore[no-any-return]  # one of `Outcome`
 
 
@@ -132,16 +122,10 @@ async def existing_event(request: Request, id: UUID) -> EventRow:
     return event
 
 
-async def questions_of(request: Request, event_id: UUID) -> Questions:
-    found = await read(request, 0, lambda connection: get_questions(connection, event_id))
-    return found.questions if found else ()
-
-
 def page_of(
     request: Request,
     event: EventRow,
     reader: Reader,
-    questions: Questions,
     form: Form = BLANK,
     state: State | None = None,
     template: str = "event.html",
@@ -158,7 +142,6 @@ def page_of(
         deadline=moment_in(event.timezone, event.registration_deadline, reader.locale),
         state=state or state_of(event, now),
         form=in_language(form, reader.locale),
-        questions=questions,
         address=f"{base}/events/{event.id}" if base else None,
         data=event_data(event, base),
     )

@@ -5,6 +5,8 @@ A disclosure is recorded before the data is returned: without a record, no data 
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import msgspec
 
 from domain.core.aggregate import Aggregate, DomainEvent, stored_as
@@ -18,6 +20,12 @@ class RecordDisclosure(msgspec.Struct, frozen=True, kw_only=True):
     first_position: int
     last_position: int
     count: int
+
+
+class RecordPersonExport(msgspec.Struct, frozen=True, kw_only=True):
+    """The origin of the command names the reader."""
+
+    visitor_ids: tuple[UUID, ...]
 
 
 class Disclosure(Aggregate, frozen=True, kw_only=True):
@@ -36,6 +44,18 @@ class PersonalDataRead(DomainEvent[Disclosure], frozen=True, kw_only=True):
     """Number of events whose personal data was disclosed."""
 
 
+@stored_as("Disclosure.PersonExported", phrase="exported all that is known of a person")
+class PersonExported(DomainEvent[Disclosure], frozen=True, kw_only=True):
+    """Their name and email are not here: they must stay erasable."""
+
+    visitor_ids: tuple[UUID, ...]
+    """The person at each event."""
+
+
 def record_disclosure(command: RecordDisclosure, work: Work) -> None:
     read = PersonalDataRead(**msgspec.structs.asdict(command))
     work.record(Disclosure(id=work.new_id()), read)
+
+
+def record_person_export(command: RecordPersonExport, work: Work) -> None:
+    work.record(Disclosure(id=work.new_id()), PersonExported(visitor_ids=command.visitor_ids))

@@ -92,6 +92,7 @@ NO_ITEMS: frozenset[EventClass] = frozenset(
         syncs.Failed,
         retention.RetentionSettingChanged,
         disclosures.PersonalDataRead,
+        disclosures.PersonExported,
         accounts.Registered,
         accounts.Invited,
         accounts.RoleGranted,

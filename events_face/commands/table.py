@@ -305,6 +305,19 @@ COMMANDS: dict[str, Command] = {
             ),
         ),
     ),
+    "export-person": Command(
+        help="print all that is known of one person, as JSON; history records it",
+        example="events-face export-person ada@example.com > ada.json",
+        function="events_face.commands.export_person:export",
+        options=(
+            Option(
+                flag="email",
+                name="email",
+                help="the email of the person's registrations",
+                more={"metavar": "EMAIL"},
+            ),
+        ),
+    ),
     **WEBHOOK_COMMANDS,
     "rotate-keys": Command(
         help="replace the data key that encrypts the keys of personal data",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -23,7 +24,7 @@ TRACES = ("Augusta", "Lovelace", "ockham-park")
 NOTHING = {"registrations": 0, "personal_keys": 0, "notifications": 0}
 
 
-async def register(api: Api, event: str, person: dict[str, str] = PERSON) -> httpx.Response:
+async def register(api: Api, event: str, person: Mapping[str, object] = PERSON) -> httpx.Response:
     answer = await api.http.post(f"/api/events/{event}/register", json=person)
     assert answer.status_code == 201, answer.text
     return answer

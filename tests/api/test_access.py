@@ -58,6 +58,7 @@ WHO = {
     "POST /api/manage/{token}/cancel": Who.ANYONE,
     "POST /api/manage/{token}/confirm": Who.ANYONE,
     "POST /api/visitors/erase": Who.ADMIN,
+    "GET /api/visitors/export": Who.ADMIN,
     "POST /api/auth/register": Who.ANYONE,
     "POST /api/auth/login": Who.ANYONE,
     "POST /api/auth/refresh": Who.ANYONE,

@@ -15,7 +15,7 @@ from psycopg.errors import DeadlockDetected
 from psycopg.sql import SQL, Identifier
 
 from api.database import erasures
-from domain import erasure
+from domain import person_search
 from domain.history import streams
 from domain.history.store import delete_personal_keys, last_position, read_events
 from domain.notifications import Failed
@@ -213,7 +213,7 @@ async def test_an_invalid_email_is_refused_by_field(lone_api: Api) -> None:
 async def test_many_registrations_are_erased_in_batches_in_one_transaction(
     lone_api: Api, connection: AsyncConnection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(erasure, "BATCH_SIZE", 2)
+    monkeypatch.setattr(person_search, "BATCH_SIZE", 2)
     admin = await an_admin(lone_api)
     for _ in range(5):
         await register(lone_api, await lone_api.event())

@@ -3,17 +3,13 @@ before an erasure, and so not after one either."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import psycopg
 import pytest
-from psycopg import AsyncConnection
 
-from domain.history.store import connect, last_position
+from domain.history.store import connect
 from domain.privacy.keys import InstallationKeys
 from projections.outbox import OUTBOX
 from projections.rebuild.rebuild import rebuild_tables
@@ -21,45 +17,15 @@ from projections.visitor_search import search
 from projections.visitors import VISITORS
 from runtime.embedded.services import Services
 from runtime.settings import Settings
+from tests.api.database_files import a_name, files_with, write_everything
+from tests.api.forgetting import caught_up
 from tests.api.serving import Api
-from tests.support.database_contents import spellings
 from tests.support.http_server import Answer
 from tests.support.notification_service import notification_service
 from tests.support.waiting import until_async
 from workers.delivery.deliverer import new_delivery
 
 pytestmark = pytest.mark.anyio
-
-
-def a_name() -> str:
-    """One that no other test writes into the same files."""
-    return "Q" + "".join(secrets.choice("bcdfghjkmnpqrstvwxz") for _ in range(11))
-
-
-def needles(word: str) -> set[bytes]:
-    """The word in whatever spelling, its beginning and its end."""
-    parts = [part for whole in (word, word.lower()) for part in (whole[:6], whole[-6:])]
-    return {*spellings(word), word.encode("utf-16-le"), *(part.encode() for part in parts)}
-
-
-def files_with(folder: Path, words: list[str]) -> set[str]:
-    looked_for = set().union(*map(needles, words))
-    return {
-        str(path.relative_to(folder))
-        for path in _files(folder)
-        if any(needle in content for content in [_read(path)] for needle in looked_for)
-    }
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file())
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:  # PostgreSQL has removed it meanwhile
-        return b""
 
 
 async def test_no_file_of_the_cluster_holds_a_name_or_an_email(
@@ -117,11 +83,6 @@ async def test_the_search_of_files_finds_what_a_table_holds(
     assert any("base" in path for path in files_with(servers_dir, [name]))
 
 
-async def caught_up(connection: AsyncConnection[Any]) -> bool:
-    cursor = await connection.execute("SELECT min(position) FROM projections")
-    return await cursor.fetchone() == (await last_position(connection),)
-
-
 async def deliver(
     settings: Settings, services: Services, keys: InstallationKeys, answer: Answer
 ) -> None:
@@ -130,10 +91,3 @@ async def deliver(
         configured = msgspec.structs.replace(settings, notification_service_url=service.url)
         async with new_delivery(configured, services.database_url, keys) as delivery:
             await delivery.drain()
-
-
-def write_everything(database_url: str) -> None:
-    """Statistics, what waits to be put into the index, and whatever is in memory alone."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("VACUUM ANALYZE")
-        connection.execute("CHECKPOINT")

@@ -149,6 +149,7 @@ EXAMPLES: list[DomainEvent[Any]] = [
     disclosures.PersonalDataRead(
         criteria={"type": "Visitor"}, first_position=7, last_position=4711, count=12
     ),
+    disclosures.PersonExported(visitor_ids=(SOME_ID, OTHER_ID)),
     accounts.Registered(username="Zoë"),
     accounts.Invited(username="Zoë"),
     accounts.RoleGranted(role="organizer"),

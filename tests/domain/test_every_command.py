@@ -24,7 +24,7 @@ from domain.announcements import AnnounceChange, RemindOf
 from domain.api_keys import CreateKey, RevokeKey, RollKey
 from domain.application import APPLICATION
 from domain.areas import CreateArea, DeleteArea, RenameArea
-from domain.audit.disclosures import RecordDisclosure
+from domain.audit.disclosures import RecordDisclosure, RecordPersonExport
 from domain.check_ins import CheckIn, Nonce, RecordScans, Scanned, UndoCheckIn
 from domain.core.values import Email, FullName, Text, Username
 from domain.departures import (
@@ -409,6 +409,9 @@ COMMANDS: dict[type, Given] = {
         lambda w: DeleteWebhook(webhook_id=w.webhook),
         ["Webhook.Deleted"],
         lambda rows, w: rows.webhooks.clear(),
+    ),
+    RecordPersonExport: Given(
+        lambda w: RecordPersonExport(visitor_ids=(w.ada,)), ["Disclosure.PersonExported"]
     ),
     RecordDisclosure: Given(
         lambda _: RecordDisclosure(criteria={}, first_position=1, last_position=1, count=1),

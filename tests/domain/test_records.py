@@ -1,8 +1,14 @@
 """Commands that record what has happened outside: history gets what they report."""
 
 from datetime import UTC, datetime
+from uuid import UUID
 
-from domain.audit.disclosures import PersonalDataRead, RecordDisclosure
+from domain.audit.disclosures import (
+    PersonalDataRead,
+    PersonExported,
+    RecordDisclosure,
+    RecordPersonExport,
+)
 from domain.syncs import Completed, Counts, Failed, RecordFailedSync, RecordSync
 from tests.domain.scenario import Scenario
 
@@ -24,3 +30,8 @@ def test_a_disclosure_is_recorded_with_its_range() -> None:
     assert Scenario().when(RecordDisclosure(criteria={"type": "Visitor"}, **read)) == [
         PersonalDataRead(criteria={"type": "Visitor"}, **read)
     ]
+
+
+def test_an_export_of_a_person_is_recorded_without_saying_who_it_is() -> None:
+    ids = (UUID(int=7), UUID(int=8))
+    assert Scenario().when(RecordPersonExport(visitor_ids=ids)) == [PersonExported(visitor_ids=ids)]

@@ -65,11 +65,11 @@ FORGOTTEN = Counter(
 
 
 class Behind(Exception):
-    """The read tables are behind history: somebody who registered would be missing."""
+    """The read tables are behind history: somebody who registered would be missing"""
 
 
 class BeingDone(Exception):
-    """Another process is forgetting visitors."""
+    """Another process is forgetting visitors"""
 
 
 class Forgotten(msgspec.Struct, frozen=True):

@@ -22,11 +22,7 @@ from runtime.languages.locale import NAMES
 
 _TEMPLATES = templates_of("api.admin")
 _TEMPLATES.filters |= {"duration": in_words}
-_TEMPLATES.globals |= {
-    "may": Permission,
-    "language_names": NAMES,
-    "answer_words": {"yes": "Yes", "no": "No", "nothing": "No answer", "optional": "optional"},
-}
+_TEMPLATES.globals |= {"may": Permission, "language_names": NAMES}
 
 
 def page(
