@@ -16,7 +16,7 @@ from api.http.bodies import InvalidBody
 from api.http.requests import Request
 from domain.answers import NO_ANSWERS, Answers, checked_answers
 from domain.core.availability import UNAVAILABLE
-from domain.core.errors import InvalidFields
+from domain.core.errors import DomainError, InvalidFields
 from domain.events import Event
 from domain.history.streams import Streams
 from domain.questions import Question
@@ -35,6 +35,20 @@ async def name_wrong_answers(error: Exception, scope: Scope) -> None:
         with suppress(*UNAVAILABLE):
             questions, kept = await _asked(Request(scope))
             error.messages |= wrong_answers(questions, given, required=required, kept=kept)
+
+
+def with_wrong_answers(
+    error: DomainError,
+    questions: Sequence[Question],
+    given: Mapping[str, object],
+    *,
+    required: bool = False,
+    kept: Answers | None = None,
+) -> DomainError:
+    """The same for a form: the error that it was refused with, and its wrong answers."""
+    if isinstance(error, InvalidBody):
+        error.messages |= wrong_answers(questions, given, required=required, kept=kept)
+    return error
 
 
 def wrong_answers(

@@ -96,10 +96,14 @@ class QuestionCalls(Controller):
         are, also to questions that are not there any more."""
         command = ChangeQuestions(
             event_id=event_id,
-            questions=tuple(Question(**msgspec.structs.asdict(new)) for new in data.questions),
+            questions=questions_in(data),
             expected_version=expected_version(request),
         )
         return await answered(request, command, _changed)
+
+
+def questions_in(data: QuestionList) -> tuple[Question, ...]:
+    return tuple(Question(**msgspec.structs.asdict(new)) for new in data.questions)
 
 
 def _changed(event: Event) -> Response[Listing[Question]]:

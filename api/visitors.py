@@ -337,7 +337,7 @@ def _fields(row: VisitorRow, *, personal: bool) -> dict[str, Any]:
         "event_id": row.event_id,
         "full_name": row.full_name if personal else None,
         "email": row.email if personal else None,
-        "answers": row.person.answers if personal and row.person else None,
+        "answers": row.answers if personal else None,
         "status": "erased" if row.person is None else row.status,
         "queue_position": row.queue_position,
         "registered_at": row.registered_at,

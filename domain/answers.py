@@ -8,7 +8,8 @@ from datetime import date
 from typing import Any, ClassVar, Self
 
 from domain.core.errors import InvalidFields
-from domain.core.values import Description, Invalid, StoredText
+from domain.core.phrases import Phrase
+from domain.core.values import Description, Invalid, StoredText, too_long
 from domain.questions import MaxLength, Question, QuestionType
 
 Answer = str | bool | int | float | tuple[str, ...]
@@ -18,7 +19,7 @@ options."""
 Answers = dict[str, Answer]
 """By the ids of the questions; questions without an answer are not there."""
 
-MAX_NUMBER = 10**15
+MAX_NUMBER = 10**15 - 1
 
 MAX_NAMED, MAX_NAME_LENGTH = 100, 100
 """Unknown questions that one error names, at most, and the characters of each that it shows."""
@@ -35,7 +36,7 @@ class GivenAnswers(dict[str, object]):
         if not isinstance(raw, dict):
             raise Invalid("must be an object with answers by the ids of the questions")
         if len(raw) > cls.most:
-            raise Invalid(f"must be at most {cls.most}")
+            raise Invalid("must be at most %(most)s", most=cls.most)
         return cls(raw)
 
 
@@ -79,12 +80,12 @@ def checked_answers(
             if required and question.required and question.id not in answers:
                 raise Invalid("is required")
         except Invalid as error:
-            wrong[question.id] = str(error)
+            wrong[question.id] = error.message
     for id, raw in list(new.items())[:MAX_NAMED]:
         if id in before and _is_blank(raw):
             del answers[id]
         else:
-            wrong[id] = "is not a question of this event"
+            wrong[id] = Phrase("is not a question of this event")
     if wrong:
         raise InvalidFields(
             **{f"answers.{id[:MAX_NAME_LENGTH]}": text for id, text in wrong.items()}
@@ -123,7 +124,7 @@ def _text(question: Question, raw: object) -> str:
     kind: type[AnswerLine | AnswerText] = AnswerLine if question.type == "text" else AnswerText
     text = str(kind.parse(raw))
     if len(text) > question.most_characters:
-        raise Invalid(f"must have at most {question.most_characters} characters, has {len(text)}")
+        raise too_long(text, question.most_characters)
     return text
 
 
@@ -153,7 +154,7 @@ def _number(_: Question, raw: object) -> int | float:
     if not isinstance(raw, int | float) or isinstance(raw, bool) or raw != raw:
         raise Invalid("must be a number")
     if abs(raw) > MAX_NUMBER:
-        raise Invalid(f"must be from -{MAX_NUMBER:,} to {MAX_NUMBER:,}")
+        raise Invalid("must be a number of at most 15 digits")
     return int(raw) if raw == int(raw) else raw
 
 

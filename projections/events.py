@@ -128,7 +128,7 @@ class _Stored(msgspec.Struct, frozen=True):
         now = msgspec.structs.replace(
             recorded.event.apply(was), version=recorded.originator_version
         )
-        changed = (now.details, now.cancelled) != (was.details, was.cancelled)
+        changed = _seen(now) != _seen(was)
         return _Stored(now, recorded.metadata.timestamp if changed else self.changed_at)
 
     def columns(self) -> dict[str, Any]:
@@ -143,6 +143,11 @@ class _Stored(msgspec.Struct, frozen=True):
             "changed_at": self.changed_at,
             "version": event.version,
         }
+
+
+def _seen(event: Event) -> tuple[object, ...]:
+    """What its row shows."""
+    return event.exists, event.details, event.cancelled
 
 
 async def _store(connection: AsyncConnection[Any], changes: Sequence[RecordedEvent]) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
+from domain.answers import Answers
 from domain.history.store import read_last_personal_data, read_personal_data
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import Person
@@ -36,6 +37,10 @@ class WithPerson(_AtPosition, frozen=True, kw_only=True):
     @property
     def email(self) -> str | None:
         return self.person.email if self.person else None
+
+    @property
+    def answers(self) -> Answers | None:
+        return self.person.answers if self.person else None
 
 
 PersonRow = TypeVar("PersonRow", bound=WithPerson)

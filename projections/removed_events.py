@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 
 from domain import areas
+from domain.core.aggregate import RecordedEvent
 from domain.events import CleanedUp, Created, Deleted, Event, Renamed
 from domain.history.codec import decode
 
@@ -59,6 +60,21 @@ async def removed_before(
     for row in await cursor.fetchall():
         events[row[0]] = decode(*row).event.apply(events[row[0]])
     return events
+
+
+async def last_removal(connection: AsyncConnection[Any], id: UUID) -> RecordedEvent | None:
+    """None for an event that was never removed."""
+    cursor = await connection.execute(
+        """
+        SELECT originator_id, originator_version, topic, state, notification_id
+        FROM history_events WHERE originator_id = %b AND topic = ANY(%b)
+        ORDER BY originator_version DESC LIMIT 1
+        """,
+        [id, [Deleted.topic, CleanedUp.topic]],
+        binary=True,
+    )
+    row = await cursor.fetchone()
+    return decode(*row) if row else None
 
 
 async def was_removed(connection: AsyncConnection[Any], id: UUID) -> bool:

@@ -27,6 +27,7 @@ from api.admin.kit.cookies import seen
 from api.admin.kit.history_entries import timeline_for
 from api.admin.kit.pages import page, see
 from api.admin.kit.paging import Pages, page_number
+from api.admin.removed_event import removed_event
 from api.event_fields import EventChanges
 from api.html.forms import parsed, refused, seen_version, sent_form
 from api.http.access import Permission
@@ -108,7 +109,10 @@ class EventPages(Controller):
 
     @get("/{event_id:uuid}", opt={"access": Permission.USE_PANEL})
     async def event(self, request: Request, event_id: FromPath[UUID]) -> Response[str]:
-        row, seats = await event_and_seats(request, event_id)
+        try:
+            row, seats = await event_and_seats(request, event_id)
+        except NotFound:
+            return await removed_event(request, event_id)
         zone = zone_of(row.timezone)
 
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from api.admin.kit.csrf import check_csrf
 from api.admin.notifications import NotificationPages
 from api.admin.password import change_password, password_page
 from api.admin.password_link import PasswordLinkPages
+from api.admin.questions import QuestionPages
 from api.admin.rebuilds import RebuildPages
 from api.admin.seals import SealPages
 from api.admin.sign_in import sign_in, sign_in_page, sign_out
@@ -49,6 +50,7 @@ def panel(checks: Sequence[Check | None]) -> Router:
             EventPages,
             EventCancellationPages,
             EventTabs,
+            QuestionPages,
             DoorPages,
             VisitorPages,
             VisitorChangePages,

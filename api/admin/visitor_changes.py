@@ -11,6 +11,8 @@ from litestar.params import FromPath
 
 from api.admin.kit.cookies import seen
 from api.admin.kit.pages import page, see
+from api.answer_texts import answers_in, fields_of
+from api.answers import with_wrong_answers
 from api.event_visitors import NewVisitor
 from api.html.forms import Form, parsed, refused, sent_form, with_boxes
 from api.http.access import Permission
@@ -25,6 +27,7 @@ from domain.tickets import ReissueTicket
 from domain.visitors import VisitorStatus
 from domain.waiting_list import PromoteVisitor
 from projections.events import EventRow, get_event
+from projections.questions import Questions, get_questions
 from projections.visitors import VisitorRow
 
 VISITORS = "/admin/visitors/"
@@ -46,14 +49,17 @@ class VisitorChangePages(Controller):
     @post("/new/{event_id:uuid}")
     async def add_visitor(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
         sent = await sent_form(request)
+        questions = await _questions(request, event_id)
+        answers = answers_in(questions, sent)
         try:
-            new = parsed(NewVisitor, with_boxes(sent, NewVisitor))
+            new = parsed(NewVisitor, {**with_boxes(sent, NewVisitor), "answers": answers})
             done = await execute(
                 request, AddVisitor(event_id=event_id, **msgspec.structs.asdict(new))
             )
         except NotFound:
             raise
         except DomainError as error:
+            error = with_wrong_answers(error, questions, answers)
             return await _form_for_new(request, event_id, refused(sent, error), status_code=422)
         where = f"{VISITORS}{done.value.id}"
         return see(request, where, position=done.position, notice=ADDED[done.value.status])
@@ -61,20 +67,24 @@ class VisitorChangePages(Controller):
     @get("/{visitor_id:uuid}/correct")
     async def correction(self, request: Request, visitor_id: FromPath[UUID]) -> Response[str]:
         row, _ = await present(request, visitor_id)
-        form = Form({"full_name": row.full_name or "", "email": row.email or ""})
-        return page(request, "visitors/correct.html", visitor=row, form=form)
+        person = {"full_name": row.full_name or "", "email": row.email or ""}
+        form = Form(person | fields_of(row.answers or {}))
+        return await _correction(request, row, form)
 
     @post("/{visitor_id:uuid}/correct")
     async def correct(self, request: Request, visitor_id: FromPath[UUID]) -> Response[Any]:
         sent = await sent_form(request)
+        row, _ = await present(request, visitor_id)
+        questions = await _questions(request, row.event_id)
+        answers = answers_in(questions, sent)
         try:
-            done = await correct(request, visitor_id, parsed(VisitorChanges, sent))
+            changes = parsed(VisitorChanges, {**sent, "answers": answers})
+            done = await correct(request, visitor_id, changes)
         except NotFound:
             raise
         except DomainError as error:
-            row, _ = await present(request, visitor_id)
-            form = refused(sent, error)
-            return page(request, "visitors/correct.html", visitor=row, form=form, status_code=422)
+            error = with_wrong_answers(error, questions, answers, kept=row.answers)
+            return await _correction(request, row, refused(sent, error), status_code=422)
         where = f"{VISITORS}{done.value.id}"
         return see(request, where, position=done.position, notice="The visitor was corrected.")
 
@@ -130,8 +140,35 @@ class VisitorChangePages(Controller):
 async def _form_for_new(
     request: Request, event_id: UUID, form: Form, *, status_code: int = 200
 ) -> Response[str]:
-    event = await _event(request, event_id)
-    return page(request, "visitors/new.html", status_code=status_code, event=event, form=form)
+    return page(
+        request,
+        "visitors/new.html",
+        status_code=status_code,
+        event=await _event(request, event_id),
+        questions=await _questions(request, event_id),
+        form=form,
+    )
+
+
+async def _correction(
+    request: Request, row: VisitorRow, form: Form, *, status_code: int = 200
+) -> Response[str]:
+    return page(
+        request,
+        "visitors/correct.html",
+        status_code=status_code,
+        visitor=row,
+        questions=await _questions(request, row.event_id),
+        form=form,
+    )
+
+
+async def _questions(request: Request, event_id: UUID) -> Questions:
+    """None of an event that was removed."""
+    found = await read(
+        request, seen(request), lambda connection: get_questions(connection, event_id)
+    )
+    return found.questions if found else ()
 
 
 async def _asked(

@@ -32,6 +32,7 @@ from projections import notification_search, visitors
 from projections.events import get_event
 from projections.lists.keyset import PageStart
 from projections.notification_search import pause
+from projections.questions import questions_ever
 from projections.removed_events import names_of_removed
 from projections.visitor_search import COUNT_LIMIT, HAS_STATUS, count, search
 from projections.visitors import VisitorRow
@@ -146,6 +147,7 @@ async def _visitor(
     row = await _found(keys, id, connection)
     return {
         "visitor": row,
+        "asked": await questions_ever(connection, row.event_id) if row.answers else {},
         "event": (event := await get_event(connection, row.event_id)),
         "removed_event": None if event else await _name_of_removed(connection, row.event_id),
         "forget_at": await planned_for(connection, row.event_id),

@@ -8,9 +8,11 @@ from urllib.parse import urlencode
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
+from api.answer_texts import offered, shown
 from api.html.files import address_of
 from api.html.forms import Form
 from api.html.times import short_moment
+from domain.questions import Question
 
 
 def templates_of(package: str) -> Environment:
@@ -28,8 +30,14 @@ def templates_of(package: str) -> Environment:
         "address_of": address_of,
         "with_query": _with,
         "blank_form": Form(),
+        "offered": _offered,
+        "shown_answers": shown,
     }
     return templates
+
+
+def _offered(question: Question, form: Form) -> list[tuple[str, str]]:
+    return [(option, option) for option in offered(question, form.values)]
 
 
 def _moment(value: datetime) -> str:

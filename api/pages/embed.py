@@ -24,6 +24,7 @@ from api.pages.event_page import (
     existing_event,
     page_after,
     page_of,
+    questions_of,
     registered,
 )
 from api.pages.formats import HTML
@@ -48,7 +49,8 @@ class EmbeddedForm(Controller):
     async def show(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
         event = await existing_event(request, event_id)
         reader = reader_of(request, event.language)
-        content = page_of(request, event, reader, template="embed/form.html")
+        questions = await questions_of(request, event_id)
+        content = page_of(request, event, reader, questions, template="embed/form.html")
         return _framed(request, Ready(content, media_type=HTML, headers=reader.headers))
 
     @post("/", opt={"limit": "register", "accepts": FORM})
@@ -58,7 +60,13 @@ class EmbeddedForm(Controller):
             event = await existing_event(request, event_id)
             reader = reader_of(request, event.language)
             content = page_of(
-                request, event, reader, outcome.form, outcome.state, "embed/form.html"
+                request,
+                event,
+                reader,
+                outcome.questions,
+                outcome.form,
+                outcome.state,
+                "embed/form.html",
             )
             return _framed(request, outcome.response(content, reader))
         after = reader_of(request).link(f"/events/{event_id}/embed/registered", **{"as": outcome})

@@ -12,6 +12,8 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 from psycopg import AsyncConnection
 
+from api.answer_texts import answers_in
+from api.answers import with_wrong_answers
 from api.html.forms import Form, parsed, refused, sent_form
 from api.html.times import moment_in, when
 from api.http.access import Who
@@ -31,6 +33,7 @@ from domain.core.errors import DomainError, NotFound, Refused
 from domain.registrations import RegisterVisitor
 from domain.visitors import AlreadyWaiting, DuplicateRegistration
 from projections.events import EventRow, get_event
+from projections.questions import Questions, get_questions
 from projections.removed_events import was_removed
 
 FORM = "application/x-www-form-urlencoded"
@@ -53,7 +56,8 @@ class EventPage(Controller):
     async def show(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
         event = await existing_event(request, event_id)
         reader = reader_of(request, event.language)
-        return unless_known(request, tagged_page(page_of(request, event, reader), reader))
+        content = page_of(request, event, reader, await questions_of(request, event_id))
+        return unless_known(request, tagged_page(content, reader))
 
     @post("/", opt={"limit": "register", "accepts": FORM})
     async def register(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
@@ -61,7 +65,9 @@ class EventPage(Controller):
         if isinstance(outcome, Rejected):
             event = await existing_event(request, event_id)
             reader = reader_of(request, event.language)
-            content = page_of(request, event, reader, outcome.form, outcome.state)
+            content = page_of(
+                request, event, reader, outcome.questions, outcome.form, outcome.state
+            )
             return outcome.response(content, reader)
         after = reader_of(request).link(f"/events/{event_id}/registered", **{"as": outcome})
         return Redirect(after, status_code=303)
@@ -77,6 +83,7 @@ class Rejected(msgspec.Struct, frozen=True):
 
     form: Form
     status: int
+    questions: Questions
     state: State | None = None
 
     def response(self, content: bytes, reader: Reader) -> Ready:
@@ -87,9 +94,11 @@ class Rejected(msgspec.Struct, frozen=True):
 async def registered(request: Request, event_id: UUID) -> Outcome | Rejected:
     """Register whom the form names. Raises NotFromHere, NotFound."""
     require_same_site(request)
-    sent = await sent_form(request)
+    sent, questions = await sent_form(request), await questions_of(request, event_id)
+    answers = answers_in(questions, sent)
     try:
-        given = parsed(Registration, {**sent, "join_waiting_list": "join_waiting_list" in sent})
+        waits = "join_waiting_list" in sent
+        given = parsed(Registration, {**sent, "answers": answers, "join_waiting_list": waits})
         command = RegisterVisitor(
             event_id=event_id,
             language=reader_of(request).language,
@@ -99,11 +108,12 @@ async def registered(request: Request, event_id: UUID) -> Outcome | Rejected:
     except (DuplicateRegistration, AlreadyWaiting):
         return "already"
     except Refused as error:
-        return Rejected(refused(sent, error), error.status, state_after(error))
+        return Rejected(refused(sent, error), error.status, questions, state_after(error))
     except NotFound:
         raise
     except DomainError as error:
-        return Rejected(refused(sent, error), error.status)
+        error = with_wrong_answers(error, questions, answers, required=True)
+        return Rejected(refused(sent, error), error.status, questions)
     return visitor.status  # type: ignore[no-any-return]  # one of `Outcome`
 
 
@@ -122,10 +132,16 @@ async def existing_event(request: Request, id: UUID) -> EventRow:
     return event
 
 
+async def questions_of(request: Request, event_id: UUID) -> Questions:
+    found = await read(request, 0, lambda connection: get_questions(connection, event_id))
+    return found.questions if found else ()
+
+
 def page_of(
     request: Request,
     event: EventRow,
     reader: Reader,
+    questions: Questions,
     form: Form = BLANK,
     state: State | None = None,
     template: str = "event.html",
@@ -142,6 +158,7 @@ def page_of(
         deadline=moment_in(event.timezone, event.registration_deadline, reader.locale),
         state=state or state_of(event, now),
         form=in_language(form, reader.locale),
+        questions=questions,
         address=f"{base}/events/{event.id}" if base else None,
         data=event_data(event, base),
     )

@@ -89,7 +89,7 @@ def test_answers_of_every_type_are_kept_in_the_order_of_the_questions() -> None:
         (NICK, ["Adelaide", "A\nB", "A\x00B", 7, True, ["A"], "\u200b"]),
         (NOTE, ["x" * 2001, "A\x00B", 7, {"a": "b"}]),
         (BUS, ["yes", 1, 0, ["yes"]]),
-        (AGE, ["36", True, float("inf"), float("nan"), 10**15 + 1, 10**400, [1]]),
+        (AGE, ["36", True, float("inf"), float("nan"), 10**15, 10**400, [1]]),
         (BORN, ["yesterday", "2030-02-30", 20300517, True, "2030-05-17T09:00:00Z"]),
     ],
 )

@@ -35,6 +35,7 @@ SOURCES: Mapping[str, Mapping[str, Any]] = {
     "workers/delivery/mail/**/*.html": IN_TEXTS,
     "workers/delivery/mail/**/*.py": IN_TEXTS,
     "projections/message_texts.py": IN_TEXTS,
+    "domain/answers.py": OF_VALUES,
     "domain/core/characters.py": OF_VALUES,
     "domain/core/values.py": OF_VALUES,
     "api/http/bodies.py": {"Phrase": None},

@@ -22,7 +22,11 @@ from runtime.languages.locale import NAMES
 
 _TEMPLATES = templates_of("api.admin")
 _TEMPLATES.filters |= {"duration": in_words}
-_TEMPLATES.globals |= {"may": Permission, "language_names": NAMES}
+_TEMPLATES.globals |= {
+    "may": Permission,
+    "language_names": NAMES,
+    "answer_words": {"yes": "Yes", "no": "No", "nothing": "No answer", "optional": "optional"},
+}
 
 
 def page(

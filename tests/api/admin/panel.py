@@ -61,9 +61,9 @@ class Page:
     @property
     def errors(self) -> dict[str, str]:
         """What is wrong, by field."""
-        wrong = self.root.all("div", class_="wrong")
+        wrong = self.root.all("div", "fieldset", class_="wrong")
         return {
-            w.one("input", "select", "textarea").get("name"): w.one("strong").text for w in wrong
+            w.all("input", "select", "textarea")[0].get("name"): w.one("strong").text for w in wrong
         }
 
     @property
@@ -189,7 +189,9 @@ def _filled(form: Element, typed: Mapping[str, Typed]) -> dict[str, list[str]]:
         name = control.get("name")
         if control.get("type") in {"checkbox", "radio"}:
             if control.has("checked"):
-                fields.setdefault(name, []).append(control.get("value") or "on")
+                fields.setdefault(name, []).append(
+                    control.get("value") if control.has("value") else "on"
+                )
         else:
             fields.setdefault(name, []).append(_value(control))
     for name, value in typed.items():
@@ -207,7 +209,7 @@ def _offered(controls: Sequence[Element]) -> set[str] | None:
     if controls[0].tag == "select":
         return {option.get("value") for option in controls[0].all("option")}
     if controls[0].get("type") in {"checkbox", "radio"}:
-        return {control.get("value") or "on" for control in controls}
+        return {control.get("value") if control.has("value") else "on" for control in controls}
     return None
 
 
