@@ -6,18 +6,15 @@ reminders are as before. docs/decisions/0089-undo-of-a-deletion.md
 
 from __future__ import annotations
 
-from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
 from domain.areas import Area
-from domain.core.aggregate import DomainEvent, stored_as
 from domain.core.errors import NotFound
 from domain.core.unit_of_work import Work
-from domain.details import Status
 from domain.event_editing import move_between_areas
-from domain.events import Event, revised
+from domain.events import Event, Restored
 from domain.visitors import confirm_by
 
 
@@ -25,34 +22,6 @@ class RestoreEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Brings a removed event back. Nothing changes if it exists already."""
 
     event_id: UUID
-
-
-@stored_as("Event.Restored", phrase="restored the removed event")
-class Restored(DomainEvent[Event], frozen=True, kw_only=True):
-    """The event has its fields, its questions and its visitors as before. The fields here are those
-    of `Created`, for readers of the feed."""
-
-    name: str
-    event_datetime: datetime
-    registration_deadline: datetime
-    area_id: UUID | None = None
-    """None also if its area was deleted in the meantime."""
-    status: Status
-    from_provider: bool = False
-    lapses_from: datetime | None = None
-    """As for `Reinstated`: nobody could confirm an address while the event was removed."""
-    is_kept: bool = False
-    """Whether it took place already: the cleanup leaves it."""
-
-    def apply(self, aggregate: Event) -> Event:
-        return revised(
-            aggregate,
-            details=msgspec.structs.replace(aggregate.details, area_id=self.area_id),
-            exists=True,
-            cleaned_up=False,
-            is_kept=self.is_kept,
-            lapses_from=self.lapses_from,
-        )
 
 
 def restore_event(command: RestoreEvent, work: Work) -> Event:

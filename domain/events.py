@@ -365,6 +365,34 @@ class CleanedUp(DomainEvent[Event], frozen=True, kw_only=True):
         return revised(aggregate, exists=False, cleaned_up=True)
 
 
+@stored_as("Event.Restored", phrase="restored the removed event")
+class Restored(DomainEvent[Event], frozen=True, kw_only=True):
+    """The event has its fields, its questions and its visitors as before. The fields here are those
+    of `Created`, for readers of the feed."""
+
+    name: str
+    event_datetime: datetime
+    registration_deadline: datetime
+    area_id: UUID | None = None
+    """None also if its area was deleted in the meantime."""
+    status: Status
+    from_provider: bool = False
+    lapses_from: datetime | None = None
+    """As for `Reinstated`: nobody could confirm an address while the event was removed."""
+    is_kept: bool = False
+    """Whether it took place already: the cleanup leaves it."""
+
+    def apply(self, aggregate: Event) -> Event:
+        return revised(
+            aggregate,
+            details=msgspec.structs.replace(aggregate.details, area_id=self.area_id),
+            exists=True,
+            cleaned_up=False,
+            is_kept=self.is_kept,
+            lapses_from=self.lapses_from,
+        )
+
+
 def existing_event(id: UUID, work: Work) -> Event:
     event = work.get(Event, id)
     if not event.exists:

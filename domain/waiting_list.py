@@ -12,8 +12,7 @@ from domain.core.errors import NotFound
 from domain.core.seats import Outdated
 from domain.core.unit_of_work import Work, check_version
 from domain.event_cancellation import Reinstated
-from domain.event_restoration import Restored
-from domain.events import CapacityChanged, Event, Opened, Rescheduled, WaitingListChanged
+from domain.events import CapacityChanged, Event, Opened, Rescheduled, Restored, WaitingListChanged
 from domain.visitors import (
     Cancelled,
     EventCancelled,

@@ -70,6 +70,26 @@ async def list_areas(
     return Page(rows=rows, total=total, version=f"a{version}")
 
 
+async def areas_matching(connection: AsyncConnection[Any], text: str) -> Sequence[AreaRow]:
+    """The area with this id or name; else those whose name contains it, ignoring case and accents.
+    The name itself is preferred to others that only differ in case or accents."""
+    cursor = await connection.execute(
+        """
+        SELECT id, name, event_count, version FROM areas
+        WHERE id::text = lower(%(text)s) OR position(%(folded)s in name_folded) > 0
+        ORDER BY id::text <> lower(%(text)s), name <> %(text)s, name_folded <> %(folded)s,
+                 name_folded
+        """,
+        {"text": text, "folded": searchable(text)},
+        binary=True,
+    )
+    found = [AreaRow(*row) for row in await cursor.fetchall()]
+    if found and (str(found[0].id) == text.lower() or found[0].name == text):
+        return found[:1]
+    same = [area for area in found if searchable(area.name) == searchable(text)]
+    return same or found
+
+
 def list_version(now: Versions) -> str:
     """The version that a page of `list_areas` has at these versions of the projections."""
     return f"a{now['areas']}"

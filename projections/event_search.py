@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, LiteralString
 from uuid import UUID
@@ -11,11 +11,11 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Composable, Composed
 
+from projections.event_list import REGISTRABLE
 from projections.events import EVENT_COLUMNS, EventRow, row_of
 from projections.lists.dates import DateCount, Span
 from projections.lists.search_text import searchable
 from projections.lists.trigrams import matching, trigrams
-from projections.upcoming_events import IS_UPCOMING
 
 Order = Literal["newest", "oldest", "name", "-name"]
 
@@ -27,11 +27,20 @@ ORDERS: dict[Order, LiteralString] = {
 }
 
 
-State = Literal["upcoming", "open", "closed", "cancelled"]
+Time = Literal["upcoming", "past"]
+"""What has not ended yet is upcoming."""
+
+TIMES: dict[Time, LiteralString] = {
+    "upcoming": "(event_datetime >= %(now)s OR ends_at > %(now)s)",
+    "past": "event_datetime < %(now)s AND (ends_at IS NULL OR ends_at <= %(now)s)",
+}
+
+State = Literal["registrable", "full", "open", "closed", "cancelled"]
 """The state of an event for organizers: a cancelled event is neither open nor closed."""
 
 STATES: dict[State, LiteralString] = {
-    "upcoming": IS_UPCOMING,
+    "registrable": REGISTRABLE,
+    "full": "availability <> 'open' AND cancelled_at IS NULL",
     "open": "status = 'open' AND cancelled_at IS NULL",
     "closed": "status = 'closed' AND cancelled_at IS NULL",
     "cancelled": "cancelled_at IS NOT NULL",
@@ -43,7 +52,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
     name_fragment: str = ""
     status: State | None = None
-    area_id: UUID | None = None
+    time: Time | None = None
+    area_ids: frozenset[UUID] | None = None
     span: Span | None = None
 
 
@@ -69,6 +79,18 @@ async def search(
             columns=EVENT_COLUMNS,
         ),
         {**_parameters(wanted), "limit": limit, "offset": offset},
+        binary=True,
+    )
+    return [row_of(row) for row in await cursor.fetchall()]
+
+
+async def events_of_ids(connection: AsyncConnection[Any], ids: Collection[UUID]) -> list[EventRow]:
+    """Those that exist, by when they begin."""
+    cursor = await connection.execute(
+        SQL("SELECT {} FROM events e WHERE id = ANY(%s) ORDER BY event_datetime, id").format(
+            EVENT_COLUMNS
+        ),
+        [list(ids)],
         binary=True,
     )
     return [row_of(row) for row in await cursor.fetchall()]
@@ -104,8 +126,10 @@ def _statement(text: LiteralString, wanted: Filter, **parts: Composable) -> Comp
     conditions: list[LiteralString] = ["true"]
     if wanted.status:
         conditions.append(STATES[wanted.status])
-    if wanted.area_id:
-        conditions.append("area_id = %(area_id)s")
+    if wanted.time:
+        conditions.append(TIMES[wanted.time])
+    if wanted.area_ids is not None:
+        conditions.append("area_id = ANY(%(area_ids)s)")
     if wanted.span:
         conditions.append("event_datetime >= %(begin)s AND event_datetime < %(end)s")
     if folded := searchable(wanted.name_fragment):
@@ -119,7 +143,7 @@ def _parameters(wanted: Filter) -> dict[str, Any]:
         "folded": folded,
         "trigrams": trigrams(folded),
         "now": datetime.now(UTC),
-        "area_id": wanted.area_id,
+        "area_ids": None if wanted.area_ids is None else list(wanted.area_ids),
         "begin": wanted.span and wanted.span.begin,
         "end": wanted.span and wanted.span.end,
     }

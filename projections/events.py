@@ -69,7 +69,7 @@ class EventRow(Details, frozen=True, kw_only=True):
     availability: Availability = "open"
     sequence: int = 0
     changed_at: datetime
-    """Time of the last change of its details, or cancellation."""
+    """Time of the last change of its details, cancellation, or restoration."""
     version: int
     """Version of the aggregate: a later command may expect it."""
 

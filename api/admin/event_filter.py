@@ -3,33 +3,54 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
+from psycopg import AsyncConnection
+
 from api.http.requests import Request
-from projections.event_search import ORDERS, STATES, Filter, Order, State
+from projections.areas import areas_matching
+from projections.event_search import ORDERS, STATES, TIMES, Filter, Order, State, Time
 from projections.lists.dates import Span
 
 FIRST_YEAR, LAST_YEAR = 1, 9998
 
 
-def asked_filter(request: Request) -> Filter:
-    query = request.query_params
-    status, area = query.get("status", ""), query.get("area", "")
-    area_id = None
-    with suppress(ValueError):
-        area_id = UUID(area) if area else None
+def asked_time(request: Request) -> Time | None:
+    """Events to come, unless the address says otherwise; None means all."""
+    asked = request.query_params.get("time", "upcoming")
+    return cast("Time", asked) if asked in TIMES else None
+
+
+def asked_area(request: Request) -> str:
+    """The id or the name of an area, or a part of its name."""
+    return _text(request, "area").strip()
+
+
+async def asked_filter(request: Request, connection: AsyncConnection[Any]) -> Filter:
+    query, area = request.query_params, asked_area(request)
+    status = query.get("status", "")
+    area_ids = None
+    if area:
+        area_ids = frozenset[UUID](found.id for found in await areas_matching(connection, area))
     return Filter(
-        name_fragment=query.get("name", "")[:255].replace("\0", ""),
+        name_fragment=_text(request, "name"),
         status=cast("State", status) if status in STATES else None,
-        area_id=area_id,
+        time=asked_time(request),
+        area_ids=area_ids,
         span=span_of(query.get("date", "")),
     )
 
 
 def asked_order(request: Request) -> Order:
-    order = cast("Order", request.query_params.get("order", "newest"))
-    return order if order in ORDERS else "newest"
+    """Events to come begin with the next one, others with the newest."""
+    usual: Order = "oldest" if asked_time(request) == "upcoming" else "newest"
+    order = cast("Order", request.query_params.get("order", usual))
+    return order if order in ORDERS else usual
+
+
+def _text(request: Request, name: str) -> str:
+    return request.query_params.get(name, "")[:255].replace("\0", "")
 
 
 def span_of(text: str) -> Span | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from litestar import Response
-from psycopg import AsyncConnection
 
+from api.admin.area_field import area_named, offered_areas
 from api.admin.durations import from_words, in_words
 from api.admin.event_times import as_sent, as_typed
 from api.admin.kit import conflicts
@@ -22,7 +22,6 @@ from api.http.requests import Request
 from domain.core.errors import InvalidFields
 from domain.core.times import timezones
 from domain.core.values import Invalid
-from projections import areas
 from projections.events import EventRow
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -54,8 +53,6 @@ NEW = Form({"status": "open", "timezone": "UTC", "waiting_list": "off"})
 
 NUMBERS = ("capacity", "retention_days")
 
-AREAS_OFFERED = 1_000
-
 
 async def event_form(
     request: Request,
@@ -82,7 +79,6 @@ async def event_form(
         times=TIMES,
         setting=request.settings.retention_days,
         areas=offered,
-        area_names=dict(offered),
         timezones=sorted(timezones()),
         own_zone=form is NEW,
     )
@@ -103,20 +99,20 @@ async def after_conflict(request: Request, row: EventRow, sent: Mapping[str, str
     )
 
 
-async def offered_areas(connection: AsyncConnection[Any]) -> list[tuple[str, str]]:
-    """Ids and names of the areas to choose from."""
-    found = await areas.list_areas(connection, limit=AREAS_OFFERED)
-    return [(str(area.id), area.name) for area in found.rows]
-
-
 def filled(row: EventRow) -> Form:
     return Form(as_shown(_values(row)))
 
 
-def fields_of(kind: type[T], sent: Mapping[str, str]) -> T:
+def copied(row: EventRow) -> Form:
+    """For a new event like this one, at a time that is to be chosen."""
+    values = _values(row) | dict.fromkeys(TIMES, "") | {"version": ""}
+    return Form(values | {"name": row.name, "copy": str(row.id)})
+
+
+async def fields_of(request: Request, kind: type[T], sent: Mapping[str, str]) -> T:
     """The form's fields without unchanged ones: the form shows no fractions of a second, so sending
     an unchanged time would change it. In another time zone all times change, since the form has the
-    local ones. Raises InvalidFields."""
+    local ones. An area is sent by its name. Raises InvalidFields."""
     zone = sent.get("timezone", "UTC")
     moved = is_typed(sent, "timezone")
     body: dict[str, object] = {}
@@ -126,8 +122,12 @@ def fields_of(kind: type[T], sent: Mapping[str, str]) -> T:
             continue
         text = sent[name]
         try:
-            empty = name in MAY_BE_NULL and text == ""
-            body[name] = None if empty else _parsed(name, text, zone)
+            if name == "area_id":
+                area = await area_named(request, text, create="create_area" in sent)
+                body[name] = None if area is None else str(area)
+            else:
+                empty = name in MAY_BE_NULL and text == ""
+                body[name] = None if empty else _parsed(name, text, zone)
         except Invalid as error:
             body[name], wrong[name] = "", str(error)
     try:
@@ -157,7 +157,7 @@ def _values(row: EventRow) -> dict[str, str]:
         "event_datetime": as_typed(row.event_datetime, row.timezone),
         "ends_at": as_typed(row.ends_at, row.timezone),
         "timezone": row.timezone,
-        "area_id": str(row.area_id or ""),
+        "area_id": row.area or "",
         "status": row.status,
         "registration_deadline": as_typed(row.registration_deadline, row.timezone),
         "capacity": "" if row.capacity is None else str(row.capacity),

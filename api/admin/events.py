@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -10,15 +11,16 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
+from api.admin.area_field import offered_areas
 from api.admin.event_cancellation import event_and_seats, people
-from api.admin.event_filter import asked_filter, asked_order
+from api.admin.event_filter import asked_area, asked_filter, asked_order
 from api.admin.event_form import (
     NEW,
     after_conflict,
+    copied,
     event_form,
     fields_of,
     filled,
-    offered_areas,
 )
 from api.admin.following import LABELS, fields_from_provider
 from api.admin.kit.charts import bar_chart
@@ -28,6 +30,7 @@ from api.admin.kit.history_entries import timeline_for
 from api.admin.kit.pages import page, see
 from api.admin.kit.paging import Pages, page_number
 from api.admin.removed_event import removed_event
+from api.admin.selected_events import ACTIONS, deleted_before
 from api.event_fields import EventChanges
 from api.html.forms import parsed, refused, seen_version, sent_form
 from api.http.access import Permission
@@ -42,6 +45,7 @@ from domain.provider_items import FollowProvider
 from projections import events, registration_counts
 from projections.event_search import count_by_date, search
 from projections.event_visitors import count_entered
+from projections.removed_events import names_of_removed
 from projections.seats import seats_of
 from projections.visitors_to_forget import planned_for
 
@@ -55,57 +59,55 @@ class EventPages(Controller):
 
     @get("/", opt={"access": Permission.USE_PANEL})
     async def list_events(self, request: Request) -> Response[str]:
-        number = page_number(request)
-        asked, order = asked_filter(request), asked_order(request)
+        number, order = page_number(request), asked_order(request)
 
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
+            asked = await asked_filter(request, connection)
             offset = (number - 1) * PAGE_SIZE
             dates = await count_by_date(connection, asked)
             found = await search(connection, asked, order=order, limit=PAGE_SIZE, offset=offset)
             return {
+                "filter": asked,
                 "events": found,
                 "seats": await seats_of(connection, found),
                 "pages": Pages(number, PAGE_SIZE, sum(date.count for date in dates)),
                 "dates": dates,
                 "areas": await offered_areas(connection),
+                "deleted": await names_of_removed(connection, deleted_before(request)),
             }
 
         content = await read(request, seen(request), query)
-        return page(request, "events/list.html", filter=asked, order=order, **content)
+        names = dict(content["areas"])
+        area = asked_area(request)
+        return page(
+            request,
+            "events/list.html",
+            order=order,
+            actions=ACTIONS,
+            area=names.get(area.lower(), area),
+            **content,
+        )
 
     @get("/new")
     async def new_event(self, request: Request) -> Response[str]:
+        """Filled with the fields of another event, if the address names one."""
+        with suppress(ValueError):
+            source = UUID(request.query_params.get("copy", ""))
+            return await event_form(
+                request, None, copied(await _row(request, source, seen(request)))
+            )
         return await event_form(request, None, NEW)
 
     @post("/new")
     async def create_event(self, request: Request) -> Response[Any]:
         sent = await sent_form(request)
         try:
-            done = await execute(request, fields_of(CreateEvent, sent))
+            done = await execute(request, await fields_of(request, CreateEvent, sent))
         except InvalidFields as error:
             return await event_form(request, None, refused(sent, error), status_code=422)
         created = done.value.event
         notice = f"“{created.details.name}” was created."
         return see(request, f"{EVENTS}{created.id}", position=done.position, notice=notice)
-
-    @post("/close")
-    async def close_events(self, request: Request) -> Response[Any]:
-        """Close the selected events, one command each; closed events stay unchanged.
-
-        An invalid selection is refused before anything is closed. Events that were deleted in the
-        meantime do not stop the others from being closed.
-        """
-        ids = _ids((await request.form()).getall("id", []))
-        position, missing = None, 0
-        for id in ids:
-            try:
-                done = await execute(request, ChangeEvent(event_id=id, status="closed"))
-                position = done.position
-            except NotFound:
-                missing += 1
-        back = request.query_params.get("back", "")
-        where = EVENTS + (back if back.startswith("?") else "")
-        return see(request, where, position=position, notice=_closed(len(ids) - missing, missing))
 
     @get("/{event_id:uuid}", opt={"access": Permission.USE_PANEL})
     async def event(self, request: Request, event_id: FromPath[UUID]) -> Response[str]:
@@ -143,7 +145,7 @@ class EventPages(Controller):
         sent = await sent_form(request)
         row = await _row(request, event_id, seen(request))
         try:
-            changes = fields_of(EventChanges, sent)
+            changes = await fields_of(request, EventChanges, sent)
             command = ChangeEvent(
                 event_id=event_id,
                 expected_version=seen_version(sent),
@@ -203,21 +205,3 @@ async def _row(request: Request, id: UUID, at_least: int) -> events.EventRow:
     if row is None:
         raise NotFound("event", id)
     return row
-
-
-def _ids(selected: list[str]) -> set[UUID]:
-    """Raises InvalidFields."""
-    if len(selected) > PAGE_SIZE:
-        raise InvalidFields(id=f"must be at most {PAGE_SIZE}")
-    try:
-        return {UUID(id) for id in selected}
-    except ValueError:
-        raise InvalidFields(id="must be a UUID") from None
-
-
-def _closed(count: int, missing: int) -> str:
-    if not count + missing:
-        return "First select the events to close."
-    closed = "1 event was closed." if count == 1 else f"{count} events were closed."
-    gone = f"{'1 was' if missing == 1 else f'{missing} were'} deleted in the meantime."
-    return f"{closed} {gone}" if missing else closed

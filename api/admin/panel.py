@@ -23,6 +23,7 @@ from api.admin.password_link import PasswordLinkPages
 from api.admin.questions import QuestionPages
 from api.admin.rebuilds import RebuildPages
 from api.admin.seals import SealPages
+from api.admin.selected_events import SelectedEvents
 from api.admin.sign_in import sign_in, sign_in_page, sign_out
 from api.admin.syncs import SyncPages
 from api.admin.system import live_system, system
@@ -49,6 +50,7 @@ def panel(checks: Sequence[Check | None]) -> Router:
             AreaPages,
             EventPages,
             EventCancellationPages,
+            SelectedEvents,
             EventTabs,
             QuestionPages,
             DoorPages,

@@ -13,6 +13,7 @@ from litestar import Response, get
 from psycopg import AsyncConnection
 
 from api.html.forms import whole_number
+from api.html.states import State, state_of
 from api.html.times import When, when
 from api.http.access import Who
 from api.http.reads import read_cached
@@ -21,7 +22,6 @@ from api.http.responses import Ready
 from api.pages.formats import tagged_page
 from api.pages.languages import Reader, chosen_language, reader_of
 from api.pages.rendering import rendered
-from api.pages.states import State, state_of
 from domain.core.languages import Language
 from projections.event_list import EventFilter, list_events, list_version
 from projections.events import EventRow

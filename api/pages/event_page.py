@@ -15,6 +15,7 @@ from psycopg import AsyncConnection
 from api.answer_texts import answers_in
 from api.answers import with_wrong_answers
 from api.html.forms import Form, parsed, refused, sent_form
+from api.html.states import State, state_after, state_of
 from api.html.times import moment_in, when
 from api.http.access import Who
 from api.http.dispatch import execute
@@ -26,7 +27,6 @@ from api.pages.languages import Reader, in_language, reader_of
 from api.pages.problems import EventRemoved, answer_problem_page
 from api.pages.rendering import rendered
 from api.pages.same_site import require_same_site
-from api.pages.states import State, state_after, state_of
 from api.pages.structured_data import event_data
 from api.registrations import Registration
 from domain.core.errors import DomainError, NotFound, Refused

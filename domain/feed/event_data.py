@@ -10,8 +10,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from domain.details import Status, WaitingList
-from domain.event_restoration import Restored
-from domain.events import CleanedUp
+from domain.events import CleanedUp, Restored
 from domain.feed.item import ItemData, item_type
 from domain.questions import Question
 

@@ -23,7 +23,6 @@ from domain import (
     areas,
     entries,
     event_cancellation,
-    event_restoration,
     events,
     notifications,
     question_editing,
@@ -97,7 +96,7 @@ EXAMPLES: list[DomainEvent[Any]] = [
     announcements.ReminderDue(offset="P1D", event_datetime=SOON),
     events.Deleted(),
     events.CleanedUp(),
-    event_restoration.Restored(
+    events.Restored(
         name="PyCon", event_datetime=LATER, registration_deadline=SOON, area_id=OTHER_ID,
         status="closed", from_provider=True, lapses_from=LATER, is_kept=True,
     ),

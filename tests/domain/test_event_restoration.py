@@ -14,8 +14,8 @@ from domain.core.errors import NotFound
 from domain.core.values import Capacity, Email, FullName, Text
 from domain.departures import CancelVisitor
 from domain.event_editing import ChangeEvent, CleanUpEvent, CreateEvent, DeleteEvent
-from domain.event_restoration import Restored, RestoreEvent
-from domain.events import Event
+from domain.event_restoration import RestoreEvent
+from domain.events import Event, Restored
 from domain.registrations import RegisterVisitor
 from domain.visitors import Promoted, Visitor
 from tests.domain.fair import FAIR, a_fair

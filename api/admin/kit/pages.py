@@ -14,6 +14,7 @@ from litestar_htmx import HTMXDetails
 from api.admin import names
 from api.admin.durations import in_words
 from api.admin.kit import cookies, csrf
+from api.html.states import registration_state
 from api.html.templates import templates_of
 from api.http.access import Permission, may
 from api.http.requests import Request
@@ -21,7 +22,7 @@ from api.identity.sessions import SignedIn
 from runtime.languages.locale import NAMES
 
 _TEMPLATES = templates_of("api.admin")
-_TEMPLATES.filters |= {"duration": in_words}
+_TEMPLATES.filters |= {"duration": in_words, "registration_state": registration_state}
 _TEMPLATES.globals |= {
     "may": Permission,
     "language_names": NAMES,

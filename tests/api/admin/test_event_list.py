@@ -1,67 +1,20 @@
-"""The list of events in the panel: filters, orders, and closing the selected ones."""
+"""The list of events in the panel: what it shows, filters and orders."""
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.api.admin.panel import Page, Panel
+from tests.api.admin.panel import Panel
 from tests.api.serving import Api
+from tests.support.installation import Installation, a_provided_event
 
 pytestmark = pytest.mark.anyio
 
 EVENTS = "/admin/events/"
 
-
-async def test_selected_events_are_closed_and_the_list_keeps_its_page(
-    api: Api, organizer: Panel
-) -> None:
-    ids = [await api.event(name=f"Fair {number}") for number in range(3)]
-    await api.settled()
-    page = await organizer.open(f"{EVENTS}?name=fair&order=name")
-    page = await organizer.submit(f"{EVENTS}close", id=ids[:2])
-    assert (page.address, page.notice) == (
-        f"{EVENTS}?name=fair&order=name",
-        "2 events were closed.",
-    )
-    assert page.column(3) == ["closed", "closed", "open"]
-    page = await organizer.submit(f"{EVENTS}close", id=ids[:1])
-    assert page.notice == "1 event was closed."
-    page = await organizer.submit(f"{EVENTS}close")
-    assert page.notice == "First select the events to close."
-
-
-async def test_an_event_deleted_meanwhile_does_not_prevent_closing_the_others(
-    api: Api, organizer: Panel
-) -> None:
-    gone, fair = await api.event(name="Gone"), await api.event(name="Fair")
-    await api.settled()
-    await organizer.open(EVENTS)
-    await api.http.delete(f"/api/events/{gone}")
-    page = await organizer.submit(f"{EVENTS}close", id=[gone, fair])
-    assert page.notice == "1 event was closed. 1 was deleted in the meantime."
-    assert [row[1:4:2] for row in page.rows] == [["Fair", "closed"]]
-
-
-async def test_invented_selections_close_nothing(api: Api, organizer: Panel) -> None:
-    fair = await api.event(name="Fair")
-    await api.settled()
-    for ticks in ([fair, "x"], [fair] * 51, ["\0"]):
-        answer = await organizer.send(f"{EVENTS}close", id=ticks)
-        assert (answer.status_code, Page(answer).heading) == (422, "Validation failed")
-    assert (await organizer.open(EVENTS)).rows[0][3] == "open"
-
-
-async def test_closing_redirects_only_to_the_list(organizer: Panel) -> None:
-    token = await organizer.token()
-    for back in ("//evil.example", "\r\nX-Evil: 1", "?\r\nX-Evil: 1", "?name=\u03a9"):
-        address = f"{EVENTS}close?{urlencode({'back': back})}"
-        answer = await organizer.send(address, csrf_token=token)
-        assert answer.status_code == 303
-        path, _, query = answer.headers["location"].partition("?")
-        assert (path, "x-evil" in answer.headers) == (EVENTS, False)
-        assert query.isascii()
+NOTHING = "\u2013"
 
 
 async def test_events_are_found_by_name_status_area_and_date(api: Api, organizer: Panel) -> None:
@@ -75,10 +28,14 @@ async def test_events_are_found_by_name_status_area_and_date(api: Api, organizer
     )
     await api.settled()
     page = await organizer.open(EVENTS)
-    assert sorted(page.column(1)[:2]) == ["PyCon DE", "PyCon FR"]
-    assert page.column(1)[2:] == ["Fair"]
+    assert page.column(1)[0] == "Fair", "the next one first"
+    assert sorted(page.column(1)[1:]) == ["PyCon DE", "PyCon FR"]
     assert (await organizer.submit(EVENTS, name="pycon", status="open")).column(1) == ["PyCon DE"]
-    assert (await organizer.submit(EVENTS, name="", status="", area=hall)).column(1) == ["PyCon DE"]
+    for area in (hall, "Great Hall", "great", "háll"):
+        page = await organizer.submit(EVENTS, name="", status="", area=area)
+        assert page.column(1) == ["PyCon DE"]
+    assert (await organizer.open(f"{EVENTS}?area={hall}")).value("area") == "Great Hall"
+    assert "No event matches" in (await organizer.submit(EVENTS, area="Nowhere")).text
     await organizer.open(f"{EVENTS}?order=-name")
     await organizer.follow("2098 1")
     await organizer.follow("March 1")
@@ -107,3 +64,54 @@ async def test_the_order_of_a_list_is_available_to_screen_readers(
         page = await organizer.open(f"{EVENTS}?order={order}")
         (sorted_by,) = [th for th in page.root.all("th") if th.has("aria-sort")]
         assert (sorted_by.text, sorted_by.get("aria-sort")) == (heading, direction)
+
+
+async def test_past_events_are_behind_a_filter_and_running_ones_are_not_past(
+    api: Api, organizer: Panel, installation: Installation
+) -> None:
+    now = datetime.now(UTC)
+    await installation.give(a_provided_event("Over", at=now - timedelta(days=2)))
+    running = a_provided_event("Running", at=now - timedelta(days=1))
+    await installation.give(running)
+    await api.http.patch(
+        f"/api/events/{running.event_id}",
+        json={"ends_at": (now + timedelta(days=1)).isoformat()},
+    )
+    await api.event(name="To come")
+    await api.settled()
+    page = await organizer.open(EVENTS)
+    assert page.column(1) == ["Running", "To come"]
+    page = await organizer.follow("Past")
+    assert page.column(1) == ["Over"]
+    assert page.column(4) == ["over"]
+    page = await organizer.follow("All")
+    assert page.column(1) == ["To come", "Running", "Over"]
+
+
+async def test_the_list_says_whether_one_can_register_not_only_that_it_is_open(
+    api: Api, organizer: Panel
+) -> None:
+    await api.event(name="A free")
+    full = await api.event(name="B full", capacity=1, waiting_list="automatic")
+    await api.event(name="C closed", status="closed")
+    cancelled = await api.event(name="D off")
+    await api.http.post(f"/api/events/{cancelled}/cancel", json={})
+    for email in ("ada@example.org", "ben@example.org"):
+        body = {"full_name": "Ada Lovelace", "email": email, "join_waiting_list": True}
+        await api.http.post(f"/api/events/{full}/register", json=body)
+    await api.settled()
+    page = await organizer.open(f"{EVENTS}?order=name")
+    assert [row[1] for row in page.rows] == ["A free", "B full", "C closed", "D off"]
+    assert page.column(4) == ["can register", "waiting list", "closed", "cancelled"]
+    assert [row[5:8] for row in page.rows][:2] == [
+        ["0", "no limit", NOTHING],
+        ["1", "1 full", "1"],
+    ]
+    assert (await organizer.submit(EVENTS, status="registrable")).column(1) == ["A free", "B full"]
+    assert (await organizer.submit(EVENTS, status="full")).column(1) == ["B full"]
+
+
+async def test_a_part_of_a_name_finds_it_without_its_accents(api: Api, organizer: Panel) -> None:
+    await api.event(name="Fête de la Musique")
+    await api.settled()
+    assert (await organizer.open(f"{EVENTS}?name=ETE+DE")).column(1) == ["Fête de la Musique"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from domain.core.errors import DomainError
@@ -24,6 +24,11 @@ def state_of(event: EventRow, now: datetime) -> State:
     if now > event.registration_deadline:
         return "too_late"
     return event.availability
+
+
+def registration_state(event: EventRow) -> State:
+    """At this moment."""
+    return state_of(event, datetime.now(UTC))
 
 
 def state_after(refusal: DomainError) -> State | None:
