@@ -21,6 +21,7 @@ from api.identity.passwords import Password, Secret
 from api.identity.sessions import TokenPair
 from api.identity.tokens import TokenInvalid
 from domain.accounts import Account, PasswordHash, RegisterAccount, Role, UsernameTaken
+from domain.core.errors import ProblemError
 from domain.core.values import Line, Username
 from domain.history.batch import Done
 from domain.history.idempotency import Once
@@ -74,6 +75,12 @@ class Me(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[Role, ...]
 
 
+class AccountRegistrationClosed(ProblemError):
+    """Accounts are made by invitation here: ask an admin for a link"""
+
+    status = 403
+
+
 class AuthCalls(Controller):
     path = "/api/auth"
     tags = ("auth",)
@@ -81,13 +88,20 @@ class AuthCalls(Controller):
     @post(
         "/register",
         summary="Register an account",
-        opt={"access": Who.ANYONE, "limit": "accounts", "problems": [UsernameTaken]},
+        opt={
+            "access": Who.ANYONE,
+            "limit": "accounts",
+            "problems": [UsernameTaken, AccountRegistrationClosed],
+        },
     )
     async def register_account(
         self, request: Request, data: JSONBody[NewAccount]
     ) -> Response[Answer[RegisteredAccount]]:
         """Usernames are unique regardless of case. A new account has no roles and is signed in:
-        `meta` holds its tokens."""
+        `meta` holds its tokens. Where `ACCOUNT_REGISTRATION` is `closed`, admins invite people
+        instead."""
+        if request.settings.account_registration == "closed":
+            raise AccountRegistrationClosed
         connections = request.connections
         password_hash = PasswordHash(await connections.passwords.hash(data.password))
         command = RegisterAccount(username=data.username, password_hash=password_hash)

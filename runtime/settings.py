@@ -58,6 +58,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_private_networks: bool = False
     """Whether webhooks may be sent to addresses that are not public."""
     write_policy: Literal["organizer", "anyone"] = "organizer"
+    account_registration: Literal["open", "closed"] = "open"
+    """Whether anybody may register an account."""
     rate_limits: bool = True
     rate_limit_default: Rate = Rate(6000, 60)
     rate_limit_key: Rate = Rate(6000, 60)
@@ -131,6 +133,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "WEBHOOK_PRIVATE_NETWORKS", variables.boolean, default.webhook_private_networks
             ),
             write_policy=read("WRITE_POLICY", variables.write_policy, default.write_policy),
+            account_registration=read(
+                "ACCOUNT_REGISTRATION",
+                variables.account_registration,
+                default.account_registration,
+            ),
             rate_limits=read("RATE_LIMITS", variables.boolean, default.rate_limits),
             rate_limit_default=read(
                 "RATE_LIMIT_DEFAULT", variables.rate, default.rate_limit_default

@@ -177,6 +177,14 @@ def write_policy(text: str) -> Literal["organizer", "anyone"]:
             raise ValueError("must be organizer or anyone")
 
 
+def account_registration(text: str) -> Literal["open", "closed"]:
+    match text:
+        case "open" | "closed":
+            return text
+        case _:
+            raise ValueError("must be open or closed")
+
+
 def log_format(text: str) -> LogFormat:
     return _one_of(get_args(LogFormat), text)
 

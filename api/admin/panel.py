@@ -16,7 +16,6 @@ from api.admin.events import EventPages
 from api.admin.history import HistoryPages
 from api.admin.invitations import InvitationPages
 from api.admin.keys import KeyPages
-from api.admin.kit.csrf import check_csrf
 from api.admin.notifications import NotificationPages
 from api.admin.password import change_password, password_page
 from api.admin.password_link import PasswordLinkPages
@@ -24,7 +23,7 @@ from api.admin.questions import QuestionPages
 from api.admin.rebuilds import RebuildPages
 from api.admin.seals import SealPages
 from api.admin.selected_events import SelectedEvents
-from api.admin.sign_in import sign_in, sign_in_page, sign_out
+from api.admin.sign_in import before_each_request, sign_in, sign_in_page, sign_out
 from api.admin.syncs import SyncPages
 from api.admin.system import live_system, system
 from api.admin.visitor_changes import VisitorChangePages
@@ -32,7 +31,7 @@ from api.admin.visitor_files import VisitorFilePages
 from api.admin.visitors import VisitorPages
 from api.admin.webhooks import WebhookPages
 from api.http.access import COOKIE
-from api.http.hosts import Check, in_turn
+from api.http.hosts import Check
 
 
 def panel(checks: Sequence[Check | None]) -> Router:
@@ -71,7 +70,7 @@ def panel(checks: Sequence[Check | None]) -> Router:
             PasswordLinkPages,
         ],
         opt={"signed_in_by": COOKIE},
-        before_request=in_turn(*checks, check_csrf),
+        before_request=before_each_request(checks),
         include_in_schema=False,
     )
 

@@ -7,6 +7,7 @@ frame where the browser blocks those of third parties.
 
 from __future__ import annotations
 
+from api.html.same_site import is_from_here
 from api.http.requests import Request
 from domain.core.errors import ProblemError
 
@@ -19,16 +20,6 @@ class NotFromHere(ProblemError):
 
 
 def require_same_site(request: Request) -> None:
-    """Raises NotFromHere.
-
-    Browsers say where a form comes from: the present ones in `Sec-Fetch-Site` where they trust the
-    connection, the older ones in `Origin`, which is `null` on our pages, as they send no referrer.
-    """
-    fetched_from = request.headers.get("Sec-Fetch-Site")
-    if fetched_from is not None:
-        if fetched_from not in {"same-origin", "none"}:
-            raise NotFromHere
-        return
-    origin = request.headers.get("Origin", "null")
-    if origin != "null" and origin.partition("://")[2] != request.headers.get("Host"):
+    """Raises NotFromHere."""
+    if not is_from_here(request):
         raise NotFromHere

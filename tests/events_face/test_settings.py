@@ -34,6 +34,7 @@ def test_every_bad_variable_is_named_in_one_message() -> None:
         "EVENTS_PROVIDER_HOSTS": "https://other.example",
         "EVENTS_PROVIDER_TIMEZONE": "Europe",
         "WRITE_POLICY": "nobody",
+        "ACCOUNT_REGISTRATION": "maybe",
         "RATE_LIMITS": "some",
         "RATE_LIMIT_LOGIN": "10/fortnight",
         "RATE_LIMIT_REGISTER": "0/minute",

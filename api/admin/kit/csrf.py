@@ -49,11 +49,17 @@ def token_for(secret: str) -> str:
     return blake2b(secret.encode(), digest_size=24, person=b"csrf").hexdigest()
 
 
+def is_form(request: Request) -> bool:
+    """Whether the body has the type that the route accepts."""
+    accepted: str = request.route_handler.opt.get("accepts", FORM)
+    return request.content_type[0] == accepted
+
+
 async def check_csrf(request: Request) -> None:
     """Runs before each request to the panel. Raises CsrfTokenMissing, NotAForm."""
     if request.method in SAFE:
         return
-    if request.content_type[0] != request.route_handler.opt.get("accepts", FORM):
+    if not is_form(request):
         raise NotAForm
     await request.body()  # within its limit; the form is parsed from it
     secret = known_secret(request)

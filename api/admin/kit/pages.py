@@ -41,6 +41,7 @@ def page(
         account=account,
         csrf_field=csrf.FIELD,
         csrf_token=csrf.token_for(secret),
+        shown_at=_address(request),
         notice=cookies.notice(request),
         path=request.scope["path"].rstrip("/") or "/",
         query=dict(request.query_params),
@@ -60,6 +61,11 @@ def page(
     if cookies.NOTICE in request.cookies:
         cookies.forget(response, cookies.NOTICE)
     return response
+
+
+def _address(request: Request) -> str:
+    query = request.scope["query_string"].decode("latin-1")
+    return f"{request.scope['path']}?{query}" if query else request.scope["path"]
 
 
 PROGRESS = "<!-- progress -->"

@@ -21,7 +21,7 @@ def answer_problem_page(request: AnyRequest[Any, Any, Any], error: Exception) ->
     """The page for a request's exception; without a session, a redirect to the sign-in page."""
     asked = Request(request.scope, request.receive, request.send)
     if isinstance(error, TokenInvalid):
-        return _to_sign_in(asked)
+        return to_sign_in(asked)
     problem, headers = problem_of(request, error)
     response = page(
         asked,
@@ -35,15 +35,17 @@ def answer_problem_page(request: AnyRequest[Any, Any, Any], error: Exception) ->
     return response
 
 
-def _to_sign_in(request: Request) -> Response[Any]:
-    """Redirect to the sign-in page, which then leads back to the requested page. For a request of
-    htmx, the whole page is loaded instead of a part."""
+def to_sign_in(request: Request, shown_at: str | None = None) -> Response[Any]:
+    """Redirect to the sign-in page, which then leads back to the requested page, or to the one that
+    was shown. For a request of htmx, the whole page is loaded instead of a part."""
     address = "/admin/sign-in"
     if is_partial(request):
         return Response(b"", headers={"HX-Refresh": "true"})
     path, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
     if request.method == "GET" and path != "/admin":
-        address += f"?next={quote(f'{path}?{query}' if query else path)}"
+        shown_at = f"{path}?{query}" if query else path
+    if shown_at is not None:
+        address += f"?next={quote(shown_at)}"
     response = Redirect(address, status_code=303)
     if COOKIE in request.cookies:
         cookies.forget(response, COOKIE)

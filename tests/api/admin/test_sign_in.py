@@ -52,8 +52,8 @@ async def test_an_account_without_a_role_cannot_sign_in(api: Api, stranger: Pane
 async def test_an_unknown_name_and_a_wrong_password_look_alike(api: Api, stranger: Panel) -> None:
     await api.account("zoe", "organizer")
     shown = []
-    # Neither name can be a part of a token, which is hexadecimal.
-    for username, password in [("zoe", "not this one"), ("eve", PASSWORD)]:
+    # Neither name can be a part of a token, which is hexadecimal, or of the page's words.
+    for username, password in [("zoe", "not this one"), ("kim", PASSWORD)]:
         page = await stranger.sign_in(username, password)
         assert (page.status, page.value("username")) == (422, username)
         assert page.value("password") == ""
