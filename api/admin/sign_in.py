@@ -36,7 +36,7 @@ WRONG = "Wrong username or password."
 
 def before_each_request(
     checks: Sequence[Check | None],
-) -> Callable[[Request], Awaitable[Response[Any] | None]]:
+) -> Callable[[Any], Awaitable[Response[Any] | None]]:
     """The checks, and the one against forged forms. A form that comes too late is not lost."""
     let_in = in_turn(*checks)
 

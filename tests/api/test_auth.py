@@ -31,6 +31,18 @@ async def login(api: Api, **changes: str) -> httpx.Response:
     return await api.http.post("/api/auth/login", json=ADA | changes)
 
 
+async def test_registration_can_be_left_to_admins(serving: Serving) -> None:
+    async with serving(account_registration="closed") as api:
+        refused = await api.http.post("/api/auth/register", json=ADA)
+        assert (refused.status_code, refused.json()["type"]) == (
+            403,
+            "/problems/account-registration-closed",
+        )
+        assert (await login(api)).status_code == 401
+        page = await api.http.get("/admin/sign-in")
+        assert "If you have registered an account yourself" not in page.text
+
+
 async def refresh(api: Api, token: str) -> httpx.Response:
     return await api.http.post("/api/auth/refresh", json={"refresh": token})
 

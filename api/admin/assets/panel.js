@@ -116,6 +116,32 @@ function renew(shown, html) {
   }
 }
 
+// Asks before typed text is lost by leaving the page.
+let sent = null; // a form, which is not asked about
+
+function isTyped(field) {
+  const holdsText = field.matches("textarea, input:not([type=hidden], [type=checkbox], [type=radio])");
+  return holdsText && field.value !== field.defaultValue;
+}
+
+// A form that is shown again has text that was not saved: it is marked, or has an alert.
+function isUnsaved(form) {
+  if (form === sent || form.querySelector("input[type=password]")) return false;
+  return form.matches("[data-typed]") || form.querySelector("[role=alert]") || [...form.elements].some(isTyped);
+}
+
+function hasUnsaved() {
+  return [...document.querySelectorAll("main form[method=post]")].some(isUnsaved);
+}
+
+window.addEventListener("submit", (event) => { sent = event.target; });
+window.addEventListener("beforeunload", (event) => { if (hasUnsaved()) event.preventDefault(); });
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const leaves = event.detail.boosted && event.detail.elt.matches("a");
+  if (leaves && hasUnsaved() && !confirm("Leave this page? What you typed is not saved.")) event.preventDefault();
+});
+document.addEventListener("htmx:sendError", () => { sent = null; });
+
 function enhance(root) {
   localTimes(root);
   localHints(root);

@@ -6,7 +6,7 @@ relative to another page than the one that is shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
@@ -15,6 +15,9 @@ import msgspec
 
 Fields = Sequence[tuple[str, str]]
 """Names and values, in the order in which a browser sends them."""
+
+FILLED = "data-typed"
+"""Attribute of a form that was filled: its text was not saved (`panel.js`)."""
 
 NEVER_FILLED = {"password", "file", "submit", "button", "image", "reset"}
 """Types of inputs."""
@@ -52,6 +55,7 @@ class _Control(msgspec.Struct):
 
 
 class _Form(msgspec.Struct):
+    start: _Control
     targets: set[str]
     """The paths that its buttons send it to."""
     controls: list[_Control] = []
@@ -72,7 +76,8 @@ def filled(html: str, address: str, sent_to: str, fields: Fields) -> str | None:
     for form in page.forms:
         if sent_to in form.targets:
             values = _Values(fields)
-            edits = [edit for control in form.controls for edit in _edits(control, values, page)]
+            edits = [edit for control in form.controls for edit in _edits(control, values)]
+            form.start.attributes[FILLED] = None
             return page.changed(edits) if values.have_places(form.controls) else None
     return None
 
@@ -96,7 +101,7 @@ class _Values:
         return left <= several
 
 
-def _edits(control: _Control, values: _Values, page: _Page) -> Iterator[_Edit]:
+def _edits(control: _Control, values: _Values) -> Iterator[_Edit]:
     if not control.is_filled or "disabled" in control.attributes:
         return
     if control.is_box:
@@ -118,8 +123,11 @@ def _edits(control: _Control, values: _Values, page: _Page) -> Iterator[_Edit]:
 def _with(control: _Control, attribute: str, value: str | None) -> _Edit:
     """The start tag with another value of the attribute, or without it."""
     others = {name: v for name, v in control.attributes.items() if name != attribute}
-    given = others if value is None else {**others, attribute: value}
-    written = [name if v is None else f'{name}="{escape(v)}"' for name, v in given.items()]
+    return _start_tag(control, others if value is None else {**others, attribute: value})
+
+
+def _start_tag(control: _Control, attributes: Mapping[str, str | None]) -> _Edit:
+    written = [name if v is None else f'{name}="{escape(v)}"' for name, v in attributes.items()]
     return _Edit(control.begin, control.end, f"<{' '.join([control.tag, *written])}>")
 
 
@@ -142,7 +150,8 @@ class _Page(HTMLParser):
 
     def changed(self, edits: Sequence[_Edit]) -> str:
         parts, at = [], 0
-        for edit in sorted([*edits, *self._absolute]):
+        starts = [_start_tag(form.start, form.start.attributes) for form in self.forms]
+        for edit in sorted([*edits, *starts, *self._absolute]):
             parts += [self._html[at : edit.begin], edit.text]
             at = edit.end
         return "".join([*parts, self._html[at:]])
@@ -152,10 +161,9 @@ class _Page(HTMLParser):
         attributes = dict(attrs)
         found = _Control(tag, attributes, begin, begin + len(self.get_starttag_text() or ""))
         if tag == "form":
-            self._form = _Form({self._path(attributes.get("action"))})
+            self._form = _Form(found, {self._path(attributes.get("action"))})
             self.forms.append(self._form)
-            if not attributes.get("action"):
-                self._absolute.append(_with(found, "action", self._address))
+            found.attributes = {"action": self._address, **attributes}
         elif tag == "a" and (attributes.get("href") or "").startswith("?"):
             target = urljoin(self._address, attributes["href"])
             self._absolute.append(_with(found, "href", target))

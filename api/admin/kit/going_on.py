@@ -48,7 +48,7 @@ async def _page_now(request: Request, address: str, session: str) -> str | None:
 
 
 def _scope(request: Request, address: str, session: str) -> Any:
-    given = request.scope
+    given: Any = request.scope
     parts = urlsplit(address)
     kept = ("type", "asgi", "http_version", "scheme", "server", "client", "root_path")
     headers = [

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from litestar.routes import HTTPRoute
 
 from api.admin.kit.kept_forms import MAX_SIZE
 from api.admin.panel import panel
@@ -178,6 +179,7 @@ def pages_with_forms() -> list[str]:
     """Paths that show a form and take it, by their templates."""
     found = []
     for route in panel(()).routes:
+        assert isinstance(route, HTTPRoute)
         methods = {method for handler in route.route_handlers for method in handler.http_methods}
         if {"GET", "POST"} <= methods and ":str}" not in route.path:
             found.append(route.path)
