@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import csv
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from functools import partial
 from io import StringIO
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
 
+from api.answer_texts import PREFIX, text_of
 from api.csv_files.cells import escaped
 from api.database.query import Query
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import VisitorStatus
 from projections.event_visitors import BEGINNING, Place, next_visitors
+from projections.questions import questions_ever
 from projections.visitors import VisitorRow, with_people_and_places
 
 COLUMNS = (
@@ -36,7 +39,11 @@ PAGE_SIZE = 500
 """Visitors that are read at once: to decrypt their names takes about 10 ms of the event loop."""
 
 Rows = list[VisitorRow]
-RunQuery = Callable[[Query[Rows]], Awaitable[Rows]]
+T = TypeVar("T")
+
+
+class RunQuery(Protocol):
+    def __call__(self, query: Query[T], /) -> Awaitable[T]: ...
 
 
 async def exported(
@@ -47,11 +54,12 @@ async def exported(
     status: VisitorStatus | None = None,
     personal: bool = True,
 ) -> AsyncIterator[str]:
-    """Parts of the file, in the order in which the visitors came. Without `personal`, names and
-    emails are empty."""
-    yield _lines([COLUMNS])
+    """Parts of the file, in the order in which the visitors came. Each question has a column, also
+    those that have gone. Without `personal`, names, emails and answers are empty."""
+    asked = list(await run_query(partial(questions_ever, event_id=event_id)))
+    yield _lines([[*COLUMNS, *(PREFIX + id for id in asked)]])
     async for rows in pages_of(run_query, keys, event_id, status):
-        yield _lines(_cells(row, personal=personal) for row in rows)
+        yield _lines(_cells(row, asked, personal=personal) for row in rows)
 
 
 async def pages_of(
@@ -91,9 +99,9 @@ async def _named(run_query: RunQuery, keys: InstallationKeys, rows: Rows) -> Row
     return [row for part in named for row in part]
 
 
-def _cells(row: VisitorRow, *, personal: bool) -> Iterable[object]:
+def _cells(row: VisitorRow, asked: Sequence[str], *, personal: bool) -> Iterable[object]:
     """A cell of None is empty."""
-    person = row.person
+    person, answers = row.person, (personal and row.answers) or {}
     return (
         row.id,
         escaped(person.full_name) if personal and person else None,
@@ -102,6 +110,7 @@ def _cells(row: VisitorRow, *, personal: bool) -> Iterable[object]:
         row.queue_position,
         row.registered_at,
         row.checked_in_at,
+        *(escaped(text_of(answers[id])) if id in answers else None for id in asked),
     )
 
 

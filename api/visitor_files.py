@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Annotated, Any, cast
@@ -41,9 +41,11 @@ from domain.history.batch import Done, Execute
 from domain.history.idempotency import Once
 from domain.history.rehearsal import rehearsal
 from domain.history.replays import done_before, done_once
+from domain.questions import Question
 from domain.visitors import EventCancelled, VisitorStatus
 from projections.event_visitors import next_visitors
 from projections.events import get_event
+from projections.questions import questions_ever
 
 _EXPORT = f"""\
 id,full_name,email,status,queue_position,registered_at,checked_in_at\r
@@ -93,8 +95,10 @@ class VisitorFileCalls(Controller):
         status: StatusFilter = "any",
         min_event_position: MinEventPosition = 0,
     ) -> Response[str]:
-        """As a CSV file, those who registered first come first. No cell is a formula: a text that
-        would be one has an apostrophe in front of it, which the import takes away."""
+        """As a CSV file, those who registered first come first. Each question of the event has a
+        column `answers.<id>`, also one that is not asked any more; several options are lines of a
+        cell. No cell is a formula: a text that would be one has an apostrophe in front of it, which
+        the import takes away."""
         return await visitor_file(
             request,
             event_id,
@@ -133,10 +137,12 @@ class VisitorFileCalls(Controller):
         ] = True,
     ) -> Response[VisitorImport]:
         """From a CSV file in UTF-8 with the columns `full_name` and `email`, up to 10,000 lines;
-        an exported file is one. Cells are separated by commas, semicolons or tabs. A line that
-        cannot be imported is refused with the reason, and the others are imported; nothing is
-        imported from a file that cannot be read. Visitors are added in the order of the lines. The
-        same file again changes nothing more, so repeat an import that was interrupted."""
+        an exported file is one. Columns `answers.<id>` have the answers to the questions of the
+        event, of which required ones may be left out. Cells are separated by commas, semicolons or
+        tabs. A line that cannot be imported is refused with the reason, and the others are
+        imported; nothing is imported from a file that cannot be read. Visitors are added in the
+        order of the lines. The same file again changes nothing more, so repeat an import that was
+        interrupted."""
         if not has_media_type(request.scope["headers"], b"text/csv"):
             raise NotCsv
         # In a thread: a file of blank lines takes seconds, and other requests go on meanwhile.
@@ -146,16 +152,22 @@ class VisitorFileCalls(Controller):
         )
 
         async def write() -> Done:
+            asked = await questions_asked(request, event_id)
             async with executing(request, dry_run=dry_run) as execute:
                 lines, position = list[ImportedLine](), 0
                 async for portion in imported(
-                    records, event_id, terms, execute, origin_of(request)
+                    records, event_id, asked, terms, execute, origin_of(request)
                 ):
                     lines += portion.lines
                     position = portion.position
             return Done(lines, position)
 
         return await answered_once(request, partial(_once, request, write), _reported)
+
+
+async def questions_asked(request: Request, event_id: UUID) -> Mapping[str, Question]:
+    """By their ids, from history, which is never late."""
+    return await run_query(request.connections.primary, partial(questions_ever, event_id=event_id))
 
 
 def _reported(lines: list[ImportedLine]) -> Response[VisitorImport]:

@@ -6,19 +6,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 
+from api.answer_texts import PREFIX, raw_answer
 from api.csv_files.reading import Record, records_of
 from api.visitor_export import COLUMNS
+from domain.answers import GivenAnswers
 from domain.core.errors import DomainError, InvalidFields
 from domain.core.values import Email, FullName, Invalid
 from domain.history.batch import Done, Execute, Origin
 from domain.history.group_commit import Overloaded
+from domain.questions import Question
 from domain.registrations import AddVisitors, NewPerson
 from domain.visitors import AlreadyWaiting, DuplicateRegistration, Visitor
 
@@ -30,6 +33,9 @@ TRIES, PAUSE = 20, 0.25
 """How often, and with how many seconds in between, a portion is tried while the writer is busy."""
 
 NEEDED: Mapping[str, Callable[[object], str]] = {"full_name": FullName.parse, "email": Email.parse}
+
+Questions = Mapping[str, Question]
+"""By their ids."""
 
 Outcome = Literal["registered", "waiting", "already", "refused"]
 
@@ -69,20 +75,26 @@ def counts_of(lines: Sequence[ImportedLine]) -> ImportCounts:
 
 def visitors_in(file: bytes) -> list[Record]:
     """Raises MalformedFile, InvalidFields."""
-    return records_of(file, required=NEEDED.keys(), ignored=COLUMNS)
+    return records_of(file, required=NEEDED.keys(), ignored=COLUMNS, others=PREFIX)
 
 
 async def imported(
-    records: Sequence[Record], event_id: UUID, terms: Terms, execute: Execute, origin: Origin
+    records: Sequence[Record],
+    event_id: UUID,
+    asked: Questions,
+    terms: Terms,
+    execute: Execute,
+    origin: Origin,
 ) -> AsyncIterator[Portion]:
-    """Imports the records portion by portion; there is at least one.
+    """Imports the records portion by portion; there is at least one. `asked` are the questions of
+    the event.
 
     Raises NotFound and EventCancelled if that was so at the beginning; later, they are the reason
     why the remaining lines are refused. Raises `TryAgain`."""
     remaining, stopped, position = iter(records), None, 0
     portion = list(islice(remaining, PORTION))
     while True:
-        read = [_person_in(record) for record in portion]
+        read = [_person_in(record, asked) for record in portion]
         people = [person for person in read if isinstance(person, NewPerson)]
         if not stopped:
             command = AddVisitors(event_id=event_id, people=people, **msgspec.structs.asdict(terms))
@@ -116,7 +128,7 @@ async def _patiently(execute: Execute, command: AddVisitors, origin: Origin) -> 
     return await execute(command, origin)
 
 
-def _person_in(record: Record) -> NewPerson | str:
+def _person_in(record: Record, asked: Questions) -> NewPerson | str:
     """Or what is wrong with the record."""
     if record.has_surplus:
         return "has more cells than the file has columns"
@@ -126,7 +138,19 @@ def _person_in(record: Record) -> NewPerson | str:
             values[name] = parse(record.cells[name])
         except Invalid as error:
             wrong.append(f"{name} {error}")
-    return "; ".join(wrong) if wrong else NewPerson(**values)
+    try:
+        answers = GivenAnswers.parse(dict(_answers_in(record, asked)))
+    except Invalid as error:
+        wrong.append(f"answers {error}")
+    return "; ".join(wrong) if wrong else NewPerson(**values, answers=answers)
+
+
+def _answers_in(record: Record, asked: Questions) -> Iterator[tuple[str, object]]:
+    """Those that are not blank, also to what the event does not ask."""
+    for column, text in record.cells.items():
+        if column.startswith(PREFIX) and text.strip():
+            id = column.removeprefix(PREFIX)
+            yield id, raw_answer(asked[id], text) if id in asked else text
 
 
 def _became(line: int, outcome: Visitor | DomainError) -> ImportedLine:

@@ -26,7 +26,7 @@ from api.http.dispatch import origin_of
 from api.http.failures import DatabaseUnavailable
 from api.http.reads import read
 from api.http.requests import Request
-from api.visitor_files import FILE_LIMIT, executing, visitor_file
+from api.visitor_files import FILE_LIMIT, executing, questions_asked, visitor_file
 from api.visitor_import import ImportCounts, ImportedLine, Terms, counts_of, imported, visitors_in
 from domain.core.availability import UNAVAILABLE
 from domain.core.errors import DomainError, InvalidFields, NotFound, ProblemError, TryAgain
@@ -140,8 +140,9 @@ class _ImportRun:
         records, event, terms = self._records, self._event, self._terms
         origin = origin_of(self._request)
         try:
+            asked = await questions_asked(self._request, event.id)
             async with executing(self._request, dry_run=self._is_dry) as execute:
-                async for portion in imported(records, event.id, terms, execute, origin):
+                async for portion in imported(records, event.id, asked, terms, execute, origin):
                     self.lines += portion.lines
                     yield fragment(
                         "visitors/import_progress.html", done=len(self.lines), all=len(records)

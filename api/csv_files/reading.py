@@ -52,27 +52,31 @@ class Record(msgspec.Struct, frozen=True):
     line: int
     """Number of its first line in the file, from 1."""
     cells: Mapping[str, str]
-    """By column: the required ones. Cells that are missing are empty."""
+    """By column: the required ones, and those that begin as the others that are wanted. Cells that
+    are missing are empty."""
     has_surplus: bool = False
     """Whether it has more cells than there are columns."""
 
 
-def records_of(data: bytes, *, required: Collection[str], ignored: Collection[str]) -> list[Record]:
-    """The records that are not empty. Raises MalformedFile, and InvalidFields when the columns are
-    wrong or the records too many."""
+def records_of(
+    data: bytes, *, required: Collection[str], ignored: Collection[str], others: str
+) -> list[Record]:
+    """The records that are not empty. `others` is how the names of other columns begin. Raises
+    MalformedFile, and InvalidFields when the columns are wrong or the records too many."""
     lines = _rows(_text_of(data), [*required, *ignored])
     _, header = next(lines, (1, []))
     columns = [name.strip().casefold() for name in header]
     while columns and not columns[-1]:
         columns.pop()
-    _require_columns(columns, required, ignored)
+    _require_columns(columns, required, ignored, others)
+    wanted = [*required, *(name for name in columns if name.startswith(others))]
     found = list[Record]()
     for line, row in lines:
         if len(found) == MAX_RECORDS:
             raise InvalidFields(file=f"must have at most {MAX_RECORDS:,} lines of visitors")
         cells = dict(zip(columns, row, strict=False))
-        wanted = {name: unescaped(cells.get(name, "")) for name in required}
-        found.append(Record(line, wanted, any(row[len(columns) :])))
+        texts = {name: unescaped(cells.get(name, "")) for name in wanted}
+        found.append(Record(line, texts, any(row[len(columns) :])))
     return found
 
 
@@ -121,13 +125,13 @@ def _separator_of(text: str, known: Collection[str]) -> str:
 
 
 def _require_columns(
-    columns: Sequence[str], required: Collection[str], ignored: Collection[str]
+    columns: Sequence[str], required: Collection[str], ignored: Collection[str], others: str
 ) -> None:
     """Raises InvalidFields."""
     known = [*required, *ignored]
     wrong = {name: "is missing" for name in required if name not in columns}
     for name, times in Counter(columns).items():
-        if name not in known:
+        if name not in known and not name.startswith(others):
             wrong[name[:MAX_NAME_LENGTH]] = f"is not a column: use {' and '.join(required)}"
         elif times > 1:
             wrong[name] = "is there more than once"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 from uuid import UUID, uuid4
 
 import msgspec
@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from api.csv_files.reading import MalformedFile
-from api.visitor_export import exported, pages_of
+from api.database.query import Query
+from api.visitor_export import RunQuery, exported, pages_of
 from api.visitor_files import FILE_LIMIT
 from api.visitor_import import ImportedLine, Terms, counts_of, imported, visitors_in
 from domain.application import APPLICATION
@@ -31,11 +32,14 @@ from domain.visitors import VisitorStatus
 from events_face.commands.audit_output import ignore_broken_pipe, print_text
 from projections.event_visitors import next_visitors
 from projections.events import get_event
+from projections.questions import questions_ever
 from projections.visitors import VisitorRow
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.installation import installation_keys
 from runtime.settings import Settings
+
+T = TypeVar("T")
 
 Report = Callable[[int], None]
 """Called with the number of lines that are done."""
@@ -57,7 +61,7 @@ def list_all(
         async with await connect(services.database_url) as connection:
             await _require_event(connection, event_id)
             print_text(HEADER)
-            async for rows in pages_of(lambda query: query(connection), keys, event_id, status):
+            async for rows in pages_of(_on(connection), keys, event_id, status):
                 print_text(*map(_line, rows))
 
     with ignore_broken_pipe():
@@ -80,9 +84,7 @@ def export(
         lines = 0
         async with await connect(services.database_url) as connection:
             await _require_event(connection, event_id)
-            async for part in exported(
-                lambda query: query(connection), keys, event_id, status=status
-            ):
+            async for part in exported(_on(connection), keys, event_id, status=status):
                 file.write(part.encode())
                 bar(lines := lines + part.count("\r\n"))
         return lines
@@ -122,8 +124,10 @@ def import_file(
     lines = list[ImportedLine]()
 
     async def run(bar: Report) -> None:
+        async with await connect(services.database_url) as connection:
+            asked = await questions_ever(connection, event_id)
         async with _executing(services.database_url, keys, dry_run=dry_run) as execute:
-            async for portion in imported(records, event_id, terms, execute, origin):
+            async for portion in imported(records, event_id, asked, terms, execute, origin):
                 lines.extend(portion.lines)
                 bar(len(lines))
 
@@ -139,6 +143,13 @@ def import_file(
     sys.stderr.writelines(
         f"line {line.line}: {line.outcome}, {line.reason}\n" for line in lines if line.reason
     )
+
+
+def _on(connection: AsyncConnection[Any]) -> RunQuery:
+    def run(query: Query[T], /) -> Awaitable[T]:
+        return query(connection)
+
+    return run
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.api.keyed import Keyed
 from tests.api.organizing import Organizer, organizer_of, refusal
 from tests.api.serving import Api
 
@@ -161,3 +162,108 @@ async def test_answers_stay_when_a_visitor_is_promoted(api: Api) -> None:
     await organizer.do(first, "cancel")
     promoted = await organizer.read(ada)
     assert (promoted["status"], promoted["answers"]) == ("registered", {"age": 36})
+
+
+DAYS: dict[str, Any] = {
+    "id": "days",
+    "type": "choices",
+    "label": "Which days?",
+    "options": ["=Fri", "Sat; late", "Sun"],
+}
+NOTE: dict[str, Any] = {"id": "note", "type": "long_text", "label": "Anything else?"}
+BUS: dict[str, Any] = {"id": "bus", "type": "yes_no", "label": "By bus?"}
+BORN: dict[str, Any] = {"id": "born", "type": "date", "label": "Born?"}
+
+
+async def test_an_exported_file_has_all_answers_and_is_imported_with_them(api: Api) -> None:
+    asked = (MEAL, AGE, DAYS, NOTE, BUS, BORN)
+    organizer = await asking(api, *asked, capacity=None)
+    answers = {
+        "meal": "Vegan",
+        "age": -1.5,
+        "days": ["=Fri", "Sat; late"],
+        "note": "=1+1\n-2,3",
+        "bus": False,
+        "born": "1815-12-10",
+    }
+    assert (await organizer.add("ada", answers=answers)).status_code == 201
+    await organizer.add("bob")
+    await ask(organizer, AGE)
+    file = (await organizer.listed("visitors.csv")).content
+    header = file.decode().partition("\r\n")[0]
+    assert header.endswith(
+        "checked_in_at,answers.age,answers.meal,answers.days,answers.note,answers.bus,answers.born"
+    )
+    again = await organizer.call(
+        "POST",
+        f"/api/events/{organizer.event}/visitors/import",
+        content=file,
+        headers={"Content-Type": "text/csv"},
+    )
+    assert again.json()["data"]["already"] == 2
+
+    other = Organizer(api, organizer.headers, await api.event())
+    await ask(other, *asked)
+    imported = await other.call(
+        "POST",
+        f"/api/events/{other.event}/visitors/import",
+        content=file,
+        headers={"Content-Type": "text/csv"},
+    )
+    assert imported.json()["data"]["registered"] == 2, imported.text
+    listed = (await other.listed("visitors")).json()["data"]
+    assert {visitor["full_name"]: visitor["answers"] for visitor in listed} == {
+        "Ada": answers,
+        "Bob": {},
+    }
+
+
+async def test_a_line_with_a_wrong_answer_is_refused_by_name(api: Api) -> None:
+    organizer = await asking(api, AGE, DAYS, capacity=None)
+    file = (
+        "full_name,email,answers.age,answers.days,answers.gone\n"
+        "Ada,ada@example.com,old,Mon,\n"
+        "Bob,bob@example.com,,,here\n"
+        "Cy,cy@example.com,7,Sun;=Fri,\n"
+    )
+    answer = await organizer.call(
+        "POST",
+        f"/api/events/{organizer.event}/visitors/import",
+        content=file.encode(),
+        headers={"Content-Type": "text/csv"},
+    )
+    assert [line["reason"] for line in answer.json()["meta"]["lines"]] == [
+        "answers.age must be a number; answers.days must be one of the options",
+        "answers.gone is not a question of this event",
+        None,
+    ]
+    (cy,) = (await organizer.listed("visitors")).json()["data"]
+    assert cy["answers"] == {"age": 7, "days": ["=Fri", "Sun"]}
+
+
+async def test_an_erased_persons_answers_are_gone(api: Api) -> None:
+    organizer = await asking(api, NOTE, capacity=None)
+    secret = "peanuts would be the end of me"
+    ada = (await organizer.add("ada", answers={"note": secret})).json()["data"]["id"]
+    admin = await api.account("root", "admin")
+    await api.http.post(
+        "/api/visitors/erase", json={"email": "ada@example.com"}, headers=admin.bearer
+    )
+    await api.settled()
+    assert (await organizer.read(ada))["answers"] is None
+    assert secret not in (await organizer.listed("visitors.csv")).text
+    assert secret not in (await api.http.get("/api/feed", headers=admin.bearer)).text
+
+
+async def test_without_the_scope_personal_answers_are_null(keyed: Keyed) -> None:
+    organizer = await asking(keyed.api, AGE, capacity=None)
+    ada = (await organizer.add("ada", answers={"age": 36})).json()["data"]["id"]
+    await keyed.api.settled()
+    for scopes, expected in ((["personal"], {"age": 36}), ([], None)):
+        key = await keyed.key("visitors:read", "feed", *scopes)
+        read = await keyed.api.http.get(f"/api/visitors/{ada}", headers=key)
+        assert read.json()["data"]["answers"] == expected
+        feed = await keyed.api.http.get(
+            "/api/feed", params={"types": "visitor.registered"}, headers=key
+        )
+        assert feed.json()["data"][0]["data"]["answers"] == expected
