@@ -65,6 +65,12 @@ def shown(
     return [(labels.get(id, id), _said(answer, yes, no)) for id, answer in answers.items()]
 
 
+def shown_answer(answers: Answers | None, question: Question) -> str:
+    """Empty without one."""
+    answer = (answers or {}).get(question.id)
+    return "" if answer is None else _said(answer, YES, NO)
+
+
 def _said(answer: Answer, yes: str, no: str) -> str:
     if isinstance(answer, bool):
         return yes if answer else no

@@ -67,6 +67,9 @@ class VisitorPages(Controller):
                 "removed_event": await _name_of_removed(connection, event_id)
                 if event_id and event is None
                 else None,
+                "asked": list((await questions_ever(connection, event_id)).values())
+                if event_id
+                else [],
             }
 
         content = await read(request, seen(request), query, TABLES)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-from api.answer_texts import offered, shown
+from api.answer_texts import offered, shown, shown_answer
 from api.html.files import address_of
 from api.html.forms import Form
 from api.html.times import short_moment
@@ -32,6 +32,7 @@ def templates_of(package: str) -> Environment:
         "blank_form": Form(),
         "offered": _offered,
         "shown_answers": shown,
+        "shown_answer": shown_answer,
     }
     return templates
 

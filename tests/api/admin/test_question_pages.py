@@ -199,3 +199,21 @@ async def test_answers_are_hidden_with_the_names(api: Api, auditor: Panel) -> No
     assert "How old" not in page.text
     page = await auditor.follow("Show names and emails")
     assert "How old are you?36" in page.text
+
+
+async def test_the_list_of_an_events_visitors_shows_answers_on_demand(
+    api: Api, auditor: Panel, organizer: Panel
+) -> None:
+    event = await asking(api, AGE, DAYS)
+    for name, answers in (("Ada", {"age": 36, "days": ["Fri", "Sat"]}), ("Bob", {})):
+        person = {"full_name": name, "email": f"{name}@example.com", "answers": answers}
+        await api.http.post(f"/api/events/{event}/register", json=person)
+    await api.settled()
+    page = await organizer.open(f"/admin/visitors/?event={event}")
+    assert [len(row) for row in page.rows] == [4, 4]
+    page = await organizer.follow("Show answers")
+    assert [row[3:5] for row in page.rows] == [["", ""], ["36", "Fri, Sat"]]
+    page = await organizer.follow("Hide answers")
+    assert [len(row) for row in page.rows] == [4, 4]
+    page = await auditor.open(f"/admin/visitors/?event={event}&answers=true")
+    assert [row[3:5] for row in page.rows] == [["", ""], ["", ""]]
