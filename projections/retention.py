@@ -33,6 +33,8 @@ CREATE TABLE IF NOT EXISTS retention (
 );
 CREATE INDEX IF NOT EXISTS retention_by_setting ON retention (ended_at) WHERE days IS NULL;
 CREATE INDEX IF NOT EXISTS retention_own ON retention (own_time) WHERE own_time IS NOT NULL;
+CREATE INDEX IF NOT EXISTS retention_changed ON retention (applies_from)
+    WHERE applies_from IS NOT NULL;
 """
 
 
@@ -138,7 +140,7 @@ async def _load(connection: AsyncConnection[Any], ids: set[UUID]) -> dict[UUID, 
 
 RETENTION = Projection(
     name="retention",
-    schema_version=1,
+    schema_version=2,
     table=TABLE,
     handles=events_of(Event),
     apply=apply,

@@ -57,16 +57,31 @@ _IS_KNOWN: LiteralString = """
     AND v.registered_at > coalesce(due.forgotten_at - %(late)s, '-infinity')
 """
 
+_BY_SETTING: LiteralString = f"""
+    SELECT *, {_TIME_BY_SETTING} AS forget_at FROM retention
+    WHERE days IS NULL AND ended_at <= %(until)s::timestamptz - %(days)s::int * interval '24 hours'
+"""  # noqa: S608
+
+_BY_ITSELF: LiteralString = f"""
+    SELECT *, {_OWN_TIME} FROM retention WHERE own_time <= %(until)s::timestamptz
+"""  # noqa: S608
+
 _DUE: LiteralString = f"""
-    SELECT * FROM (
-        SELECT *, {_TIME_BY_SETTING} AS forget_at FROM retention
-        WHERE days IS NULL
-          AND ended_at <= %(until)s::timestamptz - %(days)s::int * interval '24 hours'
-        UNION ALL
-        SELECT *, {_OWN_TIME} FROM retention WHERE own_time <= %(until)s::timestamptz
-    ) AS in_time
+    SELECT * FROM ({_BY_SETTING} UNION ALL {_BY_ITSELF}) AS in_time
     WHERE forget_at <= %(until)s::timestamptz
 """  # noqa: S608
+
+_DUE_SOON: LiteralString = f"""
+    SELECT * FROM (
+        {_BY_SETTING}
+          AND ended_at > %(ended_after)s::timestamptz
+        UNION {_BY_SETTING} AND applies_from > %(since)s::timestamptz
+        UNION {_BY_ITSELF} AND own_time > %(since)s::timestamptz
+        UNION {_BY_ITSELF} AND applies_from > %(since)s::timestamptz
+    ) AS in_time
+    WHERE forget_at > %(since)s::timestamptz AND forget_at <= %(until)s::timestamptz
+"""  # noqa: S608
+"""The same rows as `_DUE`, without those that were due before. Each part uses an index."""
 
 
 async def events_to_forget(
@@ -105,16 +120,27 @@ def _made(
 async def events_forgotten_soon(
     connection: AsyncConnection[Any], terms: Terms, now: datetime, until: datetime, *, limit: int
 ) -> list[ForgottenEvent]:
-    """Events whose visitors are due between now and then; the first ones come first."""
+    """Events whose visitors are due between now and then; the first ones come first. Visitors who
+    were added to an event after its visitors were forgotten do not count."""
     cursor = await connection.execute(
         f"""
-        SELECT event_id, name, ended_at, forget_at, removed, forgotten_at FROM ({_DUE}) AS due
-        WHERE forget_at > %(now)s AND EXISTS (SELECT FROM visitors v WHERE {_IS_KNOWN})
+        SELECT event_id, name, ended_at, forget_at, removed, forgotten_at FROM ({_DUE_SOON}) AS due
+        WHERE forgotten_at IS NULL AND EXISTS (SELECT FROM visitors v WHERE {_IS_KNOWN})
         ORDER BY forget_at, event_id LIMIT %(limit)s::bigint
         """,  # noqa: S608
-        {**_values(terms, until), "now": now, "limit": limit},
+        {
+            **_values(terms, until),
+            "since": now,
+            "ended_after": _ended_after(terms, now),
+            "limit": limit,
+        },
     )
     return [_made(*row) for row in await cursor.fetchall()]
+
+
+def _ended_after(terms: Terms, now: datetime) -> datetime:
+    """Events that ended before are due by now, unless the setting does not apply yet."""
+    return ALWAYS if terms.applies_from > now else now - timedelta(days=terms.days or 0)
 
 
 async def count_to_forget(

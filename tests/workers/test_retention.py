@@ -26,8 +26,15 @@ from domain.retention import (
     present_policy,
 )
 from domain.visitors import Erased
+from events_face.commands.doctor.retention import examine
 from projections.people import name_of
-from projections.visitors_to_forget import Terms, count_to_forget, events_to_forget, time_to_forget
+from projections.visitors_to_forget import (
+    Terms,
+    count_to_forget,
+    events_forgotten_soon,
+    events_to_forget,
+    time_to_forget,
+)
 from tests.support.installation import Installation, an_event
 from workers.upkeep import retention
 from workers.upkeep.retention import Behind, BeingDone, forget, forget_by_setting, record_setting
@@ -332,3 +339,42 @@ async def test_an_event_of_the_year_9999_can_be_kept_for_a_hundred_years(
     assert at is not None
     assert at > far
     assert await forgotten(installation, 0) == {}
+
+
+async def test_doctor_warns_of_what_a_changed_setting_will_forget(
+    installation: Installation,
+) -> None:
+    await held(installation, 31, *PEOPLE)
+    await installation.project()
+    (found,) = await examine(installation.connection)
+    assert found.level == "ok"
+    await record_setting(installation.connection, installation.keys, 3)
+    (found,) = await examine(installation.connection)
+    assert found.level == "warning"
+    assert found.message.startswith("3 visitors will be forgotten until ")
+    assert found.message.endswith("RETENTION_DAYS was changed to 3")
+
+
+async def test_the_events_that_are_forgotten_soon_are_known_before(
+    installation: Installation,
+) -> None:
+    past, soon, own = (
+        await held(installation, 31, PEOPLE[0]),
+        await held(installation, 27, PEOPLE[0]),
+        await held(installation, 5, PEOPLE[0], days=10),
+    )
+    changed = await held(installation, 100, PEOPLE[0], days=3_000)
+    await installation.give(ChangeEvent(event_id=changed, retention_days=None))
+    await held(installation, 27)
+    await installation.project()
+
+    async def coming(terms: Terms) -> list[UUID]:
+        now = datetime.now(UTC)
+        until = now + timedelta(days=7, minutes=1)
+        found = await events_forgotten_soon(installation.connection, terms, now, until, limit=10)
+        return [event.id for event in found]
+
+    assert await coming(Terms(30)) == [soon, own, changed]
+    in_notice = await coming(Terms(30, datetime.now(UTC) + timedelta(days=6)))
+    assert set(in_notice) == {past, soon, own, changed}
+    assert await coming(Terms(None)) == [own]

@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from domain.core.availability import BRING_BACK, TABLES_MISSING, missing_table
 from domain.seals.lag import seal_lag
 from domain.seals.sealing import Sealer, SealsDamaged
-from events_face.commands.doctor import webhooks
+from events_face.commands.doctor import retention, webhooks
 from projections.backlog import count_refused, read_backlog
 from projections.rebuild import requests
 from projections.registry import ALL
@@ -154,6 +154,7 @@ CHECKS: Mapping[str, SystemCheck] = {
     "projector": _projector,
     "outbox": _outbox,
     "webhooks": webhooks.examine,
+    "retention": retention.examine,
     "scheduler": _scheduler,
     "sealing": _sealing,
 }
