@@ -163,7 +163,7 @@ def _entry(steps: Sequence[Step], found: Names) -> Entry:
     """Of what one request did, the oldest first."""
     first, event = steps[0].event, steps[-1].event
     names = found.all
-    words = Words(names, found.zones.get(event.aggregate_id))
+    words = Words(names, found.zones.get(event.aggregate_id) or _zone_in(steps))
     page = PAGES.get(event.aggregate_type)
     is_key = (event.actor or "").startswith(OF_KEY)
     account = None if is_key else next(ids_of([event.actor]), None)
@@ -191,6 +191,11 @@ def _entry(steps: Sequence[Step], found: Names) -> Entry:
         else None,
         needs_admin=event.aggregate_type in {"Account", "ApiKey"},
     )
+
+
+def _zone_in(steps: Sequence[Step]) -> str | None:
+    """The time zone of an event that was removed."""
+    return flattened(steps[-1].after or {}).get("timezone")
 
 
 def _note(event: LoggedEvent) -> str | None:
