@@ -14,9 +14,9 @@ from psycopg.sql import SQL
 from domain.core.times import in_timezone
 from projections.events import EVENT_COLUMNS, EventRow, row_of
 
-COUNT_LIMIT = 10_000
+COUNT_LIMIT = 1_000
 
-EXAMINED = 1_000
+EXAMINED = 300
 """Events that are looked at for what is to be mended: the next ones."""
 
 LONGEST = SQL("interval '14 days'")
@@ -67,7 +67,7 @@ async def events_of_today(
             ORDER BY abs(extract(epoch FROM event_datetime - %(now)s)), id LIMIT %(most)s
             """
         ).format(EVENT_COLUMNS, longest=LONGEST, day=SQL("interval '24 hours'")),
-        {"now": now, "most": 8 * limit},
+        {"now": now, "most": 4 * limit},
     )
     near = [row_of(row) for row in await cursor.fetchall()]
     today = [event for event in near if _is_of_today(event, now)][:limit]

@@ -48,7 +48,7 @@ PAGE_SIZE = 50
 WITH_STATES = {"Account", "ApiKey", "Area", "Event", "Webhook"}
 """Aggregates whose changed fields are shown as they were before."""
 
-MAX_EXAMINED = 50_000
+MAX_EXAMINED = 20_000
 """Events of history that are examined for one page of the log."""
 
 
