@@ -15,6 +15,7 @@ from domain.privacy.keys import InstallationKeys
 from domain.visitors import VisitorStatus
 from projections.lists import keyset
 from projections.lists.keyset import PageStart, Search, Slice
+from projections.lists.search_text import searchable
 from projections.lists.word_keys import word_keys
 from projections.people import WithPerson, with_people
 from projections.places_in_line import places_in_line
@@ -24,6 +25,9 @@ from projections.visitors import INDEXED_KEYS
 MAX_WORDS = 8
 
 COUNT_LIMIT = 10_000
+
+MOST_READ = 1_000
+"""Visitors of an event who are decrypted for one search, at most."""
 
 FIRST_PAGE = PageStart()
 
@@ -84,6 +88,40 @@ async def search(
     named = await with_people(connection, keys, found.rows)
     rows = await _with_removed_events(connection, await _with_places(connection, named))
     return msgspec.structs.replace(found, rows=rows)
+
+
+async def search_anywhere(
+    connection: AsyncConnection[Any],
+    keys: InstallationKeys,
+    *,
+    text: str,
+    event_id: UUID,
+    status: VisitorStatus | None = None,
+) -> list[FoundVisitor] | None:
+    """The visitors of one event whose name or email contains the text, also within a word, ignoring
+    case and accents; newest first. None for an event with more than `MOST_READ` visitors: no
+    database row has a name, so all of them are decrypted for it."""
+    asked = search_for(keys, "", event_id, status)
+    if asked is None:
+        return []
+    wanted, parameters = asked
+    everybody = await keyset.find(
+        connection,
+        wanted,
+        parameters,
+        lambda at, id, position, *rest: FoundVisitor(position, at, id, *rest),
+        start=FIRST_PAGE,
+        limit=MOST_READ,
+    )
+    if everybody.older is not None:
+        return None
+    folded = searchable(text)
+    found = [
+        row
+        for row in await with_people(connection, keys, everybody.rows)
+        if row.person and folded in searchable(f"{row.full_name} {row.email}")
+    ]
+    return await _with_removed_events(connection, await _with_places(connection, found))
 
 
 async def count(

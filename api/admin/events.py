@@ -42,9 +42,11 @@ from domain.core.times import zone_of
 from domain.event_editing import ChangeEvent, CreateEvent, DeleteEvent
 from domain.event_restoration import RestoreEvent
 from domain.provider_items import FollowProvider
+from domain.question_editing import ChangeQuestions
 from projections import events, registration_counts
 from projections.event_search import count_by_date, search
 from projections.event_visitors import count_entered
+from projections.questions import get_questions
 from projections.removed_events import names_of_removed
 from projections.seats import seats_of
 from projections.visitors_to_forget import planned_for
@@ -106,8 +108,9 @@ class EventPages(Controller):
         except InvalidFields as error:
             return await event_form(request, None, refused(sent, error), status_code=422)
         created = done.value.event
+        position = await _copy_questions(request, sent.get("copy", ""), created.id) or done.position
         notice = f"“{created.details.name}” was created."
-        return see(request, f"{EVENTS}{created.id}", position=done.position, notice=notice)
+        return see(request, f"{EVENTS}{created.id}", position=position, notice=notice)
 
     @get("/{event_id:uuid}", opt={"access": Permission.USE_PANEL})
     async def event(self, request: Request, event_id: FromPath[UUID]) -> Response[str]:
@@ -198,6 +201,21 @@ class EventPages(Controller):
         done = await execute(request, RestoreEvent(event_id=event_id))
         notice = f"“{done.value.event.details.name}” was restored, with its visitors as before."
         return see(request, f"{EVENTS}{event_id}", position=done.position, notice=notice)
+
+
+async def _copy_questions(request: Request, source: str, event_id: UUID) -> int | None:
+    """From the event that the form was filled from; None if there is nothing to copy."""
+    try:
+        source_id = UUID(source)
+    except ValueError:
+        return None
+    asked = await read(
+        request, seen(request), lambda connection: get_questions(connection, source_id)
+    )
+    if not asked or not asked.questions:
+        return None
+    command = ChangeQuestions(event_id=event_id, questions=asked.questions)
+    return (await execute(request, command)).position
 
 
 async def _row(request: Request, id: UUID, at_least: int) -> events.EventRow:

@@ -28,6 +28,7 @@ from domain.history.group_commit import BATCH_LIMIT
 from domain.notifications import QueueAgain
 from projections.backlog import send_now
 from projections.events import get_event
+from projections.lists.names import names_of
 from projections.messages import messages_by_id
 from projections.new_messages import MOST_IN_PERIOD
 from projections.notification_search import (
@@ -72,6 +73,7 @@ class NotificationPages(Controller):
             )
             return {
                 "found": found,
+                "event_names": await names_of(connection, {row.event_id for row in found.rows}),
                 "dates": await dates_with_notifications(connection, span),
                 "counts": await count_by_state(connection),
                 "pause": await pause(connection),

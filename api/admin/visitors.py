@@ -30,11 +30,18 @@ from domain.privacy.keys import InstallationKeys
 from domain.visitors import VisitorStatus
 from projections import notification_search, visitors
 from projections.events import get_event
-from projections.lists.keyset import PageStart
+from projections.lists.keyset import PageStart, Slice
 from projections.notification_search import pause
 from projections.questions import questions_ever
 from projections.removed_events import names_of_removed
-from projections.visitor_search import COUNT_LIMIT, HAS_STATUS, count, search
+from projections.visitor_search import (
+    COUNT_LIMIT,
+    HAS_STATUS,
+    MOST_READ,
+    count,
+    search,
+    search_anywhere,
+)
 from projections.visitors import VisitorRow
 from projections.visitors_to_forget import planned_for
 
@@ -57,11 +64,23 @@ class VisitorPages(Controller):
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
             keys = request.connections.keys
             event = await get_event(connection, event_id) if event_id else None
-            return {
-                "found": await search(
+            anywhere = (
+                await search_anywhere(connection, keys, **wanted) if text and event_id else None
+            )
+            if anywhere is not None:
+                found, number = (
+                    Slice(rows=anywhere[:PAGE_SIZE], newer=None, older=None),
+                    len(anywhere),
+                )
+            else:
+                found = await search(
                     connection, keys, **wanted, start=beyond(request), limit=PAGE_SIZE
-                ),
-                "count": await count(connection, keys, **wanted),
+                )
+                number = await count(connection, keys, **wanted)
+            return {
+                "found": found,
+                "count": number,
+                "is_anywhere": anywhere is not None,
                 "event": event,
                 "forget_at": await planned_for(connection, event_id) if event_id else None,
                 "removed_event": await _name_of_removed(connection, event_id)
@@ -81,6 +100,7 @@ class VisitorPages(Controller):
             statuses=list(HAS_STATUS),
             shown=shown,
             most=COUNT_LIMIT,
+            most_read=MOST_READ,
             **content,
         )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from api.answer_texts import offered, shown, shown_answer
 from api.html.files import address_of
@@ -25,7 +27,12 @@ def templates_of(package: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"moment": _moment, "readable": _readable, "in_zone": short_moment}
+    templates.filters |= {
+        "moment": _moment,
+        "readable": _readable,
+        "in_zone": short_moment,
+        "breakable": breakable,
+    }
     templates.globals |= {
         "address_of": address_of,
         "with_query": _with,
@@ -39,6 +46,11 @@ def templates_of(package: str) -> Environment:
 
 def _offered(question: Question, form: Form) -> list[tuple[str, str]]:
     return [(option, option) for option in offered(question, form.values)]
+
+
+def breakable(address: str) -> Markup:
+    """An email that breaks into lines only after an @ or a dot."""
+    return Markup(re.sub(r"([@.])", r"\1<wbr>", str(escape(address))))  # noqa: S704  it is escaped
 
 
 def _moment(value: datetime) -> str:

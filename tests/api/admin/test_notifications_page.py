@@ -156,7 +156,7 @@ async def test_a_visitors_page_shows_all_messages_newest_first(
 
     def shown(page: Page) -> list[list[str]]:
         table = page.root.one("div", class_="table")
-        return [[cell.text for cell in row.all("td")][1:2] for row in table.all("tr")[1:]]
+        return [[row.all("td")[1].one("span").text] for row in table.all("tr")[1:]]
 
     assert shown(page) == [["waiting"], ["waiting"], ["failed"]]
     assert page.links["Registration cancelled"].startswith(NOTIFICATIONS)

@@ -157,6 +157,8 @@ async def test_an_auditor_cannot_change_selected_events(api: Api, auditor: Panel
 async def test_a_copy_has_everything_but_the_times(api: Api, organizer: Panel) -> None:
     hall = await api.area("Great Hall")
     fair = await api.event(name="Fair", area_id=hall, capacity=7, timezone="Europe/Berlin")
+    questions = [{"id": "diet", "type": "text", "label": "Diet"}]
+    await api.http.put(f"/api/events/{fair}/questions", json={"questions": questions})
     await api.settled()
     await organizer.open(f"{EVENTS}{fair}")
     page = await organizer.follow("Copy")
@@ -173,6 +175,10 @@ async def test_a_copy_has_everything_but_the_times(api: Api, organizer: Panel) -
     assert page.notice == "\u201cFair\u201d was created."
     assert "1 Jun 2099, 10:00 Europe/Berlin" in page.text
     assert page.address != f"{EVENTS}{fair}"
+    copy = page.address.removeprefix(EVENTS)
+    for id in (fair, copy):
+        asked = (await api.http.get(f"/api/events/{id}/questions")).json()["data"]
+        assert [question["label"] for question in asked] == ["Diet"]
 
 
 async def test_the_form_of_an_event_makes_an_area_when_asked(api: Api, organizer: Panel) -> None:

@@ -61,7 +61,7 @@ async def test_they_are_searched_by_name_email_and_event(api: Api, organizer: Pa
     assert page.rows[0][:2] == ["Grace Hopper", "grace@example.com"]
     assert len(page.rows) == 1
     page = await organizer.submit(VISITORS, q="nobody")
-    assert "No name or email begins with this text" in page.text
+    assert "No name or email at this event contains this text" in page.text
     page = await organizer.follow("Clear search")
     assert len(page.rows) == 2
     assert len((await organizer.follow("Visitors of all events")).rows) == 3
