@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from runtime.variables import Rate
 from tests.api.admin.panel import FORM
-from tests.api.pages.visiting import PERSON, a_visitor, facts, shown, status
+from tests.api.pages.visiting import (
+    PERSON,
+    a_visitor,
+    an_event,
+    facts,
+    shown,
+    status,
+    visitors_of,
+)
 from tests.api.serving import Api, Serving
 from tests.support.waiting import until_async
 
 pytestmark = pytest.mark.anyio
-
-
-async def an_event(api: Api, **fields: Any) -> str:
-    """That the pages show."""
-    id = await api.event(**fields)
-    await api.settled()
-    return id
-
-
-async def visitors_of(api: Api, event: str) -> list[dict[str, Any]]:
-    await api.settled("visitors")
-    account = await api.account(f"organizer-{uuid4().hex[:8]}", "organizer")
-    answer = await api.http.get(f"/api/events/{event}/visitors", headers=account.bearer)
-    found: list[dict[str, Any]] = answer.json()["data"]
-    return found
 
 
 async def test_a_visitor_sees_what_when_in_its_zone_and_where(api: Api) -> None:

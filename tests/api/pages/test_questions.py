@@ -9,8 +9,7 @@ from uuid import UUID
 import pytest
 
 from domain.links import manage_token
-from tests.api.pages.test_event_page import an_event, visitors_of
-from tests.api.pages.visiting import PERSON, a_visitor, facts, shown
+from tests.api.pages.visiting import PERSON, a_visitor, an_event, facts, shown, visitors_of
 from tests.api.serving import Api
 
 pytestmark = pytest.mark.anyio

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
@@ -18,6 +19,21 @@ async def a_visitor(api: Api) -> AsyncIterator[Panel]:
     base = api.http.base_url
     async with httpx.AsyncClient(base_url=base, timeout=30, follow_redirects=True) as http:
         yield Panel(http)
+
+
+async def an_event(api: Api, **fields: Any) -> str:
+    """That the pages show."""
+    id = await api.event(**fields)
+    await api.settled()
+    return id
+
+
+async def visitors_of(api: Api, event: str) -> list[dict[str, Any]]:
+    await api.settled("visitors")
+    account = await api.account(f"organizer-{uuid4().hex[:8]}", "organizer")
+    answer = await api.http.get(f"/api/events/{event}/visitors", headers=account.bearer)
+    found: list[dict[str, Any]] = answer.json()["data"]
+    return found
 
 
 async def shown(api: Api, address: str) -> Page:
