@@ -19,7 +19,10 @@ from tests.api.serving import Api
 
 pytestmark = pytest.mark.anyio
 
-THEIR_OWN = {Who.SIGNED_IN: ["/admin/sign-out", "/admin/password"], Who.ANYONE: ["/admin/sign-in"]}
+THEIR_OWN = {
+    Who.SIGNED_IN: ["/admin/sign-out", "/admin/password"],
+    Who.ANYONE: ["/admin/sign-in", "/admin/password/{token:str}"],
+}
 """Forms that concern only their sender."""
 
 ENDS_OR_HAS_NO_END = {"/admin/sign-out", "/admin/live"}
