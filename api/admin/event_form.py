@@ -23,6 +23,7 @@ from domain.core.errors import InvalidFields
 from domain.core.times import timezones
 from domain.core.values import Invalid
 from projections.events import EventRow
+from runtime.languages.locale import NAMES
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -40,13 +41,22 @@ FIELDS = {
     "cancel_until": "Visitors may cancel until",
     "confirm_within": "Confirm the address within",
     "reminders": "Reminders",
+    "language": "Language",
     "retention_days": "Keep the visitors for so many days",
 }
 """Name -> label."""
 
 TIMES = ("event_datetime", "ends_at", "registration_deadline", "cancel_until")
 
-MAY_BE_NULL = ("ends_at", "area_id", "capacity", "cancel_until", "confirm_within", "retention_days")
+MAY_BE_NULL = (
+    "ends_at",
+    "area_id",
+    "capacity",
+    "cancel_until",
+    "confirm_within",
+    "retention_days",
+    "language",
+)
 """Fields whose input may be empty."""
 
 NEW = Form({"status": "open", "timezone": "UTC", "waiting_list": "off"})
@@ -79,6 +89,7 @@ async def event_form(
         times=TIMES,
         setting=request.settings.retention_days,
         areas=offered,
+        languages=list(NAMES.items()),
         timezones=sorted(timezones()),
         own_zone=form is NEW,
     )
@@ -165,6 +176,7 @@ def _values(row: EventRow) -> dict[str, str]:
         "cancel_until": as_typed(row.cancel_until, row.timezone),
         "confirm_within": in_words(row.confirm_within) if row.confirm_within else "",
         "reminders": ", ".join(map(in_words, row.reminders)),
+        "language": row.language or "",
         "retention_days": "" if row.retention_days is None else str(row.retention_days),
         "version": str(row.version),
     }

@@ -118,6 +118,7 @@ DEFAULTS: dict[str, Any] = {
     "cancel_until": None,
     "reminders": [],
     "confirm_within": None,
+    "language": None,
     "retention_days": None,
     "cancelled": None,
     "availability": "open",
