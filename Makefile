@@ -14,7 +14,7 @@ ARGS ?=
 COMPOSE ?= $(shell for engine in "docker compose" "podman compose" podman-compose; do \
 	$$engine version >/dev/null 2>&1 && echo "$$engine" && break; done)
 EVERYTHING := --profile sink --profile monitoring
-.PHONY: help run test test-fast bench browser check format install migrate csu lock clean engine \
+.PHONY: help run test test-fast bench browser check format messages install migrate csu lock clean engine \
 	build run_all down destroy stop restart ps logs
 
 help: ## list the targets
@@ -84,6 +84,9 @@ logs: engine ## show the logs of the containers; options: ARGS="--follow api"
 engine:
 	@test -n "$(COMPOSE)" || { \
 		echo "no container engine: install docker compose or podman compose (make run needs neither)" >&2; exit 1; }
+
+messages: $(INSTALLED) ## bring the catalogues of texts for visitors up to date with the code
+	@$(BIN)/python -m tests.languages.messages
 
 lock: $(INSTALLED) ## update the pins of all dependencies; ARGS=--upgrade: newest releases
 	$(LOCK) pyproject.toml $(WITHOUT_DJANGO) $(ARGS) -o requirements/runtime.txt

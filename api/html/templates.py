@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
@@ -16,10 +17,12 @@ from api.html.forms import Form
 from api.html.times import short_moment
 from domain.questions import Question
 
+E = TypeVar("E", bound=Environment)
 
-def templates_of(package: str) -> Environment:
+
+def templates_of(package: str, kind: type[E]) -> E:
     """The package's templates, which may import the shared ones of this package."""
-    templates = Environment(
+    templates = kind(
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("api.html")]),
         autoescape=True,
         undefined=StrictUndefined,

@@ -151,7 +151,7 @@ def _rendered(reader: Reader, wanted: Wanted, page: Page[EventRow], now: datetim
     return rendered(
         reader,
         "events.html",
-        query=wanted.query,
+        query=msgspec.structs.replace(wanted, language=None).query,
         wanted=wanted,
         months=_months(wanted, now),
         by_month=_by_month(entries(page, now, reader.locale), reader.locale),

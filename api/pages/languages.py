@@ -49,8 +49,9 @@ class Reader(msgspec.Struct, frozen=True):
 
     def switches(self, query: Mapping[str, str]) -> list[Switch]:
         """To the same page, which has this query, in the other languages."""
+        kept = urlencode(query) + "&" if query else ""
         return [
-            Switch(language, NAMES[language], "?" + urlencode({**query, "lang": language}))
+            Switch(language, NAMES[language], f"?{kept}lang={language}")
             for language in LANGUAGES
             if language != self.language and not self.is_fixed
         ]

@@ -15,6 +15,7 @@ from jinja2.ext import InternationalizationExtension
 
 from api.html.templates import templates_of
 from api.pages.languages import Reader
+from api.pages.translation import TranslatedTemplates
 from domain.core.languages import Language
 from runtime.languages.locale import locale_of
 
@@ -33,13 +34,10 @@ def rendered(
 
 @cache
 def _templates(language: Language) -> Environment:
-    locale = locale_of(language)
-    templates = templates_of("api.pages")
+    templates = templates_of("api.pages", TranslatedTemplates)
+    templates.locale = locale_of(language)
     templates.policies["ext.i18n.trimmed"] = True
-    translation = InternationalizationExtension(templates)
-    templates.extensions[InternationalizationExtension.identifier] = translation
-    templates.install_gettext_callables(  # type: ignore[attr-defined]
-        locale.pattern, locale.plural_pattern, newstyle=True
-    )
-    templates.globals["locale"] = locale
+    templates.add_extension(InternationalizationExtension)
+    templates.newstyle_gettext = True  # type: ignore[attr-defined]  # of the extension
+    templates.globals["locale"] = templates.locale
     return templates

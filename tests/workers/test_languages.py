@@ -1,4 +1,4 @@
-"""In which language visitors get messages: that of the event, or else that of their registration."""
+"""In which language visitors get messages: the event's, or else that of their registration."""
 
 from __future__ import annotations
 

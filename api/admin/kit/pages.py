@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from jinja2 import Environment
 from litestar import Response
 from litestar.enums import MediaType
 from litestar.response import Redirect, Stream
@@ -21,7 +22,7 @@ from api.http.requests import Request
 from api.identity.sessions import SignedIn
 from runtime.languages.locale import NAMES
 
-_TEMPLATES = templates_of("api.admin")
+_TEMPLATES = templates_of("api.admin", Environment)
 _TEMPLATES.filters |= {"duration": in_words, "registration_state": registration_state}
 _TEMPLATES.globals |= {
     "may": Permission,
