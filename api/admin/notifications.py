@@ -45,6 +45,7 @@ from projections.notification_search import (
 from projections.outcomes import State
 
 NOTIFICATIONS = "/admin/notifications/"
+EVENTS = "/admin/events/"
 PAGE_SIZE = 50
 TABLES = ["outbox", "events"]
 
@@ -120,7 +121,8 @@ class NotificationPages(Controller):
     async def send_again(self, request: Request, notification_id: FromPath[UUID]) -> Response[Any]:
         done = await execute(request, QueueAgain(notification_id=notification_id))
         back = request.query_params.get("back", "")
-        where = NOTIFICATIONS + (back if back.startswith("?") else str(notification_id))
+        is_list = back.startswith((NOTIFICATIONS, EVENTS))
+        where = back if is_list else NOTIFICATIONS + str(notification_id)
         return see(request, where, position=done.position, notice=_notice(done))
 
     @post("/now")
@@ -133,7 +135,7 @@ class NotificationPages(Controller):
         notice = (
             f"{_counted(due)} will be tried now."
             if due
-            else "No notification is waiting for a later try."
+            else "No message is waiting for a later try."
         )
         return see(request, f"{NOTIFICATIONS}?state=waiting", position=None, notice=notice)
 
@@ -160,12 +162,12 @@ class NotificationPages(Controller):
             position = max(done.position for done in answers)
         notice = f"{_counted(queued)} will be sent again."
         if more:
-            notice += " More failed notifications remain: repeat this when these are sent."
+            notice += " More failed messages remain: repeat this when these are sent."
         return see(request, f"{NOTIFICATIONS}?state=waiting", position=position, notice=notice)
 
 
 def _counted(number: int) -> str:
-    return f"{number:,} notification{'s' if number != 1 else ''}"
+    return f"{number:,} message{'s' if number != 1 else ''}"
 
 
 def asked_state(request: Request) -> State | None:
@@ -177,5 +179,5 @@ def asked_state(request: Request) -> State | None:
 def _notice(done: Done) -> str:
     """The notice after a request to send one notification again."""
     if done.value:
-        return "The notification will be sent again."
-    return "Nothing changed: the notification has not failed, or is already queued again."
+        return "The message will be sent again."
+    return "Nothing changed: the message has not failed, or is already queued again."

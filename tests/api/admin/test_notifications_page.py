@@ -52,7 +52,7 @@ def tab(page: Page, name: str) -> str:
 
 
 async def test_notifications_are_listed_with_their_state(api: Api, auditor: Panel) -> None:
-    assert "There are no notifications yet" in (await auditor.open(NOTIFICATIONS)).text
+    assert "There are no messages yet" in (await auditor.open(NOTIFICATIONS)).text
     ada, _ = await registered(api, auditor, "ada", "bob")
     await fail(api, auditor, ada)
     page = await auditor.open(f"{NOTIFICATIONS}?personal=true")
@@ -98,13 +98,13 @@ async def test_they_are_filtered_by_state_and_date(api: Api, organizer: Panel) -
     page = await organizer.open(NOTIFICATIONS)
     page = await organizer.follow(tab(page, "Failed"))
     assert len(page.rows) == 1
-    assert "No notification matches" in (await organizer.open(f"{NOTIFICATIONS}?state=sent")).text
+    assert "No message matches" in (await organizer.open(f"{NOTIFICATIONS}?state=sent")).text
     page = await organizer.open(NOTIFICATIONS)
     for _ in ("year", "month", "day"):
         (*_, narrower) = page.root.one("nav", class_="dates").all("a")
         page = await organizer.follow(narrower.text)
         assert len(page.rows) == 2
-    assert "No notification" in (await organizer.open(f"{NOTIFICATIONS}?date=1999")).text
+    assert "No message" in (await organizer.open(f"{NOTIFICATIONS}?date=1999")).text
 
 
 async def test_a_failed_one_is_sent_again(api: Api, organizer: Panel) -> None:
@@ -112,7 +112,7 @@ async def test_a_failed_one_is_sent_again(api: Api, organizer: Panel) -> None:
     await fail(api, organizer, ada, bob)
     await organizer.open(f"{NOTIFICATIONS}?state=failed")
     page = await organizer.submit(f"{NOTIFICATIONS}{ada}/again")
-    assert page.notice == "The notification will be sent again."
+    assert page.notice == "The message will be sent again."
     assert page.address == f"{NOTIFICATIONS}?state=failed"
     assert page.column(1) == ["bobbob@example.com"]
     answer = await organizer.send(f"{NOTIFICATIONS}{ada}/again")
@@ -128,7 +128,7 @@ async def test_a_notification_is_sent_again_from_its_page(api: Api, organizer: P
     page = await organizer.follow("Registered")
     page = await organizer.submit(button="Send again")
     assert page.address == f"{NOTIFICATIONS}{ada}"
-    assert page.notice == "The notification will be sent again."
+    assert page.notice == "The message will be sent again."
     assert "waiting" in [tag.text for tag in page.root.all("span", class_="tag")]
     assert "Send again" not in page.buttons
 
@@ -175,16 +175,14 @@ async def test_all_failed_ones_are_sent_again_after_confirmation(
     await fail(api, organizer, *ids)
     await organizer.open(NOTIFICATIONS)
     page = await organizer.follow("Send all failed again")
-    assert "More than 3 notifications have failed" in page.text
+    assert "More than 3 messages have failed" in page.text
     page = await organizer.submit()
-    assert page.notice.startswith(
-        "3 notifications will be sent again. More failed notifications remain"
-    )
+    assert page.notice.startswith("3 messages will be sent again. More failed messages remain")
     assert page.column(2) == ["waiting"] * 3
     page = await organizer.open(f"{NOTIFICATIONS}again")
-    assert "1 notification has failed" in page.text
+    assert "1 message has failed" in page.text
     page = await organizer.submit()
-    assert page.notice == "1 notification will be sent again."
+    assert page.notice == "1 message will be sent again."
     page = await organizer.open(f"{NOTIFICATIONS}again")
     assert "There is nothing to send again" in page.text
     assert page.root.one("button", class_="main").has("disabled")
@@ -202,12 +200,12 @@ async def test_a_notification_waiting_for_a_retry_can_be_sent_now(
         )
     page = await organizer.open(NOTIFICATIONS)
     page = await organizer.submit(button="Send waiting now")
-    assert page.notice == "1 notification will be tried now."
+    assert page.notice == "1 message will be tried now."
     async with api.connections.readers.connection() as connection:
         cursor = await connection.execute("SELECT id FROM outbox WHERE due_at <= now()")
         assert await cursor.fetchall() == [(ada,)]
     page = await organizer.submit(button="Send waiting now")
-    assert page.notice == "No notification is waiting for a later try."
+    assert page.notice == "No message is waiting for a later try."
     assert "Send waiting now" not in (await auditor.open(NOTIFICATIONS)).buttons
 
 
@@ -260,7 +258,7 @@ async def test_invalid_parameters_are_answered_with_a_list(
 ) -> None:
     await registered(api, organizer, "ada")
     page = await organizer.open(f"{NOTIFICATIONS}?{query}")
-    assert (page.status, page.heading) == (200, "Notifications")
+    assert (page.status, page.heading) == (200, "Messages")
 
 
 @pytest.mark.parametrize("back", ["//evil.example", "https://evil.example", "@evil.example"])

@@ -71,8 +71,7 @@ async def test_a_tab_of_an_event_shows_the_messages_to_its_visitors(
         (newest, *_) = (await search(connection, api.connections.keys)).rows
     refused = RecordDelivery(notification_id=newest.id, failure="no such mailbox")
     see(organizer, (await api.connections.writer.execute(refused, OPERATOR)).position)
-    await organizer.open(f"/admin/events/{event}")
-    page = await organizer.follow("Messages")
+    page = await organizer.open(f"/admin/events/{event}/messages")
     assert [[row[1], row[2], row[4]] for row in page.rows] == [
         ["Gracegrace@example.com", "failed", "no such mailbox"],
         ["Adaada@example.com", "waiting", "\N{EN DASH}"],
