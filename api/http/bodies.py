@@ -222,7 +222,7 @@ class Reader(Generic[T]):
             elif required:
                 wrong[name] = Phrase("is required")
         if wrong or unknown:
-            wrong |= self._judge(values)
+            wrong = self._judge(values) | wrong  # what is wrong with a field by itself comes first
             raise InvalidBody(values, self._in_order(wrong) | _useless(unknown))
         return self._body_type(**values)
 

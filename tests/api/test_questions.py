@@ -77,6 +77,22 @@ async def test_a_change_that_others_changed_meanwhile_is_refused(api: Api) -> No
     assert refusal(late) == (412, "changed-meanwhile")
 
 
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["A", "a"], 'option 2, "a", is there already'),
+        ([""], "option 1 must not be empty"),
+        ([str(number) for number in range(101)], "must be at most 100"),
+        ([], "must be at least one"),
+    ],
+)
+async def test_wrong_options_of_a_choice_are_told_as_what_they_are(
+    api: Api, options: list[str], reason: str
+) -> None:
+    answer = await ask(await organizer_of(api), MEAL | {"options": options})
+    assert wrong(answer) == {"questions.0.options": reason}
+
+
 async def test_wrong_questions_are_named_by_their_place(api: Api) -> None:
     organizer = await organizer_of(api)
     answer = await ask(

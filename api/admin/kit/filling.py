@@ -141,8 +141,8 @@ class _Page(HTMLParser):
         self._address = address
         self._absolute: list[_Edit] = []
         self._lines = [0]
-        for line in html.splitlines(keepends=True):
-            self._lines.append(self._lines[-1] + len(line))
+        for line in html.split("\n"):  # the only end of a line that HTMLParser counts
+            self._lines.append(self._lines[-1] + len(line) + 1)
         self._form: _Form | None = None
         self._last: _Control | None = None
         self.feed(html)

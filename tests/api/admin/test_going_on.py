@@ -92,6 +92,21 @@ async def test_a_browser_that_has_lost_its_cookies_goes_on_too(organizer: Panel)
     assert page.value("name") == "Great Hall"
 
 
+async def test_the_form_is_filled_whatever_ends_a_line_in_the_texts_of_its_page(
+    api: Api, organizer: Panel
+) -> None:
+    """U+2028 ends a line for Python's `splitlines`, and not for its parser of HTML."""
+    event = await api.event(description="one\u2028two\u2028three")
+    await api.settled()
+    await organizer.open(f"/admin/events/{event}/edit")
+    await end_all_sessions(api)
+    await organizer.submit(capacity="7")
+    page = await organizer.submit(username="organizer", password=PASSWORD)
+    assert page.value("description") == "one\u2028two\u2028three"
+    assert page.value("capacity") == "7"
+    assert "changed" in (await organizer.submit()).notice
+
+
 async def test_a_form_of_another_site_is_not_kept(organizer: Panel) -> None:
     fields = {"name": "Great Hall", "shown_at": NEW_AREA}
     organizer.http.cookies.clear()
