@@ -31,6 +31,11 @@ class FileLock:
             return False
         return True
 
+    def note(self, text: str) -> None:
+        """Write a text into the file: what others may know of the holder."""
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, text.encode(), 0)
+
     def close(self) -> None:
         os.close(self._descriptor)
 

@@ -36,6 +36,7 @@ from domain.history.batch import Done, Origin
 from domain.history.decider import Decider
 from domain.privacy.keys import InstallationKeys
 from events_face.commands.announcement import reachable_url
+from runtime.data_dir import up_address
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.installation import installation_keys
@@ -103,8 +104,16 @@ def reset_password(settings: Settings, services: Services, username: str) -> Non
         return await accounts.named(name)
 
     link = PasswordLink.to(_run(settings, services, make_link))
-    origin = settings.public_url or reachable_url(settings.app_host, settings.app_port)
-    _print_line(PasswordLinks(settings.secret_keys).address(origin, link))
+    _print_line(PasswordLinks(settings.secret_keys).address(_origin(settings), link))
+
+
+def _origin(settings: Settings) -> str:
+    """Where people reach this installation."""
+    return (
+        settings.public_url
+        or up_address(settings.data_dir)
+        or reachable_url(settings.app_host, settings.app_port)
+    )
 
 
 def _change_roles(

@@ -60,7 +60,8 @@ def up(
     if settings.public_url is None:
         settings = msgspec.structs.replace(settings, public_url=reachable_url(host, port))
     with ExitStack() as held:
-        held.enter_context(_exclusive_up(prepare_data_dir(settings.data_dir)))
+        lock = held.enter_context(_exclusive_up(prepare_data_dir(settings.data_dir)))
+        lock.note(settings.public_url or "")
         _check_that_port_is_free(host, port)
         found = held.enter_context(services(settings))
         redis_url = settings.redis_url or valkey.valkey_url(settings.data_dir)
@@ -164,12 +165,12 @@ def _command(*words: str) -> list[str]:
 
 
 @contextmanager
-def _exclusive_up(data_dir: Path) -> Iterator[None]:
+def _exclusive_up(data_dir: Path) -> Iterator[FileLock]:
     lock = FileLock(up_lock(data_dir))
     try:
         if not lock.try_to_take():
             raise CommandFailed(f"Events-Face is already up on the data dir {data_dir}")
-        yield
+        yield lock
     finally:
         lock.close()
 

@@ -38,3 +38,6 @@ async def test_an_operator_grants_the_role_of_organizer(data_dir: Path) -> None:
             login = await http.post("/api/auth/login", json=body | {"username": "root"})
             root = f"Bearer {login.json()['data']['access_token']}"
             assert await status("Cellar", Authorization=root) == 201
+            link = system.events_face("reset-password", "ada").strip()
+            assert link.startswith(f"{system.origin}/admin/password/")
+            assert (await http.get(link)).status_code == 200
