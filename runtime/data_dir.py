@@ -5,7 +5,6 @@ import pwd
 from pathlib import Path
 
 from runtime.errors import CommandFailed
-from runtime.file_lock import is_held
 
 OWNED_FILES = ("secret_key", "postgres.lock", "up.lock", "run")
 """Files that must belong to the account that runs this: if root wrote them, the account of the
@@ -24,12 +23,6 @@ def database_folder(data_dir: Path) -> Path:
 def up_lock(data_dir: Path) -> Path:
     """The lock file that `up` holds while it runs everything in the data dir."""
     return data_dir / "up.lock"
-
-
-def up_address(data_dir: Path) -> str | None:
-    """Where people reach what `up` runs in the data dir; None while it does not run."""
-    path = up_lock(data_dir)
-    return (path.read_text() or None) if is_held(path) else None
 
 
 def prepare_data_dir(data_dir: Path) -> Path:

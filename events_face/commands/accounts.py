@@ -35,8 +35,7 @@ from domain.core.values import Invalid, Line, Username
 from domain.history.batch import Done, Origin
 from domain.history.decider import Decider
 from domain.privacy.keys import InstallationKeys
-from events_face.commands.announcement import reachable_url
-from runtime.data_dir import up_address
+from events_face.commands.announcement import reachable_url, up_address
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.installation import installation_keys

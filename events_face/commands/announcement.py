@@ -10,6 +10,8 @@ import httpx
 import psycopg
 import structlog
 
+from runtime.data_dir import up_lock
+from runtime.file_lock import is_held
 from runtime.settings import Settings
 
 NOTICE_INTERVAL = 60.0
@@ -72,6 +74,12 @@ class Announcement:
         if self._settings.data_dir != Settings().data_dir.absolute():
             words += ["--data-dir", str(self._settings.data_dir)]
         return shlex.join(words)
+
+
+def up_address(data_dir: Path) -> str | None:
+    """Where people reach what `up` runs in the data dir; None while it does not run."""
+    path = up_lock(data_dir)
+    return (path.read_text() or None) if is_held(path) else None
 
 
 def reachable_url(host: str, port: int) -> str:

@@ -54,7 +54,7 @@ async def kept_form(request: Request) -> KeptForm | None:
         return None
     fields = [
         (name, value.replace("\r\n", "\n"))
-        for name, value in form.multi_items()
+        for name, value in form.items()
         if isinstance(value, str) and name not in NEVER_KEPT
     ]
     kept = KeptForm(shown_at, request.scope["path"].rstrip("/"), fields)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from litestar.routes import HTTPRoute
 
-from api.admin.kit.kept_forms import MAX_SIZE
+from api.admin.kit.csrf import FORM
+from api.admin.kit.kept_forms import MAX_SIZE, read_kept
 from api.admin.panel import panel
 from api.http.access import COOKIE
 from domain.history.store import last_position
@@ -105,6 +107,16 @@ async def test_the_form_is_filled_whatever_ends_a_line_in_the_texts_of_its_page(
     assert page.value("description") == "one\u2028two\u2028three"
     assert page.value("capacity") == "7"
     assert "changed" in (await organizer.submit()).notice
+
+
+async def test_what_was_typed_is_kept_in_its_order(stranger: Panel) -> None:
+    names = ["name", "place", "time", "fee", "note"]
+    fields = [("shown_at", NEW_AREA), *((name, "typed") for name in names)]
+    form = {"Content-Type": FORM}
+    page = Page(await stranger.http.post(NEW_AREA, content=urlencode(fields), headers=form))
+    kept = read_kept(page.value("kept"))
+    assert kept is not None
+    assert [name for name, _ in kept.fields] == names
 
 
 async def test_a_form_of_another_site_is_not_kept(organizer: Panel) -> None:
