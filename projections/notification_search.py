@@ -1,5 +1,4 @@
-"""Searches notifications for organizers: newest first, by state, by date, of one event or of one
-visitor."""
+"""Searches notifications for organizers: newest first, by state, by date, by event or visitor."""
 
 from __future__ import annotations
 
@@ -12,6 +11,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from domain.privacy.keys import InstallationKeys
+from projections import event_search, visitor_search
 from projections.lists import keyset
 from projections.lists.dates import Span
 from projections.lists.keyset import PageStart, Search, Slice
@@ -45,7 +45,25 @@ AND recipient_key IN ({KEYS} WHERE visitor_id = %(visitor_id)s)
 """
 """The second condition of each follows from the first, and uses an index."""
 
+_ABOUT: LiteralString = f"""
+(event_id = ANY(%(events)s) OR visitor_id = ANY(%(visitors)s))
+AND recipient_key IN (
+    {KEYS} WHERE event_id = ANY(%(events)s) OR visitor_id = ANY(%(visitors)s)
+)
+"""
+
 _MAY_BE_SENT_AGAIN = "state = 'failed' AND NOT erased"
+
+
+MOST_EVENTS, MOST_VISITORS = 20, 100
+"""Whose messages a search by text finds, at most: of the last events and the newest visitors."""
+
+
+class About(msgspec.Struct, frozen=True):
+    """The events and visitors that a text means."""
+
+    event_ids: Sequence[UUID] = ()
+    visitor_ids: Sequence[UUID] = ()
 
 
 class FoundNotification(WithPerson, frozen=True):
@@ -78,12 +96,27 @@ class Pause(msgspec.Struct, frozen=True):
     """Time of the next probe: one notification is sent, to test the credentials."""
 
 
+async def about(
+    connection: AsyncConnection[Any], keys: InstallationKeys, text: str, *, people: bool
+) -> About:
+    """Events with the text in their name, and visitors as `projections.visitor_search` finds
+    them: only with `people`, as a search tells who is registered."""
+    events = await event_search.search(
+        connection, event_search.Filter(name_fragment=text), limit=MOST_EVENTS
+    )
+    if not people:
+        return About([event.id for event in events])
+    visitors = await visitor_search.search(connection, keys, text=text, limit=MOST_VISITORS)
+    return About([event.id for event in events], [visitor.id for visitor in visitors.rows])
+
+
 async def search(
     connection: AsyncConnection[Any],
     keys: InstallationKeys,
     *,
     state: State | None = None,
     span: Span | None = None,
+    about: About | None = None,
     event_id: UUID | None = None,
     visitor_id: UUID | None = None,
     start: PageStart = FIRST_PAGE,
@@ -95,6 +128,8 @@ async def search(
         conditions.append("created_at >= %(begin)s AND created_at < %(end)s")
     if state:
         (rare if state == "waiting" else conditions).append(_IS_IN[state])
+    if about:
+        rare.append(_ABOUT)
     if event_id:
         rare.append(_OF_EVENT)
     if visitor_id:
@@ -111,6 +146,8 @@ async def search(
         {
             "begin": span and span.begin,
             "end": span and span.end,
+            "events": about and list(about.event_ids),
+            "visitors": about and list(about.visitor_ids),
             "event_id": event_id,
             "visitor_id": visitor_id,
         },

@@ -33,7 +33,10 @@ from projections.messages import messages_by_id
 from projections.new_messages import MOST_IN_PERIOD
 from projections.notification_search import (
     COUNT_LIMIT,
+    MOST_EVENTS,
+    MOST_VISITORS,
     FoundNotification,
+    about,
     count_by_state,
     count_that_may_be_sent_again,
     dates_with_notifications,
@@ -62,13 +65,17 @@ class NotificationPages(Controller):
     async def list_notifications(self, request: Request) -> Response[str]:
         state = asked_state(request)
         span = span_of(request.query_params.get("date", ""))
+        text = request.query_params.get("q", "")[:255].replace("\0", "").strip()
+        people = names.are_shown(request)
 
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
+            keys = request.connections.keys
             found = await search(
                 connection,
-                request.connections.keys,
+                keys,
                 state=state,
                 span=span,
+                about=await about(connection, keys, text, people=people) if text else None,
                 start=beyond(request),
                 limit=PAGE_SIZE,
             )
@@ -85,8 +92,10 @@ class NotificationPages(Controller):
             request,
             "notifications/list.html",
             shown=await names.for_reader(request, content["found"].rows),
-            filter={"state": state, "span": span},
+            filter={"state": state, "span": span, "text": text},
             most=COUNT_LIMIT,
+            most_events=MOST_EVENTS,
+            most_visitors=MOST_VISITORS,
             **content,
         )
 

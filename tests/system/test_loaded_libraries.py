@@ -39,7 +39,7 @@ LIBRARIES = {
 }  # fmt: skip
 """The product's direct dependencies that each role loads; `eventsourcing` is not one of them."""
 
-MODULES = {"api": 1_480, "projector": 680, "worker": 980, "scheduler": 940}
+MODULES = {"api": 1_510, "projector": 680, "worker": 990, "scheduler": 940}
 """Modules that each role loads at most, those of libraries and of Python included."""
 
 PROGRAM = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import pytest
@@ -66,7 +67,7 @@ async def test_notifications_are_listed_with_their_state(api: Api, auditor: Pane
         "Sent 0",
         "Failed 1",
     ]
-    assert page.buttons == []
+    assert page.buttons == ["Search"]
     assert "Send all failed again" not in page.links
 
 
@@ -105,6 +106,31 @@ async def test_they_are_filtered_by_state_and_date(api: Api, organizer: Panel) -
         page = await organizer.follow(narrower.text)
         assert len(page.rows) == 2
     assert "No message" in (await organizer.open(f"{NOTIFICATIONS}?date=1999")).text
+
+
+async def test_they_are_searched_by_event_name_and_email(
+    api: Api, organizer: Panel, auditor: Panel
+) -> None:
+    await registered(api, organizer, "ada", "bob")
+    other = await api.event(name="Übung am Donnerstag")
+    answer = await api.register(other, "carla@example.com")
+    for panel in (organizer, auditor):
+        include(panel, int(answer.headers["Event-Position"]))
+
+    async def found(panel: Panel, text: str, **others: str) -> list[str]:
+        page = await panel.open(f"{NOTIFICATIONS}?{urlencode({'q': text, **others})}")
+        return [row[1] for row in page.rows]
+
+    assert len(await found(organizer, "fair")) == 2
+    (of_carla,) = await found(organizer, "ubung")
+    assert of_carla.endswith("carla@example.com")
+    (of_ada,) = await found(organizer, "ada@example")
+    assert of_ada == "adaada@example.com"
+    assert await found(organizer, "ada@example", state="sent") == []
+    assert await found(organizer, "nobody") == await found(organizer, "%") == []
+    assert len(await found(auditor, "fair")) == 2
+    assert await found(auditor, "ada@example") == []
+    assert await found(auditor, "ada@example", personal="true") == ["adaada@example.com"]
 
 
 async def test_a_failed_one_is_sent_again(api: Api, organizer: Panel) -> None:
@@ -217,7 +243,7 @@ async def test_a_notification_to_an_erased_person_is_not_sent_again(
     await organizer.open(NOTIFICATIONS)
     async with api.connections.readers.connection() as connection:
         await forget_everybody(connection)
-    assert (await organizer.open(NOTIFICATIONS)).buttons == []
+    assert (await organizer.open(NOTIFICATIONS)).buttons == ["Search"]
     page = await organizer.open(f"{NOTIFICATIONS}again")
     assert "There is nothing to send again" in page.text
 
@@ -226,7 +252,7 @@ async def test_an_auditor_cannot_send_notifications_again(api: Api, auditor: Pan
     ids = await registered(api, auditor, "ada")
     await fail(api, auditor, *ids)
     page = await auditor.open(f"{NOTIFICATIONS}?state=failed")
-    assert page.buttons == []
+    assert page.buttons == ["Search"]
     assert (await auditor.open(f"{NOTIFICATIONS}again")).status == 403
     for address in (f"{NOTIFICATIONS}again", f"{NOTIFICATIONS}{ids[0]}/again"):
         assert (await auditor.send(address)).status_code == 403
