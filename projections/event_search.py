@@ -31,7 +31,13 @@ Time = Literal["upcoming", "past"]
 """What has not ended yet is upcoming."""
 
 TIMES: dict[Time, LiteralString] = {
-    "upcoming": "(event_datetime >= %(now)s OR ends_at > %(now)s)",
+    "upcoming": """
+        (event_datetime >= %(now)s OR ends_at > %(now)s)
+        AND event_datetime >= least(%(now)s - interval '14 days', ( -- where the index is entered
+            SELECT min(event_datetime) FROM events
+            WHERE ends_at - event_datetime > interval '14 days' AND ends_at > %(now)s
+        ))
+    """,
     "past": "event_datetime < %(now)s AND (ends_at IS NULL OR ends_at <= %(now)s)",
 }
 
@@ -68,11 +74,12 @@ async def search(
     cursor = await connection.execute(
         _statement(
             """
-            WITH page AS (
+            SELECT {columns} FROM events e
+            WHERE id = ANY(ARRAY(
                 SELECT id FROM events WHERE {conditions}
                 ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s
-            )
-            SELECT {columns} FROM page JOIN events e USING (id) ORDER BY {order}
+            ))
+            ORDER BY {order}
             """,
             wanted,
             order=SQL(ORDERS[order]),

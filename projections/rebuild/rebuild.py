@@ -155,11 +155,12 @@ async def _left_over(
         """
         SELECT originator_id, originator_version, topic, state, notification_id
         FROM left_over JOIN history_events ON notification_id = position
-        WHERE projection = %s AND position > %s
+        WHERE projection = %(projection)s AND position > %(after)s
+          AND notification_id > %(after)s -- or each batch would read all of history before it
         ORDER BY position
-        LIMIT %s
+        LIMIT %(limit)s
         """,
-        [projection.name, after, BATCH_SIZE],
+        {"projection": projection.name, "after": after, "limit": BATCH_SIZE},
         binary=True,
     )
     return [decode(*row) for row in await cursor.fetchall()]
