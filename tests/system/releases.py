@@ -29,14 +29,14 @@ def make_release(folder: Path, before: Path, changes: Changes) -> Path:
 
 EXPAND: Changes = {
     "domain/visitors.py": [
-        ("    version=2,\n    written_as=1,", "    version=3,\n    written_as=1,"),
+        ("    version=4,\n    written_as=1,", "    version=5,\n    written_as=1,"),
         (
             '    """Whether the message is sent."""\n',
             '    """Whether the message is sent."""\n    source: str = "form"\n',
         ),
         (
-            "        return (new_fields_have_their_defaults,)\n",
-            "        return (new_fields_have_their_defaults, new_fields_have_their_defaults)\n",
+            "        return (new_fields_have_their_defaults,) * 3\n",
+            "        return (new_fields_have_their_defaults,) * 4\n",
         ),
     ],
     "projections/areas.py": [
@@ -55,7 +55,7 @@ EXPAND: Changes = {
 another one."""
 
 SWITCH: Changes = {
-    "domain/visitors.py": [("    written_as=1,", "")],
+    "domain/visitors.py": [("    version=5,\n    written_as=1,", "    version=5,")],
     "domain/registrations.py": [
         (
             "        confirm_by=until,\n",
