@@ -170,7 +170,7 @@ async def test_deleting_an_event_with_visitors_offers_cancelling_which_can_be_un
     assert await fits(page)
     await button(page, "Reinstate the event").click()
     await expect(notice(page)).to_have_text("The event was reinstated.")
-    await expect(page.locator(".heading .tag")).to_have_text("can register")
+    await expect(page.locator(".heading .tag")).to_have_text("waiting list")
 
 
 async def test_a_visitor_cancels_on_a_phone_without_scripts_and_the_link_ends(
