@@ -213,7 +213,11 @@ class DoorCalls(Controller):
             raise NoSuchCheckIn from None
         return await answered(request, command, no_content)
 
-    @get("/door", summary="Read the door's list", opt={"problems": [NotInHistory]})
+    @get(
+        "/door",
+        summary="Read the door's list",
+        opt={"tagged": False, "problems": [NotInHistory]},
+    )
     async def read_door(
         self,
         request: Request,

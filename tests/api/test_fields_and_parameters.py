@@ -185,7 +185,7 @@ async def test_the_location_of_a_created_resource_can_be_read(api: Api) -> None:
         "registered_at": "",
         "queue_position": None,
         "checked_in_at": None,
-        "answers": None,
+        "answers": {},
         "ticket": "",
     }
     body = {"username": "bob", "password": "correct horse battery"}
