@@ -103,7 +103,7 @@ RESTORE = Action(
     explanation="",
     command=lambda id, _: RestoreEvent(event_id=id),
 )
-"""Undoes a deletion at once; the button stands beside the notice of the deletion."""
+"""Undoes a deletion at once; the button is next to the notice of the deletion."""
 
 
 class SelectedEvents(Controller):

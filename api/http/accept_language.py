@@ -16,7 +16,7 @@ _RANGE = re.compile(
 
 
 def accepted_language(header: str | None) -> Language:
-    """The language that the reader likes best of ours; English where there is none."""
+    """The catalogue language that the reader prefers; English where there is none."""
     return _best(header[:MAX_LENGTH]) if header else ENGLISH
 
 

@@ -43,7 +43,7 @@ class Reader(msgspec.Struct, frozen=True):
         return {"Content-Language": self.language, "Vary": "Accept-Language"}
 
     def link(self, path: str, **query: str) -> str:
-        """The address of a page of ours, in the language that this page's address names."""
+        """The address of one of these pages, in the language that this page's address names."""
         given = {**query, "lang": self.chosen} if self.chosen else query
         return f"{path}?{urlencode(given)}" if given else path
 

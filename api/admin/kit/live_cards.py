@@ -1,4 +1,4 @@
-"""Cards that a page shows anew as long as somebody looks at it: the route of their stream."""
+"""Cards that a page updates as long as somebody looks at it: the route of their stream."""
 
 from __future__ import annotations
 
