@@ -80,9 +80,9 @@ async def site(
         yield api
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="package", autouse=True)
 async def pages(site: Api) -> list[str]:
-    """One address of each kind of page."""
+    """One address of each kind of page; found before any test changes what they show."""
     return await one_of_each_kind(site)
 
 
