@@ -23,18 +23,22 @@ import msgspec
 from rich.console import Console
 
 from benchmarks import (
+    check_ins,
     deliveries,
+    exports,
     growth,
     hot_event,
     integrations,
     lag,
     listing,
     panel,
+    processor_time,
     rebuild,
     registrations,
     rush,
     startup,
     syncs,
+    webhooks,
 )
 from benchmarks.machine import machine, revision, versions
 from benchmarks.plots import draw
@@ -46,6 +50,7 @@ from benchmarks.stage import Stage
 
 MEASURES: Mapping[str, Callable[[Stage], list[Comparison]]] = {
     "registrations": registrations.measure,
+    "processor_time": processor_time.measure,
     "hot_event": hot_event.measure,
     "rush": rush.measure,
     "integrations": integrations.measure,
@@ -53,6 +58,9 @@ MEASURES: Mapping[str, Callable[[Stage], list[Comparison]]] = {
     "lag": lag.measure,
     "rebuild": rebuild.measure,
     "deliveries": deliveries.measure,
+    "webhooks": webhooks.measure,
+    "check_ins": check_ins.measure,
+    "exports": exports.measure,
     "syncs": syncs.measure,
     "startup": startup.measure,
     "growth": growth.measure,

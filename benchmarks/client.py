@@ -36,6 +36,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """Further members of a registration's body, after a comma."""
     idempotent: bool = False
     """Whether each registration has an Idempotency-Key."""
+    bodies: tuple[str, ...] = ()
+    """Sent to the paths in turn, each once; then `requests` is their number."""
+    token: str = ""
+    """An access token that is sent with the bodies."""
 
 
 class Got(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +107,9 @@ class Work:
         path = self.asked.paths[number % len(self.asked.paths)]
         if path.endswith("="):
             path = f"{path}{self._salt}{number}"
+        if self.asked.bodies:
+            token = f"Authorization: Bearer {self.asked.token}\r\n"
+            return _post(path, self.asked.bodies[number], token)
         if not path.endswith("/register"):
             return f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode()
         again = self.asked.again_every
@@ -110,10 +117,7 @@ class Work:
         email = f"ada.{self._salt}.{visitor}@example.com"
         body = f'{{"full_name":"Ada Lovelace","email":"{email}"{self.asked.also}}}'
         key = f"Idempotency-Key: {self._salt}.{visitor}\r\n" if self.asked.idempotent else ""
-        return (
-            f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n{key}"
-            f"Content-Length: {len(body)}\r\n\r\n{body}"
-        ).encode()
+        return _post(path, body, key)
 
     def answered(self, connection: Connection, status: str, latency: float) -> None:
         self.statuses[status] += 1
@@ -141,6 +145,13 @@ class Work:
             p50=ordered[len(ordered) // 2] * 1000,
             p99=ordered[int(len(ordered) * 0.99)] * 1000,
         )
+
+
+def _post(path: str, body: str, header: str) -> bytes:
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n{header}"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
+    ).encode()
 
 
 class Connection(asyncio.Protocol):

@@ -74,14 +74,14 @@ def measure(stage: Stage) -> list[Comparison]:
 
 def _ours(stage: Stage, service: str) -> float:
     wanted, log = stage.sizes.deliveries, stage.folder / "deliveries.log"
-    with _installation(stage) as (database, environment), ExitStack() as taking_in:
+    with installation(stage) as (database, environment), ExitStack() as taking_in:
         port = free_port()
         taking_in.enter_context(started(command("projector"), environment, log=log))
         api = command("api", "--port", str(port))
         origin = taking_in.enter_context(
             served(api, environment, port=port, log=log, ready="/health/live")
         )
-        _register(origin, wanted)
+        register(origin, wanted)
         _wait(database, "outbox", "state = 'waiting'", wanted)
         taking_in.close()
         stage.server.settle()
@@ -92,7 +92,7 @@ def _ours(stage: Stage, service: str) -> float:
 
 
 @contextmanager
-def _installation(stage: Stage) -> Iterator[tuple[Database, Mapping[str, str]]]:
+def installation(stage: Stage) -> Iterator[tuple[Database, Mapping[str, str]]]:
     """A migrated database, a broker, and the settings of roles for them."""
     with stage.server.new_database() as database:
         data_dir = stage.folder / database.environment["PGDATABASE"]
@@ -113,7 +113,7 @@ def _django(stage: Stage, service: str) -> float:
     wanted, log = stage.sizes.peer_deliveries, stage.folder / "deliveries.log"
     with stage.server.new_database() as database:
         with django(database, log, stage.sizes.serving) as origin:
-            _register(origin, wanted)
+            register(origin, wanted)
         stage.server.settle()
         loop = [python("django_drf"), "-m", "django_drf.outbox", service]
         with started(loop, django_environment(database), log=log):
@@ -133,7 +133,7 @@ def _service(stage: Stage, service: str) -> float:
     return saturate(origin, [f"/{path}"], connections=CONNECTIONS, seconds=seconds).rate
 
 
-def _register(origin: str, number: int) -> None:
+def register(origin: str, number: int) -> None:
     with httpx.Client(base_url=origin, trust_env=False) as client:
         path = new_event(client)
     ask(Asked(origin=origin, paths=(path,), connections=CONNECTIONS, requests=number))

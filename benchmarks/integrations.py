@@ -68,7 +68,7 @@ def _turn(
             events_face(notifications=service)(database, log, sizes.serving) as origin,
             httpx.Client(base_url=origin, trust_env=False, timeout=30) as client,
         ):
-            token = _admin(stage, database, client)
+            token = admin_token(stage, database, client)
             asked = Asked(
                 origin=origin,
                 paths=tuple(new_event(client) for _ in range(20)),
@@ -85,7 +85,7 @@ def _turn(
     return turn
 
 
-def _admin(stage: Stage, database: Database, client: httpx.Client) -> str:
+def admin_token(stage: Stage, database: Database, client: httpx.Client) -> str:
     """The access token of a new admin."""
     create = command("createsuperuser", "--username", ADMIN)
     environment = settings(database, stage.folder / database.environment["PGDATABASE"])
@@ -107,12 +107,17 @@ def _called(origin: str, token: str, log: Path) -> Iterator[None]:
         httpx.Client(base_url=origin, trust_env=False, timeout=30) as client,
     ):
         for number in range(WEBHOOKS):
-            client.post(
-                "/api/webhooks/",
-                json={"url": f"{receiver}/{number}", "types": []},
-                headers={"Authorization": f"Bearer {token}"},
-            ).raise_for_status()
+            add_webhook(client, token, f"{receiver}/{number}")
         yield
+
+
+def add_webhook(client: httpx.Client, token: str, url: str) -> None:
+    """One that gets every item of the feed from now on."""
+    client.post(
+        "/api/webhooks/",
+        json={"url": url, "types": []},
+        headers={"Authorization": f"Bearer {token}"},
+    ).raise_for_status()
 
 
 @contextmanager

@@ -120,3 +120,17 @@ def test_a_rush_ends_even_if_a_registration_fails() -> None:
         rushed = rush(server.origin, "/one/register", visitors=10, connections=2, again_every=21)
 
     assert rushed.statuses == {"201": 9, "500": 1}
+
+
+def test_each_body_is_sent_once_with_the_token() -> None:
+    sent = list[tuple[bytes, str | None]]()
+
+    def respond(request: Request) -> Answer:
+        sent.append((request.body, request.headers.get("authorization")))
+        return Answer(status=201)
+
+    with HttpServer(respond) as server:
+        got = asked(server, bodies=("1", "2", "3"), requests=3, token="secret")
+
+    assert got.statuses == {"201": 3}
+    assert sorted(sent) == [(body, "Bearer secret") for body in (b"1", b"2", b"3")]
