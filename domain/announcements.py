@@ -3,13 +3,15 @@ changed, and that it begins soon. The scheduler finds what is due; these handler
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from domain.areas import Area
-from domain.core.aggregate import DomainEvent, stored_as
+from domain.core.aggregate import DomainEvent, new_fields_have_their_defaults, stored_as
 from domain.core.unit_of_work import Work
 from domain.events import Event, Reminder, TimeAndPlace
 
@@ -31,16 +33,28 @@ class RemindOf(msgspec.Struct, frozen=True, kw_only=True):
     reminder: Reminder
 
 
-@stored_as("Event.ChangeAnnounced", phrase="announced the new time and place")
+@stored_as(
+    "Event.ChangeAnnounced",
+    phrase="announced the new time and place",
+    version=2,
+    written_as=1,  # a release that ignores the newer field tells everybody
+)
 class ChangeAnnounced(DomainEvent[Event], frozen=True, kw_only=True):
     event_datetime: datetime
     area_id: UUID | None = None
     area: str | None = None
     """The area's name."""
+    only_if_news: bool = False
+    """Whether visitors whose last message gave this time and place are left out. Announcements from
+    before this rule went to everybody."""
 
     def apply(self, aggregate: Event) -> Event:
         announced = TimeAndPlace(self.event_datetime, self.area_id)
         return msgspec.structs.replace(aggregate, announced=announced)
+
+    @classmethod
+    def upcasters(cls) -> tuple[Callable[[dict[str, Any]], dict[str, Any]], ...]:
+        return (new_fields_have_their_defaults,)
 
 
 @stored_as("Event.ReminderDue", phrase="reminded the visitors of the event")
@@ -65,6 +79,7 @@ def announce_change(command: AnnounceChange, work: Work) -> bool:
             event_datetime=now.event_datetime,
             area_id=now.area_id,
             area=work.get(Area, now.area_id).name if now.area_id else None,
+            only_if_news=True,
         ),
     )
     return True

@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 from domain.announcements import ChangeAnnounced, ReminderDue
 from domain.core.aggregate import RecordedEvent
 from domain.event_cancellation import Cancelled, Reinstated
+from domain.events import TimeAndPlace
 from domain.visitors import SEATS, VisitorStatus
 from projections.message_texts import Facts, Kind
 
@@ -19,6 +20,8 @@ class Announcement(msgspec.Struct, frozen=True):
     kind: Kind
     facts: Mapping[VisitorStatus, Facts]
     """What it says to visitors of each status; visitors of another one do not get it."""
+    news: TimeAndPlace | None = None
+    """Visitors whose last message gave this time and place do not get it; None for all."""
 
 
 def announcement_of(recorded: RecordedEvent) -> Announcement | None:
@@ -29,8 +32,9 @@ def announcement_of(recorded: RecordedEvent) -> Announcement | None:
         case Reinstated(lapses_from=confirm_by):
             to_unconfirmed = Facts(confirm_by=confirm_by, unconfirmed=True)
             return Announcement("event_reinstated", {**_to_all(), "unconfirmed": to_unconfirmed})
-        case ChangeAnnounced(area=area):
-            return Announcement("changed", _to_all(area=area))
+        case ChangeAnnounced(event_datetime=begins, area_id=area_id, area=area) as change:
+            news = TimeAndPlace(begins, area_id) if change.only_if_news else None
+            return Announcement("changed", _to_all(area=area), news)
         case ReminderDue():
             with_seat = [status for status, seat in SEATS.items() if seat == "taken"]
             return Announcement("reminder", dict.fromkeys(with_seat, Facts()))
@@ -50,6 +54,7 @@ async def fan_out(
 ) -> int:
     """Add a row for each recipient at this moment; returns their number. The ids follow from what
     happened and to whom, so no visitor gets a second message for it."""
+    news = announcement.news
     cursor = await connection.execute(
         """
         INSERT INTO outbox (id, visitor_id, event_id, episode, kind, facts, recipient_key, position,
@@ -63,6 +68,23 @@ async def fan_out(
             USING (status)
         WHERE event_id = %(event_id)b
           AND person_position < %(position)b -- a bulk load knows later visitors already
+          AND NOT (%(for_news)b AND EXISTS (
+              SELECT FROM (
+                  SELECT o.position FROM outbox o
+                  WHERE o.recipient_key = recipients.recipient_key
+                    AND o.visitor_id = recipients.visitor_id AND o.episode = recipients.episode
+                    AND o.position < %(position)b
+                  ORDER BY o.position DESC LIMIT 1
+              ) AS last_message
+              CROSS JOIN LATERAL (
+                  SELECT event_datetime, (plan::json ->> 'area_id')::uuid AS area_id
+                  FROM event_versions v
+                  WHERE v.event_id = %(event_id)b AND v.position <= last_message.position
+                  ORDER BY v.position DESC LIMIT 1
+              ) AS told
+              WHERE told.event_datetime = %(begins)b::timestamptz
+                AND told.area_id IS NOT DISTINCT FROM %(area_id)b::uuid
+          ))
         ON CONFLICT (id) DO NOTHING
         """,
         {
@@ -74,6 +96,9 @@ async def fan_out(
             "position": recorded.position,
             "correlation_id": recorded.metadata.correlation_id,
             "at": recorded.metadata.timestamp,
+            "for_news": news is not None,
+            "begins": news.event_datetime if news else None,
+            "area_id": news.area_id if news else None,
         },
     )
     return cursor.rowcount

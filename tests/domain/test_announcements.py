@@ -43,7 +43,7 @@ def announce(now: TimeAndPlace = MOVED) -> AnnounceChange:
 def test_a_new_time_and_place_are_announced_once() -> None:
     fair = a_moved_fair()
     assert fair.when(announce()) == [
-        ChangeAnnounced(event_datetime=LATER, area_id=HALL, area="Great Hall")
+        ChangeAnnounced(event_datetime=LATER, area_id=HALL, area="Great Hall", only_if_news=True)
     ]
     assert fair.when(announce()) == []
     assert fair.value is False

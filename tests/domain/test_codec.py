@@ -92,7 +92,9 @@ EXAMPLES: list[DomainEvent[Any]] = [
     events.LanguageChanged(language="de"),
     event_cancellation.Cancelled(at=SOON, reason="Flooded"),
     event_cancellation.Reinstated(),
-    announcements.ChangeAnnounced(event_datetime=SOON, area_id=OTHER_ID, area="Great Hall"),
+    announcements.ChangeAnnounced(
+        event_datetime=SOON, area_id=OTHER_ID, area="Great Hall", only_if_news=True
+    ),
     announcements.ReminderDue(offset="P1D", event_datetime=SOON),
     events.Deleted(),
     events.CleanedUp(),

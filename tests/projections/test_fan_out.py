@@ -11,14 +11,15 @@ import msgspec
 import psycopg
 import pytest
 
-from domain.announcements import AnnounceChange, RemindOf
+from domain.announcements import AnnounceChange, ChangeAnnounced, RemindOf
 from domain.core.durations import Duration, LongDuration
-from domain.core.values import Capacity, Reason
+from domain.core.values import Capacity, Email, FullName, Reason
 from domain.departures import CancelVisitor, ConfirmVisitor
 from domain.event_cancellation import CancelEvent, ReinstateEvent
 from domain.event_editing import ChangeEvent
 from domain.events import Reminder, TimeAndPlace
 from domain.notifications import RecordDelivery
+from domain.registrations import AddVisitor
 from projections.fan_out import fan_out
 from projections.message_texts import Kind
 from projections.messages import messages_by_id
@@ -144,6 +145,64 @@ async def test_the_message_of_a_change_gives_the_new_time_and_place(
     assert await recipients_of(installation, "changed") == ids(people, "seated", "waiting")
     text = await text_of_first(installation, "changed")
     assert f"{LATER:%H:%M} (UTC)\nGreat Hall" in text
+
+
+async def test_a_change_is_no_news_to_whose_last_message_gave_the_new_time(
+    installation: Installation,
+) -> None:
+    event, people = await an_event_with_everybody(installation)
+    await installation.give(ChangeEvent(event_id=event, event_datetime=LATER, capacity=Capacity(2)))
+    people["newcomer"] = await join(installation, event, "newcomer@example.org")
+    (quiet,) = await installation.give(
+        AddVisitor(
+            event_id=event,
+            full_name=FullName("Quiet Guest"),
+            email=Email("quiet@example.org"),
+            over_capacity=True,
+            notify=False,
+        )
+    )
+    people["quiet"] = quiet.id
+    await installation.give(AnnounceChange(event_id=event, now=TimeAndPlace(LATER)))
+    # who waited got the seat after the change, and a message that gives the new time
+    uninformed = ids(people, "seated", "quiet")
+    assert await recipients_of(installation, "changed") == uninformed
+
+    before = await installation.rows("outbox")
+    await rebuild_tables(installation.database_url, installation.keys, [OUTBOX])
+    assert await installation.rows("outbox") == before
+
+
+async def test_who_registered_between_two_changes_gets_the_last_one(
+    installation: Installation,
+) -> None:
+    event, people = await an_event_with_everybody(installation)
+    hall = await installation.area("Great Hall")
+    await installation.give(ChangeEvent(event_id=event, event_datetime=LATER))
+    people["between"] = await join(installation, event, "between@example.org")
+    await installation.give(
+        ChangeEvent(event_id=event, area_id=hall),
+        AnnounceChange(event_id=event, now=TimeAndPlace(LATER, hall)),
+    )
+    everybody = ids(people, "seated", "waiting", "between")
+    assert await recipients_of(installation, "changed") == everybody
+
+
+async def test_an_announcement_of_an_earlier_release_went_to_everybody(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event, people = await an_event_with_everybody(installation)
+    await installation.give(ChangeEvent(event_id=event, event_datetime=LATER))
+    people["newcomer"] = await join(installation, event, "newcomer@example.org")
+
+    def former(**fields: Any) -> ChangeAnnounced:
+        return ChangeAnnounced(**{**fields, "only_if_news": False})
+
+    monkeypatch.setattr("domain.announcements.ChangeAnnounced", former)
+    await installation.give(AnnounceChange(event_id=event, now=TimeAndPlace(LATER)))
+    monkeypatch.undo()
+    everybody = ids(people, "seated", "waiting", "newcomer")
+    assert await recipients_of(installation, "changed") == everybody
 
 
 async def remind(installation: Installation, event: UUID) -> None:

@@ -125,7 +125,9 @@ async def test_a_change_is_announced_five_minutes_after_the_last_edit(
     assert await swept(installation, last + GATHERING_TIME) == Swept(changes=1)
     assert await swept(installation, last + GATHERING_TIME) == Swept()
     (announced,) = await history_of(installation, ChangeAnnounced)
-    assert announced.event == ChangeAnnounced(event_datetime=LATER, area_id=hall, area="Great Hall")
+    assert announced.event == ChangeAnnounced(
+        event_datetime=LATER, area_id=hall, area="Great Hall", only_if_news=True
+    )
 
 
 async def test_a_change_that_was_undone_is_not_announced(installation: Installation) -> None:
