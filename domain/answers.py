@@ -4,11 +4,12 @@ question that changes or goes later makes no answer invalid."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
+from contextlib import suppress
 from typing import Any, ClassVar, Self
 
 from domain.core.errors import InvalidFields
 from domain.core.phrases import Phrase
+from domain.core.times import date_of
 from domain.core.values import Description, Invalid, StoredText, too_long
 from domain.questions import MaxLength, Question, QuestionType
 
@@ -160,11 +161,10 @@ def _number(_: Question, raw: object) -> int | float:
 
 def _date(_: Question, raw: object) -> str:
     text = raw.strip() if isinstance(raw, str) else ""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise Invalid("must be a date such as 2030-05-17") from None
-    return day.isoformat()
+    with suppress(ValueError):
+        if day := date_of(text):
+            return day.isoformat()
+    raise Invalid("must be a date such as 2030-05-17")
 
 
 _PARSERS: Mapping[QuestionType, Callable[[Question, Any], Answer]] = {

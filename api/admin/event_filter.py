@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import Any, cast
 from uuid import UUID
@@ -14,6 +15,8 @@ from projections.event_search import ORDERS, STATES, TIMES, Filter, Order, State
 from projections.lists.dates import Span
 
 FIRST_YEAR, LAST_YEAR = 1, 9998
+
+_DATES = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
 
 
 def asked_time(request: Request) -> Time | None:
@@ -56,8 +59,9 @@ def _text(request: Request, name: str) -> str:
 def span_of(text: str) -> Span | None:
     """From `2030`, `2030-05` or `2030-05-17`."""
     with suppress(ValueError):
-        parts = [int(part) for part in text.split("-")]
-        if 1 <= len(parts) <= 3 and FIRST_YEAR <= parts[0] <= LAST_YEAR and 0 not in parts:
+        match = _DATES.fullmatch(text)
+        parts = [int(part) for part in match.groups() if part] if match else []
+        if parts and FIRST_YEAR <= parts[0] <= LAST_YEAR and 0 not in parts:
             span = Span(*parts)
             _ = span.begin  # the day may not exist
             return span

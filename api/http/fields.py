@@ -94,6 +94,8 @@ def _text(kind: type[Line] | type[Secret]) -> FieldType:
         not_for_names = [NOT_FOR_NAMES] if is_name else []
         schema.pattern = _without(CONTROL, kind.refused, *not_for_names)
         schema.description = "Leading and trailing space is removed."
+    elif issubclass(kind, Password):
+        schema.pattern = _without(kind.refused)
     return FieldType(kind.parse, schema)
 
 

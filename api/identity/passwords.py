@@ -7,11 +7,13 @@ further ones get a 503, and other requests are not slowed down.
 from __future__ import annotations
 
 import asyncio
+import re
 import unicodedata
 from collections.abc import Coroutine
 from typing import Any, ClassVar, Self, TypeVar
 
 from api.identity.password_hasher import ARGON2ID, Hashing
+from domain.core.characters import CONTROL
 from domain.core.errors import TryAgain
 from domain.core.values import Invalid
 
@@ -54,15 +56,20 @@ class Secret(str):
 
 
 class Password(Secret):
-    """A new password, `prepared`."""
+    """A new password, `prepared`. It has no control characters: nobody means to type them, and many
+    programs end a text there (RFC 8265, FreeformClass)."""
 
     __slots__ = ()
     min_length = 8
     max_length = 128
+    refused: ClassVar[re.Pattern[str]] = CONTROL
 
     @classmethod
     def parse(cls, raw: object) -> Self:
-        return super().parse(prepared(raw) if isinstance(raw, str) else raw)
+        password = super().parse(prepared(raw) if isinstance(raw, str) else raw)
+        if cls.refused.search(password):
+            raise Invalid("must not contain control characters")
+        return password
 
 
 class Passwords:

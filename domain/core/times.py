@@ -54,10 +54,7 @@ def parse_deadline(raw: object, zone: tzinfo | None = None) -> datetime | date:
         if match := _SEED_DATE.fullmatch(text):
             month, day, year = (int(part) for part in match.groups())
             return date(year, month, day)
-        if match := _RFC3339_DATE.fullmatch(text):
-            year, month, day = (int(part) for part in match.groups())
-            return date(year, month, day)
-        return _moment(text, zone)
+        return date_of(text) or _moment(text, zone)
     except OverflowError:
         raise Invalid(_OUT_OF_RANGE) from None
     except msgspec.ValidationError:
@@ -66,6 +63,15 @@ def parse_deadline(raw: object, zone: tzinfo | None = None) -> datetime | date:
         raise
     except ValueError as error:
         raise Invalid(_no_date(error)) from None
+
+
+def date_of(text: str) -> date | None:
+    """Of `YYYY-MM-DD`; None for a text of another form. `date.fromisoformat` takes others, too,
+    such as `20300517` and `2030-W20-5`. Raises ValueError for a date that does not exist."""
+    if match := _RFC3339_DATE.fullmatch(text):
+        year, month, day = (int(part) for part in match.groups())
+        return date(year, month, day)
+    return None
 
 
 def _moment(text: str, zone: tzinfo | None) -> datetime:

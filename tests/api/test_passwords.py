@@ -72,3 +72,26 @@ def test_the_length_of_a_password_is_that_of_its_composed_form() -> None:
     assert Password.parse("e\u0301" * 128) == "é" * 128
     with pytest.raises(Invalid):
         Password.parse("e\u0301" * 7)
+
+
+@pytest.mark.parametrize("character", ["\0", "\t", "\n", "\x7f", "\x85", "\u2028"])
+async def test_a_new_password_has_no_control_characters(guarded_api: Api, character: str) -> None:
+    for password in (character * 8, f"correct{character}horse"):
+        body = {"username": "ada", "password": password}
+        answer = await guarded_api.http.post("/api/auth/register", json=body)
+        assert answer.status_code == 422
+        (error,) = answer.json()["errors"]
+        assert error == {
+            "field": "password",
+            "messages": ["must not contain control characters"],
+        }
+
+
+async def test_an_earlier_password_with_control_characters_is_accepted(
+    guarded_api: Api, database_url: str
+) -> None:
+    await guarded_api.account("ada")
+    former = "with\ta tab"
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE credentials SET password_hash = %s", [ARGON2ID.hash(former)])
+    assert await login(guarded_api, former) == 200

@@ -91,6 +91,7 @@ def test_answers_of_every_type_are_kept_in_the_order_of_the_questions() -> None:
         (BUS, ["yes", 1, 0, ["yes"]]),
         (AGE, ["36", True, float("inf"), float("nan"), 10**15, 10**400, [1]]),
         (BORN, ["yesterday", "2030-02-30", 20300517, True, "2030-05-17T09:00:00Z"]),
+        (BORN, ["20300517", "2030-W20-5", "2030W205", "٢٠٣٠-05-17", "2030-5-17", "0000-01-01"]),
     ],
 )
 def test_an_answer_of_another_kind_is_refused(question: Question, raws: list[Any]) -> None:

@@ -5,16 +5,32 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
+from typing import Any
 from uuid import UUID
 
 import msgspec
 import pytest
 
 from domain import areas, event_editing, events
+from domain.answers import AnswerLine, AnswerText
 from domain.areas import AreaNameTaken, CreateArea, RenameArea
+from domain.check_ins import Gate, Nonce
 from domain.core.characters import fold, fold_case
 from domain.core.errors import InvalidFields
-from domain.core.values import FullName, Invalid, Line, StoredText, Text, Username
+from domain.core.times import Timezone
+from domain.core.values import (
+    Description,
+    Email,
+    FullName,
+    Invalid,
+    Line,
+    Reason,
+    StoredText,
+    Text,
+    Username,
+)
+from domain.questions import Option, QuestionId
+from domain.webhooks import WebhookUrl
 from tests.domain.scenario import IN_A_MONTH, Scenario
 from workers.provider.items import UsableItem, read_item
 
@@ -38,6 +54,27 @@ ALL = [c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c)
 def test_a_username_has_no_invisible_characters(name: str, character: str) -> None:
     with pytest.raises(Invalid, match=rf"must not contain U\+{ord(character):04X} \("):
         Username.parse(name.format(character))
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        *((kind, "Great {}Hall") for kind in (Line, StoredText, Text, FullName, Username, Option)),
+        *((kind, "Great {}Hall") for kind in (AnswerLine, AnswerText, Description, Reason, Gate)),
+        (Email, "ada{}@example.org"),
+        (Nonce, "a-random{}-nonce"),
+        (QuestionId, "diet{}"),
+        (Timezone, "Europe/{}Berlin"),
+        (WebhookUrl, "https://example.org/{}hook"),
+    ],
+)
+@pytest.mark.parametrize("character", ["\0", "\x1b", "\x7f", "\x9f"])
+def test_no_text_that_is_kept_has_control_characters(
+    kind: Any, text: str, character: str
+) -> None:
+    assert kind.parse(text.format("")) == kind.parse(text.format("")).strip()
+    with pytest.raises(Invalid):
+        kind.parse(text.format(character))
 
 
 @pytest.mark.parametrize("kind", [Line, Text, FullName, Username])
