@@ -148,6 +148,11 @@ COMMANDS: dict[str, Command] = {
         function="events_face.commands.migrate:migrate",
         begins=True,
     ),
+    "schema check": Command(
+        help="check whether the tables are those of this release",
+        example="events-face schema check",
+        function="events_face.commands.schema_check:check",
+    ),
     "sync": Command(
         help="fetch events from the provider (EVENTS_PROVIDER_URL)",
         example="events-face sync --all",
@@ -359,6 +364,7 @@ COMMANDS: dict[str, Command] = {
 """Names of two words are sub-commands of the first word; GROUPS has the help of the first words."""
 
 GROUPS = {
+    "schema": "check the tables",
     "keys": "manage the API keys of other systems",
     "visitors": "list, export and import the visitors of an event",
     "seats": "recount the seats of events",
