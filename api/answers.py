@@ -21,7 +21,7 @@ from domain.events import Event
 from domain.history.streams import Streams
 from domain.questions import Question
 from domain.visitors import Visitor
-from projections.people import person_of
+from projections.people import people_of
 
 
 async def name_wrong_answers(error: Exception, scope: Scope) -> None:
@@ -76,8 +76,8 @@ async def _asked(request: Request) -> tuple[Sequence[Question], Answers]:
         if visitor_id := ids.get("visitor_id"):
             visitor = (await streams.load(connection, [visitor_id]))[visitor_id]
             event_id = visitor.event_id if isinstance(visitor, Visitor) else None
-            person = await person_of(connection, keys, visitor_id)
-            kept = person.answers if person else kept
+            for person in (await people_of(connection, keys, [visitor_id])).values():
+                kept = person.answers
         event = (await streams.load(connection, [event_id]))[event_id] if event_id else None
         return (event.questions if isinstance(event, Event) else (), kept)
 

@@ -85,7 +85,7 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
     """The ASGI application, on connections that the caller opens and closes."""
     clients = Clients(settings.trusted_proxies)
     key_access = KeyAccess(connections.api_keys, connections.primary)
-    access = Access(connections.sessions, key_access, settings.write_policy)
+    access = Access(connections.signed_in, key_access, settings.write_policy)
     limits = Limits(settings, clients, connections.broker)
     answer_failure = counting_unrouted(_answer_failure, limits)
     checks = (key_access.recognize, limits.check, only_hosts(settings.allowed_hosts), access.check)

@@ -12,9 +12,10 @@ from litestar import Controller, Response, delete, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from psycopg import AsyncConnection
 
+from api.database.names import Names
 from api.database.query import run_query
 from api.http.access import Permission
-from api.http.dispatch import answered
+from api.http.dispatch import SharedCompletion, answered
 from api.http.examples import NONCE, TICKET, VISITOR_ID, example
 from api.http.reads import MinEventPosition, read
 from api.http.requests import Request
@@ -42,12 +43,10 @@ from domain.core.errors import InvalidFields, NotFound
 from domain.core.values import Invalid
 from domain.feed.lookups import is_event
 from domain.feed.positions import NotInHistory
-from domain.history.idempotency import Completion
 from domain.privacy.keys import InstallationKeys
 from domain.tickets import read_ticket, ticket_hash, ticket_of
 from domain.visitors import EventCancelled, NotRegistered, VisitorStatus
 from projections.door import DoorPage, read_door
-from projections.people import name_of
 from projections.visitors import VisitorRow
 
 _NEW: dict[str, Any] = {"ticket": TICKET, "nonce": NONCE, "gate": "North"}
@@ -166,9 +165,9 @@ class DoorCalls(Controller):
         scanned = _scanned(request.connections.keys, data)
         if scanned.visitor_id is None:
             raise TicketInvalid
-        return await answered(
-            request, CheckIn(event_id=event_id, scanned=scanned), _checked_in, _with_name(request)
-        )
+        command = CheckIn(event_id=event_id, scanned=scanned)
+        complete = _WithName(request.connections.names) if request.may_read_personal else None
+        return await answered(request, command, _checked_in, complete)
 
     @post(
         "/check-ins/batch",
@@ -281,16 +280,16 @@ def _scanned(keys: InstallationKeys, data: NewCheckIn) -> Scanned:
     )
 
 
-def _with_name(request: Request) -> Completion | None:
-    """Reads the name, for a caller who may see it."""
-    if not request.may_read_personal:
-        return None
-    keys = request.connections.keys
+class _WithName(SharedCompletion, frozen=True):
+    """For a caller who may see the name."""
 
-    async def read_name(connection: AsyncConnection[Any], done: CheckedInVisitor) -> Any:
-        return done, await name_of(connection, keys, done.visitor_id)
+    names: Names
 
-    return read_name
+    async def __call__(self, connection: AsyncConnection[Any], value: CheckedInVisitor) -> Any:
+        return value, await self.names.on(connection, value.visitor_id)
+
+    async def after_commit(self, value: CheckedInVisitor) -> Any:
+        return value, await self.names.of(value.visitor_id)
 
 
 def _checked_in(value: Any) -> Response[Answer[CheckInResult]]:

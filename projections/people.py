@@ -6,7 +6,7 @@ whose key was deleted cannot be read any more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -54,20 +54,20 @@ async def with_people(
     return [msgspec.structs.replace(row, person=people.get(row.position)) for row in rows]
 
 
-async def name_of(
-    connection: AsyncConnection[Any], keys: InstallationKeys, visitor_id: UUID
-) -> str | None:
-    """The present name in history; None when the person was erased."""
-    person = await person_of(connection, keys, visitor_id)
-    return person.full_name if person else None
+async def names_of(
+    connection: AsyncConnection[Any], keys: InstallationKeys, visitor_ids: Collection[UUID]
+) -> dict[UUID, str]:
+    """The present names in history, without those of people who were erased."""
+    people = await people_of(connection, keys, visitor_ids)
+    return {id: person.full_name for id, person in people.items()}
 
 
-async def person_of(
-    connection: AsyncConnection[Any], keys: InstallationKeys, visitor_id: UUID
-) -> Person | None:
-    """As history has the person now; None when the person was erased."""
-    person = await read_last_personal_data(connection, visitor_id, keys)
-    return person if isinstance(person, Person) else None
+async def people_of(
+    connection: AsyncConnection[Any], keys: InstallationKeys, visitor_ids: Collection[UUID]
+) -> dict[UUID, Person]:
+    """As history has them now, without those who were erased."""
+    found = await read_last_personal_data(connection, visitor_ids, keys)
+    return {id: data for id, data in found.items() if isinstance(data, Person)}
 
 
 async def people_at(

@@ -6,6 +6,7 @@ answer, in every process. Concurrent requests share look-ups (docs/decisions/006
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from psycopg import AsyncConnection
 
 from api.database.key_uses import KeyUses
 from api.database.query import run_query
-from api.database.single_flight import SingleFlight
+from api.database.single_flight import BatchedReads
 from api.identity.credentials import Pool
 from domain.api_keys import Scope
 from domain.key_secrets import KeySecret
@@ -40,21 +41,17 @@ class ApiKeys:
     def __init__(self, pool: Pool, uses: KeyUses) -> None:
         self._pool = pool
         self.uses = uses
-        self._wanted = set[bytes]()
-        self._look_up = SingleFlight(self._look_up_wanted)
+        self._look_up = BatchedReads(self._look_up_all)
 
     async def of(self, secret: KeySecret) -> KnownKey | None:
         """The key with this secret, unless it is revoked or expired. Counts as a use."""
-        self._wanted.add(hashed := secret.hash)
-        key = (await self._look_up()).get(hashed)
+        key = await self._look_up(secret.hash)
         if key is not None:
             self.uses.note(key.id)
         return key
 
-    async def _look_up_wanted(self) -> dict[bytes, KnownKey]:
-        wanted, self._wanted = self._wanted, set()
-
-        async def query(connection: AsyncConnection[Any]) -> dict[bytes, KnownKey]:
+    async def _look_up_all(self, hashes: Sequence[bytes]) -> list[KnownKey | None]:
+        async def query(connection: AsyncConnection[Any]) -> list[KnownKey | None]:
             cursor = await connection.execute(
                 """
                 SELECT s.hash, k.id, k.scopes, k.event_ids
@@ -63,10 +60,10 @@ class ApiKeys:
                   AND (s.works_until IS NULL OR s.works_until > now())
                   AND (k.expires_at IS NULL OR k.expires_at > now())
                 """,
-                [list(wanted)],
+                [list(set(hashes))],
                 binary=True,
             )
-            return {
+            known = {
                 hashed: KnownKey(
                     id=id,
                     scopes=frozenset(scopes),
@@ -74,5 +71,6 @@ class ApiKeys:
                 )
                 for hashed, id, scopes, event_ids in await cursor.fetchall()
             }
+            return [known.get(hashed) for hashed in hashes]
 
         return await run_query(self._pool, query)

@@ -3,37 +3,71 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+I = TypeVar("I")  # noqa: E741
+
+
+class BatchedReads(Generic[I, T]):
+    """Each caller gets what was read for its item, by a read that began after the call. Calls
+    during one read share the next one, which reads for all their items at once.
+
+        names = BatchedReads(read_names)
+        name = await names(visitor_id)
+    """
+
+    def __init__(self, read: Callable[[Sequence[I]], Awaitable[Sequence[T]]]) -> None:
+        self._read = read
+        self._waiting: list[tuple[I, asyncio.Future[T]]] = []
+        self._reading: asyncio.Task[None] | None = None
+
+    async def __call__(self, item: I) -> T:
+        """Raises what the read raises."""
+        found: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, found))
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read_in_turn(), name="batched reads")
+        return await found
+
+    async def _read_in_turn(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                await self._read_for(batch)
+        finally:
+            self._reading = None
+
+    async def _read_for(self, batch: Sequence[tuple[I, asyncio.Future[T]]]) -> None:
+        try:
+            results = await self._read([item for item, _ in batch])
+        except Exception as error:  # noqa: BLE001  passed to each caller
+            for _, found in batch:
+                if not found.done():  # its caller was cancelled
+                    found.set_exception(error)
+        else:
+            for (_, found), result in zip(batch, results, strict=True):
+                if not found.done():
+                    found.set_result(result)
 
 
 class SingleFlight(Generic[T]):
-    """Each caller gets the result of a read that began after the call. Calls during one read share
-    the next one.
+    """Batched reads of one thing.
 
-        versions = SingleFlight(read_versions)
-        now = await versions()
+    versions = SingleFlight(read_versions)
+    now = await versions()
     """
 
     def __init__(self, read: Callable[[], Awaitable[T]]) -> None:
-        self._read = read
-        self._one_at_a_time = asyncio.Lock()
-        self._next: asyncio.Task[T] | None = None
+        async def read_for_all(callers: Sequence[None]) -> list[T]:
+            return [await read()] * len(callers)
+
+        self._reads = BatchedReads(read_for_all)
 
     async def __call__(self) -> T:
         """Raises what the read raises."""
-        if self._next is None:
-            self._next = asyncio.create_task(self._read_in_turn(), name="single flight")
-        return await asyncio.shield(
-            self._next
-        )  # a cancelled caller must not cancel it for the others
-
-    async def _read_in_turn(self) -> T:
-        async with self._one_at_a_time:
-            self._next = None
-            return await self._read()
+        return await self._reads(None)
 
 
 class SharedReads(Generic[T]):

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
+from api.database.signed_in import SignedInAccounts
 from api.http.access import COOKIE, Permission, Who, WritePolicy, is_by_write_policy, may
 from api.http.key_access import KeyAccess, key_of
 from api.http.refusals import Forbidden
 from api.http.requests import Request
-from api.identity.sessions import Sessions
 from api.identity.tokens import TokenMissing
 
 
@@ -26,8 +26,10 @@ class UndeclaredAccess(Exception):
 class Access:
     """Authenticates each request and checks the permission that its route declares."""
 
-    def __init__(self, sessions: Sessions, keys: KeyAccess, write_policy: WritePolicy) -> None:
-        self._sessions = sessions
+    def __init__(
+        self, signed_in: SignedInAccounts, keys: KeyAccess, write_policy: WritePolicy
+    ) -> None:
+        self._signed_in = signed_in
         self._keys = keys
         self._writes_are_open = write_policy == "anyone"
 
@@ -45,9 +47,9 @@ class Access:
         if is_open and "Authorization" not in request.headers:
             return
         if in_browser:
-            account = await self._sessions.signed_in(request.cookies.get(COOKIE, ""), "cookie")
+            account = await self._signed_in.of(request.cookies.get(COOKIE, ""), "cookie")
         else:
-            account = await self._sessions.signed_in(_bearer_token(request))
+            account = await self._signed_in.of(_bearer_token(request))
         request.scope["user"] = account
         if not (is_open or may(account.roles, access)):
             raise Forbidden

@@ -16,12 +16,14 @@ from api.database.api_keys import ApiKeys
 from api.database.erasures import Erasures
 from api.database.feed_watch import FeedWatch
 from api.database.key_uses import uses_written
+from api.database.names import Names
 from api.database.primary_pool import PrimaryPool
 from api.database.probe import DatabaseWatch
 from api.database.query import run_query
 from api.database.queue_metrics import queue_measured
 from api.database.read_connection import ReadConnection
 from api.database.response_cache import ResponseCache
+from api.database.signed_in import SignedInAccounts
 from api.database.single_flight import SingleFlight
 from api.http.connection_limits import Peer
 from api.http.responses import Ready
@@ -90,6 +92,8 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
     passwords: Passwords
     password_links: PasswordLinks
     sessions: Sessions
+    signed_in: SignedInAccounts
+    names: Names
     watch: DatabaseWatch
     feed: FeedWatch
     ending: asyncio.Event
@@ -117,7 +121,7 @@ async def connected(
         decider = Decider(keys, APPLICATION, observer=observe_batch)
         writer = await held.enter_async_context(Writer(services.database_url, decider))
         await held.enter_async_context(queue_measured(writer))
-        ending = asyncio.Event()
+        tokens, ending = Tokens(settings.secret_keys), asyncio.Event()
         yield Connections(
             keys=keys,
             readers=readers,
@@ -135,7 +139,9 @@ async def connected(
             erasures=Erasures(accounts, keys),
             passwords=await held.enter_async_context(Passwords()),
             password_links=PasswordLinks(settings.secret_keys),
-            sessions=Sessions(accounts, Tokens(settings.secret_keys)),
+            sessions=Sessions(accounts, tokens),
+            signed_in=SignedInAccounts(accounts, tokens),
+            names=Names(accounts, keys),
             watch=DatabaseWatch(probes, readers if reads_replica else None),
             feed=await held.enter_async_context(FeedWatch(services.database_url, keys, ending)),
             ending=ending,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 from litestar import Response
+from psycopg import AsyncConnection
 
 from api.database.query import run_query
 from api.http.etags import versions_in
@@ -19,6 +21,17 @@ NEVER = -1
 """A version that no aggregate has."""
 
 Respond = Callable[[Any], Response[Any]]
+
+
+class SharedCompletion(msgspec.Struct, frozen=True):
+    """A `Completion` whose calls share reads when they have no `Idempotency-Key`."""
+
+    async def __call__(self, connection: AsyncConnection[Any], value: Any) -> Any:
+        raise NotImplementedError
+
+    async def after_commit(self, value: Any) -> Any:
+        """The same, after the commit of the command."""
+        raise NotImplementedError
 
 
 async def answered(
@@ -61,6 +74,8 @@ async def answered_once(
 async def _completed(request: Request, complete: Completion, value: Any) -> Any:
     """Raises OutcomeUnknown, since the change was made before."""
     try:
+        if isinstance(complete, SharedCompletion):
+            return await complete.after_commit(value)
         return await run_query(
             request.connections.primary, lambda connection: complete(connection, value)
         )

@@ -17,7 +17,7 @@ from psycopg import AsyncConnection
 
 from api.identity.credentials import Credential, Pool
 from api.identity.passwords import Secret
-from api.identity.tokens import COOKIE_LIFE, REFRESH_LIFE, Claims, Kind, TokenInvalid, Tokens
+from api.identity.tokens import COOKIE_LIFE, REFRESH_LIFE, Claims, TokenInvalid, Tokens
 from domain.accounts import Role
 from domain.history.batch import Done
 from domain.history.idempotency import Once
@@ -82,29 +82,6 @@ class Sessions:
         """An access token of a session that a browser has a cookie of; it ends with the session."""
         claims = Claims(account_id=account.id, session_id=account.session_id)
         return self._tokens.access(claims, account.roles)
-
-    async def signed_in(self, token: str, kind: Kind = "access") -> SignedIn:
-        """The account of the token."""
-        claims = self._tokens.read(token, kind)
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(
-                """
-                SELECT c.username, c.roles
-                FROM sessions s JOIN credentials c USING (account_id)
-                WHERE s.id = %s AND s.account_id = %s AND s.expires_at > now() AND NOT c.disabled
-                """,
-                [claims.session_id, claims.account_id],
-            )
-            row = await cursor.fetchone()
-        if row is None:
-            raise TokenInvalid
-        username, roles = row
-        return SignedIn(
-            id=claims.account_id,
-            session_id=claims.session_id,
-            username=username,
-            roles=tuple(roles),
-        )
 
     async def refresh(self, refresh_token: Secret, once: Once | None = None) -> Done:
         """The next `TokenPair`; of two calls with the same token, at most one succeeds, unless it

@@ -1,6 +1,6 @@
 """Tokens of sessions: signed with the first key in `SECRET_KEY`, verified with any of them.
 
-A token proves whose it is, and how long it is valid; `api.identity.sessions` checks that its
+A token proves whose it is, and how long it is valid; `api.database.signed_in` checks that its
 session has not ended.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Literal
 from uuid import UUID, uuid4
@@ -28,6 +29,10 @@ each differ by 60 s from the database's (`runtime.checks.database`). Expiry has 
 
 AUDIENCE = "events-face"
 ALGORITHM = "HS256"
+
+VERIFIED_TOKENS = 1_000
+"""Tokens whose signature is remembered as valid: to verify one takes a fifth of a check-in. Their
+age is checked each time."""
 
 CHALLENGE = 'Bearer realm="Events-Face"'
 """`WWW-Authenticate` without a token; if there was one, an error code follows (RFC 6750)."""
@@ -64,6 +69,7 @@ class Tokens:
 
     def __init__(self, secret_keys: Sequence[str]) -> None:
         self._keys = [_signing_key(key) for key in secret_keys]
+        self._payload = lru_cache(VERIFIED_TOKENS)(self._verified)
 
     def access(self, claims: Claims, roles: Sequence[Role]) -> str:
         return self._signed("access", claims, ACCESS_LIFE, {"roles": list(roles)})
@@ -90,9 +96,16 @@ class Tokens:
 
     def read(self, token: str, kind: Kind) -> Claims:
         """Raises TokenInvalid."""
+        payload = self._payload(token)
+        if payload["typ"] != kind or int(payload["exp"]) <= datetime.now(UTC).timestamp():
+            raise TokenInvalid
+        return Claims(account_id=UUID(payload["sub"]), session_id=UUID(payload["sid"]))
+
+    def _verified(self, token: str) -> Mapping[str, Any]:
+        """Raises TokenInvalid unless it was signed here, however long ago."""
         for key in self._keys:
             try:
-                payload = jwt.decode(
+                return jwt.decode(
                     token,
                     key,
                     [ALGORITHM],
@@ -104,8 +117,6 @@ class Tokens:
                 continue
             except (jwt.PyJWTError, ValueError, RecursionError):
                 break
-            if payload["typ"] == kind and int(payload["exp"]) > datetime.now(UTC).timestamp():
-                return Claims(account_id=UUID(payload["sub"]), session_id=UUID(payload["sid"]))
         raise TokenInvalid
 
 

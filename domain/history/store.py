@@ -315,35 +315,39 @@ async def _personal_data(
 
 
 async def read_last_personal_data(
-    connection: AsyncConnection[Any], originator_id: UUID, keys: InstallationKeys
-) -> Any:
-    """The decrypted personal data of the stream's last event that has some; None without one, and
-    when its key was deleted."""
+    connection: AsyncConnection[Any], originator_ids: Collection[UUID], keys: InstallationKeys
+) -> dict[UUID, Any]:
+    """The decrypted personal data of each stream's last event that has some; without the streams
+    that have none, and those whose key was deleted."""
     try:
-        return await _last_personal_data(connection, originator_id, keys)
+        return await _last_personal_data(connection, originator_ids, keys)
     except UnknownGeneration:
         await refresh_keys(connection, keys)
-        return await _last_personal_data(connection, originator_id, keys)
+        return await _last_personal_data(connection, originator_ids, keys)
 
 
 async def _last_personal_data(
-    connection: AsyncConnection[Any], id: UUID, keys: InstallationKeys
-) -> Any:
+    connection: AsyncConnection[Any], ids: Collection[UUID], keys: InstallationKeys
+) -> dict[UUID, Any]:
     cursor = await connection.execute(
         """
-        SELECT e.topic, e.state, originator_version, k.wrapped
-        FROM personal_keys k JOIN history_events e USING (originator_id, originator_version)
-        WHERE originator_id = %b ORDER BY originator_version DESC LIMIT 1
+        SELECT wanted.id, last.version, last.wrapped, e.topic, e.state
+        FROM unnest(%b::uuid[]) AS wanted (id)
+        CROSS JOIN LATERAL (
+            SELECT k.originator_version AS version, k.wrapped FROM personal_keys k
+            WHERE k.originator_id = wanted.id ORDER BY k.originator_version DESC LIMIT 1
+        ) AS last
+        JOIN history_events e ON e.originator_id = wanted.id AND e.originator_version = last.version
         """,
-        [id],
+        [list(ids)],
         binary=True,
     )
-    row = await cursor.fetchone()
-    if row is None:
-        return None
-    topic, state, version, wrapped = row
-    bound_to = binding_of(id, version)
-    return decode_personal_data(topic, state, unwrap(keys, wrapped, bound_to), bound_to)
+    found = dict[UUID, Any]()
+    for id, version, wrapped, topic, state in await cursor.fetchall():
+        bound_to = binding_of(id, version)
+        personal_key = unwrap(keys, wrapped, bound_to)
+        found[id] = decode_personal_data(topic, state, personal_key, bound_to)
+    return found
 
 
 async def delete_personal_keys(

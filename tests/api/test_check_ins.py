@@ -213,6 +213,19 @@ async def test_of_two_scans_at_once_one_is_accepted(api: Api) -> None:
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 19
 
 
+async def test_of_many_at_once_each_answer_has_its_own_name(api: Api) -> None:
+    door = await a_door(api)
+    names = [f"person{number}" for number in range(12)]
+    visitors = await door.organizer.join(*names)
+    scans = [
+        door.post({"visitor_id": id, "nonce": f"nonce-{n:02}"}) for n, id in enumerate(visitors)
+    ]
+    answers = [each.json()["data"] for each in await asyncio.gather(*scans)]
+    assert [(each["visitor_id"], each["full_name"]) for each in answers] == [
+        (id, name.title()) for id, name in zip(visitors, names, strict=True)
+    ]
+
+
 async def test_a_key_lets_in_only_at_its_events_and_without_names(keyed: Keyed) -> None:
     ours, other = await keyed.event(), await keyed.event(name="EuroPython")
     visitors = {event: await keyed.visitor(event) for event in (ours, other)}

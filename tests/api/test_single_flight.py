@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
-from api.database.single_flight import SingleFlight
+from api.database.single_flight import BatchedReads, SingleFlight
 
 pytestmark = pytest.mark.anyio
 
@@ -70,3 +71,22 @@ async def test_all_callers_get_the_error_of_a_read_that_fails_and_the_next_read_
     both = await asyncio.gather(flight(), flight(), return_exceptions=True)
     assert [str(found) for found in both] == ["away", "away"]
     assert await flight() == "back"
+
+
+async def test_calls_during_a_read_are_read_together_and_each_gets_its_own_result() -> None:
+    batches, reading, may_end = list[Sequence[str]](), asyncio.Event(), asyncio.Event()
+
+    async def read(names: Sequence[str]) -> list[str]:
+        batches.append(names)
+        reading.set()
+        await may_end.wait()
+        return [name.upper() for name in names]
+
+    reads = BatchedReads(read)
+    first = asyncio.ensure_future(reads("ada"))
+    await reading.wait()
+    others = asyncio.gather(reads("grace"), reads("alan"), reads("grace"))
+    asyncio.get_running_loop().call_later(0.05, may_end.set)
+    assert await first == "ADA"
+    assert list(await others) == ["GRACE", "ALAN", "GRACE"]
+    assert batches == [["ada"], ["grace", "alan", "grace"]]

@@ -27,7 +27,7 @@ from domain.retention import (
 )
 from domain.visitors import Erased
 from events_face.commands.doctor.retention import examine
-from projections.people import name_of
+from projections.people import names_of
 from projections.visitors_to_forget import (
     Terms,
     count_to_forget,
@@ -82,12 +82,9 @@ async def forgotten_now(
 
 
 async def known(installation: Installation, event: UUID, *emails: str) -> list[str | None]:
-    return [
-        await name_of(
-            installation.connection, installation.keys, installation.visitor(event, email)
-        )
-        for email in emails
-    ]
+    ids = [installation.visitor(event, email) for email in emails]
+    names = await names_of(installation.connection, installation.keys, ids)
+    return [names.get(id) for id in ids]
 
 
 async def test_people_are_forgotten_at_events_that_ended_long_ago_and_stay_at_others(
@@ -182,7 +179,7 @@ async def test_who_is_added_to_an_event_that_was_forgotten_is_forgotten_later(
         AddVisitor(event_id=event, full_name=FullName("Ada"), email=Email(PEOPLE[0]))
     )
     assert await forgotten(installation, 30) == {event: 1}
-    assert await name_of(installation.connection, installation.keys, added.id) is None
+    assert await names_of(installation.connection, installation.keys, [added.id]) == {}
 
 
 async def test_many_are_forgotten_in_batches_and_an_interrupted_run_is_continued(
