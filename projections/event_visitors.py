@@ -102,6 +102,16 @@ async def _count(
     return row[0] if row else 0
 
 
+async def count_by_status(
+    connection: AsyncConnection[Any], event_id: UUID
+) -> dict[VisitorStatus, int]:
+    """Visitors of each status that a visitor of the event has."""
+    cursor = await connection.execute(
+        "SELECT status, count(*) FROM visitors WHERE event_id = %s GROUP BY status", [event_id]
+    )
+    return dict(await cursor.fetchall())
+
+
 async def count_entered(connection: AsyncConnection[Any], event_id: UUID) -> int:
     """Visitors who are checked in, also those who have left since."""
     cursor = await connection.execute(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID
@@ -159,34 +159,39 @@ async def count_to_forget(
     return row[0] if row else 0
 
 
-async def count_known(connection: AsyncConnection[Any], event_id: UUID) -> int:
-    """Visitors of the event who are not erased."""
+async def count_known(
+    connection: AsyncConnection[Any], event_ids: Sequence[UUID]
+) -> Mapping[UUID, int]:
+    """Visitors of each event who are not erased."""
     cursor = await connection.execute(
-        "SELECT count(*) FROM visitors WHERE event_id = %s AND status <> 'erased'", [event_id]
+        """
+        SELECT event_id, count(*) FROM visitors
+        WHERE event_id = ANY(%s) AND status <> 'erased' GROUP BY event_id
+        """,
+        [list(event_ids)],
     )
-    row = await cursor.fetchone()
-    return row[0] if row else 0
+    return {**dict.fromkeys(event_ids, 0), **dict(await cursor.fetchall())}
 
 
-async def time_to_forget(
-    connection: AsyncConnection[Any], terms: Terms, event_id: UUID
-) -> datetime | None:
-    """When the visitors of this event will be forgotten; None: they are kept."""
+async def times_to_forget(
+    connection: AsyncConnection[Any], terms: Terms, event_ids: Sequence[UUID]
+) -> Mapping[UUID, datetime]:
+    """When the visitors of each event will be forgotten, without events whose visitors are kept."""
     cursor = await connection.execute(
         f"""
-        SELECT CASE WHEN days IS NULL THEN {_TIME_BY_SETTING} ELSE {_OWN_TIME} END
+        SELECT event_id, CASE WHEN days IS NULL THEN {_TIME_BY_SETTING} ELSE {_OWN_TIME} END
         FROM retention
-        WHERE event_id = %(event)s AND (days IS NOT NULL OR %(days)s::int IS NOT NULL)
+        WHERE event_id = ANY(%(events)s) AND (days IS NOT NULL OR %(days)s::int IS NOT NULL)
         """,  # noqa: S608
-        {**_values(terms, None), "event": event_id},
+        {**_values(terms, None), "events": list(event_ids)},
     )
-    row = await cursor.fetchone()
-    return row[0] if row else None
+    return dict(await cursor.fetchall())
 
 
 async def planned_for(connection: AsyncConnection[Any], event_id: UUID) -> datetime | None:
     """When the visitors of this event will be forgotten by themselves; None: they are kept."""
-    return await time_to_forget(connection, Terms.of(await present_policy(connection)), event_id)
+    terms = Terms.of(await present_policy(connection))
+    return (await times_to_forget(connection, terms, [event_id])).get(event_id)
 
 
 class Batch(msgspec.Struct, frozen=True):

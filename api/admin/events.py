@@ -29,7 +29,7 @@ from api.admin.kit.cookies import seen
 from api.admin.kit.history_entries import timeline_for
 from api.admin.kit.pages import page, see
 from api.admin.kit.paging import Pages, page_number
-from api.admin.removed_event import removed_event
+from api.admin.removed_event import removed_event, visitors_kept
 from api.admin.selected_events import ACTIONS, deleted_before
 from api.event_fields import EventChanges
 from api.html.forms import parsed, refused, seen_version, sent_form
@@ -48,8 +48,8 @@ from projections.event_search import count_by_date, search
 from projections.event_visitors import count_entered
 from projections.questions import get_questions
 from projections.removed_events import names_of_removed
+from projections.retention_plan import forgetting_of
 from projections.seats import seats_of
-from projections.visitors_to_forget import planned_for
 
 EVENTS = "/admin/events/"
 PAGE_SIZE = 50
@@ -118,7 +118,7 @@ class EventPages(Controller):
             row, seats = await event_and_seats(request, event_id)
         except NotFound:
             return await removed_event(request, event_id)
-        zone = zone_of(row.timezone)
+        zone, settings = zone_of(row.timezone), request.settings
 
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
             series = await registration_counts.complete_series(connection, event_id, zone=zone)
@@ -127,13 +127,12 @@ class EventPages(Controller):
                 "provided": await fields_from_provider(connection, event_id),
                 "timeline": await timeline_for(request, connection, event_id),
                 "entered": await count_entered(connection, event_id),
-                "forget_at": await planned_for(connection, event_id),
+                "forgetting": await forgetting_of(connection, event_id, settings.retention_days),
             }
 
         content = await read(
             request, seen(request), query, ["registrations", "visitors", "retention"]
         )
-        settings = request.settings
         public = (settings.public_url or "") if settings.public_pages else None
         return page(request, "events/event.html", event=row, seats=seats, public=public, **content)
 
@@ -199,7 +198,8 @@ class EventPages(Controller):
     @post("/{event_id:uuid}/restore")
     async def restore(self, request: Request, event_id: FromPath[UUID]) -> Response[Any]:
         done = await execute(request, RestoreEvent(event_id=event_id))
-        notice = f"“{done.value.event.details.name}” was restored, with its visitors as before."
+        kept = await read(request, 0, lambda connection: visitors_kept(connection, event_id))
+        notice = f"“{done.value.event.details.name}” was restored: {kept.in_words}."
         return see(request, f"{EVENTS}{event_id}", position=done.position, notice=notice)
 
 

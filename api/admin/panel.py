@@ -21,6 +21,7 @@ from api.admin.password import change_password, password_page
 from api.admin.password_link import PasswordLinkPages
 from api.admin.questions import QuestionPages
 from api.admin.rebuilds import RebuildPages
+from api.admin.retention import retention
 from api.admin.seals import SealPages
 from api.admin.selected_events import SelectedEvents
 from api.admin.sign_in import before_each_request, sign_in, sign_in_page, sign_out
@@ -43,6 +44,7 @@ def panel(checks: Sequence[Check | None]) -> Router:
             live_dashboard(),
             system,
             live_system(),
+            retention,
             sign_in_page,
             sign_in,
             sign_out,

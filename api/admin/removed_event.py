@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from litestar import Response
 from psycopg import AsyncConnection
 
@@ -14,11 +15,36 @@ from api.admin.kit.history_names import names_for_all
 from api.admin.kit.history_phrases import actor_in_words
 from api.admin.kit.history_values import ids_of
 from api.admin.kit.pages import page
-from api.http.reads import read
+from api.http.reads import TABLES, read
 from api.http.requests import Request
 from domain.core.errors import NotFound
+from projections.event_visitors import count_by_status
 from projections.removed_events import last_removal, removed_before
 from projections.seats import read_seats
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What a removed event still has of its visitors."""
+
+    known: int
+    forgotten: int
+
+    @property
+    def in_words(self) -> str:
+        """What they are after the event is restored: `its visitors are ...`."""
+        if not self.forgotten:
+            return "its visitors, seats and reminders are as before"
+        if not self.known:
+            return "its visitors stay forgotten: it has none any more"
+        were = "was" if self.forgotten == 1 else "were"
+        others = "the other one is" if self.known == 1 else f"the other {self.known:,} are"
+        return f"{self.forgotten:,} of its visitors {were} forgotten; {others} as before"
+
+
+async def visitors_kept(connection: AsyncConnection[Any], event_id: UUID) -> Kept:
+    statuses = await count_by_status(connection, event_id)
+    forgotten = statuses.pop("erased", 0)
+    return Kept(sum(statuses.values()), forgotten)
 
 
 async def removed_event(request: Request, id: UUID) -> Response[str]:
@@ -38,7 +64,9 @@ async def removed_event(request: Request, id: UUID) -> Response[str]:
             "removed_at": removal.metadata.timestamp,
             "removed_by": actor_in_words(actor, names),
             "seats": await read_seats(connection, id),
+            "kept": await visitors_kept(connection, id),
             "timeline": await timeline_for(request, connection, id),
         }
 
-    return page(request, "events/removed.html", **await read(request, seen(request), query))
+    content = await read(request, seen(request), query, [*TABLES, "visitors"])
+    return page(request, "events/removed.html", **content)

@@ -59,6 +59,7 @@ async def _content(request: Request, at_least: int) -> dict[str, Any]:
         "work": await _work(request, at_least),
         "status": await system_status(request),
         "release": release(),
+        "retention_days": request.settings.retention_days,
     }
 
 

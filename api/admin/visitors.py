@@ -34,6 +34,7 @@ from projections.lists.keyset import PageStart, Slice
 from projections.notification_search import pause
 from projections.questions import questions_ever
 from projections.removed_events import names_of_removed
+from projections.retention_plan import forgetting_of
 from projections.visitor_search import (
     COUNT_LIMIT,
     HAS_STATUS,
@@ -43,7 +44,6 @@ from projections.visitor_search import (
     search_anywhere,
 )
 from projections.visitors import VisitorRow
-from projections.visitors_to_forget import planned_for
 
 VISITORS = "/admin/visitors/"
 PAGE_SIZE = 50
@@ -62,7 +62,7 @@ class VisitorPages(Controller):
         wanted: dict[str, Any] = {"text": text, "event_id": event_id, "status": status}
 
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
-            keys = request.connections.keys
+            keys, days = request.connections.keys, request.settings.retention_days
             event = await get_event(connection, event_id) if event_id else None
             anywhere = (
                 await search_anywhere(connection, keys, **wanted) if text and event_id else None
@@ -82,7 +82,7 @@ class VisitorPages(Controller):
                 "count": number,
                 "is_anywhere": anywhere is not None,
                 "event": event,
-                "forget_at": await planned_for(connection, event_id) if event_id else None,
+                "forgetting": await forgetting_of(connection, event_id, days) if event_id else None,
                 "removed_event": await _name_of_removed(connection, event_id)
                 if event_id and event is None
                 else None,
@@ -109,7 +109,13 @@ class VisitorPages(Controller):
         content = await read(
             request,
             seen(request),
-            partial(_visitor, request.connections.keys, visitor_id, beyond(request)),
+            partial(
+                _visitor,
+                request.connections.keys,
+                visitor_id,
+                beyond(request),
+                request.settings.retention_days,
+            ),
             TABLES,
         )
         timeline = await read(
@@ -164,7 +170,11 @@ def _status(request: Request) -> VisitorStatus | None:
 
 
 async def _visitor(
-    keys: InstallationKeys, id: UUID, start: PageStart, connection: AsyncConnection[Any]
+    keys: InstallationKeys,
+    id: UUID,
+    start: PageStart,
+    retention_days: int | None,
+    connection: AsyncConnection[Any],
 ) -> dict[str, Any]:
     """The content of the page. Raises NotFound."""
     row = await _found(keys, id, connection)
@@ -173,7 +183,7 @@ async def _visitor(
         "asked": await questions_ever(connection, row.event_id) if row.answers else {},
         "event": (event := await get_event(connection, row.event_id)),
         "removed_event": None if event else await _name_of_removed(connection, row.event_id),
-        "forget_at": await planned_for(connection, row.event_id),
+        "forgetting": await forgetting_of(connection, row.event_id, retention_days),
         "messages": await notification_search.search(
             connection, keys, visitor_id=id, start=start, limit=PAGE_SIZE
         ),

@@ -7,14 +7,9 @@ import sys
 from datetime import UTC, datetime
 
 from domain.history.store import connect
-from domain.retention import NOTICE, present_policy
-from projections.visitors_to_forget import (
-    ForgottenEvent,
-    Terms,
-    count_known,
-    count_to_forget,
-    events_to_forget,
-)
+from domain.retention import NOTICE
+from projections.retention_plan import by_command_now, plan
+from projections.visitors_to_forget import ForgottenEvent, Terms, count_to_forget
 from runtime.embedded.services import Services
 from runtime.errors import CommandFailed
 from runtime.installation import installation_keys
@@ -29,9 +24,9 @@ def retention(
 
     It does not wait for the notice of a changed setting: who calls it knows what it says.
     """
-    terms = Terms(settings.retention_days, with_notice=False)
+    terms = by_command_now(settings.retention_days)
     if dry_run:
-        asyncio.run(_print_plan(services.database_url, terms))
+        asyncio.run(_print_plan(services.database_url, settings.retention_days))
         return
     if not yes and sys.stdin.isatty():
         asyncio.run(_ask(services.database_url, terms))
@@ -41,21 +36,18 @@ def retention(
         raise CommandFailed(f"{reason.__doc__}; try again later") from None
 
 
-async def _print_plan(database_url: str, terms: Terms) -> None:
+async def _print_plan(database_url: str, setting: int | None) -> None:
     now = datetime.now(UTC)
     async with await connect(database_url) as connection:
-        events = await events_to_forget(connection, terms, now + NOTICE)
-        for event in events:
-            when = "now" if event.forget_at <= now else _time(event.forget_at)
-            _print(when, await count_known(connection, event.id), event)
-        due = await count_to_forget(connection, terms, now)
-        later = await count_to_forget(connection, terms, now + NOTICE) - due
-        policy = await present_policy(connection)
-    _write(f"would forget {_counted(due)} now, {_counted(later)} more within {NOTICE.days} days")
-    if policy.days != terms.days:
-        _write(
-            f"RETENTION_DAYS is {_days(terms.days)}; the scheduler has seen: {_days(policy.days)}"
-        )
+        planned = await plan(connection, setting, now)
+    for each in planned.events:
+        due = each.event.forget_at
+        _print("now" if due <= now else _time(due), each.visitors, each.event)
+    now_and_later = f"{_counted(planned.now)} now, {_counted(planned.later)} more"
+    _write(f"would forget {now_and_later} within {NOTICE.days} days")
+    policy = planned.policy
+    if policy.days != setting:
+        _write(f"RETENTION_DAYS is {_days(setting)}; the scheduler has seen: {_days(policy.days)}")
     elif policy.days is not None and policy.applies_from > now:
         _write(f"the scheduler uses RETENTION_DAYS={policy.days} from {_time(policy.applies_from)}")
 

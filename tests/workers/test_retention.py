@@ -33,7 +33,7 @@ from projections.visitors_to_forget import (
     count_to_forget,
     events_forgotten_soon,
     events_to_forget,
-    time_to_forget,
+    times_to_forget,
 )
 from tests.support.installation import Installation, an_event
 from workers.upkeep import retention
@@ -270,7 +270,7 @@ async def test_a_shorter_setting_applies_after_a_notice_and_a_longer_one_at_once
         return Terms.of(policy)
 
     async def forgets_at(terms: Terms) -> datetime | None:
-        return await time_to_forget(installation.connection, terms, old)
+        return (await times_to_forget(installation.connection, terms, [old])).get(old)
 
     assert await forgets_at(await changed(None)) is None
     first = await changed(30)
@@ -319,7 +319,7 @@ async def test_changed_days_of_an_event_apply_after_a_notice(installation: Insta
     event = await held(installation, 31, PEOPLE[0])
     await installation.give(ChangeEvent(event_id=event, retention_days=Days(3)))
     assert await forgotten(installation, None) == {}
-    at = await time_to_forget(installation.connection, Terms(None), event)
+    at = (await times_to_forget(installation.connection, Terms(None), [event])).get(event)
     assert at is not None
     assert NOTICE - timedelta(minutes=5) < at - datetime.now(UTC) <= NOTICE
     assert await forgotten(installation, None, with_notice=False) == {event: 1}
@@ -332,7 +332,8 @@ async def test_an_event_of_the_year_9999_can_be_kept_for_a_hundred_years(
     (view,) = await installation.give(an_event(at=far))
     await installation.give(ChangeEvent(event_id=view.event.id, retention_days=Days(Days.most)))
     await installation.project()
-    at = await time_to_forget(installation.connection, Terms(None), view.event.id)
+    ids = [view.event.id]
+    at = (await times_to_forget(installation.connection, Terms(None), ids)).get(ids[0])
     assert at is not None
     assert at > far
     assert await forgotten(installation, 0) == {}

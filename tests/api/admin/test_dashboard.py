@@ -48,7 +48,7 @@ async def test_a_new_installation_has_a_dashboard(auditor: Panel, stranger: Pane
     assert "Registrations in the last 30 days" in card(page, "by-day")
     page = await auditor.open("/admin/system/")
     assert "waiting 0 sent 0 failed 0" in card(page, "notifications")
-    assert "No synchronisation has run yet." in card(page, "sync")
+    assert "No sync has run yet." in card(page, "sync")
     assert ["events", "running", "up to date"] in page.rows
     assert (await stranger.open("/admin/")).heading == "Sign in"
 

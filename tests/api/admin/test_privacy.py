@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -33,6 +35,54 @@ async def test_the_pages_of_an_event_and_its_visitors_say_when_they_are_forgotte
     assert "Will be forgotten" in (await organizer.open(f"/admin/visitors/{visitor}")).text
     assert "forgotten" not in (await organizer.open(f"/admin/events/{kept}")).text
     assert "forgotten" not in (await organizer.open(f"/admin/visitors/?event={kept}")).text
+
+
+async def test_the_page_of_an_event_says_what_the_command_line_does_before_the_notice_is_over(
+    api: Api, organizer: Panel
+) -> None:
+    event = await api.event(event_datetime=in_days(2), registration_deadline=in_days(1))
+    await register(api, event)
+    path = f"/api/events/{event}"
+    assert (await api.http.patch(path, json={"retention_days": 0})).status_code == 200
+    await api.settled()
+    page = await organizer.open(f"/admin/events/{event}")
+    assert re.search(
+        r"Visitors are forgotten\S.* UTC, or when somebody runs events-face retention from .* on",
+        page.text,
+    )
+    page = await organizer.open(f"/admin/visitors/?event={event}")
+    assert "when somebody runs events-face retention from" in page.text
+
+
+async def test_the_panel_shows_who_would_be_forgotten_and_forgets_nobody(
+    api: Api, organizer: Panel, auditor: Panel
+) -> None:
+    event = await api.event(
+        name="PyCon", event_datetime=in_days(2), registration_deadline=in_days(1)
+    )
+    for email in ("ada@example.org", "bob@example.org"):
+        await api.register(event, email=email)
+    await api.http.patch(f"/api/events/{event}", json={"retention_days": 3})
+    await api.settled()
+    page = await organizer.open("/admin/system/")
+    assert page.links["Who will be forgotten"] == "/admin/system/retention"
+    page = await organizer.follow("Who will be forgotten")
+    assert page.heading == "Who will be forgotten"
+    assert "it would forget 0 visitors now, and 2 more within 7 days" in page.text
+    (row,) = page.rows
+    assert row[:2] == ["PyCon", "2"]
+    by_themselves, by_the_command = row[-2:]
+    assert by_themselves != by_the_command, "the days were changed: that waits for the notice"
+    await organizer.open(f"/admin/events/{event}/delete")
+    await organizer.submit()
+    await api.settled()
+    page = await auditor.open("/admin/system/retention")
+    assert [row[0] for row in page.rows] == ["PyCon removed"]
+    assert "Registered2" in (await organizer.open(f"/admin/events/{event}")).text
+
+
+def in_days(days: int) -> str:
+    return (datetime.now(UTC) + timedelta(days=days)).isoformat()
 
 
 async def test_an_admin_exports_all_about_a_person(

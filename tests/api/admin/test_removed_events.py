@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.api.admin.panel import Panel
+from tests.api.forgetting import an_admin, erase
 from tests.api.serving import Api
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +44,28 @@ async def test_it_is_restored_from_there(api: Api, organizer: Panel) -> None:
     await organizer.open(f"/admin/events/{id}")
     page = await organizer.submit(f"/admin/events/{id}/restore/")
     assert (page.heading, page.address) == ("PyCon", f"/admin/events/{id}")
-    assert "was restored" in page.notice
+    assert page.notice == ("“PyCon” was restored: its visitors, seats and reminders are as before.")
+
+
+@pytest.mark.parametrize(
+    ("erased", "words"),
+    [
+        (["ada"], "1 of its visitors was forgotten; the other one is as before"),
+        (["ada", "bob"], "its visitors stay forgotten: it has none any more"),
+    ],
+)
+async def test_a_restored_event_lacks_visitors_who_were_forgotten(
+    api: Api, organizer: Panel, erased: list[str], words: str
+) -> None:
+    id = await removed(api, organizer)
+    admin = await an_admin(api)
+    for name in erased:
+        await erase(api, admin, f"{name}@example.org")
+    await api.settled("visitors")
+    page = await organizer.open(f"/admin/events/{id}")
+    assert f"When you restore it, {words}." in page.text
+    page = await organizer.submit(f"/admin/events/{id}/restore/")
+    assert page.notice == f"“PyCon” was restored: {words}."
 
 
 async def test_an_event_that_never_existed_has_no_page(organizer: Panel) -> None:
