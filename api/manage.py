@@ -7,6 +7,7 @@ so they never lag behind what the visitor has just done.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -35,8 +36,10 @@ from domain.history.idempotency import Completion
 from domain.history.streams import Streams
 from domain.links import read_manage_token
 from domain.privacy.keys import InstallationKeys
+from domain.questions import Question
 from domain.visitors import SEATS, CancellationClosed, LinkExpired
 from domain.visitors import Visitor as VisitorAggregate
+from projections.questions import questions_ever
 from projections.visitors import VisitorRow, visitor_in_history
 
 PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
@@ -50,6 +53,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     visitor: VisitorRow
     event: EventView
     ticket: str | None
+    asked: Sequence[Question]
+    """The questions of the event, and those that have gone and were answered."""
 
     @property
     def is_over(self) -> bool:
@@ -159,11 +164,11 @@ async def _read(
     visitor = await visitor_in_history(connection, keys, visitor_id)
     if visitor is None:
         raise NothingHere
-    return Standing(
-        visitor=visitor,
-        event=await _event(connection, visitor.event_id),
-        ticket=ticket_for(keys, visitor),
-    )
+    event = await _event(connection, visitor.event_id)
+    asked = event.event.questions
+    if (visitor.answers or {}).keys() - {question.id for question in asked}:
+        asked = tuple((await questions_ever(connection, visitor.event_id)).values())
+    return Standing(visitor=visitor, event=event, ticket=ticket_for(keys, visitor), asked=asked)
 
 
 async def _event(connection: AsyncConnection[Any], id: UUID) -> EventView:

@@ -115,20 +115,21 @@ async def count_upcoming(connection: AsyncConnection[Any], now: datetime) -> int
     return counted[0] if counted else 0
 
 
-async def upcoming_ids(
+async def upcoming_changes(
     connection: AsyncConnection[Any], now: datetime, *, limit: int, offset: int
-) -> list[UUID]:
+) -> list[tuple[UUID, datetime]]:
+    """Their ids, each with the time when the event was changed last."""
     cursor = await connection.execute(
         SQL(
             """
-            SELECT id FROM events WHERE {}
+            SELECT id, changed_at FROM events WHERE {}
             ORDER BY event_datetime, id LIMIT %(limit)s OFFSET %(offset)s
             """
         ).format(SQL(IS_UPCOMING)),
         {"now": now, "limit": limit, "offset": offset},
         binary=True,
     )
-    return [id for (id,) in await cursor.fetchall()]
+    return [(id, changed_at) for id, changed_at in await cursor.fetchall()]
 
 
 async def events_with_seats_to_pass_on(

@@ -164,7 +164,9 @@ Entry = tuple[EventRow, When, State]
 
 
 def entries(page: Page[EventRow], now: datetime, locale: Locale) -> list[Entry]:
-    return [(event, when(event, locale), state_of(event, now)) for event in page.rows]
+    """Without those of this hour that are over."""
+    listed = [(event, when(event, locale), state_of(event, now)) for event in page.rows]
+    return [entry for entry in listed if entry[2] != "over"]
 
 
 def _found(wanted: Wanted, total: int, locale: Locale) -> str:

@@ -102,6 +102,7 @@ def _page(request: Request, template: str, token: str, standing: Standing) -> Re
         ticket=standing.ticket,
         code=svg(standing.ticket) if standing.ticket else None,
         visitor=standing.visitor,
+        asked=standing.asked,
         event=event,
         when=when(event.details, reader.locale),
         area=standing.event.area,

@@ -16,7 +16,7 @@ from api.http.failures import NothingHere
 from api.http.reads import read
 from api.http.requests import Request
 from api.http.responses import Ready
-from projections.upcoming_events import count_upcoming, upcoming_ids
+from projections.upcoming_events import count_upcoming, upcoming_changes
 
 PART_SIZE = 10_000
 """Addresses in one file; the standard allows 50,000."""
@@ -40,12 +40,13 @@ async def sitemap(request: Request) -> Response[Any]:
     async def query(connection: AsyncConnection[Any]) -> Ready:
         total = 0 if part else await count_upcoming(connection, now)
         if total > PART_SIZE:
-            parts = range(1, -(-total // PART_SIZE) + 1)
-            return _xml("sitemapindex", "sitemap", (f"{base}/sitemap.xml?part={n}" for n in parts))
+            parts = (f"{base}/sitemap.xml?part={n}" for n in range(1, -(-total // PART_SIZE) + 1))
+            return _xml("sitemapindex", "sitemap", ((address, None) for address in parts))
         skipped = (min(part, MAX_PARTS) - 1) * PART_SIZE if part else 0
-        ids = await upcoming_ids(connection, now, limit=PART_SIZE, offset=skipped)
-        of_all = [] if skipped else [f"{base}/events/"]
-        return _xml("urlset", "url", [*of_all, *(f"{base}/events/{id}" for id in ids)])
+        changes = await upcoming_changes(connection, now, limit=PART_SIZE, offset=skipped)
+        found: list[tuple[str, datetime | None]] = [] if skipped else [(f"{base}/events/", None)]
+        found += ((f"{base}/events/{id}", changed_at) for id, changed_at in changes)
+        return _xml("urlset", "url", found)
 
     return await read(request, 0, query)
 
@@ -63,13 +64,20 @@ async def robots(request: Request) -> Response[Any]:
 
 
 def _xml(
-    root: Literal["urlset", "sitemapindex"], item: Literal["url", "sitemap"], found: Iterable[str]
+    root: Literal["urlset", "sitemapindex"],
+    item: Literal["url", "sitemap"],
+    found: Iterable[tuple[str, datetime | None]],
 ) -> Ready:
+    """Of addresses, each with the time of its last change, if that is known."""
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         f'<{root} xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">',
-        *(f"<{item}><loc>{escape(address)}</loc></{item}>" for address in found),
+        *(f"<{item}><loc>{escape(address)}</loc>{_last(at)}</{item}>" for address, at in found),
         f"</{root}>",
     ]
     body = "".join(f"{line}\n" for line in lines).encode()
     return Ready(body, media_type="application/xml; charset=utf-8", headers=FOR_AN_HOUR)
+
+
+def _last(changed_at: datetime | None) -> str:
+    return f"<lastmod>{changed_at:%Y-%m-%dT%H:%M:%SZ}</lastmod>" if changed_at else ""

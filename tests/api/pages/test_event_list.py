@@ -41,6 +41,23 @@ async def test_upcoming_events_are_listed_the_next_first_with_what_is_special(ap
     assert names(await shown(api, "/")) == ["First", "Second", "Last", "Off"]
 
 
+async def test_an_event_of_this_hour_that_is_over_is_not_among_the_upcoming_ones(api: Api) -> None:
+    over, going_on = await api.event(name="Over"), await api.event(name="Going on")
+    await api.event(name="Next")
+    await api.settled()
+    async with api.connections.primary.connection() as connection:
+        for event, ends_in in ((over, 0), (going_on, 1)):
+            await connection.execute(
+                """
+                UPDATE events SET event_datetime = date_trunc('hour', now()),
+                    ends_at = now() + make_interval(hours => %s) WHERE id = %s
+                """,
+                [ends_in, event],
+            )
+    for address in ("/", "/events/"):
+        assert names(await shown(api, address)) == ["Going on", "Next"]
+
+
 async def test_a_list_is_searched_by_name_and_month_and_what_links_add_is_ignored(
     api: Api,
 ) -> None:

@@ -134,3 +134,16 @@ async def test_visitors_see_their_answers(api: Api) -> None:
     assert found["Anything else?"] == "Two lines"
     own = await api.http.get(f"/api/manage/{token}")
     assert own.json()["data"]["visitor"]["answers"] == ANSWERS
+
+
+async def test_an_answer_to_a_question_that_has_gone_is_shown_with_its_question(api: Api) -> None:
+    event = await asking(api)
+    registered = await api.http.post(
+        f"/api/events/{event}/register", json=PERSON | {"answers": ANSWERS}
+    )
+    await api.http.put(f"/api/events/{event}/questions", json={"questions": QUESTIONS[:1]})
+    token = manage_token(api.connections.keys, UUID(registered.json()["data"]["id"]), 1)
+    found = facts(await shown(api, f"/r/{token}"))
+    assert found["What do you eat?"] == "Vegan"
+    assert found["Nickname?"] == "Addy"
+    assert "nick" not in found

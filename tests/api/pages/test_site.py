@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from tests.api.serving import Api, Serving
 from tests.support.html import Element
 
 pytestmark = pytest.mark.anyio
+
+AN_HOUR = timedelta(hours=1)
 
 
 def ancestors(headers: Any) -> str:
@@ -75,6 +78,9 @@ async def test_a_sitemap_names_each_upcoming_event_once(
             "<loc>https://tickets.example/a&amp;b/events/(.+)</loc>", "".join(texts)
         )
         assert sorted(listed) == sorted(ids)
+        changed = re.findall("/events/[^/]+</loc><lastmod>(.*)</lastmod>", "".join(texts))
+        assert len(changed) == len(ids)
+        assert all(datetime.now(UTC) - datetime.fromisoformat(at) < AN_HOUR for at in changed)
         assert (
             "Sitemap: https://tickets.example/a&b/sitemap.xml"
             in (await public.http.get("/robots.txt")).text
