@@ -72,7 +72,7 @@ class Notification(Aggregate, frozen=True, kw_only=True):
         return [Requeued()] if self.state == "failed" else []
 
 
-@stored_as("Notification.Sent", phrase="sent the notification")
+@stored_as("Notification.Sent", phrase="sent the message")
 class Sent(DomainEvent[Notification], frozen=True, kw_only=True):
     def apply(self, aggregate: Notification) -> Notification:
         return msgspec.structs.replace(aggregate, state="sent")
@@ -80,7 +80,7 @@ class Sent(DomainEvent[Notification], frozen=True, kw_only=True):
 
 @stored_as(
     "Notification.Failed",
-    phrase="gave up the notification",
+    phrase="gave up the message",
     version=2,
     written_as=1,  # a release that ignores the newer field counts the failure just so
 )
@@ -97,7 +97,7 @@ class Failed(DomainEvent[Notification], frozen=True, kw_only=True):
         return (new_fields_have_their_defaults,)
 
 
-@stored_as("Notification.Requeued", phrase="had the notification sent again")
+@stored_as("Notification.Requeued", phrase="had the message sent again")
 class Requeued(DomainEvent[Notification], frozen=True, kw_only=True):
     def apply(self, aggregate: Notification) -> Notification:
         return msgspec.structs.replace(aggregate, state="waiting")

@@ -6,9 +6,11 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from psycopg import AsyncConnection
 
 from domain.privacy.keys import InstallationKeys
+from projections.message_texts import Kind
 from projections.people import with_people
 from projections.visitors import COLUMNS, VisitorRow, made
 
@@ -27,11 +29,20 @@ async def visitors_among(
     return await with_people(connection, keys, [made(*row) for row in await cursor.fetchall()])
 
 
-async def recipients_among(
+class SentMessage(msgspec.Struct, frozen=True):
+    """A message: what was sent, or is to be sent, to whom."""
+
+    visitor_id: UUID
+    event_id: UUID
+    kind: Kind
+
+
+async def messages_among(
     connection: AsyncConnection[Any], ids: Collection[UUID]
-) -> dict[UUID, UUID]:
-    """The visitor of each message among them."""
+) -> dict[UUID, SentMessage]:
     cursor = await connection.execute(
-        "SELECT id, visitor_id FROM outbox WHERE id = ANY(%s)", [list(ids)], binary=True
+        "SELECT id, visitor_id, event_id, kind FROM outbox WHERE id = ANY(%s)",
+        [list(ids)],
+        binary=True,
     )
-    return dict(await cursor.fetchall())
+    return {id: SentMessage(*row) for id, *row in await cursor.fetchall()}

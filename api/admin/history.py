@@ -10,7 +10,14 @@ from litestar import Controller, Response, get
 from litestar.params import FromPath
 from psycopg import AsyncConnection
 
-from api.admin.history_filter import asked_criteria, has_filter, in_utc
+from api.admin.history_filter import (
+    IN_UTC,
+    asked_criteria,
+    asked_zone,
+    has_filter,
+    shown_in_utc,
+    with_zone,
+)
 from api.admin.kit.cookies import seen
 from api.admin.kit.history_entries import (
     changes_of,
@@ -64,7 +71,9 @@ class HistoryPages(Controller):
         try:
             criteria = await asked_criteria(request)
         except InvalidFields as error:
-            return _log_page(request, Form(values, error.messages), status_code=422)
+            return _log_page(
+                request, Form(values, error.messages), status_code=422, zone=asked_zone(request)
+            )
         older_than = whole_number(values.get("older_than", ""))
 
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
@@ -92,7 +101,7 @@ class HistoryPages(Controller):
         entries = entries_of(steps, await for_reader(request, names))
         return _log_page(
             request,
-            Form(values),
+            Form(shown_in_utc(values, asked_zone(request))),
             groups=folded(entries),
             by_people=criteria.by_people,
             has_visitors=bool(names.visitors),
@@ -102,10 +111,10 @@ class HistoryPages(Controller):
     @get("/{aggregate_id:uuid}")
     async def aggregate(self, request: Request, aggregate_id: FromPath[UUID]) -> Response[str]:
         """The state at the requested moment; now, without one."""
-        text = request.query_params.get("at", "").strip()[:64]
+        text, zone = request.query_params.get("at", "").strip()[:64], asked_zone(request)
         try:
-            moment = parse_position_or_time(in_utc(text)) if text else None
-            form = Form({"at": text})
+            moment = parse_position_or_time(with_zone(text, zone)) if text else None
+            form, zone = Form({"at": text}), IN_UTC
         except Invalid as error:
             moment, form = None, Form({"at": text}, {"at": str(error)})
         keys = request.connections.keys
@@ -125,6 +134,7 @@ class HistoryPages(Controller):
             status_code=422 if form.errors else 200,
             form=form,
             asked=moment is not None,
+            zone=zone,
             **content,
         )
 
@@ -136,7 +146,13 @@ def _log_page(
     given = form.value("type")
     if given and given not in dict(options):
         options.append((given, given))
-    empty: dict[str, Any] = {"groups": [], "older": None, "is_full": False, "by_people": True}
+    empty: dict[str, Any] = {
+        "zone": UTC,
+        "groups": [],
+        "older": None,
+        "is_full": False,
+        "by_people": True,
+    }
     return page(
         request,
         "history/log.html",
@@ -145,7 +161,7 @@ def _log_page(
         types=options,
         scan=MAX_EXAMINED,
         has_filter=has_filter(request),
-        **{"has_visitors": False, **empty, **content},
+        **{"has_visitors": False, "zone": IN_UTC, **empty, **content},
     )
 
 

@@ -18,6 +18,7 @@ from psycopg import AsyncConnection
 
 from api.admin.kit.cookies import seen
 from api.admin.kit.pages import page, see
+from api.admin.kit.question_words import TYPES
 from api.html.forms import Form, parsed, refused, seen_version, sent_form, whole_number
 from api.http.access import Permission
 from api.http.dispatch import execute
@@ -26,21 +27,10 @@ from api.http.requests import Request
 from api.questions import QuestionList, questions_in
 from domain.core.errors import ChangedMeanwhile, DomainError, NotFound
 from domain.question_editing import ChangeQuestions
-from domain.questions import DEFAULT_LENGTH, MAX_QUESTIONS, WITH_OPTIONS, Question, QuestionType
+from domain.questions import DEFAULT_LENGTH, MAX_QUESTIONS, WITH_OPTIONS, Question
 from projections.event_visitors import next_visitors
 from projections.events import EventRow, get_event
 from projections.questions import Questions, get_questions
-
-TYPES: Mapping[QuestionType, str] = {
-    "text": "One line of text",
-    "long_text": "Several lines of text",
-    "choice": "One of several options",
-    "choices": "Any of several options",
-    "yes_no": "Yes or no",
-    "number": "A number",
-    "date": "A date",
-}
-"""In words."""
 
 FIELDS = ("id", "type", "label", "required", "options", "max_length")
 

@@ -20,18 +20,19 @@ function ownZone(root) {
   }
 }
 
-// Shows a UTC input's time in the reader's zone, beside the input.
-function localHints(root) {
-  for (const input of root.querySelectorAll("input[data-utc]")) {
-    const hint = input.nextElementSibling?.matches("output")
-      ? input.nextElementSibling
-      : input.insertAdjacentElement("afterend", document.createElement("output"));
-    const show = () => {
-      const moment = new Date(`${input.value}Z`);
-      hint.textContent = Number.isNaN(moment.getTime()) ? "" : formatter.format(moment);
-    };
-    input.addEventListener("input", show);
-    show();
+// Turns the times of a form, which are in UTC, into times of the reader's zone, which the form names.
+function inOwnZone(root) {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  for (const named of root.querySelectorAll("input[type=hidden][name=zone]")) {
+    if (!zone || named.value !== "UTC") continue; // shown as it was typed
+    named.value = zone;
+    for (const input of named.form.querySelectorAll("input[type=datetime-local]")) {
+      input.labels[0].textContent = input.labels[0].textContent.replace("(UTC)", `(${zone})`);
+      const moment = new Date(`${input.defaultValue}Z`);
+      if (input.value !== input.defaultValue || Number.isNaN(moment.getTime())) continue;
+      const local = new Date(moment.getTime() - moment.getTimezoneOffset() * 60_000);
+      input.value = local.toISOString().slice(0, input.defaultValue.length);
+    }
   }
 }
 
@@ -144,7 +145,7 @@ document.addEventListener("htmx:sendError", () => { sent = null; });
 
 function enhance(root) {
   localTimes(root);
-  localHints(root);
+  inOwnZone(root);
   ownZone(root);
   checkAll(root);
   copying(root);

@@ -50,6 +50,7 @@ HIDDEN_FIELDS = {
     "last_notification_id",
     "nonce",
     "notification_id",
+    "only_if_news",
     "received_at",
     "sequence",
 }
@@ -148,9 +149,10 @@ def changes_of(changes: Sequence[Change], words: Words) -> list[Fact]:
     """The fields that changed."""
     fields = [(last_name(change.field), change) for change in changes]
     return [
-        words.change(field, change.old, change.new)
+        fact
         for field, change in fields
         if field not in HIDDEN_FIELDS
+        for fact in words.changes(field, change.old, change.new)
     ]
 
 
@@ -213,7 +215,7 @@ def _facts(step: Step, words: Words) -> Iterator[Fact]:
     before, after = flattened(step.before), flattened(step.after)
     for field, value in after.items():
         if value != before.get(field) and field not in IMPLIED_FIELDS | HIDDEN_FIELDS:
-            yield words.change(field, before.get(field), value)
+            yield from words.changes(field, before.get(field), value)
     shown_before = after.keys() | {field.removeprefix("said_") for field in after}
     yield from (words.fact(f, value) for f, value in data.items() if f not in shown_before)
 

@@ -14,11 +14,13 @@ import msgspec
 from psycopg import AsyncConnection
 
 from api.admin import names
+from api.admin.kit.history_phrases import KINDS_OF_MESSAGES
+from api.admin.kit.history_values import short
 from api.http.requests import Request
 from domain.privacy.keys import InstallationKeys
 from projections.lists.names import names_of, timezones_of
 from projections.removed_events import names_of_removed
-from projections.visitor_names import recipients_among, visitors_among
+from projections.visitor_names import SentMessage, messages_among, visitors_among
 from projections.visitors import VisitorRow
 
 
@@ -30,15 +32,21 @@ class Names(msgspec.Struct, frozen=True):
     zones: Mapping[UUID, str]
     """Time zones of events."""
     visitors: Sequence[VisitorRow] = ()
-    recipients: Mapping[UUID, UUID] = {}
-    """Message -> its visitor."""
+    messages: Mapping[UUID, SentMessage] = {}
     people: Mapping[UUID, str] = {}
-    """Of visitors, and of those whom messages are for, if the reader may see them."""
+    """Of visitors whom the reader may see."""
 
     @property
     def all(self) -> dict[UUID, str]:
         removed = {id: f"{name} (removed)" for id, name in self.removed.items()}
-        return {**removed, **self.people, **self.existing}
+        known = {**removed, **self.people, **self.existing}
+        return {**{id: _said(sent, known) for id, sent in self.messages.items()}, **known}
+
+
+def _said(message: SentMessage, names: Mapping[UUID, str]) -> str:
+    """`“Registered” to Ada Lovelace, PyCon`"""
+    visitor, event = (names.get(id, short(id)) for id in (message.visitor_id, message.event_id))
+    return f"“{KINDS_OF_MESSAGES[message.kind]}” to {visitor}, {event}"
 
 
 async def names_for_all(connection: AsyncConnection[Any], ids: Collection[UUID]) -> Names:
@@ -56,9 +64,17 @@ async def with_visitors(
 ) -> Names:
     """With visitors whose names no reader has been allowed yet: see `for_reader`."""
     rest = ids - found.existing.keys() - found.removed.keys()
-    recipients = await recipients_among(connection, rest)
-    visitors = await visitors_among(connection, keys, {*rest, *recipients.values()})
-    return msgspec.structs.replace(found, visitors=visitors, recipients=recipients)
+    messages = await messages_among(connection, rest)
+    recipients = {message.visitor_id for message in messages.values()}
+    visitors = await visitors_among(connection, keys, rest | recipients)
+    events = {message.event_id for message in messages.values()} - {*ids}
+    return msgspec.structs.replace(
+        found,
+        existing={**found.existing, **await names_of(connection, events)},
+        removed={**found.removed, **await names_of_removed(connection, events)},
+        visitors=visitors,
+        messages=messages,
+    )
 
 
 async def for_reader(request: Request, found: Names, *, about: UUID | None = None) -> Names:
@@ -68,7 +84,4 @@ async def for_reader(request: Request, found: Names, *, about: UUID | None = Non
         return found
     rows = await names.for_reader(request, found.visitors, visitor_id=about)
     people = {row.id: row.full_name for row in rows if row.full_name}
-    for message, visitor in found.recipients.items():
-        if visitor in people:
-            people[message] = people[visitor]
     return msgspec.structs.replace(found, people=people)

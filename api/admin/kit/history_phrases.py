@@ -8,6 +8,7 @@ from uuid import UUID
 from api.admin.kit.history_values import OF_KEY, ids_of, short
 from domain.core.aggregate import EVENT_TYPES
 from domain.visitors import Cancelled, Confirmed, Registered, Waitlisted
+from projections.message_texts import Kind
 
 ACTORS = {
     "anonymous": "somebody without an account",
@@ -32,9 +33,23 @@ KINDS = {
     "ApiKey": "API key",
     "RetentionPolicy": "Setting",
     "AreaName": "Name of an area",
-    "Sync": "Synchronisation",
+    "Notification": "Message",
 }
 """Types of aggregate whose name does not say it."""
+
+
+KINDS_OF_MESSAGES: Mapping[Kind, str] = {
+    "registered": "Registered",
+    "waiting": "On the waiting list",
+    "confirm": "Confirm the address",
+    "promoted": "Got a seat",
+    "cancelled": "Registration cancelled",
+    "changed": "Time or place changed",
+    "event_cancelled": "Event cancelled",
+    "event_reinstated": "Event reinstated",
+    "reminder": "Reminder",
+}
+"""What each kind of message is about."""
 
 
 def phrase(topic: str) -> str:

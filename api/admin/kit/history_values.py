@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from api.admin.durations import in_words
+from api.admin.kit import question_words
 from api.html.times import short_moment
 
 MAX_LISTED = 10
@@ -74,10 +75,17 @@ class Words(msgspec.Struct, frozen=True):
     def fact(self, field: str, value: Any) -> Fact:
         return Fact(label(field), self._of(field, value))
 
-    def change(self, field: str, old: Any, value: Any) -> Fact:
-        return Fact(label(field), self._of(field, value), self._of(field, old))
+    def changes(self, field: str, old: Any, value: Any) -> Iterator[Fact]:
+        """Of a field; of the questions of an event one for each that changed."""
+        if field == question_words.FIELD:
+            for what, was, now in question_words.differences(old or (), value or ()):
+                yield Fact(what, now, was)
+        else:
+            yield Fact(label(field), self._of(field, value), self._of(field, old))
 
     def _of(self, field: str, value: Any) -> Value:
+        if field == question_words.FIELD and value:
+            return "; ".join(map(question_words.in_words, value))
         if field in DURATIONS and value:
             value = in_words(value) if isinstance(value, str) else [*map(in_words, value)]
         return self._shown(value)

@@ -15,6 +15,7 @@ from litestar_htmx import HTMXDetails
 from api.admin import names
 from api.admin.durations import in_words
 from api.admin.kit import cookies, csrf
+from api.admin.kit.history_phrases import KINDS_OF_MESSAGES
 from api.html.states import registration_state
 from api.html.templates import templates_of
 from api.http.access import Permission, may
@@ -27,6 +28,7 @@ _TEMPLATES.filters |= {"duration": in_words, "registration_state": registration_
 _TEMPLATES.globals |= {
     "may": Permission,
     "language_names": NAMES,
+    "kinds_of_messages": KINDS_OF_MESSAGES,
     "answer_words": {"yes": "Yes", "no": "No", "nothing": "No answer", "optional": "optional"},
 }
 

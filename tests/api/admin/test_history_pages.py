@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from api.admin import history
 from api.admin.kit import history_entries
+from domain.application import APPLICATION
 from domain.audit import timeline
+from domain.history.batch import Origin
+from domain.history.decider import Decider
+from domain.notifications import RecordDelivery
 from tests.api.admin.panel import Browsers, Page, Panel
 from tests.api.serving import Api
 
@@ -118,6 +124,76 @@ async def test_invalid_filters_are_shown_again_with_the_reasons(
     assert {name: page.value(name) for name in typed} == typed
     for query in ("type=%00", "type=Event'--", "actor=%00", "older_than=x", "from=%00"):
         assert (await historian.open(f"{HISTORY}?{query}")).status in {200, 422}, query
+
+
+async def test_times_are_asked_for_in_the_zone_of_the_reader(api: Api, historian: Panel) -> None:
+    hall = await api.area()
+    zone, now = "zone=Asia/Kolkata", datetime.now(ZoneInfo("Asia/Kolkata"))
+    before, after = (f"{now + timedelta(minutes=by):%Y-%m-%dT%H:%M}" for by in (-5, 5))
+    log = f"{HISTORY}?aggregate={hall}&{zone}"
+    assert len(entries(await historian.open(f"{log}&from={before}&until={after}"))) == 1
+    assert len(entries(await historian.open(f"{log}&until={before}"))) == 0
+    page = await historian.open(f"{log}&from={after}")
+    assert len(entries(page)) == 0
+    in_utc = f"{now.astimezone(UTC) + timedelta(minutes=5):%Y-%m-%dT%H:%M}"
+    assert page.value("from").startswith(in_utc), "the script shows it in the reader's zone"
+    assert "From (UTC)" in page.text
+    assert (await historian.open(f"{HISTORY}{hall}?{zone}&at={before}")).text.count("no events by")
+    page = await historian.open(f"{HISTORY}{hall}?{zone}&at={after}")
+    assert "State at that moment" in page.text
+    assert page.value("at").startswith(in_utc)
+    page = await historian.open(f"{HISTORY}{hall}?zone=Europe/Berlin&at=2030-03-31T02:30")
+    assert "does not exist in Europe/Berlin" in page.errors["at"]
+    assert "State at (Europe/Berlin)" in page.text
+
+
+async def test_changes_of_questions_are_in_words(api: Api, historian: Panel) -> None:
+    event = await api.event(name="PyCon")
+    path = f"/api/events/{event}/questions"
+    meal = {"id": "meal", "type": "choice", "label": "Meal?", "options": ["Meat", "Vegan"]}
+    note = {"id": "note", "type": "text", "label": "Note?", "max_length": 20}
+    for questions in (
+        [meal, note],
+        [note, {**meal, "required": True}],
+        [note],
+    ):
+        answer = await api.http.put(path, json={"questions": questions})
+        assert answer.status_code == 200
+    await api.settled()
+    page = await historian.open(f"{HISTORY}?type=Event.QuestionsChanged&aggregate={event}")
+    removed, changed, added = entries(page)
+    a_choice = "“Meal?”, one of several options (Meat, Vegan)"
+    assert removed.endswith(f"question removed: {a_choice}, required")
+    assert f"question: {a_choice} → {a_choice}, required" in changed
+    assert "order of the questions: “Meal?”, “Note?” → “Note?”, “Meal?”" in changed
+    assert f"question added: {a_choice}" in added
+    assert "question added: “Note?”, one line of text (at most 20 characters)" in added
+    page = await historian.open(f"{HISTORY}{event}")
+    assert "Questions “Note?”, one line of text (at most 20 characters)" in page.text
+
+
+async def test_history_says_which_message_went_to_whom(
+    api: Api, historian: Panel, auditor: Panel
+) -> None:
+    event = await api.event(name="PyCon")
+    await api.register(event)
+    await api.settled()
+    async with api.connections.primary.connection() as connection:
+        cursor = await connection.execute("SELECT id FROM outbox")
+        ((message,),) = await cursor.fetchall()
+        await Decider(api.connections.keys, APPLICATION).execute_one(
+            connection,
+            RecordDelivery(notification_id=message),
+            Origin(actor="system:worker", correlation_id="1"),
+        )
+    await api.settled("outbox")
+    log = f"{HISTORY}?type=Notification"
+    (entry,) = entries(await historian.open(log))
+    who = "the delivery of messages sent the message"
+    assert entry == f"{who}: “Registered” to Ada Lovelace, PyCon"
+    (entry,) = entries(await auditor.open(log))
+    assert entry.startswith(f"{who}: “Registered” to …")
+    assert "Ada" not in entry
 
 
 async def test_older_pages_follow_and_a_search_with_few_results_can_be_continued(
