@@ -32,6 +32,10 @@ MAX_EVENTS = 100
 """Events that a key can be restricted to."""
 
 
+LONGEST_LIFE = timedelta(days=36_525)
+"""A hundred years. A key that is to last longer never expires, and its lists say so."""
+
+
 class GraceSeconds(int):
     """How long earlier secrets of a rolled key still work: 0 to 7 days."""
 
@@ -113,8 +117,11 @@ class Revoked(DomainEvent[ApiKey], frozen=True, kw_only=True):
 
 def create_key(command: CreateKey, work: Work) -> ApiKey:
     wrong = dict[str, str]()
-    if command.expires_at is not None and command.expires_at <= work.now:
-        wrong["expires_at"] = "must be in the future"
+    if command.expires_at is not None:
+        if command.expires_at <= work.now:
+            wrong["expires_at"] = "must be in the future"
+        elif command.expires_at - work.now > LONGEST_LIFE:
+            wrong["expires_at"] = "must be within a hundred years; without it, a key never expires"
     if unknown := [id for id in command.event_ids or () if not event_exists(id, work)]:
         wrong["event_ids"] = f"there is no event with the id {unknown[0]}"
     if wrong:

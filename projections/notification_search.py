@@ -211,25 +211,36 @@ async def count_by_state(connection: AsyncConnection[Any]) -> dict[State, int]:
     return {state: await _count(connection, condition) for state, condition in _IS_IN.items()}
 
 
-async def count_that_may_be_sent_again(connection: AsyncConnection[Any]) -> int:
-    """`COUNT_LIMIT` + 1 for any larger number."""
-    return await _count(connection, _MAY_BE_SENT_AGAIN)
+async def count_that_may_be_sent_again(
+    connection: AsyncConnection[Any], event_id: UUID | None = None
+) -> int:
+    """Of one event, or of all; `COUNT_LIMIT` + 1 for any larger number."""
+    return await _count(connection, _may_be_sent_again(event_id), event_id)
 
 
-async def that_may_be_sent_again(connection: AsyncConnection[Any], limit: int) -> list[UUID]:
+async def that_may_be_sent_again(
+    connection: AsyncConnection[Any], limit: int, event_id: UUID | None = None
+) -> list[UUID]:
     """Their ids, the oldest first."""
+    condition = _may_be_sent_again(event_id)
     cursor = await connection.execute(
-        f"SELECT id FROM outbox WHERE {_MAY_BE_SENT_AGAIN} ORDER BY created_at LIMIT %s",  # noqa: S608
-        [limit],
+        f"SELECT id FROM outbox WHERE {condition} ORDER BY created_at LIMIT %(limit)s",  # noqa: S608
+        {"event_id": event_id, "limit": limit},
         binary=True,
     )
     return [id for (id,) in await cursor.fetchall()]
 
 
-async def _count(connection: AsyncConnection[Any], condition: LiteralString) -> int:
+def _may_be_sent_again(event_id: UUID | None) -> LiteralString:
+    return f"{_MAY_BE_SENT_AGAIN} AND {_OF_EVENT}" if event_id else _MAY_BE_SENT_AGAIN
+
+
+async def _count(
+    connection: AsyncConnection[Any], condition: LiteralString, event_id: UUID | None = None
+) -> int:
     cursor = await connection.execute(
-        f"SELECT count(*) FROM (SELECT FROM outbox WHERE {condition} LIMIT %s) AS counted",  # noqa: S608
-        [COUNT_LIMIT + 1],
+        f"SELECT count(*) FROM (SELECT FROM outbox WHERE {condition} LIMIT %(limit)s) AS counted",  # noqa: S608
+        {"event_id": event_id, "limit": COUNT_LIMIT + 1},
     )
     row = await cursor.fetchone()
     return row[0] if row else 0

@@ -34,7 +34,7 @@ TABLES = ["accounts"]
 PAGE_SIZE = 50
 
 MEANINGS: dict[Role, str] = {
-    "organizer": "creates and changes areas and events, reads visitors, starts synchronisations",
+    "organizer": "creates and changes areas and events, reads visitors, starts syncs",
     "auditor": "reads everything, history included, and changes nothing; reading names is recorded",
     "admin": "may do all of this, manages accounts, and erases visitors",
 }

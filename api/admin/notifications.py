@@ -155,24 +155,31 @@ class NotificationPages(Controller):
 
     @post("/again")
     async def send_all_again(self, request: Request) -> Response[Any]:
-        """One command each, in chunks that the writer commits together; at most a fixed number."""
-        ids = await read(
-            request,
-            seen(request),
-            lambda connection: that_may_be_sent_again(connection, COUNT_LIMIT + 1),
-            TABLES,
-        )
-        ids, more = ids[:COUNT_LIMIT], len(ids) > COUNT_LIMIT
-        queued, position = 0, None
-        for start in range(0, len(ids), BATCH_LIMIT):
-            commands = [QueueAgain(notification_id=id) for id in ids[start : start + BATCH_LIMIT]]
-            answers = await asyncio.gather(*(execute(request, command) for command in commands))
-            queued += sum(done.value for done in answers)
-            position = max(done.position for done in answers)
-        notice = f"{_counted(queued)} will be sent again."
-        if more:
-            notice += " More failed messages remain: repeat this when these are sent."
-        return see(request, f"{NOTIFICATIONS}?state=waiting", position=position, notice=notice)
+        return await all_sent_again(request, NOTIFICATIONS)
+
+
+async def all_sent_again(
+    request: Request, where: str, event_id: UUID | None = None
+) -> Response[Any]:
+    """All failed ones of an event, or of all. One command each, in chunks that the writer commits
+    together; at most a fixed number. `where`: the list to go back to."""
+    ids = await read(
+        request,
+        seen(request),
+        lambda connection: that_may_be_sent_again(connection, COUNT_LIMIT + 1, event_id),
+        TABLES,
+    )
+    ids, more = ids[:COUNT_LIMIT], len(ids) > COUNT_LIMIT
+    queued, position = 0, None
+    for start in range(0, len(ids), BATCH_LIMIT):
+        commands = [QueueAgain(notification_id=id) for id in ids[start : start + BATCH_LIMIT]]
+        answers = await asyncio.gather(*(execute(request, command) for command in commands))
+        queued += sum(done.value for done in answers)
+        position = max(done.position for done in answers)
+    notice = f"{_counted(queued)} will be sent again."
+    if more:
+        notice += " More failed messages remain: repeat this when these are sent."
+    return see(request, f"{where}?state=waiting", position=position, notice=notice)
 
 
 def _counted(number: int) -> str:

@@ -46,6 +46,8 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
     label: str
+    heading: str
+    """`... 5 events`"""
     done: str
     """`5 events were ...`"""
     explanation: str
@@ -59,6 +61,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
 ACTIONS: Mapping[str, Action] = {
     "close": Action(
         label="Close registration",
+        heading="Close registration of",
         done="closed",
         explanation="Nobody can register until registration is opened again.",
         command=lambda id, _: ChangeEvent(event_id=id, status="closed"),
@@ -66,6 +69,7 @@ ACTIONS: Mapping[str, Action] = {
     ),
     "open": Action(
         label="Open registration",
+        heading="Open registration of",
         done="opened",
         explanation="Visitors can register where the deadline has not passed and seats are free.",
         command=lambda id, _: ChangeEvent(event_id=id, status="open"),
@@ -73,12 +77,14 @@ ACTIONS: Mapping[str, Action] = {
     ),
     "move": Action(
         label="Move to an area",
+        heading="Move to an area:",
         done="moved",
         explanation="Visitors of events to come get a message about the new place.",
         command=lambda id, details: ChangeEvent(event_id=id, area_id=details.area_id),
     ),
     "cancel": Action(
-        label="Cancel events",
+        label="Cancel",
+        heading="Cancel",
         done="cancelled",
         explanation="Registration ends. Events can be reinstated: then all registrations are valid "
         "again.",
@@ -89,9 +95,11 @@ ACTIONS: Mapping[str, Action] = {
     ),
     "delete": Action(
         label="Delete",
+        heading="Delete",
         done="deleted",
         explanation="They disappear from every list, and nobody gets a message. They can be "
-        "restored: seats, waiting lists and reminders are then as before.",
+        "restored: seats, waiting lists and reminders are then as before, except for visitors who "
+        "were forgotten meanwhile.",
         command=lambda id, _: DeleteEvent(event_id=id),
         is_dangerous=True,
     ),
@@ -99,6 +107,7 @@ ACTIONS: Mapping[str, Action] = {
 
 RESTORE = Action(
     label="Undo",
+    heading="Restore",
     done="restored",
     explanation="",
     command=lambda id, _: RestoreEvent(event_id=id),
@@ -117,7 +126,7 @@ class SelectedEvents(Controller):
         ids = _ids(query.getall("id", []))
         back = _list_query(query.get("back", ""))
         if not ids:
-            return see(request, EVENTS + back, position=None, notice="First select events.")
+            return _nothing_selected(request, back)
         return await _confirmation(request, query.get("change", ""), ids, back, Form())
 
     @post("/")
@@ -128,6 +137,8 @@ class SelectedEvents(Controller):
         ids = _ids(form.getall("id", []))
         name, back = sent.get("change", ""), _list_query(sent.get("back", ""))
         action = RESTORE if name == "restore" else _action(name)
+        if not ids:
+            return _nothing_selected(request, back)
         try:
             details = await _details(request, name, sent)
         except InvalidFields as error:
@@ -157,6 +168,10 @@ class SelectedEvents(Controller):
             refusals=refusals,
             back=where,
         )
+
+
+def _nothing_selected(request: Request, back: str) -> Response[Any]:
+    return see(request, EVENTS + back, position=None, notice="First select events.")
 
 
 async def _confirmation(

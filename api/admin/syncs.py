@@ -69,7 +69,7 @@ class SyncPages(Controller):
             notice = (
                 "Sync requested."
                 if asked
-                else "A synchronisation is already running or requested: none was added."
+                else "A sync is already running or requested: none was added."
             )
         return see(request, SYNCS, position=None, notice=notice)
 

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 from uuid import UUID, uuid4
@@ -47,9 +48,9 @@ Report = Callable[[int], None]
 STANDARD = Path("-")
 """Standard input or output."""
 
-_COLUMNS = "{:<11}  {:>5}  {:<20}  {:<36}  {}"
+_COLUMNS = "{:<11}  {:>5}  {:<20}  {:<20}  {:<36}  {}"
 
-HEADER = _COLUMNS.format("status", "place", "since", "id", "name and email")
+HEADER = _COLUMNS.format("status", "place", "since", "checked in", "id", "name and email")
 
 
 def list_all(
@@ -178,10 +179,15 @@ def _line(row: VisitorRow) -> str:
     return _COLUMNS.format(
         "erased" if row.person is None else row.status,
         row.queue_position or "",
-        f"{row.registered_at:%Y-%m-%dT%H:%M:%SZ}",
+        _time(row.registered_at),
+        _time(row.checked_in_at) if row.checked_in_at else "",
         str(row.id),
         f"{row.full_name} <{row.email}>" if row.person else "",
     )
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _contents(file: Path) -> bytes:

@@ -77,6 +77,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "must have at most 100 events",
     ),
     ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at", "must be in the future"),
+    ({"expires_at": "9999-01-01T00:00:00Z"}, "expires_at", "must be within a hundred years"),
     ({"expires_at": "soon"}, "expires_at", "must be a time such as"),
     ({"secret": "x"}, "secret", "is not a field of this call"),
 ]

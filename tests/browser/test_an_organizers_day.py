@@ -59,8 +59,7 @@ class Hand:
     async def select(self, *names: str, change: str) -> None:
         for name in names:
             await self.click(field(self.page, f"Select {name}"))
-        await self.choose(self.page.locator("#change"), change)
-        await self.press("Change selected")
+        await self.press(change)
 
     @asynccontextmanager
     async def step(self, name: str) -> AsyncIterator[None]:

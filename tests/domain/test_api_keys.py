@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from domain import api_keys
-from domain.api_keys import CreateKey, KeyExpired, RevokeKey, RollKey
+from domain.api_keys import LONGEST_LIFE, CreateKey, KeyExpired, RevokeKey, RollKey
 from domain.core.errors import InvalidFields, NotFound
 from domain.core.values import Text
 from domain.event_editing import DeleteEvent
@@ -79,3 +79,13 @@ def test_a_revoked_key_is_gone() -> None:
     for command in (RevokeKey(key_id=KEY), ROLL):
         with pytest.raises(NotFound, match="There is no API key"):
             scenario.when(command)
+
+
+def test_a_key_expires_within_a_hundred_years_or_never() -> None:
+    last = NOW + LONGEST_LIFE
+    (created,) = Scenario().when(msgspec.structs.replace(SHOP, expires_at=last))
+    assert isinstance(created, api_keys.Created)
+    assert created.expires_at == last
+    with pytest.raises(InvalidFields) as refused:
+        Scenario().when(msgspec.structs.replace(SHOP, expires_at=last + timedelta(seconds=1)))
+    assert refused.value.messages.keys() == {"expires_at"}

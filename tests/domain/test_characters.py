@@ -69,9 +69,7 @@ def test_a_username_has_no_invisible_characters(name: str, character: str) -> No
     ],
 )
 @pytest.mark.parametrize("character", ["\0", "\x1b", "\x7f", "\x9f"])
-def test_no_text_that_is_kept_has_control_characters(
-    kind: Any, text: str, character: str
-) -> None:
+def test_no_text_that_is_kept_has_control_characters(kind: Any, text: str, character: str) -> None:
     assert kind.parse(text.format("")) == kind.parse(text.format("")).strip()
     with pytest.raises(Invalid):
         kind.parse(text.format(character))

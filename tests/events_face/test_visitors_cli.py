@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from domain.check_ins import CheckIn, Nonce, Scanned
 from runtime.embedded.services import Services
 from runtime.settings import Settings
 from tests.support.installation import Installation
@@ -38,6 +39,12 @@ async def test_visitors_are_imported_listed_and_exported(
     assert header.split()[0] == "status"
     assert ada.endswith("Ada <ada@example.com>")
     assert grace.startswith("registered ")
+    assert ["checked in" in header, ada.count("Z  ")] == [True, 1]
+    scanned = Scanned(nonce=Nonce("a-random-nonce"), visitor_id=UUID(ada.split()[2]))
+    await installation.give(CheckIn(event_id=UUID(fair), scanned=scanned))
+    await installation.project()
+    ada = events_face(surroundings, "visitors", "list", fair).out.splitlines()[1]
+    assert ada.count("Z  ") == 2, "when she registered and when she came"
 
     ran = events_face(surroundings, "visitors", "export", fair, "--output", str(exported))
     assert (ran.code, ran.out, ran.err) == (0, f"{exported}: 2 visitors\n", "")

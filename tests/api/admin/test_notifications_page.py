@@ -316,3 +316,21 @@ async def account_of(api: Api, username: str) -> str:
         row = await cursor.fetchone()
         assert row is not None
         return str(row[0])
+
+
+async def test_all_failed_ones_of_one_event_are_sent_again(api: Api, organizer: Panel) -> None:
+    await registered(api, organizer, "ada")
+    ada, bob = await registered(api, organizer, "bob")
+    await fail(api, organizer, ada, bob)
+    page = await organizer.open(f"{NOTIFICATIONS}{ada}")
+    event = next(address for address in page.links.values() if address.endswith("/messages"))
+    await organizer.open(event)
+    page = await organizer.follow("Send all failed again")
+    assert "1 message to visitors of this event has failed" in page.text
+    page = await organizer.submit()
+    assert page.address.startswith(event)
+    assert page.notice == "1 message will be sent again."
+    assert page.column(2) == ["waiting"]
+    assert "Send all failed again" not in page.links
+    page = await organizer.open(f"{NOTIFICATIONS}?state=failed")
+    assert len(page.rows) == 1, "those of other events stay failed"

@@ -27,8 +27,8 @@ async def test_selected_events_are_closed_after_a_page_that_says_what_will_happe
     await api.register(ids[0], email="ada@example.org")
     await api.settled()
     await organizer.open(f"{EVENTS}?name=fair&order=name")
-    page = await organizer.submit(SELECTED, change="close", id=ids[:2])
-    assert page.heading == "Close registration: 2 events"
+    page = await organizer.submit(SELECTED, button="Close registration", id=ids[:2])
+    assert page.heading == "Close registration of 2 events"
     assert "1 visitor is registered" in page.text
     assert (await api.http.get(f"/api/events/{ids[0]}")).json()["data"]["status"] == "open"
     page = await organizer.submit(SELECTED)
@@ -36,7 +36,7 @@ async def test_selected_events_are_closed_after_a_page_that_says_what_will_happe
     assert page.address == f"{EVENTS}?name=fair&order=name"
     assert page.column(4) == ["closed", "closed", "can register"]
     page = await selected(organizer, "close", *ids)
-    assert page.heading == "Close registration: 1 event"
+    assert page.heading == "Close registration of 1 event"
     assert "Nothing to do for Fair 0, Fair 1" in page.text
     page = await selected(organizer, "close")
     assert page.notice == "First select events."
@@ -49,6 +49,7 @@ async def test_all_who_are_registered_are_told_when_selected_events_are_cancelle
     await api.register(fair, email="ada@example.org")
     await api.settled()
     page = await selected(organizer, "cancel", fair, feast)
+    assert page.heading == "Cancel 2 events"
     assert "1 visitor is registered, 0 wait for a seat. All of them get a message." in page.text
     page = await organizer.submit(SELECTED, reason="\b")
     assert (page.status, list(page.errors)) == (422, ["reason"])
@@ -135,6 +136,20 @@ async def test_invented_selections_and_actions_change_nothing(api: Api, organize
     assert (await organizer.open(EVENTS)).rows[0][4] == "can register"
 
 
+async def test_nothing_selected_changes_nothing(organizer: Panel) -> None:
+    await organizer.send(SELECTED, change="close")
+    assert (await organizer.open(EVENTS)).notice == "First select events."
+
+
+async def test_a_long_list_can_be_changed_from_its_end(api: Api, organizer: Panel) -> None:
+    for number in range(6):
+        await api.event(name=f"Fair {number}")
+    await api.settled()
+    page = await organizer.open(EVENTS)
+    changes = ["Close registration", "Open registration", "Move to an area", "Cancel", "Delete"]
+    assert page.buttons == ["Search", *changes, *changes]
+
+
 async def test_it_leads_back_only_to_the_list(organizer: Panel) -> None:
     for back in ("//evil.example", "\r\nX-Evil: 1", "?\r\nX-Evil: 1", "?name=\u03a9"):
         answer = await organizer.send(SELECTED, change="close", back=back)
@@ -151,7 +166,7 @@ async def test_an_auditor_cannot_change_selected_events(api: Api, auditor: Panel
     for action in ("delete", "restore", "close"):
         assert (await auditor.send(SELECTED, change=action, id=fair)).status_code == 403
     assert (await auditor.send(f"{EVENTS}{fair}/restore")).status_code == 403
-    assert "Change selected" not in (await auditor.open(EVENTS)).buttons
+    assert (await auditor.open(EVENTS)).buttons == ["Search"]
 
 
 async def test_a_copy_has_everything_but_the_times(api: Api, organizer: Panel) -> None:

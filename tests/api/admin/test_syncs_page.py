@@ -49,7 +49,7 @@ async def test_an_organizer_requests_a_sync_and_sees_its_result(
 ) -> None:
     source.items = ITEMS
     page = await organizer.open(SYNCS)
-    assert "No synchronisation has run yet" in page.text
+    assert "No sync has run yet" in page.text
     page = await organizer.submit(button="Full sync")
     assert page.notice == "Sync requested."
     assert "Full sync requested" in page.root.one("div", id="syncs").text
@@ -95,7 +95,7 @@ async def test_there_is_no_button_while_a_sync_runs(organizer: Panel, database_u
     async with await connect(database_url) as connection:
         assert await sync_requests.lock(connection)
         page = await organizer.open(SYNCS)
-        assert "A synchronisation is running." in page.text
+        assert "A sync is running." in page.text
         assert page.buttons == []
         assert "none was added" in (await _asked_anyway(organizer)).notice
 
