@@ -25,6 +25,7 @@ from rich.console import Console
 from benchmarks import (
     check_ins,
     deliveries,
+    door,
     exports,
     growth,
     hot_event,
@@ -60,6 +61,7 @@ MEASURES: Mapping[str, Callable[[Stage], list[Comparison]]] = {
     "deliveries": deliveries.measure,
     "webhooks": webhooks.measure,
     "check_ins": check_ins.measure,
+    "door": door.measure,
     "exports": exports.measure,
     "syncs": syncs.measure,
     "startup": startup.measure,
