@@ -32,6 +32,7 @@ from api.http.bodies import JsonBody, refuse_fields_of_no_use
 from api.http.clients import Clients
 from api.http.connections import Connections
 from api.http.cors import for_origins
+from api.http.direct_calls import with_direct_calls
 from api.http.edge import OPTIONS, edge
 from api.http.heads import with_checked_heads
 from api.http.hosts import in_turn, only_hosts
@@ -89,6 +90,7 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
     limits = Limits(settings, clients, connections.broker)
     answer_failure = counting_unrouted(_answer_failure, limits)
     checks = (key_access.recognize, limits.check, only_hosts(settings.allowed_hosts), access.check)
+    check = in_turn(*checks, refuse_unknown_and_repeated, refuse_fields_of_no_use)
     app = Litestar(
         [
             *pages(public=settings.public_pages),
@@ -112,7 +114,7 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
         request_class=Request,
         dto=JsonBody,
         return_dto=None,
-        before_request=in_turn(*checks, refuse_unknown_and_repeated, refuse_fields_of_no_use),
+        before_request=check,
         after_exception=[name_wrong_answers],
         exception_handlers={Exception: answer_failure},
         openapi_config=None,
@@ -120,7 +122,8 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
         debug=False,
     )
     require_declarations(app)
-    checked = with_checked_heads(app, answer_failure)
+    direct = with_direct_calls(app, check, answer_failure, name_wrong_answers)
+    checked = with_checked_heads(app, direct, answer_failure)
     served = for_origins(checked, settings.cors_origins)
     return edge(served, clients, connections.ending.is_set, connections.in_flight)
 

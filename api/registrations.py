@@ -51,6 +51,7 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
     opt={
         "access": Who.ANYONE,
         "limit": "register",
+        "direct": True,
         "answers_of": "visitors",
         "problems": [
             EventCancelled,
@@ -70,7 +71,7 @@ async def register(
     for. Organizers can read the visitor at `Location`."""
     command = RegisterVisitor(
         event_id=event_id,
-        language=accepted_language(request.headers.get("Accept-Language")),
+        language=accepted_language(request.header(b"accept-language")),
         **msgspec.structs.asdict(data),
     )
     return await answered(request, command, _registered)

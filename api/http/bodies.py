@@ -90,11 +90,11 @@ class JsonBody(AbstractDTO[Any]):
     def decode_bytes(self, value: bytes) -> Any:
         """Raises UnsupportedMediaType, MalformedBody, InvalidFields."""
         require_json(self.asgi_connection.scope["headers"])
-        return self._reader_of(self.asgi_connection.route_handler).read(value)
+        return self.reader_of(self.asgi_connection.route_handler).read(value)
 
     @classmethod
     @cache  # Litestar computes a handler's id on each access
-    def _reader_of(cls, handler: Any) -> Reader[Any]:
+    def reader_of(cls, handler: Any) -> Reader[Any]:
         return cls._readers[handler.handler_id]
 
     @classmethod

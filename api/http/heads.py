@@ -34,8 +34,8 @@ _HOST = re.compile(rb"(?:[\w.~%!$&'()*+,;=-]+|\[[\da-fA-F:.]+\])(?::\d*)?", re.A
 AnswerFailure = Callable[[Request, Exception], Response[Any]]
 
 
-def with_checked_heads(app: Litestar, answer_failure: AnswerFailure) -> ASGIApp:
-    """The application, for requests with a valid head; others get a problem."""
+def with_checked_heads(app: Litestar, answering: ASGIApp, answer_failure: AnswerFailure) -> ASGIApp:
+    """The application, `answering` requests with a valid head; others get a problem."""
 
     larger = dict(_larger_bodies(app))
 
@@ -46,7 +46,7 @@ def with_checked_heads(app: Litestar, answer_failure: AnswerFailure) -> ASGIApp:
             response = answer_failure(request, error).to_asgi_response(None, request)
             await response(scope, receive, send)
         else:
-            await app(scope, receive, send)
+            await answering(scope, receive, send)
 
     return answer
 

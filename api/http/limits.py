@@ -103,7 +103,7 @@ class Limits:
         """Runs before an account is authenticated and before the body is read. Raises
         RateLimited."""
         name = request.route_handler.opt.get("limit", EVERY_CALL)
-        if name is not None:
+        if name is not None and not self._counter.is_off:
             await self._count(request.scope, name)
 
     async def check_unrouted(self, scope: Scope) -> None:

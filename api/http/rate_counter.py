@@ -68,6 +68,10 @@ class RateCounter:
         """A script for `run`."""
         return self._broker.register_script(source) if self._broker else None
 
+    @property
+    def is_off(self) -> bool:
+        return self._broker is None
+
     async def count(self, keys: Sequence[tuple[str, Rate]]) -> Counted | None:
         """Count one request for each key; None when it could not be counted."""
         if self._broker is None or self._is_paused():

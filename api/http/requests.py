@@ -71,6 +71,13 @@ class Request(litestar.Request[SignedIn | KnownKey, None, State]):
             if not message["more_body"]:
                 return chunks
 
+    def header(self, name: bytes) -> str | None:
+        """The first line of one header field; `headers` parses all fields."""
+        for field, value in self.scope["headers"]:
+            if field == name:
+                return value.decode("latin-1")
+        return None
+
     @property
     def id(self) -> str:
         """Sent by the client, or generated; history has it as the correlation id."""

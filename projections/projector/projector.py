@@ -36,11 +36,11 @@ POLL_INTERVAL = 1.0
 """Seconds without a notification, after which history is read anyway."""
 
 READ_INTERVAL = 0.01
-BUSY_READ_INTERVAL = 0.02
-BUSY_BATCH_SIZE = 40
-"""Seconds between two reads of history, except after a full batch; the longer interval applies when
-the last read found at least `BUSY_BATCH_SIZE` events. A single event is applied at once. Under
-load, a longer interval makes larger batches: the fixed cost of a batch equals that of many events.
+MAX_READ_INTERVAL = 0.05
+REST = 3
+"""Seconds between two reads of history, except after a full batch: `REST` times as long as the last
+batch took. A single event is applied at once. Under load, a longer interval makes larger batches:
+the fixed cost of a batch equals that of many events.
 """
 
 FIRST_BACKOFF, MAX_BACKOFF = 0.2, 5.0
@@ -115,9 +115,9 @@ class Projector:
             more = await tail.step()
             await self._give_up_leads(connection, tail)
             if not more:
-                busy = tail.read_count >= BUSY_BATCH_SIZE
-                interval = BUSY_READ_INTERVAL if busy else READ_INTERVAL
-                await asyncio.sleep(read_at + interval - loop.time())
+                took = loop.time() - read_at
+                interval = min(max(READ_INTERVAL, REST * took), MAX_READ_INTERVAL)
+                await asyncio.sleep(interval - took)
                 await _wait_for_notification(connection)
 
     async def _give_up_leads(self, connection: AsyncConnection[Any], tail: Tail) -> None:

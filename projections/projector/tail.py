@@ -59,8 +59,6 @@ class Tail:
         self._skipped = list(skipped)
         self._retry_at: dict[str, float] = {}
         self.positions: dict[Projection, int] = {}
-        self.read_count = 0
-        """Number of events that the last step read."""
         self.too_new: set[Projection] = set()
         """Projections that stopped at an event of a newer release."""
 
@@ -74,7 +72,7 @@ class Tail:
         """Apply one batch to each projection; returns whether there may be more to read now."""
         now = asyncio.get_running_loop().time()
         running = [p for p in self.positions if self._retry_at.get(p.name, now) <= now]
-        more, self.read_count = False, 0
+        more = False
         ahead: int | None = None
         for position in sorted({self.positions[p] for p in running}, reverse=True):
             cohort = [p for p in running if self.positions[p] == position]
@@ -99,7 +97,6 @@ class Tail:
                     return True
                 batch_size //= 2
         full = len(events) == batch_size
-        self.read_count += len(events)
         events = [e for e in events if ahead is None or e.position <= ahead]
         if events:
             await self._apply(cohort, events, after, events[-1].position)
