@@ -18,7 +18,10 @@ ROLES = {
 COMMANDS = {"migrate", "rebuild", "recovered"}
 
 OF_THE_CLUSTER = {"kubernetes.io/metadata.name": "kube-system"}
-DNS = {"matchLabels": OF_THE_CLUSTER}
+DNS = {
+    "namespaceSelector": {"matchLabels": OF_THE_CLUSTER},
+    "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+}
 BY_LABEL = ("events-face/ingress", "events-face/monitoring")
 """Of namespaces that are not ours. An operator labels the latter."""
 
@@ -175,5 +178,5 @@ def test_workers_reach_public_addresses_but_not_the_cluster_or_its_metadata(over
 def test_every_pod_resolves_names(overlay: str) -> None:
     for made in pods(overlay):
         found = rules(overlay, made, "egress")
-        of_the_cluster = [ports for peer, ports in found if peer.get("namespaceSelector") == DNS]
+        of_the_cluster = [ports for peer, ports in found if peer == DNS]
         assert of_the_cluster == [{53}]
