@@ -27,6 +27,7 @@ from api.event_visitors import EventVisitorCalls
 from api.events import EventCalls
 from api.feed import read_feed
 from api.health import live, ready
+from api.http.access import WritePolicy
 from api.http.authorization import Access, require_declarations
 from api.http.bodies import JsonBody, refuse_fields_of_no_use
 from api.http.clients import Clients
@@ -35,13 +36,13 @@ from api.http.cors import for_origins
 from api.http.direct_calls import with_direct_calls
 from api.http.edge import OPTIONS, edge
 from api.http.heads import with_checked_heads
-from api.http.hosts import in_turn, only_hosts
+from api.http.hosts import Check, in_turn, only_hosts
 from api.http.key_access import KeyAccess
 from api.http.limits import Limits
 from api.http.parameters import refuse_unknown_and_repeated
 from api.http.problems import answer_problem
 from api.http.requests import Request
-from api.http.unrouted import counting_unrouted
+from api.http.unrouted import AnswerFailure, counting_unrouted
 from api.keys import KeyCalls
 from api.manage import ManageCalls
 from api.metrics import Scrapes, metrics
@@ -84,25 +85,53 @@ ROUTES: Sequence[ControllerRouterHandler] = [
 
 def create_app(settings: Settings, connections: Connections) -> ASGIApp:
     """The ASGI application, on connections that the caller opens and closes."""
-    clients = Clients(settings.trusted_proxies)
-    key_access = KeyAccess(connections.api_keys, connections.primary)
-    access = Access(connections.signed_in, key_access, settings.write_policy)
-    limits = Limits(settings, clients, connections.broker)
-    answer_failure = counting_unrouted(_answer_failure, limits)
-    checks = (key_access.recognize, limits.check, only_hosts(settings.allowed_hosts), access.check)
-    check = in_turn(*checks, refuse_unknown_and_repeated, refuse_fields_of_no_use)
-    app = Litestar(
-        [
-            *pages(public=settings.public_pages),
-            door_page,
-            door_worker,
-            door_file,
-            read_frame,
-            *ROUTES,
-            *documentation(ROUTES, settings.write_policy),
-            panel(checks),
-        ],
-        state=State(
+    routes = Routes(public_pages=settings.public_pages, write_policy=settings.write_policy)
+    return routes.on(settings, connections)
+
+
+class Routes:
+    """The routes that are served with these settings. Most of an API process's start goes into
+    building them; they hold no connection."""
+
+    def __init__(self, *, public_pages: bool, write_policy: WritePolicy) -> None:
+        self._checks: tuple[Check, ...] = ()
+        self._answer_failure: AnswerFailure = _answer_failure
+        self._app = Litestar(
+            [
+                *pages(public=public_pages),
+                door_page,
+                door_worker,
+                door_file,
+                read_frame,
+                *ROUTES,
+                *documentation(ROUTES, write_policy),
+                panel(self._check),
+            ],
+            request_class=Request,
+            dto=JsonBody,
+            return_dto=None,
+            before_request=in_turn(
+                self._check, refuse_unknown_and_repeated, refuse_fields_of_no_use
+            ),
+            after_exception=[name_wrong_answers],
+            exception_handlers={Exception: self._answer},
+            openapi_config=None,
+            logging_config=None,
+            debug=False,
+        )
+        require_declarations(self._app)
+
+    def on(self, settings: Settings, connections: Connections) -> ASGIApp:
+        """The application on these connections, and on no others from now on."""
+        clients = Clients(settings.trusted_proxies)
+        key_access = KeyAccess(connections.api_keys, connections.primary)
+        access = Access(connections.signed_in, key_access, settings.write_policy)
+        limits = Limits(settings, clients, connections.broker)
+        hosts = only_hosts(settings.allowed_hosts)
+        checks = (key_access.recognize, limits.check, hosts, access.check)
+        self._checks = tuple(check for check in checks if check is not None)
+        self._answer_failure = counting_unrouted(_answer_failure, limits)
+        self._app.state = State(
             {
                 "settings": settings,
                 "connections": connections,
@@ -110,22 +139,20 @@ def create_app(settings: Settings, connections: Connections) -> ASGIApp:
                 "clients": clients,
                 "scrapes": Scrapes(connections.watch, settings.metrics_token),
             }
-        ),
-        request_class=Request,
-        dto=JsonBody,
-        return_dto=None,
-        before_request=check,
-        after_exception=[name_wrong_answers],
-        exception_handlers={Exception: answer_failure},
-        openapi_config=None,
-        logging_config=None,
-        debug=False,
-    )
-    require_declarations(app)
-    direct = with_direct_calls(app, check, answer_failure, name_wrong_answers)
-    checked = with_checked_heads(app, direct, answer_failure)
-    served = for_origins(checked, settings.cors_origins)
-    return edge(served, clients, connections.ending.is_set, connections.in_flight)
+        )
+        check = in_turn(*self._checks, refuse_unknown_and_repeated, refuse_fields_of_no_use)
+        direct = with_direct_calls(self._app, check, self._answer_failure, name_wrong_answers)
+        checked = with_checked_heads(self._app, direct, self._answer_failure)
+        served = for_origins(checked, settings.cors_origins)
+        return edge(served, clients, connections.ending.is_set, connections.in_flight)
+
+    def _answer(self, request: AnyRequest[Any, Any, Any], error: Exception) -> Response[Any]:
+        return self._answer_failure(request, error)
+
+    async def _check(self, request: Request) -> None:
+        """What every request passes. Raises what refuses it."""
+        for check in self._checks:
+            await check(request)
 
 
 def _answer_failure(request: AnyRequest[Any, Any, Any], error: Exception) -> Response[Any]:

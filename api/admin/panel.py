@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from litestar import Router
 
 from api.admin.accounts import AccountPages
@@ -35,8 +33,8 @@ from api.http.access import COOKIE
 from api.http.hosts import Check
 
 
-def panel(checks: Sequence[Check | None]) -> Router:
-    """The whole panel; `checks` are the ones that every request to the API passes."""
+def panel(check: Check) -> Router:
+    """The whole panel; `check` is the one that every request to the API passes."""
     return Router(
         "/admin",
         route_handlers=[
@@ -72,7 +70,7 @@ def panel(checks: Sequence[Check | None]) -> Router:
             PasswordLinkPages,
         ],
         opt={"signed_in_by": COOKIE},
-        before_request=before_each_request(checks),
+        before_request=before_each_request(check),
         include_in_schema=False,
     )
 

@@ -5,7 +5,7 @@ A form that is sent without a session is kept on the page to sign in, and shown 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import Response, get, post
@@ -22,7 +22,7 @@ from api.door_page.files import folder
 from api.html.forms import Form, parsed, refused, sent_form
 from api.http.access import COOKIE, Permission, Who, may
 from api.http.authentication import authenticated
-from api.http.hosts import Check, in_turn
+from api.http.hosts import Check
 from api.http.requests import Request
 from api.identity.credentials import InvalidCredentials
 from api.identity.tokens import TokenInvalid
@@ -34,11 +34,8 @@ NO_ROLE = "This account has no role. Ask an admin for one, then sign in again."
 WRONG = "Wrong username or password."
 
 
-def before_each_request(
-    checks: Sequence[Check | None],
-) -> Callable[[Any], Awaitable[Response[Any] | None]]:
-    """The checks, and the one against forged forms. A form that comes too late is not lost."""
-    let_in = in_turn(*checks)
+def before_each_request(let_in: Check) -> Callable[[Any], Awaitable[Response[Any] | None]]:
+    """The check, and the one against forged forms. A form that comes too late is not lost."""
 
     async def check(request: Request) -> Response[Any] | None:
         try:

@@ -13,7 +13,8 @@ from uuid import UUID
 import httpx
 import msgspec
 
-from api.app import create_app
+from api.app import Routes
+from api.http.access import WritePolicy
 from api.http.connections import Connections, connected
 from api.http.reads import TABLES
 from api.server import http_server
@@ -126,15 +127,29 @@ DEFAULTS: dict[str, Any] = {
 """The fields of an event that a creation leaves out."""
 
 
+_IDLE: dict[tuple[bool, WritePolicy], list[Routes]] = {}
+"""To build them takes longer than many a test, so that a test leaves them to the next one."""
+
+
+@contextmanager
+def _routes(settings: Settings) -> Iterator[Routes]:
+    """That nothing else uses until the block ends."""
+    public_pages, write_policy = settings.public_pages, settings.write_policy
+    idle = _IDLE.setdefault((public_pages, write_policy), [])
+    routes = idle.pop() if idle else Routes(public_pages=public_pages, write_policy=write_policy)
+    yield routes
+    idle.append(routes)
+
+
 @asynccontextmanager
 async def api_on(
     settings: Settings, services: Services, keys: InstallationKeys
 ) -> AsyncIterator[Api]:
     """Served from this event loop, until the block ends."""
     origin = f"http://127.0.0.1:{(port := free_port())}"
-    with quick_passwords():
+    with quick_passwords(), _routes(settings) as routes:
         async with connected(settings, services, keys) as connections:
-            server = http_server(create_app(settings, connections), "127.0.0.1", port)
+            server = http_server(routes.on(settings, connections), "127.0.0.1", port)
             serving = asyncio.create_task(server.serve())
             # To load the certificates of all authorities would take longer than many a test.
             client = httpx.AsyncClient(base_url=origin, timeout=30, verify=False)  # noqa: S501

@@ -13,6 +13,7 @@ from api.app import ROUTES
 from api.http.access import Permission, Who
 from api.http.authorization import UndeclaredAccess, require_declarations
 from api.http.bodies import JsonBody
+from api.http.hosts import in_turn
 from api.http.requests import Request
 from domain.history.store import read_events
 from tests.api.serving import Api, problem
@@ -254,7 +255,7 @@ async def test_the_last_admin_cannot_be_removed_until_there_is_another(
 
 def test_a_route_declares_a_permission_not_a_role() -> None:
     app = Litestar(
-        [*ROUTES, panel(())],
+        [*ROUTES, panel(in_turn())],
         request_class=Request,
         dto=JsonBody,
         return_dto=None,

@@ -13,6 +13,7 @@ from api.admin.kit.csrf import FORM
 from api.admin.kit.kept_forms import MAX_SIZE, read_kept
 from api.admin.panel import panel
 from api.http.access import COOKIE
+from api.http.hosts import in_turn
 from domain.history.store import last_position
 from tests.api.admin.panel import Browsers, Page, Panel
 from tests.api.serving import PASSWORD, Api
@@ -205,7 +206,7 @@ async def test_a_form_that_has_no_page_any_more_is_shown_as_text(
 def pages_with_forms() -> list[str]:
     """Paths that show a form and take it, by their templates."""
     found = []
-    for route in panel(()).routes:
+    for route in panel(in_turn()).routes:
         assert isinstance(route, HTTPRoute)
         methods = {method for handler in route.route_handlers for method in handler.http_methods}
         if {"GET", "POST"} <= methods and ":str}" not in route.path:

@@ -13,6 +13,7 @@ from litestar.routes import HTTPRoute
 from api.admin.panel import panel as routes
 from api.http import reads
 from api.http.access import Who, who_may
+from api.http.hosts import in_turn
 from api.http.requests import Request
 from tests.api.admin.panel import Browsers, Page, Panel
 from tests.api.serving import Api
@@ -32,7 +33,7 @@ ENDS_OR_HAS_NO_END = {"/admin/sign-out", "/admin/live"}
 
 def _pages() -> Iterator[tuple[str, str, Who]]:
     """Method, path and whom it is for."""
-    for route in Litestar([routes(())], request_class=Request, openapi_config=None).routes:
+    for route in Litestar([routes(in_turn())], request_class=Request, openapi_config=None).routes:
         assert isinstance(route, HTTPRoute)
         for handler in route.route_handlers:
             for method in handler.http_methods & {"GET", "POST"}:
