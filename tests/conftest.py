@@ -45,7 +45,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    if may_be_fast(item.path) and not SERVERS & set(getattr(item, "fixturenames", ())):
+    if (
+        item.config.option.markexpr
+        and may_be_fast(item.path)
+        and not SERVERS & set(getattr(item, "fixturenames", ()))
+    ):
         item.add_marker(pytest.mark.fast)
 
 

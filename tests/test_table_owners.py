@@ -7,6 +7,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -106,15 +107,18 @@ def writers(statements: Statements) -> dict[str, set[str]]:
     return dict(found)
 
 
-STATEMENTS = statements_of(HERE)
+@cache
+def statements() -> Statements:
+    """Of the product."""
+    return statements_of(HERE)
 
 
 def test_each_table_has_one_owner() -> None:
-    assert {table: rooms for table, rooms in owners(STATEMENTS).items() if len(rooms) > 1} == {}
+    assert {table: rooms for table, rooms in owners(statements()).items() if len(rooms) > 1} == {}
 
 
 def test_no_room_refers_to_a_table_of_a_room_above_or_beside_it() -> None:
-    assert arrows_up(STATEMENTS) == set()
+    assert arrows_up(statements()) == set()
 
 
 def test_the_documentation_says_who_owns_and_who_writes_each_table() -> None:
@@ -125,10 +129,10 @@ def test_the_documentation_says_who_owns_and_who_writes_each_table() -> None:
         for tables, owner, written_by in rows
         for table in re.findall(r"`(\w+)`", tables)
     }
-    written = writers(STATEMENTS)
+    written = writers(statements())
     assert documented == {
         table: (owner, written.get(table, set()))
-        for table, (owner,) in owners(STATEMENTS).items()
+        for table, (owner,) in owners(statements()).items()
         if table != "left_over"  # for the time of a rebuild, in a schema of its own
     }
 

@@ -7,8 +7,7 @@ from functools import cache
 
 import httpx
 
-from api.app import ROUTES
-from api.openapi.document import document
+from tests.api.drawn import drawn
 
 
 async def require_declared(answer: httpx.Response) -> None:
@@ -26,13 +25,12 @@ async def require_declared(answer: httpx.Response) -> None:
 @cache
 def _paths() -> dict[str, dict[str, list[str]]]:
     paths: dict[str, dict[str, list[str]]] = {}
-    drawn = document(ROUTES, "organizer")
-    for path, item in drawn["paths"].items():
+    for path, item in drawn()["paths"].items():
         pattern = re.sub(r"\{\w+\}", "[^/]+", path)
         for method, operation in item.items():
             refused = operation["responses"].get("409", {"content": {}})
             if "$ref" in refused:
-                refused = drawn["components"]["responses"][refused["$ref"].rpartition("/")[2]]
+                refused = drawn()["components"]["responses"][refused["$ref"].rpartition("/")[2]]
             media = refused["content"].get("application/problem+json")
             types = media["schema"]["properties"]["type"]["enum"] if media else []
             paths.setdefault(pattern, {})[method.upper()] = types

@@ -9,16 +9,15 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from api.app import ROUTES
-from api.openapi.document import document
 from domain.links import manage_token
+from tests.api.drawn import drawn
 from tests.api.serving import EVENT, PASSWORD, Api, problem
 
 pytestmark = pytest.mark.anyio
 
 CALLS = {
     f"{method.upper()} {path}"
-    for path, item in document(ROUTES, "organizer")["paths"].items()
+    for path, item in drawn()["paths"].items()
     for method in item
     if method != "get"
 }

@@ -13,9 +13,9 @@ from litestar import Litestar
 from api.app import ROUTES
 from api.http.bodies import JsonBody
 from api.http.requests import Request
-from api.openapi.document import document
 from domain.api_keys import SCOPES, Scope
 from runtime.variables import Rate
+from tests.api.drawn import drawn
 from tests.api.keyed import Bearer, Keyed
 from tests.api.serving import EVENT, Api, Serving, problem
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 CALLS = [
     (f"{method.upper()} {path}", operation["security"])
-    for path, item in document(ROUTES, "organizer")["paths"].items()
+    for path, item in drawn()["paths"].items()
     for method, operation in item.items()
 ]
 

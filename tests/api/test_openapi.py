@@ -19,6 +19,7 @@ from api.http.examples import EVENT_ID
 from api.http.problems import problem_types
 from api.openapi.document import document
 from runtime.release import release
+from tests.api.drawn import drawn
 from tests.api.serving import Api
 from tests.support.processes import run
 
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.anyio
 
 Json = dict[str, Any]
 
-DRAWN = document(ROUTES, "organizer")
+DRAWN = drawn()
 
 
 def operations() -> Iterator[tuple[str, Json]]:

@@ -11,13 +11,12 @@ import jsonschema
 import msgspec
 import pytest
 
-from api.app import ROUTES
-from api.openapi.document import document
 from domain.feed.item import FeedItem
 from domain.feed.sources import SOURCES, TYPES
 from domain.history.codec import decode, to_json
+from tests.api.drawn import drawn
 
-DRAWN = document(ROUTES, "organizer")
+DRAWN = drawn()
 
 GOLDEN = Path(__file__).parents[1] / "domain" / "golden"
 """Stored domain events of each class and version."""

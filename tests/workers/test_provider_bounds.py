@@ -47,22 +47,24 @@ def redirect(target: str, status: int = 302) -> Answer:
 
 NESTED = b"[" * MEBIBYTE + b"]" * MEBIBYTE
 
-ATTACKS = {
-    "gzip, gzip": packed(b"[" + b" " * (200 * MEBIBYTE) + b"]", times=2),
-    "gzip of space": packed(b"[" + b" " * (200 * MEBIBYTE) + b"]"),
-    "gzip of one text": packed(b'["' + b"x" * (60 * MEBIBYTE) + b'"]'),
-    "a redirect with a gzip bomb": Answer(
+ATTACKS: dict[str, Callable[[], Answer]] = {
+    "gzip, gzip": lambda: packed(b"[" + b" " * (200 * MEBIBYTE) + b"]", times=2),
+    "gzip of space": lambda: packed(b"[" + b" " * (200 * MEBIBYTE) + b"]"),
+    "gzip of one text": lambda: packed(b'["' + b"x" * (60 * MEBIBYTE) + b'"]'),
+    "a redirect with a gzip bomb": lambda: Answer(
         status=302,
         headers={"Location": "/again", "Content-Encoding": "gzip"},
         body=gzip.compress(bytes(200 * MEBIBYTE)),
     ),
-    "[1,1,1": Answer(body=b"[" + b"1," * (4 * MEBIBYTE) + b"1]"),
-    "[{},{},{}": Answer(body=b"[" + b"{}," * 190_000 + b"{}]"),
-    "one item of many": Answer(body=b'[{"area": [' + b"[]," * (MEBIBYTE // 2) + b"1]}]"),
-    "deep": Answer(body=b"[1, " + NESTED + b"]"),
-    "one deep page": Answer(body=NESTED),
-    "a long next": Answer(body=b'{"results": [], "next": "' + b"/x" * (5 * MEBIBYTE) + b'"}'),
-    "many members": Answer(body=b'{"a": 1' + b', "a": 1' * MEBIBYTE + b', "results": []}'),
+    "[1,1,1": lambda: Answer(body=b"[" + b"1," * (4 * MEBIBYTE) + b"1]"),
+    "[{},{},{}": lambda: Answer(body=b"[" + b"{}," * 190_000 + b"{}]"),
+    "one item of many": lambda: Answer(body=b'[{"area": [' + b"[]," * (MEBIBYTE // 2) + b"1]}]"),
+    "deep": lambda: Answer(body=b"[1, " + NESTED + b"]"),
+    "one deep page": lambda: Answer(body=NESTED),
+    "a long next": lambda: Answer(
+        body=b'{"results": [], "next": "' + b"/x" * (5 * MEBIBYTE) + b'"}'
+    ),
+    "many members": lambda: Answer(body=b'{"a": 1' + b', "a": 1' * MEBIBYTE + b', "results": []}'),
 }
 
 FETCH = """
@@ -80,7 +82,7 @@ print(int(peak[1]) * 1024, outcome)
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_the_memory_for_an_answer_is_limited(source: Provider, attack: str) -> None:
-    source.instead = ATTACKS[attack]
+    source.instead = ATTACKS[attack]()
     fetched = run([sys.executable, "-c", FETCH, source.url], check=True)
     peak, _, outcome = fetched.stdout.partition(" ")
     assert int(peak) < MOST_MEMORY, outcome
