@@ -23,6 +23,9 @@ help: ## list the targets
 run: $(INSTALLED) ## run the whole system on this machine, mails go to a local sink; options: ARGS="--port 9000"
 	@$(BIN)/events-face up --mail $(ARGS)
 
+# A test starts many processes, each of which would compile what it imports.
+test test-fast: export PYTHONDONTWRITEBYTECODE =
+
 test: $(INSTALLED) ## run the whole test suite; options: ARGS="-k outbox"
 	@$(BIN)/pytest -n auto --dist worksteal $(ARGS)
 

@@ -16,6 +16,7 @@ from api.http.bodies import JsonBody
 from api.http.hosts import in_turn
 from api.http.requests import Request
 from domain.history.store import read_events
+from tests.api.keyed import Keyed
 from tests.api.serving import Api, problem
 
 pytestmark = pytest.mark.anyio
@@ -108,15 +109,16 @@ REFUSALS: dict[Who, dict[str, int]] = {
 
 
 async def test_each_operation_answers_the_permitted_roles_and_refuses_all_others(
-    guarded_api: Api,
+    keyed: Keyed,
 ) -> None:
-    http = guarded_api.http
+    """With a projector: an API that is seconds behind is not ready."""
+    api, http = keyed.api, keyed.api.http
     callers: dict[str, dict[str, str]] = {
         "anonymous": {},
-        "no role": (await guarded_api.account("visitor")).bearer,
-        "organizer": (await guarded_api.account("organizer", "organizer")).bearer,
-        "auditor": (await guarded_api.account("auditor", "auditor")).bearer,
-        "admin": (await guarded_api.account("admin", "admin")).bearer,
+        "no role": (await api.account("visitor")).bearer,
+        "organizer": (await api.account("organizer", "organizer")).bearer,
+        "auditor": (await api.account("auditor", "auditor")).bearer,
+        "admin": (await api.account("admin", "admin")).bearer,
     }
     paths = (await http.get("/api/schema")).json()["paths"]
     calls = {f"{method.upper()} {path}" for path, item in paths.items() for method in item}
