@@ -83,6 +83,10 @@ ROUTES: Sequence[ControllerRouterHandler] = [
 ]
 
 
+CHECKS_OF_INPUT = (refuse_unknown_and_repeated, refuse_fields_of_no_use)
+"""The panel leaves these out: its forms say themselves what is wrong."""
+
+
 def create_app(settings: Settings, connections: Connections) -> ASGIApp:
     """The ASGI application, on connections that the caller opens and closes."""
     routes = Routes(public_pages=settings.public_pages, write_policy=settings.write_policy)
@@ -110,9 +114,7 @@ class Routes:
             request_class=Request,
             dto=JsonBody,
             return_dto=None,
-            before_request=in_turn(
-                self._check, refuse_unknown_and_repeated, refuse_fields_of_no_use
-            ),
+            before_request=in_turn(self._check, *CHECKS_OF_INPUT),
             after_exception=[name_wrong_answers],
             exception_handlers={Exception: self._answer},
             openapi_config=None,
@@ -140,7 +142,7 @@ class Routes:
                 "scrapes": Scrapes(connections.watch, settings.metrics_token),
             }
         )
-        check = in_turn(*self._checks, refuse_unknown_and_repeated, refuse_fields_of_no_use)
+        check = in_turn(*self._checks, *CHECKS_OF_INPUT)
         direct = with_direct_calls(self._app, check, self._answer_failure, name_wrong_answers)
         checked = with_checked_heads(self._app, direct, self._answer_failure)
         served = for_origins(checked, settings.cors_origins)
