@@ -76,6 +76,8 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     when: str
     where: str | None
     link: Link | None
+    page: str | None = None
+    """Address of the event's own page, for everybody."""
 
     @property
     def subject(self) -> str:
@@ -89,6 +91,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
             *self.paragraphs,
             "\n".join(filter(None, [self.event, self.when, self.where])),
             self._labelled(self.link.purpose, self.link.url) if self.link else "",
+            self._labelled(_("Page of the event"), self.page) if self.page else "",
         ]
         return "\n\n".join(filter(None, parts))
 
@@ -102,9 +105,11 @@ def content_of(
     event: EventFacts,
     url: str | None = None,
     locale: Locale = IN_ENGLISH,
+    page: str | None = None,
 ) -> Content:
-    """`url` is that of the visitor's own page; None when it is not known where people reach it."""
-    return _Writer(kind, facts, event, locale).content(url)
+    """`url` is that of the visitor's own page, `page` that of the event's; None when it is not
+    known where people reach them."""
+    return _Writer(kind, facts, event, locale).content(url, page)
 
 
 _OVER: frozenset[Kind] = frozenset({"cancelled"})
@@ -117,7 +122,7 @@ class _Writer(msgspec.Struct, frozen=True):
     event: EventFacts
     locale: Locale
 
-    def content(self, url: str | None) -> Content:
+    def content(self, url: str | None, page: str | None) -> Content:
         news: Callable[[], str] = getattr(self, f"_{self.kind}")
         paragraphs = [news(), self._event_is_off(), self._reason()]
         return Content(
@@ -129,6 +134,7 @@ class _Writer(msgspec.Struct, frozen=True):
             when=self._period(),
             where=self.facts.area or self.event.area,
             link=Link(*self._purpose_of_link(), url) if url and self.kind not in _OVER else None,
+            page=page,
         )
 
     def _heading(self) -> str:

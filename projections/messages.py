@@ -126,11 +126,11 @@ class Message(msgspec.Struct, frozen=True):
     def locale(self) -> Locale:
         return locale_of(self.language or ENGLISH)
 
-    def content(self, link: str | None = None) -> Content:
-        return content_of(self.kind, self.facts, self.event, link, self.locale)
+    def content(self, link: str | None = None, page: str | None = None) -> Content:
+        return content_of(self.kind, self.facts, self.event, link, self.locale, page)
 
-    def text(self, link: str | None = None) -> str:
-        return self.content(link).text
+    def text(self, link: str | None = None, page: str | None = None) -> str:
+        return self.content(link, page).text
 
     @property
     def calendar_method(self) -> Method | None:

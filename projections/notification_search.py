@@ -19,6 +19,7 @@ from projections.message_texts import Kind
 from projections.outcomes import State
 from projections.people import WithPerson, with_people
 from projections.recipients import KEYS
+from projections.service_replies import replies_to
 
 COUNT_LIMIT = 10_000
 
@@ -80,6 +81,8 @@ class FoundNotification(WithPerson, frozen=True):
     concluded_at: datetime | None
     held_until: datetime | None
     """Set while it is held, because its address gets too many messages."""
+    reply: str | None = None
+    """What the service said when it did not take the message; it may name the recipient."""
 
     @property
     def may_be_sent_again(self) -> bool:
@@ -155,8 +158,7 @@ async def search(
         start=start,
         limit=limit,
     )
-    rows = await with_people(connection, keys, found.rows)
-    return msgspec.structs.replace(found, rows=rows)
+    return msgspec.structs.replace(found, rows=await _with_people(connection, keys, found.rows))
 
 
 async def get_notification(
@@ -168,7 +170,18 @@ async def get_notification(
         binary=True,
     )
     found = [_made(*row) for row in await cursor.fetchall()]
-    return next(iter(await with_people(connection, keys, found)), None)
+    return next(iter(await _with_people(connection, keys, found)), None)
+
+
+async def _with_people(
+    connection: AsyncConnection[Any], keys: InstallationKeys, found: Sequence[FoundNotification]
+) -> list[FoundNotification]:
+    """And with what the service said."""
+    replies = await replies_to(connection, keys, [row.id for row in found if row.last_error])
+    return [
+        msgspec.structs.replace(row, reply=replies.get(row.id))
+        for row in await with_people(connection, keys, found)
+    ]
 
 
 def _made(created_at: datetime, id: UUID, position: int, *rest: Any) -> FoundNotification:

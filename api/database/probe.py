@@ -45,7 +45,7 @@ TABLES = [
     *("sync_requests", "rebuild_requests", "event_seats", "event_queue"),
     *("api_keys", "api_key_secrets", "idempotency_keys"),
     *("webhooks", "webhook_cursors", "webhook_parked", "webhook_attempts"),
-    "calendar_host",
+    *("calendar_host", "service_replies"),
 ]
 """Created by `migrate`, except read tables and the tables of rooms above."""
 

@@ -49,6 +49,10 @@ class Decider:
         self._streams = Streams()
         self._seats = SeatCache()
 
+    @property
+    def keys(self) -> InstallationKeys:
+        return self._keys
+
     async def execute(
         self, connection: AsyncConnection[Any], requests: Sequence[CommandRequest]
     ) -> list[Done | CommandFailure]:

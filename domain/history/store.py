@@ -314,6 +314,38 @@ async def _personal_data(
     return found
 
 
+async def read_personal_keys(
+    connection: AsyncConnection[Any], positions: Collection[int], keys: InstallationKeys
+) -> dict[int, bytes]:
+    """The keys of the personal data of the events at these positions, by position, without deleted
+    ones: for other data about the same person, which an erasure is to make unreadable, too."""
+    try:
+        return await _keys_at(connection, positions, keys)
+    except UnknownGeneration:
+        await refresh_keys(connection, keys)
+        return await _keys_at(connection, positions, keys)
+
+
+async def _keys_at(
+    connection: AsyncConnection[Any], positions: Collection[int], keys: InstallationKeys
+) -> dict[int, bytes]:
+    if not positions:
+        return {}
+    cursor = await connection.execute(
+        """
+        SELECT e.notification_id, e.originator_id, e.originator_version, k.wrapped
+        FROM history_events e JOIN personal_keys k USING (originator_id, originator_version)
+        WHERE e.notification_id = ANY(%b::bigint[])
+        """,
+        [list(positions)],
+        binary=True,
+    )
+    return {
+        position: unwrap(keys, wrapped, binding_of(id, version))
+        for position, id, version, wrapped in await cursor.fetchall()
+    }
+
+
 async def read_last_personal_data(
     connection: AsyncConnection[Any], originator_ids: Collection[UUID], keys: InstallationKeys
 ) -> dict[UUID, Any]:

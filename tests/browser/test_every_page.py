@@ -49,6 +49,7 @@ async def test_every_kind_of_page_is_reached_by_links(pages: list[str]) -> None:
         "/admin/rebuilds/accounts/",
         "/admin/seals/",
         "/admin/system/",
+        "/admin/system/retention/",
     }
 
 

@@ -60,6 +60,7 @@ TABLES_SINCE: tuple[LiteralString, ...] = (
     "event_queue",
     "event_seats",
     "idempotency_keys",
+    "service_replies",
     "webhook_attempts",
     "webhook_cursors",
     "webhook_parked",
@@ -149,7 +150,7 @@ def test_it_prints_what_it_has_changed(
     tables = sorted([*TABLES_SINCE, "delivery_pause", "schema_migrations"])
     added = "; ".join(f"added table {table}" for table in tables)
     assert capsys.readouterr().out == (
-        "applied migrations domain 1-10, projections 1-4, workers 1;"
+        "applied migrations domain 1-10, projections 1-5, workers 1;"
         f" {added}; added index sessions_of_account\n"
     )
     migrate(settings, services)

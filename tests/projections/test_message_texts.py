@@ -184,6 +184,13 @@ def test_other_messages_about_a_cancelled_event_say_that_it_is_cancelled() -> No
         assert content_of(kind, facts, cancelled).text.count("This event is cancelled.") == 1, text
 
 
+def test_at_its_end_each_message_leads_to_the_page_of_the_event() -> None:
+    page = "https://events.example.com/events/1"
+    for kind, facts, text in TEXTS:
+        with_page = content_of(kind, facts, FAIR, LINK, page=page).text
+        assert with_page == f"{text}\n\nPage of the event: {page}"
+
+
 def test_without_a_known_address_there_is_no_link() -> None:
     for kind, facts, text in TEXTS:
         without = text.replace(f"\n\n{text.splitlines()[-1]}", "") if LINK in text else text

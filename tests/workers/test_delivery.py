@@ -276,18 +276,19 @@ async def test_personal_data_in_an_invalid_answer_is_not_kept_as_the_reason(
     assert "lovelace" not in answered.reason
 
 
-async def test_a_message_ends_with_the_link_of_its_visitor(
+async def test_a_message_ends_with_the_links_of_its_visitor_and_its_event(
     installation: Installation, service: NotificationService, worker_settings: Settings
 ) -> None:
     await registered(installation, "ada@example.org")
     settings = msgspec.structs.replace(worker_settings, public_url="https://events.example.com")
     async with new_delivery(settings, installation.database_url, installation.keys) as delivery:
         await delivery.drain()
-    visitor = UUID((await the_row(installation))["visitor_id"])
-    token = manage_token(installation.keys, visitor, 1)
+    row = await the_row(installation)
+    token = manage_token(installation.keys, UUID(row["visitor_id"]), 1)
     (received,) = service.received
     assert msgspec.json.decode(received.request.body)["message"].endswith(
-        f"To see or cancel your registration: https://events.example.com/r/{token}"
+        f"To see or cancel your registration: https://events.example.com/r/{token}\n\n"
+        f"Page of the event: https://events.example.com/events/{row['event_id']}"
     )
 
 

@@ -149,7 +149,7 @@ CHUNKED = b"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nTransfer-Encoding: chunked\r\
         ([OK[i : i + 1] for i in range(len(OK))], Response(200, "")),
         (
             [CHUNKED, b"3;x=y\r\nabc\r", b"\n2\r\nde\r\n0\r\nRetry-After: 9\r\nX: y\r\n\r\n"],
-            Response(429, "7"),
+            Response(429, "7", b"abcde"),
         ),
         ([b"HTTP/1.1 204 None\r\n\r\n"], Response(204, "")),
         ([b"HTTP/1.1 503\r\ncontent-length:0\r\nRETRY-AFTER: 3\r\n\r\n"], Response(503, "3")),
@@ -159,7 +159,7 @@ CHUNKED = b"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nTransfer-Encoding: chunked\r\
         ),
         (
             [b"HTTP/1.1 422 No\r\n\r\nuntil", b" the end", CLOSE],
-            Response(422, ""),
+            Response(422, "", b"until the end"),
         ),
         ([b"HTTP/1.0 200 OK\r\n\r\nold", CLOSE], Response(200, "")),
         (

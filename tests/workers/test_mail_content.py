@@ -115,6 +115,13 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
     assert html.count("http") == html.count(LINK) == 1
 
 
+def test_the_name_of_the_event_leads_to_its_page() -> None:
+    page = "https://events.example.com/events/1"
+    mail = parsed(msgspec.structs.replace(outgoing(), page=page))
+    assert f'<a class="strong" href="{page}"' in text_of(mail, "text/html")
+    assert f"Page of the event: {page}" in text_of(mail, "text/plain")
+
+
 CALENDAR: list[tuple[Kind, Facts, dict[str, Any], str]] = [
     ("registered", Facts(code="0042"), {}, "REQUEST"),
     ("promoted", Facts(code="0042"), {}, "REQUEST"),

@@ -44,6 +44,7 @@ from workers.delivery.concurrency import ConcurrencyLimit
 from workers.delivery.leases import Leased, Outcome, Released
 from workers.delivery.metrics import DeliveryMetrics
 from workers.delivery.notification_service import NotificationService
+from workers.delivery.said import readable
 from workers.delivery.sender import (
     Accepted,
     BadCredentials,
@@ -100,6 +101,7 @@ def new_delivery(settings: Settings, database_url: str, keys: InstallationKeys) 
         sender,
         decider,
         settings.public_url,
+        settings.event_pages,
         holds=settings.rate_limits,
     )
 
@@ -131,16 +133,19 @@ class Delivery:
         sender: Sender,
         decider: Decider,
         public_url: str | None = None,
+        event_pages: str | None = None,
         *,
         holds: bool = True,
     ) -> None:
-        """`public_url`: where people reach this installation; None leaves the links out. `holds`:
+        """`public_url`: where people reach this installation; None leaves the links out.
+        `event_pages`: the address under which each event has a page; None without such. `holds`:
         whether messages wait that are held because of their address."""
         self._database_url = database_url
         self._keys = keys
         self._sender = sender
         self._decider = decider
         self._public_url = public_url
+        self._event_pages = event_pages
         self._holds = holds
         self._worker_id = liveness.new_worker_id()
         self._connection: AsyncConnection[Any] | None = None
@@ -309,7 +314,12 @@ class Delivery:
             if row.message.obsolete:
                 return row, Rejected(row.message.obsolete)
             outgoing = Outgoing(
-                row.id, row.email, row.message, self._link(row.message), self._ticket(row.message)
+                row.id,
+                row.email,
+                row.message,
+                self._link(row.message),
+                self._ticket(row.message),
+                self._page(row.message),
             )
             if self._limit.delay:
                 await asyncio.sleep(self._limit.delay)
@@ -322,6 +332,8 @@ class Delivery:
             answer = TryLater(f"internal error: {type(error).__name__}")
         self._limit.answered(answer)
         self._metrics.called(row, answer, begun)
+        if isinstance(answer, Rejected | TryLater) and answer.said:
+            answer = msgspec.structs.replace(answer, said=readable(answer.said, outgoing))
         return row, answer
 
     def _link(self, message: Message) -> str | None:
@@ -329,6 +341,10 @@ class Delivery:
             return None
         token = manage_token(self._keys, message.visitor_id, message.episode)
         return f"{self._public_url}/r/{token}"
+
+    def _page(self, message: Message) -> str | None:
+        pages = self._event_pages
+        return f"{pages}/{message.entry.id}" if pages else None
 
     def _ticket(self, message: Message) -> str | None:
         if not message.has_ticket:

@@ -27,6 +27,11 @@ from workers.delivery.sender import NotStarted
 FIRST_FINAL_STATUS = 200
 """Lower statuses are interim responses, such as 100 Continue."""
 
+FIRST_ERROR_STATUS = 400
+
+MAX_KEPT_BODY = 2_000
+"""Bytes."""
+
 MAX_RESPONSE_SIZE = 64 * 1024
 """Bytes. A larger head is an error; a larger body is not read to its end."""
 
@@ -52,6 +57,8 @@ Resolve = Callable[[str, int], Awaitable[Addresses]]
 class Response(msgspec.Struct, frozen=True):
     status: int
     retry_after: str = ""
+    body: bytes = b""
+    """The beginning of it, if the status is an error."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -266,6 +273,7 @@ class _ResponseParser:
         self._status = 0
         """0 until the head is complete."""
         self._retry_after = ""
+        self._body = b""
         self._has_length = False
         self._is_chunked = False
 
@@ -329,6 +337,10 @@ class _ResponseParser:
         if status >= FIRST_FINAL_STATUS and not self._parser.should_keep_alive():
             asyncio.get_running_loop().call_later(FINAL_READ_TIME, self._conclude)
 
+    def on_body(self, body: bytes) -> None:
+        if self._status >= FIRST_ERROR_STATUS and len(self._body) < MAX_KEPT_BODY:
+            self._body += body[: MAX_KEPT_BODY - len(self._body)]
+
     def on_message_complete(self) -> None:
         if self._is_final and not self._is_complete:
             self._is_complete = True
@@ -342,4 +354,4 @@ class _ResponseParser:
 
     def _conclude(self) -> None:
         if not self.response.done():
-            self.response.set_result(Response(self._status, self._retry_after))
+            self.response.set_result(Response(self._status, self._retry_after, self._body))

@@ -25,9 +25,11 @@ from domain.history.batch import CommandRequest, Origin
 from domain.history.decider import Decider
 from domain.notifications import RecordDelivery
 from domain.privacy.keys import InstallationKeys
+from projections import service_replies
 from projections.messages import Message, messages_by_id
 from projections.outbox import MAX_SEND_DELAY
 from projections.people import WithPerson, with_people
+from projections.service_replies import Reply
 from workers.delivery import pause
 from workers.delivery.sender import (
     Accepted,
@@ -155,14 +157,15 @@ async def settle(
         if lost := [(row, outcome) for row, outcome in outcomes if row.id not in held]:
             await _release(connection, lost)
         answers = [answer for row, answer in outcomes if row.id in held]
+        kept = [(row, outcome) for row, outcome in outcomes if row.id in held]
+        await _keep_replies(connection, decider.keys, kept)
         refusals = [answer.reason for answer in answers if isinstance(answer, BadCredentials)]
         if refusals:
             await pause.begin(connection, refusals[0])
         elif any(isinstance(answer, Accepted) for answer in answers):
             await pause.end(connection)
         # Last, because the append locks history until the end of the transaction.
-        concluded = [(row, outcome) for row, outcome in outcomes if row.id in held]
-        await _append(connection, decider, concluded, concluded_at)
+        await _append(connection, decider, kept, concluded_at)
 
 
 async def _lock_rows(connection: AsyncConnection[Any], ids: Sequence[UUID]) -> None:
@@ -214,6 +217,24 @@ async def _update_rows(
         binary=True,
     )
     return {id for (id,) in await cursor.fetchall()}
+
+
+async def _keep_replies(
+    connection: AsyncConnection[Any],
+    keys: InstallationKeys,
+    outcomes: Sequence[tuple[Leased, Outcome]],
+) -> None:
+    """What the service said of the messages that it did not take."""
+    replies = [
+        Reply(row.id, row.position, outcome.said)
+        for row, outcome in outcomes
+        if isinstance(outcome, Rejected | TryLater) and outcome.said
+    ]
+    sent = [row.id for row, o in outcomes if isinstance(o, Accepted) and row.attempts > 1]
+    if replies:
+        await service_replies.keep(connection, keys, replies)
+    if sent:
+        await service_replies.forget(connection, sent)
 
 
 async def _release(

@@ -69,7 +69,7 @@ class NotificationService:
         self, outgoing: Outgoing, may_start: Callable[[], bool] = lambda: True
     ) -> Answer:
         """As `Sender.send`."""
-        text = outgoing.message.text(outgoing.link)
+        text = outgoing.message.text(outgoing.link, outgoing.page)
         notification = Notification(outgoing.id, self._owner_id, outgoing.email, text)
         connection = self._idle.pop()
         try:
@@ -106,14 +106,14 @@ def interpret(response: Response) -> Answer:
     """The meaning of a response for the notification.
 
     A reason contains nothing but the status: reasons are stored in history, where no erasure
-    removes them, and no filter finds every form of a name.
+    removes them, and no filter finds every form of a name. What the service said is apart from it.
     """
     status = response.status
-    reason = f"HTTP {status}"
+    reason, said = f"HTTP {status}", response.body.decode(errors="replace")
     if 200 <= status < 300:
         return Accepted()
     if status in (401, 403):
         return BadCredentials(reason)
     if status in (408, 429) or not 400 <= status < 500:
-        return TryLater(reason, seconds_to_wait(response.retry_after, MAX_RETRY_AFTER))
-    return Rejected(reason)
+        return TryLater(reason, seconds_to_wait(response.retry_after, MAX_RETRY_AFTER), said)
+    return Rejected(reason, said)

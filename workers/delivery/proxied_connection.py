@@ -15,6 +15,7 @@ import httpx
 
 from workers.delivery.http_connection import (
     FINAL_READ_TIME,
+    MAX_KEPT_BODY,
     MAX_RESPONSE_SIZE,
     Response,
     wait_until,
@@ -63,14 +64,16 @@ class ProxiedConnection:
             extensions={"trace": trace},
         ) as response:
             # The body only matters for the connection, which is reused if all of it was read.
+            read, body = 0, b""
             with suppress(httpx.TransportError, TimeoutError):
                 async with asyncio.timeout(FINAL_READ_TIME):
-                    read = 0
                     async for part in response.aiter_raw():
                         read += len(part)
+                        if response.is_error:
+                            body += part[: MAX_KEPT_BODY - len(body)]
                         if read > MAX_RESPONSE_SIZE:
                             break
-        return Response(response.status_code, response.headers.get("Retry-After", ""))
+        return Response(response.status_code, response.headers.get("Retry-After", ""), body)
 
     async def close(self) -> None:
         await self._client.aclose()

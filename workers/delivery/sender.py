@@ -23,6 +23,8 @@ class Outgoing(msgspec.Struct, frozen=True):
     """The visitor's own page; None when it is not known where people reach it."""
     ticket: str | None = None
     """The text of its QR code; None for who has no seat."""
+    page: str | None = None
+    """The event's own page; None where there is none."""
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -33,6 +35,8 @@ class Rejected(msgspec.Struct, frozen=True):
     """The service will never accept this message."""
 
     reason: str
+    said: str = ""
+    """What the service said, as it said it: it may name people."""
 
 
 class TryLater(msgspec.Struct, frozen=True):
@@ -41,6 +45,8 @@ class TryLater(msgspec.Struct, frozen=True):
     reason: str
     retry_after: float = 0.0
     """Seconds that the service asked to wait before the next attempt."""
+    said: str = ""
+    """As in `Rejected`."""
 
 
 class BadCredentials(msgspec.Struct, frozen=True):
@@ -58,7 +64,8 @@ class NotStarted(Exception):
 
 class Sender(Protocol):
     """Sends messages by one service. Reasons in its answers are stored in history, where no erasure
-    removes them: they contain codes, never a text of the service, which may name people."""
+    removes them: they contain codes, never a text of the service, which may name people. Such a
+    text is `said`, and kept where an erasure reaches it (`projections.service_replies`)."""
 
     @property
     def max_calls(self) -> int:

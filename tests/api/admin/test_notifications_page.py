@@ -12,7 +12,9 @@ from domain.audit.disclosures import PersonalDataRead
 from domain.history.batch import Origin
 from domain.history.store import read_events
 from domain.notifications import RecordDelivery
+from projections import service_replies
 from projections.new_messages import MOST_IN_PERIOD
+from projections.service_replies import Reply
 from tests.api.admin.panel import Page, Panel
 from tests.api.serving import Api
 from tests.workers.outboxes import forget_everybody
@@ -334,3 +336,19 @@ async def test_all_failed_ones_of_one_event_are_sent_again(api: Api, organizer: 
     assert "Send all failed again" not in page.links
     page = await organizer.open(f"{NOTIFICATIONS}?state=failed")
     assert len(page.rows) == 1, "those of other events stay failed"
+
+
+async def test_what_the_service_said_is_shown_to_who_may_see_names(
+    api: Api, organizer: Panel, auditor: Panel
+) -> None:
+    (ada,) = await registered(api, organizer, "ada")
+    await fail(api, organizer, ada)
+    said, keys = "no such mailbox: ada@example.com <b>", api.connections.keys
+    async with api.connections.primary.connection() as connection:
+        cursor = await connection.execute("SELECT person_position FROM outbox")
+        ((position,),) = await cursor.fetchall()
+        await service_replies.keep(connection, keys, [Reply(ada, position, said)])
+    for address in (NOTIFICATIONS, f"{NOTIFICATIONS}{ada}"):
+        assert said in (await organizer.open(address)).text
+        assert "no such mailbox:" not in (await auditor.open(address)).text
+        assert said in (await auditor.open(f"{address}?personal=true")).text

@@ -45,7 +45,7 @@ class Mail(msgspec.Struct, frozen=True):
 def compose(outgoing: Outgoing, sender: Mailbox, pages: str | None = None) -> Mail:
     """`pages` is the address under which each event has a page. Raises `CannotCompose`."""
     recipient = _recipient(outgoing.email)
-    content = outgoing.message.content(outgoing.link)
+    content = outgoing.message.content(outgoing.link, outgoing.page)
     footnote = content.locale.gettext(
         "You get this mail because your address was given for a registration for this event."
     )

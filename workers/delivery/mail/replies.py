@@ -43,10 +43,10 @@ def interpret(reply: SMTPResponse, stage: Stage) -> Answer:
     if (code == CONTINUE) if stage is Stage.DATA else (200 <= code < 300):
         return Accepted()
     if not FIRST_PERMANENT <= code < 600:
-        return TryLater(reason)
+        return TryLater(reason, said=reply.message)
     if code in LOGIN_REQUIRED or (stage is Stage.MAIL and code != TOO_LARGE):
         raise Refused(reason)
-    return Rejected(reason)
+    return Rejected(reason, said=reply.message)
 
 
 def _enhanced(reply: SMTPResponse) -> str:
