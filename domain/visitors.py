@@ -89,7 +89,7 @@ SEATS: dict[VisitorStatus, Seat] = {
 }
 
 
-class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Personal data: history stores it encrypted, under a key that an erasure deletes."""
 
     full_name: str

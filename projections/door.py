@@ -57,10 +57,10 @@ async def read_door(
         return DoorPage([], after, more=False)
     page, position, searched = list[VisitorRow](), after, 0
     wanted = Wanted(of_events=frozenset([event_id]))
-    parts = stretches(connection, after, end, wanted, limit, find_blocks, _IGNORED)
+    parts = stretches(connection, after, end, wanted, limit, find_blocks, _IGNORED, with_keys=False)
     async with aclosing(parts):
         async for rows, reached in parts:
-            last = {id: (at, version) for id, version, _, _, at in rows if at <= end}
+            last = {id: (at, version) for id, version, _, _, at, _ in rows if at <= end}
             for at, row in await _at_their_last_change(connection, event_id, last):
                 if len(page) == limit:
                     break

@@ -3,6 +3,9 @@
 Aggregates are immutable: applying an event returns a new one. This is the protocol of the library
 for immutable aggregates (`eventsourcing.domain.ImmutableAggregateProtocol`), and so a command that
 fails half-way changes nothing (docs/decisions/0001-immutable-aggregates.md).
+
+Nor can immutable events be in a reference cycle: the garbage collector does not search them
+(`gc=False`), which matters to those who read many.
 """
 
 from __future__ import annotations
@@ -33,7 +36,9 @@ Expected = int | frozenset[int] | None
 version."""
 
 
-class DomainEvent(msgspec.Struct, Generic[A], frozen=True, kw_only=True, omit_defaults=True):
+class DomainEvent(
+    msgspec.Struct, Generic[A], frozen=True, kw_only=True, omit_defaults=True, gc=False
+):
     """A domain event of one aggregate, named in the past tense. Stored forever."""
 
     topic: ClassVar[str]
@@ -59,7 +64,7 @@ def new_fields_have_their_defaults(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-class Metadata(msgspec.Struct, frozen=True, kw_only=True):
+class Metadata(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The actor and the cause of an event; the same for all events of one command."""
 
     timestamp: datetime
@@ -70,7 +75,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     """Position of the event that caused this one; None without one."""
 
 
-class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
+class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A domain event with its position in history (0 until it is appended).
 
     Implements `eventsourcing.domain.DomainEventProtocol`, and `mutate` of the library.

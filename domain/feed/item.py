@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 
-class ItemData(msgspec.Struct, frozen=True, kw_only=True):
+class ItemData(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What an item says besides whom it concerns. Each subclass is the data of one type."""
 
     type: ClassVar[str]
@@ -25,7 +25,7 @@ class ItemData(msgspec.Struct, frozen=True, kw_only=True):
         return cls(**fields)
 
 
-class FeedItem(msgspec.Struct, frozen=True, kw_only=True):
+class FeedItem(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     position: int
     """Where the domain event is in history; identifies the item."""
     type: str

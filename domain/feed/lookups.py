@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
+from msgspec import UNSET
 from psycopg import AsyncConnection
 
 from domain import areas
@@ -34,7 +35,7 @@ async def whom_they_concern(
 ) -> list[Concerned]:
     """For each domain event. The event of a visitor is looked up where the domain event does not
     name it."""
-    named = [Concerned(_event_id(e), _visitor_id(e)) for e in recorded]
+    named = [_named(e) for e in recorded]
     lacking = {visitor for event, visitor in named if visitor and not event}
     if not lacking:
         return named
@@ -44,18 +45,12 @@ async def whom_they_concern(
     ]
 
 
-def _event_id(recorded: RecordedEvent) -> UUID | None:
-    if recorded.event.aggregate_class is Event:
-        return recorded.originator_id
-    id: UUID | None = getattr(recorded.event, "event_id", None)
-    return id
-
-
-def _visitor_id(recorded: RecordedEvent) -> UUID | None:
-    if recorded.event.aggregate_class is Visitor:
-        return recorded.originator_id
-    id: UUID | None = getattr(recorded.event, "visitor_id", None)
-    return id
+def _named(recorded: RecordedEvent) -> Concerned:
+    event, id = recorded.event, recorded.originator_id
+    return Concerned(
+        id if event.aggregate_class is Event else getattr(event, "event_id", None),
+        id if event.aggregate_class is Visitor else getattr(event, "visitor_id", None),
+    )
 
 
 async def _events_of(
@@ -76,13 +71,17 @@ async def _events_of(
 
 async def area_names(
     connection: AsyncConnection[Any], recorded: Sequence[RecordedEvent]
-) -> Mapping[int, str]:
+) -> Mapping[int, str | None]:
     """The names of the areas that these domain events name by id, as they were then; by the
-    position of the domain event."""
-    area_ids = {e.position: getattr(e.event, "area_id", None) for e in recorded}
+    position of the domain event. None where one says that there is no area."""
+    area_ids = {
+        e.position: area_id
+        for e in recorded
+        if (area_id := getattr(e.event, "area_id", UNSET)) is not UNSET
+    }
     wanted = {position: area_id for position, area_id in area_ids.items() if area_id}
     if not wanted:
-        return {}
+        return dict.fromkeys(area_ids)
     cursor = await connection.execute(
         """
         SELECT wanted.position, named.*
@@ -96,7 +95,7 @@ async def area_names(
         [list(wanted), list(wanted.values()), [areas.Created.topic, areas.Renamed.topic]],
         binary=True,
     )
-    return {
+    return dict.fromkeys(area_ids) | {
         position: cast("areas.Created | areas.Renamed", decode(*row).event).name
         for position, *row in await cursor.fetchall()
     }

@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
-from domain.audit.entry import DECODE_ERRORS
+from domain.audit.entry import DECODE_ERRORS, open_readable
 from domain.core.aggregate import RecordedEvent
 from domain.core.errors import TryAgain
 from domain.feed.blocks import FindBlocks
@@ -22,9 +22,11 @@ from domain.feed.item import FeedItem
 from domain.feed.making import items_of
 from domain.feed.positions import end_of_history
 from domain.feed.sources import ignored_topics
-from domain.feed.stretches import Row, stretches
+from domain.feed.stretches import position_of, stretches
 from domain.feed.wanted import Wanted
 from domain.history.codec import decode
+from domain.history.keyed_rows import KeyedRow
+from domain.privacy.encryption import CannotOpen
 from domain.privacy.keys import InstallationKeys
 
 MAX_STRETCHES = 50
@@ -71,19 +73,19 @@ async def read_feed(
     wanted = Wanted(frozenset(types), None if of_events is None else frozenset(of_events))
     position, items, searched = after, list[FeedItem](), 0
     ignored = ignored_topics(types)
-    parts = stretches(connection, after, end, wanted, limit, find_blocks, ignored)
+    parts = stretches(
+        connection, after, end, wanted, limit, find_blocks, ignored, with_keys=personal
+    )
     async with aclosing(parts):
         async for rows, reached in parts:
-            recorded = list(_readable(rows))
-            for item in await items_of(connection, keys, recorded, personal=personal):
-                if wanted.includes(item):
-                    items.append(item)
-                    if len(items) == limit:
-                        return FeedPage(items, item.position, more=True)
+            recorded = await _recorded(connection, keys, rows, personal=personal)
+            items += filter(wanted.includes, await items_of(connection, recorded))
+            if len(items) >= limit:
+                return FeedPage(items[:limit], items[limit - 1].position, more=True)
             if len(recorded) < len(rows):
                 position = recorded[-1].position if recorded else position
                 if position == after:
-                    raise FeedStopped(rows[0][-1])
+                    raise FeedStopped(position_of(rows[0]))
                 break
             position, searched = reached, searched + 1
             if searched == MAX_STRETCHES:
@@ -91,10 +93,24 @@ async def read_feed(
     return FeedPage(items, position, more=position < end)
 
 
-def _readable(rows: Sequence[Row]) -> Iterator[RecordedEvent]:
+async def _recorded(
+    connection: AsyncConnection[Any],
+    keys: InstallationKeys,
+    rows: Sequence[KeyedRow],
+    *,
+    personal: bool,
+) -> list[RecordedEvent]:
     """The domain events up to the first one that cannot be read."""
+    try:
+        return [decode(*row, keys) for row in rows]
+    except (*DECODE_ERRORS, CannotOpen):
+        readable = list(_readable(rows))
+        return await open_readable(connection, readable, keys) if personal else readable
+
+
+def _readable(rows: Sequence[KeyedRow]) -> Iterator[RecordedEvent]:
     for row in rows:
         try:
-            yield decode(*row)
+            yield decode(*row[:5])
         except DECODE_ERRORS:
             return

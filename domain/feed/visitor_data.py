@@ -4,7 +4,7 @@ personal data, and when the person was erased."""
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Literal, Self
 from uuid import UUID
 
 from domain.answers import Answers
@@ -18,11 +18,11 @@ def _seated(event: Registered | Promoted) -> Seated:
     return "unconfirmed" if event.confirm_by else "registered"
 
 
-def _person(event: Registered | Waitlisted | Corrected) -> dict[str, Any]:
+def _person(
+    event: Registered | Waitlisted | Corrected,
+) -> tuple[str, str, Answers] | tuple[None, None, None]:
     person = event.person
-    if person is None:
-        return {}
-    return {"full_name": person.full_name, "email": person.email, "answers": person.answers}
+    return (person.full_name, person.email, person.answers) if person else (None, None, None)
 
 
 @item_type("visitor.registered", "A visitor got a seat by registering")
@@ -38,11 +38,14 @@ class VisitorRegisteredData(ItemData, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, event: Registered) -> Self:
+        full_name, email, answers = _person(event)
         return cls(
             status=_seated(event),
             confirm_by=event.confirm_by,
+            full_name=full_name,
+            email=email,
+            answers=answers,
             moved_from=event.moved_from,
-            **_person(event),
         )
 
 
@@ -56,7 +59,8 @@ class VisitorWaitingData(ItemData, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, event: Waitlisted) -> Self:
-        return cls(moved_from=event.moved_from, **_person(event))
+        full_name, email, answers = _person(event)
+        return cls(full_name=full_name, email=email, answers=answers, moved_from=event.moved_from)
 
 
 @item_type("visitor.promoted", "A waiting visitor got a seat")
@@ -99,8 +103,9 @@ class VisitorChangedData(ItemData, frozen=True, kw_only=True):
     answers: Answers | None = None
 
     @classmethod
-    def of(cls, event: Any) -> Self:
-        return cls(**_person(event))
+    def of(cls, event: Corrected) -> Self:
+        full_name, email, answers = _person(event)
+        return cls(full_name=full_name, email=email, answers=answers)
 
 
 @item_type("visitor.erased", "A person was erased: forget the name, the email and the answers, too")

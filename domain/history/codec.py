@@ -9,6 +9,7 @@ Event classes are registered when their modules are imported: a process that dec
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -23,16 +24,17 @@ from domain.core.aggregate import (
     Metadata,
     RecordedEvent,
     is_foreign,
+    new_fields_have_their_defaults,
 )
 from domain.privacy.encryption import seal, unseal
-from domain.privacy.keys import binding_of
+from domain.privacy.keys import InstallationKeys, binding_of, unwrap
 
 
 class UnknownEvent(Exception):
     """History has an event that this release does not know: a newer release wrote it."""
 
 
-class State(msgspec.Struct, omit_defaults=True):
+class State(msgspec.Struct, omit_defaults=True, gc=False):
     """The stored JSON of every event. `domain.audit.log` depends on the order of the fields."""
 
     timestamp: datetime
@@ -86,9 +88,17 @@ def encode(recorded: RecordedEvent, personal_key: bytes | None = None) -> bytes:
 
 
 def decode(
-    originator_id: UUID, originator_version: int, topic: str, state: bytes, position: int = 0
+    originator_id: UUID,
+    originator_version: int,
+    topic: str,
+    state: bytes,
+    position: int = 0,
+    wrapped: bytes | None = None,
+    keys: InstallationKeys | None = None,
 ) -> RecordedEvent:
-    """The event as it was recorded; its personal data stays sealed. Raises `UnknownEvent`."""
+    """The event as it was recorded. Its personal data stays sealed, unless its `wrapped` key is
+    given, and the `keys` that unwrap it. Raises `UnknownEvent`, and with these keys
+    `encryption.CannotOpen`."""
     if is_foreign(topic):
         return RecordedEvent(
             originator_id=originator_id,
@@ -98,10 +108,15 @@ def decode(
             position=position,
         )
     stored = decode_state(state)
+    event, sealed = decode_event(topic, stored), stored.sealed
+    if wrapped and keys and sealed and event.personal_field:
+        bound_to = binding_of(originator_id, originator_version)
+        personal_key = unwrap(keys, wrapped, bound_to)
+        event, sealed = _with_personal(event, unseal(personal_key, sealed, bound_to)), None
     return RecordedEvent(
         originator_id=originator_id,
         originator_version=originator_version,
-        event=decode_event(topic, stored),
+        event=event,
         metadata=Metadata(
             timestamp=stored.timestamp,
             actor=stored.actor,
@@ -109,20 +124,22 @@ def decode(
             causation_id=stored.causation_id,
         ),
         position=position,
-        sealed=stored.sealed,
+        sealed=sealed,
     )
 
 
 def open_personal(recorded: RecordedEvent, personal_key: bytes) -> RecordedEvent:
     """The event with its personal data in place. Raises `encryption.CannotOpen`."""
-    field = recorded.event.personal_field
-    if recorded.sealed is None or field is None:
+    if recorded.sealed is None or recorded.event.personal_field is None:
         return recorded
     bound_to = binding_of(recorded.originator_id, recorded.originator_version)
-    plaintext = unseal(personal_key, recorded.sealed, bound_to)
-    personal = _personal_decoder(type(recorded.event)).decode(plaintext)
-    event = msgspec.structs.replace(recorded.event, **{field: personal})
+    event = _with_personal(recorded.event, unseal(personal_key, recorded.sealed, bound_to))
     return msgspec.structs.replace(recorded, event=event, sealed=None)
+
+
+def _with_personal(event: DomainEvent[Any], plaintext: bytes) -> DomainEvent[Any]:
+    personal = _personal_decoder(type(event)).decode(plaintext)
+    return msgspec.structs.replace(event, **{event.personal_field or "": personal})
 
 
 def decode_personal_data(topic: str, state: bytes, personal_key: bytes, bound_to: bytes) -> Any:
@@ -137,16 +154,7 @@ def decode_personal_data(topic: str, state: bytes, personal_key: bytes, bound_to
 
 def decode_event(topic: str, stored: State) -> DomainEvent[Any]:
     """The domain event in a decoded state. Raises `UnknownEvent`."""
-    event_class = _event_class(topic, stored)
-    event: DomainEvent[Any]
-    if stored.schema_version == event_class.schema_version:
-        event = _event_decoder(event_class).decode(stored.data)
-    else:
-        data = msgspec.json.decode(stored.data)
-        for upcast in event_class.upcasters()[stored.schema_version - 1 :]:
-            data = upcast(data)
-        event = msgspec.convert(data, event_class)
-    return event
+    return _event_decoder(_event_class(topic, stored), stored.schema_version)(stored.data)
 
 
 def _event_class(topic: str, stored: State) -> type[DomainEvent[Any]]:
@@ -158,9 +166,21 @@ def _event_class(topic: str, stored: State) -> type[DomainEvent[Any]]:
 
 @cache
 def _event_decoder(
-    event_class: type[DomainEvent[Any]],
-) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(event_class)
+    event_class: type[DomainEvent[Any]], schema_version: int
+) -> Callable[[bytes | msgspec.Raw], DomainEvent[Any]]:
+    """Decodes the data of events that were stored with this schema version."""
+    newer = event_class.upcasters()[schema_version - 1 :]
+    upcasters = [upcast for upcast in newer if upcast is not new_fields_have_their_defaults]
+
+    def decode_older(data: bytes | msgspec.Raw) -> DomainEvent[Any]:
+        fields = msgspec.json.decode(data)
+        for upcast in upcasters:
+            fields = upcast(fields)
+        event: DomainEvent[Any] = msgspec.convert(fields, event_class)
+        return event
+
+    decode_present: Callable[..., DomainEvent[Any]] = msgspec.json.Decoder(event_class).decode
+    return decode_older if upcasters else decode_present
 
 
 @cache

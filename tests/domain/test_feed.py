@@ -138,6 +138,20 @@ async def test_an_erased_visitors_items_stay_without_the_person(morning: Install
     assert (erased.visitor_id, erased.event_id) == (ada, fair)
 
 
+async def test_a_damaged_key_hides_only_whom_it_belongs_to(
+    morning: Installation, connection: AsyncConnection[Any]
+) -> None:
+    emails = ["ada@example.com", "ben@example.com", "cleo@example.com"]
+    _, ben, _ = await morning.register(await morning.event(), *emails)
+    await connection.execute(
+        "UPDATE personal_keys SET wrapped = overlay(wrapped PLACING 'xx' FROM 20)"
+        " WHERE originator_id = %s",
+        [ben],
+    )
+    page = await read_feed(connection, morning.keys, after=0, limit=9, personal=True)
+    assert [said(item)[1]["email"] for item in page.items[1:]] == [emails[0], None, emails[2]]
+
+
 async def test_a_message_that_must_not_be_sent_any_more_did_not_fail(
     morning: Installation,
 ) -> None:

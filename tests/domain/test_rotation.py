@@ -8,6 +8,8 @@ import psycopg
 import pytest
 from psycopg import Connection
 
+from domain.feed.reading import read_feed
+from domain.feed.visitor_data import VisitorRegisteredData
 from domain.history.store import create_keys, load_keys, open_all, read_events
 from domain.privacy import key_rotation
 from domain.privacy.encryption import CannotOpen
@@ -91,6 +93,18 @@ async def test_a_process_with_the_old_key_loads_the_new_one_when_it_reads(
     await installation.register(await installation.event(), "ada@example.org")
     rotate_now(installation, settings)
     assert await emails(installation, installation.keys) == ["ada@example.org"]
+
+
+async def test_a_follower_of_the_feed_reads_names_across_a_rotation(
+    installation: Installation, settings: Settings
+) -> None:
+    await installation.register(await installation.event(), "ada@example.org")
+    rotate_now(installation, settings)
+    page = await read_feed(
+        installation.connection, installation.keys, after=0, limit=9, personal=True
+    )
+    (data,) = [i.data for i in page.items if isinstance(i.data, VisitorRegisteredData)]
+    assert data.email == "ada@example.org"
 
 
 async def test_a_process_with_the_old_key_loads_the_new_one_when_it_appends(
