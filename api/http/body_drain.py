@@ -77,6 +77,7 @@ class Incoming:
             raise self._given_up from None
         finally:
             self._limits.end(self)
+            self._reader = None  # a cancelled task has a traceback that leads here: a cycle
 
     def give_up(self, error: type[BodyTimeout | TooManyBodies]) -> None:
         """Stop waiting for the body: its reader gets the error."""

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
+from typing import Any
 
 import httpx
 import msgspec
 import pytest
 
+from api.http.body_drain import Incoming
+from api.http.body_limits import BodyLimits
+from api.http.clients import Clients
 from tests.api.serving import Api, Serving
 from tests.support.waiting import until_async
 
@@ -162,3 +168,40 @@ async def test_a_large_body_is_refused_though_it_does_not_end(lone_api: Api) -> 
         headers=httpx.Headers({"Content-Type": "application/json"}),
     )
     assert answer.status_code == 413
+
+
+class Receiver:
+    """Receives a request without a body, then waits for the client to leave."""
+
+    def __init__(self) -> None:
+        self.waits = asyncio.Event()
+        self.has_received = False
+
+    async def __call__(self) -> Any:
+        if not self.has_received:
+            self.has_received = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        self.waits.set()
+        return await asyncio.Event().wait()
+
+
+async def test_a_request_that_watched_its_client_is_freed_without_the_garbage_collector() -> None:
+    receiver = Receiver()
+    scope: Any = {"headers": []}
+    incoming = Incoming(receiver, scope, BodyLimits(Clients(()), lambda: False))
+
+    async def watch(incoming: Incoming) -> None:
+        while True:
+            await incoming()
+
+    watching = asyncio.create_task(watch(incoming))
+    await receiver.waits.wait()
+    watching.cancel()
+    await asyncio.wait([watching])
+    left = weakref.ref(receiver)
+    gc.disable()
+    try:
+        del receiver, incoming, watching
+        assert left() is None
+    finally:
+        gc.enable()
