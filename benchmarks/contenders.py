@@ -49,8 +49,9 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-P", "-m", "events_face", *words]
 
 
-def events_face(*, notifications: str) -> Contender:
-    """The whole system, all its roles; its worker calls this notification service."""
+def events_face(*, notifications: str, **variables: str) -> Contender:
+    """The whole system, all its roles, with more settings; its worker calls this notification
+    service."""
 
     @contextmanager
     def serve(database: Database, log: Path, processes: int) -> Iterator[str]:
@@ -59,7 +60,7 @@ def events_face(*, notifications: str) -> Contender:
         up = command("up", "--port", str(port), "--workers", str(processes))
         with served(
             up,
-            {**environment, "NOTIFICATION_SERVICE_URL": notifications},
+            {**environment, "NOTIFICATION_SERVICE_URL": notifications, **variables},
             port=port,
             log=log,
             ready="/health/ready",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 import httpx
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from benchmarks.contenders import (
     SECRET_KEY,
@@ -20,14 +18,13 @@ from benchmarks.contenders import (
 from benchmarks.fairness import new_event
 from benchmarks.history import fill
 from benchmarks.load import saturate, warm_up
+from benchmarks.organized import settle
 from benchmarks.processes import run
 from benchmarks.registrations import FAIRS, LATER
 from benchmarks.results import Comparison, Reach
 from benchmarks.servers import Database
 from benchmarks.stage import Stage, Turn
-from domain.history.store import connect, load_keys
-from domain.seals.sealing import Sealer
-from domain.seals.signing import load_key
+from domain.history.store import load_keys
 
 FLAT = 1.15
 
@@ -106,21 +103,10 @@ def _turn_of(stage: Stage, contender: Contender, processes: int, events: int) ->
 
 
 def _fill(stage: Stage, database: Database, events: int) -> None:
-    """A history of that length in its usual state: projected, sealed and vacuumed, so that no
-    background work is left while registrations are measured."""
+    """A history of that length in its usual state."""
     environment = settings(database, stage.folder / database.environment["PGDATABASE"])
     run(command("migrate"), environment)
     with database.connect() as connection:
         keys = load_keys(connection, (SECRET_KEY,))
-        signing_key = load_key(connection, (SECRET_KEY,))
-        fill(database.url, keys, events)
-        run(command("projections", "rebuild"), environment)
-        asyncio.run(_seal(database.url, signing_key))
-        connection.execute("VACUUM ANALYZE")
-
-
-async def _seal(database_url: str, key: Ed25519PrivateKey) -> None:
-    async with await connect(database_url) as connection:
-        sealer = await Sealer.resume(connection, key)
-        while await sealer.seal():
-            pass
+    fill(database.url, keys, events)
+    settle(database, environment)
