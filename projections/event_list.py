@@ -48,7 +48,7 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 async def list_events(
     connection: AsyncConnection[Any],
-    counts: CountCache,
+    counts: CountCache[int],
     wanted: EventFilter = EventFilter(),  # noqa: B008  it is immutable
     *,
     now: datetime,

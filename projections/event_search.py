@@ -13,7 +13,7 @@ from psycopg.sql import SQL, Composable, Composed
 
 from projections.event_list import REGISTRABLE
 from projections.events import EVENT_COLUMNS, EventRow, row_of
-from projections.lists.dates import DateCount, Span
+from projections.lists.dates import Span
 from projections.lists.search_text import searchable
 from projections.lists.trigrams import matching, trigrams
 
@@ -22,8 +22,8 @@ Order = Literal["newest", "oldest", "name", "-name"]
 ORDERS: dict[Order, LiteralString] = {
     "newest": "event_datetime DESC, id DESC",
     "oldest": "event_datetime, id",
-    "name": "name_folded, id",
-    "-name": "name_folded DESC, id DESC",
+    "name": "sort_name, id",
+    "-name": "sort_name DESC, id DESC",
 }
 
 
@@ -72,7 +72,7 @@ async def search(
     offset: int = 0,
 ) -> list[EventRow]:
     cursor = await connection.execute(
-        _statement(
+        statement_of(
             """
             SELECT {columns} FROM events e
             WHERE id = ANY(ARRAY(
@@ -85,7 +85,7 @@ async def search(
             order=SQL(ORDERS[order]),
             columns=EVENT_COLUMNS,
         ),
-        {**_parameters(wanted), "limit": limit, "offset": offset},
+        {**parameters_of(wanted, datetime.now(UTC)), "limit": limit, "offset": offset},
         binary=True,
     )
     return [row_of(row) for row in await cursor.fetchall()]
@@ -103,22 +103,6 @@ async def events_of_ids(connection: AsyncConnection[Any], ids: Collection[UUID])
     return [row_of(row) for row in await cursor.fetchall()]
 
 
-async def count_by_date(connection: AsyncConnection[Any], wanted: Filter) -> Sequence[DateCount]:
-    """Matching events in each year, or in each part (month, day) of the filter's span."""
-    cursor = await connection.execute(
-        _statement(
-            """
-            SELECT date_trunc(%(unit)s, event_datetime) AS begin, count(*) -- sessions are UTC
-            FROM events WHERE {conditions}
-            GROUP BY begin ORDER BY begin
-            """,
-            wanted,
-        ),
-        {**_parameters(wanted), "unit": wanted.span.parts if wanted.span else "year"},
-    )
-    return [DateCount(begin.astimezone(UTC), count) for begin, count in await cursor.fetchall()]
-
-
 async def ids_of_events_before(
     connection: AsyncConnection[Any], before: datetime
 ) -> Sequence[UUID]:
@@ -129,7 +113,8 @@ async def ids_of_events_before(
     return [id for (id,) in await cursor.fetchall()]
 
 
-def _statement(text: LiteralString, wanted: Filter, **parts: Composable) -> Composed:
+def statement_of(text: LiteralString, wanted: Filter, **parts: Composable) -> Composed:
+    """The statement, with the conditions on events where it has `{conditions}`."""
     conditions: list[LiteralString] = ["true"]
     if wanted.status:
         conditions.append(STATES[wanted.status])
@@ -144,12 +129,13 @@ def _statement(text: LiteralString, wanted: Filter, **parts: Composable) -> Comp
     return SQL(text).format(conditions=SQL(" AND ").join(map(SQL, conditions)), **parts)
 
 
-def _parameters(wanted: Filter) -> dict[str, Any]:
+def parameters_of(wanted: Filter, now: datetime) -> dict[str, Any]:
+    """Those of the conditions."""
     folded = searchable(wanted.name_fragment)
     return {
         "folded": folded,
         "trigrams": trigrams(folded),
-        "now": datetime.now(UTC),
+        "now": now,
         "area_ids": None if wanted.area_ids is None else list(wanted.area_ids),
         "begin": wanted.span and wanted.span.begin,
         "end": wanted.span and wanted.span.end,

@@ -115,7 +115,8 @@ async def count_by_status(
 async def count_entered(connection: AsyncConnection[Any], event_id: UUID) -> int:
     """Visitors who are checked in, also those who have left since."""
     cursor = await connection.execute(
-        "SELECT count(checked_in_at) FROM visitors WHERE event_id = %s", [event_id]
+        "SELECT count(*) FROM visitors WHERE event_id = %s AND checked_in_at IS NOT NULL",
+        [event_id],
     )
     row = await cursor.fetchone()
     return row[0] if row else 0
@@ -127,7 +128,8 @@ async def count_entered_at(
     """As `count_entered`, by event."""
     cursor = await connection.execute(
         """
-        SELECT event_id, count(checked_in_at) FROM visitors WHERE event_id = ANY(%s)
+        SELECT event_id, count(*) FROM visitors
+        WHERE event_id = ANY(%s) AND checked_in_at IS NOT NULL
         GROUP BY event_id
         """,
         [list(event_ids)],

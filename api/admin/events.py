@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -44,7 +45,8 @@ from domain.event_restoration import RestoreEvent
 from domain.provider_items import FollowProvider
 from domain.question_editing import ChangeQuestions
 from projections import events, registration_counts
-from projections.event_search import count_by_date, search
+from projections.event_dates import count_by_date
+from projections.event_search import search
 from projections.event_visitors import count_entered
 from projections.questions import get_questions
 from projections.removed_events import names_of_removed
@@ -66,7 +68,8 @@ class EventPages(Controller):
         async def query(connection: AsyncConnection[Any]) -> dict[str, Any]:
             asked = await asked_filter(request, connection)
             offset = (number - 1) * PAGE_SIZE
-            dates = await count_by_date(connection, asked)
+            counts = request.connections.dates
+            dates = await count_by_date(connection, counts, asked, now=datetime.now(UTC))
             found = await search(connection, asked, order=order, limit=PAGE_SIZE, offset=offset)
             return {
                 "filter": asked,

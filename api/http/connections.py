@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
@@ -41,6 +41,7 @@ from domain.history.store import BY_KEY, CONNECTION_TIMEOUTS, SESSION, last_posi
 from domain.privacy.keys import InstallationKeys
 from projections.lists.count_cache import CountCache
 from projections.lists.cursor import Versions, versions
+from projections.lists.dates import DateCount
 from projections.projector.positions import Positions
 from runtime.command_metrics import observe_batch
 from runtime.embedded.services import Services
@@ -85,7 +86,9 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
     """Reads the current versions of the read tables."""
     end_of_history: SingleFlight[int]
     """Reads the position of the newest event."""
-    totals: CountCache
+    totals: CountCache[int]
+    dates: CountCache[Sequence[DateCount]]
+    """Of the panel's list of events."""
     credentials: Credentials
     api_keys: ApiKeys
     erasures: Erasures
@@ -134,6 +137,7 @@ async def connected(
             versions=SingleFlight(partial(run_query, readers, versions)),
             end_of_history=SingleFlight(partial(run_query, accounts, last_position)),
             totals=CountCache(),
+            dates=CountCache(),
             credentials=Credentials(accounts, keys),
             api_keys=ApiKeys(accounts, await held.enter_async_context(uses_written(accounts))),
             erasures=Erasures(accounts, keys),

@@ -22,11 +22,14 @@ pytestmark = pytest.mark.anyio
 
 
 async def page_of(
-    installation: Installation, counts: CountCache | None = None, fragment: str = "", **wanted: Any
+    installation: Installation,
+    counts: CountCache[int] | None = None,
+    fragment: str = "",
+    **wanted: Any,
 ) -> Page[EventRow]:
     return await list_events(
         installation.connection,
-        counts or CountCache(),
+        counts or CountCache[int](),
         EventFilter(name_fragment=fragment),
         now=datetime.now(UTC),
         **wanted,
@@ -88,7 +91,7 @@ async def test_a_walk_by_cursor_meets_the_same_events_as_one_by_offset(
     times = [IN_A_MONTH + timedelta(days=number // 4) for number in range(17)]
     await installation.give(*(an_event("Fair", at=at) for at in times))
     await installation.project()
-    totals = CountCache()
+    totals = CountCache[int]()
 
     async def by_offset(offset: int) -> list[EventRow]:
         page = await page_of(
@@ -132,7 +135,7 @@ async def test_an_empty_page_has_the_total_and_the_version(
 async def test_a_cached_total_is_counted_again_after_events_have_changed(
     installation: Installation,
 ) -> None:
-    totals = CountCache()
+    totals = CountCache[int]()
 
     async def total(fragment: str = "") -> int:
         await installation.project()
@@ -146,7 +149,7 @@ async def test_a_cached_total_is_counted_again_after_events_have_changed(
 
 
 async def test_a_cached_total_is_not_counted_again(installation: Installation) -> None:
-    totals = CountCache()
+    totals = CountCache[int]()
     await installation.give(an_event(), an_event())
     await installation.project()
     assert (await page_of(installation, totals)).total == 2
@@ -156,7 +159,7 @@ async def test_a_cached_total_is_not_counted_again(installation: Installation) -
 
 
 def test_the_totals_of_old_queries_are_dropped_from_the_cache() -> None:
-    totals = CountCache(max_entries=2)
+    totals = CountCache[int](max_entries=2)
     for question in ("first", "second", "third"):
         totals.store(question, 1, 10)
         assert totals.get("second", 1) in (None, 10)
@@ -217,7 +220,7 @@ async def test_the_query_plan_of_a_page_is_reused(installation: Installation) ->
         """
     )
     await installation.connection.execute("ANALYZE events")
-    totals = CountCache()
+    totals = CountCache[int]()
     async with await AsyncConnection.connect(
         installation.database_url, autocommit=True, prepare_threshold=1
     ) as connection:
@@ -241,7 +244,7 @@ async def test_a_page_that_depends_on_the_clock_has_the_end_of_its_validity(
         an_event("Closed", at=IN_A_MONTH - day, status="closed"),
     )
     await installation.project()
-    totals = CountCache()
+    totals = CountCache[int]()
 
     async def page_at(now: datetime) -> tuple[list[str], int, datetime | None]:
         page = await list_events(

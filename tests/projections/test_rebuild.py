@@ -47,7 +47,7 @@ async def rebuild(installation: Installation, *projections: Projection) -> None:
 
 
 async def listed(installation: Installation) -> int:
-    page = await list_events(installation.connection, CountCache(), now=IN_A_MONTH)
+    page = await list_events(installation.connection, CountCache[int](), now=IN_A_MONTH)
     return page.total
 
 
