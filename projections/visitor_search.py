@@ -9,7 +9,6 @@ from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
-from psycopg.sql import SQL
 
 from domain.privacy.keys import InstallationKeys
 from domain.visitors import VisitorStatus
@@ -24,7 +23,8 @@ from projections.visitors import INDEXED_KEYS
 
 MAX_WORDS = 8
 
-COUNT_LIMIT = 10_000
+COUNT_LIMIT, FOUND_COUNT_LIMIT = 10_000, 100
+"""Visitors who are counted, at most: without words, and with them."""
 
 MOST_READ = 1_000
 """Visitors of an event who are decrypted for one search, at most."""
@@ -132,18 +132,16 @@ async def count(
     event_id: UUID | None = None,
     status: VisitorStatus | None = None,
 ) -> int:
-    """How many `search` finds on all pages; `COUNT_LIMIT` + 1 for any larger number."""
+    """How many `search` finds on all pages; one more than `most_counted` for any larger number."""
     asked = search_for(keys, text, event_id, status)
     if asked is None:
         return 0
-    wanted, parameters = asked
-    conditions = [*wanted.conditions, wanted.rare or "true"]
-    statement = SQL(
-        "SELECT count(*) FROM (SELECT FROM visitors WHERE {} LIMIT %(most)s) AS counted"
-    ).format(SQL(" AND ").join(map(SQL, conditions)))
-    cursor = await connection.execute(statement, {**parameters, "most": COUNT_LIMIT + 1})
-    row = await cursor.fetchone()
-    return row[0] if row else 0
+    return await keyset.count(connection, *asked, limit=most_counted(text))
+
+
+def most_counted(text: str) -> int:
+    """Who searches for people looks at the first ones, or adds words."""
+    return FOUND_COUNT_LIMIT if text.strip() else COUNT_LIMIT
 
 
 def search_for(

@@ -36,10 +36,10 @@ from projections.questions import questions_ever
 from projections.removed_events import names_of_removed
 from projections.retention_plan import forgetting_of
 from projections.visitor_search import (
-    COUNT_LIMIT,
     HAS_STATUS,
     MOST_READ,
     count,
+    most_counted,
     search,
     search_anywhere,
 )
@@ -99,7 +99,7 @@ class VisitorPages(Controller):
             **wanted,
             statuses=list(HAS_STATUS),
             shown=shown,
-            most=COUNT_LIMIT,
+            most=MOST_READ if content["is_anywhere"] else most_counted(text),
             most_read=MOST_READ,
             **content,
         )

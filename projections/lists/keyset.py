@@ -86,6 +86,41 @@ async def find(
     return _slice(found, make, start, limit)
 
 
+async def count(
+    connection: AsyncConnection[Any],
+    search: Search,
+    parameters: Mapping[str, object],
+    *,
+    limit: int,
+) -> int:
+    """How many rows `find` finds on all pages; `limit` + 1 for any larger number. If `rare` matches
+    many rows, enough of them are among the newest, and its index, which would collect all of them
+    first, is not read."""
+    values = {**parameters, "limit": limit + 1, "scan_limit": SCAN_LIMIT}
+    statements = [_NEWEST_COUNTED] if search.rare else []
+    counted = 0
+    for statement in (*statements, _ALL_COUNTED):
+        cursor = await connection.execute(_statement(statement, search, PageStart()), values)
+        counted = (await cursor.fetchone() or (0,))[0]
+        if counted > limit:
+            break
+    return counted
+
+
+_NEWEST_COUNTED: LiteralString = """
+    SELECT count(*) FROM (
+        SELECT FROM (
+            SELECT * FROM {table} WHERE {conditions} ORDER BY {order} LIMIT %(scan_limit)s
+        ) AS newest WHERE {rare} LIMIT %(limit)s
+    ) AS counted
+"""
+_ALL_COUNTED: LiteralString = """
+    SELECT count(*) FROM (
+        SELECT FROM {table} WHERE {conditions} AND {rare} LIMIT %(limit)s
+    ) AS counted
+"""
+
+
 def _slice(
     found: Sequence[Any], make: Callable[..., Row], start: PageStart, limit: int
 ) -> Slice[Row]:

@@ -7,9 +7,10 @@ from uuid import UUID
 import pytest
 
 from domain.event_editing import DeleteEvent
+from projections import visitor_search
 from projections.lists import keyset
 from projections.lists.keyset import PageStart
-from projections.visitor_search import search
+from projections.visitor_search import count, search
 from tests.support.installation import Installation, a_registration
 
 pytestmark = pytest.mark.anyio
@@ -104,6 +105,25 @@ async def test_beginnings_of_words_find_a_visitor_literally(
     monkeypatch.setattr(keyset, "SCAN_LIMIT", walk)
     await register_all(installation)
     assert await names(installation, text) == found
+
+
+@pytest.mark.parametrize("scanned", [1, keyset.SCAN_LIMIT])
+@pytest.mark.parametrize(
+    ("text", "number"), [("ada", 2), ("zo", 2), ("ovelace", 0), ("example", 3)]
+)
+async def test_who_is_found_is_counted_up_to_a_limit(
+    installation: Installation,
+    monkeypatch: pytest.MonkeyPatch,
+    scanned: int,
+    text: str,
+    number: int,
+) -> None:
+    monkeypatch.setattr(keyset, "SCAN_LIMIT", scanned)
+    monkeypatch.setattr(visitor_search, "FOUND_COUNT_LIMIT", 2)
+    await register_all(installation)
+    connection, keys = installation.connection, installation.keys
+    assert await count(connection, keys, text=text) == number
+    assert await count(connection, keys) == len(PEOPLE)
 
 
 async def test_an_empty_search_finds_everybody(installation: Installation) -> None:
