@@ -25,8 +25,8 @@ LASTED = timedelta(days=730)
 NOTICE = timedelta(days=7), LASTED
 """Of an event. So one half of the events is over, the other is to come, and most are near now."""
 
-EVENTS = 330
-"""In each stretch."""
+EVENTS, DELETED = 330, 6
+"""In each stretch: those that are created, and those of them that are deleted."""
 
 QUESTIONS = (
     Question(id="company", type="text", label="Where do you work?", required=True),
@@ -39,12 +39,12 @@ OF_AN_EVENT, OF_A_VISITOR = 4, 2.9
 
 
 def fill_installation(database: Database, secret_key: str, *, events: int, visitors: int) -> None:
-    """About so many; a tenth of the visitors come to the first event. The only account creates all
-    events. No other process may write to the database meanwhile."""
+    """At least so many; a tenth of the visitors come to the first event. The only account creates
+    all events. No other process may write to the database meanwhile."""
     with database.connect() as connection:
         keys = load_keys(connection, (secret_key,))
         row = connection.execute("SELECT account_id FROM credentials").fetchone()
-    stretches = -(-events // EVENTS)
+    stretches = -(-events // (EVENTS - DELETED))
     first = int(visitors / 10 * OF_A_VISITOR) + OF_AN_EVENT
     each = int(visitors / stretches * 0.9 * OF_A_VISITOR) + EVENTS * OF_AN_EVENT
     crowded = Shape(
@@ -55,6 +55,7 @@ def fill_installation(database: Database, secret_key: str, *, events: int, visit
         notice=(LASTED + timedelta(days=1),) * 2,
         organizer=str(row[0]) if row else "anonymous",
         questions=QUESTIONS,
+        leaves_failed=True,
         one_enters_of=20,
     )
     others = msgspec.structs.replace(
@@ -65,7 +66,7 @@ def fill_installation(database: Database, secret_key: str, *, events: int, visit
         notice=NOTICE,
         one_closes_of=9,
         one_is_cancelled_of=101,
-        one_is_deleted_of=50,
+        one_is_deleted_of=EVENTS // DELETED,
     )
     fill(database.url, keys, first, crowded)
     fill(database.url, keys, each * stretches, others)

@@ -71,6 +71,8 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """Who creates the events."""
     questions: tuple[Question, ...] = ()
     """Of each event; each visitor answers all of them."""
+    leaves_failed: bool = False
+    """Whether notifications that failed stay so; otherwise they are sent again."""
     one_enters_of: int | None = None
     """Of so many registrations; None: nobody is checked in."""
     one_closes_of: int | None = None
@@ -211,6 +213,8 @@ class Stretch:
     def _deliver(self, notification: UUID, *, fails: bool) -> None:
         if fails:
             self._give(RecordDelivery(notification_id=notification, failure="mailbox full"))
+            if self._shape.leaves_failed:
+                return
             self._give(QueueAgain(notification_id=notification))
         self._give(RecordDelivery(notification_id=notification))
 
