@@ -36,27 +36,24 @@ _IS_IN: dict[State, LiteralString] = {
     "failed": "state = 'failed'",
 }
 
-_OF_EVENT: LiteralString = f"""
-event_id = %(event_id)s
-AND recipient_key IN ({KEYS} WHERE event_id = %(event_id)s)
-"""
+_OF_EVENT: LiteralString = "event_id = %(event_id)s"
 _OF_VISITOR: LiteralString = f"""
 visitor_id = %(visitor_id)s
 AND recipient_key IN ({KEYS} WHERE visitor_id = %(visitor_id)s)
 """
-"""The second condition of each follows from the first, and uses an index."""
+"""The second condition for a visitor follows from the first, and uses an index."""
 
 _ABOUT: LiteralString = f"""
-(event_id = ANY(%(events)s) OR visitor_id = ANY(%(visitors)s))
-AND recipient_key IN (
-    {KEYS} WHERE event_id = ANY(%(events)s) OR visitor_id = ANY(%(visitors)s)
-)
+(event_id = ANY(%(events)s) OR (
+    visitor_id = ANY(%(visitors)s)
+    AND recipient_key = ANY(ARRAY({KEYS} WHERE visitor_id = ANY(%(visitors)s)))
+))
 """
 
 _MAY_BE_SENT_AGAIN = "state = 'failed' AND NOT erased"
 
 
-MOST_EVENTS, MOST_VISITORS = 20, 100
+MOST_EVENTS, MOST_VISITORS = 20, 50
 """Whose messages a search by text finds, at most: of the last events and the newest visitors."""
 
 
@@ -134,7 +131,7 @@ async def search(
     if about:
         rare.append(_ABOUT)
     if event_id:
-        rare.append(_OF_EVENT)
+        conditions.append(_OF_EVENT)
     if visitor_id:
         rare.append(_OF_VISITOR)
     found = await keyset.find(

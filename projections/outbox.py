@@ -61,6 +61,7 @@ CREATE INDEX IF NOT EXISTS outbox_held ON outbox (held_until)
     WHERE state = 'waiting' AND held_until IS NOT NULL;
 CREATE INDEX IF NOT EXISTS outbox_by_time ON outbox (created_at);
 CREATE INDEX IF NOT EXISTS outbox_failed ON outbox (created_at) WHERE state = 'failed';
+CREATE INDEX IF NOT EXISTS outbox_by_event ON outbox (event_id, created_at);
 CREATE INDEX IF NOT EXISTS outbox_of_recipient ON outbox (recipient_key, position);
 {recipients.TABLE}
 {event_versions.TABLE}
@@ -176,7 +177,7 @@ there, too."""
 OUTBOX = Projection(
     name="outbox",
     companions=("recipients", "event_versions", "area_names"),
-    schema_version=9,
+    schema_version=10,
     table=TABLE,
     handles=events_of(Notification, Visitor, Event) | NAMES_AREA,
     apply=apply,

@@ -48,6 +48,8 @@ CREATE INDEX IF NOT EXISTS visitors_by_event ON visitors (event_id, registered_a
 -- Most are registered: to find the others, and to leave a registration as cheap as it was.
 CREATE INDEX IF NOT EXISTS visitors_not_registered ON visitors (event_id, registered_at)
     WHERE status <> 'registered';
+CREATE INDEX IF NOT EXISTS visitors_by_status ON visitors (status, registered_at)
+    WHERE status <> 'registered';
 -- To count those who entered. It costs a registration nothing.
 CREATE INDEX IF NOT EXISTS visitors_entered ON visitors (event_id)
     WHERE checked_in_at IS NOT NULL;
