@@ -107,14 +107,17 @@ async def test_an_organizers_day(site: Api, people: People) -> None:
     async with hand.step("find it by a fragment"):
         await hand.find("ning of the da")
         await expect(page.get_by_role("link", name=FOUND, exact=True)).to_have_count(2)
-    for change, done in (("Close registration", "closed"), ("Cancel events", "cancelled")):
+    for change, heading, button, done in (
+        ("Close registration", "Close registration of 2 events", "Close registration", "closed"),
+        ("Cancel", "Cancel 2 events", "Cancel 2 events", "cancelled"),
+    ):
         async with hand.step(change):
             await hand.find("day ")
             await hand.select(*names[1:], change=change)
-            await hand.on(f"{change}: 2 events")
+            await hand.on(heading)
             if done == "cancelled":
                 await hand.type("Reason", "The hall is flooded.")
-            await hand.press(change)
+            await hand.press(button)
             await expect(notice(page)).to_have_text(f"2 events were {done}.")
     async with hand.step("delete by mistake, and undo"):
         await hand.find("day a")
