@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import psycopg
@@ -170,7 +171,7 @@ def test_a_sync_is_scheduled_only_with_a_provider(settings: Settings) -> None:
 
 def enqueued(broker: RedisBroker) -> set[str]:
     """The tasks that workers find in Redis."""
-    messages: list[bytes] = broker.client.hvals(f"dramatiq:{PERIODIC}.msgs")
+    messages: Any = broker.client.hvals(f"dramatiq:{PERIODIC}.msgs")
     return {msgspec.json.decode(message)["actor_name"] for message in messages}
 
 
