@@ -27,7 +27,7 @@ class Page(msgspec.Struct):
     meta: Meta
 
 
-PAGES = msgspec.json.Decoder(Page)
+FEED_PAGES = msgspec.json.Decoder(Page)
 
 
 async def follow(origin: str, token: str, clients: int) -> None:
@@ -52,7 +52,7 @@ async def _follow(host: str, port: int, token: str) -> None:
         body = await reader.readexactly(int(length[1]) if length else 0)
         if not head.startswith(b"HTTP/1.1 200"):
             raise RuntimeError((head + body).decode())
-        position = PAGES.decode(body).meta.position
+        position = FEED_PAGES.decode(body).meta.position
 
 
 def main() -> None:
