@@ -87,6 +87,7 @@ async def search(
         ),
         {**parameters_of(wanted, datetime.now(UTC)), "limit": limit, "offset": offset},
         binary=True,
+        prepare=False,  # the best plan depends on the values: how many names have the text
     )
     return [row_of(row) for row in await cursor.fetchall()]
 

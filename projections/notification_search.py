@@ -237,6 +237,7 @@ async def that_may_be_sent_again(
         f"SELECT id FROM outbox WHERE {condition} ORDER BY created_at LIMIT %(limit)s",  # noqa: S608
         {"event_id": event_id, "limit": limit},
         binary=True,
+        prepare=False,
     )
     return [id for (id,) in await cursor.fetchall()]
 
@@ -251,6 +252,7 @@ async def _count(
     cursor = await connection.execute(
         f"SELECT count(*) FROM (SELECT FROM outbox WHERE {condition} LIMIT %(limit)s) AS counted",  # noqa: S608
         {"event_id": event_id, "limit": COUNT_LIMIT + 1},
+        prepare=False,  # the best plan depends on how many messages the event has
     )
     row = await cursor.fetchone()
     return row[0] if row else 0

@@ -23,7 +23,7 @@ from projections.visitors import INDEXED_KEYS
 
 MAX_WORDS = 8
 
-COUNT_LIMIT, FOUND_COUNT_LIMIT = 10_000, 100
+COUNT_LIMIT, FOUND_COUNT_LIMIT = 10_000, 50
 """Visitors who are counted, at most: without words, and with them."""
 
 MOST_READ = 1_000

@@ -200,3 +200,15 @@ async def test_paging_to_the_oldest_and_back_lists_each_visitor_once_in_the_same
         assert page.older is not None
         back.insert(0, page)
     assert [page.rows for page in back] == [page.rows for page in pages]
+
+
+async def test_a_search_is_planned_for_its_values_each_time(installation: Installation) -> None:
+    """A plan for all events and words is bad for a large event."""
+    fair = await register_all(installation)
+    for _ in range(10):
+        assert await names(installation, "ada", fair) == ADAS
+    cursor = await installation.connection.execute(
+        "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%scan_limit%'"
+        " OR statement LIKE '%WITH next AS%'"
+    )
+    assert await cursor.fetchone() == (0,)
